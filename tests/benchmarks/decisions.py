@@ -9,7 +9,7 @@ import statistics
 import sys
 import timeit
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -23,7 +23,13 @@ from tests.infra.access_table import MASKED, asking
 
 GOAL_US = 15.0
 ROUNDS, EACH = 100, 200
-URGENT = {"authorisation": "none", "mode": "bris_de_glace", "motive": True, "record_named": True, "break_glass": True}
+URGENT: dict[str, Any] = {
+    "authorisation": "none",
+    "mode": "bris_de_glace",
+    "motive": True,
+    "record_named": True,
+    "break_glass": True,
+}
 ASKERS: dict[str, Facts] = {
     "holder": asking("patient"),
     "representative": asking("representative"),

@@ -111,8 +111,9 @@ async def _questions(scene: Scene) -> list[Question]:
         ("not authorised", {"refused": plain}),
         ("blocked", {"refused": plain}),
     ):
-        for what, id in {"missing": None, **hidden}.items():
-            found += _of_a_document(who, what, id)
+        documents: dict[str, str | None] = {"missing": None, **hidden}
+        for what, document_id in documents.items():
+            found += _of_a_document(who, what, document_id)
         if who != "authorised":
             found += [_search(who, "missing", str(uuid4())), _search(who, "hidden", record)]
     return [*found, _what_if("missing", str(uuid4())), _what_if("another's", record)]

@@ -6,6 +6,7 @@ The same HTTP, the same fence, trace and metadata; the newest published document
 """
 
 from typing import Final
+from unittest import mock
 
 from services.records import app, sealed_contents
 from services.records.api import fhir
@@ -52,5 +53,5 @@ async def find_without_rights(context: ReadContext, caller: Caller, query: Docum
 
 
 if __name__ == "__main__":
-    fhir.find_documents = find_without_rights
-    main("records", Settings, api=app.make_api, worker=app.make_worker)
+    with mock.patch.object(fhir, "find_documents", find_without_rights):
+        main("records", Settings, api=app.make_api, worker=app.make_worker)

@@ -11,7 +11,7 @@ from pathlib import Path
 from uuid import UUID
 
 import asyncpg
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from deploy.local.errors import LocalError
 from deploy.local.kafka import ADMIN, MECHANISM
@@ -182,12 +182,18 @@ def published_events(stack: Stack) -> dict[UUID, Counter[str]]:
                     unread.discard(message.partition())
                 elif error is not None:
                     raise LocalError(f"the topic could not be read: {error.name()}")
-                elif (headers := dict(message.headers() or [])).get("ce_type") == DocumentPublished.ce_type.encode():
+                elif (headers := _headers(message)).get("ce_type") == DocumentPublished.ce_type.encode():
                     document = DocumentPublished.model_validate_json(message.value() or b"").document_id
                     found.setdefault(document, Counter())[headers["ce_id"].decode()] += 1
     finally:
         consumer.close()
     return found
+
+
+def _headers(message: Message) -> dict[str, bytes]:
+    """The headers whose value is no null."""
+    headers = dict(message.headers() or [])
+    return {name: value for name, value in headers.items() if isinstance(value, bytes)}
 
 
 def message_ids(folder: Path) -> Counter[str]:

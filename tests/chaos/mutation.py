@@ -12,6 +12,7 @@ import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -61,11 +62,8 @@ def without(gone: Requirement) -> Iterator[None]:
         )
         for action, (lists, rule_of) in whole.items()
     }
-    rules.ACTIONS = less
-    try:
+    with mock.patch.object(rules, "ACTIONS", less):
         yield
-    finally:
-        rules.ACTIONS = whole
 
 
 def failures() -> list[str]:

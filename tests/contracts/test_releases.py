@@ -82,7 +82,7 @@ def changed(body: Any, path: str, value: str) -> Any:
     """The data with another value at `path`."""
     step, _, rest = path.partition(".")
     name = step.removesuffix("[]")
-    inner = body.get(name) or SEEDS.get(name)
+    inner: Any = body.get(name) or SEEDS.get(name)
     if step.endswith("[]"):
         elements = [changed(inner[0], rest, value), *inner[1:]] if rest else [*inner, value]
         return {**body, name: elements}

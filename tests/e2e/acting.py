@@ -9,10 +9,11 @@ from typing import Any
 from deploy.local import endpoints
 from deploy.local.bootstrap import HOSPITAL, STRUCTURES, session_of
 from deploy.local.client import FHIR, Dmp, Session
+from deploy.local.letter import letter
 from deploy.local.people import InventedPerson, invent
+from deploy.local.polling import is_done
 from deploy.local.probes import answers
 from deploy.local.stack import Stack
-from deploy.local.story import is_done, letter
 from shared.fhir.iti65 import bundle_of_cda
 from tests.infra.waiting import eventually
 

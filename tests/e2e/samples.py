@@ -5,7 +5,7 @@ from typing import Any
 
 from deploy.local.client import FHIR, RefusedError, Session
 from deploy.local.people import opening
-from deploy.local.story import is_done
+from deploy.local.polling import is_done
 from shared.cda.header import CdaHeader, read_header
 from shared.errors import CodedError
 from shared.fhir.iti65 import bundle_of_cda

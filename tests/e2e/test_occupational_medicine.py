@@ -112,7 +112,12 @@ async def test_records_shows_it_only_what_the_person_authorised_and_only_where_t
     database = await new_database("records")
     express = {"authorised": [OCCUPATIONAL.id]}
     around = {"attending_doctors": [OCCUPATIONAL.id], "authorisations": [TEAM]}
-    breaking = {"mode": "bris_de_glace", "motive": "sealed", "never": "occupational-medicine", "profession": "G15_10"}
+    breaking: dict[str, Any] = {
+        "mode": "bris_de_glace",
+        "motive": "sealed",
+        "never": "occupational-medicine",
+        "profession": "G15_10",
+    }
     broken = make_token("professional", OCCUPATIONAL.id, **breaking)
     insured = make_token("professional", OCCUPATIONAL.id, profession="G15_10", never="insurer")
     nurse = make_token("professional", OCCUPATIONAL.id, profession="G15_60", never="occupational-medicine")
@@ -136,7 +141,7 @@ async def test_consent_lets_it_add_its_own_authorisation_with_the_card_present_w
 ) -> None:
     async with consent_api(await new_database("consent"), parameters=parameters) as api:
         record = await api.open_record()
-        told = {"never": "occupational-medicine", "profession": "G15_10", "patient_present": record.id}
+        told: dict[str, Any] = {"never": "occupational-medicine", "profession": "G15_10", "patient_present": record.id}
         token = make_token("professional", OCCUPATIONAL.id, **told)
         answer = await record.ask("PUT", f"authorisations/{OCCUPATIONAL.id}", None, token=token)
         assert answer.status_code == status, answer.text

@@ -13,7 +13,7 @@ N = frozenset({"N"})
 MASKED = frozenset({"N", "MASQUE_PS"})
 NOT_FOR_PATIENT = frozenset({"N", "INVISIBLE_PATIENT"})
 NOT_FOR_REPRESENTATIVES = frozenset({"N", "INVISIBLE_REPRESENTANTS_LEGAUX"})
-LABELS = (
+LABELS: tuple[frozenset[str], ...] = (
     *(N, MASKED, NOT_FOR_PATIENT, NOT_FOR_REPRESENTATIVES, frozenset({"R"}), frozenset({"V"}), frozenset({"N", "R"})),
     *(MASKED | NOT_FOR_PATIENT, NOT_FOR_PATIENT | NOT_FOR_REPRESENTATIVES, frozenset({"N", "SECRET"}), frozenset()),
 )

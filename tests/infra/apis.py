@@ -18,7 +18,8 @@ import services.notify.app as notify_app
 import services.records.app as records_app
 from shared.http.tokens import TokenVerifier
 from shared.runtime.settings import KafkaSettings, PostgresSettings
-from tests.infra import identity_api, ledger, notify, records
+from tests.infra import identity_api, notify, records
+from tests.infra.audit import KEYS
 from tests.infra.databases import Database, Databases
 from tests.infra.tokens import SETTINGS, TestKeys
 
@@ -90,7 +91,7 @@ def make(name: str, database: Database) -> FastAPI:
         case "consent":
             return consent.make_api(consent_settings.Settings(**common))
         case "audit":
-            return audit.make_api(audit_settings.Settings(**common, keys=ledger.KEYS))
+            return audit.make_api(audit_settings.Settings(**common, keys=KEYS))
         case _:
             return notify_app.make_api(notify.settings(database, None), TestKeys())
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import asyncpg
@@ -22,6 +23,11 @@ def die(*_: Any, **__: Any) -> Any:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def replace_for_good(owner: object, name: str, function: Callable[..., Any]) -> None:
+    """Replaces a function of a module or class until this process ends."""
+    setattr(owner, name, function)
+
+
 def _die_before_the_outbox_is_cleared() -> None:
     execute = asyncpg.Connection.execute
 
@@ -30,7 +36,7 @@ def _die_before_the_outbox_is_cleared() -> None:
             die()
         return await execute(self, query, *arguments, **options)
 
-    asyncpg.Connection.execute = killing
+    replace_for_good(asyncpg.Connection, "execute", killing)
 
 
 def die_behind_the_commit_of(topic: str) -> None:
@@ -42,7 +48,7 @@ def die_behind_the_commit_of(topic: str) -> None:
             die()
         commit(self, *arguments)
 
-    BatchPass.commit = killing  # type: ignore[method-assign]
+    replace_for_good(BatchPass, "commit", killing)
 
 
 PLACES: dict[str, Any] = {

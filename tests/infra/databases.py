@@ -15,6 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 
 from shared.db.migrate import migrate, migrations_of
+from shared.db.pool import Connection, Pool
 from tests.infra.waiting import eventually
 
 OWNER, APP, PASSWORD = "test_owner", "test_app", "test"
@@ -153,6 +154,13 @@ class Databases:
             await connection.execute(sql)
         finally:
             await connection.close()
+
+
+async def fetch_row(connection: Pool | Connection, sql: str, *arguments: object) -> asyncpg.Record:
+    """Returns the first row of a query that must return one."""
+    row = await connection.fetchrow(sql, *arguments)
+    assert row is not None, sql
+    return row
 
 
 async def _left_alone(connection: asyncpg.Connection) -> bool:

@@ -6,6 +6,7 @@
 import asyncio
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,7 +26,7 @@ from shared.crypto.keyring import Keyring
 from shared.db.pool import Pool, create_pool, transaction
 from shared.runtime import clock
 from shared.runtime.settings import PostgresSettings
-from tests.infra.crashing import die
+from tests.infra.crashing import die, replace_for_good
 from tests.infra.identity_api import KEYRING, RECEIPTS
 from tests.infra.messages import message
 
@@ -68,17 +69,17 @@ def _die_before_commit() -> None:
     async def killing(*_: Any) -> None:
         die()
 
-    module.append = killing  # type: ignore[attr-defined]
+    replace_for_good(module, "append", killing)
 
 
 def _die_among_the_deletions() -> None:
     async def killing(*_: Any) -> int:
         return int(die())
 
-    lifecycle.delete_record = killing
+    replace_for_good(lifecycle, "delete_record", killing)
 
 
-PLACES = {
+PLACES: dict[str, Callable[[], None]] = {
     "among the deletions": _die_among_the_deletions,
     "after the deletions, before the commit": _die_before_commit,
     "after the commit": lambda: None,

@@ -112,8 +112,8 @@ def _example(name: str, given: dict[str, Any], operation: Operation, record_id: 
 
 
 def _text(schema: dict[str, Any]) -> str:
-    by_format = {"date": "2026-11-01", "date-time": "2026-11-01T00:00:00Z"}
-    return by_format.get(schema.get("format", ""), "x" * max(1, schema.get("minLength", 1)))
+    by_format: dict[str, str] = {"date": "2026-11-01", "date-time": "2026-11-01T00:00:00Z"}
+    return by_format.get(schema.get("format", "")) or "x" * max(1, schema.get("minLength", 1))
 
 
 def _leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

@@ -10,6 +10,11 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import APIOperation, Case, GenerationMode
+from schemathesis.core.errors import InvalidSchema
+from schemathesis.core.result import Ok, Result
+
+Operation = APIOperation[Any, Any, Any, Any]
+AnyCase = Case[Any]
 
 SEED = 20261129
 COVERAGE = 10
@@ -39,23 +44,23 @@ class Generator:
 
     def requests(self) -> Iterator[tuple[Generated, bool]]:
         """In the document's order, what ends something last; with each, whether it names what exists."""
-        operations = [result.ok() for result in self._schema.get_all_operations()]
+        operations = [_operation(result) for result in self._schema.get_all_operations()]
         for operation in sorted(operations, key=_ends_something):
             for case in self._cases(operation):
                 yield from self._variants(case)
 
-    def _cases(self, operation: APIOperation) -> Iterator[Case]:
+    def _cases(self, operation: Operation) -> Iterator[AnyCase]:
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
             yield from _random_cases(operation, mode, self._examples)
             yield from self._limit_cases(operation, mode)
 
-    def _limit_cases(self, operation: APIOperation, mode: GenerationMode) -> list[Case]:
+    def _limit_cases(self, operation: Operation, mode: GenerationMode) -> list[AnyCase]:
         config = self._schema.config.generation_for(operation=operation)
         cases = list(self._schema.iter_coverage_cases(operation, generation_modes=[mode], generation_config=config))
         step = max(1, -(-len(cases) // COVERAGE))
         return [case for case in cases[::step] if case.method.upper() == operation.method.upper()]
 
-    def _variants(self, case: Case) -> Iterator[tuple[Generated, bool]]:
+    def _variants(self, case: AnyCase) -> Iterator[tuple[Generated, bool]]:
         as_generated = _on_the_wire(case)
         if as_generated is not None:
             yield as_generated, False
@@ -82,8 +87,14 @@ class Generator:
                 return value
 
 
-def _random_cases(operation: APIOperation, mode: GenerationMode, count: int) -> list[Case]:
-    cases: list[Case] = []
+def _operation(result: Result[Operation, InvalidSchema]) -> Operation:
+    """Raises AssertionError where the document describes it wrongly."""
+    assert isinstance(result, Ok), result
+    return result.ok()
+
+
+def _random_cases(operation: Operation, mode: GenerationMode, count: int) -> list[AnyCase]:
+    cases: list[AnyCase] = []
 
     @seed(SEED)
     @settings(
@@ -94,7 +105,7 @@ def _random_cases(operation: APIOperation, mode: GenerationMode, count: int) -> 
         suppress_health_check=list(HealthCheck),
     )
     @given(operation.as_strategy(generation_mode=mode))
-    def collect(case: Case) -> None:
+    def collect(case: AnyCase) -> None:
         cases.append(case)
 
     with contextlib.suppress(Unsatisfiable):  # where nothing is asked for, nothing can be wrong
@@ -102,11 +113,11 @@ def _random_cases(operation: APIOperation, mode: GenerationMode, count: int) -> 
     return cases
 
 
-def _ends_something(operation: APIOperation) -> bool:
+def _ends_something(operation: Operation) -> bool:
     return operation.method.upper() == "DELETE" or operation.path.endswith(("/close", "/death", "/erase", "/unlink"))
 
 
-def _on_the_wire(case: Case) -> Generated | None:
+def _on_the_wire(case: AnyCase) -> Generated | None:
     """None where no client could send it."""
     arguments = case.as_transport_kwargs(base_url=BASE)
     try:

@@ -18,8 +18,9 @@ from services.identity.usecases.move_record import LifecycleRequest
 from shared.contracts.base import Actor
 from shared.crypto.keyring import Keyring
 from shared.db.pool import create_pool
+from shared.messaging.outbox.append import append
 from shared.runtime.settings import PostgresSettings
-from tests.infra.crashing import die
+from tests.infra.crashing import die, replace_for_good
 from tests.infra.databases import Database
 from tests.infra.erasures import KEYRINGS
 from tests.infra.identity_api import KEYRING
@@ -38,24 +39,22 @@ def _die_between_the_two() -> None:
             die()
         await write(*arguments)
 
-    links.set_link = killing
+    replace_for_good(links, "set_link", killing)
 
 
 def _die_instead_of(name: str) -> None:
     async def killing(*_: Any) -> None:
         die()
 
-    setattr(module, name, killing)
+    replace_for_good(module, name, killing)
 
 
 def _die_when_told() -> None:
-    tell = module.append  # type: ignore[attr-defined] # imported there
-
     async def killing(*arguments: Any) -> None:
-        await tell(*arguments)
+        await append(*arguments)
         die()
 
-    module.append = killing  # type: ignore[attr-defined] # imported there
+    replace_for_good(module, "append", killing)
 
 
 PLACES: dict[str, Any] = {

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
@@ -15,6 +16,7 @@ from shared.crypto.vault import WrappedKey
 from shared.runtime import clock
 from shared.runtime.clock import bucket_of
 from shared.terminology.documents import document_types
+from tests.infra.databases import fetch_row
 from tests.infra.records import CLINIC, DOCTOR, HOSPITAL, OTHER_DOCTOR, RecordsApi
 from tests.infra.tokens import make_token, patient_token, professional_token, software_token
 
@@ -84,7 +86,7 @@ async def fill(
 ) -> dict[UUID, Sort]:
     """Inserts one document of each sort into the record; returns the sorts by document id."""
     bucket, at = bucket_of(record_id), clock.now()
-    row = await api.pool.fetchrow("select kid, wrapped from record_keys where record_id = $1", record_id)
+    row = await fetch_row(api.pool, "select kid, wrapped from record_keys where record_id = $1", record_id)
     key = context.vault.unwrap(record_id, WrappedKey(row["kid"], row["wrapped"]))
     sort_by_id = {clock.new_id(bucket): sort for sort in sorts}
     rows = [
@@ -103,11 +105,11 @@ async def fill(
     return sort_by_id
 
 
-def in_mode(mode: str, record_id: UUID, professional_id: str = OTHER_DOCTOR, **claims: object) -> str:
+def in_mode(mode: str, record_id: UUID, professional_id: str = OTHER_DOCTOR, **claims: Any) -> str:
     """Returns a physician's token in an access mode; one of an emergency has a motive and is for this record."""
     session_id = uuid4()
     emergency = {"motive": "sealed.motive", "emergency_record": record_commitment(session_id, record_id)}
-    more = {} if mode == "secret" else emergency
+    more: dict[str, Any] = {} if mode == "secret" else emergency
     return make_token(
         "professional", professional_id, profession="G15_10", mode=mode, sid=str(session_id), **more, **claims
     )

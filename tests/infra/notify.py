@@ -69,7 +69,7 @@ class MailServer:
             self.waiting += 1
             await asyncio.Event().wait()
         if not self.cut.isdisjoint(envelope.rcpt_tos):
-            assert server.transport is not None
+            assert isinstance(server.transport, asyncio.WriteTransport)
             server.transport.abort()
             return "250 OK"
         assert isinstance(envelope.content, bytes)

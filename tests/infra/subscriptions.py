@@ -11,7 +11,7 @@ from services.records.consumers import subscriptions as of_records
 from shared.contracts.declarations import SERVICES
 from shared.crypto.keyring import Keyring
 from shared.crypto.vault import Vault
-from shared.messaging.consumer import Subscription
+from shared.messaging.subscription import Subscription
 from tests.infra.audit import MOTIVES
 from tests.infra.erasures import RECEIPT_KEYS, RETENTION
 from tests.infra.notify import KEYRING

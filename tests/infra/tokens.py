@@ -60,13 +60,13 @@ def make_token(kind: str, subject: str, *, key: ECKey = KEY, scope: str = "", **
 
 def patient_token(record_id: UUID, session_id: UUID | None = None) -> str:
     """Of the holder of a record; `session_id`: of a sign-in."""
-    session = {} if session_id is None else {"sid": str(session_id)}
+    session: dict[str, Any] = {} if session_id is None else {"sid": str(session_id)}
     return make_token("patient", str(record_id), record_id=record_id, **session)
 
 
 def professional_token(professional_id: str, profession: str = "10", organisation_id: str | None = None) -> str:
     """Of a professional; by default a physician."""
-    structure = {} if organisation_id is None else {"organisation_id": organisation_id}
+    structure: dict[str, Any] = {} if organisation_id is None else {"organisation_id": organisation_id}
     return make_token("professional", professional_id, profession=profession, **structure)
 
 

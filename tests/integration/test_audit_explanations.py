@@ -69,9 +69,8 @@ async def test_the_patient_is_told_each_rule_in_order_and_the_sentence_in_the_ow
 
 async def test_what_a_professional_was_refused_by_choice_reads_like_what_does_not_exist(ledger: Ledger) -> None:
     document = await ledger.document()
-    about = {"document_id": document}
     refused_by_choice = [
-        await ledger.access(doctor(), "read-document", judged(reading(**{name: value})), **about)
+        await ledger.access(doctor(), "read-document", judged(reading(**{name: value})), document_id=document)
         for name, value in (
             ("blocked", "both"),
             ("authorisation", "none"),
@@ -92,10 +91,9 @@ async def test_what_a_professional_was_refused_by_choice_reads_like_what_does_no
 
 async def test_a_professional_is_told_of_own_readings_and_of_refusals_that_are_nobodys_choice(ledger: Ledger) -> None:
     document = await ledger.document()
-    about = {"document_id": document}
-    permitted = await ledger.access(doctor(), "read-document", judged(reading()), **about)
+    permitted = await ledger.access(doctor(), "read-document", judged(reading()), document_id=document)
     unmotivated = judged(reading(mode="bris_de_glace", break_glass=True))
-    refused = await ledger.access(doctor(), "read-document", unmotivated, mode="bris_de_glace", **about)
+    refused = await ledger.access(doctor(), "read-document", unmotivated, mode="bris_de_glace", document_id=document)
     mine, others_token = professional_token(DOCTOR), professional_token("899700000002")
     assert (await explanation_of(ledger, permitted, mine))[
         "sentence"

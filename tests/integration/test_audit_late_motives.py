@@ -17,6 +17,7 @@ from shared.db.pool import transaction
 from shared.runtime import clock
 from tests.conftest import NewDatabase
 from tests.infra.audit import MOTIVES, SENT
+from tests.infra.databases import fetch_row
 from tests.infra.ledger import HOSPITAL, Ledger, audit_api, doctor, judged, reading
 from tests.infra.messages import message
 from tests.infra.tokens import bearer, operator_token, patient_token
@@ -54,10 +55,10 @@ async def test_the_entry_stands_at_once_and_the_motive_once_its_key_is_there(led
     assert await ledger.pool.fetchval(ENTRIES) == 1
     assert await motive_shown(ledger) is None
     assert not await open_motives(ledger.pool, MOTIVES), "the key is not here yet"
-    assert (await ledger.pool.fetchrow(SELECT_LATE))["sealed"] is not None
+    assert (await fetch_row(ledger.pool, SELECT_LATE))["sealed"] is not None
     await open_motives(ledger.pool, LATER)
     assert await motive_shown(ledger) == MOTIVE
-    kept = await ledger.pool.fetchrow(SELECT_LATE)
+    kept = await fetch_row(ledger.pool, SELECT_LATE)
     assert kept["sealed"] is None
     assert MOTIVE not in kept["kept"]
 

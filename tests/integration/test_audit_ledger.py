@@ -28,7 +28,7 @@ from shared.runtime.settings import PostgresSettings
 from shared.runtime.tracing import trace_id
 from tests.conftest import NewDatabase
 from tests.infra.audit import MOTIVES
-from tests.infra.databases import Database
+from tests.infra.databases import Database, fetch_row
 from tests.infra.erasing import erase
 from tests.infra.messages import message, outbox, traces
 from tests.infra.plumbing import document_received
@@ -223,7 +223,7 @@ async def test_a_motive_lies_under_the_key_of_its_record_and_dies_with_it(pool: 
     record_id = uuid4()
     received = message(an_emergency(record_id, "Patient inconscient, antécédents inconnus"))
     await write(pool, received, received)
-    entry = await pool.fetchrow("select details from ledger_entries where event_id = $1", received.id)
+    entry = await fetch_row(pool, "select details from ledger_entries where event_id = $1", received.id)
     kept = orjson.loads(entry["details"])["motive"]
     assert "inconscient" not in entry["details"]
     async with pool.acquire() as connection:
@@ -234,14 +234,14 @@ async def test_a_motive_lies_under_the_key_of_its_record_and_dies_with_it(pool: 
         assert await store.find_keys(connection, [record_id]) == {}
     late = message(an_emergency(record_id, "Encore un motif, venu trop tard"))
     await write(pool, late)
-    entry = await pool.fetchrow("select details from ledger_entries where event_id = $1", late.id)
+    entry = await fetch_row(pool, "select details from ledger_entries where event_id = $1", late.id)
     assert "motive" not in orjson.loads(entry["details"])
 
 
 async def test_a_motive_that_nobody_can_open_is_not_kept_but_its_entry_is(pool: Pool) -> None:
     received = message(an_emergency(uuid4(), "Motif scellé ailleurs", Keyring.parse("other:" + "O" * 43)))
     await write(pool, received)
-    entry = await pool.fetchrow("select action, details from ledger_entries where event_id = $1", received.id)
+    entry = await fetch_row(pool, "select action, details from ledger_entries where event_id = $1", received.id)
     assert entry["action"] == "read-document"
     assert "motive" not in orjson.loads(entry["details"])
 

@@ -40,10 +40,14 @@ async def pool(new_pool: NewPool) -> Pool:
 
 async def tell(pool: Pool, *events: Event, **options: Any) -> list[Event]:
     """Gives a batch to its handler; returns what it announced."""
-    handlers = {RecordChanged: copy_records, DocumentReceived: decide_deposits, CopyApplied: acknowledge_copies}
+    handlers: dict[type[Event], Any] = {
+        RecordChanged: copy_records,
+        DocumentReceived: decide_deposits,
+        CopyApplied: acknowledge_copies,
+    }
     async with transaction(pool) as connection:
         before = len(await outbox(connection))
-        handler: Any = handlers[type(events[0])]  # type: ignore[index] # a batch is of one type
+        handler = handlers[type(events[0])]  # a batch is of one type
         await handler(connection, [message(event, **options) for event in events])
         return (await outbox(connection))[before:]
 

@@ -20,7 +20,7 @@ from shared.messaging.copies import raise_watermarks
 from shared.runtime import clock
 from tests.conftest import NewDatabase
 from tests.infra.consent_api import ConsentApi, Record, consent_api, enter
-from tests.infra.databases import APP, Database
+from tests.infra.databases import APP, Database, fetch_row
 from tests.infra.tokens import make_token, patient_token, professional_token, software_token
 from tests.integration.test_consent_changes import attestation
 from tests.integration.test_consent_fhir import STRUCTURE, ask, consent
@@ -231,8 +231,8 @@ async def test_choices_of_an_older_release_are_named_in_full_as_a_new_version_th
     assert state.feeding_objections == (HOSPITAL,)
     assert state.attending_doctors == ("899700000003",)
     assert [authorisation.holder_id for authorisation in state.authorisations or ()] == ["123123123", "899700000002"]
-    columns = await api.pool.fetchrow(
-        "select blocked, feeding_objections from consent_states where record_id = $1", old.id
+    columns = await fetch_row(
+        api.pool, "select blocked, feeding_objections from consent_states where record_id = $1", old.id
     )
     assert (columns["blocked"], columns["feeding_objections"]) == (list(state.blocked), [HOSPITAL])
     assert (await old.ask("GET", "choices/history")).json()["changes"][0]["action"] == "name-in-full"

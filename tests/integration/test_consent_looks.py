@@ -24,8 +24,8 @@ async def record(new_database: NewDatabase) -> AsyncIterator[Record]:
 async def answers_to_views(record: Record, token: str) -> set[tuple[int, str]]:
     """The answers to each way of looking at the choices."""
     answers = [await record.ask("GET", path, token=token) for path in LOOKS]
-    resource = {"params": {"patient": str(record.id)}, "headers": bearer(token)}
-    answers.append(await record.api.client.get("/fhir/Consent", **resource))
+    parameters, headers = {"patient": str(record.id)}, bearer(token)
+    answers.append(await record.api.client.get("/fhir/Consent", params=parameters, headers=headers))
     return {
         (answer.status_code, answer.text if answer.status_code == 404 and not is_fhir(answer) else "")
         for answer in answers

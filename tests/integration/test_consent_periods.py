@@ -143,7 +143,8 @@ async def test_what_is_no_date_of_fhir_is_refused(record: Record) -> None:
 async def test_who_ends_an_attestation_for_the_person_is_not_attested_against_again(record: Record, by: str) -> None:
     proxy = uuid4()
     if by != "patient":
-        await record.announce_people(**{f"{by}s": (person(proxy),)})
+        people: dict[str, Any] = {f"{by}s": (person(proxy),)}
+        await record.announce_people(**people)
     token = record.holder if by == "patient" else representative(record.id, proxy, by)
     team, other = software_token("software-1", HOSPITAL), software_token("software-2", CLINIC)
     nurse = professional_token("899700000002", "60", HOSPITAL)

@@ -235,7 +235,9 @@ async def test_what_is_refused_openly_does_not_tell_by_its_time_whether_somethin
         "unknown profession": professional_token(STRANGER, "G99_1"),
         "operator": make_token("operator", "ops"),
     }[kind]
-    pairs = [(search(api, record, token), search(api, uuid4(), token))]
+    pairs: list[tuple[Awaitable[httpx2.Response], Awaitable[httpx2.Response]]] = [
+        (search(api, record, token), search(api, uuid4(), token))
+    ]
     pairs += [
         (send_request(api, documents["plain"], token), send_request(api, uuid4(), token))
         for send_request in DOCUMENT_REQUESTS
@@ -297,15 +299,19 @@ TOLD_OF_A_BLOCK = {"TD0.2: POST Patient/_search", "TD0.2: GET Patient"}
 """Where a professional learns of a block, because the field's protocol tells it; nowhere else."""
 
 
+def of_document(
+    send_request: DocumentRequest, api: RecordsApi, document_id: UUID
+) -> Callable[[str], Awaitable[httpx2.Response]]:
+    return lambda token: send_request(api, document_id, token)
+
+
 async def test_td02_alone_tells_a_professional_of_a_block(api: RecordsApi, delays: ResponseDelays) -> None:
     record, documents = await a_record(api)
     ins = ins_of(SOMEBODY)
     identifier = f"{ins.system}|{ins.matricule}"
     ways: dict[str, Callable[[str], Awaitable[httpx2.Response]]] = {
         **{
-            f"{send_request.__name__} of a document": lambda token, send_request=send_request: send_request(
-                api, documents["plain"], token
-            )
+            f"{send_request.__name__} of a document": of_document(send_request, api, documents["plain"])
             for send_request in DOCUMENT_REQUESTS
         },
         "search": lambda token: search(api, record, token),

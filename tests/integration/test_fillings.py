@@ -170,5 +170,5 @@ async def page_waits(database: Database) -> bool:
         return bool(await connection.fetchval(WAITS))
 
 
-async def erased_or_waiting(api: RecordsApi, erasing: asyncio.Task[None]) -> bool:
+async def erased_or_waiting(api: RecordsApi, erasing: asyncio.Task[int]) -> bool:
     return erasing.done() or bool(await api.pool.fetchval(WAITS))

@@ -75,7 +75,7 @@ async def object_(house: IdentityApi, number: int, channel: str = "letter", **ho
 
 def people(count: int) -> list[InsuredPerson]:
     """A fifth of them without a mail address."""
-    return [insured(n, **({"mail": None} if n % 5 == 0 else {})) for n in range(1, count + 1)]
+    return [insured(n, mail=None) if n % 5 == 0 else insured(n) for n in range(1, count + 1)]
 
 
 def addressees(events: list[Any], kind: str) -> list[str]:
@@ -163,7 +163,9 @@ async def test_letters_are_printed_again_with_the_same_codes_for_those_who_have_
     mine = next(notice for notice in map(orjson.loads, first) if notice["to"] == {"mail": "invente.1@patient.example"})
     used = {"ins": ins_body(1), "code": mine["values"]["code"], **choosing()}
     assert (await house.client.post("/activations", json=used)).status_code == 201
-    printing, after, pages = str(UUID(int=7)), None, []
+    printing = str(UUID(int=7))
+    after: UUID | None = None
+    pages: list[tuple[int, UUID | None]] = []
     while after is not None or not pages:
         pages.append(await reprint_letters(house.pool, KEYRINGS, campaign_id, UUID(printing), after, 4))
         after = pages[-1][1]
@@ -289,7 +291,7 @@ async def test_the_worker_runs_a_campaign_to_its_end(house: IdentityApi) -> None
 
     async def done() -> bool:
         await run(house.pool)
-        return (await shown(house, campaign_id))["status"] == "done"
+        return bool((await shown(house, campaign_id))["status"] == "done")
 
     await eventually(done)
     assert (await shown(house, campaign_id))["counts"]["opened"] == 30
@@ -317,8 +319,8 @@ async def test_what_cannot_be_run_is_refused_in_both_languages(
 
 async def test_campaigns_are_run_by_those_with_the_scope_only(house: IdentityApi) -> None:
     for method, path in (("POST", "/campaigns"), ("GET", "/campaigns"), ("GET", f"/campaigns/{UUID(int=1)}")):
-        json = {} if method == "POST" else None
-        response = await house.client.request(method, path, json=json, headers=administrator())
+        body: dict[str, Any] | None = {} if method == "POST" else None
+        response = await house.client.request(method, path, json=body, headers=administrator())
         assert response.status_code == 403
     unknown = await house.client.get(f"/campaigns/{UUID(int=1)}", headers=campaigner())
     assert (unknown.status_code, unknown.json()["code"]) == (404, "campaign-unknown")

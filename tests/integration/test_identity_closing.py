@@ -57,7 +57,7 @@ async def ask(
     client: httpx2.AsyncClient, what: str, record_id: UUID, headers: dict[str, str]
 ) -> tuple[int, str | int, str]:
     """Status, version or code, state or empty."""
-    body = {} if what == "close" else None
+    body: dict[str, Any] | None = {} if what == "close" else None
     answer = (await client.post(f"/records/{record_id}/{what}", json=body, headers=headers)).json()
     status = answer.get("status")
     if isinstance(status, int):

@@ -32,7 +32,7 @@ async def house(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
 
 
 def refused() -> float:
-    return REFUSED.labels("hash-password", "unavailable")._value.get()  # the library has no other way
+    return float(REFUSED.labels("hash-password", "unavailable")._value.get())  # the library has no other way
 
 
 def told(answer: httpx2.Response) -> tuple[int, str | None, str, str]:

@@ -23,6 +23,7 @@ from services.identity.domain.insured import InsuredRow, InsuredSelection, is_ca
 from services.identity.file_import import CompleteDirectory, Importer, ImportOutcome
 from services.identity.settings import ImportSettings
 from services.identity.store.insured import find_insured, load_insured_page
+from services.identity.usecases.import_insured import import_insured
 from shared.contracts.identity import ProfessionalChanged, StructureChanged
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
@@ -191,14 +192,13 @@ async def test_a_killed_import_goes_on_where_it_was_left(
         lines[number] = ("1" if lines[number][0] == "2" else "2") + lines[number][1:]
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     importer, seen = importer_of(database), 0
-    write = file_import.import_insured
 
     async def dying(*arguments: Any) -> ImportProgress:
         nonlocal seen
         seen += 1
         if seen == 4 and place == "before the commit":
             raise Killed
-        progress = await write(*arguments)
+        progress = await import_insured(*arguments)
         if seen == 4:
             raise Killed
         return progress
@@ -314,11 +314,9 @@ async def test_one_import_of_a_kind_runs_at_a_time(database: Database, tmp_path:
             await importer.insured(file, nothing)
         refusals.append(True)
 
-    write = file_import.import_insured
-
     async def waiting(*arguments: Any) -> ImportProgress:
         await second()
-        return await write(*arguments)
+        return await import_insured(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(file_import, "import_insured", waiting)

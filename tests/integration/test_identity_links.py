@@ -315,8 +315,9 @@ async def test_killed_there_both_or_none_are_linked_and_asked_again_it_ends_as_i
     first, second = await pair(client)
     await let_it_die(place, database, first, second)
     committed = place == "after the commit"
-    left = {first: (2, "open", second), second: (2, "open", first)} if committed else None
-    assert await rows(database) == (left or {first: (1, "open", None), second: (1, "open", None)})
+    linked: dict[UUID, tuple[int, str, UUID | None]] = {first: (2, "open", second), second: (2, "open", first)}
+    unlinked: dict[UUID, tuple[int, str, UUID | None]] = {first: (1, "open", None), second: (1, "open", None)}
+    assert await rows(database) == (linked if committed else unlinked)
     assert (await ask(client, "link", first, second)).json()["linked"]
     assert (await changes(database))[2:] == [(first, 2, "open", second), (second, 2, "open", first)]
     assert len(await accesses(database, "link-records")) == 2

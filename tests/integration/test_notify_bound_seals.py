@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -40,7 +41,7 @@ from tests.infra.waiting import eventually
 from tests.shared.crypto.test_keyrings import unbound
 
 ROTATED = f"{NEXT_KEYRING_TEXT},{KEYRING_TEXT}"
-CODE = {"code": "123456", "minutes": "10"}
+CODE: dict[str, Any] = {"code": "123456", "minutes": "10"}
 """What a sign-in code says."""
 
 

@@ -43,7 +43,7 @@ async def pass_window(database: Database) -> None:
 def body(mail: EmailMessage) -> str:
     plain = mail.get_body(("plain",))
     assert plain is not None
-    return plain.get_content()
+    return str(plain.get_content())
 
 
 async def put(kafka: Topics, *events: Event) -> None:

@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from services.notify.outgoing_messages import outgoing_alert
 from services.notify.settings import FoldersSettings
 from services.notify.usecases.enqueue_messages import enqueue_messages
 from shared.contracts.base import sealed_place
@@ -143,14 +144,11 @@ async def test_a_code_overtakes_the_notices_that_wait(
 async def test_a_message_that_fails_in_a_way_of_its_own_backs_off_and_holds_up_nobody(
     database: Database, kafka: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from services.notify import alert_sender
-
-    make = alert_sender.outgoing_alert
 
     def failing(alert: Any, of: Any, *more: Any) -> Any:
         if of.mail == BAD:
             raise LookupError
-        return make(alert, of, *more)
+        return outgoing_alert(alert, of, *more)
 
     monkeypatch.setattr("services.notify.alert_sender.outgoing_alert", failing)
     async with mail_server() as server, worker(database, kafka, server.port, connections=1):

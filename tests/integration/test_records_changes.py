@@ -16,6 +16,7 @@ from shared.contracts.records import DocumentPublished, DocumentRelabelled, Docu
 from shared.db.pool import transaction
 from shared.fhir.write import IS_ARCHIVED
 from shared.terminology import oids
+from tests.infra.databases import fetch_row
 from tests.infra.load import Person
 from tests.infra.messages import message
 from tests.infra.mixes import acting
@@ -379,7 +380,7 @@ async def test_new_documents_are_masked_where_the_patient_wants_it(api: RecordsA
         await apply_deposit_decisions(connection, [message(decision)])
     [published] = await api.announced(DocumentPublished)
     assert published.labels == ("N", "INVISIBLE_PATIENT", "MASQUE_PS")
-    row = await api.pool.fetchrow("select labels, masked_by from documents")
+    row = await fetch_row(api.pool, "select labels, masked_by from documents")
     assert (row["labels"], row["masked_by"]) == (["N", "INVISIBLE_PATIENT", "MASQUE_PS"], "patient")
     assert (await api.get(f"/fhir/Binary/{document}", as_doctor(OTHER_DOCTOR))).status_code == 404
     lifted = await patch(api, document, as_doctor(DOCTOR), {"op": "remove", "path": "/securityLabel/2"})

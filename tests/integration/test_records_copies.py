@@ -66,8 +66,11 @@ async def test_the_choices_are_kept_whole(api: RecordsApi) -> None:
         "structure",
         "none",
     ]
-    assert (choices.attending_doctors, choices.hidden_sections) == ({DOCTOR}, {"BIOLOGIE"})
-    assert choices.applications == {"app-1": {"CAR_VAC"}}
+    assert (choices.attending_doctors, choices.hidden_sections) == (
+        frozenset({DOCTOR}),
+        frozenset({"BIOLOGIE"}),
+    )
+    assert choices.applications == {"app-1": frozenset({"CAR_VAC"})}
     assert choices.care_team_objected
     emergency = choices.emergency
     assert (emergency.break_glass, emergency.regulation_centre, emergency.masked_documents) == (False, True, False)
@@ -86,15 +89,19 @@ async def test_choices_of_an_older_sender_or_an_older_copy_say_who_is_authorised
 
 async def test_the_people_of_a_record_are_applied_and_told_each_version_once(api: RecordsApi) -> None:
     record, mother, carer, past = await api.open_record(SOMEBODY), uuid4(), uuid4(), clock.now() - timedelta(minutes=1)
-    people = {"representatives": [named(mother)], "carers": [named(carer, "carer", until=past)], "is_minor": True}
+    people: dict[str, Any] = {
+        "representatives": [named(mother)],
+        "carers": [named(carer, "carer", until=past)],
+        "is_minor": True,
+    }
     await api.name_people(record, 2, **people)
     await api.name_people(record, 1)
     await api.name_people(record, 2)
-    people = people_of(await kept(api, "people", "record_people"), is_minor=True)
+    copy = people_of(await kept(api, "people", "record_people"), is_minor=True)
     now = clock.now()
-    assert people.has("representative", str(mother), now)
-    assert not people.has("carer", str(mother), now)
-    assert not people.has("carer", str(carer), now), "it is over"
+    assert copy.has("representative", str(mother), now)
+    assert not copy.has("carer", str(mother), now)
+    assert not copy.has("carer", str(carer), now), "it is over"
     assert await api.pool.fetchval("select is_minor from record_people")
     applied = [event for event in await api.announced(CopyApplied) if event.topic == "identity.people.v1"]
     assert applied == [CopyApplied(record_id=record, topic="identity.people.v1", version=2)]

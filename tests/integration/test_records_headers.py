@@ -58,7 +58,7 @@ def submitted(content: bytes, unique_id: UUID, **changed: Any) -> iti65.Deposit:
 
 async def deposited(api: RecordsApi, **changed: str) -> httpx2.Response:
     id = uuid4()
-    return await api.deposit(bundle_of(submitted(cda(id, **changed), id)))
+    return await api.deposit(bundle_of(submitted(cda(id, replaces=None, **changed), id)))
 
 
 async def published(api: RecordsApi) -> tuple[UUID, UUID]:

@@ -9,9 +9,10 @@ import pytest
 from services.records.store.tracking import track_documents
 from services.records.usecases.apply_consent_copies import apply_consent_copies
 from services.records.usecases.apply_deposit_decisions import apply_deposit_decisions
-from shared.contracts.consent import ConsentStateChanged
+from shared.contracts.consent import ConsentStateChanged, DepositDecided
 from shared.contracts.records import DocumentPublished, DocumentRelabelled
 from shared.db.pool import transaction
+from shared.messaging.envelope import Message
 from shared.runtime import clock
 from shared.terminology import oids
 from tests.infra.load import Person
@@ -79,16 +80,16 @@ async def test_replacements_in_many_records_and_choices_about_them_do_not_lock_e
     for record in records:
         await api.choose(record, 1)
     for version in range(2, 8):
-        words = []
+        decisions = []
         for number, record in zip(range(90, 96), records, strict=True):
             [old] = await api.publish(a_deposit(Person(number)))
             answer = await api.deposit(replacing(by_id(old), person=Person(number)))
             [new] = document_ids(answer)
-            words.append(message(decided(record, new, deposit_id(answer))))
+            decisions.append(message(decided(record, new, deposit_id(answer))))
 
-        async def settle(words: list[object] = words) -> None:
+        async def settle(messages: list[Message[DepositDecided]]) -> None:
             async with transaction(api.pool) as connection:
-                await apply_deposit_decisions(connection, words)  # type: ignore[arg-type]
+                await apply_deposit_decisions(connection, messages)
 
         async def choose(version: int = version) -> None:
             states = [
@@ -97,7 +98,7 @@ async def test_replacements_in_many_records_and_choices_about_them_do_not_lock_e
             async with transaction(api.pool) as connection:
                 await apply_consent_copies(connection, [message(state) for state in states])
 
-        await asyncio.gather(settle(), choose(), settle(words[::-1]), settle(words[3:]))
+        await asyncio.gather(settle(decisions), choose(), settle(decisions[::-1]), settle(decisions[3:]))
     lives = await api.pool.fetch("select life, count(*) as documents from documents group by life order by life")
     assert [tuple(row) for row in lives] == [("current", 36), ("superseded", 36)]
 

@@ -243,17 +243,15 @@ async def test_td02_tells_how_one_stands_to_a_record(api: RecordsApi, record: UU
     doctor, software = as_doctor(OTHER_DOCTOR), as_software()
     over = {"from": now - timedelta(days=2), "until": now - timedelta(days=1)}
     to_come = {"from": now + timedelta(days=1)}
-    for version, (chosen, authorisation) in enumerate(
-        [
-            ({}, "NON_EXISTE"),
-            ({"authorisations": [{"holder_id": OTHER_DOCTOR, **over}]}, "EXPIRE"),
-            ({"authorisations": [{"holder_id": OTHER_DOCTOR, **to_come}]}, "NON_EXISTE"),
-            ({"authorised": [OTHER_DOCTOR]}, "VALIDE"),
-            ({"authorised": [OTHER_DOCTOR], "blocked": [OTHER_DOCTOR]}, "INTERDIT"),
-            ({"attending_doctors": [OTHER_DOCTOR]}, "NON_EXISTE"),
-        ],
-        2,
-    ):
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({}, "NON_EXISTE"),
+        ({"authorisations": [{"holder_id": OTHER_DOCTOR, **over}]}, "EXPIRE"),
+        ({"authorisations": [{"holder_id": OTHER_DOCTOR, **to_come}]}, "NON_EXISTE"),
+        ({"authorised": [OTHER_DOCTOR]}, "VALIDE"),
+        ({"authorised": [OTHER_DOCTOR], "blocked": [OTHER_DOCTOR]}, "INTERDIT"),
+        ({"attending_doctors": [OTHER_DOCTOR]}, "NON_EXISTE"),
+    ]
+    for version, (chosen, authorisation) in enumerate(cases, 2):
         await api.choose(record, version, **chosen)
         assert standing(await check(api, doctor)) == (True, authorisation, "attending_doctors" in chosen), chosen
         assert standing(await check(api, software)) == (True, "NON_EXISTE", False)

@@ -105,6 +105,7 @@ async def test_the_old_one_is_superseded_in_the_moment_in_which_the_new_one_is_p
 async def test_the_producers_identifier_names_it_as_well(api: RecordsApi, record: UUID) -> None:
     first = a_deposit(SOMEBODY)
     [old] = await api.publish(first)
+    assert first.unique_id is not None
     [new] = document_ids(await api.deposit(replacing(by_unique_id(first.unique_id))))
     await api.decide(new)
     assert await status_of(api, old, as_patient(record)) == "superseded"

@@ -1,6 +1,6 @@
 """The worker of records on the real broker: copies, decisions that wait, publication, tracking."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 from uuid import UUID, uuid4
@@ -120,7 +120,7 @@ async def test_the_directory_is_copied_for_what_if_and_a_state_that_is_older_cha
     database = await new_database("records")
     async with run_records_api(database) as api, working(database, kafka):
 
-        async def professions() -> dict[str, str | None]:
+        async def professions() -> Mapping[str, str | None]:
             async with api.pool.acquire() as connection:
                 return await load_professions(connection, [DOCTOR, OTHER_DOCTOR, "899900000042"])
 

@@ -81,9 +81,9 @@ def wrong_keys() -> Iterator[tuple[str, str]]:
             one[:place] + dice.choice([digit for digit in "0123456789" if digit != one[place]]) + one[place + 1 :],
             (oids.INS_NIR),
         )
-    for one, other in (("2A", "2B"), ("2B", "2A"), ("2A", "19"), ("2A", "20"), ("2B", "20")):
+    for one, another in (("2A", "2B"), ("2B", "2A"), ("2A", "19"), ("2A", "20"), ("2B", "20")):
         first = number(dice, department=one)
-        if (changed := first[:5] + other + first[7:]) and key_by_hand(changed) != key_by_hand(first):
+        if (changed := first[:5] + another + first[7:]) and key_by_hand(changed) != key_by_hand(first):
             yield changed + key_by_hand(first), oids.INS_NIR
     yield from ((one[:13] + f"{int(one[13:]) % 97 + 1:02d}", oids.INS_NIA) for one in [keyed(number(dice, sex="8"))])
 

@@ -21,9 +21,9 @@ from services.records.usecases import check_record
 from shared.access import RULES_VERSION, Facts, Permit, Refusal, decide, encode_facts, readers, rights, writers
 from shared.access.decide import ACTIONS
 
-OPEN = {"record_status": "open", "choices_known": True, "copies_fresh": True, "blocked": "none"}
-DOCTOR = {"action": "read", "actor_kind": "professional", "profession": "G15_10", **OPEN}
-LETTER = {
+OPEN: dict[str, Any] = {"record_status": "open", "choices_known": True, "copies_fresh": True, "blocked": "none"}
+DOCTOR: dict[str, Any] = {"action": "read", "actor_kind": "professional", "profession": "G15_10", **OPEN}
+LETTER: dict[str, Any] = {
     "document_status": "published",
     "labels": frozenset({"N"}),
     "section_hidden": False,
@@ -80,7 +80,7 @@ def test_each_text_stands_in_both_languages_and_says_something_of_its_own() -> N
     names = set(Facts.__slots__)
     for code, requirement in explanation_texts().requirements.items():
         assert set(requirement.facts) <= names, code
-        texts = [text for language in ("fr", "en") for text in requirement.words[language]]  # type: ignore[index]
+        texts = [text for language in ("fr", "en") for text in requirement.words[language]]
         assert len(texts) == 6, code
         assert len(set(texts)) == 6, code
         assert all(text.endswith(("?", ".")) for text in texts), code

@@ -25,6 +25,7 @@ from services.identity.domain.lifecycle import (
 )
 from services.identity.domain.new_person import RecordUnknownError
 from shared.contracts.base import ActorKind
+from shared.errors import ClientError
 
 N, X = "record-unknown", "forbidden"
 # fmt: off
@@ -141,4 +142,4 @@ def test_every_refusal_of_the_life_of_a_record_speaks_french_too() -> None:
     ]
     errors = [refusal for refusal in own if issubclass(refusal, Exception)]
     assert len(errors) == 7
-    assert all(error().in_french() for error in errors)
+    assert all(issubclass(error, ClientError) and error().in_french() for error in errors)

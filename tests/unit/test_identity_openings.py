@@ -1,6 +1,7 @@
 """The rules of opening: ways, codes, who may alone, and figures."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -195,12 +196,13 @@ def test_a_window_slides(kind: str) -> None:
     ],
 )
 def test_a_campaign_is_checked(changes: dict[str, object], refused: type[ClientError] | None) -> None:
-    parameters = {"regions": [], "regimes": [], "born_from": None, "born_to": None, "window_days": None, "rate": None}
+    parameters: dict[str, Any] = {"regions": [], "regimes": [], "born_from": None, "born_to": None}
+    parameters |= {"window_days": None, "rate": None, **changes}
     if refused is None:
-        assert new_campaign(RULES, **(parameters | changes)).window_days >= 30  # type: ignore[arg-type]
+        assert new_campaign(RULES, **parameters).window_days >= 30
         return
     with pytest.raises(refused):
-        new_campaign(RULES, **(parameters | changes))  # type: ignore[arg-type]
+        new_campaign(RULES, **parameters)
 
 
 @pytest.mark.parametrize(

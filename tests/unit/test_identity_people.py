@@ -67,7 +67,7 @@ OVER_REPRESENTATION = {
     "case", [*product(representation.STATUSES, representation.ACTIONS, representation.PARTIES)], ids="-".join
 )
 def test_what_becomes_of_a_representation(case: tuple[str, str, str]) -> None:
-    decision = representation.TABLE[case]  # type: ignore[index]
+    decision = representation.TABLE[case]
     if case in REPRESENTATION:
         assert decision == representation.RepresentationTransition(REPRESENTATION[case])  # type: ignore[arg-type]
     else:
@@ -116,7 +116,7 @@ WHO_IN_CARE = {
 
 @pytest.mark.parametrize("case", [*product(care.STATUSES, care.ACTIONS, care.PARTIES)], ids="-".join)
 def test_what_becomes_of_an_invitation_and_a_carer(case: tuple[str, str, str]) -> None:
-    decision = care.TABLE[case]  # type: ignore[index]
+    decision = care.TABLE[case]
     if case in CARE:
         assert decision == care.CareTransition(CARE[case])  # type: ignore[arg-type]
     else:
@@ -149,7 +149,7 @@ def test_what_holder_representative_and_carer_may_do(case: tuple[str, str]) -> N
 
 def test_a_carer_neither_closes_nor_manages_carers_nor_changes_contact_or_login() -> None:
     for act in ("close-record", "reopen-record", "invite-carer", "end-care", "change-contact", "change-login"):
-        assert not acts_for_holder.is_permitted("carer", act)  # type: ignore[arg-type]
+        assert not acts_for_holder.is_permitted("carer", act)
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_the_claims_name_identifier_profession_specialty_and_structure() -> None
 def test_structures_are_national_ids_and_technical_ones_are_passed_over(
     changes: dict[str, Any], structures: set[str]
 ) -> None:
-    assert identity_proof_of({**CLAIMS, **changes}).structure_ids == structures
+    assert identity_proof_of({**CLAIMS, **changes}).structure_ids == frozenset(structures)
 
 
 def test_without_exercises_the_role_counts() -> None:

@@ -25,6 +25,7 @@ def write(folder: Path, name: str, content: bytes) -> Path:
 def test_a_cda_is_wrapped_by_its_header(tmp_path: Path) -> None:
     content = letter(PERSON, STRUCTURES["hospital"])
     submission = parse_submission(bundle_of(write(tmp_path, "a.xml", b"\xef\xbb\xbf" + content), StatedMetadata()))
+    assert submission.ins is not None
     assert submission.ins.matricule == PERSON.ins
     assert submission.documents[0].type.code == "11490-0"
     assert submission.documents[0].content == b"\xef\xbb\xbf" + content
@@ -33,6 +34,7 @@ def test_a_cda_is_wrapped_by_its_header(tmp_path: Path) -> None:
 def test_a_pdf_is_wrapped_by_what_is_told_about_it(tmp_path: Path) -> None:
     path = write(tmp_path, "a.pdf", b"%PDF-1.4\n")
     [document] = parse_submission(bundle_of(path, ABOUT_A_PDF)).documents
+    assert document.ins is not None
     assert (document.content_type, document.title, document.ins.matricule) == ("application/pdf", "Lettre", PERSON.ins)
     assert document.authors[0].organisation == "1990000105"
 

@@ -134,9 +134,9 @@ def test_the_parameters_of_a_search() -> None:
     )
     assert query.record_id is None
     assert [ins_fingerprint.partition(".")[0] for ins_fingerprint in query.ins_fingerprints] == ["hmac-2", "hmac-1"]
-    assert (query.count, query.statuses) == (50, {"current"})
+    assert (query.count, query.statuses) == (50, frozenset({"current"}))
     query = parse_query(RING, {"patient": f"Patient/{RECORD}", "status": "superseded", "_count": "5000"})
-    assert (query.record_id, query.count, query.statuses) == (RECORD, 100, {"superseded"})
+    assert (query.record_id, query.count, query.statuses) == (RECORD, 100, frozenset({"superseded"}))
 
 
 @pytest.mark.parametrize(

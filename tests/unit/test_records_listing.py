@@ -14,7 +14,7 @@ from services.records.domain.copies import CopyAge, RecordFacts
 from services.records.domain.documents import DocumentSummary
 from services.records.domain.facts import combination_of, document_facts, record_facts
 from services.records.domain.parameters import Parameters
-from services.records.domain.people import People
+from services.records.domain.people import NOBODY, People
 from services.records.domain.search import search_record
 from shared.access import Permit, Refusal, decide, decode_facts, encode_facts
 from shared.contracts.base import Actor
@@ -188,7 +188,8 @@ def test_a_relation_is_what_the_copy_says_and_never_the_token_alone(
     token_says: str, listed_as: str, relation: str
 ) -> None:
     named = {"person_id": str(PERSON), "from": _TIMES[0], "until": None}
-    people = People(**{listed_as: [named]})
+    changes: dict[str, Any] = {listed_as: [named]}
+    people = replace(NOBODY, **changes)
     record = RecordFacts(RECORD, "open", 1, 1, CopyAge(NOW, NOW, people_at=NOW), people=people)
     requester = Somebody(token_says, str(PERSON), "web", RECORD, None, None, None, "normal", None, None)
     assert record_facts(requester, "find", record, now=NOW, max_copy_age=LIMIT).relation == relation

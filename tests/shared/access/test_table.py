@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -65,7 +66,7 @@ def test_other_kinds_are_refused_whatever_else_is_true(kind: str) -> None:
         assert decide(replace(facts, actor_kind=kind)) == Refusal("kind-not-permitted", False, RULES_VERSION)
 
 
-ANYTHING = st.fixed_dictionaries(
+ANYTHING: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
         one.name: st.sampled_from(COLUMNS[one.name])
         | (

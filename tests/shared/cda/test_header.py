@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from shared.cda.errors import IncompleteHeaderError, InvalidCdaError, NotCdaError, TooLargeError
-from shared.cda.header import CdaCode, parse_time, read_header
+from shared.cda.header import read_header
+from shared.cda.summary import CdaCode, parse_time
 from shared.terminology import oids
 from tests.infra.paths import DOCUMENTS
 

@@ -1,6 +1,7 @@
 """Every error of a database has a fate, and every API says it in its own form; the log says it once a minute."""
 
 import inspect
+import time
 from typing import Any
 
 import asyncpg
@@ -85,11 +86,9 @@ def test_an_error_has_the_fate_of_its_kind(error: type[Exception], fate: ErrorCl
 
 
 def test_an_error_that_the_driver_has_no_class_for_is_known_by_its_class() -> None:
-    unknown = exceptions.UnknownPostgresError("x")
-    unknown.sqlstate = "53999"
-    assert classify_error(unknown) is ErrorClass.WAIT
-    unknown.sqlstate = "QQ000"
-    assert classify_error(unknown) is ErrorClass.BUG
+    for sqlstate, expected in (("53999", ErrorClass.WAIT), ("QQ000", ErrorClass.BUG)):
+        unknown = type("NewError", (exceptions.UnknownPostgresError,), {"sqlstate": sqlstate})
+        assert classify_error(unknown("x")) is expected
 
 
 async def answer(error: Exception, render: Renderer, path: str, *, begun: bool = False) -> list[Message]:
@@ -144,7 +143,7 @@ async def test_the_log_says_once_a_minute_what_thousands_of_requests_fail_of(mon
     lines: list[tuple[str, dict[str, object]]] = []
     monkeypatch.setattr(logs, "log", lambda event, **fields: lines.append((event, fields)))
     clock = [1000.0]
-    monkeypatch.setattr(logs.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     for _ in range(1000):
         await answer(asyncpg.DiskFullError("x"), problem, "/records")
     await answer(asyncpg.IndexCorruptedError("x"), problem, "/records")

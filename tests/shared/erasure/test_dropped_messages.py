@@ -16,6 +16,7 @@ from shared.erasure import erased_records
 from shared.errors import PermanentError
 from shared.messaging import consumer as consumer_module
 from shared.messaging import offsets
+from shared.messaging.batch_outcomes import keys_on_broken_copies
 from shared.messaging.outbox import announce, append
 from shared.messaging.redrive import Redriver
 from shared.messaging.subscription import Subscription
@@ -133,11 +134,10 @@ async def test_what_waited_for_a_copy_when_the_erasure_came_is_not_put_aside(
     event = document_received(uuid4(), seen={"identity.records.v1": 7})
     monkeypatch.setattr(consumer_module, "PARK_AFTER_S", 0)
     consumer = house.consumer()
-    look = consumer_module.keys_on_broken_copies
 
     async def erase_and_look(connection: Any, awaiting: Any) -> Any:
         await house.erase(event.record_id)
-        return await look(connection, awaiting)
+        return await keys_on_broken_copies(connection, awaiting)
 
     monkeypatch.setattr(consumer_module, "keys_on_broken_copies", erase_and_look)
     await consumer.consume([house.record(event)])
@@ -179,7 +179,7 @@ async def test_a_letter_about_an_erased_record_is_redriven_into_nothing(
         FACTS,
         record.topic,
         record.key,
-        orjson.dumps([(name, base64.b64encode(value).decode()) for name, value in record.headers]).decode(),
+        orjson.dumps([(name, base64.b64encode(value or b"").decode()) for name, value in record.headers]).decode(),
         record.value,
     )
     redriver = Redriver(house.pool, {FACTS: house.consumer()})

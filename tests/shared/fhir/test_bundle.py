@@ -62,6 +62,7 @@ def test_a_submission_is_read() -> None:
     assert submission.entries == ("List", "DocumentReference", "Binary")
     assert submission.unique_id == "urn:oid:1.2.250.1.999.1.26.1"
     assert submission.source_id == "urn:oid:1.2.250.1.999.1"
+    assert submission.ins is not None
     assert submission.ins.matricule == "258077511402542"
     assert (document.entry, document.binary_entry) == (1, 2)
     assert document.unique_id == "urn:oid:1.2.250.1.999.1.26.2"
@@ -163,7 +164,9 @@ VARIATIONS: dict[str, Callable[[Json], object]] = {
 def test_what_senders_write_differently_is_read(name: str) -> None:
     bundle = good()
     VARIATIONS[name](bundle)
-    assert parse(bundle).ins.matricule == "258077511402542"
+    ins = parse(bundle).ins
+    assert ins is not None
+    assert ins.matricule == "258077511402542"
 
 
 def test_a_document_that_replaces_another_names_it() -> None:

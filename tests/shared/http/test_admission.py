@@ -13,8 +13,9 @@ from starlette.requests import Request
 
 from services.records.api import fhir
 from services.records.usecases import read_document
+from shared.errors import OverloadedError
 from shared.http import constant_time
-from shared.http.admission import LIMITS, WINDOW_S, Load, OverloadedError, Urgency, idle, urgency_for, urgency_of
+from shared.http.admission import LIMITS, WINDOW_S, Load, Urgency, idle, urgency_for, urgency_of
 from shared.http.tokens import Caller
 from tests.infra.apis import NAMES, Api, all_apis, routes_of
 from tests.infra.databases import Databases

@@ -106,7 +106,7 @@ FOREIGN = ECKey.generate_key("P-256", {"kid": "test"}, private=True)
 async def test_a_token_that_is_expired_forged_or_foreign_is_refused_alike(
     client: httpx2.AsyncClient, token: str
 ) -> None:
-    answer = await client.get("/who", headers={"authorization": f"Bearer {token}".encode()})
+    answer = await client.get("/who", headers={b"authorization": f"Bearer {token}".encode()})
     assert answer.status_code == 401
     assert answer.json()["code"] == "token-invalid"
     assert answer.headers["content-type"] == "application/problem+json"

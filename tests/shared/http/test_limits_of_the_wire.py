@@ -191,7 +191,7 @@ async def test_what_one_request_holds_of_the_buffers_is_nobody_elses_until_its_a
     writer.write(POST + b"content-length: 900\r\n\r\n" + b"a" * 800)
 
     async def holds() -> bool:
-        return app.state.buffers.held() == 800
+        return bool(app.state.buffers.held() == 800)
 
     await eventually(holds)
     other = POST + b"content-length: 300\r\n\r\n" + b"a" * 300

@@ -96,8 +96,8 @@ def form_of_errors(route: str) -> str:
 
 def tokens(record_id: UUID) -> dict[str, str | None]:
     """One of each kind of actor, as far as the record would let them; None: without a token."""
-    professional = {"profession": "G15_10", "organisation_id": HOSPITAL}
-    emergency = {"mode": "bris_de_glace", "motive": "sealed", "sid": str(uuid4())}
+    professional: dict[str, Any] = {"profession": "G15_10", "organisation_id": HOSPITAL}
+    emergency: dict[str, Any] = {"mode": "bris_de_glace", "motive": "sealed", "sid": str(uuid4())}
     return {
         "patient": patient_token(record_id),
         "representative": make_token("representative", str(PARENT), record_id=record_id),
@@ -170,9 +170,8 @@ async def seed_audit(api: Api) -> Seeded:
     api_under_test = Ledger(api.client)
     await api_under_test.record()
     document_id = await api_under_test.document()
-    about = {"document_id": document_id}
     event_id = await api_under_test.access(
-        ledger.doctor(DOCTOR, HOSPITAL), "read-document", ledger.judged(ledger.reading()), **about
+        ledger.doctor(DOCTOR, HOSPITAL), "read-document", ledger.judged(ledger.reading()), document_id=document_id
     )
     return Seeded(api_under_test.record_id, {"event_id": str(event_id), "structure_id": HOSPITAL})
 
@@ -229,9 +228,9 @@ async def test_no_generated_request_is_a_fault_of_ours(apis: dict[str, Api], nam
     async def attempt(request: Generated, actor: str) -> None:
         async with places:
             token = by_actor[actor]
-            headers = (
-                request.headers if token is None else request.headers | {"authorization": f"Bearer {token}".encode()}
-            )
+            headers = {name.encode("ascii"): value for name, value in request.headers.items()}
+            if token is not None:
+                headers[b"authorization"] = f"Bearer {token}".encode()
             answer = await api.client.request(request.method, request.url, content=request.content, headers=headers)
         outcomes.note(request, actor, answer)
 

@@ -117,7 +117,7 @@ class Reader:
         # Only the deduplication of the inbox would hide that something is handled twice.
         self.consumer = Consumer(pool, replace(subscription, uses_inbox=False))
         self.consumer.circuit_breaker.record_outcomes = lambda *_: None  # type: ignore[method-assign] # it has tests of its own
-        self.consumer.circuit_breaker.admitted_count = lambda failures, _: len(failures)  # type: ignore[method-assign]
+        self.consumer.circuit_breaker.admitted_count = lambda predictions, now: len(predictions)  # type: ignore[method-assign]
         self.progress = ReadProgress()
 
     def next_offset(self, record: KeptRecord) -> int:

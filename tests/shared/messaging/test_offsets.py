@@ -22,6 +22,7 @@ from shared.db.pool import create_pool
 from shared.errors import TransientError
 from shared.messaging import positions
 from shared.messaging.batch_pass import ReadProgress
+from shared.messaging.batch_plan import Partition
 from shared.runtime import clock
 from shared.runtime.metrics import OFFSETS_LOST
 from shared.runtime.settings import PostgresSettings
@@ -317,7 +318,7 @@ async def test_records_that_were_finished_before_they_were_read_again_move_the_o
     insert = """insert into consumer_offsets (group_name, topic, partition, next, cluster_id)
                 values ($1, $2, 0, 1, 'a-cluster')"""
     await pool.execute(insert, GROUP, TOPIC)
-    consumer, progress = consumers.consumer(), ReadProgress({(TOPIC, 0): 1})
+    consumer, progress = consumers.consumer(), ReadProgress({Partition(TOPIC, 0): 1})
     with pytest.raises(TransientError):
         await consumer.consume(records, progress)
     assert len(await consumers.effects()) == 11

@@ -337,7 +337,7 @@ async def test_dead_rows_that_a_long_snapshot_keeps_are_not_read_again(database:
 
         async def is_floor_raised() -> bool:  # once what other tests have under way on this server has ended
             [row] = (await reader.read()).rows
-            return reader.floor == row["id"] - 1
+            return bool(reader.floor == row["id"] - 1)
 
         await eventually(is_floor_raised)
 
@@ -364,7 +364,7 @@ async def test_operators_see_refused_announcements_send_facts_again_and_discard_
     database: Database, pool: Pool, kafka: Topics
 ) -> None:
     app = make_worker_app(Plan("consent", [], keys=TestKeys()), plumbing.settings(database, kafka))
-    operator = {"headers": bearer(operator_token())}
+    operator = bearer(operator_token())
     async with (
         app.router.lifespan_context(app),
         httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://worker") as client,
@@ -374,7 +374,7 @@ async def test_operators_see_refused_announcements_send_facts_again_and_discard_
         await pool.execute(INSERT_RAW, DECISIONS, b"key", DepositDecided.ce_type, "key", body)
 
         async def refused() -> list[dict[str, Any]]:
-            answer = await client.get("/refused-announcements", **operator)
+            answer = await client.get("/refused-announcements", headers=operator)
             assert "secret" not in answer.text
             return list(answer.json())
 
@@ -389,13 +389,17 @@ async def test_operators_see_refused_announcements_send_facts_again_and_discard_
             len(body),
         )
         await set_config(kafka, DECISIONS, "max.message.bytes", "1000000")
-        sent = await client.post(f"/refused-announcements/{announcement['event_id']}/send", **operator)
+        sent = await client.post(f"/refused-announcements/{announcement['event_id']}/send", headers=operator)
         assert sent.status_code == 204
         await eventually(lambda: is_empty(pool, DECISIONS))
         assert await refused() == []
         assert (
-            await client.delete(f"/refused-announcements/{announcement['event_id']}", **operator)
+            await client.delete(f"/refused-announcements/{announcement['event_id']}", headers=operator)
         ).status_code == 404
         assert (await client.get("/refused-announcements", headers=bearer(patient_token(uuid4())))).status_code == 403
-        assert (await client.post("/recovery", **operator)).json() == {"facts": {}, "adopted": {}, "undecided": {}}
+        assert (await client.post("/recovery", headers=operator)).json() == {
+            "facts": {},
+            "adopted": {},
+            "undecided": {},
+        }
     assert await keys_of(kafka, DECISIONS) == ["key"]
