@@ -6,16 +6,16 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
-from services.audit.domain import LedgerCursor
-from services.audit.emergency_models import EmergenciesView, StructureEmergenciesView
-from services.audit.explanation_models import ExplanationView
-from services.audit.explanations import Language
-from services.audit.models import AccessesView
-from services.audit.motives import MotiveVault
-from services.audit.usecases.explain_decision import explain_decision
-from services.audit.usecases.list_accesses import list_accesses
-from services.audit.usecases.list_emergencies import list_emergencies
-from services.audit.usecases.list_structure_emergencies import list_structure_emergencies
+from services.audit.accesses.models import AccessesView
+from services.audit.accesses.usecases.list_accesses import list_accesses
+from services.audit.emergencies.models import EmergenciesView, StructureEmergenciesView
+from services.audit.emergencies.usecases.list_emergencies import list_emergencies
+from services.audit.emergencies.usecases.list_structure_emergencies import list_structure_emergencies
+from services.audit.explanations.domain import Language
+from services.audit.explanations.models import ExplanationView
+from services.audit.explanations.usecases.explain_decision import explain_decision
+from services.audit.ledger.domain import LedgerCursor
+from services.audit.ledger.motives import MotiveVault
 from shared.http.app import AuthenticatedCaller, CopyLimit, ServicePool
 from shared.http.door import Door
 from shared.http.problems import prefers_french

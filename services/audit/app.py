@@ -6,11 +6,12 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from services.audit import replay_api, store
 from services.audit.api import router
 from services.audit.consumers import subscriptions
+from services.audit.ledger import store
+from services.audit.ledger.motives import MotiveVault
 from services.audit.loops import PartitionMaintainer, open_late_motives
-from services.audit.motives import MotiveVault
+from services.audit.replay import api as replay_api
 from services.audit.settings import Settings
 from shared.crypto.keyring import Keyring
 from shared.crypto.vault import Vault

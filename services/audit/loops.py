@@ -2,9 +2,9 @@
 
 import asyncio
 
-from services.audit import store
-from services.audit.motives import MotiveVault
-from services.audit.usecases.open_motives import open_motives
+from services.audit.ledger import store
+from services.audit.ledger.motives import MotiveVault
+from services.audit.ledger.usecases.open_motives import open_motives
 from shared.db.pool import Pool
 
 POLL_INTERVAL_S = 5.0

@@ -9,10 +9,10 @@ import httpx2
 import pytest
 
 from services.audit.app import make_api as make_audit
+from services.audit.erasure.usecases.erase_record import erase_record as erase_in_audit
+from services.audit.ledger.store import remove_visibilities
+from services.audit.ledger.usecases.write_entries import write_entries
 from services.audit.settings import Settings as AuditSettings
-from services.audit.store import remove_visibilities
-from services.audit.usecases.erase_record import erase_record as erase_in_audit
-from services.audit.usecases.write_entries import write_entries
 from services.consent.app import make_api as make_consent
 from services.consent.settings import Settings as ConsentSettings
 from services.consent.store.states import remove_changes

@@ -7,10 +7,10 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 
+from services.audit.accesses.models import LIST_READER_KINDS
 from services.audit.consumers import LEDGER_EVENTS
-from services.audit.domain import CursorInvalidError, LedgerCursor, entry_of
-from services.audit.models import LIST_READER_KINDS
-from services.audit.quarantine import entry_of_dead_letter
+from services.audit.ledger.domain import CursorInvalidError, LedgerCursor, entry_of
+from services.audit.ledger.quarantine import entry_of_dead_letter
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor
 from shared.contracts.consent import DepositDecided
