@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from services.audit.copies.domain import access_list_facts
-from services.audit.copies.store import records as store
+from services.audit.accesses.domain import access_list_facts
+from services.audit.copies import store
 from services.audit.kit.announcements import announce
 from shared.access import Facts, Permit, Refusal, decide, encode_facts
 from shared.contracts.audit import AccessRecorded, Action
@@ -89,7 +89,7 @@ async def check_access_request(
     if is_own_record and await erased_among(connection, [record_id]):
         raise NotFoundError
     copy = await store.find_record_copy(connection, record_id)
-    facts = access_list_facts(caller, copy, clock.now(), limit, is_own_record=is_own_record)
+    facts = access_list_facts(caller.actor(), caller.mode, copy, clock.now(), limit, is_own_record=is_own_record)
     return AccessRequest(record_id, caller, facts, decide(facts))
 
 

@@ -1,12 +1,19 @@
-"""A request to read the ledger of a record: the copies about the record, and the facts for the access rules. Pure."""
+"""What audit knows of records, of the people who represent their patients, and of public names. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.access import Facts
 from shared.contracts.identity import PersonNamed
-from shared.http.tokens import Caller
 from shared.messaging.freshness import are_fresh
+
+
+@dataclass(frozen=True, slots=True)
+class PublicNames:
+    """Public names by national id, from audit's copy of the directory."""
+
+    professionals: Mapping[str, str]
+    structures: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,30 +42,3 @@ class RecordCopy:
             str(person.person_id) == person_id and person.since <= now and (person.until is None or now < person.until)
             for person in self.representatives
         )
-
-
-def access_list_facts(
-    caller: Caller, copy: RecordCopy, now: datetime, limit: timedelta, *, is_own_record: bool
-) -> Facts:
-    """Returns the facts of a request. `is_own_record`: the caller's token was issued for this record; otherwise no copy
-    counts, so that all such callers are refused alike."""
-    return Facts(
-        action="read-access-list",
-        actor_kind=caller.kind,
-        relation=_relation(caller, copy, now) if is_own_record else "none",
-        mode="normal" if caller.mode == "secret" else caller.mode,
-        secret=caller.mode == "secret",
-        record_status=copy.status,
-        copies_fresh=not is_own_record or copy.is_fresh(now, limit),
-    )
-
-
-def _relation(caller: Caller, copy: RecordCopy, now: datetime) -> str:
-    """Identity's copy says who represents now: a token may be older than the end of a representation."""
-    match caller.kind:
-        case "patient":
-            return "holder"
-        case "representative":
-            return "representative" if copy.is_represented_by(caller.id, now) else "none"
-        case _:
-            return caller.kind

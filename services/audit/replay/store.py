@@ -5,7 +5,7 @@ from datetime import datetime
 import orjson
 
 from services.audit.explanations.domain import LedgerDecision
-from services.audit.ledger.domain import LedgerCursor
+from services.audit.ledger.domain.cursors import LedgerCursor
 from services.audit.replay.domain import REPLAYED_TYPES
 from shared.db.pool import Connection
 

@@ -4,9 +4,12 @@ from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+from services.audit.accesses import store
+from services.audit.accesses.domain import ShownEntry
 from services.audit.accesses.steps import check_access_request
-from services.audit.ledger import store
-from services.audit.ledger.domain import LedgerCursor, PublicNames, ShownEntry
+from services.audit.copies.domain import PublicNames
+from services.audit.copies.store import find_names
+from services.audit.ledger.domain.cursors import LedgerCursor
 from shared.db.pool import Connection, Pool, transaction
 from shared.http.tokens import Caller
 from shared.messaging.outbox import append
@@ -58,7 +61,7 @@ async def _find_page(
         )
     newest.sort(key=lambda entry: (entry.occurred_at, entry.event_id), reverse=True)
     entries = newest[:limit]
-    names = await store.find_names(
+    names = await find_names(
         connection,
         {id for entry in entries for id in entry.professional_ids},
         {id for entry in entries for id in entry.structure_ids},

@@ -1,6 +1,6 @@
 """Keeps copies of the public names that a patient's list shows."""
 
-from services.audit.ledger import store
+from services.audit.copies import store
 from shared.contracts.identity import ProfessionalChanged, StructureChanged
 from shared.db.pool import Connection
 from shared.messaging.envelope import Message

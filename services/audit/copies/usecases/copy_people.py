@@ -1,6 +1,6 @@
 """Keeps copies of who represents a patient, so that a former representative no longer reads the ledger."""
 
-from services.audit.copies.store import people as store
+from services.audit.copies import store
 from shared.contracts.identity import PeopleChanged
 from shared.db.pool import Connection
 from shared.messaging.copies import newest_of_each

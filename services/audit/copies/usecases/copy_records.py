@@ -1,6 +1,6 @@
 """Keeps copies of records: their state, and the linked record, because a patient sees one list of both."""
 
-from services.audit.copies.store import records as store
+from services.audit.copies import store
 from shared.contracts.identity import RecordChanged
 from shared.db.pool import Connection
 from shared.messaging.copies import newest_of_each

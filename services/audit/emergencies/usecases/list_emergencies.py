@@ -7,11 +7,12 @@ from typing import NamedTuple
 from uuid import UUID
 
 from services.audit.accesses.steps import check_access_request
-from services.audit.emergencies import store as emergency_store
+from services.audit.copies.domain import PublicNames
+from services.audit.copies.store import find_names
+from services.audit.emergencies import store
 from services.audit.emergencies.domain import EmergencyAccess, EmergencySession, sessions_of
-from services.audit.ledger import store
-from services.audit.ledger.domain import PublicNames
 from services.audit.ledger.motives import MotiveVault
+from services.audit.ledger.store import find_keys
 from shared.crypto.keyring import SealBrokenError
 from shared.crypto.vault import WrappedKey
 from shared.db.pool import Pool, transaction
@@ -50,13 +51,13 @@ async def list_emergencies(
         records = await request.readable_records(connection)
         accesses: list[EmergencyAccess] = []
         for id in records:
-            accesses += await emergency_store.find_record_emergencies(
+            accesses += await store.find_record_emergencies(
                 connection, id, MAX_READINGS, to_representatives=request.is_representative
             )
-        keys = await store.find_keys(connection, records)
+        keys = await find_keys(connection, records)
         professional_ids = {access.actor_id for access in accesses}
         structure_ids = {access.organisation_id for access in accesses if access.organisation_id}
-        names = await store.find_names(connection, professional_ids, structure_ids)
+        names = await find_names(connection, professional_ids, structure_ids)
         await append(connection, request.announcements("list-emergencies", records))
     request.raise_if_refused("list-emergencies")
     sessions = sessions_of(accesses)

@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-from services.audit.emergencies import store as emergency_store
+from services.audit.copies.domain import PublicNames
+from services.audit.copies.store import find_names
+from services.audit.emergencies import store
 from services.audit.emergencies.domain import EmergencySession, sessions_of, week_bounds
-from services.audit.ledger import store
-from services.audit.ledger.domain import PublicNames
 from shared.db.pool import Pool
 from shared.errors import ForbiddenError
 from shared.http.tokens import Caller
@@ -31,8 +31,8 @@ async def list_structure_emergencies(pool: Pool, caller: Caller, structure_id: s
         raise StructureForbiddenError
     since, until = week_bounds(week)
     async with pool.acquire() as connection:
-        accesses = await emergency_store.find_structure_emergencies(connection, structure_id, since, until)
-        names = await store.find_names(connection, {access.actor_id for access in accesses}, {structure_id})
+        accesses = await store.find_structure_emergencies(connection, structure_id, since, until)
+        names = await find_names(connection, {access.actor_id for access in accesses}, {structure_id})
     return StructureEmergencies(sessions_of(accesses), names)
 
 

@@ -5,9 +5,8 @@ The key of its motives is deleted, and from this commit on nobody can read its l
 
 from uuid import UUID
 
-from services.audit.copies.store import people, records
-from services.audit.ledger import store
-from services.audit.ledger.store import motives
+from services.audit.copies.store import delete_people, delete_record
+from services.audit.ledger.store import delete_record_motives, destroy_key
 from shared.contracts.identity import RecordErased
 from shared.db.pool import Connection
 from shared.erasure.erased_records import begin_each
@@ -20,6 +19,6 @@ async def erase_record(connection: Connection, messages: list[Message[RecordEras
 
 
 async def _destroy(connection: Connection, record_id: UUID) -> dict[str, int]:
-    destroyed = await store.destroy_key(connection, record_id) | await records.delete_record(connection, record_id)
-    destroyed |= await people.delete_people(connection, record_id)
-    return destroyed | await motives.delete_record_motives(connection, record_id)
+    destroyed = await destroy_key(connection, record_id) | await delete_record(connection, record_id)
+    destroyed |= await delete_people(connection, record_id)
+    return destroyed | await delete_record_motives(connection, record_id)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from services.audit.accesses.steps import AccessRequest, check_access_request
-from services.audit.copies.store.records import find_erasure_watermarks
+from services.audit.copies.store import find_erasure_watermarks
 from services.audit.explanations import store
 from services.audit.explanations.domain import (
     Explanation,

@@ -2,8 +2,7 @@
 
 from services.audit.ledger import store
 from services.audit.ledger.motives import MotiveVault
-from services.audit.ledger.store import motives as late
-from services.audit.ledger.store.motives import LateMotive
+from services.audit.ledger.store import LateMotive
 from shared.db.pool import Pool, transaction
 from shared.erasure.erased_records import erased_among
 
@@ -13,7 +12,7 @@ PAGE = 100
 async def open_motives(pool: Pool, motives: MotiveVault) -> bool:
     """Opens one page of late motives whose key is here. Returns whether there may be more."""
     async with transaction(pool) as connection:
-        page = await late.find_late_motives(connection, motives.transport_keys.keys, PAGE)
+        page = await store.find_late_motives(connection, motives.transport_keys.keys, PAGE)
         record_ids = {motive.record_id for motive in page}
         remaining = sorted(record_ids - await erased_among(connection, record_ids)) if record_ids else []
         new_keys = {id: motives.vault.new_key(id) for id in remaining}
@@ -27,7 +26,7 @@ async def open_motives(pool: Pool, motives: MotiveVault) -> bool:
                     resealed_motives[motive] = resealed
         if resealed_motives:
             by_entry = {(motive.record_id, motive.event_id): resealed for motive, resealed in resealed_motives.items()}
-            await late.store_opened_motives(connection, by_entry)
+            await store.store_opened_motives(connection, by_entry)
         if unreadable := [motive for motive in page if motive not in resealed_motives]:
-            await late.delete_late_motives(connection, unreadable)
+            await store.delete_late_motives(connection, unreadable)
     return len(page) == PAGE

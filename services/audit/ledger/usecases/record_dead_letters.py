@@ -1,7 +1,7 @@
 """Enters messages that cannot be used in the ledger, so that it has no gaps."""
 
 from services.audit.ledger import store
-from services.audit.ledger.quarantine import entry_of_dead_letter
+from services.audit.ledger.domain.quarantine import entry_of_dead_letter
 from shared.contracts.topics import AUDIT_LEDGER
 from shared.db.pool import Connection
 from shared.messaging.envelope import InvalidRecord

@@ -6,12 +6,12 @@ from uuid import UUID
 
 from services.audit.kit.announcements import announce_effect
 from services.audit.ledger import store
-from services.audit.ledger.domain import DocumentVisibility, LedgerEvent, entry_of, visibility_of
+from services.audit.ledger.domain.entries import LedgerEvent, entry_of
+from services.audit.ledger.domain.quarantine import entry_of_foreign_report
+from services.audit.ledger.domain.visibilities import DocumentVisibility, visibility_of
+from services.audit.ledger.domain.writers import WRITER_MISMATCH, may_report
 from services.audit.ledger.motives import MotiveVault
-from services.audit.ledger.quarantine import entry_of_foreign_report
-from services.audit.ledger.store import motives as motives_store
-from services.audit.ledger.store.motives import LateMotive
-from services.audit.ledger.writers import WRITER_MISMATCH, may_report
+from services.audit.ledger.store import LateMotive
 from shared.contracts.audit import AccessRecorded, EntryRecorded
 from shared.contracts.records import DocumentPublished, DocumentReceived, DocumentRefused, DocumentRelabelled
 from shared.contracts.topics import AUDIT_LEDGER
@@ -42,7 +42,7 @@ async def write_entries(motives: MotiveVault, connection: Connection, messages: 
     entries += [entry_of_foreign_report(message, WRITER_MISMATCH) for message in foreign_reports]
     new_ids = await store.insert_entries(connection, entries, recorded_at)
     if new_late_motives := [motive for motive in late_motives if motive.event_id in new_ids]:
-        await motives_store.insert_late_motives(connection, new_late_motives)
+        await store.insert_late_motives(connection, new_late_motives)
     if visibilities := _visibilities(messages):
         erased = await erased_among(connection, (record_id for record_id, _ in visibilities))
         remaining = {key: visibility for key, visibility in visibilities.items() if key[0] not in erased}

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from services.audit.ledger.domain import LedgerCursor
+from services.audit.ledger.domain.cursors import LedgerCursor
 from services.audit.replay import store
 from services.audit.replay.domain import ReplayResult, replay
 from shared.db.pool import Pool

@@ -5,7 +5,7 @@ from uuid import UUID, uuid5
 
 import orjson
 
-from services.audit.ledger.domain import LedgerEntry, LedgerEvent, uuid_of
+from services.audit.ledger.domain.entries import LedgerEntry, LedgerEvent, uuid_of
 from shared.messaging.envelope import InvalidRecord, Message
 
 QUARANTINED_TYPE = "audit.letter-quarantined.v1"

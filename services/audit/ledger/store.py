@@ -1,26 +1,20 @@
-"""The SQL statements of audit. The ledger's rows are inserted and selected only."""
+"""The SQL statements of the ledger (its rows are inserted and selected only), visibilities, keys and late motives."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.audit.ledger.domain import (
-    PATIENT_LIST_TYPES,
-    DocumentVisibility,
-    LedgerCursor,
-    LedgerEntry,
-    PublicNames,
-    ShownEntry,
-)
-from shared.contracts.identity import ProfessionalChanged, StructureChanged
+from services.audit.ledger.domain.entries import LedgerEntry
+from services.audit.ledger.domain.visibilities import DocumentVisibility
 from shared.contracts.label_versions import REPLACES_KNOWN
 from shared.crypto.vault import WrappedKey
 from shared.db.pool import Connection, Pool
-from shared.messaging.envelope import InvalidRecord, Message
+from shared.db.tags import count_of
+from shared.messaging.envelope import InvalidRecord
 from shared.runtime.clock import bucket_of
 
 MONTHS_AHEAD = 3
-
 INSERT_ENTRIES = """
 insert into ledger_entries
   (occurred_at, event_id, event_type, record_id, action, outcome, reason, actor_kind, actor_id, profession,
@@ -155,112 +149,84 @@ async def find_parked_times(
     return {(row["topic"], row["partition"], row["offset"]): row["parked_at"] for row in rows}
 
 
-SELECT_SHOWN_ENTRIES = """
-select entry.event_id, entry.occurred_at, entry.action, entry.outcome, entry.reason, entry.actor_kind, entry.actor_id,
-       entry.profession, entry.organisation_id, entry.document_id, entry.subject_id, entry.mode
-from ledger_entries entry
-left join document_visibilities document
-  on document.bucket = $1 and document.record_id = $2 and document.document_id = entry.document_id
-where entry.record_id = $2 and entry.event_type = any($3::text[])
-  and entry.occurred_at <= $4 and (entry.occurred_at, entry.event_id) < ($4, $5)
-  and (entry.document_id is null
-       or (document.visible_to_patient and (document.visible_to_representatives or not $7)))
-  and (entry.mode <> 'secret' or not $7)
-order by entry.occurred_at desc, entry.event_id desc limit $6"""
-
-
-async def find_shown_entries(
-    connection: Connection, record_id: UUID, before: LedgerCursor, limit: int, *, to_representatives: bool
-) -> list[ShownEntry]:
-    """Returns the newest entries of a record before a cursor. Leaves out entries about documents that the patient may
-    not know of; for representatives also those that are invisible to them, and secret connections.
-
-    A document is shown only if labels that permit it are stored; one whose labels have not reached audit is left out.
-    """
-    rows = await connection.fetch(
-        SELECT_SHOWN_ENTRIES,
-        bucket_of(record_id),
-        record_id,
-        PATIENT_LIST_TYPES,
-        before.occurred_at,
-        before.event_id,
-        limit,
-        to_representatives,
-    )
-    return [ShownEntry(**row) for row in rows]
-
-
-UPSERT_PROFESSIONALS = """
-insert into professional_copies (professional_id, version, name, profession, status, partition)
-select professional_id, version, name, profession, status, partition
-from unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::integer[])
-  as copy(professional_id, version, name, profession, status, partition)
-order by professional_id
-on conflict on constraint professional_copies_pkey do update
-set version = excluded.version, name = excluded.name, profession = excluded.profession, status = excluded.status,
-    partition = excluded.partition
-where excluded.version > professional_copies.version
-returning professional_id"""
-
-
-async def upsert_professionals(connection: Connection, messages: Sequence[Message[ProfessionalChanged]]) -> set[bytes]:
-    """Stores the newer copies; each professional at most once. Returns the keys of the messages that were newer."""
-    events = [message.event for message in messages]
-    rows = await connection.fetch(
-        UPSERT_PROFESSIONALS,
-        [event.professional_id for event in events],
-        [event.version for event in events],
-        [event.name for event in events],
-        [event.profession for event in events],
-        [event.status for event in events],
-        [message.partition for message in messages],
-    )
-    return {row["professional_id"].encode() for row in rows}
-
-
-UPSERT_STRUCTURES = """
-insert into structure_copies (structure_id, version, name, status, partition)
-select structure_id, version, name, status, partition
-from unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::integer[])
-  as copy(structure_id, version, name, status, partition)
-order by structure_id
-on conflict on constraint structure_copies_pkey do update
-set version = excluded.version, name = excluded.name, status = excluded.status, partition = excluded.partition
-where excluded.version > structure_copies.version
-returning structure_id"""
-
-
-async def upsert_structures(connection: Connection, messages: Sequence[Message[StructureChanged]]) -> set[bytes]:
-    """Stores the newer copies; each structure at most once. Returns the keys of the messages that were newer."""
-    events = [message.event for message in messages]
-    rows = await connection.fetch(
-        UPSERT_STRUCTURES,
-        [event.structure_id for event in events],
-        [event.version for event in events],
-        [event.name for event in events],
-        [event.status for event in events],
-        [message.partition for message in messages],
-    )
-    return {row["structure_id"].encode() for row in rows}
-
-
-SELECT_PROFESSIONAL_NAMES = """
-select professional_id as id, name from professional_copies where professional_id = any($1::text[])"""
-SELECT_STRUCTURE_NAMES = "select structure_id as id, name from structure_copies where structure_id = any($1::text[])"
-
-
-async def find_names(connection: Connection, professionals: Iterable[str], structures: Iterable[str]) -> PublicNames:
-    """Returns the public names that audit's copies have."""
-    professional_rows = await connection.fetch(SELECT_PROFESSIONAL_NAMES, list(professionals))
-    structure_rows = await connection.fetch(SELECT_STRUCTURE_NAMES, list(structures))
-    return PublicNames(
-        {row["id"]: row["name"] for row in professional_rows}, {row["id"]: row["name"] for row in structure_rows}
-    )
-
-
 MAINTAIN_PARTITIONS = "select maintain_ledger($1)"
 
 
 async def maintain_partitions(pool: Pool) -> None:
     """Creates the ledger's partitions for the coming months."""
     await pool.execute(MAINTAIN_PARTITIONS, MONTHS_AHEAD)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LateMotive:
+    """A motive as identity sent it, with the id of the missing key."""
+
+    record_id: UUID
+    event_id: UUID
+    kid: str
+    sealed: str
+
+
+INSERT_LATE_MOTIVES = """
+insert into late_motives (record_id, event_id, kid, sealed)
+select record_id, event_id, kid, sealed
+from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) as late(record_id, event_id, kid, sealed)
+order by record_id, event_id
+on conflict on constraint late_motives_pkey do nothing"""
+
+
+async def insert_late_motives(connection: Connection, motives: Sequence[LateMotive]) -> None:
+    """Stores motives until their key comes."""
+    await connection.execute(
+        INSERT_LATE_MOTIVES,
+        [motive.record_id for motive in motives],
+        [motive.event_id for motive in motives],
+        [motive.kid for motive in motives],
+        [motive.sealed for motive in motives],
+    )
+
+
+SELECT_LATE_MOTIVES = """
+select record_id, event_id, kid, sealed from late_motives where sealed is not null and kid = any($1::text[]) limit $2"""
+
+
+async def find_late_motives(connection: Connection, kids: Collection[str], limit: int) -> list[LateMotive]:
+    """Returns some motives that are encrypted under one of these keys."""
+    return [LateMotive(**row) for row in await connection.fetch(SELECT_LATE_MOTIVES, list(kids), limit)]
+
+
+KEEP_LATE_MOTIVES = """
+update late_motives set kept = opened.kept, sealed = null
+from unnest($1::uuid[], $2::uuid[], $3::text[]) as opened(record_id, event_id, kept)
+where late_motives.record_id = opened.record_id and late_motives.event_id = opened.event_id
+  and late_motives.sealed is not null"""
+
+
+async def store_opened_motives(connection: Connection, motives: Mapping[tuple[UUID, UUID], str]) -> None:
+    """Stores motives under the record's own key, by record id and event id."""
+    await connection.execute(
+        KEEP_LATE_MOTIVES,
+        [record_id for record_id, _ in motives],
+        [event_id for _, event_id in motives],
+        list(motives.values()),
+    )
+
+
+DELETE_LATE_MOTIVES = """
+delete from late_motives using unnest($1::uuid[], $2::uuid[]) as useless(record_id, event_id)
+where late_motives.record_id = useless.record_id and late_motives.event_id = useless.event_id"""
+
+
+async def delete_late_motives(connection: Connection, motives: Sequence[LateMotive]) -> None:
+    """Deletes motives that nobody can ever decrypt."""
+    records, events = [motive.record_id for motive in motives], [motive.event_id for motive in motives]
+    await connection.execute(DELETE_LATE_MOTIVES, records, events)
+
+
+DELETE_LATE_MOTIVES_OF = "delete from late_motives where record_id = $1"
+
+
+async def delete_record_motives(connection: Connection, record_id: UUID) -> dict[str, int]:
+    """Deletes the late motives of an erased record. Returns the number of rows."""
+    status = await connection.execute(DELETE_LATE_MOTIVES_OF, record_id)
+    return {"late_motives": count_of(status)}
