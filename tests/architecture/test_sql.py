@@ -75,7 +75,7 @@ NOT_PARTITIONED = frozenset(
         "services.identity.store.erasures.LOCK_ERASURES",
         "services.identity.store.records.LOCK_APPLIED",
         "services.identity.store.representations.LOCK_RECORDS",
-        "services.notify.store.alerts.SELECT_WINDOWS",
+        "services.notify.alerts.store.alerts.SELECT_WINDOWS",
     }
 )
 
