@@ -6,19 +6,20 @@ from datetime import timedelta
 
 from fastapi import FastAPI
 
-from services.notify import api, loops
-from services.notify.alert_sender import AlertSender
+from services.notify import loops
+from services.notify.alerts.sender import AlertSender
+from services.notify.alerts.store.alert_queue import AlertQueue
 from services.notify.consumers import subscriptions
-from services.notify.delivery_loop import DeliveryLoop
+from services.notify.delivery.delivery_loop import DeliveryLoop
+from services.notify.delivery.folders import FolderGateway
+from services.notify.delivery.gateways import Gateway
+from services.notify.delivery.smtp import MailGateway
 from services.notify.domain import Channel
-from services.notify.folders import FolderGateway
-from services.notify.gateways import Gateway
-from services.notify.message_sender import MessageSender
+from services.notify.erasure.store import remove_alerts
+from services.notify.messages.sender import MessageSender
+from services.notify.messages.store import MessageQueue
+from services.notify.preferences import api
 from services.notify.settings import Settings
-from services.notify.smtp import MailGateway
-from services.notify.store.alert_queue import AlertQueue
-from services.notify.store.erasure import remove_alerts
-from services.notify.store.messages import MessageQueue
 from shared.crypto.keyring import Keyring
 from shared.erasure.erased_records import ErasureFinisher
 from shared.http.app import make_app, serving

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
+from services.notify.kit.store import refuse_unbound
 from services.notify.settings import KeysSettings
-from services.notify.store.unbound import refuse_unbound
 from shared.contracts.base import sealed_place
 from shared.crypto.key_rewrap import KeyPlan, SealedColumn
 from shared.crypto.keyring import Keyring

@@ -36,7 +36,7 @@ OPENERS |= {"open_connection", "open_unix_connection", "popen", "sock_connect"}
 
 CLIENTS = {
     "services/identity/provider.py": {"httpx2"},  # Pro Santé Connect: the sign-in of professionals
-    "services/notify/smtp.py": {"aiosmtplib"},  # mail to patients
+    "services/notify/delivery/smtp.py": {"aiosmtplib"},  # mail to patients
     "shared/http/tokens.py": {"httpx2"},  # the keys of identity's own tokens
 }
 """Who speaks to a server that is neither the service's own database nor the broker."""

@@ -9,23 +9,23 @@ import httpx2
 import pytest
 
 from services.audit.app import make_api as make_audit
+from services.audit.erasure.usecases.erase_record import erase_record as erase_in_audit
+from services.audit.ledger.store import remove_visibilities
+from services.audit.ledger.usecases.write_entries import write_entries
 from services.audit.settings import Settings as AuditSettings
-from services.audit.store import remove_visibilities
-from services.audit.usecases.erase_record import erase_record as erase_in_audit
-from services.audit.usecases.write_entries import write_entries
 from services.consent.app import make_api as make_consent
 from services.consent.settings import Settings as ConsentSettings
 from services.consent.store.states import remove_changes
 from services.consent.usecases.copy_records import copy_records
 from services.consent.usecases.erase_record import erase_record as erase_in_consent
+from services.notify.alerts.usecases.alert_consultations import alert_consultations
+from services.notify.alerts.usecases.alert_documents import alert_documents
+from services.notify.contacts.usecases.keep_contacts import keep_contacts
 from services.notify.domain import Preferences
-from services.notify.store.erasure import remove_alerts
-from services.notify.usecases.alert_consultations import alert_consultations
-from services.notify.usecases.alert_documents import alert_documents
-from services.notify.usecases.change_preferences import change_preferences
-from services.notify.usecases.erase_record import erase_record as erase_in_notify
-from services.notify.usecases.keep_contacts import keep_contacts
-from services.notify.usecases.show_preferences import show_preferences
+from services.notify.erasure.store import remove_alerts
+from services.notify.erasure.usecases.erase_record import erase_record as erase_in_notify
+from services.notify.preferences.usecases.change_preferences import change_preferences
+from services.notify.preferences.usecases.show_preferences import show_preferences
 from services.records.store import deposits
 from services.records.store import erasure as records_store
 from services.records.store.erasure import remove_deposits

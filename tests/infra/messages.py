@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import orjson
 
-from services.audit.writers import ACTIONS_BY_SERVICE, may_report
+from services.audit.ledger.domain.writers import ACTIONS_BY_SERVICE, may_report
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
 from shared.contracts.declarations import SERVICES, Service

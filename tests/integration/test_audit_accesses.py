@@ -9,9 +9,9 @@ import httpx2
 import pytest
 
 from services.audit.app import make_api
+from services.audit.copies.usecases.copy_names import copy_names
+from services.audit.ledger.usecases.write_entries import write_entries
 from services.audit.settings import Settings
-from services.audit.usecases.copy_names import copy_names
-from services.audit.usecases.write_entries import write_entries
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event
 from shared.contracts.identity import ProfessionalChanged, StructureChanged
@@ -298,7 +298,7 @@ async def test_without_its_trace_the_list_is_not_given(life: Life, monkeypatch: 
         raise OSError
 
     await life.deposit()
-    monkeypatch.setattr("services.audit.usecases.list_accesses.append", fail)
+    monkeypatch.setattr("services.audit.accesses.usecases.list_accesses.append", fail)
     answer = await life.client.get(f"/records/{life.record_id}/accesses", headers=bearer(patient_token(life.record_id)))
     assert answer.status_code == 503
     assert "deposit-document" not in answer.text

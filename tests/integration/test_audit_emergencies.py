@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.audit import store
-from services.audit.emergencies import WeekInvalidError, week_bounds
-from services.audit.usecases.copy_names import copy_names
+from services.audit.copies.usecases.copy_names import copy_names
+from services.audit.emergencies.domain import WeekInvalidError, week_bounds
+from services.audit.ledger import store
 from shared.contracts.audit import MOTIVE as MOTIVE_PLACE
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.identity import ProfessionalChanged, StructureChanged

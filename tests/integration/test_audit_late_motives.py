@@ -7,9 +7,9 @@ from uuid import uuid4
 
 import pytest
 
-from services.audit.motives import MotiveVault
-from services.audit.usecases.erase_record import erase_record
-from services.audit.usecases.open_motives import open_motives
+from services.audit.erasure.usecases.erase_record import erase_record
+from services.audit.ledger.motives import MotiveVault
+from services.audit.ledger.usecases.open_motives import open_motives
 from shared.contracts.audit import MOTIVE as MOTIVE_PLACE
 from shared.contracts.identity import RecordErased
 from shared.crypto.keyring import Keyring

@@ -21,7 +21,7 @@ from services.identity.store.challenges import delete_challenges_of
 from services.identity.store.sessions import delete_sessions_of
 from services.identity.usecases.confirm_password import confirm_password
 from services.identity.usecases.create_account import AccountChoices, create_account
-from services.notify.contact_encryption import decrypt_contact
+from services.notify.contacts.encryption import decrypt_contact
 from shared.contracts.base import sealed_place
 from shared.contracts.identity import ContactChanged
 from shared.contracts.notify import MessageRequested

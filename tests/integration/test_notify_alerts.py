@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from prometheus_client import REGISTRY
 
-from services.notify.usecases import settle_alerts
+from services.notify.alerts.usecases import settle_alerts
 from shared.contracts.base import Event
 from shared.contracts.notify import AlertEvent, AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
 from shared.messaging.envelope import Message
@@ -72,7 +72,7 @@ async def test_a_new_document_becomes_a_mail_and_the_word_that_it_was_sent(datab
 async def test_a_mail_leaves_right_after_the_alert_is_kept(
     database: Database, kafka: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.notify.delivery_loop.POLL_S", 3600)  # no loop polls unless it is woken
+    monkeypatch.setattr("services.notify.delivery.delivery_loop.POLL_S", 3600)  # no loop polls unless it is woken
     record_id = uuid4()
     async with mail_server() as server, worker(database, kafka, server.port):
         await kafka.put(contact(record_id))
@@ -291,7 +291,9 @@ async def test_an_address_that_no_mail_can_be_sent_to_fails_at_once(database: Da
 async def test_a_message_that_is_put_off_is_tried_again(
     database: Database, kafka: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.notify.retries.retry_delay", lambda attempts: timedelta(seconds=0.01 * attempts))
+    monkeypatch.setattr(
+        "services.notify.delivery.retries.retry_delay", lambda attempts: timedelta(seconds=0.01 * attempts)
+    )
     record_id = uuid4()
     async with mail_server() as server, worker(database, kafka, server.port):
         server.answer = lambda _, attempt: "451 later" if attempt < 3 else "250 OK"
@@ -320,7 +322,7 @@ async def test_what_could_not_be_delivered_for_two_days_has_failed(database: Dat
 async def test_a_dead_mail_server_holds_no_partition_and_is_found_again(
     database: Database, kafka: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.notify.delivery_loop.MAX_PAUSE_S", 0.2)
+    monkeypatch.setattr("services.notify.delivery.delivery_loop.MAX_PAUSE_S", 0.2)
     record_id, mute = uuid4(), uuid4()
     async with mail_server() as server, worker(database, kafka, server.port):
         server.stop()
@@ -375,7 +377,7 @@ async def test_a_crash_before_the_commit_sends_again_under_the_same_message_id(
 
     async with mail_server() as server:
         with monkeypatch.context() as patch:
-            patch.setattr("services.notify.alert_sender.settle_alerts", never)
+            patch.setattr("services.notify.alerts.sender.settle_alerts", never)
             async with worker(database, kafka, server.port):
                 await kafka.put(contact(record_id))
                 await kafka.put(published(record_id))
@@ -399,7 +401,7 @@ async def test_a_lost_database_between_answer_and_commit_does_not_send_twice(
             raise failure
         await settle_alerts.settle_alerts(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("services.notify.alert_sender.settle_alerts", failing)
+    monkeypatch.setattr("services.notify.alerts.sender.settle_alerts", failing)
     async with mail_server() as server, worker(database, kafka, server.port):
         await kafka.put(contact(record_id))
         await kafka.put(published(record_id))
@@ -408,7 +410,7 @@ async def test_a_lost_database_between_answer_and_commit_does_not_send_twice(
 
 
 async def test_what_is_long_past_is_forgotten_and_what_waits_is_kept(database: Database, kafka: Topics) -> None:
-    from services.notify.usecases.forget_alerts import forget_alerts
+    from services.notify.alerts.usecases.forget_alerts import forget_alerts
 
     record_id = uuid4()
     async with mail_server() as server, worker(database, kafka, server.port) as runtime:

@@ -9,12 +9,12 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
-from services.notify.contact_encryption import ContactUnreadableError, SealUnusableError, decrypt_contact
+from services.notify.alerts.store.alerts import find_recipients
+from services.notify.contacts.encryption import ContactUnreadableError, SealUnusableError, decrypt_contact
+from services.notify.contacts.usecases.keep_contacts import keep_contacts
 from services.notify.keys import make_keys
+from services.notify.messages.usecases.enqueue_messages import enqueue_messages
 from services.notify.settings import KeysSettings
-from services.notify.store.alerts import find_recipients
-from services.notify.usecases.enqueue_messages import enqueue_messages
-from services.notify.usecases.keep_contacts import keep_contacts
 from shared.contracts.base import Event
 from shared.contracts.identity import ContactChanged
 from shared.contracts.notify import MessageRequested

@@ -227,7 +227,7 @@ async def test_a_sender_that_died_after_the_mail_server_s_answer_sends_the_same_
             raise OSError
 
         with monkeypatch.context() as patch:
-            patch.setattr("services.notify.alert_sender.settle_alerts", never)
+            patch.setattr("services.notify.alerts.sender.settle_alerts", never)
             await pass_window(database)
             async with worker(database, kafka, server.port, window_s=WINDOW_S):
                 await server.received(2)
@@ -245,7 +245,7 @@ async def test_a_sender_that_died_after_the_mail_server_s_answer_sends_the_same_
 async def test_a_gathered_mail_that_is_put_off_stays_one_mail(
     database: Database, kafka: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.notify.retries.retry_delay", lambda _: timedelta(seconds=0.01))
+    monkeypatch.setattr("services.notify.delivery.retries.retry_delay", lambda _: timedelta(seconds=0.01))
     record_id = uuid4()
     async with mail_server() as server, worker(database, kafka, server.port, window_s=WINDOW_S):
         await begin(database, kafka, server, record_id)
@@ -271,7 +271,7 @@ async def test_a_document_that_comes_again_moves_no_window(new_pool: Any) -> Non
 
 
 async def test_two_senders_never_split_one_mail_nor_take_what_is_being_added(new_pool: Any) -> None:
-    from services.notify.store.alert_queue import AlertQueue, take_due
+    from services.notify.alerts.store.alert_queue import AlertQueue, take_due
 
     pool = await new_pool("notify")
     record_id, now = uuid4(), clock.now()
@@ -289,13 +289,13 @@ async def raised(pool: Pool, at: datetime, of: Any, *documents: DocumentPublishe
     """As if the consumer had heard of these at that time."""
     from unittest.mock import patch
 
-    from services.notify.usecases.alert_documents import alert_documents
-    from services.notify.usecases.keep_contacts import keep_contacts
+    from services.notify.alerts.usecases.alert_documents import alert_documents
+    from services.notify.contacts.usecases.keep_contacts import keep_contacts
     from tests.infra.messages import message
     from tests.infra.notify import KEYRING
 
     window = timedelta(seconds=WINDOW_S)
-    with patch("services.notify.usecases.raise_alerts.clock.now", lambda: at):
+    with patch("services.notify.alerts.steps.raise_alerts.clock.now", lambda: at):
         async with transaction(pool) as connection:
             if of is not None:
                 await keep_contacts(connection, [message(of)])

@@ -30,7 +30,7 @@ async def database(new_database: NewDatabase) -> Database:
 
 @pytest.fixture(autouse=True)
 def found_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.notify.delivery_loop.MAX_PAUSE_S", 0.2)
+    monkeypatch.setattr("services.notify.delivery.delivery_loop.MAX_PAUSE_S", 0.2)
 
 
 def common(of: DocumentPublished) -> dict[str, object]:

@@ -9,10 +9,10 @@ from uuid import UUID, uuid4
 import pytest
 from prometheus_client import REGISTRY
 
+from services.notify.messages.store import delete_messages_of
+from services.notify.messages.usecases import settle_messages
+from services.notify.messages.usecases.forget_messages import forget_messages
 from services.notify.settings import FoldersSettings
-from services.notify.store.messages import delete_messages_of
-from services.notify.usecases import settle_messages
-from services.notify.usecases.forget_messages import forget_messages
 from shared.contracts.base import sealed_place
 from shared.contracts.notify import MessageRequested
 from shared.db.pool import transaction
@@ -127,7 +127,7 @@ async def test_what_has_expired_is_not_sent(database: Database, kafka: Topics, f
 async def test_a_code_expires_while_the_mail_server_is_away(
     database: Database, kafka: Topics, folders: FoldersSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.notify.delivery_loop.MAX_PAUSE_S", 0.1)
+    monkeypatch.setattr("services.notify.delivery.delivery_loop.MAX_PAUSE_S", 0.1)
     async with mail_server() as server, worker(database, kafka, server.port, folders):
         server.stop()
         soon = clock.now() + timedelta(seconds=2)
@@ -142,7 +142,7 @@ async def test_a_code_expires_while_the_mail_server_is_away(
 async def test_a_message_waits_for_the_mail_server_while_sms_and_letters_leave(
     database: Database, kafka: Topics, folders: FoldersSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.notify.delivery_loop.MAX_PAUSE_S", 0.2)
+    monkeypatch.setattr("services.notify.delivery.delivery_loop.MAX_PAUSE_S", 0.2)
     async with mail_server() as server, worker(database, kafka, server.port, folders):
         server.stop()
         for number in range(30):
@@ -159,7 +159,9 @@ async def test_a_message_waits_for_the_mail_server_while_sms_and_letters_leave(
 async def test_a_refused_address_fails_and_a_put_off_one_is_tried_again(
     database: Database, kafka: Topics, folders: FoldersSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.notify.retries.retry_delay", lambda attempts: timedelta(seconds=0.01 * attempts))
+    monkeypatch.setattr(
+        "services.notify.delivery.retries.retry_delay", lambda attempts: timedelta(seconds=0.01 * attempts)
+    )
     answers = {"gone@mail.example": "550 no such mailbox"}
     async with mail_server() as server, worker(database, kafka, server.port, folders):
         server.answer = lambda address, n: answers.get(address) or ("451 later" if n < 3 else "250 OK")
@@ -196,7 +198,7 @@ async def test_an_address_that_nothing_can_be_sent_to_fails_at_once(
 async def test_a_folder_that_is_missing_is_waited_for(
     database: Database, kafka: Topics, folders: FoldersSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.notify.delivery_loop.MAX_PAUSE_S", 0.1)
+    monkeypatch.setattr("services.notify.delivery.delivery_loop.MAX_PAUSE_S", 0.1)
     folders.sms.rmdir()
     async with worker(database, kafka, 1, folders):
         await kafka.put(requested("0699990001", channel="sms", **CODE))
@@ -287,7 +289,7 @@ async def test_a_crash_before_the_commit_sends_twice_at_most(
 
     async with mail_server() as server:
         with monkeypatch.context() as patch:
-            patch.setattr("services.notify.message_sender.settle_messages", never)
+            patch.setattr("services.notify.messages.sender.settle_messages", never)
             async with worker(database, kafka, server.port, folders):
                 await kafka.put(mail)
                 await kafka.put(sms)
@@ -314,7 +316,7 @@ async def test_a_lost_database_between_answer_and_commit_does_not_send_twice(
             raise failure
         await settle_messages.settle_messages(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("services.notify.message_sender.settle_messages", failing)
+    monkeypatch.setattr("services.notify.messages.sender.settle_messages", failing)
     async with mail_server() as server, worker(database, kafka, server.port, folders):
         await kafka.put(requested("someone@mail.example", **CODE))
         await all_are(database, "sent")

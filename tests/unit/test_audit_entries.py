@@ -7,10 +7,11 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 
+from services.audit.accesses.models import LIST_READER_KINDS
 from services.audit.consumers import LEDGER_EVENTS
-from services.audit.domain import CursorInvalidError, LedgerCursor, entry_of
-from services.audit.models import LIST_READER_KINDS
-from services.audit.quarantine import entry_of_dead_letter
+from services.audit.ledger.domain.cursors import CursorInvalidError, LedgerCursor
+from services.audit.ledger.domain.entries import entry_of
+from services.audit.ledger.domain.quarantine import entry_of_dead_letter
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor
 from shared.contracts.consent import DepositDecided

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from services.audit.explanations import (
+from services.audit.explanations.domain import (
     Language,
     LedgerDecision,
     ReaderKind,

@@ -7,7 +7,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.notify.alert_sender import group_alerts
+from services.notify.alerts.sender import group_alerts
+from services.notify.delivery.retries import RETRY_PERIOD, retry_delay
 from services.notify.domain import (
     ALERT_CHANNELS,
     Alert,
@@ -27,7 +28,6 @@ from services.notify.domain import (
     emergency_session_id,
     first_per_window,
 )
-from services.notify.retries import RETRY_PERIOD, retry_delay
 from shared.runtime import clock
 from shared.runtime.clock import made_at
 

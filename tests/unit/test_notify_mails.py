@@ -12,10 +12,10 @@ from uuid import uuid4
 import pytest
 from pydantic import ValidationError
 
+from services.notify.delivery.mails import AddressUnusableError, alert_mail, mailbox_of_contact, sms_text
 from services.notify.domain import Contact
-from services.notify.mails import AddressUnusableError, alert_mail, mailbox_of_contact, sms_text
+from services.notify.messages.texts import GSM_ALPHABET, MAX_SMS_LENGTH
 from services.notify.settings import SmtpSettings
-from services.notify.texts import GSM_ALPHABET, MAX_SMS_LENGTH
 
 TRACE = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

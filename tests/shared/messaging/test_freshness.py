@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.audit.access_request import RecordCopy
+from services.audit.copies.domain import RecordCopy
 from services.consent.domain import states
 from services.records.domain.copies import CopyAge
 from shared.contracts.declarations import SERVICES
