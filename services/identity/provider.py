@@ -11,7 +11,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from services.identity.domain.places import is_loopback
+from services.identity.domain.loopback import is_loopback
 from services.identity.domain.psc import (
     ProviderRefusedError,
     ProviderTokenInvalidError,

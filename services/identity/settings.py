@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from services.identity.domain.places import is_loopback
+from services.identity.domain.loopback import is_loopback
 from services.identity.domain.receipts import ReceiptKeys
 from services.identity.domain.tokens import SigningKeys
 from shared.errors import CodedError

@@ -10,8 +10,9 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from services.identity.domain.activation import grouped_code, open_code_batch
+from services.identity.domain.activation import open_code_batch
 from services.identity.domain.insured import InsuredPerson
+from services.identity.domain.readable_codes import grouped_code
 from services.identity.opening_loops import opening_loops
 from services.identity.store import activation, campaigns
 from services.identity.usecases.reprint_letters import reprint_letters

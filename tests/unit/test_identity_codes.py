@@ -6,7 +6,7 @@ from uuid import uuid4
 import pyotp
 import pytest
 
-from services.identity.domain.accounts import SecondFactorInvalidError, lookup_keys
+from services.identity.domain.accounts import SecondFactorInvalidError, check_second_factor, lookup_keys
 from services.identity.domain.codes import (
     Challenge,
     code_hash,
@@ -21,7 +21,6 @@ from services.identity.domain.contacts import (
     ContactMissingError,
     MobileInvalidError,
     changed_contact,
-    check_second_factor,
     first_reachable_channel,
     mobile_number,
 )

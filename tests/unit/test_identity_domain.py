@@ -9,7 +9,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from services.identity.domain import clients, directory, new_person
-from services.identity.domain.places import is_loopback
+from services.identity.domain.loopback import is_loopback
 from services.identity.domain.sealed_rows import Sealed, open_row, seal_row
 from services.identity.domain.tokens import SigningKeys, SigningKeysError, TokenIssuer, TokenSubject
 from shared.crypto.fingerprints import ins_parts, trait_fingerprints, trait_parts

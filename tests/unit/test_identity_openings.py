@@ -5,13 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from services.identity.domain.activation import (
-    ALPHABET,
-    ActivationCodeMalformedError,
-    CodeBatch,
-    grouped_code,
-    parse_code,
-)
+from services.identity.domain.activation import CodeBatch
 from services.identity.domain.campaigns import (
     PaceInvalidError,
     SelectionInvalidError,
@@ -39,6 +33,7 @@ from services.identity.domain.lifecycle import STATES, LifecycleState
 from services.identity.domain.online import RATE_LIMITS, ApplicantFacts, is_minor, may_open_alone, window_wait
 from services.identity.domain.openings import OpeningRules
 from services.identity.domain.persons import REGIONS
+from services.identity.domain.readable_codes import ALPHABET, ActivationCodeMalformedError, grouped_code, parse_code
 from services.identity.domain.regimes import ONLINE_REGIMES
 from shared.contracts.base import ActorKind
 from shared.errors import ClientError

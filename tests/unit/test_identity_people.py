@@ -7,7 +7,6 @@ from uuid import uuid4
 import pytest
 
 from services.identity.domain import acts_for_holder, care, representation
-from services.identity.domain.activation import ActivationCodeMalformedError
 from services.identity.domain.emergency_contacts import (
     PeopleToCallInvalidError,
     check_people_to_call,
@@ -15,6 +14,7 @@ from services.identity.domain.emergency_contacts import (
     people_to_call_from_json,
     person_to_call,
 )
+from services.identity.domain.readable_codes import ActivationCodeMalformedError
 from services.identity.domain.representation import (
     EvidenceInsufficientError,
     EvidenceUnknownError,

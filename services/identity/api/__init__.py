@@ -7,6 +7,7 @@ from services.identity.api import (
     campaigns,
     carers,
     clients,
+    contact_changes,
     demo,
     directory,
     erasures,
@@ -18,11 +19,13 @@ from services.identity.api import (
     people,
     professionals,
     records,
+    represented,
     sessions,
 )
 
 ROUTERS: tuple[APIRouter, ...] = (
     records.router,
+    represented.router,
     people.router,
     carers.router,
     openings.router,
@@ -34,6 +37,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     demo.router,
     sessions.router,
     accounts.router,
+    contact_changes.router,
     lifecycle.router,
     links.router,
     erasures.router,

@@ -1,19 +1,17 @@
-"""Routes for passwords, second factors and contacts of record holders."""
+"""Routes for passwords and second factors of record holders."""
 
 from typing import cast
 from uuid import UUID
 
 from fastapi import APIRouter, Request
 
-from services.identity.api.context import AppContext, OurContext, problems
+from services.identity.api.context import OurContext, problems
 from services.identity.api.holders import Holder, NoStore, device_of, min_response_time, source_of
 from services.identity.domain.accounts import SecondFactor
 from services.identity.models.accounts import (
-    BothCodesBody,
     ChallengeView,
     ChangePasswordBody,
     CodeBody,
-    ContactChangeBody,
     EnrolmentView,
     KnownDeviceView,
     NewPasswordBody,
@@ -23,10 +21,8 @@ from services.identity.models.accounts import (
 )
 from services.identity.usecases.change_password import change_password
 from services.identity.usecases.change_second_factor import change_second_factor
-from services.identity.usecases.finish_contact_change import ContactChangeCodes, finish_contact_change
 from services.identity.usecases.finish_password_reset import PasswordReset, finish_password_reset
 from services.identity.usecases.finish_totp import finish_totp
-from services.identity.usecases.start_contact_change import start_contact_change
 from services.identity.usecases.start_password_reset import start_password_reset
 from services.identity.usecases.start_totp import start_totp
 from shared.http.app import ServicePool
@@ -53,7 +49,7 @@ async def post_reset(
         challenge_id = await start_password_reset(
             pool, context.accounts, context.keyrings, credentials, source_of(request)
         )
-        return _challenge_view(challenge_id, context)
+        return ChallengeView.of(challenge_id, context.accounts.code_lifetime)
 
 
 @router.post(
@@ -88,40 +84,6 @@ async def post_new_password(
 async def put_password(body: ChangePasswordBody, holder: Holder, pool: ServicePool, context: OurContext) -> None:
     """Needs the old password. All other sessions end, and the holder is notified."""
     await change_password(pool, context.accounts, context.keyrings, holder, body.password, body.new_password)
-
-
-@router.post(
-    "/account/contact-changes",
-    summary="Change the mail address or mobile number: request codes",
-    status_code=202,
-    responses=problems(
-        _401="session-over",
-        _403="holder-needed",
-        _409="contact-missing",
-        _422="contact-change-invalid, mail-invalid, mobile-invalid",
-        _429="too-many-tries",
-    ),
-)
-async def post_contact_change(
-    body: ContactChangeBody, holder: Holder, pool: ServicePool, context: OurContext
-) -> ChallengeView:
-    """Sends one code to the contact on file and another to the new contact. Nothing changes until both are given."""
-    challenge_id = await start_contact_change(pool, context.accounts, context.keyrings, holder, body.mail, body.mobile)
-    return _challenge_view(challenge_id, context)
-
-
-@router.post(
-    "/account/contact-changes/{challenge_id}/codes",
-    summary="Change the mail address or mobile number: give both codes",
-    status_code=204,
-    responses=problems(_401="session-over", _403="holder-needed, code-wrong, code-over"),
-)
-async def post_both_codes(
-    challenge_id: UUID, body: BothCodesBody, holder: Holder, pool: ServicePool, context: OurContext
-) -> None:
-    """Changes the contact and notifies the old and the new one. The identifier for signing in does not change."""
-    codes = ContactChangeCodes(challenge_id, body.old_code, body.new_code)
-    await finish_contact_change(pool, context.accounts, context.keyrings, holder, codes)
 
 
 @router.post(
@@ -165,8 +127,3 @@ async def put_second_factor(body: SecondFactorBody, holder: Holder, pool: Servic
     """Needs the password. Deletes the secret of an enrolled application."""
     second_factor = cast(SecondFactor, body.second_factor)
     await change_second_factor(pool, context.accounts, context.keyrings, holder, second_factor, body.password)
-
-
-def _challenge_view(challenge_id: UUID, context: AppContext) -> ChallengeView:
-    seconds = int(context.accounts.code_lifetime.total_seconds())
-    return ChallengeView(challenge_id=challenge_id, expires_in=seconds)

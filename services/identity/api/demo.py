@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Request, Response
 
 from services.identity.api.context import OurContext, problems
-from services.identity.domain.places import SignInRefusedError, is_loopback
+from services.identity.domain.loopback import is_loopback
+from services.identity.domain.places import SignInRefusedError
 from services.identity.models.tokens import DemoPatientSignInBody, DemoProfessionalSignInBody, TokenView
 from services.identity.usecases.resolve_stated_access import resolve_stated_access
 from services.identity.usecases.sign_in_patient import sign_in_patient

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Header, Response
 
 from services.identity.api.context import OurContext, problems
 from services.identity.domain.lifecycle import party_of
-from services.identity.models.lifecycle import EraseBody, ErasureView, ReceiptKeysView
+from services.identity.models.erasures import EraseBody, ErasureView, ReceiptKeysView
 from services.identity.usecases.erase_record import ErasureRequest, erase_record
 from services.identity.usecases.move_record import LifecycleRequest
 from services.identity.usecases.read_erasure import ErasureProgress, read_erasure, read_receipt

@@ -2,11 +2,11 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 
 from services.identity.api.context import OurContext, problems
-from services.identity.api.holders import Holder, NoStore, holder, min_response_time
-from services.identity.domain.representation import RepresentationAction, RepresentationUnprovenError
+from services.identity.api.holders import Holder, NoStore
+from services.identity.domain.representation import RepresentationAction
 from services.identity.models.people import (
     ActingForBody,
     ActingForView,
@@ -17,14 +17,12 @@ from services.identity.models.people import (
     RepresentationView,
     RepresentativeBody,
     RepresentativeView,
-    RepresentedBody,
 )
 from services.identity.usecases.act_for import act_for
 from services.identity.usecases.add_representative import add_representative
 from services.identity.usecases.admit_representative import AdmittedRepresentation
 from services.identity.usecases.answer_representation import answer_representation
 from services.identity.usecases.list_people import list_acting_for, list_representatives
-from services.identity.usecases.open_represented import ByAdministrator, ByRepresentative, open_represented
 from services.identity.usecases.put_people_to_call import put_people_to_call
 from services.identity.usecases.read_people_to_call import read_people_to_call
 from shared.errors import ForbiddenError
@@ -37,54 +35,11 @@ INS_PROBLEMS = "ins-malformed, ins-system-unknown, ins-key-wrong"
 EVIDENCE_PROBLEMS = "evidence-unknown, evidence-insufficient, representative-unfit, representation-period-invalid"
 
 
-def _require_administrator(caller: Caller) -> None:
+def require_administrator(caller: Caller) -> None:
     """Raises ForbiddenError unless the caller is an administrator with the scope records.open."""
     if caller.kind != "administrator":
         raise ForbiddenError
     caller.require("records.open")
-
-
-@router.post(
-    "/records/represented",
-    summary="Open the record of a represented person",
-    status_code=201,
-    responses={
-        200: {"model": RepresentationView, "description": "The record was open; the representation was added"},
-        **problems(
-            _401="session-over",
-            _403="representation-unproven, forbidden",
-            _409="identity-not-qualified, traits-differ, record-closed, holder-deceased, representation-exists",
-            _422=f"{INS_PROBLEMS}, traits-invalid, {EVIDENCE_PROBLEMS}",
-            _429="too-many-tries",
-        ),
-    },
-)
-async def post_represented(
-    body: RepresentedBody, response: Response, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
-) -> RepresentationView:
-    """A signed-in representative opens the record of a minor with the card on which the minor is insured
-    (`card_serial`). An administrator with the scope records.open states the representative (`by`) of a minor or a
-    protected adult. The first representative is in force at once; a second one waits for an administrator or the first
-    one. A first representative whom the insured register does not name as the owner of the card also waits, and no
-    record is opened for such a caller. The contact on file and the other representatives are notified."""
-    opener: ByRepresentative | ByAdministrator
-    if caller.kind == "patient":
-        own_id, session_id = holder(caller)
-        if body.card_serial is None or body.by is not None:
-            raise RepresentationUnprovenError
-        opener = ByRepresentative(own_id, body.card_serial, session_id)
-    else:
-        _require_administrator(caller)
-        if body.by is None:
-            raise RepresentationUnprovenError
-        opener = ByAdministrator(caller.actor(), body.by.representative_ins(), body.by.stated())
-    async with min_response_time(context.accounts.refusal_s):
-        admission, is_new = await open_represented(
-            pool, context.keyrings, body.person(), opener, test_keys=context.test_nir_keys
-        )
-    response.status_code = 201 if is_new else 200
-    response.headers["location"] = f"/records/{admission.representation.record_id}"
-    return RepresentationView.of(admission)
 
 
 @router.post(
@@ -106,7 +61,7 @@ async def post_representative(
     context: OurContext,
 ) -> RepresentationView:
     """For an administrator with the scope records.open. `state`: validated for the first, waiting for a later one."""
-    _require_administrator(caller)
+    require_administrator(caller)
     admission = await add_representative(
         pool, context.keyrings, record_id, body.representative_ins(), body.stated(), caller.actor()
     )

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Literal, get_args
 from uuid import UUID
 
+from services.identity.domain.contacts import MessageChannel, is_reachable
 from services.identity.domain.hash_queue import HashQueue
 from services.identity.domain.new_person import Contact, Person
 from services.identity.domain.passwords import Argon2Hasher
@@ -146,3 +147,10 @@ def personal_words(person: Person, contact: Contact, identifier: str = "") -> tu
         *dates,
         (contact.mobile or "")[-9:],
     )
+
+
+def check_second_factor(second_factor: SecondFactor, contact: Contact) -> MessageChannel:
+    """Returns the channel of a second factor that is sent. Raises SecondFactorInvalidError."""
+    if second_factor == "totp" or not is_reachable(contact, second_factor):
+        raise SecondFactorInvalidError
+    return second_factor

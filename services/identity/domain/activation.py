@@ -14,28 +14,14 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from services.identity.domain.readable_codes import ALPHABET, CODE_LENGTH, check_character
 from services.identity.domain.sealed_rows import Sealed, open_row, seal_row
 from shared.crypto.keyring import Keyring
-from shared.errors import ForbiddenError, InvalidError
+from shared.errors import ForbiddenError
 
-ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-CODE_LENGTH, GROUP_LENGTH = 12, 4
 CODE_LIFETIME: Final = timedelta(days=90)
 """How long a code sent by letter or mail can be used."""
-_LOOK_ALIKES = str.maketrans({"O": "0", "I": "1", "L": "1"})
-_BLANKS = str.maketrans("", "", " -\u00a0\u202f\t")
 _BITS = 5 * (CODE_LENGTH - 1)
-
-
-class ActivationCodeMalformedError(InvalidError):
-    """An activation code has three groups of four letters and digits, such as 7K2M-9XQ4-1CVB: a character was
-    mistyped."""
-
-    code = "activation-code-malformed"
-    french = (
-        "Un code d’activation compte trois groupes de quatre lettres et chiffres, comme 7K2M-9XQ4-1CVB : une erreur de "
-        "frappe s’y est glissée."
-    )
 
 
 class ActivationCodeWrongError(ForbiddenError):
@@ -116,29 +102,3 @@ def activation_code_hash(lookups: Keyring, record_id: UUID, code: str) -> str:
 def activation_code_hashes(lookups: Keyring, record_id: UUID, code: str) -> list[str]:
     """Returns the keyed hashes of a code under every key of the ring, to look it up."""
     return lookups.fingerprints("activation", str(record_id), code)
-
-
-def grouped_code(code: str) -> str:
-    """Returns the code in groups of four with hyphens, as printed in a letter."""
-    return "-".join(code[start : start + GROUP_LENGTH] for start in range(0, CODE_LENGTH, GROUP_LENGTH))
-
-
-def parse_code(text: str) -> str:
-    """Returns the canonical form of a typed code: case, blanks, hyphens and look-alike characters are ignored.
-
-    Raises ActivationCodeMalformedError when a character is missing, not in the alphabet, or mistyped.
-    """
-    code = text.translate(_BLANKS).upper().translate(_LOOK_ALIKES)
-    if len(code) != CODE_LENGTH or not set(code) <= set(ALPHABET) or check_character(code[:-1]) != code[-1]:
-        raise ActivationCodeMalformedError
-    return code
-
-
-def check_character(data: str) -> str:
-    """Returns the check character (Luhn modulo 32). It detects every single mistyped character and nearly every swap of
-    two neighbours."""
-    total = 0
-    for place, character in enumerate(reversed(data)):
-        value = ALPHABET.index(character) * (1 if place % 2 else 2)
-        total += value // len(ALPHABET) + value % len(ALPHABET)
-    return ALPHABET[-total % len(ALPHABET)]

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import orjson
 
-from services.identity.domain.activation import ALPHABET, CODE_LENGTH, check_character, parse_code
 from services.identity.domain.new_person import Person
+from services.identity.domain.readable_codes import ALPHABET, CODE_LENGTH, check_character, parse_code
 from services.identity.domain.sealed_rows import Sealed
 from shared.crypto.keyring import Keyring
 from shared.errors import ClientError, ConflictError, ForbiddenError, InvalidError, NotFoundError

@@ -5,26 +5,14 @@ health insurance or a care home; or automatically unless the person objects.
 """
 
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Final
 
 from services.identity.domain.kinds import ASSIST, CREATION
+from services.identity.domain.new_person import OpeningChannel
 from shared.contracts.base import ActorKind
 from shared.errors import ForbiddenError, InvalidError
 from shared.terminology.professions import profession
 
-OpeningChannel = Literal[
-    "online",
-    "pharmacist",
-    "doctor",
-    "nurse",
-    "other-professional",
-    "hospital",
-    "cpam-agent",
-    "care-home",
-    "automatic",
-    "representative",
-]
-OPENING_CHANNELS: Final[tuple[OpeningChannel, ...]] = get_args(OpeningChannel)
 ASSISTED: Final[tuple[OpeningChannel, ...]] = (
     "pharmacist",
     "doctor",

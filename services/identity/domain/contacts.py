@@ -9,7 +9,6 @@ from uuid import UUID
 
 import orjson
 
-from services.identity.domain.accounts import SecondFactor, SecondFactorInvalidError
 from services.identity.domain.new_person import Contact, checked_contact
 from services.identity.domain.sealed_rows import Keyrings
 from shared.contracts.base import sealed_place
@@ -86,13 +85,6 @@ def first_reachable_channel(contact: Contact, *preferred: MessageChannel) -> Mes
         if is_reachable(contact, channel):
             return channel
     raise ContactMissingError
-
-
-def check_second_factor(second_factor: SecondFactor, contact: Contact) -> MessageChannel:
-    """Returns the channel of a second factor that is sent. Raises SecondFactorInvalidError."""
-    if second_factor == "totp" or not is_reachable(contact, second_factor):
-        raise SecondFactorInvalidError
-    return second_factor
 
 
 def seal_contact(keyrings: Keyrings, record_id: UUID, contact: Contact) -> str:

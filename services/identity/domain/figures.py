@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import product
 from typing import Final, Literal, NamedTuple, get_args
 
-from services.identity.domain.channels import OPENING_CHANNELS
+from services.identity.domain.new_person import OPENING_CHANNELS
 from services.identity.domain.persons import REGIONS
 from shared.errors import InvalidError
 

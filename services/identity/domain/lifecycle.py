@@ -38,7 +38,6 @@ ACTIONS: Final = get_args(LifecycleAction)
 PARTIES: Final = get_args(LifecycleParty)
 RequestChannel = Literal["online", "phone-agent", "letter"]
 ClosureCause = Literal["asked", "death"]
-ErasureReason = Literal["retention-over", "gdpr-decision"]
 
 
 class RecordClosedError(ConflictError):

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, fields
 from datetime import date
-from typing import Any, Literal, cast
+from typing import Any, Final, Literal, cast, get_args
 from uuid import UUID
 
 import orjson
@@ -12,6 +12,19 @@ from services.identity.domain.persons import NO_USED_NAMES, IdentityStatus, Used
 from shared.errors import ConflictError, InvalidError, NotFoundError
 from shared.values import Ins, InvalidTraitsError, RedactedRepr, Sex, StrictTraits
 
+OpeningChannel = Literal[
+    "online",
+    "pharmacist",
+    "doctor",
+    "nurse",
+    "other-professional",
+    "hospital",
+    "cpam-agent",
+    "care-home",
+    "automatic",
+    "representative",
+]
+OPENING_CHANNELS: Final[tuple[OpeningChannel, ...]] = get_args(OpeningChannel)
 LANGUAGES = ("fr", "en")
 RELATIONS = ("holder", "representative")
 _MAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z][A-Za-z0-9-]{1,62}")

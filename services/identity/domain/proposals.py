@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from services.identity.domain.activation import parse_code
 from services.identity.domain.insured import ContactDetails
 from services.identity.domain.new_person import Contact
+from services.identity.domain.readable_codes import parse_code
 from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError
 

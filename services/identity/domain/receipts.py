@@ -7,7 +7,7 @@ the public keys alone.
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Any, Literal, Self
 from uuid import UUID
 
 from joserfc import jws
@@ -15,11 +15,11 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, OKPKey
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, model_validator
 
-from services.identity.domain.lifecycle import ErasureReason
 from shared.contracts.declarations import SERVICES, Service
 from shared.contracts.topics import CLEANED_WITHIN, COMPACTED_WITHIN, DEAD_LETTERS_KEPT, FACTS_KEPT, SEGMENT_SPAN
 from shared.errors import CodedError
 
+ErasureReason = Literal["retention-over", "gdpr-decision"]
 ALGORITHM = "Ed25519"
 TYPE = "erasure-receipt+jws"
 MAX_LENGTH = 16 * 1024

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.identity.domain.channels import OpeningChannel
 from services.identity.domain.contacts import seal_contact
-from services.identity.domain.new_person import Contact, Person
+from services.identity.domain.new_person import Contact, OpeningChannel, Person
 from services.identity.domain.record_event import record_changed
 from services.identity.domain.sealed_rows import Keyrings, Sealed, seal_row
 from shared.contracts.audit import AccessRecorded

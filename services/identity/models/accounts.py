@@ -1,6 +1,6 @@
-"""Bodies and views of sign-in, and of changes to password, second factor and contact."""
+"""Bodies and views of sign-in, and of changes to password and second factor."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from services.identity.domain.accounts import SECOND_FACTORS
 from services.identity.domain.sessions import Device
-from services.identity.models.base import Body, Text, one_of
+from services.identity.models.base import Body, one_of
 from services.identity.usecases.finish_sign_in import SessionTokens
 from services.identity.usecases.start_sign_in import SignInChallenge
 from services.identity.usecases.start_totp import TotpEnrolment
@@ -64,20 +64,6 @@ class ChangePasswordBody(Body):
     new_password: Password
 
 
-class ContactChangeBody(Body):
-    """One new mail address, or one new mobile number."""
-
-    mail: Text | None = None
-    mobile: Annotated[str, Field(min_length=1, max_length=30, examples=["06 39 98 00 01"])] | None = None
-
-
-class BothCodesBody(Body):
-    """The code sent to the contact on file, and the one sent to the new contact."""
-
-    old_code: Code
-    new_code: Code
-
-
 class PasswordBody(Body):
     """The password, given again for confirmation."""
 
@@ -113,6 +99,11 @@ class ChallengeView(BaseModel):
 
     challenge_id: UUID
     expires_in: int = Field(description="seconds")
+
+    @classmethod
+    def of(cls, challenge_id: UUID, lifetime: timedelta) -> "ChallengeView":
+        """Returns the view of a challenge."""
+        return cls(challenge_id=challenge_id, expires_in=int(lifetime.total_seconds()))
 
 
 class SessionView(BaseModel):

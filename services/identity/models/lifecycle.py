@@ -1,17 +1,14 @@
-"""API models of closing, objection and erasure."""
+"""API models of closing and objection."""
 
-from datetime import datetime
-from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from services.identity.domain.lifecycle import ErasureReason, LifecycleState, RequestChannel
+from services.identity.domain.lifecycle import LifecycleState, RequestChannel
 from services.identity.domain.new_person import Person
 from services.identity.models.base import Body, Text
 from services.identity.models.records import InsBody, TraitsBody, parse_person
 from services.identity.usecases.object_to_opening import ObjectionOutcome
-from services.identity.usecases.read_erasure import ErasureProgress
 
 
 class CloseBody(Body):
@@ -42,41 +39,3 @@ class ObjectionView(BaseModel):
     def of(cls, objection: ObjectionOutcome) -> "ObjectionView":
         """Returns the view of the outcome."""
         return cls(state=objection.state, record_id=objection.record_id)
-
-
-class EraseBody(Body):
-    """The reason. Only a decision can be stated; identity itself detects the end of the retention period."""
-
-    reason: Literal["gdpr-decision"]
-
-
-class ErasureView(BaseModel):
-    """The progress of an erasure. `missing`: services that have not acknowledged it."""
-
-    erasure_id: UUID
-    record_id: UUID
-    reason: ErasureReason
-    state: Literal["under-way", "complete"]
-    decided_at: datetime
-    completed_at: datetime | None
-    missing: list[str]
-
-    @classmethod
-    def of(cls, progress: ErasureProgress) -> "ErasureView":
-        """Returns the view of an erasure."""
-        erasure = progress.erasure
-        return cls(
-            erasure_id=erasure.id,
-            record_id=erasure.record_id,
-            reason=erasure.reason,
-            state="complete" if erasure.receipt else "under-way",
-            decided_at=erasure.decided_at,
-            completed_at=erasure.completed_at,
-            missing=list(progress.missing),
-        )
-
-
-class ReceiptKeysView(BaseModel):
-    """The public keys of erasure receipts (JWKS)."""
-
-    keys: list[dict[str, Any]]

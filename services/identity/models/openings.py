@@ -8,14 +8,15 @@ from pydantic import BaseModel, Field
 
 from services.identity.domain.channels import ASSISTED
 from services.identity.domain.contacts import mobile_number
-from services.identity.domain.new_person import Contact, checked_contact
+from services.identity.domain.new_person import Contact, Person, checked_contact, parse_sex
 from services.identity.domain.online import OpeningRequest, single_contact
 from services.identity.models.accounts import Code, Identifier, Password
 from services.identity.models.base import Body, Text, one_of
-from services.identity.models.records import InsBody
+from services.identity.models.people import RepresentativeBody
+from services.identity.models.records import InsBody, TraitsBody
 from services.identity.usecases.open_alone import AccountRequest
 from services.identity.usecases.open_assisted import AssistedOutcome
-from shared.values import Ins, check_key
+from shared.values import Ins, StrictTraits, check_key
 
 CardSerial = Annotated[str, Field(pattern=r"^[0-9A-Za-z]{6,24}$", description="serial number of the Vitale card")]
 SentSecondFactor = Annotated[Literal["mail", "sms"], Field(description="where the code of each sign-in is sent")]
@@ -165,3 +166,27 @@ class TermsView(BaseModel):
     """The current version of the terms of use."""
 
     version: str
+
+
+class RepresentedBody(Body):
+    """The person whose record is to be opened; the card is stated by a signed-in representative, the rest by an
+    administrator."""
+
+    ins: InsBody
+    traits: TraitsBody
+    card_serial: Text | None = Field(
+        default=None, description="of the card on which the minor is insured; proof where the card is the caller's own"
+    )
+    by: RepresentativeBody | None = Field(default=None, description="by an administrator: who represents")
+
+    def person(self) -> Person:
+        """Returns the person. Raises InvalidInsError, UnknownInsSystemError, InvalidTraitsError."""
+        stated = self.traits
+        traits = StrictTraits(
+            birth_name=stated.birth_name,
+            given_name=stated.given_name,
+            birth_date=stated.birth_date,
+            sex=parse_sex(stated.sex),
+            birth_place=stated.birth_place,
+        )
+        return Person(Ins.parse(self.ins.value, self.ins.oid), traits)

@@ -8,15 +8,14 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from services.identity.domain.acts_for_holder import Proxy
 from services.identity.domain.emergency_contacts import CallRole, PersonToCall, person_to_call
-from services.identity.domain.new_person import Person, parse_sex
 from services.identity.domain.representation import Basis, Evidence, RepresentationStatus
 from services.identity.domain.tokens import AccessToken
 from services.identity.models.base import Body, Name, Text, one_of
-from services.identity.models.records import InsBody, TraitsBody
+from services.identity.models.records import InsBody
 from services.identity.usecases.add_representative import UNKNOWN_RECORD
 from services.identity.usecases.admit_representative import AdmittedRepresentation, StatedRepresentation
 from services.identity.usecases.list_people import NamedRepresentation, ProxyRecord
-from shared.values import Ins, StrictTraits
+from shared.values import Ins
 
 UtcMoment = Annotated[AwareDatetime, Field(strict=False)]
 PeoplePublication = Literal["on-its-way"]
@@ -46,30 +45,6 @@ class RepresentativeBody(Body):
     def representative_ins(self) -> Ins:
         """Returns the number. Raises InvalidInsError, UnknownInsSystemError."""
         return Ins.parse(self.representative.value, self.representative.oid)
-
-
-class RepresentedBody(Body):
-    """The person whose record is to be opened; the card is stated by a signed-in representative, the rest by an
-    administrator."""
-
-    ins: InsBody
-    traits: TraitsBody
-    card_serial: Text | None = Field(
-        default=None, description="of the card on which the minor is insured; proof where the card is the caller's own"
-    )
-    by: RepresentativeBody | None = Field(default=None, description="by an administrator: who represents")
-
-    def person(self) -> Person:
-        """Returns the person. Raises InvalidInsError, UnknownInsSystemError, InvalidTraitsError."""
-        stated = self.traits
-        traits = StrictTraits(
-            birth_name=stated.birth_name,
-            given_name=stated.given_name,
-            birth_date=stated.birth_date,
-            sex=parse_sex(stated.sex),
-            birth_place=stated.birth_place,
-        )
-        return Person(Ins.parse(self.ins.value, self.ins.oid), traits)
 
 
 class RepresentationView(BaseModel):

@@ -7,8 +7,7 @@ from uuid import UUID
 
 import orjson
 
-from services.identity.domain.lifecycle import ErasureReason
-from services.identity.domain.receipts import ErasureAcknowledgement
+from services.identity.domain.receipts import ErasureAcknowledgement, ErasureReason
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_in, bucket_of
 

@@ -96,20 +96,6 @@ async def find_unannounced_deaths(connection: Connection, limit: int, passed_ove
     return [row["record_id"] for row in await connection.fetch(FIND_UNANNOUNCED_DEATHS, limit, passed_over)]
 
 
-IS_DECEASED = "select exists (select from closures where bucket = $1 and record_id = $2 and cause = 'death')"
-HOLD_RECORD = "select from records where bucket = $1 and id = $2 for share"
-
-
-async def is_deceased(connection: Connection, record_id: UUID) -> bool:
-    """Returns whether the death of the record's holder is recorded."""
-    return bool(await connection.fetchval(IS_DECEASED, bucket_of(record_id), record_id))
-
-
-async def hold_record(connection: Connection, record_id: UUID) -> None:
-    """Prevents until the transaction ends that the death of the record's holder is recorded."""
-    await connection.execute(HOLD_RECORD, bucket_of(record_id), record_id)
-
-
 FIND_CLOSED_BEFORE = """
 select record_id from closures where closed_at <= $1 and record_id <> all($3::uuid[]) order by closed_at limit $2"""
 

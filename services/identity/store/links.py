@@ -15,15 +15,6 @@ async def set_link(connection: Connection, record_id: UUID, other: UUID | None, 
     await connection.execute(SET_LINK, bucket_of(record_id), record_id, other, version)
 
 
-SELECT_LINKED = "select linked_to from records where bucket = $1 and id = $2"
-
-
-async def load_records_of_person(connection: Connection, record_id: UUID) -> list[UUID]:
-    """Returns the ids of this record and of the linked one; both belong to one person. This record comes first."""
-    other: UUID | None = await connection.fetchval(SELECT_LINKED, bucket_of(record_id), record_id)
-    return [record_id] if other is None else [record_id, other]
-
-
 async def lock_pair(connection: Connection, first: UUID, second: UUID) -> list[LifecycleRecord]:
     """Returns the existing records among the two, in the given order. They are locked in the order of ids until the
     transaction ends."""

@@ -74,3 +74,26 @@ async def set_in_force(connection: Connection, versions: Mapping[UUID, int]) -> 
     buckets = [bucket_of(id) for id in ids]
     await connection.execute(LOCK_APPLIED, buckets, ids)
     await connection.execute(SET_IN_FORCE, buckets, ids, [versions[id] for id in ids])
+
+
+IS_DECEASED = "select exists (select from closures where bucket = $1 and record_id = $2 and cause = 'death')"
+HOLD_RECORD = "select from records where bucket = $1 and id = $2 for share"
+
+
+async def is_deceased(connection: Connection, record_id: UUID) -> bool:
+    """Returns whether the death of the record's holder is recorded."""
+    return bool(await connection.fetchval(IS_DECEASED, bucket_of(record_id), record_id))
+
+
+async def hold_record(connection: Connection, record_id: UUID) -> None:
+    """Prevents until the transaction ends that the death of the record's holder is recorded."""
+    await connection.execute(HOLD_RECORD, bucket_of(record_id), record_id)
+
+
+SELECT_LINKED = "select linked_to from records where bucket = $1 and id = $2"
+
+
+async def load_records_of_person(connection: Connection, record_id: UUID) -> list[UUID]:
+    """Returns the ids of this record and of the linked one; both belong to one person. This record comes first."""
+    other: UUID | None = await connection.fetchval(SELECT_LINKED, bucket_of(record_id), record_id)
+    return [record_id] if other is None else [record_id, other]

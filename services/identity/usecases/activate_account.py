@@ -5,13 +5,14 @@ from uuid import UUID
 
 from services.identity.announcements import announce
 from services.identity.domain.accounts import AccountRules, personal_words
-from services.identity.domain.activation import ActivationCodeWrongError, activation_code_hashes, parse_code
+from services.identity.domain.activation import ActivationCodeWrongError, activation_code_hashes
 from services.identity.domain.figures import counted_region
 from services.identity.domain.new_person import Contact, Person
 from services.identity.domain.passwords import check_length
+from services.identity.domain.readable_codes import parse_code
 from services.identity.domain.sealed_rows import Keyrings, open_row
 from services.identity.domain.throttling import network_of
-from services.identity.store import activation, figures, lifecycle, openings, records
+from services.identity.store import activation, figures, openings, records
 from services.identity.usecases.check_rate_limit import check_rate_limit
 from services.identity.usecases.create_account import AccountChoices, create_account
 from services.identity.usecases.hash_password import hash_password
@@ -67,7 +68,7 @@ async def activate_account(
         password_hash = await hash_password(accounts, place, chosen.password, words)
     choices = AccountChoices(chosen.identifier, password_hash, chosen.second_factor, chosen.terms_version)
     async with transaction(pool) as connection:
-        deceased = await lifecycle.is_deceased(connection, record_id)
+        deceased = await records.is_deceased(connection, record_id)
         used = not deceased and await activation.use_code(connection, record_id, hashes, clock.now())
         if used:
             contact, events = await _update_contact(connection, keyrings, record_id, request)

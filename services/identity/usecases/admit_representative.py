@@ -20,7 +20,7 @@ from services.identity.domain.representation import (
 )
 from services.identity.domain.sealed_rows import Keyrings, seal_row
 from services.identity.store import minors, representations
-from services.identity.store.links import load_records_of_person
+from services.identity.store.records import load_records_of_person
 from services.identity.usecases.announce_people import announce_people
 from services.identity.usecases.load_holder import birth_date, load_holder
 from services.identity.usecases.notify_family import notify_family

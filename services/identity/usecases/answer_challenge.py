@@ -14,7 +14,7 @@ from services.identity.domain.codes import (
 )
 from services.identity.domain.sealed_rows import Keyrings, open_row
 from services.identity.store import accounts as store
-from services.identity.store import challenges, lifecycle
+from services.identity.store import challenges, records
 from shared.db.pool import Connection
 from shared.runtime import clock
 
@@ -42,7 +42,7 @@ async def answer_challenge(
     challenge = await challenges.spend_attempt(connection, challenge_id, purpose, now)
     if challenge is None or holder not in (None, challenge.record_id):
         return ChallengeResult(None, CodeOverError())
-    if challenge.record_id is not None and await lifecycle.is_deceased(connection, challenge.record_id):
+    if challenge.record_id is not None and await records.is_deceased(connection, challenge.record_id):
         return ChallengeResult(None, CodeOverError())
     is_right = codes_match(accounts.lookups, challenge, codes)
     if not is_right and not challenge.codes and challenge.record_id is not None:

@@ -3,8 +3,7 @@
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.accounts import AccountMissingError, AccountRules, SecondFactor
-from services.identity.domain.contacts import check_second_factor
+from services.identity.domain.accounts import AccountMissingError, AccountRules, SecondFactor, check_second_factor
 from services.identity.domain.sealed_rows import Keyrings
 from services.identity.domain.sessions import holder_actor
 from services.identity.store import accounts as store

@@ -8,8 +8,8 @@ from services.identity.domain.acts_for_holder import Act, Proxy, Relation, Relat
 from services.identity.domain.new_person import RecordUnknownError
 from services.identity.domain.representation import is_minor
 from services.identity.domain.sealed_rows import Keyrings
-from services.identity.store import care, lifecycle, records, representations
-from services.identity.store.links import load_records_of_person
+from services.identity.store import care, records, representations
+from services.identity.store.records import load_records_of_person
 from services.identity.usecases.check_session import check_session
 from services.identity.usecases.load_holder import birth_date, load_holder
 from shared.db.pool import Connection
@@ -35,7 +35,7 @@ async def check_relation(
     relation = await _relation(connection, keyrings, caller, record_id)
     if relation is None or await records.load_record(connection, record_id) is None:
         raise RecordUnknownError
-    if await lifecycle.is_deceased(connection, record_id):
+    if await records.is_deceased(connection, record_id):
         raise RecordUnknownError
     await check_session(connection, caller.session_id)
     if not is_permitted(relation, act):
@@ -50,7 +50,7 @@ async def relation_of(
     carer."""
     if record_id == own_id or await records.load_record(connection, record_id) is None:
         return None
-    if await lifecycle.is_deceased(connection, record_id):
+    if await records.is_deceased(connection, record_id):
         return None
     held = [
         representation

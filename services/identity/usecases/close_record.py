@@ -6,7 +6,7 @@ from services.identity.domain.accounts import AccountRules
 from services.identity.domain.lifecycle import Retention
 from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import accounts as accounts_store
-from services.identity.store.links import load_records_of_person
+from services.identity.store.records import load_records_of_person
 from services.identity.usecases.check_session import check_session
 from services.identity.usecases.confirm_password import confirm_password
 from services.identity.usecases.move_record import LifecycleRequest, move_record

@@ -9,9 +9,9 @@ from services.identity.domain.accounts import (
     IdentifierTakenError,
     SecondFactor,
     check_identifier,
+    check_second_factor,
     identifier_parts,
 )
-from services.identity.domain.contacts import check_second_factor
 from services.identity.domain.new_person import Contact
 from services.identity.domain.sealed_rows import Keyrings, seal_row
 from services.identity.store import accounts as store

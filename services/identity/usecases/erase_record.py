@@ -12,8 +12,9 @@ from typing import Final
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.lifecycle import ErasureReason, LifecycleRefusal, Retention, decide
+from services.identity.domain.lifecycle import LifecycleRefusal, Retention, decide
 from services.identity.domain.new_person import RecordUnknownError
+from services.identity.domain.receipts import ErasureReason
 from services.identity.domain.sealed_rows import Keyrings
 from services.identity.domain.throttling import RECORD_KINDS
 from services.identity.store import (

@@ -11,7 +11,7 @@ from services.identity.domain.contacts import MessageContent, utc_minute
 from services.identity.domain.sealed_rows import Keyrings
 from services.identity.domain.sessions import OpaqueToken, holder_actor, new_opaque_token, session_subject
 from services.identity.domain.tokens import AccessToken, TokenIssuer
-from services.identity.store import challenges, lifecycle, sessions, throttles
+from services.identity.store import challenges, records, sessions, throttles
 from services.identity.usecases.answer_challenge import answer_challenge
 from services.identity.usecases.end_sessions import end_device_sessions
 from services.identity.usecases.keep_device import keep_device
@@ -54,7 +54,7 @@ async def finish_sign_in(
     async with transaction(pool) as connection:
         open_challenge = await challenges.load_challenge(connection, answer.challenge_id, "sign-in", clock.now())
         if open_challenge is not None and open_challenge.record_id is not None:
-            await lifecycle.hold_record(connection, open_challenge.record_id)
+            await records.hold_record(connection, open_challenge.record_id)
         challenge, error = await answer_challenge(
             connection, accounts, keyrings, "sign-in", answer.challenge_id, (answer.code,)
         )

@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from services.identity.domain.activation import CodeBatch, grouped_code, issued_code, new_code_batch, open_code_batch
+from services.identity.domain.activation import CodeBatch, issued_code, new_code_batch, open_code_batch
 from services.identity.domain.contacts import MessageContent
 from services.identity.domain.insured import ContactDetails
 from services.identity.domain.openings import UnreachableError, request_by_any_channel
+from services.identity.domain.readable_codes import grouped_code
 from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import activation
 from shared.contracts.notify import MessageRequested

@@ -9,7 +9,7 @@ from services.identity.domain.new_person import RecordUnknownError
 from services.identity.domain.representation import Representation
 from services.identity.domain.sealed_rows import Keyrings, open_row
 from services.identity.store import care, records, representations
-from services.identity.store.links import load_records_of_person
+from services.identity.store.records import load_records_of_person
 from services.identity.usecases.answer_invitation import is_invited_person
 from services.identity.usecases.check_relation import check_relation, find_proxy_relation
 from services.identity.usecases.check_session import check_session

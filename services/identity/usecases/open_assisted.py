@@ -7,11 +7,10 @@ from datetime import date, datetime
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.channels import OpeningChannel
 from services.identity.domain.figures import counted_region
 from services.identity.domain.insured import ContactDetails, InsuredPerson, is_card_of, open_insured
 from services.identity.domain.lifecycle import LifecycleParty, LifecycleRefusal, decide
-from services.identity.domain.new_person import Contact
+from services.identity.domain.new_person import Contact, OpeningChannel
 from services.identity.domain.online import is_minor
 from services.identity.domain.openings import (
     InsuredUnknownError,

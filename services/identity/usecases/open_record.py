@@ -4,12 +4,12 @@ from dataclasses import replace
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.channels import OpeningChannel
 from services.identity.domain.figures import counted_region
 from services.identity.domain.insured import open_insured
 from services.identity.domain.lifecycle import LifecycleRefusal, decide, party_of
 from services.identity.domain.new_person import (
     Contact,
+    OpeningChannel,
     Person,
     RecordUnknownError,
     TraitsDifferError,

@@ -17,7 +17,7 @@ from services.identity.domain.new_person import Contact, Person, TraitsDifferErr
 from services.identity.domain.representation import RepresentationUnprovenError, is_minor
 from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import insured, lifecycle, records, representations, throttles
-from services.identity.store.links import load_records_of_person
+from services.identity.store.records import load_records_of_person
 from services.identity.usecases.add_representative import find_representative
 from services.identity.usecases.admit_representative import (
     AdmittedRepresentation,

@@ -18,7 +18,7 @@ from services.identity.domain.sealed_rows import Keyrings
 from services.identity.domain.sessions import parse_opaque_token
 from services.identity.domain.throttling import attempt_keys
 from services.identity.store import accounts as store
-from services.identity.store import lifecycle, sessions
+from services.identity.store import records, sessions
 from services.identity.usecases.count_attempt import count_attempt
 from services.identity.usecases.load_contact import load_contact
 from services.identity.usecases.record_failure import record_failure
@@ -92,7 +92,7 @@ async def find_account(
     The account of a deceased person is not returned."""
     fingerprints = accounts.lookups.fingerprints(*identifier_parts(identifier))
     record_id = await store.find_record_by_identifier(connection, fingerprints)
-    if record_id is None or await lifecycle.is_deceased(connection, record_id):
+    if record_id is None or await records.is_deceased(connection, record_id):
         return AccountLookup(None, None)
     account = await store.load_account(connection, record_id)
     token = None if device_token is None else parse_opaque_token(device_token)
