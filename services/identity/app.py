@@ -15,10 +15,10 @@ from services.identity.api.oauth import handle_oauth_error
 from services.identity.consumers import subscriptions
 from services.identity.domain.accounts import AccountRules, lookup_keys
 from services.identity.domain.assertions import OAuthError
-from services.identity.domain.lifecycle import Retention
+from services.identity.domain.lifecycle import LifecycleRules
 from services.identity.domain.openings import OpeningRules
 from services.identity.domain.passwords import Argon2Hasher
-from services.identity.domain.professionals import SignInRules, sign_in_keys
+from services.identity.domain.professionals import ProfessionalRules, sign_in_keys
 from services.identity.domain.psc import RelyingParty
 from services.identity.domain.receipts import ReceiptKeys
 from services.identity.domain.sealed_rows import Keyrings
@@ -104,7 +104,7 @@ def _context(settings: Settings) -> AppContext:
         demo_sign_in=settings.demo.sign_in,
         test_nir_keys=settings.demo.test_nir_keys,
         receipts=ReceiptKeys.parse(settings.keys.receipts.get_secret_value()),
-        retention=Retention(**settings.retention.model_dump()),
+        retention=LifecycleRules(**settings.retention.model_dump()),
         openings=OpeningRules(**settings.openings.model_dump()),
         invitation_life=timedelta(days=settings.care.invitation_days),
         professional_auth=_professional_auth(settings, keyrings.persons),
@@ -125,7 +125,7 @@ def _account_rules(settings: AccountSettings, keyrings: Keyrings) -> AccountRule
 
 def _professional_auth(all_settings: Settings, persons: Keyring) -> ProfessionalAuth:
     settings = all_settings.professionals
-    rules = SignInRules(
+    rules = ProfessionalRules(
         keys=sign_in_keys(persons),
         motives=None if settings.motives is None else Keyring.parse(settings.motives.get_secret_value()),
         emergency_life=timedelta(seconds=settings.emergency_s),

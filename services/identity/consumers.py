@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from services.identity.domain.lifecycle import Retention
+from services.identity.domain.lifecycle import LifecycleRules
 from services.identity.domain.receipts import ReceiptKeys
 from services.identity.usecases.apply_copies import apply_copies
 from services.identity.usecases.collect_acknowledgements import collect_acknowledgements
@@ -12,7 +12,7 @@ from shared.contracts.topics import IDENTITY_ACKNOWLEDGED_ERASURES, IDENTITY_COP
 from shared.messaging.subscription import Subscription
 
 
-def subscriptions(keys: ReceiptKeys, retention: Retention) -> list[Subscription]:
+def subscriptions(keys: ReceiptKeys, retention: LifecycleRules) -> list[Subscription]:
     """Returns the subscriptions. They need no inbox: handling an event twice changes nothing, since versions never
     decrease and only the first acknowledgement of a service counts."""
     return [

@@ -4,7 +4,7 @@ import asyncio
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.identity.domain.lifecycle import Retention
+from services.identity.domain.lifecycle import LifecycleRules
 from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import challenges, clients, professional_sessions, sessions, throttles
 from services.identity.usecases.sweep_retention import sweep_retention
@@ -31,7 +31,7 @@ async def sweep_or_wait(pool: Pool, deletions: dict[str, datetime]) -> None:
         await asyncio.sleep(SWEEP_EVERY_S)
 
 
-def erasure_loops(keyrings: Keyrings, retention: Retention) -> dict[str, Loop]:
+def erasure_loops(keyrings: Keyrings, retention: LifecycleRules) -> dict[str, Loop]:
     """Returns the loops that erase records after their retention, acknowledge erasures, and watch for missing
     acknowledgements."""
 

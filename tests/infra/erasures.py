@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.identity.domain.lifecycle import Retention
+from services.identity.domain.lifecycle import LifecycleRules
 from services.identity.domain.receipts import ReceiptKeys
 from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import lifecycle
@@ -31,7 +31,7 @@ from tests.infra.messages import message
 
 RING = Keyring.parse(KEYRING)
 KEYRINGS = Keyrings(ins=RING, contacts=RING, persons=RING)
-RETENTION = Retention(closed_years=10, backups_days=90, acknowledgement_s=3600)
+RETENTION = LifecycleRules(closed_years=10, backups_days=90, acknowledgement_s=3600)
 RECEIPT_KEYS = ReceiptKeys.parse(RECEIPTS)
 
 

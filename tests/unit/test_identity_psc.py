@@ -15,8 +15,8 @@ from services.identity.domain.professionals import (
     DirectoryEntry,
     ExercisedProfession,
     IdentityProof,
+    ProfessionalRules,
     ProfessionDiffersError,
-    SignInRules,
     StructureDiffersError,
     admit_professional,
 )
@@ -27,7 +27,7 @@ from shared.errors import ClientError
 from tests.infra.identity_api import KEYRING
 
 ME, HERE, THERE = "899700000001", "1750000001", "1750000002"
-RULES = SignInRules(Keyring.parse(KEYRING), None, timedelta(minutes=2), frozenset(), {})
+RULES = ProfessionalRules(Keyring.parse(KEYRING), None, timedelta(minutes=2), frozenset(), {})
 CLAIMS = Person(ME, "Camille INVENTÉE", "10", "SM26", (HERE[1:],)).userinfo()
 
 

@@ -21,7 +21,7 @@ from services.identity.domain.edge import (
     SignedRequest,
     forwarded_certificate,
 )
-from services.identity.domain.professionals import SignInRules
+from services.identity.domain.professionals import ProfessionalRules
 from services.identity.domain.psc import IdentityProvider, ProviderNotSetUpError
 from services.identity.usecases.use_edge_signature import PresentedCertificate
 from shared.crypto.keyring import Keyring
@@ -39,7 +39,7 @@ class RevocationSource(Protocol):
 class ProfessionalAuth:
     """How professionals and their structures' certificates are authenticated. A field is None when not configured."""
 
-    rules: SignInRules
+    rules: ProfessionalRules
     provider: IdentityProvider | None = None
     edge: Keyring | None = None
     authorities: CertificateAuthorities | None = None

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from services.identity.api.certificate_auth import ProfessionalAuth
 from services.identity.domain.accounts import AccountRules
-from services.identity.domain.lifecycle import Retention
+from services.identity.domain.lifecycle import LifecycleRules
 from services.identity.domain.openings import OpeningRules
 from services.identity.domain.receipts import ReceiptKeys
 from services.identity.domain.sealed_rows import Keyrings
@@ -25,7 +25,7 @@ class AppContext:
     demo_sign_in: bool
     test_nir_keys: bool
     receipts: ReceiptKeys
-    retention: Retention
+    retention: LifecycleRules
     accounts: AccountRules
     professional_auth: ProfessionalAuth
     openings: OpeningRules

@@ -213,8 +213,8 @@ def state_of(cause: ClosureCause | None) -> LifecycleState:
 
 
 @dataclass(frozen=True, slots=True)
-class Retention:
-    """Retention periods: of closed records, of backups, and the delay after which a missing acknowledgement raises an
+class LifecycleRules:
+    """LifecycleRules periods: of closed records, of backups, and the delay after which a missing acknowledgement raises an
     alarm."""
 
     closed_years: int

@@ -131,7 +131,7 @@ class ProfessionalSession:
 
 
 @dataclass(frozen=True)
-class SignInRules:
+class ProfessionalRules:
     """The parameters of professional sign-in. `keys` derives secrets of this service; `motives` seals motives for
     audit; `centres_15`: the structures whose doctors regulate emergencies; `occupational_medicine`: the national
     parameter; `emergencies_per_hour`: per mode, how many a professional opens before each needs a fresh identity
@@ -158,7 +158,7 @@ def admit_professional(
     proof: IdentityProof,
     requested_structure: str | None,
     stated_access: StatedAccess,
-    rules: SignInRules,
+    rules: ProfessionalRules,
 ) -> AdmittedProfessional:
     """Returns the admitted professional, with the directory's profession and structure.
 

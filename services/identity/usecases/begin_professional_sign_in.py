@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from services.identity.domain.modes import StatedAccess
-from services.identity.domain.professionals import SignInRules
+from services.identity.domain.professionals import ProfessionalRules
 from services.identity.domain.psc import IdentityProvider, StartedSignIn, authorization_url, new_sign_in
 from services.identity.store import professional_sessions
 from shared.db.pool import Pool, transaction
@@ -21,7 +21,7 @@ class ProviderRedirect:
 async def begin_professional_sign_in(
     pool: Pool,
     provider: IdentityProvider,
-    rules: SignInRules,
+    rules: ProfessionalRules,
     organisation_id: str | None,
     stated_access: StatedAccess,
     prompt: str | None,

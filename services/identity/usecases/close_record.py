@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from services.identity.domain.accounts import AccountRules
-from services.identity.domain.lifecycle import Retention
+from services.identity.domain.lifecycle import LifecycleRules
 from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import accounts as accounts_store
 from services.identity.store.records import load_records_of_person
@@ -17,7 +17,7 @@ async def close_record(  # password rules beside the parameters of a transition
     pool: Pool,
     keyrings: Keyrings,
     accounts: AccountRules,
-    retention: Retention,
+    rules: LifecycleRules,
     record_id: UUID,
     request: LifecycleRequest,
     password: str | None,
@@ -31,7 +31,7 @@ async def close_record(  # password rules beside the parameters of a transition
             await confirm_password(
                 connection, accounts, account_record_id, password, acting=request.actor, record_id=record_id
             )
-    await move_record(pool, keyrings, retention, record_id, request)
+    await move_record(pool, keyrings, rules, record_id, request)
 
 
 async def _account_record(connection: Connection, record_id: UUID, request: LifecycleRequest) -> UUID:

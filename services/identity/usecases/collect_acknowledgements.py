@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from services.identity.domain.lifecycle import Retention
+from services.identity.domain.lifecycle import LifecycleRules
 from services.identity.domain.receipts import ErasureAcknowledgement, ReceiptKeys, build_receipt
 from services.identity.store import erasures
 from services.identity.store.erasures import Erasure
@@ -24,7 +24,11 @@ class WriterMismatchError(PermanentError):
 
 
 async def collect_acknowledgements(
-    connection: Connection, messages: list[Message[ErasureAcknowledged]], *, keys: ReceiptKeys, retention: Retention
+    connection: Connection,
+    messages: list[Message[ErasureAcknowledged]],
+    *,
+    keys: ReceiptKeys,
+    retention: LifecycleRules,
 ) -> None:
     """The first acknowledgement of each service counts, and a receipt is never replaced. Acknowledgements of unknown
     erasures or by unknown services are ignored. Raises WriterMismatchError."""
@@ -57,7 +61,7 @@ def _acknowledgement(service: Service, event: ErasureAcknowledged) -> ErasureAck
 
 
 async def _complete_if_acknowledged(
-    connection: Connection, erasure: Erasure, keys: ReceiptKeys, retention: Retention
+    connection: Connection, erasure: Erasure, keys: ReceiptKeys, retention: LifecycleRules
 ) -> None:
     acknowledgements = await erasures.load_acknowledgements(connection, erasure.id)
     if len(acknowledgements) < len(SERVICES):

@@ -1,7 +1,12 @@
 """Counts the emergencies of a professional. Beyond the limit, each needs a fresh identity proof."""
 
 from services.identity.domain.modes import StatedAccess
-from services.identity.domain.professionals import EMERGENCY_WINDOW, IdentityProof, NewSignInNeededError, SignInRules
+from services.identity.domain.professionals import (
+    EMERGENCY_WINDOW,
+    IdentityProof,
+    NewSignInNeededError,
+    ProfessionalRules,
+)
 from services.identity.metrics import EMERGENCIES_OVER_LIMIT
 from services.identity.store import rates
 from shared.db.pool import Connection
@@ -10,7 +15,7 @@ from shared.runtime.logs import log
 
 
 async def count_emergency(
-    connection: Connection, rules: SignInRules, proof: IdentityProof, stated_access: StatedAccess
+    connection: Connection, rules: ProfessionalRules, proof: IdentityProof, stated_access: StatedAccess
 ) -> None:
     """Counts one emergency in the caller's transaction; does nothing in other modes. Beyond the hourly limit of the
     mode it raises an alarm (a metric and a log event without personal data) and requires an identity proof of the last

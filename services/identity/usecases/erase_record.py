@@ -12,7 +12,7 @@ from typing import Final
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.lifecycle import LifecycleRefusal, Retention, decide
+from services.identity.domain.lifecycle import LifecycleRefusal, LifecycleRules, decide
 from services.identity.domain.new_person import RecordUnknownError
 from services.identity.domain.receipts import ErasureReason
 from services.identity.domain.sealed_rows import Keyrings
@@ -137,7 +137,7 @@ class ErasureRequest:
 
 
 async def erase_record(
-    pool: Pool, keyrings: Keyrings, retention: Retention, record_id: UUID, request: ErasureRequest
+    pool: Pool, keyrings: Keyrings, rules: LifecycleRules, record_id: UUID, request: ErasureRequest
 ) -> Erasure:
     """Returns the erasure. Raises RecordUnknownError, FingerprintUnknownError, and the refusals of the table."""
     async with transaction(pool) as connection:
@@ -146,7 +146,7 @@ async def erase_record(
         if earlier is not None:
             return earlier
         record, *other = await _lock_record(connection, keyrings, record_id)
-        refusal = _refusal(record, retention, request)
+        refusal = _refusal(record, rules, request)
         if refusal is None:
             erasure = Erasure(clock.new_id(bucket_of(record_id)), record_id, request.reason, request.now)
             await append(connection, await _apply_erasure(connection, keyrings, record, other, erasure, request))
@@ -170,11 +170,11 @@ async def _lock_record(connection: Connection, keyrings: Keyrings, record_id: UU
     return locked
 
 
-def _refusal(record: LifecycleRecord, retention: Retention, request: ErasureRequest) -> ClientError | None:
+def _refusal(record: LifecycleRecord, rules: LifecycleRules, request: ErasureRequest) -> ClientError | None:
     decision = decide(record.state, "erase", request.lifecycle_request.party)
     if isinstance(decision, LifecycleRefusal):
         return decision.error()
-    over = record.closed_at is not None and retention.is_over(record.closed_at, request.now)
+    over = record.closed_at is not None and rules.is_over(record.closed_at, request.now)
     return LifecycleRefusal("retention-running").error() if request.reason == "retention-over" and not over else None
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from services.identity.domain.clients import Client
 from services.identity.domain.kinds import CONSULTATION
 from services.identity.domain.modes import StatedAccess
-from services.identity.domain.professionals import SignInRules, StructureDiffersError
+from services.identity.domain.professionals import ProfessionalRules, StructureDiffersError
 from services.identity.domain.psc import IdentityProvider, identity_proof_of, merge_userinfo
 from services.identity.domain.tokens import AccessToken, TokenIssuer
 from services.identity.usecases.open_session import SessionRequest, open_session
@@ -42,7 +42,7 @@ async def exchange_token(
     pool: Pool,
     issuer: TokenIssuer,
     provider: IdentityProvider,
-    rules: SignInRules,
+    rules: ProfessionalRules,
     proof: ClientProof,
     token: SubjectToken,
     stated_access: StatedAccess,

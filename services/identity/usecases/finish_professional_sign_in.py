@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.identity.domain.professionals import PSC_CLIENT, IdentityProof, SignInRules
+from services.identity.domain.professionals import PSC_CLIENT, IdentityProof, ProfessionalRules
 from services.identity.domain.psc import (
     IdentityProvider,
     ProviderRefusedError,
@@ -32,7 +32,7 @@ class ProviderCallback:
 
 
 async def finish_professional_sign_in(
-    pool: Pool, issuer: TokenIssuer, provider: IdentityProvider, rules: SignInRules, callback: ProviderCallback
+    pool: Pool, issuer: TokenIssuer, provider: IdentityProvider, rules: ProfessionalRules, callback: ProviderCallback
 ) -> AccessToken:
     """Returns the professional's token. A sign-in can be finished once, whatever the outcome.
 
@@ -53,7 +53,7 @@ async def finish_professional_sign_in(
 
 
 async def _redeem_code(
-    provider: IdentityProvider, rules: SignInRules, code: str, kid: str, state: str
+    provider: IdentityProvider, rules: ProfessionalRules, code: str, kid: str, state: str
 ) -> IdentityProof:
     tokens = await provider.redeem(code, pkce_verifier(rules.keys, kid, state))
     claims = await verify_provider_token(provider, tokens.id_token, provider.party.client_id, kind="ID")

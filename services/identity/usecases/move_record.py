@@ -16,9 +16,9 @@ from services.identity.domain.lifecycle import (
     LifecycleAction,
     LifecycleParty,
     LifecycleRefusal,
+    LifecycleRules,
     LifecycleState,
     RequestChannel,
-    Retention,
     decide,
 )
 from services.identity.domain.new_person import Person, RecordUnknownError
@@ -69,7 +69,7 @@ class LifecycleRequest:
 
 
 async def move_record(
-    pool: Pool, keyrings: Keyrings, retention: Retention, record_id: UUID, request: LifecycleRequest
+    pool: Pool, keyrings: Keyrings, rules: LifecycleRules, record_id: UUID, request: LifecycleRequest
 ) -> None:
     """Closes or reopens a record, or records a death. Raises SessionOverError, RecordUnknownError, and the refusals of
     the table."""
@@ -78,20 +78,24 @@ async def move_record(
         record = await lifecycle.load_lifecycle_record(connection, record_id)
         if record is None:
             raise RecordUnknownError
-        refusal, announcements = await apply_transition(connection, keyrings, retention, record, request)
+        refusal, announcements = await apply_transition(connection, keyrings, rules, record, request)
         await append(connection, announcements)
     if refusal is not None:
         raise count_refusal(request, refusal)
 
 
 async def apply_transition(
-    connection: Connection, keyrings: Keyrings, retention: Retention, record: LifecycleRecord, request: LifecycleRequest
+    connection: Connection,
+    keyrings: Keyrings,
+    rules: LifecycleRules,
+    record: LifecycleRecord,
+    request: LifecycleRequest,
 ) -> tuple[ClientError | None, list[Announcement]]:
     """Changes the state of a locked record in the caller's transaction. Returns the refusal, if any, and the
     announcements."""
     now = clock.now()
     decision = decide(record.state, request.action, request.party)
-    if request.action == "reopen" and record.closed_at is not None and retention.is_over(record.closed_at, now):
+    if request.action == "reopen" and record.closed_at is not None and rules.is_over(record.closed_at, now):
         decision = LifecycleRefusal("retention-over")
     if isinstance(decision, LifecycleRefusal):
         return decision.error(), [announce(ledger_entry(record.id, request, reason=decision.code, is_refused=True))]

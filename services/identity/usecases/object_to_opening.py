@@ -9,7 +9,13 @@ from uuid import UUID
 
 from services.identity.announcements import announce
 from services.identity.domain.figures import counted_region
-from services.identity.domain.lifecycle import LifecycleRefusal, LifecycleState, LifecycleTransition, Retention, decide
+from services.identity.domain.lifecycle import (
+    LifecycleRefusal,
+    LifecycleRules,
+    LifecycleState,
+    LifecycleTransition,
+    decide,
+)
 from services.identity.domain.new_person import Person, TraitsDifferError, are_same_person, check_traits
 from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import figures, insured, lifecycle, records
@@ -49,7 +55,7 @@ class _PersonState:
 async def object_to_opening(  # the person, the request, and two parameters of the installation
     pool: Pool,
     keyrings: Keyrings,
-    retention: Retention,
+    rules: LifecycleRules,
     person: Person,
     request: LifecycleRequest,
     *,
@@ -67,7 +73,7 @@ async def object_to_opening(  # the person, the request, and two parameters of t
         announcements: list[Announcement] = []
         if refusal is None:
             work = _object if request.action == "object" else _withdraw
-            announcements = await work(connection, keyrings, retention, person, person_state, request)
+            announcements = await work(connection, keyrings, rules, person, person_state, request)
         elif person_state.record is not None:
             refused = ledger_entry(person_state.record.id, request, reason=refusal.code, is_refused=True)
             announcements = [announce(refused)]
@@ -110,7 +116,7 @@ def _refusal(
 async def _object(  # the parameters of the use case
     connection: Connection,
     keyrings: Keyrings,
-    retention: Retention,
+    rules: LifecycleRules,
     person: Person,
     person_state: _PersonState,
     request: LifecycleRequest,
@@ -118,7 +124,7 @@ async def _object(  # the parameters of the use case
     now, fingerprints = clock.now(), fingerprints_of(keyrings, person)
     announcements: list[Announcement] = []
     if person_state.record is not None:
-        _, announcements = await apply_transition(connection, keyrings, retention, person_state.record, request)
+        _, announcements = await apply_transition(connection, keyrings, rules, person_state.record, request)
     listed = await lifecycle.suppress(connection, fingerprints[0], "objected", request.channel, now)
     if listed:
         region = await _region(connection, person, fingerprints)
@@ -131,7 +137,7 @@ async def _object(  # the parameters of the use case
 async def _withdraw(  # the parameters of the use case
     connection: Connection,
     keyrings: Keyrings,
-    _: Retention,
+    _: LifecycleRules,
     person: Person,
     person_state: _PersonState,
     request: LifecycleRequest,

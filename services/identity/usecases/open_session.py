@@ -7,9 +7,9 @@ from uuid import UUID
 from services.identity.domain.modes import StatedAccess, token_lifetime
 from services.identity.domain.professionals import (
     IdentityProof,
+    ProfessionalRules,
     ProfessionalSession,
     SignInMethod,
-    SignInRules,
     admit_professional,
 )
 from services.identity.domain.tokens import TOKEN_LIFETIME, AccessToken, TokenIssuer, TokenSubject
@@ -33,7 +33,7 @@ class SessionRequest:
 
 
 async def open_session(
-    connection: Connection, issuer: TokenIssuer, rules: SignInRules, request: SessionRequest
+    connection: Connection, issuer: TokenIssuer, rules: ProfessionalRules, request: SessionRequest
 ) -> AccessToken:
     """Opens a session and returns its token. Raises what `admit_professional` raises, and NewSignInNeededError."""
     entry = await professional_sessions.load_directory_entry(connection, request.proof.id)

@@ -6,7 +6,7 @@ Only the correction of an error reopens the record.
 from uuid import UUID
 
 from services.identity.announcements import announce
-from services.identity.domain.lifecycle import Retention
+from services.identity.domain.lifecycle import LifecycleRules
 from services.identity.domain.new_person import RecordUnknownError
 from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import links
@@ -19,9 +19,9 @@ from shared.runtime import clock
 
 
 async def record_death(
-    pool: Pool, keyrings: Keyrings, retention: Retention, record_id: UUID, request: LifecycleRequest
+    pool: Pool, keyrings: Keyrings, rules: LifecycleRules, record_id: UUID, request: LifecycleRequest
 ) -> None:
-    """Retention counts from an earlier closing if there was one. If the person has two linked records, both close.
+    """LifecycleRules counts from an earlier closing if there was one. If the person has two linked records, both close.
     Raises RecordUnknownError, and the refusals of the table."""
     refusal: ClientError | None = None
     announcements: list[Announcement] = []
@@ -30,7 +30,7 @@ async def record_death(
         if not records:
             raise RecordUnknownError
         for record in records:
-            refusal, changes = await apply_transition(connection, keyrings, retention, record, request)
+            refusal, changes = await apply_transition(connection, keyrings, rules, record, request)
             announcements += changes
             if refusal is None and record.state != "dead":
                 ended = await end_life(connection, keyrings, record.id, clock.now(), request.actor)

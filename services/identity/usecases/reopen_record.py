@@ -2,14 +2,14 @@
 
 from uuid import UUID
 
-from services.identity.domain.lifecycle import Retention
+from services.identity.domain.lifecycle import LifecycleRules
 from services.identity.domain.sealed_rows import Keyrings
 from services.identity.usecases.move_record import LifecycleRequest, move_record
 from shared.db.pool import Pool
 
 
 async def reopen_record(
-    pool: Pool, keyrings: Keyrings, retention: Retention, record_id: UUID, request: LifecycleRequest
+    pool: Pool, keyrings: Keyrings, rules: LifecycleRules, record_id: UUID, request: LifecycleRequest
 ) -> None:
     """Also removes the person from the suppression list. Raises what `move_record` raises."""
-    await move_record(pool, keyrings, retention, record_id, request)
+    await move_record(pool, keyrings, rules, record_id, request)

@@ -4,7 +4,7 @@ from services.identity.domain.directory import Professional, ProfessionalUnknown
 from services.identity.domain.directory import professional_id as parse_id
 from services.identity.domain.kinds import Exclusion, check_professional, exclusion_of_professional
 from services.identity.domain.modes import StatedAccess, check_mode_allowed, role_of_professional
-from services.identity.domain.professionals import IdentityProof, SignInRules
+from services.identity.domain.professionals import IdentityProof, ProfessionalRules
 from services.identity.domain.tokens import DEMO_CLIENT, AccessToken, TokenIssuer, TokenSubject
 from services.identity.store import directory
 from services.identity.usecases.count_emergency import count_emergency
@@ -15,7 +15,7 @@ from shared.runtime import clock
 async def sign_in_professional(
     pool: Pool,
     issuer: TokenIssuer,
-    rules: SignInRules,
+    rules: ProfessionalRules,
     professional_id: str,
     organisation_id: str | None,
     stated_access: StatedAccess,

@@ -1,7 +1,7 @@
 """Signs in a professional with the certificate of their card (CPS)."""
 
 from services.identity.domain.modes import StatedAccess
-from services.identity.domain.professionals import CARD_CLIENT, IdentityProof, SignInRules
+from services.identity.domain.professionals import CARD_CLIENT, IdentityProof, ProfessionalRules
 from services.identity.domain.tokens import AccessToken, TokenIssuer
 from services.identity.usecases.open_session import SessionRequest, open_session
 from services.identity.usecases.use_edge_signature import PresentedCertificate, use_edge_signature
@@ -12,7 +12,7 @@ from shared.runtime import clock
 async def sign_in_with_card(
     pool: Pool,
     issuer: TokenIssuer,
-    rules: SignInRules,
+    rules: ProfessionalRules,
     certificate: PresentedCertificate,
     organisation_id: str | None,
     stated_access: StatedAccess,

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from services.identity.domain.lifecycle import Retention
+from services.identity.domain.lifecycle import LifecycleRules
 from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import lifecycle
 from services.identity.usecases.erase_record import ErasureRequest, erase_record
@@ -22,7 +22,7 @@ SWEEPER: Final = LifecycleRequest("erase", "system", Actor(kind="system", id="sw
 
 
 async def sweep_retention(
-    pool: Pool, keyrings: Keyrings, retention: Retention, now: datetime, *, limit: int = BATCH
+    pool: Pool, keyrings: Keyrings, rules: LifecycleRules, now: datetime, *, limit: int = BATCH
 ) -> int:
     """Returns how many of a page were erased; 0 when none is left that can be. Failures are logged and do not block the
     others, even when they fill a whole page."""
@@ -30,11 +30,11 @@ async def sweep_retention(
     deadline = asyncio.get_running_loop().time() + RUN_INTERVAL_S
     while asyncio.get_running_loop().time() < deadline:
         async with pool.acquire() as connection:
-            due = await lifecycle.find_closed_before(connection, retention.closed_before(now), limit, failed)
+            due = await lifecycle.find_closed_before(connection, rules.closed_before(now), limit, failed)
         failed_before = len(failed)
         for record_id in due:
             try:
-                await erase_record(pool, keyrings, retention, record_id, ErasureRequest(SWEEPER, "retention-over", now))
+                await erase_record(pool, keyrings, rules, record_id, ErasureRequest(SWEEPER, "retention-over", now))
             except CodedError as error:  # reopened a moment ago, or a key is missing
                 log_limited("loop.failed", error)
                 failed.append(record_id)
