@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from services.identity.domain.lifecycle import LifecycleRules
-from services.identity.domain.receipts import ReceiptKeys
+from services.identity.domain.receipts import ErasureRules, ReceiptKeys
 from services.identity.domain.sealed_rows import Keyrings
 from services.identity.store import lifecycle
 from services.identity.usecases import erase_record as module
@@ -31,8 +31,9 @@ from tests.infra.messages import message
 
 RING = Keyring.parse(KEYRING)
 KEYRINGS = Keyrings(ins=RING, contacts=RING, persons=RING)
-RETENTION = LifecycleRules(closed_years=10, backups_days=90, acknowledgement_s=3600)
+LIFECYCLE = LifecycleRules(closed_years=10)
 RECEIPT_KEYS = ReceiptKeys.parse(RECEIPTS)
+ERASURE = ErasureRules(RECEIPT_KEYS, backups_days=90, acknowledgement_s=3600)
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Life:
         events = [said(record_id, erasure_id, service, at=at, count=count) for service in services]
         async with transaction(self.pool) as connection:
             batch = [message(event) for event in events]
-            await collect_acknowledgements(connection, batch, keys=RECEIPT_KEYS, retention=RETENTION)
+            await collect_acknowledgements(connection, batch, rules=ERASURE)
 
 
 def said(
@@ -89,7 +90,7 @@ async def _main(place: str, spec: dict[str, Any]) -> None:
     PLACES[place]()
     pool = await create_pool(PostgresSettings.model_validate({"dsn": spec["dsn"]}), application="tests")
     asked = ErasureRequest(SWEEPER, "retention-over", datetime.fromisoformat(spec["now"]))
-    await erase_record(pool, KEYRINGS, RETENTION, UUID(spec["record_id"]), asked)
+    await erase_record(pool, KEYRINGS, LIFECYCLE, UUID(spec["record_id"]), asked)
     die()
 
 

@@ -13,7 +13,7 @@ import pytest_asyncio
 from services.identity.domain.activation import open_code_batch
 from services.identity.domain.insured import InsuredPerson
 from services.identity.domain.readable_codes import grouped_code
-from services.identity.opening_loops import opening_loops
+from services.identity.loops import opening_loops
 from services.identity.store import activation, campaigns
 from services.identity.usecases.reprint_letters import reprint_letters
 from services.identity.usecases.send_notices import send_notices

@@ -35,7 +35,7 @@ from shared.messaging.outbox.partitions import TopicPartition
 from shared.runtime import clock
 from tests.conftest import NewDatabase
 from tests.infra.databases import Database
-from tests.infra.erasures import KEYRINGS, PLACES, RETENTION, Life
+from tests.infra.erasures import ERASURE, KEYRINGS, LIFECYCLE, PLACES, Life
 from tests.infra.identity_api import administrator, nir, open_one, opening, query, running, settings_of
 from tests.infra.tokens import bearer, make_token, patient_token
 from tests.infra.waiting import DEADLINE_S
@@ -227,8 +227,8 @@ async def test_the_sweep_erases_what_was_closed_ten_years_ago_and_nothing_else(
         await close(client, record_id)
     later = clock.now() + timedelta(days=366 * 10)
     await query(database, "update closures set closed_at = $2 where record_id = $1", closed_late, later)
-    assert await sweep_retention(life.pool, KEYRINGS, RETENTION, clock.now()) == 0
-    taken = [await sweep_retention(life.pool, KEYRINGS, RETENTION, later, limit=2) for _ in range(3)]
+    assert await sweep_retention(life.pool, KEYRINGS, LIFECYCLE, clock.now()) == 0
+    taken = [await sweep_retention(life.pool, KEYRINGS, LIFECYCLE, later, limit=2) for _ in range(3)]
     assert taken == [2, 1, 0]
     left = {row["id"] for row in await query(database, "select id from records")}
     assert left == {still_open, closed_late}
@@ -251,7 +251,7 @@ async def test_records_that_cannot_be_erased_keep_no_others_though_they_fill_a_p
 
     monkeypatch.setattr("services.identity.usecases.sweep_retention.erase_record", erase_some)
     later = clock.now() + timedelta(days=366 * 11)
-    taken = [await sweep_retention(life.pool, KEYRINGS, RETENTION, later, limit=2) for _ in range(2)]
+    taken = [await sweep_retention(life.pool, KEYRINGS, LIFECYCLE, later, limit=2) for _ in range(2)]
     assert taken == [1, 0]
     assert {row["id"] for row in await query(database, "select id from records")} == stuck
 
@@ -336,9 +336,9 @@ async def test_words_about_nothing_that_was_decided_or_of_nobody_known_are_passe
 async def test_a_missing_acknowledgement_is_an_alarm_after_its_time(client: httpx2.AsyncClient, life: Life) -> None:
     await acknowledged_erasure(client, life)
     await erase(client, await open_one(client, 2))
-    late = clock.now() + timedelta(seconds=RETENTION.acknowledgement_s + 1)
-    assert await watch_erasures(life.pool, RETENTION, clock.now()) == 0
-    assert await watch_erasures(life.pool, RETENTION, late) == 1
+    late = clock.now() + timedelta(seconds=ERASURE.acknowledgement_s + 1)
+    assert await watch_erasures(life.pool, ERASURE, clock.now()) == 0
+    assert await watch_erasures(life.pool, ERASURE, late) == 1
     assert OVERDUE._value.get() == 1
 
 
@@ -365,7 +365,7 @@ async def test_an_erasure_killed_in_the_middle_ends_as_if_nothing_had_happened(
     assert (len(erasures), len(await query(database, "select id from records"))) == (
         (1, 0) if place == "after the commit" else (0, 1)
     )
-    await sweep_retention(life.pool, KEYRINGS, RETENTION, later)
+    await sweep_retention(life.pool, KEYRINGS, LIFECYCLE, later)
     assert await tables_with(database, ids) <= KEPT
     assert len(await query(database, "select id from erasures")) == 1
     topics = [topic for topic, _ in await unsent(database)]

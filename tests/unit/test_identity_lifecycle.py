@@ -130,7 +130,7 @@ def at(text: str) -> datetime:
     ],
 )
 def test_ten_years_end_on_the_day(closed: str, now: str, over: bool) -> None:
-    assert LifecycleRules(10, 90, 3600).is_over(at(closed), at(now)) is over
+    assert LifecycleRules(10).is_over(at(closed), at(now)) is over
 
 
 def test_every_refusal_of_the_life_of_a_record_speaks_french_too() -> None:

@@ -5,8 +5,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request
 
-from services.identity.api.context import OurContext, problems
-from services.identity.api.holders import Holder, NoStore, device_of, min_response_time, source_of
+from services.identity.api.dependencies import ProvidedKeyrings
+from services.identity.api.holders import Holder, NoStore, ProvidedAccountRules, device_of, min_response_time, source_of
+from services.identity.api.problems import problems
 from services.identity.domain.accounts import SecondFactor
 from services.identity.models.accounts import (
     ChallengeView,
@@ -41,15 +42,17 @@ CONFIRMED = "holder-needed, password-wrong"
     responses=problems(_429="too-many-tries"),
 )
 async def post_reset(
-    body: PasswordResetBody, request: Request, pool: ServicePool, context: OurContext
+    body: PasswordResetBody,
+    request: Request,
+    pool: ServicePool,
+    keyrings: ProvidedKeyrings,
+    accounts: ProvidedAccountRules,
 ) -> ChallengeView:
     """Sends a code to the contact on file. Answer and response time do not depend on whether the identifier exists."""
     credentials = body.identifier, body.device_token
-    async with min_response_time(context.accounts.refusal_s, also_success=True):
-        challenge_id = await start_password_reset(
-            pool, context.accounts, context.keyrings, credentials, source_of(request)
-        )
-        return ChallengeView.of(challenge_id, context.accounts.code_lifetime)
+    async with min_response_time(accounts.refusal_s, also_success=True):
+        challenge_id = await start_password_reset(pool, accounts, keyrings, credentials, source_of(request))
+        return ChallengeView.of(challenge_id, accounts.code_lifetime)
 
 
 @router.post(
@@ -59,13 +62,18 @@ async def post_reset(
     responses=problems(_403="code-wrong, code-over", _422=WEAK),
 )
 async def post_new_password(
-    challenge_id: UUID, body: NewPasswordBody, request: Request, pool: ServicePool, context: OurContext
+    challenge_id: UUID,
+    body: NewPasswordBody,
+    request: Request,
+    pool: ServicePool,
+    keyrings: ProvidedKeyrings,
+    accounts: ProvidedAccountRules,
 ) -> KnownDeviceView:
     """Sets the password and ends all sessions. This device becomes a known one; sign in on it with the new password and
     a code."""
     reset = PasswordReset(challenge_id, body.code, body.password, device_of(request))
-    async with min_response_time(context.accounts.refusal_s):
-        token = await finish_password_reset(pool, context.accounts, context.keyrings, reset)
+    async with min_response_time(accounts.refusal_s):
+        token = await finish_password_reset(pool, accounts, keyrings, reset)
     return KnownDeviceView(device_token=token)
 
 
@@ -81,9 +89,15 @@ async def post_new_password(
         _429="too-many-tries",
     ),
 )
-async def put_password(body: ChangePasswordBody, holder: Holder, pool: ServicePool, context: OurContext) -> None:
+async def put_password(
+    body: ChangePasswordBody,
+    holder: Holder,
+    pool: ServicePool,
+    keyrings: ProvidedKeyrings,
+    accounts: ProvidedAccountRules,
+) -> None:
     """Needs the old password. All other sessions end, and the holder is notified."""
-    await change_password(pool, context.accounts, context.keyrings, holder, body.password, body.new_password)
+    await change_password(pool, accounts, keyrings, holder, body.password, body.new_password)
 
 
 @router.post(
@@ -93,9 +107,11 @@ async def put_password(body: ChangePasswordBody, holder: Holder, pool: ServicePo
     dependencies=[NoStore],
     responses=problems(_401="session-over", _403=CONFIRMED, _409="account-missing", _429="too-many-tries"),
 )
-async def post_totp(body: PasswordBody, holder: Holder, pool: ServicePool, context: OurContext) -> EnrolmentView:
+async def post_totp(
+    body: PasswordBody, holder: Holder, pool: ServicePool, keyrings: ProvidedKeyrings, accounts: ProvidedAccountRules
+) -> EnrolmentView:
     """Needs the password. Nothing changes until the first code of the application is given."""
-    return EnrolmentView.of(await start_totp(pool, context.accounts, context.keyrings, holder, body.password))
+    return EnrolmentView.of(await start_totp(pool, accounts, keyrings, holder, body.password))
 
 
 @router.post(
@@ -105,10 +121,10 @@ async def post_totp(body: PasswordBody, holder: Holder, pool: ServicePool, conte
     responses=problems(_401="session-over", _403="holder-needed, code-wrong, code-over"),
 )
 async def post_first_code(
-    challenge_id: UUID, body: CodeBody, holder: Holder, pool: ServicePool, context: OurContext
+    challenge_id: UUID, body: CodeBody, holder: Holder, pool: ServicePool, keyrings: ProvidedKeyrings
 ) -> None:
     """Completes the enrolment. Every later sign-in needs a code of the application."""
-    await finish_totp(pool, context.keyrings, holder, challenge_id, body.code)
+    await finish_totp(pool, keyrings, holder, challenge_id, body.code)
 
 
 @router.put(
@@ -123,7 +139,13 @@ async def post_first_code(
         _429="too-many-tries",
     ),
 )
-async def put_second_factor(body: SecondFactorBody, holder: Holder, pool: ServicePool, context: OurContext) -> None:
+async def put_second_factor(
+    body: SecondFactorBody,
+    holder: Holder,
+    pool: ServicePool,
+    keyrings: ProvidedKeyrings,
+    accounts: ProvidedAccountRules,
+) -> None:
     """Needs the password. Deletes the secret of an enrolled application."""
     second_factor = cast(SecondFactor, body.second_factor)
-    await change_second_factor(pool, context.accounts, context.keyrings, holder, second_factor, body.password)
+    await change_second_factor(pool, accounts, keyrings, holder, second_factor, body.password)

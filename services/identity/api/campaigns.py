@@ -5,7 +5,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Response
 
-from services.identity.api.context import OurContext, problems
+from services.identity.api.dependencies import ProvidedKeyrings
+from services.identity.api.openings import ProvidedOpeningRules
+from services.identity.api.problems import problems
 from services.identity.domain.campaigns import new_campaign
 from services.identity.domain.kinds import CAMPAIGNS
 from services.identity.models.campaigns import CampaignBody, CampaignView, PrintingBody, PrintingView
@@ -30,13 +32,18 @@ SCOPE_NEEDED = f"needs the scope {CAMPAIGNS}"
     ),
 )
 async def post_campaign(
-    body: CampaignBody, response: Response, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
+    body: CampaignBody,
+    response: Response,
+    caller: AuthenticatedCaller,
+    pool: ServicePool,
+    keyrings: ProvidedKeyrings,
+    rules: ProvidedOpeningRules,
 ) -> CampaignView:
     """Every selected person receives a notice and has the time to object; then their record is opened. The campaign
     skips people who have a record, objected, received a notice before, are under eighteen or cannot be written to."""
     caller.require(CAMPAIGNS)
     new = new_campaign(
-        context.openings,
+        rules,
         regions=body.regions,
         regimes=body.regimes,
         born_from=body.born_from,
@@ -44,7 +51,7 @@ async def post_campaign(
         window_days=body.window_days,
         rate=body.rate,
     )
-    campaign_id = await create_campaign(pool, context.keyrings, new, caller.id)
+    campaign_id = await create_campaign(pool, keyrings, new, caller.id)
     response.headers["location"] = f"/campaigns/{campaign_id}"
     return CampaignView.of(await show_campaign(pool, campaign_id))
 
@@ -97,11 +104,16 @@ async def post_resume(campaign_id: CampaignId, caller: AuthenticatedCaller, pool
     responses=problems(_403=SCOPE_NEEDED, _404="campaign-unknown"),
 )
 async def post_letters(
-    campaign_id: CampaignId, body: PrintingBody, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
+    campaign_id: CampaignId,
+    body: PrintingBody,
+    caller: AuthenticatedCaller,
+    pool: ServicePool,
+    keyrings: ProvidedKeyrings,
+    rules: ProvidedOpeningRules,
 ) -> PrintingView:
     """Reprints the codes that can still be used. Request page after page under one printing id; an interrupted printing
     can be resumed at any page, and no letter is sent twice."""
     caller.require(CAMPAIGNS)
-    page = context.openings.page
-    printed = await reprint_letters(pool, context.keyrings, campaign_id, body.printing, body.after, page)
+    page = rules.page
+    printed = await reprint_letters(pool, keyrings, campaign_id, body.printing, body.after, page)
     return PrintingView(letters=printed[0], next_after=printed[1])

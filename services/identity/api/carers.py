@@ -1,11 +1,14 @@
 """API of carers and their invitations."""
 
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
-from services.identity.api.context import OurContext, problems
-from services.identity.api.holders import Holder
+from services.identity.api.dependencies import ProvidedKeyrings
+from services.identity.api.holders import Holder, ProvidedAccountRules
+from services.identity.api.problems import problems
+from services.identity.domain.care import RelationRules
 from services.identity.models.carers import (
     CarerView,
     CareView,
@@ -19,10 +22,12 @@ from services.identity.usecases.end_care import end_care
 from services.identity.usecases.invite_carer import invite_carer
 from services.identity.usecases.list_people import list_carers, list_invitations
 from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.dependencies import provided
 from shared.http.door import Door
 from shared.runtime import clock
 
 router = APIRouter(route_class=Door, tags=["carers"])
+ProvidedRelationRules = Annotated[RelationRules, Depends(provided(RelationRules))]
 
 
 @router.post(
@@ -39,13 +44,19 @@ router = APIRouter(route_class=Door, tags=["carers"])
     ),
 )
 async def post_invitation(
-    record_id: UUID, body: InvitationBody, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
+    record_id: UUID,
+    body: InvitationBody,
+    caller: AuthenticatedCaller,
+    pool: ServicePool,
+    keyrings: ProvidedKeyrings,
+    accounts: ProvidedAccountRules,
+    rules: ProvidedRelationRules,
 ) -> InvitationView:
     """For the holder and representatives. The code is sent to the stated mail address, else to the contact on file of
     the named person. The response does not depend on whether such a person is known here."""
-    invitation = body.invitation(context.invitation_life)
-    lookups = context.accounts.lookups
-    return InvitationView.of(await invite_carer(pool, context.keyrings, lookups, caller, record_id, invitation))
+    invitation = body.invitation(rules.invitation_life)
+    lookups = accounts.lookups
+    return InvitationView.of(await invite_carer(pool, keyrings, lookups, caller, record_id, invitation))
 
 
 @router.get(
@@ -54,13 +65,11 @@ async def post_invitation(
     responses=problems(_401="session-over", _403="relation-insufficient", _404="record-unknown"),
 )
 async def get_carers(
-    record_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
+    record_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, keyrings: ProvidedKeyrings
 ) -> list[CarerView]:
     """For the holder and representatives."""
     now = clock.now()
-    return [
-        CarerView.of(named_care, now) for named_care in await list_carers(pool, context.keyrings, caller, record_id)
-    ]
+    return [CarerView.of(named_care, now) for named_care in await list_carers(pool, keyrings, caller, record_id)]
 
 
 @router.delete(
@@ -69,10 +78,10 @@ async def get_carers(
     responses=problems(_401="session-over", _403="relation-insufficient", _404="record-unknown, care-unknown"),
 )
 async def delete_carer(
-    record_id: UUID, care_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
+    record_id: UUID, care_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, keyrings: ProvidedKeyrings
 ) -> CareView:
     """For the holder, representatives, and the carer concerned."""
-    return CareView.of(await end_care(pool, context.keyrings, caller, record_id, care_id))
+    return CareView.of(await end_care(pool, keyrings, caller, record_id, care_id))
 
 
 @router.get(
@@ -80,9 +89,9 @@ async def delete_carer(
     summary="List the invitations that name the caller",
     responses=problems(_401="session-over", _403="holder-needed"),
 )
-async def get_invitations(holder: Holder, pool: ServicePool, context: OurContext) -> list[MyInvitationView]:
+async def get_invitations(holder: Holder, pool: ServicePool, keyrings: ProvidedKeyrings) -> list[MyInvitationView]:
     """These invitations can be answered without the code."""
-    return [MyInvitationView.of(named_care) for named_care in await list_invitations(pool, context.keyrings, holder)]
+    return [MyInvitationView.of(named_care) for named_care in await list_invitations(pool, keyrings, holder)]
 
 
 @router.post(
@@ -102,10 +111,11 @@ async def post_answer(
     caller: AuthenticatedCaller,
     holder: Holder,
     pool: ServicePool,
-    context: OurContext,
+    keyrings: ProvidedKeyrings,
+    accounts: ProvidedAccountRules,
 ) -> CareView:
     """For the invited person, signed in with their own account. Give the code, or the id of an invitation that names
     the caller. Number, names and birth date must match those given by the holder."""
     answer = body.invitation_answer(holder.record_id)
-    lookups = context.accounts.lookups
-    return CareView.of(await answer_invitation(pool, context.keyrings, lookups, caller, answer))
+    lookups = accounts.lookups
+    return CareView.of(await answer_invitation(pool, keyrings, lookups, caller, answer))

@@ -1,11 +1,11 @@
-"""Dependencies of the authentication of professionals and of certificates."""
+"""The issuer of tokens and the verification of client certificates, as dependencies of routes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Annotated, Protocol
 
 from cryptography import x509
-from fastapi import Request
+from fastapi import Depends, Request
 
 from services.identity.domain.cps import (
     CertificateAuthorities,
@@ -21,10 +21,10 @@ from services.identity.domain.edge import (
     SignedRequest,
     forwarded_certificate,
 )
-from services.identity.domain.professionals import ProfessionalRules
-from services.identity.domain.psc import IdentityProvider, ProviderNotSetUpError
+from services.identity.domain.tokens import TokenIssuer
 from services.identity.usecases.use_edge_signature import PresentedCertificate
 from shared.crypto.keyring import Keyring
+from shared.http.dependencies import provided
 from shared.runtime import clock
 
 
@@ -36,20 +36,12 @@ class RevocationSource(Protocol):
 
 
 @dataclass(frozen=True)
-class ProfessionalAuth:
-    """How professionals and their structures' certificates are authenticated. A field is None when not configured."""
+class CertificateAuth:
+    """How the certificates of cards and organisations are verified. A field is None when not configured."""
 
-    rules: ProfessionalRules
-    provider: IdentityProvider | None = None
     edge: Keyring | None = None
     authorities: CertificateAuthorities | None = None
     revocations: RevocationSource | None = None
-
-    def require_provider(self) -> IdentityProvider:
-        """Returns the provider. Raises ProviderNotSetUpError when none is configured."""
-        if self.provider is None:
-            raise ProviderNotSetUpError
-        return self.provider
 
     async def presented_certificate(self, request: Request, kind: CertificateKind) -> PresentedCertificate:
         """Verifies and returns the client certificate that the TLS entrance forwarded with this request.
@@ -69,6 +61,10 @@ class ProfessionalAuth:
             raise CertificateUntrustedError
         holder = verify_certificate(der, kind, self.authorities, self.revocations.current(), clock.now())
         return PresentedCertificate(holder, edge_signature)
+
+
+ProvidedIssuer = Annotated[TokenIssuer, Depends(provided(TokenIssuer))]
+ProvidedCertificateAuth = Annotated[CertificateAuth, Depends(provided(CertificateAuth))]
 
 
 def _target(request: Request) -> str:

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from services.identity.api.context import problems
+from services.identity.api.problems import problems
 from services.identity.domain.clients import check_grantable
 from services.identity.models.clients import ClientBody, ClientView
 from services.identity.usecases.register_client import register_new_client

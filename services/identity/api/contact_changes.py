@@ -4,8 +4,9 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from services.identity.api.context import OurContext, problems
-from services.identity.api.holders import Holder
+from services.identity.api.dependencies import ProvidedKeyrings
+from services.identity.api.holders import Holder, ProvidedAccountRules
+from services.identity.api.problems import problems
 from services.identity.models.accounts import (
     ChallengeView,
 )
@@ -31,11 +32,15 @@ router = APIRouter(route_class=Door, tags=["accounts"])
     ),
 )
 async def post_contact_change(
-    body: ContactChangeBody, holder: Holder, pool: ServicePool, context: OurContext
+    body: ContactChangeBody,
+    holder: Holder,
+    pool: ServicePool,
+    keyrings: ProvidedKeyrings,
+    accounts: ProvidedAccountRules,
 ) -> ChallengeView:
     """Sends one code to the contact on file and another to the new contact. Nothing changes until both are given."""
-    challenge_id = await start_contact_change(pool, context.accounts, context.keyrings, holder, body.mail, body.mobile)
-    return ChallengeView.of(challenge_id, context.accounts.code_lifetime)
+    challenge_id = await start_contact_change(pool, accounts, keyrings, holder, body.mail, body.mobile)
+    return ChallengeView.of(challenge_id, accounts.code_lifetime)
 
 
 @router.post(
@@ -45,8 +50,13 @@ async def post_contact_change(
     responses=problems(_401="session-over", _403="holder-needed, code-wrong, code-over"),
 )
 async def post_both_codes(
-    challenge_id: UUID, body: BothCodesBody, holder: Holder, pool: ServicePool, context: OurContext
+    challenge_id: UUID,
+    body: BothCodesBody,
+    holder: Holder,
+    pool: ServicePool,
+    keyrings: ProvidedKeyrings,
+    accounts: ProvidedAccountRules,
 ) -> None:
     """Changes the contact and notifies the old and the new one. The identifier for signing in does not change."""
     codes = ContactChangeCodes(challenge_id, body.old_code, body.new_code)
-    await finish_contact_change(pool, context.accounts, context.keyrings, holder, codes)
+    await finish_contact_change(pool, accounts, keyrings, holder, codes)

@@ -4,27 +4,34 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Request, Response
 
-from services.identity.api.context import OurContext, problems
+from services.identity.api.certificate_auth import ProvidedIssuer
+from services.identity.api.dependencies import ProvidedKeyrings
+from services.identity.api.problems import problems
+from services.identity.api.professionals import ProvidedProfessionalRules
 from services.identity.domain.loopback import is_loopback
-from services.identity.domain.places import SignInRefusedError
+from services.identity.domain.places import DemoRules, SignInRefusedError
 from services.identity.models.tokens import DemoPatientSignInBody, DemoProfessionalSignInBody, TokenView
 from services.identity.usecases.resolve_stated_access import resolve_stated_access
 from services.identity.usecases.sign_in_patient import sign_in_patient
 from services.identity.usecases.sign_in_professional import sign_in_professional
 from shared.http.app import ServicePool
+from shared.http.dependencies import provided
 from shared.http.door import Door
 
 router = APIRouter(route_class=Door, tags=["demo"])
+ProvidedDemoRules = Annotated[DemoRules, Depends(provided(DemoRules))]
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 DemoSignIn = Annotated[DemoPatientSignInBody | DemoProfessionalSignInBody, Body(discriminator="kind")]
 
 
-def _check_local_request(request: Request, context: OurContext) -> None:
+def _check_local_request(request: Request, rules: ProvidedDemoRules) -> None:
     """Checks that the sign-in is switched on and the request comes from this machine, without a proxy and with a
     loopback name as Host (against DNS rebinding). Raises SignInRefusedError."""
     peer = request.client.host if request.client else ""
     is_direct = not any(name in request.headers for name in FORWARDED)
-    if not (context.demo_sign_in and is_direct and is_loopback(peer) and is_loopback(request.headers.get("host", ""))):
+    if not (
+        rules.is_sign_in_enabled and is_direct and is_loopback(peer) and is_loopback(request.headers.get("host", ""))
+    ):
         raise SignInRefusedError
 
 
@@ -40,18 +47,24 @@ def _check_local_request(request: Request, context: OurContext) -> None:
         "ins-system-unknown",
     ),
 )
-async def post_sign_in(body: DemoSignIn, response: Response, pool: ServicePool, context: OurContext) -> TokenView:
+async def post_sign_in(
+    body: DemoSignIn,
+    response: Response,
+    pool: ServicePool,
+    keyrings: ProvidedKeyrings,
+    issuer: ProvidedIssuer,
+    rules: ProvidedProfessionalRules,
+) -> TokenView:
     """Signs in the holder of a record or an active professional of the directory."""
     response.headers["cache-control"] = "no-store"
     match body:
         case DemoPatientSignInBody():
-            token = await sign_in_patient(pool, context.issuer, body.record_id)
+            token = await sign_in_patient(pool, issuer, body.record_id)
         case DemoProfessionalSignInBody():
-            rules = context.professional_auth.rules
             stated_access = await resolve_stated_access(
-                pool, context.keyrings, rules.motives, body.mode, body.motive, body.patient
+                pool, keyrings, rules.motives, body.mode, body.motive, body.patient
             )
             token = await sign_in_professional(
-                pool, context.issuer, rules, body.professional_id, body.organisation_id, stated_access
+                pool, issuer, rules, body.professional_id, body.organisation_id, stated_access
             )
     return TokenView.of(token)

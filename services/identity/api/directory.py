@@ -2,16 +2,19 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Depends, Path
 
-from services.identity.api.context import OurContext, problems
+from services.identity.api.problems import problems
+from services.identity.domain.directory import DirectoryRules
 from services.identity.models.directory import ProfessionalBody, ProfessionalView, StructureBody, StructureView
 from services.identity.usecases.put_professional import put_professional
 from services.identity.usecases.put_structure import put_structure
 from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.dependencies import provided
 from shared.http.door import Door
 
 router = APIRouter(route_class=Door, tags=["directory"])
+ProvidedDirectoryRules = Annotated[DirectoryRules, Depends(provided(DirectoryRules))]
 SCOPE = "directory.write"
 ProfessionalId = Annotated[str, Path(description="PS_IdNat: 8 + RPPS ...", examples=["899700000001"])]
 StructureId = Annotated[str, Path(description="Struct_IdNat: 1 + FINESS ...", examples=["1750000001"])]
@@ -56,10 +59,10 @@ async def put_structure_entry(
     body: StructureBody,
     caller: AuthenticatedCaller,
     pool: ServicePool,
-    context: OurContext,
+    rules: ProvidedDirectoryRules,
 ) -> StructureView:
     """Writes the whole entry, which is public data. An identical entry changes nothing."""
     caller.require(SCOPE)
-    entry = body.entry(structure_id, context.professional_auth.rules.occupational_medicine)
+    entry = body.entry(structure_id, rules.occupational_medicine)
     version = await put_structure(pool, entry)
     return StructureView(structure_id=entry.id, version=version, name=entry.name, status=entry.status)

@@ -3,21 +3,26 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Depends, Header, Response
 
-from services.identity.api.context import OurContext, problems
+from services.identity.api.dependencies import ProvidedKeyrings
+from services.identity.api.lifecycle import ProvidedLifecycleRules
+from services.identity.api.problems import problems
 from services.identity.domain.lifecycle import party_of
+from services.identity.domain.receipts import ErasureRules
 from services.identity.models.erasures import EraseBody, ErasureView, ReceiptKeysView
 from services.identity.usecases.erase_record import ErasureRequest, erase_record
 from services.identity.usecases.move_record import LifecycleRequest
 from services.identity.usecases.read_erasure import ErasureProgress, read_erasure, read_receipt
 from shared.db.pool import Pool
 from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.dependencies import provided
 from shared.http.door import Door
 from shared.http.prefer import seconds_to_wait, wait_for
 from shared.runtime import clock
 
 router = APIRouter(route_class=Door, tags=["erasure"])
+ProvidedErasureRules = Annotated[ErasureRules, Depends(provided(ErasureRules))]
 SCOPE = "records.erase"
 RECEIPT = "application/jose"
 CACHE_HEADERS = {"cache-control": "public, max-age=300"}
@@ -34,13 +39,14 @@ Prefer = Annotated[str | None, Header(description="`wait=N`: waits up to N secon
         **problems(_403="needs the scope records.erase", _404="record-unknown"),
     },
 )
-async def post_erasure(  # FastAPI injects each parameter
+async def post_erasure(  # noqa: PLR0913 - FastAPI injects each parameter
     record_id: UUID,
     body: EraseBody,
     response: Response,
     caller: AuthenticatedCaller,
     pool: ServicePool,
-    context: OurContext,
+    keyrings: ProvidedKeyrings,
+    rules: ProvidedLifecycleRules,
     prefer: Prefer = None,
 ) -> ErasureView:
     """Erases on a decision under the GDPR (article 17). It cannot be undone. Erasing a record again returns the
@@ -48,7 +54,7 @@ async def post_erasure(  # FastAPI injects each parameter
     caller.require(SCOPE)
     lifecycle_request = LifecycleRequest("erase", party_of(caller.kind, caller.record_id, record_id), caller.actor())
     request = ErasureRequest(lifecycle_request, body.reason, clock.now())
-    erasure = await erase_record(pool, context.keyrings, context.retention, record_id, request)
+    erasure = await erase_record(pool, keyrings, rules, record_id, request)
     progress = await _erasure_progress(pool, erasure.id, prefer)
     response.headers["location"] = f"/erasures/{erasure.id}"
     response.status_code = 200 if progress.erasure.receipt else 202
@@ -84,10 +90,10 @@ async def get_receipt(erasure_id: UUID, caller: AuthenticatedCaller, pool: Servi
 
 
 @router.get("/.well-known/erasure-receipt-keys.json", summary="Read the keys that sign erasure receipts")
-async def get_receipt_keys(response: Response, context: OurContext) -> ReceiptKeysView:
+async def get_receipt_keys(response: Response, rules: ProvidedErasureRules) -> ReceiptKeysView:
     """Public keys (RFC 7517). A key that has signed stays published as long as its receipts may be presented."""
     response.headers.update(CACHE_HEADERS)
-    return ReceiptKeysView(keys=context.receipts.public_jwks())
+    return ReceiptKeysView(keys=rules.receipts.public_jwks())
 
 
 async def _erasure_progress(pool: Pool, erasure_id: UUID, prefer: str | None) -> ErasureProgress:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from services.identity.api.context import problems
+from services.identity.api.problems import problems
 from services.identity.models.figures import FiguresView, FigureView
 from services.identity.usecases.show_figures import show_figures
 from shared.http.app import ServicePool

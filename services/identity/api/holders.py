@@ -8,10 +8,12 @@ from uuid import UUID
 
 from fastapi import Depends, Request, Response
 
+from services.identity.domain.accounts import AccountRules
 from services.identity.domain.sessions import device_name
 from shared.errors import ClientError, ForbiddenError, OverloadedError
 from shared.http.admission import idle
 from shared.http.app import AuthenticatedCaller
+from shared.http.dependencies import provided
 
 
 class HolderNeededError(ForbiddenError):
@@ -42,6 +44,7 @@ def no_store(response: Response) -> None:
 
 Holder = Annotated[SignedInHolder, Depends(holder)]
 NoStore = Depends(no_store)
+ProvidedAccountRules = Annotated[AccountRules, Depends(provided(AccountRules))]
 
 
 def source_of(request: Request) -> str:

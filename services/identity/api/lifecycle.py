@@ -3,10 +3,15 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Depends, Header
 
-from services.identity.api.context import OurContext, problems
-from services.identity.domain.lifecycle import LifecycleAction, RequestChannel, party_of
+from services.identity.api.dependencies import ProvidedKeyrings
+from services.identity.api.holders import ProvidedAccountRules
+from services.identity.api.person_rules import ProvidedPersonRules
+from services.identity.api.problems import problems
+from services.identity.domain.lifecycle import LifecycleAction, LifecycleRules, RequestChannel, party_of
+from services.identity.domain.persons import PersonRules
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.models.lifecycle import CloseBody, ObjectionBody, ObjectionView
 from services.identity.models.records import RecordView
 from services.identity.usecases.close_record import close_record
@@ -17,11 +22,13 @@ from services.identity.usecases.record_death import record_death
 from services.identity.usecases.reopen_record import reopen_record
 from shared.db.pool import Pool
 from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.dependencies import provided
 from shared.http.door import Door
 from shared.http.prefer import seconds_to_wait, wait_for
 from shared.http.tokens import Caller
 
 router = APIRouter(route_class=Door, tags=["life of a record"])
+ProvidedLifecycleRules = Annotated[LifecycleRules, Depends(provided(LifecycleRules))]
 SCOPE = "records.open"
 Prefer = Annotated[str | None, Header(description="`wait=N`: waits up to N seconds (10 at most) until it is in force")]
 
@@ -36,18 +43,20 @@ Prefer = Annotated[str | None, Header(description="`wait=N`: waits up to N secon
         _429="too-many-tries",
     ),
 )
-async def post_close(  # FastAPI injects each parameter
+async def post_close(  # noqa: PLR0913 - FastAPI injects each parameter
     record_id: UUID,
     body: CloseBody,
     caller: AuthenticatedCaller,
     pool: ServicePool,
-    context: OurContext,
+    keyrings: ProvidedKeyrings,
+    accounts: ProvidedAccountRules,
+    rules: ProvidedLifecycleRules,
     prefer: Prefer = None,
 ) -> RecordView:
     """For the holder, who confirms with the password. Once this is in force, only the holder reads and nobody deposits.
     It has no effect on reimbursements. Reopening within ten years restores everything."""
     request = _lifecycle_request("close", caller, record_id)
-    await close_record(pool, context.keyrings, context.accounts, context.retention, record_id, request, body.password)
+    await close_record(pool, keyrings, accounts, rules, record_id, request, body.password)
     return await _record_in_force(pool, record_id, prefer)
 
 
@@ -59,11 +68,16 @@ async def post_close(  # FastAPI injects each parameter
     ),
 )
 async def post_reopen(
-    record_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext, prefer: Prefer = None
+    record_id: UUID,
+    caller: AuthenticatedCaller,
+    pool: ServicePool,
+    keyrings: ProvidedKeyrings,
+    rules: ProvidedLifecycleRules,
+    prefer: Prefer = None,
 ) -> RecordView:
     """For its holder, or an administrator with the scope records.open."""
     request = _lifecycle_request("reopen", caller, record_id)
-    await reopen_record(pool, context.keyrings, context.retention, record_id, request)
+    await reopen_record(pool, keyrings, rules, record_id, request)
     return await _record_in_force(pool, record_id, prefer)
 
 
@@ -73,11 +87,16 @@ async def post_reopen(
     responses=problems(_403="needs the scope records.open", _404="record-unknown"),
 )
 async def post_death(
-    record_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext, prefer: Prefer = None
+    record_id: UUID,
+    caller: AuthenticatedCaller,
+    pool: ServicePool,
+    keyrings: ProvidedKeyrings,
+    rules: ProvidedLifecycleRules,
+    prefer: Prefer = None,
 ) -> RecordView:
     """For an administrator. The record closes; an administrator reopens it if the death was recorded in error."""
     request = _lifecycle_request("record-death", caller, record_id)
-    await record_death(pool, context.keyrings, context.retention, record_id, request)
+    await record_death(pool, keyrings, rules, record_id, request)
     return await _record_in_force(pool, record_id, prefer)
 
 
@@ -90,30 +109,44 @@ _OBJECTION_PROBLEMS = problems(
 
 @router.put("/opening-objections", summary="Object to the opening of a person's record", responses=_OBJECTION_PROBLEMS)
 async def put_objection(
-    body: ObjectionBody, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
+    body: ObjectionBody,
+    caller: AuthenticatedCaller,
+    pool: ServicePool,
+    keyrings: ProvidedKeyrings,
+    persons: ProvidedPersonRules,
+    rules: ProvidedLifecycleRules,
 ) -> ObjectionView:
     """For an administrator, on the person's statement. No campaign opens a record for them; an open record closes. It
     has no effect on reimbursements."""
-    return await _object("object", body, caller, pool, context)
+    return await _object("object", body, caller, pool, keyrings, persons, rules)
 
 
 @router.post("/opening-objections/withdraw", summary="Withdraw an objection to opening", responses=_OBJECTION_PROBLEMS)
 async def post_withdrawal(
-    body: ObjectionBody, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
+    body: ObjectionBody,
+    caller: AuthenticatedCaller,
+    pool: ServicePool,
+    keyrings: ProvidedKeyrings,
+    persons: ProvidedPersonRules,
+    rules: ProvidedLifecycleRules,
 ) -> ObjectionView:
     """For an administrator, on the person's statement. A closed record stays closed and is reopened separately. (A
     POST, since a DELETE carries no body and a number has no place in a URL.)"""
-    return await _object("withdraw-objection", body, caller, pool, context)
+    return await _object("withdraw-objection", body, caller, pool, keyrings, persons, rules)
 
 
 async def _object(
-    action: LifecycleAction, body: ObjectionBody, caller: Caller, pool: Pool, context: OurContext
+    action: LifecycleAction,
+    body: ObjectionBody,
+    caller: Caller,
+    pool: Pool,
+    keyrings: Keyrings,
+    persons: PersonRules,
+    rules: LifecycleRules,
 ) -> ObjectionView:
     caller.require(SCOPE)
     request = LifecycleRequest(action, party_of(caller.kind, None, None), caller.actor(), body.channel)
-    outcome = await object_to_opening(
-        pool, context.keyrings, context.retention, body.person(), request, test_keys=context.test_nir_keys
-    )
+    outcome = await object_to_opening(pool, keyrings, rules, body.person(), request, test_keys=persons.test_nir_keys)
     return ObjectionView.of(outcome)
 
 

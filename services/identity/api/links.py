@@ -5,7 +5,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Response
 
-from services.identity.api.context import OurContext, problems
+from services.identity.api.dependencies import ProvidedKeyrings
+from services.identity.api.problems import problems
 from services.identity.domain.lifecycle import party_of
 from services.identity.models.links import LinkBody, LinkView
 from services.identity.usecases.link_records import link_records
@@ -43,13 +44,13 @@ async def post_link(  # FastAPI injects each parameter
     response: Response,
     caller: AuthenticatedCaller,
     pool: ServicePool,
-    context: OurContext,
+    keyrings: ProvidedKeyrings,
     prefer: Prefer = None,
 ) -> LinkView:
     """For an administrator who has verified that both records belong to one person. No document moves: the person sees
     both records as one, while the state of each record and the blocks of both decide about its documents. Repeating the
     request changes nothing."""
-    await link_records(pool, context.keyrings, record_id, body.linked_to, _lifecycle_request("link", caller))
+    await link_records(pool, keyrings, record_id, body.linked_to, _lifecycle_request("link", caller))
     return await _link_in_force(pool, record_id, body.linked_to, response, prefer)
 
 
@@ -60,11 +61,11 @@ async def post_unlink(  # FastAPI injects each parameter
     response: Response,
     caller: AuthenticatedCaller,
     pool: ServicePool,
-    context: OurContext,
+    keyrings: ProvidedKeyrings,
     prefer: Prefer = None,
 ) -> LinkView:
     """For an administrator. Afterwards reads behave as before the link. Repeating the request changes nothing."""
-    await unlink_records(pool, context.keyrings, record_id, body.linked_to, _lifecycle_request("unlink", caller))
+    await unlink_records(pool, keyrings, record_id, body.linked_to, _lifecycle_request("unlink", caller))
     return await _link_in_force(pool, record_id, body.linked_to, response, prefer)
 
 

@@ -6,7 +6,8 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from services.identity.api.context import OurContext
+from services.identity.api.certificate_auth import CertificateAuth, ProvidedIssuer
+from services.identity.api.professionals import ProvidedSignInContext, SignInContext
 from services.identity.domain.assertions import (
     GrantUnsupportedError,
     OAuthError,
@@ -100,7 +101,10 @@ _ERROR = {
     responses={400: _ERROR, 401: _ERROR, 403: _ERROR, 503: _ERROR},
 )
 async def post_token(
-    request: Request, response: Response, pool: ServicePool, context: OurContext
+    request: Request,
+    response: Response,
+    pool: ServicePool,
+    context: ProvidedSignInContext,
 ) -> TokenView | ExchangedTokenView | Response:
     """Grant types: client_credentials and token exchange. Software authenticates with private_key_jwt or
     tls_client_auth."""
@@ -109,10 +113,9 @@ async def post_token(
     if grant not in (GRANT, EXCHANGE):
         raise GrantUnsupportedError
     try:
-        proof = await _proof(form, request, context)
-        motives = context.professional_auth.rules.motives
+        proof = await _proof(form, request, context.certificates)
         stated_access = await resolve_stated_access(
-            pool, context.keyrings, motives, form.get("mode"), form.get("motive"), form.get("patient")
+            pool, context.keyrings, context.rules.motives, form.get("mode"), form.get("motive"), form.get("patient")
         )
         if grant == EXCHANGE:
             token = await _exchange(form, proof, stated_access, pool, context)
@@ -126,18 +129,18 @@ async def post_token(
 
 
 @router.get("/.well-known/jwks.json", summary="Public keys of access tokens")
-async def get_jwks(response: Response, context: OurContext) -> JwksView:
+async def get_jwks(response: Response, issuer: ProvidedIssuer) -> JwksView:
     """Returns the public keys (RFC 7517). Fetch them again every five minutes, and when a token has an unknown
     `kid`."""
     response.headers.update(PUBLISHED)
-    return JwksView(keys=context.issuer.keys.published())
+    return JwksView(keys=issuer.keys.published())
 
 
 @router.get("/.well-known/oauth-authorization-server", summary="Authorization server metadata")
-async def get_issuer(response: Response, context: OurContext) -> IssuerView:
+async def get_issuer(response: Response, issuer: ProvidedIssuer) -> IssuerView:
     """Returns the authorization server metadata (RFC 8414)."""
     response.headers.update(PUBLISHED)
-    return IssuerView.of(context.issuer)
+    return IssuerView.of(issuer)
 
 
 async def handle_oauth_error(_: Request, error: Exception) -> Response:
@@ -147,25 +150,22 @@ async def handle_oauth_error(_: Request, error: Exception) -> Response:
 
 
 async def _exchange(
-    form: dict[str, str], proof: ClientProof, stated_access: StatedAccess, pool: ServicePool, context: OurContext
+    form: dict[str, str], proof: ClientProof, stated_access: StatedAccess, pool: ServicePool, context: SignInContext
 ) -> AccessToken:
     kind = SUBJECT_TOKENS.get(form.get("subject_token_type", ""))
     if kind is None or not form.get("subject_token") or "actor_token" in form:
         raise TokenRequestError
-    token, professional_auth = SubjectToken(form["subject_token"], kind), context.professional_auth
-    provider = professional_auth.require_provider()
-    return await exchange_token(pool, context.issuer, provider, professional_auth.rules, proof, token, stated_access)
+    token, provider = SubjectToken(form["subject_token"], kind), context.provider.require()
+    return await exchange_token(pool, context.issuer, provider, context.rules, proof, token, stated_access)
 
 
-async def _proof(form: dict[str, str], request: Request, context: OurContext) -> ClientProof:
+async def _proof(form: dict[str, str], request: Request, certificates: CertificateAuth) -> ClientProof:
     """Returns the client's proof: an assertion, or its client id with the certificate of its structure."""
     if "grant_type" not in form:
         raise TokenRequestError
     assertion = form.get("client_assertion")
     if assertion is None and CERTIFICATE_HEADER in request.headers and form.get("client_id"):
-        return CertificateProof(
-            form["client_id"], await context.professional_auth.presented_certificate(request, "organisation")
-        )
+        return CertificateProof(form["client_id"], await certificates.presented_certificate(request, "organisation"))
     if form.get("client_assertion_type") != ASSERTION or not assertion:
         raise TokenRequestError
     if "client_id" in form and form["client_id"] != unverified_client_id(assertion):

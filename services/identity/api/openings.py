@@ -3,13 +3,15 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 
-from services.identity.api.context import AppContext, OurContext, problems
-from services.identity.api.holders import NoStore, min_response_time, source_of
+from services.identity.api.dependencies import ProvidedKeyrings
+from services.identity.api.holders import NoStore, ProvidedAccountRules, min_response_time, source_of
+from services.identity.api.person_rules import ProvidedPersonRules
+from services.identity.api.problems import problems
 from services.identity.domain.channels import OpeningCaller, assisted_channel
 from services.identity.domain.online import CODE_LIFETIME, TermsNotAcceptedError
-from services.identity.domain.openings import ConsentNeededError
+from services.identity.domain.openings import ConsentNeededError, OpeningRules
 from services.identity.models.openings import (
     AccountBody,
     ActivationBody,
@@ -34,11 +36,13 @@ from services.identity.usecases.open_assisted import AssistedRequest, open_assis
 from services.identity.usecases.prove_contact import prove_contact
 from services.identity.usecases.read_record import read_record
 from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.dependencies import provided
 from shared.http.door import Door
 from shared.http.prefer import seconds_to_wait, wait_for
 from shared.http.problems import prefers_french
 
 router = APIRouter(route_class=Door, tags=["openings"])
+ProvidedOpeningRules = Annotated[OpeningRules, Depends(provided(OpeningRules))]
 Prefer = Annotated[str | None, Header(description="`wait=N`: waits up to N seconds (10 at most) until it is in force")]
 WEAK_PROBLEMS = "password-length, password-weak, password-personal"
 ACCOUNT_PROBLEMS = f"identifier-invalid, second-factor-invalid, {WEAK_PROBLEMS}, terms-not-accepted"
@@ -54,9 +58,9 @@ REQUEST_TAKEN_FR = (
 
 
 @router.get("/terms", summary="Read the current terms of use")
-async def get_terms(context: OurContext) -> TermsView:
+async def get_terms(rules: ProvidedOpeningRules) -> TermsView:
     """Returns the version to state when an account is created."""
-    return TermsView(version=context.openings.terms_version)
+    return TermsView(version=rules.terms_version)
 
 
 @router.post(
@@ -66,12 +70,19 @@ async def get_terms(context: OurContext) -> TermsView:
     dependencies=[NoStore],
     responses=problems(_422=f"{INS_PROBLEMS}, contact-needed, mail-invalid, mobile-invalid", _429="too-many-openings"),
 )
-async def post_online(body: OnlineBody, request: Request, pool: ServicePool, context: OurContext) -> OpeningRequestView:
+async def post_online(
+    body: OnlineBody,
+    request: Request,
+    pool: ServicePool,
+    keyrings: ProvidedKeyrings,
+    accounts: ProvidedAccountRules,
+    persons: ProvidedPersonRules,
+) -> OpeningRequestView:
     """Every request gets one response after one fixed time. It reveals neither whether the number exists nor whether
     its holder may open a record alone (adults of the general regime and those attached to it, without a record)."""
-    opening_request = body.opening_request(test_keys=context.test_nir_keys)
-    lookups = context.accounts.lookups
-    opening_id = await ask_to_open(pool, context.keyrings, lookups, opening_request, source_of(request))
+    opening_request = body.opening_request(test_keys=persons.test_nir_keys)
+    lookups = accounts.lookups
+    opening_id = await ask_to_open(pool, keyrings, lookups, opening_request, source_of(request))
     french = prefers_french(request.headers.get("accept-language", ""))
     minutes = int(CODE_LIFETIME.total_seconds() // 60)
     return OpeningRequestView(
@@ -85,10 +96,12 @@ async def post_online(body: OnlineBody, request: Request, pool: ServicePool, con
     dependencies=[NoStore],
     responses=problems(_403="opening-code-wrong, opening-over"),
 )
-async def post_code(opening_id: UUID, body: OpeningCodeBody, pool: ServicePool, context: OurContext) -> TicketView:
+async def post_code(
+    opening_id: UUID, body: OpeningCodeBody, pool: ServicePool, accounts: ProvidedAccountRules
+) -> TicketView:
     """A code is valid for two hours and five attempts."""
-    async with min_response_time(context.accounts.refusal_s):
-        ticket = await prove_contact(pool, context.accounts.lookups, opening_id, body.code)
+    async with min_response_time(accounts.refusal_s):
+        ticket = await prove_contact(pool, accounts.lookups, opening_id, body.code)
     return TicketView(ticket=ticket)
 
 
@@ -106,18 +119,20 @@ async def post_code(opening_id: UUID, body: OpeningCodeBody, pool: ServicePool, 
         ),
     },
 )
-async def post_complete(  # FastAPI injects each parameter
+async def post_complete(  # noqa: PLR0913 - FastAPI injects each parameter
     opening_id: UUID,
     body: CompleteBody,
     response: Response,
     pool: ServicePool,
-    context: OurContext,
+    keyrings: ProvidedKeyrings,
+    accounts: ProvidedAccountRules,
+    rules: ProvidedOpeningRules,
     prefer: Prefer = None,
 ) -> RecordView:
     """Accepts the terms, creates the account, names the médecin traitant and opens the record, in one transaction."""
-    _check_terms(body, context)
+    _check_terms(body, rules)
     account_request = body.account_request(body.attending_doctor_id)
-    record_id = await open_alone(pool, context.accounts, context.keyrings, opening_id, body.ticket, account_request)
+    record_id = await open_alone(pool, accounts, keyrings, opening_id, body.ticket, account_request)
     record = await wait_for(
         lambda: read_record(pool, record_id), lambda state: state.is_in_force, seconds_to_wait(prefer)
     )
@@ -142,8 +157,15 @@ async def post_complete(  # FastAPI injects each parameter
         ),
     },
 )
-async def post_assisted(
-    body: AssistedBody, response: Response, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
+async def post_assisted(  # noqa: PLR0913 - FastAPI injects each parameter
+    body: AssistedBody,
+    response: Response,
+    caller: AuthenticatedCaller,
+    pool: ServicePool,
+    keyrings: ProvidedKeyrings,
+    accounts: ProvidedAccountRules,
+    persons: ProvidedPersonRules,
+    rules: ProvidedOpeningRules,
 ) -> AssistedView:
     """For a professional's token, or for software and agents with the scope records.assist. The person is present with
     their card and has agreed. The code for their account is sent to the contact that their insurance fund has on file,
@@ -152,11 +174,11 @@ async def post_assisted(
     channel = assisted_channel(OpeningCaller(caller.kind, caller.scopes, caller.profession), body.channel)
     if not body.consent_noted:
         raise ConsentNeededError
-    ins = checked_ins(body.ins, test_keys=context.test_nir_keys)
+    ins = checked_ins(body.ins, test_keys=persons.test_nir_keys)
     assisted_request = AssistedRequest(
         ins, body.card_serial, body.parsed_contact(), channel, caller.actor(), body.attending_doctor_id
     )
-    outcome = await open_assisted(pool, context.keyrings, context.accounts.lookups, context.openings, assisted_request)
+    outcome = await open_assisted(pool, keyrings, accounts.lookups, rules, assisted_request)
     response.headers["location"] = f"/records/{outcome.record_id}"
     response.status_code = 201 if outcome.is_new else 200
     return AssistedView.of(outcome)
@@ -171,13 +193,18 @@ async def post_assisted(
     ),
 )
 async def post_contact_objection(
-    body: ContactObjectionBody, request: Request, pool: ServicePool, context: OurContext
+    body: ContactObjectionBody,
+    request: Request,
+    pool: ServicePool,
+    keyrings: ProvidedKeyrings,
+    accounts: ProvidedAccountRules,
+    persons: ProvidedPersonRules,
 ) -> None:
     """For a person for whom somebody stated another contact. That contact never comes into force; the one on file
     stays."""
-    ins, lookups = checked_ins(body.ins, test_keys=context.test_nir_keys), context.accounts.lookups
-    async with min_response_time(context.accounts.refusal_s):
-        await object_to_contact(pool, context.keyrings, lookups, ins, body.code, source_of(request))
+    ins, lookups = checked_ins(body.ins, test_keys=persons.test_nir_keys), accounts.lookups
+    async with min_response_time(accounts.refusal_s):
+        await object_to_contact(pool, keyrings, lookups, ins, body.code, source_of(request))
 
 
 @router.post(
@@ -193,17 +220,23 @@ async def post_contact_objection(
     ),
 )
 async def post_activation(
-    body: ActivationBody, request: Request, pool: ServicePool, context: OurContext
+    body: ActivationBody,
+    request: Request,
+    pool: ServicePool,
+    keyrings: ProvidedKeyrings,
+    accounts: ProvidedAccountRules,
+    persons: ProvidedPersonRules,
+    rules: ProvidedOpeningRules,
 ) -> ActivationView:
     """A code can be used once. A number without a record gets the response of a wrong code."""
-    _check_terms(body, context)
-    ins = checked_ins(body.ins, test_keys=context.test_nir_keys)
+    _check_terms(body, rules)
+    ins = checked_ins(body.ins, test_keys=persons.test_nir_keys)
     activation = ActivationRequest(ins, body.code, *body.parsed_addresses(), source_of(request))
-    async with min_response_time(context.accounts.refusal_s):
-        record_id = await activate_account(pool, context.accounts, context.keyrings, activation, body.account_request())
+    async with min_response_time(accounts.refusal_s):
+        record_id = await activate_account(pool, accounts, keyrings, activation, body.account_request())
     return ActivationView(record_id=record_id)
 
 
-def _check_terms(body: AccountBody, context: AppContext) -> None:
-    if body.terms_version != context.openings.terms_version:
+def _check_terms(body: AccountBody, rules: OpeningRules) -> None:
+    if body.terms_version != rules.terms_version:
         raise TermsNotAcceptedError

@@ -4,9 +4,12 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from services.identity.api.context import OurContext, problems
+from services.identity.api.certificate_auth import ProvidedIssuer
+from services.identity.api.dependencies import ProvidedKeyrings
 from services.identity.api.holders import Holder, NoStore
+from services.identity.api.problems import problems
 from services.identity.domain.representation import RepresentationAction
+from services.identity.domain.sealed_rows import Keyrings
 from services.identity.models.people import (
     ActingForBody,
     ActingForView,
@@ -25,6 +28,7 @@ from services.identity.usecases.answer_representation import answer_representati
 from services.identity.usecases.list_people import list_acting_for, list_representatives
 from services.identity.usecases.put_people_to_call import put_people_to_call
 from services.identity.usecases.read_people_to_call import read_people_to_call
+from shared.db.pool import Pool
 from shared.errors import ForbiddenError
 from shared.http.app import AuthenticatedCaller, ServicePool
 from shared.http.door import Door
@@ -58,12 +62,12 @@ async def post_representative(
     body: RepresentativeBody,
     caller: AuthenticatedCaller,
     pool: ServicePool,
-    context: OurContext,
+    keyrings: ProvidedKeyrings,
 ) -> RepresentationView:
     """For an administrator with the scope records.open. `state`: validated for the first, waiting for a later one."""
     require_administrator(caller)
     admission = await add_representative(
-        pool, context.keyrings, record_id, body.representative_ins(), body.stated(), caller.actor()
+        pool, keyrings, record_id, body.representative_ins(), body.stated(), caller.actor()
     )
     return RepresentationView.of(admission)
 
@@ -74,10 +78,10 @@ async def post_representative(
     responses=problems(_401="session-over", _403="relation-insufficient, forbidden", _404="record-unknown"),
 )
 async def get_representatives(
-    record_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
+    record_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, keyrings: ProvidedKeyrings
 ) -> list[RepresentativeView]:
     """For the holder, representatives, and an administrator with the scope records.open."""
-    named_representations = await list_representatives(pool, context.keyrings, caller, record_id)
+    named_representations = await list_representatives(pool, keyrings, caller, record_id)
     return [RepresentativeView.of(named) for named in named_representations]
 
 
@@ -100,11 +104,11 @@ async def post_representation_answer(  # FastAPI injects each parameter
     body: RepresentationAnswerBody,
     caller: AuthenticatedCaller,
     pool: ServicePool,
-    context: OurContext,
+    keyrings: ProvidedKeyrings,
 ) -> RepresentationView:
     """For an administrator with the scope records.open, and for another representative acting for the holder."""
     action: RepresentationAction = "validate" if body.answer == "validated" else "refuse"
-    return await _answer(pool, context, caller, record_id, (representation_id, action))
+    return await _answer(pool, keyrings, caller, record_id, (representation_id, action))
 
 
 @router.delete(
@@ -113,16 +117,20 @@ async def post_representation_answer(  # FastAPI injects each parameter
     responses=_ANSWER_PROBLEMS,
 )
 async def delete_representative(
-    record_id: UUID, representation_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
+    record_id: UUID, representation_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, keyrings: ProvidedKeyrings
 ) -> RepresentationView:
     """For an administrator with the scope records.open."""
-    return await _answer(pool, context, caller, record_id, (representation_id, "end"))
+    return await _answer(pool, keyrings, caller, record_id, (representation_id, "end"))
 
 
 async def _answer(
-    pool: ServicePool, context: OurContext, caller: Caller, record_id: UUID, answer: tuple[UUID, RepresentationAction]
+    pool: Pool,
+    keyrings: Keyrings,
+    caller: Caller,
+    record_id: UUID,
+    answer: tuple[UUID, RepresentationAction],
 ) -> RepresentationView:
-    representation, version = await answer_representation(pool, context.keyrings, caller, record_id, *answer)
+    representation, version = await answer_representation(pool, keyrings, caller, record_id, *answer)
     return RepresentationView.of(AdmittedRepresentation(representation, version, ()))
 
 
@@ -131,9 +139,9 @@ async def _answer(
     summary="List the records in which the caller may act",
     responses=problems(_401="session-over", _403="holder-needed"),
 )
-async def get_acting_for(holder_session: Holder, pool: ServicePool, context: OurContext) -> list[ActingForView]:
+async def get_acting_for(holder_session: Holder, pool: ServicePool, keyrings: ProvidedKeyrings) -> list[ActingForView]:
     """Returns the records whose holders the caller represents or cares for now."""
-    return [ActingForView.of(record) for record in await list_acting_for(pool, context.keyrings, holder_session)]
+    return [ActingForView.of(record) for record in await list_acting_for(pool, keyrings, holder_session)]
 
 
 @router.post(
@@ -143,12 +151,15 @@ async def get_acting_for(holder_session: Holder, pool: ServicePool, context: Our
     responses=problems(_401="session-over", _403="holder-needed", _404="record-unknown"),
 )
 async def post_acting_for(
-    body: ActingForBody, caller: AuthenticatedCaller, holder_session: Holder, pool: ServicePool, context: OurContext
+    body: ActingForBody,
+    caller: AuthenticatedCaller,
+    holder_session: Holder,
+    pool: ServicePool,
+    keyrings: ProvidedKeyrings,
+    issuer: ProvidedIssuer,
 ) -> ActingTokenView:
     """The token is valid for five minutes, as representative or as carer. Acts with it are recorded with both ids."""
-    token, relation = await act_for(
-        pool, context.keyrings, context.issuer, caller, holder_session.record_id, body.record_id
-    )
+    token, relation = await act_for(pool, keyrings, issuer, caller, holder_session.record_id, body.record_id)
     return ActingTokenView.of(token, relation)
 
 
@@ -158,10 +169,10 @@ async def post_acting_for(
     responses=problems(_401="session-over", _404="record-unknown"),
 )
 async def get_people_to_call(
-    record_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
+    record_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, keyrings: ProvidedKeyrings
 ) -> PeopleToCallView:
     """For the holder, representatives and carers."""
-    return PeopleToCallView.of(await read_people_to_call(pool, context.keyrings, caller, record_id))
+    return PeopleToCallView.of(await read_people_to_call(pool, keyrings, caller, record_id))
 
 
 @router.put(
@@ -172,9 +183,9 @@ async def get_people_to_call(
     ),
 )
 async def put_people_to_call_list(
-    record_id: UUID, body: PeopleToCallBody, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
+    record_id: UUID, body: PeopleToCallBody, caller: AuthenticatedCaller, pool: ServicePool, keyrings: ProvidedKeyrings
 ) -> PeopleToCallView:
     """For the holder and representatives. Ten people at most, one trusted person at most."""
     people = tuple(person.person() for person in body.people)
-    await put_people_to_call(pool, context.keyrings, caller, record_id, people)
+    await put_people_to_call(pool, keyrings, caller, record_id, people)
     return PeopleToCallView.of(people)

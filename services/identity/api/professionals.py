@@ -2,15 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from services.identity.api.context import OurContext, problems
+from services.identity.api.certificate_auth import ProvidedCertificateAuth, ProvidedIssuer
+from services.identity.api.dependencies import ProvidedKeyrings
+from services.identity.api.problems import problems
 from services.identity.domain.modes import StatedAccess
 from services.identity.domain.presence import ProfessionalSessionNeededError
-from services.identity.domain.psc import SIGN_IN_LIFETIME, StartedSignIn, cookie_name
+from services.identity.domain.professionals import ProfessionalRules
+from services.identity.domain.psc import SIGN_IN_LIFETIME, ConfiguredProvider, StartedSignIn, cookie_name
 from services.identity.models.professionals import (
     Mode,
     OrganisationId,
@@ -27,6 +31,7 @@ from services.identity.usecases.resolve_stated_access import resolve_stated_acce
 from services.identity.usecases.sign_in_with_card import sign_in_with_card
 from shared.errors import ClientError
 from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.dependencies import provided
 from shared.http.door import Door
 from shared.runtime.metrics import REFUSED
 
@@ -39,6 +44,21 @@ _ADMITTED = (
     "mode-not-fitting, emergency-unavailable, new-sign-in-needed"
 )
 CallbackParameter = Annotated[str | None, Query(max_length=2048)]
+ProvidedProfessionalRules = Annotated[ProfessionalRules, Depends(provided(ProfessionalRules))]
+
+
+@dataclass(frozen=True)
+class SignInContext:
+    """The keys, the rules and the proofs of identity with which professionals and software get tokens."""
+
+    keyrings: ProvidedKeyrings
+    issuer: ProvidedIssuer
+    certificates: ProvidedCertificateAuth
+    provider: Annotated[ConfiguredProvider, Depends(provided(ConfiguredProvider))]
+    rules: ProvidedProfessionalRules
+
+
+ProvidedSignInContext = Annotated[SignInContext, Depends()]
 
 
 @router.get(
@@ -50,7 +70,7 @@ CallbackParameter = Annotated[str | None, Query(max_length=2048)]
 )
 async def get_sign_in(
     pool: ServicePool,
-    context: OurContext,
+    context: ProvidedSignInContext,
     mode: Annotated[Mode, Query()] = "normal",
     organisation_id: Annotated[OrganisationId | None, Query()] = None,
 ) -> Response:
@@ -68,7 +88,7 @@ async def get_sign_in(
     responses=problems(_403="provider-not-set-up, emergency-unavailable", _422=_MODES, _503="provider-unavailable"),
 )
 async def post_professional_sign_in(
-    body: ProviderSignInBody, response: Response, pool: ServicePool, context: OurContext
+    body: ProviderSignInBody, response: Response, pool: ServicePool, context: ProvidedSignInContext
 ) -> RedirectionView:
     """Starts a sign-in in any mode, also with a motive, and returns the URL to which the browser must go."""
     with counted_refusals("sign-in-professional"):
@@ -93,7 +113,7 @@ async def get_callback(
     request: Request,
     response: Response,
     pool: ServicePool,
-    context: OurContext,
+    context: ProvidedSignInContext,
     state: Annotated[str, Query(max_length=256)] = "",
     code: CallbackParameter = None,
     iss: CallbackParameter = None,
@@ -103,7 +123,7 @@ async def get_callback(
     name = cookie_name(state)
     callback = ProviderCallback(state, request.cookies.get(name, ""), code, iss)
     with counted_refusals("sign-in-professional"):
-        provider, rules = context.professional_auth.require_provider(), context.professional_auth.rules
+        provider, rules = context.provider.require(), context.rules
         token = await finish_professional_sign_in(pool, context.issuer, provider, rules, callback)
     response.headers.update(NO_STORE)
     response.delete_cookie(name, path=COOKIE_PATH)
@@ -120,14 +140,18 @@ async def get_callback(
     ),
 )
 async def post_card(
-    body: ProfessionalSignInBody, request: Request, response: Response, pool: ServicePool, context: OurContext
+    body: ProfessionalSignInBody,
+    request: Request,
+    response: Response,
+    pool: ServicePool,
+    context: ProvidedSignInContext,
 ) -> TokenView:
     """Returns a token of the professional whose card was presented to the TLS entrance."""
     with counted_refusals("sign-in-card"):
         stated_access = await _stated_access(pool, context, body)
-        certificate = await context.professional_auth.presented_certificate(request, "professional")
+        certificate = await context.certificates.presented_certificate(request, "professional")
         token = await sign_in_with_card(
-            pool, context.issuer, context.professional_auth.rules, certificate, body.organisation_id, stated_access
+            pool, context.issuer, context.rules, certificate, body.organisation_id, stated_access
         )
     response.headers.update(NO_STORE)
     return TokenView.of(token)
@@ -143,7 +167,11 @@ async def post_card(
     ),
 )
 async def post_presence_proof(
-    body: PresenceBody, response: Response, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
+    body: PresenceBody,
+    response: Response,
+    caller: AuthenticatedCaller,
+    pool: ServicePool,
+    context: ProvidedSignInContext,
 ) -> TokenView:
     """Takes a professional's token and returns a new one of its session, with the claim `patient_present`."""
     with counted_refusals("prove-presence"):
@@ -166,23 +194,23 @@ def counted_refusals(action: str) -> Iterator[None]:
         raise
 
 
-async def _stated_access(pool: ServicePool, context: OurContext, body: ProfessionalSignInBody) -> StatedAccess:
-    motives = context.professional_auth.rules.motives
+async def _stated_access(pool: ServicePool, context: SignInContext, body: ProfessionalSignInBody) -> StatedAccess:
+    motives = context.rules.motives
     return await resolve_stated_access(pool, context.keyrings, motives, body.mode, body.motive, body.patient)
 
 
 async def _start(
     pool: ServicePool,
-    context: OurContext,
+    context: SignInContext,
     organisation_id: str | None,
     stated_access: StatedAccess,
     prompt: str | None = None,
 ) -> ProviderRedirect:
-    provider, rules = context.professional_auth.require_provider(), context.professional_auth.rules
+    provider, rules = context.provider.require(), context.rules
     return await begin_professional_sign_in(pool, provider, rules, organisation_id, stated_access, prompt)
 
 
-def _with_cookie(response: Response, context: OurContext, sign_in: StartedSignIn) -> Response:
+def _with_cookie(response: Response, context: SignInContext, sign_in: StartedSignIn) -> Response:
     """Sets the cookie with the browser secret, so that a state started in another browser cannot be used in this
     one."""
     response.set_cookie(

@@ -5,7 +5,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Response
 
-from services.identity.api.context import OurContext, problems
+from services.identity.api.dependencies import ProvidedKeyrings
+from services.identity.api.person_rules import ProvidedPersonRules
+from services.identity.api.problems import problems
 from services.identity.domain.channels import OpeningCaller, administrative_channel
 from services.identity.domain.new_person import RecordState, RecordUnknownError
 from services.identity.models.records import OpenRecordBody, RecordView
@@ -41,7 +43,8 @@ async def post_record(
     response: Response,
     caller: AuthenticatedCaller,
     pool: ServicePool,
-    context: OurContext,
+    keyrings: ProvidedKeyrings,
+    persons: ProvidedPersonRules,
     prefer: Prefer = None,
 ) -> RecordView:
     """Verifies the key of the number, opens the record and announces it to all services; reads and deposits apply it
@@ -49,12 +52,12 @@ async def post_record(
     caller.require("records.open")
     record_id, is_new = await open_record(
         pool,
-        context.keyrings,
+        keyrings,
         body.person(),
         body.parsed_contact(),
         caller.actor(),
         channel=administrative_channel(OpeningCaller(caller.kind, caller.scopes), body.channel),
-        test_keys=context.test_nir_keys,
+        test_keys=persons.test_nir_keys,
     )
     record = await _record_in_force(pool, record_id, prefer)
     response.headers["location"] = f"/records/{record_id}"

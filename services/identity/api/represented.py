@@ -2,9 +2,11 @@
 
 from fastapi import APIRouter, Response
 
-from services.identity.api.context import OurContext, problems
-from services.identity.api.holders import holder, min_response_time
+from services.identity.api.dependencies import ProvidedKeyrings
+from services.identity.api.holders import ProvidedAccountRules, holder, min_response_time
 from services.identity.api.people import EVIDENCE_PROBLEMS, INS_PROBLEMS, require_administrator
+from services.identity.api.person_rules import ProvidedPersonRules
+from services.identity.api.problems import problems
 from services.identity.domain.representation import RepresentationUnprovenError
 from services.identity.models.openings import RepresentedBody
 from services.identity.models.people import (
@@ -33,7 +35,13 @@ router = APIRouter(route_class=Door, tags=["people of a record"])
     },
 )
 async def post_represented(
-    body: RepresentedBody, response: Response, caller: AuthenticatedCaller, pool: ServicePool, context: OurContext
+    body: RepresentedBody,
+    response: Response,
+    caller: AuthenticatedCaller,
+    pool: ServicePool,
+    keyrings: ProvidedKeyrings,
+    accounts: ProvidedAccountRules,
+    persons: ProvidedPersonRules,
 ) -> RepresentationView:
     """A signed-in representative opens the record of a minor with the card on which the minor is insured
     (`card_serial`). An administrator with the scope records.open states the representative (`by`) of a minor or a
@@ -51,9 +59,9 @@ async def post_represented(
         if body.by is None:
             raise RepresentationUnprovenError
         opener = ByAdministrator(caller.actor(), body.by.representative_ins(), body.by.stated())
-    async with min_response_time(context.accounts.refusal_s):
+    async with min_response_time(accounts.refusal_s):
         admission, is_new = await open_represented(
-            pool, context.keyrings, body.person(), opener, test_keys=context.test_nir_keys
+            pool, keyrings, body.person(), opener, test_keys=persons.test_nir_keys
         )
     response.status_code = 201 if is_new else 200
     response.headers["location"] = f"/records/{admission.representation.record_id}"

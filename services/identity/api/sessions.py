@@ -4,8 +4,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request
 
-from services.identity.api.context import OurContext, problems
-from services.identity.api.holders import Holder, NoStore, device_of, min_response_time, source_of
+from services.identity.api.certificate_auth import ProvidedIssuer
+from services.identity.api.dependencies import ProvidedKeyrings
+from services.identity.api.holders import Holder, NoStore, ProvidedAccountRules, device_of, min_response_time, source_of
+from services.identity.api.problems import problems
 from services.identity.models.accounts import (
     CodeBody,
     DeviceView,
@@ -34,13 +36,17 @@ router = APIRouter(route_class=Door, tags=["sessions"])
     ),
 )
 async def post_sign_in(
-    body: PasswordSignInBody, request: Request, pool: ServicePool, context: OurContext
+    body: PasswordSignInBody,
+    request: Request,
+    pool: ServicePool,
+    keyrings: ProvidedKeyrings,
+    accounts: ProvidedAccountRules,
 ) -> SignInChallengeView:
     """Sends a code, or asks for one of the application. Answer and response time do not depend on whether the
     identifier exists. Repeated attempts wait longer and longer, except on a device that has signed in before."""
     attempt = SignInAttempt(body.identifier, body.password, body.device_token, source_of(request))
-    async with min_response_time(context.accounts.refusal_s):
-        return SignInChallengeView.of(await start_sign_in(pool, context.accounts, context.keyrings, attempt))
+    async with min_response_time(accounts.refusal_s):
+        return SignInChallengeView.of(await start_sign_in(pool, accounts, keyrings, attempt))
 
 
 @router.post(
@@ -50,12 +56,18 @@ async def post_sign_in(
     responses=problems(_403="code-wrong, code-over: five attempts, ten minutes, one use"),
 )
 async def post_code(
-    challenge_id: UUID, body: CodeBody, request: Request, pool: ServicePool, context: OurContext
+    challenge_id: UUID,
+    body: CodeBody,
+    request: Request,
+    pool: ServicePool,
+    keyrings: ProvidedKeyrings,
+    accounts: ProvidedAccountRules,
+    issuer: ProvidedIssuer,
 ) -> SessionView:
     """Returns an access token for five minutes and a refresh token. A new device also gets a device token, and the
     holder is notified."""
     answer = SignInAnswer(challenge_id, body.code, device_of(request))
-    return SessionView.of(await finish_sign_in(pool, context.accounts, context.keyrings, context.issuer, answer))
+    return SessionView.of(await finish_sign_in(pool, accounts, keyrings, issuer, answer))
 
 
 @router.post(
@@ -64,18 +76,24 @@ async def post_code(
     dependencies=[NoStore],
     responses=problems(_401="refresh-token-invalid: sign in again"),
 )
-async def post_refresh(body: RefreshBody, pool: ServicePool, context: OurContext) -> SessionView:
+async def post_refresh(
+    body: RefreshBody,
+    pool: ServicePool,
+    keyrings: ProvidedKeyrings,
+    accounts: ProvidedAccountRules,
+    issuer: ProvidedIssuer,
+) -> SessionView:
     """Returns the next access and refresh token. A refresh token works once; using it again ends the session, so after
     a lost response the holder signs in again."""
-    tokens = await refresh_session(pool, context.accounts, context.keyrings, context.issuer, body.refresh_token)
+    tokens = await refresh_session(pool, accounts, keyrings, issuer, body.refresh_token)
     return SessionView.of(tokens)
 
 
 @router.get("/devices", summary="List your devices", responses=problems(_401="session-over", _403="holder-needed"))
-async def get_devices(holder: Holder, pool: ServicePool, context: OurContext) -> list[DeviceView]:
+async def get_devices(holder: Holder, pool: ServicePool, keyrings: ProvidedKeyrings) -> list[DeviceView]:
     """Returns the holder's devices, the last seen first."""
     record_id, session_id = holder
-    devices = await list_devices(pool, context.keyrings, record_id, session_id)
+    devices = await list_devices(pool, keyrings, record_id, session_id)
     return [DeviceView.of(device, session_id) for device in devices]
 
 

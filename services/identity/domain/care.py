@@ -208,3 +208,10 @@ def invitation_code_hashes(lookups: Keyring, code: str) -> list[str]:
     Raises ActivationCodeMalformedError.
     """
     return lookups.fingerprints("carer-invitation", parse_code(code))
+
+
+@dataclass(frozen=True, slots=True)
+class RelationRules:
+    """The parameters of relations. `invitation_life`: how long an invitation can be answered."""
+
+    invitation_life: timedelta

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from services.identity.domain.kinds import OccupationalMedicine
 from shared.contracts.base import CODE_PATTERN
 from shared.contracts.identity import ProfessionalChanged, StructureChanged
 from shared.errors import InvalidError, NotFoundError
@@ -146,3 +147,10 @@ def _as_code(identifier: str) -> str:
     if len(identifier) > _LONGEST_ID or _CODE.fullmatch(identifier) is None:
         raise InvalidNationalIdError
     return identifier
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryRules:
+    """The parameters of the directory. `occupational_medicine`: the national parameter."""
+
+    occupational_medicine: OccupationalMedicine = "never"

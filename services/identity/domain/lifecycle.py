@@ -214,12 +214,9 @@ def state_of(cause: ClosureCause | None) -> LifecycleState:
 
 @dataclass(frozen=True, slots=True)
 class LifecycleRules:
-    """LifecycleRules periods: of closed records, of backups, and the delay after which a missing acknowledgement raises an
-    alarm."""
+    """The parameters of the life cycle. `closed_years`: the retention of closed records."""
 
     closed_years: int
-    backups_days: int
-    acknowledgement_s: float
 
     def closed_before(self, now: datetime) -> datetime:
         """Returns the time up to which closed records have completed their retention."""

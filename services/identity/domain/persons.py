@@ -119,3 +119,10 @@ def region_code(text: str) -> str:
     if text not in REGIONS:
         raise RegionUnknownError
     return text
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRules:
+    """The parameters of persons. `test_nir_keys`: whether the keys of test numbers are accepted unchecked."""
+
+    test_nir_keys: bool = False

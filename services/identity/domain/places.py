@@ -1,5 +1,7 @@
 """The refusal of the demonstration's sign-in outside of a demonstration."""
 
+from dataclasses import dataclass
+
 from shared.errors import ForbiddenError
 
 
@@ -11,3 +13,10 @@ class SignInRefusedError(ForbiddenError):
     french = (
         "La connexion directe sert aux démonstrations : elle est éteinte ici, ou vous n’êtes pas sur cette machine."
     )
+
+
+@dataclass(frozen=True, slots=True)
+class DemoRules:
+    """The parameters of a demonstration. `is_sign_in_enabled`: whether the direct sign-in is switched on."""
+
+    is_sign_in_enabled: bool = False

@@ -124,6 +124,19 @@ class IdentityProvider(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ConfiguredProvider:
+    """The provider of this installation, or None where it is not set up."""
+
+    provider: IdentityProvider | None = None
+
+    def require(self) -> IdentityProvider:
+        """Returns the provider. Raises ProviderNotSetUpError when none is configured."""
+        if self.provider is None:
+            raise ProviderNotSetUpError
+        return self.provider
+
+
+@dataclass(frozen=True, slots=True)
 class PendingSignIn:
     """A started sign-in as the database stores it."""
 

@@ -145,3 +145,13 @@ def verified_receipt(text: str, published: object) -> Receipt:
         return Receipt.model_validate_json(signature.payload)
     except (JoseError, ValidationError, ValueError, TypeError, KeyError, AttributeError):
         raise ReceiptInvalidError from None  # the cause may quote the content
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureRules:
+    """The parameters of erasures. `receipts` signs receipts; `backups_days`: the longest retention of a backup;
+    `acknowledgement_s`: the delay after which a missing acknowledgement raises an alarm."""
+
+    receipts: ReceiptKeys
+    backups_days: int
+    acknowledgement_s: float

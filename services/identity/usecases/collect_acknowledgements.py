@@ -2,8 +2,7 @@
 
 from datetime import timedelta
 
-from services.identity.domain.lifecycle import LifecycleRules
-from services.identity.domain.receipts import ErasureAcknowledgement, ReceiptKeys, build_receipt
+from services.identity.domain.receipts import ErasureAcknowledgement, ErasureRules, build_receipt
 from services.identity.store import erasures
 from services.identity.store.erasures import Erasure
 from shared.contracts.declarations import SERVICES, Service
@@ -27,8 +26,7 @@ async def collect_acknowledgements(
     connection: Connection,
     messages: list[Message[ErasureAcknowledged]],
     *,
-    keys: ReceiptKeys,
-    retention: LifecycleRules,
+    rules: ErasureRules,
 ) -> None:
     """The first acknowledgement of each service counts, and a receipt is never replaced. Acknowledgements of unknown
     erasures or by unknown services are ignored. Raises WriterMismatchError."""
@@ -42,7 +40,7 @@ async def collect_acknowledgements(
             if service is not None and (event.erasure_id, event.record_id) == (erasure.id, erasure.record_id):
                 await erasures.insert_acknowledgement(connection, erasure.id, _acknowledgement(service, event))
         if erasure.receipt is None:
-            await _complete_if_acknowledged(connection, erasure, keys, retention)
+            await _complete_if_acknowledged(connection, erasure, rules)
 
 
 def _require_own_word(message: Message[ErasureAcknowledged]) -> None:
@@ -60,14 +58,12 @@ def _acknowledgement(service: Service, event: ErasureAcknowledged) -> ErasureAck
     return ErasureAcknowledgement(service=service, acknowledged_at=event.acknowledged_at, destroyed=event.destroyed)
 
 
-async def _complete_if_acknowledged(
-    connection: Connection, erasure: Erasure, keys: ReceiptKeys, retention: LifecycleRules
-) -> None:
+async def _complete_if_acknowledged(connection: Connection, erasure: Erasure, rules: ErasureRules) -> None:
     acknowledgements = await erasures.load_acknowledgements(connection, erasure.id)
     if len(acknowledgements) < len(SERVICES):
         return
-    backups = timedelta(days=retention.backups_days)
+    backups = timedelta(days=rules.backups_days)
     signed = build_receipt(
         erasure.id, erasure.record_id, erasure.reason, erasure.decided_at, acknowledgements, backups=backups
     )
-    await erasures.complete_erasure(connection, erasure.id, clock.now(), keys.sign(signed))
+    await erasures.complete_erasure(connection, erasure.id, clock.now(), rules.receipts.sign(signed))

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from prometheus_client import Gauge
 
-from services.identity.domain.lifecycle import LifecycleRules
+from services.identity.domain.receipts import ErasureRules
 from services.identity.store import erasures
 from shared.db.pool import Pool
 from shared.runtime.logs import log
@@ -12,7 +12,7 @@ from shared.runtime.logs import log
 OVERDUE = Gauge("identity_erasures_overdue", "Erasures that a service has not acknowledged in time.")
 
 
-async def watch_erasures(pool: Pool, rules: LifecycleRules, now: datetime) -> int:
+async def watch_erasures(pool: Pool, rules: ErasureRules, now: datetime) -> int:
     """Returns how many are overdue; sets the metric, and logs if there are any."""
     async with pool.acquire() as connection:
         count = await erasures.count_overdue(connection, now - timedelta(seconds=rules.acknowledgement_s))
