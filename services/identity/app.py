@@ -7,31 +7,42 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from services.identity.api import ROUTERS
-from services.identity.api.certificate_auth import CertificateAuth
-from services.identity.api.oauth import handle_oauth_error
+from services.identity.accounts.api import accounts, sessions
+from services.identity.accounts.domain.accounts import AccountRules, lookup_keys
+from services.identity.accounts.domain.passwords import Argon2Hasher
+from services.identity.campaigns import api as campaigns
+from services.identity.clients.api import clients
+from services.identity.clients.api.certificate_auth import CertificateAuth
+from services.identity.clients.domain.assertions import OAuthError
+from services.identity.clients.domain.tokens import SigningKeys, TokenIssuer
+from services.identity.clients.revocations import RevocationLists, read_authorities
 from services.identity.consumers import subscriptions
-from services.identity.domain.accounts import AccountRules, lookup_keys
-from services.identity.domain.assertions import OAuthError
-from services.identity.domain.care import RelationRules
-from services.identity.domain.directory import DirectoryRules
-from services.identity.domain.lifecycle import LifecycleRules
-from services.identity.domain.openings import OpeningRules
-from services.identity.domain.passwords import Argon2Hasher
-from services.identity.domain.persons import PersonRules
-from services.identity.domain.places import DemoRules
-from services.identity.domain.professionals import ProfessionalRules, sign_in_keys
-from services.identity.domain.psc import ConfiguredProvider, RelyingParty
-from services.identity.domain.receipts import ErasureRules, ReceiptKeys
-from services.identity.domain.sealed_rows import Keyrings
-from services.identity.domain.tokens import SigningKeys, TokenIssuer
-from services.identity.file_import import Importer
+from services.identity.contact_changes import api as contact_changes
+from services.identity.demo import api as demo
+from services.identity.demo.domain import DemoRules
+from services.identity.directory import api as directory
+from services.identity.directory.domain.directory import DirectoryRules
+from services.identity.erasure import api as erasures
+from services.identity.erasure.domain import ErasureRules, ReceiptKeys
+from services.identity.erasure.usecases.recover_commits import erase_again_and_end_sessions, raise_versions
+from services.identity.figures import api as figures
+from services.identity.imports.file_import import Importer
 from services.identity.keys import make_keyrings, make_keys
+from services.identity.kit.sealed_rows import Keyrings
+from services.identity.lifecycle.api import lifecycle, links
+from services.identity.lifecycle.domain.lifecycle import LifecycleRules
 from services.identity.loops import loops
-from services.identity.provider import HttpProvider
-from services.identity.revocations import RevocationLists, read_authorities
+from services.identity.oauth import api as oauth
+from services.identity.openings.api import openings, records, represented
+from services.identity.openings.domain.openings import OpeningRules
+from services.identity.people.domain.persons import PersonRules
+from services.identity.professionals import api as professionals
+from services.identity.professionals.domain.professionals import ProfessionalRules, sign_in_keys
+from services.identity.professionals.domain.psc import ConfiguredProvider, RelyingParty
+from services.identity.professionals.provider import HttpProvider
+from services.identity.relations.api import carers, people
+from services.identity.relations.domain.care import RelationRules
 from services.identity.settings import ImportSettings, ProfessionalSettings, Settings
-from services.identity.usecases.recover_commits import erase_again_and_end_sessions, raise_versions
 from shared.crypto.keyring import Keyring
 from shared.http.app import make_app, serving
 from shared.http.dependencies import provide
@@ -39,6 +50,26 @@ from shared.messaging.outbox.recovery import Recovery
 from shared.runtime.worker import Plan, make_worker_app
 
 MAX_BODY_BYTES = 64 * 1024
+ROUTERS = (
+    records.router,
+    represented.router,
+    people.router,
+    carers.router,
+    openings.router,
+    campaigns.router,
+    figures.router,
+    directory.router,
+    clients.router,
+    oauth.router,
+    demo.router,
+    sessions.router,
+    accounts.router,
+    contact_changes.router,
+    lifecycle.router,
+    links.router,
+    erasures.router,
+    professionals.router,
+)
 
 
 def make_api(settings: Settings) -> FastAPI:
@@ -58,7 +89,7 @@ def make_api(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         body_limit=min(settings.http.body_limit, MAX_BODY_BYTES),
     )
-    app.add_exception_handler(OAuthError, handle_oauth_error)
+    app.add_exception_handler(OAuthError, oauth.handle_oauth_error)
     for router in ROUTERS:
         app.include_router(router)
     return app

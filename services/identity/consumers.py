@@ -2,9 +2,9 @@
 
 from functools import partial
 
-from services.identity.domain.receipts import ErasureRules
-from services.identity.usecases.apply_copies import apply_copies
-from services.identity.usecases.collect_acknowledgements import collect_acknowledgements
+from services.identity.erasure.domain import ErasureRules
+from services.identity.erasure.usecases.collect_acknowledgements import collect_acknowledgements
+from services.identity.people.usecases.apply_copies import apply_copies
 from shared.contracts.identity import ErasureAcknowledged
 from shared.contracts.records import CopyApplied
 from shared.contracts.topics import IDENTITY_ACKNOWLEDGED_ERASURES, IDENTITY_COPY_ACKNOWLEDGEMENTS

@@ -4,32 +4,27 @@ import asyncio
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.identity.domain.campaigns import Campaign
-from services.identity.domain.lifecycle import LifecycleRules
-from services.identity.domain.openings import OpeningRules
-from services.identity.domain.receipts import ErasureRules
-from services.identity.domain.sealed_rows import Keyrings
-from services.identity.store import (
-    campaigns,
-    challenges,
-    clients,
-    online,
-    professional_sessions,
-    proposals,
-    rates,
-    sessions,
-    throttles,
-)
-from services.identity.usecases.open_noticed import open_noticed
-from services.identity.usecases.publish_figures import publish_figures
-from services.identity.usecases.send_notices import send_notices
-from services.identity.usecases.send_opening_codes import send_opening_codes
-from services.identity.usecases.sweep_deaths import sweep_deaths
-from services.identity.usecases.sweep_invitations import sweep_invitations
-from services.identity.usecases.sweep_minors import sweep_minors
-from services.identity.usecases.sweep_representations import sweep_representations
-from services.identity.usecases.sweep_retention import sweep_retention
-from services.identity.usecases.watch_erasures import watch_erasures
+from services.identity.accounts.store import challenges, sessions, throttles
+from services.identity.campaigns import store as campaigns
+from services.identity.campaigns.domain import Campaign
+from services.identity.campaigns.usecases.open_noticed import open_noticed
+from services.identity.campaigns.usecases.send_notices import send_notices
+from services.identity.clients import store as clients
+from services.identity.erasure.domain import ErasureRules
+from services.identity.erasure.usecases.sweep_retention import sweep_retention
+from services.identity.erasure.usecases.watch_erasures import watch_erasures
+from services.identity.figures.usecases.publish_figures import publish_figures
+from services.identity.kit import store as rates
+from services.identity.kit.sealed_rows import Keyrings
+from services.identity.lifecycle.domain.lifecycle import LifecycleRules
+from services.identity.lifecycle.usecases.sweep_deaths import sweep_deaths
+from services.identity.openings.domain.openings import OpeningRules
+from services.identity.openings.store import online, proposals
+from services.identity.openings.usecases.send_opening_codes import send_opening_codes
+from services.identity.professionals import store as professional_sessions
+from services.identity.relations.usecases.sweep_invitations import sweep_invitations
+from services.identity.relations.usecases.sweep_minors import sweep_minors
+from services.identity.relations.usecases.sweep_representations import sweep_representations
 from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection, Pool
 from shared.db.sweep import sweep

@@ -45,9 +45,9 @@ def statements(module: str) -> dict[str, str]:
 
 
 def store_modules(service: str) -> list[str]:
-    """`store` as a module, or every module of it as a package."""
+    """Each `store` of a service: a module, or every module of a package."""
     folder = ROOT / "services" / service
-    paths = [folder / "store.py"] if (folder / "store.py").exists() else sorted((folder / "store").glob("*.py"))
+    paths = sorted([*folder.rglob("store.py"), *folder.rglob("store/*.py")])
     return [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in paths]
 
 
@@ -72,9 +72,9 @@ async def test_every_statement_of_a_service_can_be_prepared(service: str, new_da
 SORTED_LOCKS = re.compile(r"\bjoin\b.*\border by\b.*\bfor (no key )?(update|(key )?share)\b")
 NOT_PARTITIONED = frozenset(
     {
-        "services.identity.store.erasures.LOCK_ERASURES",
-        "services.identity.store.records.LOCK_APPLIED",
-        "services.identity.store.representations.LOCK_RECORDS",
+        "services.identity.erasure.store.erasures.LOCK_ERASURES",
+        "services.identity.people.store.records.LOCK_APPLIED",
+        "services.identity.relations.store.representations.LOCK_RECORDS",
         "services.notify.store.alerts.SELECT_WINDOWS",
     }
 )
@@ -105,7 +105,7 @@ def test_rows_of_a_partitioned_table_are_locked_inside_a_lateral_select() -> Non
 
 
 def test_statements_are_constants_beside_their_functions() -> None:
-    paths = [*(ROOT / "services").glob("*/store.py"), *(ROOT / "services").glob("*/store/*.py")]
+    paths = [*(ROOT / "services").rglob("store.py"), *(ROOT / "services").rglob("store/*.py")]
     assert len(paths) > 5
     for path in sorted(paths):
         tree = ast.parse(path.read_text("utf-8"))

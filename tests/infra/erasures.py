@@ -11,14 +11,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.identity.domain.lifecycle import LifecycleRules
-from services.identity.domain.receipts import ErasureRules, ReceiptKeys
-from services.identity.domain.sealed_rows import Keyrings
-from services.identity.store import lifecycle
-from services.identity.usecases import erase_record as module
-from services.identity.usecases.collect_acknowledgements import collect_acknowledgements
-from services.identity.usecases.erase_record import ErasureRequest, erase_record
-from services.identity.usecases.sweep_retention import SWEEPER
+from services.identity.erasure.domain import ErasureRules, ReceiptKeys
+from services.identity.erasure.usecases import erase_record as module
+from services.identity.erasure.usecases.collect_acknowledgements import collect_acknowledgements
+from services.identity.erasure.usecases.erase_record import ErasureRequest, erase_record
+from services.identity.erasure.usecases.sweep_retention import SWEEPER
+from services.identity.kit.sealed_rows import Keyrings
+from services.identity.lifecycle.domain.lifecycle import LifecycleRules
+from services.identity.lifecycle.store import lifecycle
 from shared.contracts.declarations import SERVICES
 from shared.contracts.identity import ErasureAcknowledged
 from shared.crypto.keyring import Keyring

@@ -11,10 +11,10 @@ from uuid import UUID
 
 import orjson
 
-from services.identity.store import links
-from services.identity.usecases import change_link as module
-from services.identity.usecases.link_records import link_records
-from services.identity.usecases.move_record import LifecycleRequest
+from services.identity.lifecycle.store import links
+from services.identity.lifecycle.usecases import change_link as module
+from services.identity.lifecycle.usecases.link_records import link_records
+from services.identity.lifecycle.usecases.move_record import LifecycleRequest
 from shared.contracts.base import Actor
 from shared.crypto.keyring import Keyring
 from shared.db.pool import create_pool

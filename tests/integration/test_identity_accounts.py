@@ -12,15 +12,20 @@ import pyotp
 import pytest
 import pytest_asyncio
 
-from services.identity.domain.accounts import AccountExistsError, AccountRules, IdentifierTakenError, lookup_keys
-from services.identity.domain.new_person import Contact
-from services.identity.domain.passwords import PasswordNeededError, PasswordWrongError
-from services.identity.domain.throttling import TooManyTriesError
-from services.identity.store.accounts import delete_accounts_of
-from services.identity.store.challenges import delete_challenges_of
-from services.identity.store.sessions import delete_sessions_of
-from services.identity.usecases.confirm_password import confirm_password
-from services.identity.usecases.create_account import AccountChoices, create_account
+from services.identity.accounts.domain.accounts import (
+    AccountExistsError,
+    AccountRules,
+    IdentifierTakenError,
+    lookup_keys,
+)
+from services.identity.accounts.domain.passwords import PasswordNeededError, PasswordWrongError
+from services.identity.accounts.domain.throttling import TooManyTriesError
+from services.identity.accounts.steps.confirm_password import confirm_password
+from services.identity.accounts.steps.create_account import AccountChoices, create_account
+from services.identity.accounts.store.accounts import delete_accounts_of
+from services.identity.accounts.store.challenges import delete_challenges_of
+from services.identity.accounts.store.sessions import delete_sessions_of
+from services.identity.people.domain.new_person import Contact
 from services.notify.contact_encryption import decrypt_contact
 from shared.contracts.base import sealed_place
 from shared.contracts.identity import ContactChanged

@@ -10,13 +10,14 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from services.identity.domain.activation import open_code_batch
-from services.identity.domain.insured import InsuredPerson
-from services.identity.domain.readable_codes import grouped_code
+from services.identity.campaigns import store as campaigns
+from services.identity.campaigns.usecases.reprint_letters import reprint_letters
+from services.identity.campaigns.usecases.send_notices import send_notices
+from services.identity.kit.readable_codes import grouped_code
 from services.identity.loops import opening_loops
-from services.identity.store import activation, campaigns
-from services.identity.usecases.reprint_letters import reprint_letters
-from services.identity.usecases.send_notices import send_notices
+from services.identity.openings.domain.activation import open_code_batch
+from services.identity.openings.store import activation
+from services.identity.people.domain.insured import InsuredPerson
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import sealed_place
 from shared.contracts.identity import RecordChanged

@@ -17,7 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from deploy.local.edge import Edge, start
 from deploy.local.pki import YEAR, Issued, Pki, make_pki, new_pki, write_lists
 from services.identity.app import make_api
-from services.identity.domain.edge import SignedRequest, sign_certificate
+from services.identity.clients.domain.edge import SignedRequest, sign_certificate
 from shared.crypto.keyring import Keyring
 from shared.runtime import clock
 from tests.conftest import NewDatabase

@@ -10,8 +10,8 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from services.identity.domain.care import UNANSWERED_RETENTION
-from services.identity.usecases.sweep_invitations import sweep_invitations
+from services.identity.relations.domain.care import UNANSWERED_RETENTION
+from services.identity.relations.usecases.sweep_invitations import sweep_invitations
 from shared.runtime import clock
 from tests.conftest import NewDatabase
 from tests.infra.accounts import IdentityApi, at_home

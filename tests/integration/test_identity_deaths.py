@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
-from services.identity.usecases.sweep_deaths import sweep_deaths
+from services.identity.lifecycle.usecases.sweep_deaths import sweep_deaths
 from shared.contracts.identity import RecordChanged, SessionEnded
 from shared.runtime import clock
 from tests.conftest import NewDatabase

@@ -14,8 +14,8 @@ import pytest_asyncio
 
 from deploy.local.pki import Pki
 from deploy.local.psc import Provider
-from services.identity.metrics import EMERGENCIES_OVER_LIMIT
-from services.identity.store import rates
+from services.identity.kit import store as rates
+from services.identity.kit.metrics import EMERGENCIES_OVER_LIMIT
 from shared.runtime import clock
 from tests.conftest import NewDatabase
 from tests.infra.databases import Database

@@ -15,13 +15,13 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from services.identity.domain.receipts import longest_retention, verified_receipt
-from services.identity.store import lifecycle
-from services.identity.usecases.collect_acknowledgements import WriterMismatchError
-from services.identity.usecases.erase_record import destroy_record_data, erase_record
-from services.identity.usecases.recover_commits import erase_again_and_end_sessions
-from services.identity.usecases.sweep_retention import sweep_retention
-from services.identity.usecases.watch_erasures import OVERDUE, watch_erasures
+from services.identity.erasure.domain import longest_retention, verified_receipt
+from services.identity.erasure.usecases.collect_acknowledgements import WriterMismatchError
+from services.identity.erasure.usecases.erase_record import destroy_record_data, erase_record
+from services.identity.erasure.usecases.recover_commits import erase_again_and_end_sessions
+from services.identity.erasure.usecases.sweep_retention import sweep_retention
+from services.identity.erasure.usecases.watch_erasures import OVERDUE, watch_erasures
+from services.identity.lifecycle.store import lifecycle
 from shared.contracts.declarations import SERVICES
 from shared.contracts.identity import RecordErased
 from shared.contracts.topics import IDENTITY_ERASURES
@@ -249,7 +249,7 @@ async def test_records_that_cannot_be_erased_keep_no_others_though_they_fill_a_p
             raise CodedError
         return await erase_record(*values)
 
-    monkeypatch.setattr("services.identity.usecases.sweep_retention.erase_record", erase_some)
+    monkeypatch.setattr("services.identity.erasure.usecases.sweep_retention.erase_record", erase_some)
     later = clock.now() + timedelta(days=366 * 11)
     taken = [await sweep_retention(life.pool, KEYRINGS, LIFECYCLE, later, limit=2) for _ in range(2)]
     assert taken == [1, 0]

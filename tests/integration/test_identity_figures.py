@@ -6,9 +6,9 @@ from datetime import date, datetime, timedelta, timezone
 
 import pytest_asyncio
 
-from services.identity.domain.figures import LifeEvent
-from services.identity.store.figures import count_life_event, count_life_events
-from services.identity.usecases.publish_figures import publish_figures
+from services.identity.figures.domain import LifeEvent
+from services.identity.figures.store import count_life_event, count_life_events
+from services.identity.figures.usecases.publish_figures import publish_figures
 from shared.db.pool import transaction
 from tests.conftest import NewDatabase
 from tests.infra.accounts import IdentityApi, at_home

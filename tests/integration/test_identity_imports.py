@@ -9,9 +9,9 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
-from services.identity import file_import
 from services.identity.app import make_importer
-from services.identity.domain.imports import (
+from services.identity.imports import file_import
+from services.identity.imports.domain.imports import (
     AbsenceImplausibleError,
     FileEncodingError,
     FileHeaderError,
@@ -19,10 +19,10 @@ from services.identity.domain.imports import (
     ImportProgress,
     ImportRunningError,
 )
-from services.identity.domain.insured import InsuredRow, InsuredSelection, is_card_of, open_insured
-from services.identity.file_import import CompleteDirectory, Importer, ImportOutcome
+from services.identity.imports.file_import import CompleteDirectory, Importer, ImportOutcome
+from services.identity.people.domain.insured import InsuredRow, InsuredSelection, is_card_of, open_insured
+from services.identity.people.store.insured import find_insured, load_insured_page
 from services.identity.settings import ImportSettings
-from services.identity.store.insured import find_insured, load_insured_page
 from shared.contracts.identity import ProfessionalChanged, StructureChanged
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring

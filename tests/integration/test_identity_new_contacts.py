@@ -8,9 +8,9 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from services.identity.domain.proposals import MAX_PENDING, POSTAL_DELAY
-from services.identity.usecases.open_noticed import open_noticed
-from services.identity.usecases.send_notices import send_notices
+from services.identity.campaigns.usecases.open_noticed import open_noticed
+from services.identity.campaigns.usecases.send_notices import send_notices
+from services.identity.openings.domain.proposals import MAX_PENDING, POSTAL_DELAY
 from shared.contracts.base import sealed_place
 from shared.contracts.identity import ContactChanged
 from shared.contracts.notify import MessageRequested

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from services.identity.domain.insured import InsuredPerson
+from services.identity.people.domain.insured import InsuredPerson
 from shared.contracts.identity import ContactChanged, PeopleChanged, RecordChanged
 from shared.contracts.notify import MessageRequested
 from shared.runtime import clock

@@ -16,7 +16,7 @@ from joserfc import jwt
 
 from deploy.local.psc import Person, Provider
 from deploy.local.psc import new_key as new_provider_key
-from services.identity import provider as provider_module
+from services.identity.professionals import provider as provider_module
 from shared.runtime import clock
 from shared.runtime.metrics import REFUSED
 from tests.conftest import NewDatabase
@@ -379,7 +379,7 @@ async def test_an_assertion_serves_one_exchange(client: httpx2.AsyncClient, prov
 
 
 async def test_what_is_over_is_swept(client: httpx2.AsyncClient, database: Database) -> None:
-    from services.identity.store import professional_sessions
+    from services.identity.professionals import store as professional_sessions
     from shared.db.pool import create_pool
 
     await sign_in(client, DOCTOR)

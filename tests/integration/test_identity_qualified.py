@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
-from services.identity.domain.online import ApplicantFacts, may_open_alone
-from services.identity.domain.persons import IdentityNotQualifiedError, IdentityStatus, check_may_share_ins
-from services.identity.usecases.open_noticed import open_noticed
+from services.identity.campaigns.usecases.open_noticed import open_noticed
+from services.identity.openings.domain.online import ApplicantFacts, may_open_alone
+from services.identity.people.domain.persons import IdentityNotQualifiedError, IdentityStatus, check_may_share_ins
 from tests.conftest import NewDatabase
 from tests.infra.accounts import KEYRINGS, RULES, IdentityApi, at_home
 from tests.infra.campaigns import tell_all

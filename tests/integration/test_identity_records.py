@@ -10,7 +10,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from services.identity.store import records as store
+from services.identity.people.store import records as store
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import sealed_place
 from shared.contracts.identity import ContactChanged, RecordChanged

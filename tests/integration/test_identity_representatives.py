@@ -10,13 +10,13 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from services.identity.domain.new_person import Contact
-from services.identity.domain.sealed_rows import seal_row
-from services.identity.store import contacts as store
-from services.identity.usecases.answer_representation import apply_representation_status
-from services.identity.usecases.follow_contact import follow_contact
-from services.identity.usecases.sweep_minors import sweep_minors
-from services.identity.usecases.sweep_representations import sweep_representations
+from services.identity.kit.sealed_rows import seal_row
+from services.identity.people.domain.new_person import Contact
+from services.identity.people.store import contacts as store
+from services.identity.relations.steps.follow_contact import follow_contact
+from services.identity.relations.usecases.answer_representation import apply_representation_status
+from services.identity.relations.usecases.sweep_minors import sweep_minors
+from services.identity.relations.usecases.sweep_representations import sweep_representations
 from shared.db.pool import transaction
 from shared.errors import CodedError
 from shared.http.tokens import TokenVerifier
@@ -472,7 +472,9 @@ async def test_ends_that_cannot_be_written_keep_no_others_though_they_fill_a_pag
             raise CodedError
         return await apply_representation_status(*values)
 
-    monkeypatch.setattr("services.identity.usecases.sweep_representations.apply_representation_status", settle_some)
+    monkeypatch.setattr(
+        "services.identity.relations.usecases.sweep_representations.apply_representation_status", settle_some
+    )
     assert await sweep_representations(house.pool, KEYRINGS, end, limit=1) == 1
     assert await sweep_representations(house.pool, KEYRINGS, end, limit=1) == 0
 

@@ -10,8 +10,8 @@ import pytest
 import pytest_asyncio
 
 from services.identity import loops
-from services.identity.domain.codes import MAX_UNANSWERED
-from services.identity.usecases import count_attempt
+from services.identity.accounts.domain.codes import MAX_UNANSWERED
+from services.identity.accounts.steps import count_attempt
 from shared.runtime import clock, metrics
 from shared.runtime.metrics import REFUSED
 from tests.conftest import NewDatabase

@@ -6,8 +6,8 @@ from uuid import uuid4
 import pyotp
 import pytest
 
-from services.identity.domain.accounts import SecondFactorInvalidError, check_second_factor, lookup_keys
-from services.identity.domain.codes import (
+from services.identity.accounts.domain.accounts import SecondFactorInvalidError, check_second_factor, lookup_keys
+from services.identity.accounts.domain.codes import (
     Challenge,
     code_hash,
     codes_match,
@@ -16,7 +16,8 @@ from services.identity.domain.codes import (
     new_totp_secret,
     totp_uri,
 )
-from services.identity.domain.contacts import (
+from services.identity.accounts.domain.sessions import device_name, new_opaque_token, parse_opaque_token
+from services.identity.people.domain.contacts import (
     ContactChangeInvalidError,
     ContactMissingError,
     MobileInvalidError,
@@ -24,8 +25,7 @@ from services.identity.domain.contacts import (
     first_reachable_channel,
     mobile_number,
 )
-from services.identity.domain.new_person import Contact, MailInvalidError
-from services.identity.domain.sessions import device_name, new_opaque_token, parse_opaque_token
+from services.identity.people.domain.new_person import Contact, MailInvalidError
 from shared.crypto.keyring import Keyring
 from tests.infra.identity_api import KEYRING, OTHER_KEYRING
 

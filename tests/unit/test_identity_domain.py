@@ -8,10 +8,12 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
-from services.identity.domain import clients, directory, new_person
-from services.identity.domain.loopback import is_loopback
-from services.identity.domain.sealed_rows import Sealed, open_row, seal_row
-from services.identity.domain.tokens import SigningKeys, SigningKeysError, TokenIssuer, TokenSubject
+from services.identity.clients.domain import clients
+from services.identity.clients.domain.tokens import SigningKeys, SigningKeysError, TokenIssuer, TokenSubject
+from services.identity.directory.domain import directory
+from services.identity.kit.loopback import is_loopback
+from services.identity.kit.sealed_rows import Sealed, open_row, seal_row
+from services.identity.people.domain import new_person
 from shared.crypto.fingerprints import ins_parts, trait_fingerprints, trait_parts
 from shared.crypto.keyring import Keyring, SealBrokenError
 from shared.errors import ClientError

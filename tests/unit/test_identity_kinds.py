@@ -5,14 +5,14 @@ from typing import get_args
 
 import pytest
 
-from services.identity.domain.clients import (
+from services.identity.clients.domain.clients import (
     CLIENT_SCOPES,
     ClientInvalidError,
     ClientKind,
     ScopeUnknownError,
     new_client,
 )
-from services.identity.domain.kinds import (
+from services.identity.directory.domain.kinds import (
     MAX_SCOPES,
     PROFILES,
     RECORD_SCOPES,
@@ -24,7 +24,7 @@ from services.identity.domain.kinds import (
     exclusion_of,
     exclusion_of_professional,
 )
-from services.identity.domain.modes import ALLOWED_MODES, MODES, Role, role_of_professional
+from services.identity.professionals.domain.modes import ALLOWED_MODES, MODES, Role, role_of_professional
 from shared.contracts.base import ActorKind
 from shared.runtime.settings import ParameterSettings
 from tests.infra.identity_api import new_key, public

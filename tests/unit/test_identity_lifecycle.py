@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from services.identity.domain import lifecycle
-from services.identity.domain.lifecycle import (
+from services.identity.lifecycle.domain import lifecycle
+from services.identity.lifecycle.domain.lifecycle import (
     ACTIONS,
     PARTIES,
     REFUSALS,
@@ -23,7 +23,7 @@ from services.identity.domain.lifecycle import (
     decide,
     party_of,
 )
-from services.identity.domain.new_person import RecordUnknownError
+from services.identity.people.domain.new_person import RecordUnknownError
 from shared.contracts.base import ActorKind
 
 N, X = "record-unknown", "forbidden"

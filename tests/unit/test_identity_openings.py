@@ -5,21 +5,13 @@ from uuid import UUID
 
 import pytest
 
-from services.identity.domain.activation import CodeBatch
-from services.identity.domain.campaigns import (
+from services.identity.campaigns.domain import (
     PaceInvalidError,
     SelectionInvalidError,
     WindowTooShortError,
     new_campaign,
 )
-from services.identity.domain.channels import (
-    AssistanceRefusedError,
-    ChannelUnknownError,
-    OpeningCaller,
-    administrative_channel,
-    assisted_channel,
-)
-from services.identity.domain.figures import (
+from services.identity.figures.domain import (
     CHANNELS,
     LIFE_EVENTS,
     FigureCell,
@@ -29,12 +21,20 @@ from services.identity.domain.figures import (
     week_of,
     weekly_figures,
 )
-from services.identity.domain.lifecycle import STATES, LifecycleState
-from services.identity.domain.online import RATE_LIMITS, ApplicantFacts, is_minor, may_open_alone, window_wait
-from services.identity.domain.openings import OpeningRules
-from services.identity.domain.persons import REGIONS
-from services.identity.domain.readable_codes import ALPHABET, ActivationCodeMalformedError, grouped_code, parse_code
-from services.identity.domain.regimes import ONLINE_REGIMES
+from services.identity.kit.readable_codes import ALPHABET, ActivationCodeMalformedError, grouped_code, parse_code
+from services.identity.lifecycle.domain.lifecycle import STATES, LifecycleState
+from services.identity.openings.domain.activation import CodeBatch
+from services.identity.openings.domain.channels import (
+    AssistanceRefusedError,
+    ChannelUnknownError,
+    OpeningCaller,
+    administrative_channel,
+    assisted_channel,
+)
+from services.identity.openings.domain.online import RATE_LIMITS, ApplicantFacts, is_minor, may_open_alone, window_wait
+from services.identity.openings.domain.openings import OpeningRules
+from services.identity.openings.domain.regimes import ONLINE_REGIMES
+from services.identity.people.domain.persons import REGIONS
 from shared.contracts.base import ActorKind
 from shared.errors import ClientError
 from shared.terminology.professions import professions

@@ -2,9 +2,8 @@
 
 import pytest
 
-from services.identity.domain.accounts import IdentifierInvalidError, check_identifier, personal_words
-from services.identity.domain.new_person import Contact, Person
-from services.identity.domain.passwords import (
+from services.identity.accounts.domain.accounts import IdentifierInvalidError, check_identifier, personal_words
+from services.identity.accounts.domain.passwords import (
     Argon2Hasher,
     PasswordLengthError,
     PasswordPersonalError,
@@ -12,6 +11,7 @@ from services.identity.domain.passwords import (
     check_password,
     normalise_password,
 )
+from services.identity.people.domain.new_person import Contact, Person
 from shared.values import Ins, Sex, StrictTraits
 from tests.infra.identity_api import TEST_OID, nir
 

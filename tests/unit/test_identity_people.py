@@ -6,16 +6,17 @@ from uuid import uuid4
 
 import pytest
 
-from services.identity.domain import acts_for_holder, care, representation
-from services.identity.domain.emergency_contacts import (
+from services.identity.kit.readable_codes import ActivationCodeMalformedError
+from services.identity.kit.sealed_rows import Sealed
+from services.identity.relations.domain import acts_for_holder, care, representation
+from services.identity.relations.domain.emergency_contacts import (
     PeopleToCallInvalidError,
     check_people_to_call,
     people_to_call_as_json,
     people_to_call_from_json,
     person_to_call,
 )
-from services.identity.domain.readable_codes import ActivationCodeMalformedError
-from services.identity.domain.representation import (
+from services.identity.relations.domain.representation import (
     EvidenceInsufficientError,
     EvidenceUnknownError,
     Representation,
@@ -27,7 +28,6 @@ from services.identity.domain.representation import (
     is_minor,
     representation_period,
 )
-from services.identity.domain.sealed_rows import Sealed
 from shared.crypto.keyring import Keyring
 from tests.infra.identity_api import KEYRING, OTHER_KEYRING
 

@@ -9,9 +9,9 @@ from pydantic import ValidationError
 from deploy.local.bootstrap import PROFESSIONALS
 from deploy.local.provider import PEOPLE
 from deploy.local.psc import Person
-from services.identity.domain.directory import ActingStructureError
-from services.identity.domain.modes import StatedAccess
-from services.identity.domain.professionals import (
+from services.identity.directory.domain.directory import ActingStructureError
+from services.identity.professionals.domain.modes import StatedAccess
+from services.identity.professionals.domain.professionals import (
     DirectoryEntry,
     ExercisedProfession,
     IdentityProof,
@@ -20,7 +20,7 @@ from services.identity.domain.professionals import (
     StructureDiffersError,
     admit_professional,
 )
-from services.identity.domain.psc import ProviderClaimsError, identity_proof_of
+from services.identity.professionals.domain.psc import ProviderClaimsError, identity_proof_of
 from services.identity.settings import ProfessionalSettings
 from shared.crypto.keyring import Keyring
 from shared.errors import ClientError

@@ -10,7 +10,7 @@ import pytest
 from joserfc import jws
 from joserfc.jwk import ECKey, OctKey, OKPKey
 
-from services.identity.domain.receipts import (
+from services.identity.erasure.domain import (
     ALGORITHM,
     TYPE,
     ErasureAcknowledgement,

@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from services.identity.domain.accounts import lookup_keys
-from services.identity.domain.throttling import (
+from services.identity.accounts.domain.accounts import lookup_keys
+from services.identity.accounts.domain.throttling import (
     THROTTLE_RULES,
     AttemptAllowed,
     AttemptCount,

@@ -1,0 +1,41 @@
+"""API models of closing and objection."""
+
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from services.identity.kit.bodies import Body, Text
+from services.identity.lifecycle.domain.lifecycle import LifecycleState, RequestChannel
+from services.identity.lifecycle.usecases.object_to_opening import ObjectionOutcome
+from services.identity.people.domain.new_person import Person
+from services.identity.people.models import InsBody, TraitsBody, parse_person
+
+
+class CloseBody(Body):
+    """The password of the holder's account, as a confirmation."""
+
+    password: Text | None = Field(default=None, description="needed where the holder has an account")
+
+
+class ObjectionBody(Body):
+    """The person who objects to the opening of a record, and the channel of their statement."""
+
+    ins: InsBody
+    traits: TraitsBody
+    channel: RequestChannel
+
+    def person(self) -> Person:
+        """Returns the person. Raises InvalidInsError, UnknownInsSystemError, InvalidTraitsError."""
+        return parse_person(self.ins, self.traits)
+
+
+class ObjectionView(BaseModel):
+    """The person's state: `objected`, `none`, or the state of their record."""
+
+    state: LifecycleState
+    record_id: UUID | None
+
+    @classmethod
+    def of(cls, objection: ObjectionOutcome) -> "ObjectionView":
+        """Returns the view of the outcome."""
+        return cls(state=objection.state, record_id=objection.record_id)
