@@ -20,7 +20,8 @@ from services.identity.professionals.domain.professionals import (
     StructureDiffersError,
     admit_professional,
 )
-from services.identity.professionals.domain.psc import ProviderClaimsError, identity_proof_of
+from services.identity.professionals.domain.psc import ProviderClaimsError
+from services.identity.professionals.domain.psc_claims import identity_proof_of
 from services.identity.settings import ProfessionalSettings
 from shared.crypto.keyring import Keyring
 from shared.errors import ClientError

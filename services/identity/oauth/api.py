@@ -15,8 +15,9 @@ from services.identity.clients.domain.assertions import (
 )
 from services.identity.clients.domain.edge import CERTIFICATE_HEADER
 from services.identity.clients.domain.tokens import AccessToken
-from services.identity.clients.models.tokens import ExchangedTokenView, IssuerView, JwksView, TokenView
+from services.identity.clients.models.tokens import TokenView
 from services.identity.clients.steps.prove_client import CertificateProof, ClientProof
+from services.identity.oauth.models import ExchangedTokenView, IssuerView, JwksView
 from services.identity.oauth.usecases.exchange_token import SubjectToken, exchange_token
 from services.identity.oauth.usecases.grant_token import grant_token
 from services.identity.professionals.api import ProvidedSignInContext, SignInContext

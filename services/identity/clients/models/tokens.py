@@ -1,35 +1,10 @@
-"""Bodies of the demonstration's sign-in, and views of tokens, public keys and issuer metadata."""
+"""The view of an access token."""
 
-from typing import Annotated, Literal, Self
-from uuid import UUID
+from typing import Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
-from services.identity.clients.domain.assertions import ALGORITHMS
-from services.identity.clients.domain.clients import CLIENT_SCOPES
-from services.identity.clients.domain.tokens import AccessToken, TokenIssuer
-from services.identity.kit.bodies import Body, Text
-
-
-class DemoPatientSignInBody(Body):
-    """Sign-in as the holder of a record."""
-
-    kind: Literal["patient"]
-    record_id: Annotated[UUID, Field(strict=False)]
-
-
-class DemoProfessionalSignInBody(Body):
-    """Sign-in as a professional of the directory. `organisation_id` is required when the professional has several.
-
-    `mode`: the access mode (TRE_R248, or `secret`), in an emergency with `motive` and `patient`.
-    """
-
-    kind: Literal["professional"]
-    professional_id: Text
-    organisation_id: Text | None = None
-    mode: Text | None = None
-    motive: str | None = Field(default=None, max_length=1000)
-    patient: Text | None = None
+from services.identity.clients.domain.tokens import AccessToken
 
 
 class TokenView(BaseModel):
@@ -44,44 +19,3 @@ class TokenView(BaseModel):
     def of(cls, token: AccessToken) -> Self:
         """Returns the view of a token."""
         return cls(access_token=token.text, expires_in=token.seconds, scope=" ".join(sorted(token.scopes)))
-
-
-class ExchangedTokenView(TokenView):
-    """A professional's token, exchanged for one of Pro Santé Connect (RFC 8693, section 2.2.1)."""
-
-    issued_token_type: Literal["urn:ietf:params:oauth:token-type:access_token"] = (
-        "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a type, not a secret
-    )
-
-
-class JwksView(BaseModel):
-    """The issuer's public keys (RFC 7517)."""
-
-    keys: list[dict[str, str]]
-
-
-class IssuerView(BaseModel):
-    """Authorization server metadata (RFC 8414)."""
-
-    issuer: str
-    token_endpoint: str
-    jwks_uri: str
-    response_types_supported: list[str]
-    grant_types_supported: list[str]
-    scopes_supported: list[str]
-    token_endpoint_auth_methods_supported: list[str]
-    token_endpoint_auth_signing_alg_values_supported: list[str]
-
-    @classmethod
-    def of(cls, issuer: TokenIssuer) -> "IssuerView":
-        """Returns the metadata of the issuer."""
-        return cls(
-            issuer=issuer.url,
-            token_endpoint=issuer.token_endpoint,
-            jwks_uri=issuer.jwks_url,
-            response_types_supported=[],
-            grant_types_supported=["client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange"],
-            scopes_supported=sorted(frozenset().union(*CLIENT_SCOPES.values())),
-            token_endpoint_auth_methods_supported=["private_key_jwt", "tls_client_auth"],
-            token_endpoint_auth_signing_alg_values_supported=list(ALGORITHMS),
-        )

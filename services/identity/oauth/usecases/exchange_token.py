@@ -11,7 +11,8 @@ from services.identity.clients.steps.prove_client import ClientProof, prove_clie
 from services.identity.directory.domain.kinds import CONSULTATION
 from services.identity.professionals.domain.modes import StatedAccess
 from services.identity.professionals.domain.professionals import ProfessionalRules, StructureDiffersError
-from services.identity.professionals.domain.psc import IdentityProvider, identity_proof_of, merge_userinfo
+from services.identity.professionals.domain.psc import IdentityProvider, merge_userinfo
+from services.identity.professionals.domain.psc_claims import identity_proof_of
 from services.identity.professionals.steps.open_session import SessionRequest, open_session
 from services.identity.professionals.steps.verify_provider_token import verify_provider_token
 from shared.db.pool import Pool, transaction

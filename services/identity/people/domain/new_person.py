@@ -94,7 +94,7 @@ class Contact(RedactedRepr):
 class Person(RedactedRepr):
     """An insured person: the number, the strict traits and further details.
 
-    `regime` and `region` are codes (`people.domain.persons`). Records opened before the status was stored were opened for a
+    `regime` and `region` are codes (`domain.persons`). Records opened before the status was stored were opened for a
     qualified identity.
     """
 

@@ -11,9 +11,9 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 from urllib.parse import urlencode
 
@@ -21,20 +21,16 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from services.identity.directory.domain.directory import professional_id
 from services.identity.professionals.domain.modes import StatedAccess
-from services.identity.professionals.domain.professionals import CLOCK_SKEW, ExercisedProfession, IdentityProof
+from services.identity.professionals.domain.professionals import CLOCK_SKEW
 from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError, InvalidError, NotAuthenticatedError, UncheckableError
-from shared.values import InvalidNationalIdError
 
 SIGN_IN_LIFETIME = timedelta(minutes=10)
 """How long a started sign-in can be finished."""
-_LAST_TIME = 1 << 37
 ALGORITHMS: Final = ["RS256", "PS256", "ES256"]
 SCOPE: Final = "openid scope_all"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
-_STRUCTURE = re.compile(r"[1234]\d{8,14}")
 _MALFORMED = (JoseError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
@@ -268,64 +264,6 @@ def merge_userinfo(claims: Mapping[str, Any], userinfo: Mapping[str, Any]) -> di
     if userinfo.get("sub") != claims["sub"]:
         raise ProviderTokenInvalidError
     return {**claims, **userinfo}
-
-
-def identity_proof_of(claims: Mapping[str, Any]) -> IdentityProof:
-    """Returns the professional's identity from the provider's claims. Raises ProviderClaimsError."""
-    try:
-        identifier = professional_id(claims["SubjectNameID"])
-        professions = _professions(claims)
-        structures = _structures(claims)
-        authenticated_at = _authenticated_at(claims)
-    except (KeyError, TypeError, AttributeError, InvalidNationalIdError) as error:
-        raise ProviderClaimsError from error
-    if not professions:
-        raise ProviderClaimsError
-    return IdentityProof(identifier, professions, structures, authenticated_at)
-
-
-def _authenticated_at(claims: Mapping[str, Any]) -> datetime | None:
-    """Returns when the person authenticated (`auth_time`, OIDC Core 2); None when the provider does not state it."""
-    auth_time = claims.get("auth_time")
-    if not isinstance(auth_time, int) or not 0 <= auth_time < _LAST_TIME:
-        return None
-    return datetime.fromtimestamp(auth_time, UTC)
-
-
-def _professions(claims: Mapping[str, Any]) -> tuple[ExercisedProfession, ...]:
-    """Reads the professions from SubjectRefPro, which states more, or else from SubjectRole."""
-    exercises = claims.get("SubjectRefPro", {}).get("exercices", [])
-    if exercises:
-        return tuple(
-            ExercisedProfession(
-                exercise["codeProfession"], exercise.get("codeCategorieProfessionnelle") == "E", _specialty(exercise)
-            )
-            for exercise in exercises
-        )
-    roles = claims.get("SubjectRole", [])
-    return tuple(ExercisedProfession(role.partition("^")[0]) for role in ([roles] if isinstance(roles, str) else roles))
-
-
-def _specialty(exercise: Mapping[str, Any]) -> str | None:
-    code = exercise.get("codeSavoirFaire")
-    return code if isinstance(code, str) and code else None
-
-
-def _structures(claims: Mapping[str, Any]) -> frozenset[str]:
-    """Returns the Struct_IdNat of every structure named: 1 + FINESS, 3 + SIRET, 2 + SIREN. Technical ids are
-    skipped."""
-    structure_ids = [claims.get("SubjectOrganizationID")]
-    for exercise in claims.get("SubjectRefPro", {}).get("exercices", []):
-        for activity in exercise.get("activities", []):
-            structure_ids += [f"{kind}{activity.get(name) or ''}" for kind, name in _SITE_IDS]
-    return frozenset(id for id in structure_ids if isinstance(id, str) and _STRUCTURE.fullmatch(id))
-
-
-_SITE_IDS: Final[Sequence[tuple[str, str]]] = (
-    ("1", "numeroFinessSite"),
-    ("3", "numeroSiretSite"),
-    ("2", "numeroSirenSite"),
-)
 
 
 def _derived(keys: Keyring, kid: str, purpose: str, state: str) -> str:

@@ -10,11 +10,11 @@ from services.identity.professionals.domain.psc import (
     ProviderRefusedError,
     check_id_token,
     check_pending,
-    identity_proof_of,
     merge_userinfo,
     pkce_verifier,
     secret_digest,
 )
+from services.identity.professionals.domain.psc_claims import identity_proof_of
 from services.identity.professionals.steps.open_session import SessionRequest, open_session
 from services.identity.professionals.steps.verify_provider_token import verify_provider_token
 from shared.db.pool import Pool, transaction
