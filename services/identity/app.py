@@ -11,8 +11,8 @@ from services.identity.accounts.api import accounts, sessions
 from services.identity.accounts.domain.accounts import AccountRules, lookup_keys
 from services.identity.accounts.domain.passwords import Argon2Hasher
 from services.identity.campaigns import api as campaigns
-from services.identity.clients.api import clients
-from services.identity.clients.api.certificate_auth import CertificateAuth
+from services.identity.clients import api as clients
+from services.identity.clients.api import CertificateAuth
 from services.identity.clients.domain.assertions import OAuthError
 from services.identity.clients.domain.tokens import SigningKeys, TokenIssuer
 from services.identity.clients.revocations import RevocationLists, read_authorities

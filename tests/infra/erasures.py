@@ -17,8 +17,8 @@ from services.identity.erasure.usecases.collect_acknowledgements import collect_
 from services.identity.erasure.usecases.erase_record import ErasureRequest, erase_record
 from services.identity.erasure.usecases.sweep_retention import SWEEPER
 from services.identity.kit.sealed_rows import Keyrings
+from services.identity.lifecycle import store as lifecycle
 from services.identity.lifecycle.domain.lifecycle import LifecycleRules
-from services.identity.lifecycle.store import lifecycle
 from shared.contracts.declarations import SERVICES
 from shared.contracts.identity import ErasureAcknowledged
 from shared.crypto.keyring import Keyring

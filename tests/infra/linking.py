@@ -11,7 +11,7 @@ from uuid import UUID
 
 import orjson
 
-from services.identity.lifecycle.store import links
+from services.identity.lifecycle import store as lifecycle
 from services.identity.lifecycle.usecases import change_link as module
 from services.identity.lifecycle.usecases.link_records import link_records
 from services.identity.lifecycle.usecases.move_record import LifecycleRequest
@@ -29,7 +29,7 @@ LINKING = LifecycleRequest("link", "administrator", Actor(kind="administrator", 
 
 
 def _die_between_the_two() -> None:
-    write, calls = links.set_link, 0
+    write, calls = lifecycle.set_link, 0
 
     async def killing(*arguments: Any) -> None:
         nonlocal calls
@@ -38,7 +38,7 @@ def _die_between_the_two() -> None:
             die()
         await write(*arguments)
 
-    links.set_link = killing
+    lifecycle.set_link = killing
 
 
 def _die_instead_of(name: str) -> None:

@@ -9,7 +9,7 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from services.identity.lifecycle.store import lifecycle as store
+from services.identity.lifecycle import store
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import sealed_place
 from shared.contracts.identity import RecordChanged

@@ -21,7 +21,7 @@ from services.identity.erasure.usecases.erase_record import destroy_record_data,
 from services.identity.erasure.usecases.recover_commits import erase_again_and_end_sessions
 from services.identity.erasure.usecases.sweep_retention import sweep_retention
 from services.identity.erasure.usecases.watch_erasures import OVERDUE, watch_erasures
-from services.identity.lifecycle.store import lifecycle
+from services.identity.lifecycle import store as lifecycle
 from shared.contracts.declarations import SERVICES
 from shared.contracts.identity import RecordErased
 from shared.contracts.topics import IDENTITY_ERASURES

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from services.identity.app import make_importer
 from services.identity.imports import file_import
-from services.identity.imports.domain.imports import (
+from services.identity.imports.domain import (
     AbsenceImplausibleError,
     FileEncodingError,
     FileHeaderError,

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from services.audit.writers import ACTIONS_BY_SERVICE, ACTOR_KINDS_BY_SERVICE, SHARED_ACTIONS, WRITER_MISMATCH
-from services.identity.erasure.store.erasures import Erasure, insert_erasure
+from services.identity.erasure.store import Erasure, insert_erasure
 from shared.contracts.audit import AccessRecorded, Action
 from shared.contracts.declarations import SERVICES, Service
 from shared.contracts.topics import (

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Request, Response
 
-from services.identity.clients.api.certificate_auth import ProvidedIssuer
-from services.identity.clients.models.tokens import TokenView
+from services.identity.clients.api import ProvidedIssuer
+from services.identity.clients.models import TokenView
 from services.identity.demo.domain import DemoRules, SignInRefusedError
 from services.identity.demo.models import DemoPatientSignInBody, DemoProfessionalSignInBody
 from services.identity.demo.usecases.sign_in_patient import sign_in_patient

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from services.identity.imports.domain.imports import (
+from services.identity.imports.domain import (
     FileEncodingError,
     FileHeaderError,
     FileIdentity,

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Generic, TypeVar
 
-from services.identity.imports.domain import extraction
-from services.identity.imports.domain.extraction import ActivityLine, parse_activity
+from services.identity.imports import domain as imports
+from services.identity.imports.domain import ActivityLine, parse_activity
 from services.identity.imports.files import Columns, FileLine, LineBatch
 from services.identity.imports.usecases.import_insured import InsuredBatch
 from services.identity.kit.sealed_rows import Keyrings
@@ -22,7 +22,7 @@ from shared.crypto.fingerprints import ins_parts
 from shared.errors import CodedError
 
 INSURED_COLUMNS = Columns({name: name for name in (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)}, REQUIRED_COLUMNS)
-DIRECTORY_COLUMNS = Columns(extraction.COLUMN_TITLES, extraction.REQUIRED_COLUMNS)
+DIRECTORY_COLUMNS = Columns(imports.COLUMN_TITLES, imports.REQUIRED_COLUMNS)
 ContentT = TypeVar("ContentT")
 
 

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from services.identity.clients.api.certificate_auth import CertificateAuth, ProvidedIssuer
+from services.identity.clients.api import CertificateAuth, ProvidedIssuer
 from services.identity.clients.domain.assertions import (
     GrantUnsupportedError,
     OAuthError,
@@ -15,8 +15,8 @@ from services.identity.clients.domain.assertions import (
 )
 from services.identity.clients.domain.edge import CERTIFICATE_HEADER
 from services.identity.clients.domain.tokens import AccessToken
-from services.identity.clients.models.tokens import TokenView
-from services.identity.clients.steps.prove_client import CertificateProof, ClientProof
+from services.identity.clients.models import TokenView
+from services.identity.clients.steps import CertificateProof, ClientProof
 from services.identity.oauth.models import ExchangedTokenView, IssuerView, JwksView
 from services.identity.oauth.usecases.exchange_token import SubjectToken, exchange_token
 from services.identity.oauth.usecases.grant_token import grant_token

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from services.identity.clients.domain.assertions import ALGORITHMS
 from services.identity.clients.domain.clients import CLIENT_SCOPES
 from services.identity.clients.domain.tokens import TokenIssuer
-from services.identity.clients.models.tokens import TokenView
+from services.identity.clients.models import TokenView
 
 
 class ExchangedTokenView(TokenView):

@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from services.identity.clients.api.certificate_auth import ProvidedCertificateAuth, ProvidedIssuer
-from services.identity.clients.models.tokens import TokenView
+from services.identity.clients.api import ProvidedCertificateAuth, ProvidedIssuer
+from services.identity.clients.models import TokenView
 from services.identity.kit.dependencies import ProvidedKeyrings
 from services.identity.kit.problems import problems
 from services.identity.professionals.domain.modes import StatedAccess

@@ -9,7 +9,7 @@ from services.identity.accounts.store import throttles
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.people.domain.contacts import MessageContent
-from services.identity.people.steps.notify_holder import notify_holder
+from services.identity.people.steps import notify_holder
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event
 from shared.db.pool import Connection

@@ -14,8 +14,7 @@ from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings, open_row
 from services.identity.people.domain.contacts import MessageContent
 from services.identity.people.domain.new_person import Person
-from services.identity.people.steps.load_contact import load_contact
-from services.identity.people.steps.notify_holder import notify_holder
+from services.identity.people.steps import load_contact, notify_holder
 from services.identity.people.store import records
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event

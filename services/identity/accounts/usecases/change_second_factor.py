@@ -15,7 +15,7 @@ from services.identity.accounts.store import accounts as store
 from services.identity.accounts.store import challenges
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings
-from services.identity.people.steps.load_contact import load_contact
+from services.identity.people.steps import load_contact
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Pool, transaction
 from shared.messaging.outbox import append

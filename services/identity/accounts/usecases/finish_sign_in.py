@@ -16,7 +16,7 @@ from services.identity.clients.domain.tokens import AccessToken, TokenIssuer
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.people.domain.contacts import MessageContent, utc_minute
-from services.identity.people.steps.notify_holder import notify_holder
+from services.identity.people.steps import notify_holder
 from services.identity.people.store import records
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event

@@ -19,7 +19,7 @@ from services.identity.clients.domain.tokens import TokenIssuer
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.people.domain.contacts import MessageContent
-from services.identity.people.steps.notify_holder import notify_holder
+from services.identity.people.steps import notify_holder
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
 from shared.db.pool import Connection, Pool, transaction

@@ -9,7 +9,7 @@ from services.identity.accounts.steps.request_codes import CodeAddressee, CodeRe
 from services.identity.accounts.usecases.start_sign_in import find_account
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.people.domain.contacts import first_reachable_channel, is_reachable
-from services.identity.people.steps.load_contact import load_contact
+from services.identity.people.steps import load_contact
 from shared.db.pool import Connection, Pool, transaction
 
 

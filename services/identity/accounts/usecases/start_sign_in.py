@@ -22,7 +22,7 @@ from services.identity.accounts.store import accounts as store
 from services.identity.accounts.store import sessions
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.people.domain.contacts import first_reachable_channel
-from services.identity.people.steps.load_contact import load_contact
+from services.identity.people.steps import load_contact
 from services.identity.people.store import records
 from shared.db.pool import Connection, Pool, transaction
 

@@ -15,7 +15,7 @@ from services.identity.kit.sealed_rows import Keyrings
 from services.identity.openings.domain.activation import CodeBatch, issued_code, open_code_batch
 from services.identity.openings.domain.openings import OpeningRules, contact_from_details, mail_or_letter_request
 from services.identity.openings.domain.records import NewRecord, new_record
-from services.identity.openings.steps.issue_code import code_values
+from services.identity.openings.steps import code_values
 from services.identity.openings.store import activation, openings
 from services.identity.people.store import records
 from shared.contracts.base import Event

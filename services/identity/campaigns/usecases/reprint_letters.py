@@ -8,7 +8,7 @@ from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.openings.domain.activation import CodeBatch, IssuedCode, open_code_batch, reprinted_letter_id
 from services.identity.openings.domain.openings import mail_or_letter_request
-from services.identity.openings.steps.issue_code import code_values
+from services.identity.openings.steps import code_values
 from services.identity.openings.store import activation
 from services.identity.people.domain.insured import open_insured
 from services.identity.people.store import insured

@@ -17,7 +17,7 @@ from services.identity.campaigns.domain import (
 )
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings
-from services.identity.lifecycle.store import lifecycle
+from services.identity.lifecycle import store as lifecycle
 from services.identity.openings.domain.openings import OpeningRules, mail_or_letter_request
 from services.identity.openings.store import openings
 from services.identity.people.domain.insured import InsuredRow, open_insured

@@ -15,7 +15,7 @@ from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings, seal_row
 from services.identity.people.domain.contacts import MessageContent, message_request, seal_contact
 from services.identity.people.domain.new_person import Contact
-from services.identity.people.steps.load_contact import load_contact
+from services.identity.people.steps import load_contact
 from services.identity.people.store import contacts
 from services.identity.relations.steps.follow_contact import follow_contact
 from shared.contracts.audit import AccessRecorded

@@ -8,7 +8,7 @@ from services.identity.accounts.steps.count_attempt import count_attempt
 from services.identity.accounts.steps.request_codes import CodeAddressee, CodeRequest, request_codes
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.people.domain.contacts import MessageChannel, changed_contact, first_reachable_channel
-from services.identity.people.steps.load_contact import load_contact
+from services.identity.people.steps import load_contact
 from shared.db.pool import Pool, transaction
 
 

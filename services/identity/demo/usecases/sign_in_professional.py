@@ -7,7 +7,7 @@ from services.identity.directory.domain.directory import professional_id as pars
 from services.identity.directory.domain.kinds import Exclusion, check_professional, exclusion_of_professional
 from services.identity.professionals.domain.modes import StatedAccess, check_mode_allowed, role_of_professional
 from services.identity.professionals.domain.professionals import IdentityProof, ProfessionalRules
-from services.identity.professionals.steps.count_emergency import count_emergency
+from services.identity.professionals.steps import count_emergency
 from shared.db.pool import Pool, transaction
 from shared.runtime import clock
 

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
+from services.identity.erasure import store as erasures
 from services.identity.erasure.domain import ErasureAcknowledgement, ErasureRules, build_receipt
-from services.identity.erasure.store import erasures
-from services.identity.erasure.store.erasures import Erasure
+from services.identity.erasure.store import Erasure
 from shared.contracts.declarations import SERVICES, Service
 from shared.contracts.identity import ErasureAcknowledged
 from shared.contracts.topics import ERASURE_ACKNOWLEDGEMENTS

@@ -14,14 +14,14 @@ from uuid import UUID
 from services.identity.accounts.domain.throttling import RECORD_KINDS
 from services.identity.accounts.steps.end_sessions import end_all_sessions
 from services.identity.accounts.store import accounts, challenges, sessions, throttles
+from services.identity.erasure import store as erasures
 from services.identity.erasure.domain import ErasureReason
-from services.identity.erasure.store import erasures
-from services.identity.erasure.store.erasures import Erasure
+from services.identity.erasure.store import Erasure
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings
+from services.identity.lifecycle import store as lifecycle
 from services.identity.lifecycle.domain.lifecycle import LifecycleRefusal, LifecycleRules, decide
-from services.identity.lifecycle.store import lifecycle, links
-from services.identity.lifecycle.store.lifecycle import LifecycleRecord
+from services.identity.lifecycle.store import LifecycleRecord
 from services.identity.lifecycle.usecases.change_link import set_linked_record
 from services.identity.lifecycle.usecases.move_record import (
     LifecycleRequest,
@@ -153,7 +153,7 @@ async def _lock_record(connection: Connection, keyrings: Keyrings, record_id: UU
     if unlocked is None:
         raise RecordUnknownError
     await records.lock_ins(connection, fingerprints_of(keyrings, open_holder(keyrings, unlocked)))
-    locked = await links.lock_linked(connection, record_id)
+    locked = await lifecycle.lock_linked(connection, record_id)
     if not locked:
         raise RecordUnknownError
     return locked

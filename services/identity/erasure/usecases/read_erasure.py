@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.identity.erasure.store import erasures
-from services.identity.erasure.store.erasures import Erasure
+from services.identity.erasure import store as erasures
+from services.identity.erasure.store import Erasure
 from shared.contracts.declarations import SERVICES
 from shared.db.pool import Pool
 from shared.errors import ConflictError, NotFoundError

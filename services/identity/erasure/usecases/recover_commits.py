@@ -8,7 +8,7 @@ an operator decides about each key.
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
-from services.identity.erasure.store import recovery
+from services.identity.erasure import store as erasures
 from services.identity.erasure.usecases.erase_record import erase_again
 from services.identity.kit.sealed_rows import Keyrings
 from shared.contracts.base import StateEvent
@@ -21,9 +21,9 @@ from shared.runtime import clock
 
 VersionRaiser = Callable[[Connection, UUID, int], Awaitable[None]]
 VERSION_RAISERS: dict[str, tuple[type[StateEvent], VersionRaiser]] = {
-    IDENTITY_RECORDS.name: (RecordChanged, recovery.raise_record_version),
-    IDENTITY_PEOPLE.name: (PeopleChanged, recovery.raise_people_version),
-    IDENTITY_CONTACTS.name: (ContactChanged, recovery.raise_contact_version),
+    IDENTITY_RECORDS.name: (RecordChanged, erasures.raise_record_version),
+    IDENTITY_PEOPLE.name: (PeopleChanged, erasures.raise_people_version),
+    IDENTITY_CONTACTS.name: (ContactChanged, erasures.raise_contact_version),
 }
 
 
@@ -42,7 +42,7 @@ async def erase_again_and_end_sessions(
     connection: Connection, facts: Sequence[SentRecord], *, keyrings: Keyrings
 ) -> list[Announcement]:
     """Prevents that erased persons reappear and that sessions survive whose end was lost. Returns the announcements."""
-    await recovery.end_all_sessions(connection, clock.now())
+    await erasures.end_all_sessions(connection, clock.now())
     announcements: list[Announcement] = []
     for record in facts:
         if record.place.topic == IDENTITY_ERASURES.name and record.body is not None:

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from services.identity.erasure.usecases.erase_record import ErasureRequest, erase_record
 from services.identity.kit.sealed_rows import Keyrings
+from services.identity.lifecycle import store as lifecycle
 from services.identity.lifecycle.domain.lifecycle import LifecycleRules
-from services.identity.lifecycle.store import lifecycle
 from services.identity.lifecycle.usecases.move_record import LifecycleRequest
 from shared.contracts.base import Actor
 from shared.db.pool import Pool

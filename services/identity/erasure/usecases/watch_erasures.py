@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 from prometheus_client import Gauge
 
+from services.identity.erasure import store as erasures
 from services.identity.erasure.domain import ErasureRules
-from services.identity.erasure.store import erasures
 from shared.db.pool import Pool
 from shared.runtime.logs import log
 

@@ -4,9 +4,8 @@ from dataclasses import replace
 
 from services.identity.directory import store as directory
 from services.identity.directory.domain.directory import Professional
-from services.identity.imports.domain.extraction import professional_entry
-from services.identity.imports.domain.imports import FileIdentity, ImportProgress
-from services.identity.imports.store import directory_lines, imports
+from services.identity.imports import store as imports
+from services.identity.imports.domain import FileIdentity, ImportProgress, professional_entry
 from services.identity.kit.announcements import announce
 from shared.db.pool import Connection, Pool, transaction
 from shared.messaging.outbox import append
@@ -18,7 +17,7 @@ async def apply_professionals(pool: Pool, file: FileIdentity, previous: ImportPr
     A professional without a known profession becomes inactive, and is not added if not in the directory.
     """
     async with transaction(pool) as connection:
-        page = await directory_lines.load_professionals_page(connection, previous.cursor, limit)
+        page = await imports.load_professionals_page(connection, previous.cursor, limit)
         entries = {
             activities.professional_id: entry for activities in page if (entry := professional_entry(activities))
         }

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from services.identity.directory import store as directory
 from services.identity.directory.domain.directory import Structure
-from services.identity.imports.domain.imports import FileIdentity, ImportProgress
-from services.identity.imports.store import directory_lines, imports
+from services.identity.imports import store as imports
+from services.identity.imports.domain import FileIdentity, ImportProgress
 from services.identity.kit.announcements import announce
 from shared.db.pool import Pool, transaction
 from shared.messaging.outbox import append
@@ -14,7 +14,7 @@ from shared.messaging.outbox import append
 async def apply_structures(pool: Pool, file: FileIdentity, previous: ImportProgress, limit: int) -> ImportProgress:
     """Returns the progress; after the last structure the step is `professionals`."""
     async with transaction(pool) as connection:
-        page = await directory_lines.load_structures_page(connection, previous.cursor, limit)
+        page = await imports.load_structures_page(connection, previous.cursor, limit)
         existing = await directory.load_structures(connection, list(page))
         entries = {id: Structure(id, name or _existing_name(existing, id), "active") for id, name in page.items()}
         versions = await directory.put_structures(connection, entries.values())

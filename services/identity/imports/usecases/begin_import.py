@@ -1,7 +1,7 @@
 """Begins the import of a file, or resumes it after its last committed batch."""
 
-from services.identity.imports.domain.imports import FileIdentity, ImportKind, ImportProgress
-from services.identity.imports.store import directory_lines, imports
+from services.identity.imports import store as imports
+from services.identity.imports.domain import FileIdentity, ImportKind, ImportProgress
 from shared.db.pool import Pool, transaction
 from shared.runtime import clock
 
@@ -15,5 +15,5 @@ async def begin_import(pool: Pool, kind: ImportKind, file: FileIdentity, *, resu
         fresh = ImportProgress(clock.now())
         await imports.reset_import(connection, kind, file, fresh)
         if kind == "directory":
-            await directory_lines.clear_lines(connection)
+            await imports.clear_lines(connection)
     return fresh

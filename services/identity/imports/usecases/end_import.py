@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from services.identity.imports.domain.imports import FileIdentity, ImportKind, ImportProgress
-from services.identity.imports.store import directory_lines, imports
+from services.identity.imports import store as imports
+from services.identity.imports.domain import FileIdentity, ImportKind, ImportProgress
 from shared.db.pool import Pool, transaction
 
 
@@ -11,7 +11,7 @@ async def end_import(pool: Pool, kind: ImportKind, file: FileIdentity, previous:
     """Returns the final progress. The counts stay; the stored lines are deleted."""
     async with transaction(pool) as connection:
         if kind == "directory":
-            await directory_lines.clear_lines(connection)
+            await imports.clear_lines(connection)
         current = replace(previous, step="done", cursor="")
         await imports.set_progress(connection, kind, file, previous, current)
     return current

@@ -3,9 +3,8 @@ yet."""
 
 from collections.abc import Sequence
 
-from services.identity.imports.domain.extraction import ActivityLine
-from services.identity.imports.domain.imports import FileIdentity, ImportProgress
-from services.identity.imports.store import directory_lines, imports
+from services.identity.imports import store as imports
+from services.identity.imports.domain import ActivityLine, FileIdentity, ImportProgress
 from shared.db.pool import Pool, transaction
 
 
@@ -18,6 +17,6 @@ async def import_activities(
 ) -> ImportProgress:
     """Returns `current`. Raises ImportOvertakenError."""
     async with transaction(pool) as connection:
-        await directory_lines.insert_lines(connection, activities)
+        await imports.insert_lines(connection, activities)
         await imports.set_progress(connection, "directory", file, previous, current)
     return current

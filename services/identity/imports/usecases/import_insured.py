@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from services.identity.imports.domain.imports import FileIdentity, ImportProgress
-from services.identity.imports.store import imports
+from services.identity.imports import store as imports
+from services.identity.imports.domain import FileIdentity, ImportProgress
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.people.domain.insured import InsuredPerson, InsuredRowUpdate, seal_insured
 from services.identity.people.store import insured

@@ -6,13 +6,13 @@ Professionals entered by hand who never came with a file stay active.
 from dataclasses import replace
 
 from services.identity.directory import store as directory
-from services.identity.imports.domain.imports import (
+from services.identity.imports import store as imports
+from services.identity.imports.domain import (
     AbsenceImplausibleError,
     FileIdentity,
     ImportProgress,
     is_plausible_absence,
 )
-from services.identity.imports.store import directory_lines, imports
 from services.identity.kit.announcements import announce
 from shared.db.pool import Pool, transaction
 from shared.messaging.outbox import append
@@ -26,10 +26,10 @@ async def retire_absent(
         if (
             not previous.cursor
             and not however_many
-            and not is_plausible_absence(*await directory_lines.count_absent(connection))
+            and not is_plausible_absence(*await imports.count_absent(connection))
         ):
             raise AbsenceImplausibleError
-        page = await directory_lines.load_absent_page(connection, previous.cursor, limit)
+        page = await imports.load_absent_page(connection, previous.cursor, limit)
         entries = {professional.id: replace(professional, status="inactive") for professional in page}
         versions = await directory.put_professionals(connection, entries.values())
         current = replace(previous, cursor=max(entries, default=""), changed=previous.changed + len(versions))

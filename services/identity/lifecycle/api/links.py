@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Response
 from services.identity.kit.dependencies import ProvidedKeyrings
 from services.identity.kit.problems import problems
 from services.identity.lifecycle.domain.lifecycle import party_of
-from services.identity.lifecycle.models.links import LinkBody, LinkView
+from services.identity.lifecycle.models import LinkBody, LinkView
 from services.identity.lifecycle.usecases.link_records import link_records
 from services.identity.lifecycle.usecases.move_record import LifecycleRequest
 from services.identity.lifecycle.usecases.read_link import read_link

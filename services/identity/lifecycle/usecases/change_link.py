@@ -10,11 +10,11 @@ from uuid import UUID
 
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings
+from services.identity.lifecycle import store as lifecycle
 from services.identity.lifecycle.domain.lifecycle import LifecycleRefusal, decide
 from services.identity.lifecycle.domain.links import SameRecordError, are_linked, link_refusal
 from services.identity.lifecycle.domain.record_event import record_changed
-from services.identity.lifecycle.store import links
-from services.identity.lifecycle.store.lifecycle import LifecycleRecord
+from services.identity.lifecycle.store import LifecycleRecord
 from services.identity.lifecycle.usecases.move_record import LifecycleRequest, count_refusal, ledger_entry, open_holder
 from shared.db.pool import Connection, Pool, transaction
 from shared.errors import ClientError
@@ -31,7 +31,7 @@ async def change_link(
     if first_id == second_id:
         raise count_refusal(request, SameRecordError())
     async with transaction(pool) as connection:
-        records = await links.lock_pair(connection, first_id, second_id)
+        records = await lifecycle.lock_pair(connection, first_id, second_id)
         refusal = _refusal(records, request)
         if refusal is None:
             announcements = await _apply_change(connection, keyrings, records[0], records[1], request)
@@ -85,7 +85,7 @@ async def set_linked_record(  # one side of the link, and the reason
     """Sets the link of a locked record from its next version on; None: it no longer links to `other`. Returns the
     announcements."""
     version = record.version + 1
-    await links.set_link(connection, record.id, linked_to, version)
+    await lifecycle.set_link(connection, record.id, linked_to, version)
     person = open_holder(keyrings, record)
     changed = record_changed(
         keyrings.ins, record.id, version, record.state, person, record.opened_at, linked_to=linked_to

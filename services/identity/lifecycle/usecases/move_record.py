@@ -14,6 +14,7 @@ from services.identity.figures import store as figures
 from services.identity.figures.domain import counted_region
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings, open_row
+from services.identity.lifecycle import store as lifecycle
 from services.identity.lifecycle.domain.lifecycle import (
     LifecycleAction,
     LifecycleParty,
@@ -24,11 +25,10 @@ from services.identity.lifecycle.domain.lifecycle import (
     decide,
 )
 from services.identity.lifecycle.domain.record_event import record_changed
-from services.identity.lifecycle.store import lifecycle
-from services.identity.lifecycle.store.lifecycle import LifecycleRecord
+from services.identity.lifecycle.store import LifecycleRecord
 from services.identity.people.domain.contacts import MessageContent
 from services.identity.people.domain.new_person import Person, RecordUnknownError
-from services.identity.people.steps.notify_holder import notify_holder
+from services.identity.people.steps import notify_holder
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.audit import Action as LedgerAction
 from shared.contracts.base import Actor

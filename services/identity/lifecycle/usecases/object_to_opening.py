@@ -11,6 +11,7 @@ from services.identity.figures import store as figures
 from services.identity.figures.domain import counted_region
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings
+from services.identity.lifecycle import store as lifecycle
 from services.identity.lifecycle.domain.lifecycle import (
     LifecycleRefusal,
     LifecycleRules,
@@ -18,8 +19,7 @@ from services.identity.lifecycle.domain.lifecycle import (
     LifecycleTransition,
     decide,
 )
-from services.identity.lifecycle.store import lifecycle
-from services.identity.lifecycle.store.lifecycle import LifecycleRecord
+from services.identity.lifecycle.store import LifecycleRecord
 from services.identity.lifecycle.usecases.move_record import (
     LifecycleRequest,
     apply_transition,

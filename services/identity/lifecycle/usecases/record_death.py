@@ -7,9 +7,9 @@ from uuid import UUID
 
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings
+from services.identity.lifecycle import store as lifecycle
 from services.identity.lifecycle.domain.lifecycle import LifecycleRules
 from services.identity.lifecycle.steps import end_life
-from services.identity.lifecycle.store import links
 from services.identity.lifecycle.usecases.move_record import LifecycleRequest, apply_transition, count_refusal
 from services.identity.people.domain.new_person import RecordUnknownError
 from shared.db.pool import Pool, transaction
@@ -26,7 +26,7 @@ async def record_death(
     refusal: ClientError | None = None
     announcements: list[Announcement] = []
     async with transaction(pool) as connection:
-        records = await links.lock_linked(connection, record_id)
+        records = await lifecycle.lock_linked(connection, record_id)
         if not records:
             raise RecordUnknownError
         for record in records:

@@ -7,14 +7,13 @@ from typing import Any, Literal
 
 from services.identity.clients.domain.clients import Client
 from services.identity.clients.domain.tokens import AccessToken, TokenIssuer
-from services.identity.clients.steps.prove_client import ClientProof, prove_client
+from services.identity.clients.steps import ClientProof, prove_client
 from services.identity.directory.domain.kinds import CONSULTATION
 from services.identity.professionals.domain.modes import StatedAccess
 from services.identity.professionals.domain.professionals import ProfessionalRules, StructureDiffersError
 from services.identity.professionals.domain.psc import IdentityProvider, merge_userinfo
 from services.identity.professionals.domain.psc_claims import identity_proof_of
-from services.identity.professionals.steps.open_session import SessionRequest, open_session
-from services.identity.professionals.steps.verify_provider_token import verify_provider_token
+from services.identity.professionals.steps import SessionRequest, open_session, verify_provider_token
 from shared.db.pool import Pool, transaction
 from shared.errors import ForbiddenError
 from shared.runtime import clock

@@ -3,7 +3,7 @@
 from services.identity.clients.domain.assertions import ScopeRefusedError
 from services.identity.clients.domain.clients import Client
 from services.identity.clients.domain.tokens import AccessToken, TokenIssuer, TokenSubject
-from services.identity.clients.steps.prove_client import ClientProof, prove_client
+from services.identity.clients.steps import ClientProof, prove_client
 from shared.db.pool import Pool, transaction
 from shared.runtime import clock
 

@@ -14,12 +14,11 @@ from services.identity.kit.announcements import announce
 from services.identity.kit.readable_codes import parse_code
 from services.identity.kit.sealed_rows import Keyrings, open_row
 from services.identity.openings.domain.activation import ActivationCodeWrongError, activation_code_hashes
-from services.identity.openings.steps.check_rate_limit import check_rate_limit
+from services.identity.openings.steps import check_rate_limit
 from services.identity.openings.store import activation, openings
 from services.identity.openings.usecases.open_alone import AccountRequest
 from services.identity.people.domain.new_person import Contact, Person
-from services.identity.people.steps.load_contact import load_contact
-from services.identity.people.steps.replace_contact import replace_contact
+from services.identity.people.steps import load_contact, replace_contact
 from services.identity.people.store import records
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event

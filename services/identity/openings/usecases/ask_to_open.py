@@ -6,7 +6,7 @@ from uuid import UUID
 from services.identity.accounts.domain.throttling import network_of
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.openings.domain.online import CODE_LIFETIME, OpeningRequest, seal_opening_request
-from services.identity.openings.steps.check_rate_limit import check_rate_limit
+from services.identity.openings.steps import check_rate_limit
 from services.identity.openings.store import online
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring

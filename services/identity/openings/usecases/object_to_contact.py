@@ -5,7 +5,7 @@ from services.identity.accounts.steps.record_failure import UNKNOWN_ACTOR
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.openings.domain.proposals import ObjectionCodeWrongError, objection_hashes
-from services.identity.openings.steps.check_rate_limit import check_rate_limit
+from services.identity.openings.steps import check_rate_limit
 from services.identity.openings.store import activation, proposals
 from services.identity.people.store import records
 from shared.contracts.audit import AccessRecorded

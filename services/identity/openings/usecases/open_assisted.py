@@ -19,16 +19,18 @@ from services.identity.openings.domain.openings import (
     contact_from_details,
 )
 from services.identity.openings.domain.proposals import is_unreachable
-from services.identity.openings.steps.assess_contact import assess_contact
-from services.identity.openings.steps.check_rate_limit import check_rate_limit
-from services.identity.openings.steps.issue_code import CodeChannel, issue_code
-from services.identity.openings.steps.name_attending_doctor import name_attending_doctor
+from services.identity.openings.steps import (
+    CodeChannel,
+    assess_contact,
+    check_rate_limit,
+    issue_code,
+    name_attending_doctor,
+)
 from services.identity.openings.usecases.open_record import add_record
 from services.identity.openings.usecases.send_opening_codes import state_of_person
 from services.identity.people.domain.insured import ContactDetails, InsuredPerson, is_card_of, open_insured
 from services.identity.people.domain.new_person import Contact, OpeningChannel
-from services.identity.people.steps.load_contact import load_contact
-from services.identity.people.steps.replace_contact import replace_contact
+from services.identity.people.steps import load_contact, replace_contact
 from services.identity.people.store import insured, records
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event

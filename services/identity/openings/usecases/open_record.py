@@ -7,8 +7,8 @@ from services.identity.figures import store as figures
 from services.identity.figures.domain import counted_region
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings, open_row
+from services.identity.lifecycle import store as lifecycle
 from services.identity.lifecycle.domain.lifecycle import LifecycleRefusal, decide, party_of
-from services.identity.lifecycle.store import lifecycle
 from services.identity.openings.domain.openings import register_contact_first
 from services.identity.openings.domain.records import NewRecord, new_record
 from services.identity.openings.store import openings

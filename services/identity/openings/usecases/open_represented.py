@@ -15,13 +15,12 @@ from services.identity.accounts.store import throttles
 from services.identity.figures.domain import counted_region
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings
+from services.identity.lifecycle import store as lifecycle
 from services.identity.lifecycle.domain.lifecycle import LifecycleRefusal, decide
-from services.identity.lifecycle.store import lifecycle
 from services.identity.openings.usecases.open_record import add_record
 from services.identity.people.domain.insured import InsuredRow, is_card_of, open_insured
 from services.identity.people.domain.new_person import Contact, Person, TraitsDifferError, are_same_person, check_traits
-from services.identity.people.steps.load_holder import birth_date, load_holder
-from services.identity.people.steps.logged_refusals import logged_refusals
+from services.identity.people.steps import birth_date, load_holder, logged_refusals
 from services.identity.people.store import insured, records
 from services.identity.people.store.records import load_records_of_person
 from services.identity.relations.domain.representation import RepresentationUnprovenError, is_minor

@@ -9,8 +9,8 @@ from datetime import date
 from services.identity.accounts.domain.codes import new_code
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings
+from services.identity.lifecycle import store as lifecycle
 from services.identity.lifecycle.domain.lifecycle import LifecycleState
-from services.identity.lifecycle.store import lifecycle
 from services.identity.openings.domain.online import (
     CODE_LIFETIME,
     ApplicantFacts,
@@ -21,7 +21,7 @@ from services.identity.openings.domain.online import (
     seal_opening_request,
 )
 from services.identity.openings.domain.openings import OpeningRules, contact_from_details
-from services.identity.openings.steps.assess_contact import ContactAssessment, assess_contact
+from services.identity.openings.steps import ContactAssessment, assess_contact
 from services.identity.openings.store import online
 from services.identity.people.domain.contacts import MessageContent, message_request
 from services.identity.people.domain.insured import InsuredPerson, InsuredRow, is_card_of, open_insured

@@ -15,8 +15,7 @@ from services.identity.professionals.domain.psc import (
     secret_digest,
 )
 from services.identity.professionals.domain.psc_claims import identity_proof_of
-from services.identity.professionals.steps.open_session import SessionRequest, open_session
-from services.identity.professionals.steps.verify_provider_token import verify_provider_token
+from services.identity.professionals.steps import SessionRequest, open_session, verify_provider_token
 from shared.db.pool import Pool, transaction
 from shared.runtime import clock
 

@@ -19,7 +19,7 @@ from services.identity.professionals.domain.presence import (
     verify_presence,
 )
 from services.identity.professionals.domain.professionals import DirectoryEntry, ProfessionalSession
-from services.identity.professionals.steps.open_session import professional_subject
+from services.identity.professionals.steps import professional_subject
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor
 from shared.crypto.fingerprints import ins_parts

@@ -1,10 +1,10 @@
 """Signs in a professional with the certificate of their card (CPS)."""
 
 from services.identity.clients.domain.tokens import AccessToken, TokenIssuer
-from services.identity.clients.steps.use_edge_signature import PresentedCertificate, use_edge_signature
+from services.identity.clients.steps import PresentedCertificate, use_edge_signature
 from services.identity.professionals.domain.modes import StatedAccess
 from services.identity.professionals.domain.professionals import CARD_CLIENT, IdentityProof, ProfessionalRules
-from services.identity.professionals.steps.open_session import SessionRequest, open_session
+from services.identity.professionals.steps import SessionRequest, open_session
 from shared.db.pool import Pool, transaction
 from shared.runtime import clock
 

@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from services.identity.accounts.api.holders import Holder, NoStore
-from services.identity.clients.api.certificate_auth import ProvidedIssuer
+from services.identity.clients.api import ProvidedIssuer
 from services.identity.kit.dependencies import ProvidedKeyrings
 from services.identity.kit.problems import problems
 from services.identity.kit.sealed_rows import Keyrings

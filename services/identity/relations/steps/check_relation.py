@@ -7,7 +7,7 @@ from uuid import UUID
 from services.identity.accounts.steps.check_session import check_session
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.people.domain.new_person import RecordUnknownError
-from services.identity.people.steps.load_holder import birth_date, load_holder
+from services.identity.people.steps import birth_date, load_holder
 from services.identity.people.store import records
 from services.identity.people.store.records import load_records_of_person
 from services.identity.relations.domain.acts_for_holder import (

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.people.domain.contacts import ContactMissingError, MessageContent, message_request
-from services.identity.people.steps.load_contact import load_contact
+from services.identity.people.steps import load_contact
 from services.identity.relations.domain.representation import Representation
 from services.identity.relations.store import representations
 from shared.contracts.notify import MessageRequested

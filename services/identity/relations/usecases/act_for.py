@@ -7,7 +7,7 @@ from services.identity.clients.domain.tokens import AccessToken, TokenIssuer, To
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.people.domain.new_person import RecordUnknownError
-from services.identity.people.steps.logged_refusals import logged_refusals
+from services.identity.people.steps import logged_refusals
 from services.identity.relations.domain.acts_for_holder import Proxy, permitted_access
 from services.identity.relations.steps.check_relation import find_proxy_relation
 from shared.contracts.base import Actor

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings
-from services.identity.people.steps.logged_refusals import logged_refusals
+from services.identity.people.steps import logged_refusals
 from services.identity.people.store import records
 from services.identity.relations.domain.representation import RepresentativeUnfitError
 from services.identity.relations.steps.admit_representative import (

@@ -10,9 +10,7 @@ from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings, open_row
 from services.identity.people.domain.contacts import MessageContent
 from services.identity.people.domain.new_person import Person
-from services.identity.people.steps.load_holder import load_holder
-from services.identity.people.steps.logged_refusals import logged_refusals
-from services.identity.people.steps.notify_holder import notify_holder
+from services.identity.people.steps import load_holder, logged_refusals, notify_holder
 from services.identity.relations.domain.acts_for_holder import permitted_access
 from services.identity.relations.domain.care import (
     CareExistsError,

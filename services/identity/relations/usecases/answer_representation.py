@@ -9,8 +9,7 @@ from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.people.domain.contacts import MessageContent
 from services.identity.people.domain.new_person import RecordUnknownError
-from services.identity.people.steps.logged_refusals import logged_refusals
-from services.identity.people.steps.notify_holder import notify_holder
+from services.identity.people.steps import logged_refusals, notify_holder
 from services.identity.relations.domain.acts_for_holder import permitted_access
 from services.identity.relations.domain.representation import (
     Representation,

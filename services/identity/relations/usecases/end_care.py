@@ -7,7 +7,7 @@ from services.identity.accounts.steps.check_session import check_session
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.people.domain.new_person import RecordUnknownError
-from services.identity.people.steps.logged_refusals import logged_refusals
+from services.identity.people.steps import logged_refusals
 from services.identity.relations.domain.acts_for_holder import permitted_access
 from services.identity.relations.domain.care import CareParty, CareRefusal, CareRelation, CareUnknownError, decide
 from services.identity.relations.steps.announce_people import announce_people

@@ -10,8 +10,7 @@ from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings, seal_row
 from services.identity.people.domain.contacts import MessageContent, message_request
 from services.identity.people.domain.new_person import Contact, RecordUnknownError
-from services.identity.people.steps.logged_refusals import logged_refusals
-from services.identity.people.steps.notify_holder import notify_holder
+from services.identity.people.steps import logged_refusals, notify_holder
 from services.identity.people.store import records
 from services.identity.relations.domain.acts_for_holder import permitted_access
 from services.identity.relations.domain.care import (

@@ -6,7 +6,7 @@ from uuid import UUID
 from services.identity.accounts.steps.check_session import check_session
 from services.identity.kit.sealed_rows import Keyrings, open_row
 from services.identity.people.domain.new_person import RecordUnknownError
-from services.identity.people.steps.load_holder import display_name, load_holder
+from services.identity.people.steps import display_name, load_holder
 from services.identity.people.store import records
 from services.identity.people.store.records import load_records_of_person
 from services.identity.relations.domain.acts_for_holder import Act, Proxy

@@ -6,7 +6,7 @@ from uuid import UUID
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings, seal_row
 from services.identity.people.domain.new_person import RecordUnknownError
-from services.identity.people.steps.logged_refusals import logged_refusals
+from services.identity.people.steps import logged_refusals
 from services.identity.relations.domain.acts_for_holder import permitted_access
 from services.identity.relations.domain.emergency_contacts import (
     PersonToCall,

@@ -12,8 +12,7 @@ from uuid import UUID
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.people.domain.contacts import MessageContent
-from services.identity.people.steps.load_holder import birth_date, load_holder
-from services.identity.people.steps.notify_holder import notify_holder
+from services.identity.people.steps import birth_date, load_holder, notify_holder
 from services.identity.relations.domain.representation import Representation, is_minor
 from services.identity.relations.steps.announce_people import announce_people
 from services.identity.relations.steps.sync_minor_contact import sync_minor_contact

@@ -1,12 +1,27 @@
-"""Bodies and views of client registration."""
+"""Bodies and views of client registration, and the view of an access token."""
 
-from typing import Any
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field
 
 from services.identity.clients.domain.clients import ClientBindings, NewClient, new_client
+from services.identity.clients.domain.tokens import AccessToken
 from services.identity.directory.domain.kinds import check_organisation
 from services.identity.kit.bodies import Body, Name, Text, one_of
+
+
+class TokenView(BaseModel):
+    """An access token (RFC 6749, section 5.1)."""
+
+    access_token: str
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - a type, not a secret
+    expires_in: int
+    scope: str
+
+    @classmethod
+    def of(cls, token: AccessToken) -> Self:
+        """Returns the view of a token."""
+        return cls(access_token=token.text, expires_in=token.seconds, scope=" ".join(sorted(token.scopes)))
 
 
 class ClientBody(Body):

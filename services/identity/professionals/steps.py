@@ -1,22 +1,29 @@
-"""Opens a session for an authenticated professional and issues its token, in the caller's transaction."""
+"""Opens sessions of professionals and counts emergencies in the caller's transaction, and verifies the provider's
+tokens."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from services.identity.clients.domain.tokens import TOKEN_LIFETIME, AccessToken, TokenIssuer, TokenSubject
+from services.identity.kit import store as rates
+from services.identity.kit.metrics import EMERGENCIES_OVER_LIMIT
 from services.identity.professionals import store as professional_sessions
 from services.identity.professionals.domain.modes import StatedAccess, token_lifetime
 from services.identity.professionals.domain.professionals import (
+    EMERGENCY_WINDOW,
     IdentityProof,
+    NewSignInNeededError,
     ProfessionalRules,
     ProfessionalSession,
     SignInMethod,
     admit_professional,
 )
-from services.identity.professionals.steps.count_emergency import count_emergency
+from services.identity.professionals.domain.psc import IdentityProvider, ProviderTokenInvalidError, verify_token
 from shared.db.pool import Connection
 from shared.runtime import clock
+from shared.runtime.logs import log
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +81,35 @@ def professional_subject(
         emergency_record=session.stated_access.commitment(session.id),
         never=session.never,
     )
+
+
+async def count_emergency(
+    connection: Connection, rules: ProfessionalRules, proof: IdentityProof, stated_access: StatedAccess
+) -> None:
+    """Counts one emergency in the caller's transaction; does nothing in other modes. Beyond the hourly limit of the
+    mode it raises an alarm (a metric and a log event without personal data) and requires an identity proof of the last
+    two minutes.
+
+    Raises NewSignInNeededError; then nothing is counted.
+    """
+    if not stated_access.is_emergency:
+        return
+    now = clock.now()
+    key = f"emergency-{stated_access.mode}:{rules.keys.fingerprint('emergency', stated_access.mode, proof.id)}"
+    times = (await rates.lock_request_times(connection, [key], now))[key]
+    if len(times) >= rules.emergencies_per_hour[stated_access.mode]:
+        is_fresh = proof.is_fresh(now)
+        EMERGENCIES_OVER_LIMIT.labels(stated_access.mode, "permitted" if is_fresh else "refused").inc()
+        log("emergency.over_limit", code=stated_access.mode)
+        if not is_fresh:
+            raise NewSignInNeededError
+    await rates.insert_requests(connection, [key], now, [EMERGENCY_WINDOW])
+
+
+async def verify_provider_token(provider: IdentityProvider, token: str, audience: str, *, kind: str) -> dict[str, Any]:
+    """Returns the claims of the token. Raises ProviderTokenInvalidError, ProviderUnavailableError."""
+    issuer, now = provider.party.issuer, clock.now()
+    try:
+        return verify_token(token, await provider.keys(), issuer, audience, now, kind=kind)
+    except ProviderTokenInvalidError:
+        return verify_token(token, await provider.keys(refreshed=True), issuer, audience, now, kind=kind)

@@ -1,4 +1,4 @@
-"""Decisions to erase, acknowledgements of the services, and receipts."""
+"""Decisions to erase, acknowledgements, receipts, and what restores state after the database has lost commits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -111,3 +111,33 @@ COUNT_OVERDUE = "select count(*) from erasures where completed_at is null and de
 async def count_overdue(connection: Connection, decided_before: datetime) -> int:
     """Returns how many incomplete erasures were decided before this time."""
     return int(await connection.fetchval(COUNT_OVERDUE, decided_before))
+
+
+RAISE_RECORD = "update records set version = $3 where bucket = $1 and id = $2 and version < $3"
+RAISE_PEOPLE = "update people_states set version = $3 where bucket = $1 and record_id = $2 and version < $3"
+RAISE_CONTACT = "update contacts set version = $3 where bucket = $1 and record_id = $2 and version < $3"
+
+
+async def raise_record_version(connection: Connection, record_id: UUID, version: int) -> None:
+    """Raises the version of a record to at least this one."""
+    await connection.execute(RAISE_RECORD, bucket_of(record_id), record_id, version)
+
+
+async def raise_people_version(connection: Connection, record_id: UUID, version: int) -> None:
+    """Raises the version of a record's people to at least this one."""
+    await connection.execute(RAISE_PEOPLE, bucket_of(record_id), record_id, version)
+
+
+async def raise_contact_version(connection: Connection, record_id: UUID, version: int) -> None:
+    """Raises the version of a contact to at least this one."""
+    await connection.execute(RAISE_CONTACT, bucket_of(record_id), record_id, version)
+
+
+END_SESSIONS = "update sessions set ended_at = $1, ended_for = 'database-recovered' where ended_at is null"
+END_PROFESSIONAL_SESSIONS = "delete from professional_sessions"
+
+
+async def end_all_sessions(connection: Connection, now: datetime) -> None:
+    """Ends all sessions; everyone has to sign in again."""
+    await connection.execute(END_SESSIONS, now)
+    await connection.execute(END_PROFESSIONAL_SESSIONS)

@@ -1,4 +1,4 @@
-"""Authenticates software as a registered client, in the caller's transaction."""
+"""Authenticates software as a registered client, by an assertion or a certificate; each proof is accepted once."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,9 +11,21 @@ from services.identity.clients.domain.assertions import (
     verify_assertion,
 )
 from services.identity.clients.domain.clients import Client
+from services.identity.clients.domain.cps import CertificateHolder
+from services.identity.clients.domain.edge import EdgeSignature, EntranceUnknownError
 from services.identity.clients.domain.tokens import TokenIssuer
-from services.identity.clients.steps.use_edge_signature import PresentedCertificate, use_edge_signature
 from shared.db.pool import Connection
+
+ENTRANCE = "tls-entrance"
+"""The value of the client id in the table of used assertions."""
+
+
+@dataclass(frozen=True, slots=True)
+class PresentedCertificate:
+    """The holder of a certificate that the TLS entrance forwarded, and the signature, which is accepted once."""
+
+    holder: CertificateHolder
+    edge_signature: EdgeSignature
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +66,11 @@ async def _by_certificate(connection: Connection, proof: CertificateProof) -> Cl
     if (client.certificate_subject, client.organisation_id) != (holder.subject, holder.id):
         raise AssertionRefusedError
     return client
+
+
+async def use_edge_signature(connection: Connection, certificate: PresentedCertificate) -> CertificateHolder:
+    """Returns the holder. Raises EntranceUnknownError when the signature was used before."""
+    edge_signature = certificate.edge_signature
+    if not await clients.use_assertion(connection, ENTRANCE, edge_signature.digest, edge_signature.expires_at):
+        raise EntranceUnknownError
+    return certificate.holder

@@ -1,1 +1,0 @@
-"""HTTP: route, use case, response. No rule, no SQL."""

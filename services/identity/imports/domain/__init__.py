@@ -1,1 +1,0 @@
-"""The rules, pure: no clock, no input or output."""

@@ -1,1 +1,0 @@
-"""The SQL statements, by noun."""

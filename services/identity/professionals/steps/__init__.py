@@ -1,1 +1,0 @@
-"""Pieces of use cases that run in the caller's transaction."""
