@@ -40,7 +40,7 @@ from tests.infra.identity_api import administrator, nir, open_one, opening, quer
 from tests.infra.tokens import bearer, make_token, patient_token
 from tests.infra.waiting import DEADLINE_S
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 KEPT = {"erased_records", "erasures", "erasure_acknowledgements", "outbox"}
 """Where the id of an erased record stays: the memory of the erasure itself, and what is told of it."""
 DECISION = {"reason": "gdpr-decision"}
