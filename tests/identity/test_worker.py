@@ -12,17 +12,11 @@ from services.identity.settings import Settings
 from shared.contracts.identity import RecordChanged
 from shared.contracts.records import CopyApplied
 from shared.contracts.topics import CONSENT_STATES, IDENTITY_RECORDS
-from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.identity_api import administrator, open_one, opening, query, running, settings_of
 from tests.infra.tokens import bearer, operator_token
 from tests.infra.topics import Topics
 from tests.infra.waiting import UNTIL_DONE, eventually
-
-
-@pytest_asyncio.fixture
-async def database(new_database: NewDatabase) -> Database:
-    return await new_database("identity")
 
 
 @pytest_asyncio.fixture

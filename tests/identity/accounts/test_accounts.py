@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,7 +9,6 @@ import httpx2
 import orjson
 import pyotp
 import pytest
-import pytest_asyncio
 
 from services.identity.accounts.domain.accounts import (
     AccountExistsError,
@@ -32,7 +30,6 @@ from shared.contracts.identity import ContactChanged
 from shared.contracts.notify import MessageRequested
 from shared.crypto.keyring import Keyring
 from shared.db.pool import transaction
-from tests.conftest import NewDatabase
 from tests.infra.accounts import (
     KEYRINGS,
     MAIL,
@@ -49,12 +46,6 @@ from tests.infra.identity_api import KEYRING, OTHER_KEYRING, open_one, query, se
 from tests.infra.tokens import bearer, patient_token
 
 NEW_MAIL = "zoe@elsewhere.example"
-
-
-@pytest_asyncio.fixture
-async def house(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
-    async with at_home(await new_database("identity")) as made:
-        yield made
 
 
 async def create(house: IdentityApi, record_id: UUID, identifier: str, rules: AccountRules = RULES) -> None:

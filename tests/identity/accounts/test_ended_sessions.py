@@ -1,18 +1,15 @@
 """A session that was ended: its access token, however young, is of no use at identity, and the others are told."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-import pytest_asyncio
 
 from services.identity.app import make_api
 from shared.contracts.identity import SessionEnded
 from shared.http.tokens import TokenVerifier
-from tests.conftest import NewDatabase
-from tests.infra.accounts import MAIL, OTHER_PASSWORD, PASSWORD, IdentityApi, at_home, session
+from tests.infra.accounts import MAIL, OTHER_PASSWORD, PASSWORD, IdentityApi, session
 from tests.infra.identity_api import administrator, query, settings_of
 from tests.infra.people import ins, traits
 from tests.infra.tokens import SETTINGS, TestKeys
@@ -76,12 +73,6 @@ OTHERS = {
     ("post", "/presence-proofs"),
 }
 """What is for administrators, software and professionals, or looks for its object before it looks at who asks."""
-
-
-@pytest_asyncio.fixture
-async def house(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
-    async with at_home(await new_database("identity")) as made:
-        yield made
 
 
 async def session_id_of(signed_in: dict[str, Any]) -> UUID:

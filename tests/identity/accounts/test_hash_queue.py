@@ -15,8 +15,8 @@ from services.identity.accounts.domain.passwords import Argon2Hasher
 from shared.errors import OverloadedError
 from shared.http.admission import LIMITS, Limits, Urgency
 from shared.runtime.metrics import REFUSED
-from tests.conftest import NewDatabase
 from tests.infra.accounts import MAIL, OTHER_PASSWORD, PASSWORD, IdentityApi, at_home, session
+from tests.infra.databases import Database
 from tests.infra.identity_api import settings_of
 
 REAL = {"password_memory_kib": 19456, "password_passes": 2, "password_lanes": 1, "refusal_s": 0.5}
@@ -25,8 +25,7 @@ FLOOD = 400
 
 
 @pytest_asyncio.fixture
-async def house(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
-    database = await new_database("identity")
+async def house(database: Database) -> AsyncIterator[IdentityApi]:
     async with at_home(database, settings=settings_of(database, accounts=REAL)) as made:
         yield made
 

@@ -1,12 +1,10 @@
 """Signing in with password and code, going on, devices, and signing out."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-import pytest_asyncio
 
 from shared.contracts.notify import MessageRequested
 from shared.http.tokens import TokenVerifier
@@ -14,12 +12,6 @@ from tests.conftest import NewDatabase
 from tests.infra.accounts import MAIL, IdentityApi, at_home, other_code, session
 from tests.infra.identity_api import query, settings_of
 from tests.infra.tokens import SETTINGS, TestKeys, bearer, professional_token
-
-
-@pytest_asyncio.fixture
-async def house(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
-    async with at_home(await new_database("identity")) as made:
-        yield made
 
 
 async def test_password_and_code_give_tokens_and_a_device_that_is_told_of(house: IdentityApi) -> None:

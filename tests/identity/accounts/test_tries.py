@@ -2,35 +2,21 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
 from types import SimpleNamespace
 
 import httpx2
 import pytest
-import pytest_asyncio
 
 from services.identity import loops
 from services.identity.accounts.domain.codes import MAX_UNANSWERED
 from services.identity.accounts.steps import count_attempt
 from shared.runtime import clock, metrics
 from shared.runtime.metrics import REFUSED
-from tests.conftest import NewDatabase
 from tests.infra.accounts import MAIL, OTHER_PASSWORD, IdentityApi, at_home, other_code
 from tests.infra.databases import Database
 from tests.infra.identity_api import query
 
 WRONG = "not this one, surely not"
-
-
-@pytest_asyncio.fixture
-async def database(new_database: NewDatabase) -> Database:
-    return await new_database("identity")
-
-
-@pytest_asyncio.fixture
-async def house(database: Database) -> AsyncIterator[IdentityApi]:
-    async with at_home(database) as made:
-        yield made
 
 
 @pytest.fixture(autouse=True)

@@ -23,9 +23,9 @@ from shared.contracts.base import sealed_place
 from shared.contracts.identity import RecordChanged
 from shared.contracts.notify import MessageRequested
 from shared.runtime import clock
-from tests.conftest import NewDatabase
 from tests.infra.accounts import KEYRINGS, RULES, IdentityApi, at_home
 from tests.infra.campaigns import PLACES, die_at, open_all, tell_all
+from tests.infra.databases import Database
 from tests.infra.identity_api import administrator, query, settings_of
 from tests.infra.openings import (
     RULES_NOW,
@@ -42,8 +42,7 @@ from tests.infra.waiting import eventually
 
 
 @pytest_asyncio.fixture
-async def house(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
-    database = await new_database("identity")
+async def house(database: Database) -> AsyncIterator[IdentityApi]:
     settings = settings_of(database, accounts={"refusal_s": 0}, openings={"window_days": 0})
     async with at_home(database, settings=settings) as house:
         yield house

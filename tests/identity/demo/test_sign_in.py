@@ -1,46 +1,17 @@
 """The direct sign-in of a demonstration: for invented people, on this machine only."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
 import httpx2
 import pytest
-import pytest_asyncio
 
 from shared.http.tokens import TokenVerifier
-from tests.conftest import NewDatabase
-from tests.infra.databases import Database, Databases
+from tests.infra.databases import Database
 from tests.infra.identity_api import administrator, open_one, running, settings_of
 from tests.infra.tokens import SETTINGS, TestKeys
 
 DOCTOR = "899700000001"
-
-
-@pytest_asyncio.fixture
-async def database(new_database: NewDatabase) -> Database:
-    return await new_database("identity")
-
-
-@pytest_asyncio.fixture
-async def client(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
-    async with running(settings_of(database)) as made:
-        yield made
-
-
-@pytest_asyncio.fixture(scope="module")
-async def unchanged(databases: Databases) -> AsyncIterator[Database]:
-    """One database for all the tests of this file in which nothing may change."""
-    made = await databases.new("identity")
-    yield made
-    await databases.drop(made)
-
-
-@pytest_asyncio.fixture(scope="module")
-async def refusing(unchanged: Database) -> AsyncIterator[httpx2.AsyncClient]:
-    """The API on it."""
-    async with running(settings_of(unchanged)) as made:
-        yield made
 
 
 async def sign_in(client: httpx2.AsyncClient, **body: Any) -> httpx2.Response:

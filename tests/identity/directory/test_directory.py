@@ -1,46 +1,17 @@
 """The directory: public entries, announced when they change."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
 import pytest
-import pytest_asyncio
 
 from shared.contracts.identity import ProfessionalChanged, StructureChanged
-from tests.conftest import NewDatabase
-from tests.infra.databases import Database, Databases
-from tests.infra.identity_api import administrator, announced, running, settings_of
+from tests.infra.databases import Database
+from tests.infra.identity_api import administrator, announced
 
 HOSPITAL = {"name": "Hôpital de Démonstration"}
 DOCTOR: dict[str, Any] = {"name": "Dr Camille INVENTÉ", "profession": "10", "structure_ids": ["1750000001"]}
-
-
-@pytest_asyncio.fixture
-async def database(new_database: NewDatabase) -> Database:
-    return await new_database("identity")
-
-
-@pytest_asyncio.fixture
-async def client(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
-    async with running(settings_of(database)) as made:
-        yield made
-
-
-@pytest_asyncio.fixture(scope="module")
-async def unchanged(databases: Databases) -> AsyncIterator[Database]:
-    """One database for all the tests of this file in which nothing may change."""
-    database = await databases.new("identity")
-    yield database
-    await databases.drop(database)
-
-
-@pytest_asyncio.fixture(scope="module")
-async def refusing(unchanged: Database) -> AsyncIterator[httpx2.AsyncClient]:
-    """The API on it."""
-    async with running(settings_of(unchanged)) as made:
-        yield made
 
 
 async def put(client: httpx2.AsyncClient, path: str, body: Any) -> httpx2.Response:

@@ -33,10 +33,9 @@ from shared.messaging.outbox import append
 from shared.messaging.outbox.lost import SentRecord
 from shared.messaging.outbox.partitions import TopicPartition
 from shared.runtime import clock
-from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.erasures import ERASURE, KEYRINGS, LIFECYCLE, PLACES, Life
-from tests.infra.identity_api import administrator, nir, open_one, opening, query, running, settings_of
+from tests.infra.identity_api import administrator, nir, open_one, opening, query, settings_of
 from tests.infra.tokens import bearer, make_token, patient_token
 from tests.infra.waiting import DEADLINE_S
 
@@ -44,17 +43,6 @@ ROOT = Path(__file__).parents[3]
 KEPT = {"erased_records", "erasures", "erasure_acknowledgements", "outbox"}
 """Where the id of an erased record stays: the memory of the erasure itself, and what is told of it."""
 DECISION = {"reason": "gdpr-decision"}
-
-
-@pytest_asyncio.fixture
-async def database(new_database: NewDatabase) -> Database:
-    return await new_database("identity")
-
-
-@pytest_asyncio.fixture
-async def client(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
-    async with running(settings_of(database)) as made:
-        yield made
 
 
 @pytest_asyncio.fixture

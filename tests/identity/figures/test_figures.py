@@ -1,27 +1,17 @@
 """The figures of the programme: published once a week, open to everybody, telling of nobody."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import date, datetime, timedelta, timezone
-
-import pytest_asyncio
 
 from services.identity.figures.domain import LifeEvent
 from services.identity.figures.store import count_life_event, count_life_events
 from services.identity.figures.usecases.publish_figures import publish_figures
 from shared.db.pool import transaction
-from tests.conftest import NewDatabase
-from tests.infra.accounts import IdentityApi, at_home
+from tests.infra.accounts import IdentityApi
 from tests.infra.identity_api import query
 
 MONDAY = datetime(2026, 11, 2, 9, tzinfo=timezone(timedelta(hours=1)))
 AFTER = MONDAY + timedelta(days=8)
-
-
-@pytest_asyncio.fixture
-async def house(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
-    async with at_home(await new_database("identity")) as house:
-        yield house
 
 
 async def happen(

@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-import pytest_asyncio
 from pydantic import SecretStr
 
 from services.identity.app import make_importer
@@ -30,7 +29,6 @@ from shared.db.pool import create_pool
 from shared.http.tokens import TokenVerifier
 from shared.terminology.oids import INS_NIR_TEST
 from shared.values import Ins
-from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.identity_api import (
     KEYRING,
@@ -57,11 +55,6 @@ COUNT = "select count(*) from insured"
 
 class Killed(BaseException):
     """The process has ended."""
-
-
-@pytest_asyncio.fixture
-async def database(new_database: NewDatabase) -> Database:
-    return await new_database("identity")
 
 
 def importer_of(database: Database, keyring: str = KEYRING) -> Importer:

@@ -1,13 +1,11 @@
 """Closing, reopening, a death, and objections to opening: over HTTP, announced, in the ledger."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx2
 import orjson
 import pytest
-import pytest_asyncio
 
 from services.identity.lifecycle import store
 from shared.contracts.audit import AccessRecorded
@@ -17,7 +15,6 @@ from shared.contracts.notify import MessageRequested
 from shared.crypto.fingerprints import ins_parts
 from shared.db.pool import create_pool, transaction
 from shared.values import Ins
-from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.erasures import RING
 from tests.infra.identity_api import (
@@ -29,22 +26,9 @@ from tests.infra.identity_api import (
     open_one,
     opening,
     query,
-    running,
     settings_of,
 )
 from tests.infra.tokens import bearer, make_token, operator_token, patient_token, professional_token, software_token
-
-
-@pytest_asyncio.fixture
-async def database(new_database: NewDatabase) -> Database:
-    return await new_database("identity")
-
-
-@pytest_asyncio.fixture
-async def client(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
-    async with running(settings_of(database)) as made:
-        yield made
-
 
 WRONG_KEY = {"value": nir()[:13] + ("01" if nir()[13:] != "01" else "02"), "oid": NIR_OID}
 

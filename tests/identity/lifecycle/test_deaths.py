@@ -1,27 +1,18 @@
 """What a recorded death ends: sessions, signing in, and what the deceased did for others."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
-import pytest_asyncio
 
 from services.identity.lifecycle.usecases.sweep_deaths import sweep_deaths
 from shared.contracts.identity import RecordChanged, SessionEnded
 from shared.runtime import clock
-from tests.conftest import NewDatabase
-from tests.infra.accounts import KEYRINGS, MAIL, PASSWORD, IdentityApi, at_home
+from tests.infra.accounts import KEYRINGS, MAIL, PASSWORD, IdentityApi
 from tests.infra.identity_api import administrator, query
 from tests.infra.people import DECISION, acting, add, adult, ask_to_act, contacts, entries, open_minor, people
 from tests.infra.tokens import bearer, patient_token
-
-
-@pytest_asyncio.fixture
-async def house(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
-    async with at_home(await new_database("identity")) as made:
-        yield made
 
 
 async def die(house: IdentityApi, record_id: UUID) -> None:

@@ -1,34 +1,20 @@
 """Duplicates in identity: two records linked and unlinked over HTTP, announced by both, through every later change."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx2
 import pytest
-import pytest_asyncio
 
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
 from shared.contracts.identity import RecordChanged
-from tests.conftest import NewDatabase
 from tests.infra.databases import Database
-from tests.infra.identity_api import administrator, open_one, query, running, settings_of
+from tests.infra.identity_api import administrator, open_one, query
 from tests.infra.linking import PLACES, let_it_die
 from tests.infra.messages import event_in
 from tests.infra.tokens import bearer, make_token, patient_token
-
-
-@pytest_asyncio.fixture
-async def database(new_database: NewDatabase) -> Database:
-    return await new_database("identity")
-
-
-@pytest_asyncio.fixture
-async def client(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
-    async with running(settings_of(database)) as made:
-        yield made
 
 
 async def pair(client: httpx2.AsyncClient) -> tuple[UUID, UUID]:

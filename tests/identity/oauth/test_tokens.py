@@ -19,8 +19,7 @@ from services.identity.clients.domain.clients import ClientNameTakenError
 from services.identity.clients.usecases.register_client import register_client
 from shared.db.pool import Pool, create_pool
 from shared.http.tokens import TokenVerifier
-from tests.conftest import NewDatabase
-from tests.infra.databases import Database, Databases
+from tests.infra.databases import Database
 from tests.infra.identity_api import (
     ASSERTION_TYPE,
     TOKEN_ENDPOINT,
@@ -52,36 +51,10 @@ SOFTWARE: dict[str, Any] = {
 
 
 @pytest_asyncio.fixture
-async def database(new_database: NewDatabase) -> Database:
-    return await new_database("identity")
-
-
-@pytest_asyncio.fixture
 async def pool(database: Database) -> AsyncIterator[Pool]:
     made = await create_pool(settings_of(database).postgres, application="tests")
     yield made
     made.terminate()
-
-
-@pytest_asyncio.fixture
-async def client(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
-    async with running(settings_of(database)) as made:
-        yield made
-
-
-@pytest_asyncio.fixture(scope="module")
-async def unchanged(databases: Databases) -> AsyncIterator[Database]:
-    """One database for all the tests of this file in which nothing may change."""
-    made = await databases.new("identity")
-    yield made
-    await databases.drop(made)
-
-
-@pytest_asyncio.fixture(scope="module")
-async def refusing(unchanged: Database) -> AsyncIterator[httpx2.AsyncClient]:
-    """The API on it."""
-    async with running(settings_of(unchanged)) as made:
-        yield made
 
 
 async def ask(client: httpx2.AsyncClient, proof: str, **changes: str) -> httpx2.Response:

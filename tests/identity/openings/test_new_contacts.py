@@ -15,8 +15,8 @@ from shared.contracts.base import sealed_place
 from shared.contracts.identity import ContactChanged
 from shared.contracts.notify import MessageRequested
 from shared.runtime import clock
-from tests.conftest import NewDatabase
 from tests.infra.accounts import KEYRINGS, MAIL, RING, RULES, IdentityApi, at_home
+from tests.infra.databases import Database
 from tests.infra.identity_api import administrator, query, settings_of
 from tests.infra.openings import (
     CARD,
@@ -40,8 +40,7 @@ PHONE = "+33699990001"
 
 
 @pytest_asyncio.fixture
-async def house(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
-    database = await new_database("identity")
+async def house(database: Database) -> AsyncIterator[IdentityApi]:
     settings = settings_of(database, accounts={"refusal_s": 0}, openings={"window_days": 0})
     others = [insured(2, mail=None, region="11"), insured(3, mail=None, mobile=PHONE, address=(), region="11")]
     async with at_home(database, settings=settings) as house:

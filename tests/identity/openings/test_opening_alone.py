@@ -1,7 +1,6 @@
 """A record opens alone, online: the same answer for everybody, a code for those who may."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import uuid4
 
@@ -12,7 +11,6 @@ from services.identity.people.domain.insured import InsuredPerson
 from shared.contracts.identity import ContactChanged, PeopleChanged, RecordChanged
 from shared.contracts.notify import MessageRequested
 from shared.runtime import clock
-from tests.conftest import NewDatabase
 from tests.infra.accounts import MAIL, PASSWORD, IdentityApi, at_home, other_code
 from tests.infra.identity_api import administrator, query
 from tests.infra.openings import ask_alone, asking, complete, decide, enter, give_code, insured, mail_of, obtain_ticket
@@ -22,10 +20,9 @@ DOCTOR = "899700000001"
 
 
 @pytest_asyncio.fixture
-async def house(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
-    async with at_home(await new_database("identity")) as house:
-        await enter(house.pool, [insured()])
-        yield house
+async def house(house: IdentityApi) -> IdentityApi:
+    await enter(house.pool, [insured()])
+    return house
 
 
 async def test_a_record_opens_alone_with_a_code_and_its_holder_can_sign_in(house: IdentityApi) -> None:

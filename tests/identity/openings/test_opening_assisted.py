@@ -1,7 +1,6 @@
 """A record opens with help, and the person activates their account with the code that was sent to them."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +11,6 @@ import pytest_asyncio
 from shared.contracts.identity import ContactChanged
 from shared.contracts.notify import MessageRequested
 from shared.runtime import clock
-from tests.conftest import NewDatabase
 from tests.infra.accounts import IdentityApi, at_home
 from tests.infra.identity_api import administrator, query
 from tests.infra.openings import assisting, campaigner, choosing, enter, ins_body, insured, pharmacist
@@ -20,10 +18,9 @@ from tests.infra.tokens import bearer, professional_token, software_token
 
 
 @pytest_asyncio.fixture
-async def house(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
-    async with at_home(await new_database("identity")) as house:
-        await enter(house.pool, [insured(), insured(2, mail=None), insured(3, mail=None, address=()), insured(4)])
-        yield house
+async def house(house: IdentityApi) -> IdentityApi:
+    await enter(house.pool, [insured(), insured(2, mail=None), insured(3, mail=None, address=()), insured(4)])
+    return house
 
 
 async def assist(

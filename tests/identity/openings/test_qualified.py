@@ -11,9 +11,9 @@ import pytest_asyncio
 from services.identity.campaigns.usecases.open_noticed import open_noticed
 from services.identity.openings.domain.online import ApplicantFacts, may_open_alone
 from services.identity.people.domain.persons import IdentityNotQualifiedError, IdentityStatus, check_may_share_ins
-from tests.conftest import NewDatabase
 from tests.infra.accounts import KEYRINGS, RULES, IdentityApi, at_home
 from tests.infra.campaigns import tell_all
+from tests.infra.databases import Database
 from tests.infra.identity_api import administrator, query, settings_of
 from tests.infra.openings import (
     RULES_NOW,
@@ -31,8 +31,7 @@ TRAITS = {"birth_name": "INVENTEE", "given_name": "ZOE", "birth_date": "1955-06-
 
 
 @pytest_asyncio.fixture
-async def house(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
-    database = await new_database("identity")
+async def house(database: Database) -> AsyncIterator[IdentityApi]:
     settings = settings_of(database, accounts={"refusal_s": 0}, openings={"window_days": 0})
     async with at_home(database, settings=settings) as house:
         yield house

@@ -2,13 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx2
 import pytest
-import pytest_asyncio
 
 from services.identity.people.store import records as store
 from shared.contracts.audit import AccessRecorded
@@ -18,9 +16,8 @@ from shared.crypto.fingerprints import ins_parts, trait_parts
 from shared.crypto.keyring import Keyring
 from shared.db.pool import create_pool, transaction
 from shared.values import Ins
-from tests.conftest import NewDatabase
 from tests.infra import identity_api
-from tests.infra.databases import Database, Databases
+from tests.infra.databases import Database
 from tests.infra.identity_api import (
     DEMO_OID,
     KEYRING,
@@ -40,32 +37,6 @@ from tests.infra.tokens import bearer, make_token, patient_token
 from tests.infra.waiting import UNTIL_DONE, eventually
 
 RING = Keyring.parse(KEYRING)
-
-
-@pytest_asyncio.fixture
-async def database(new_database: NewDatabase) -> Database:
-    return await new_database("identity")
-
-
-@pytest_asyncio.fixture
-async def client(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
-    async with running(settings_of(database)) as made:
-        yield made
-
-
-@pytest_asyncio.fixture(scope="module")
-async def unchanged(databases: Databases) -> AsyncIterator[Database]:
-    """One database for all the tests of this file in which nothing may change."""
-    database = await databases.new("identity")
-    yield database
-    await databases.drop(database)
-
-
-@pytest_asyncio.fixture(scope="module")
-async def refusing(unchanged: Database) -> AsyncIterator[httpx2.AsyncClient]:
-    """The API on it."""
-    async with running(settings_of(unchanged)) as made:
-        yield made
 
 
 async def post(client: httpx2.AsyncClient, body: Any, **headers: str) -> httpx2.Response:

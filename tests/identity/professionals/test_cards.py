@@ -20,7 +20,6 @@ from services.identity.app import make_api
 from services.identity.clients.domain.edge import SignedRequest, sign_certificate
 from shared.crypto.keyring import Keyring
 from shared.runtime import clock
-from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.identity_api import OTHER_KEYRING, administrator, new_key, running
 from tests.infra.professionals import (
@@ -50,11 +49,6 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def pki(folder: Path) -> Pki:
     return make_pki(folder, DOCTOR.id, HOSPITAL)
-
-
-@pytest_asyncio.fixture
-async def database(new_database: NewDatabase) -> Database:
-    return await new_database("identity")
 
 
 @pytest_asyncio.fixture

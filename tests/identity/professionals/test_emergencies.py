@@ -17,7 +17,6 @@ from deploy.local.psc import Provider
 from services.identity.kit import store as rates
 from services.identity.kit.metrics import EMERGENCIES_OVER_LIMIT
 from shared.runtime import clock
-from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.identity_api import TEST_OID, assertion, new_key, nir, open_one, query, running, token_request
 from tests.infra.professionals import (
@@ -41,11 +40,6 @@ from tests.infra.tokens import bearer
 CARD = "/professionals/card"
 KEY = new_key()
 MOST = 3
-
-
-@pytest_asyncio.fixture
-async def database(new_database: NewDatabase) -> Database:
-    return await new_database("identity")
 
 
 @pytest_asyncio.fixture

@@ -13,7 +13,6 @@ import pytest_asyncio
 from deploy.local.pki import Pki
 from deploy.local.psc import Provider
 from shared.contracts.audit import MOTIVE as MOTIVE_PLACE
-from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.identity_api import administrator, assertion, new_key, query, running, token_request
 from tests.infra.professionals import (
@@ -47,11 +46,6 @@ FITTING = {
     REGULATOR.id: {"normal", "bris_de_glace", "centre_15", "secret"},
     SOCIAL.id: {"normal"},
 }
-
-
-@pytest_asyncio.fixture
-async def database(new_database: NewDatabase) -> Database:
-    return await new_database("identity")
 
 
 @pytest_asyncio.fixture

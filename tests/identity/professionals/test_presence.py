@@ -14,7 +14,6 @@ import pytest_asyncio
 from deploy.local.pki import Pki
 from shared.contracts.audit import AccessRecorded
 from shared.http.tokens import Caller
-from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.identity_api import TEST_OID, announced, new_key, nir, open_one, query, running
 from tests.infra.professionals import (
@@ -34,11 +33,6 @@ from tests.infra.tokens import bearer, patient_token, professional_token
 
 CARD = "/professionals/card"
 KEY = new_key()
-
-
-@pytest_asyncio.fixture
-async def database(new_database: NewDatabase) -> Database:
-    return await new_database("identity")
 
 
 @pytest_asyncio.fixture

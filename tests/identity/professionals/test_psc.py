@@ -19,7 +19,6 @@ from deploy.local.psc import new_key as new_provider_key
 from services.identity.professionals import provider as provider_module
 from shared.runtime import clock
 from shared.runtime.metrics import REFUSED
-from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.identity_api import administrator, assertion, new_key, query, running, token_request
 from tests.infra.professionals import (
@@ -48,11 +47,6 @@ from tests.infra.professionals import (
 )
 
 KEY = new_key()
-
-
-@pytest_asyncio.fixture
-async def database(new_database: NewDatabase) -> Database:
-    return await new_database("identity")
 
 
 @pytest_asyncio.fixture

@@ -1,20 +1,17 @@
 """Carers by invitation, what they may not do, and whom to call."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx2
 import pytest
-import pytest_asyncio
 
 from services.identity.relations.domain.care import UNANSWERED_RETENTION
 from services.identity.relations.usecases.sweep_invitations import sweep_invitations
 from shared.runtime import clock
-from tests.conftest import NewDatabase
-from tests.infra.accounts import IdentityApi, at_home
+from tests.infra.accounts import IdentityApi
 from tests.infra.identity_api import administrator, query
 from tests.infra.people import (
     MINOR,
@@ -33,12 +30,6 @@ from tests.infra.tokens import bearer, make_token, patient_token, professional_t
 MAIL = "carer@patient.example"
 OLD = """
 update care_relations set invited_at = invited_at - interval '31 days', expires_at = expires_at - interval '31 days'"""
-
-
-@pytest_asyncio.fixture
-async def house(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
-    async with at_home(await new_database("identity")) as made:
-        yield made
 
 
 def own(record_id: UUID) -> dict[str, str]:

@@ -1,14 +1,12 @@
 """Legal representatives: how they begin, act and end, and how a holder comes of age."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
-import pytest_asyncio
 
 from services.identity.kit.sealed_rows import seal_row
 from services.identity.people.domain.new_person import Contact
@@ -22,8 +20,7 @@ from shared.errors import CodedError
 from shared.http.tokens import TokenVerifier
 from shared.messaging.outbox import announce, append
 from shared.runtime import clock
-from tests.conftest import NewDatabase
-from tests.infra.accounts import KEYRINGS, PASSWORD, IdentityApi, at_home
+from tests.infra.accounts import KEYRINGS, PASSWORD, IdentityApi
 from tests.infra.identity_api import administrator, nir, query
 from tests.infra.openings import enter, insured, number_of
 from tests.infra.people import (
@@ -45,12 +42,6 @@ from tests.infra.people import (
 from tests.infra.tokens import SETTINGS, TestKeys, bearer, make_token, patient_token
 
 BIRTHDAY = datetime(2034, 5, 17, tzinfo=UTC)
-
-
-@pytest_asyncio.fixture
-async def house(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
-    async with at_home(await new_database("identity")) as made:
-        yield made
 
 
 async def minor_of(house: IdentityApi, number: int = 1, **more: Any) -> tuple[UUID, UUID]:
