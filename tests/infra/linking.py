@@ -12,9 +12,9 @@ from uuid import UUID
 import orjson
 
 from services.identity.lifecycle import store as lifecycle
+from services.identity.lifecycle.steps import LifecycleRequest
 from services.identity.lifecycle.usecases import change_link as module
 from services.identity.lifecycle.usecases.link_records import link_records
-from services.identity.lifecycle.usecases.move_record import LifecycleRequest
 from shared.contracts.base import Actor
 from shared.crypto.keyring import Keyring
 from shared.db.pool import create_pool

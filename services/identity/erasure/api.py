@@ -7,13 +7,14 @@ from fastapi import APIRouter, Depends, Header, Response
 
 from services.identity.erasure.domain import ErasureRules
 from services.identity.erasure.models import EraseBody, ErasureView, ReceiptKeysView
-from services.identity.erasure.usecases.erase_record import ErasureRequest, erase_record
+from services.identity.erasure.steps import ErasureRequest
+from services.identity.erasure.usecases.erase_record import erase_record
 from services.identity.erasure.usecases.read_erasure import ErasureProgress, read_erasure, read_receipt
 from services.identity.kit.dependencies import ProvidedKeyrings
 from services.identity.kit.problems import problems
 from services.identity.lifecycle.api.lifecycle import ProvidedLifecycleRules
 from services.identity.lifecycle.domain.lifecycle import party_of
-from services.identity.lifecycle.usecases.move_record import LifecycleRequest
+from services.identity.lifecycle.steps import LifecycleRequest
 from shared.db.pool import Pool
 from shared.http.app import AuthenticatedCaller, ServicePool
 from shared.http.dependencies import provided

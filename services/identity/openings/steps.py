@@ -8,9 +8,12 @@ from typing import Literal
 from uuid import UUID
 
 from services.identity.directory import store as directory
+from services.identity.figures import store as figures
 from services.identity.kit import store as rates
 from services.identity.kit.readable_codes import grouped_code
 from services.identity.kit.sealed_rows import Keyrings
+from services.identity.lifecycle import store as lifecycle
+from services.identity.lifecycle.domain.lifecycle import LifecycleState
 from services.identity.openings.domain.activation import CodeBatch, issued_code, new_code_batch, open_code_batch
 from services.identity.openings.domain.online import RATE_LIMITS, TooManyOpeningsError, window_wait
 from services.identity.openings.domain.openings import (
@@ -29,17 +32,23 @@ from services.identity.openings.domain.proposals import (
     new_contact,
     objection_hashes,
 )
-from services.identity.openings.store import activation, proposals
+from services.identity.openings.domain.records import NewRecord, new_record
+from services.identity.openings.store import activation, openings, proposals
 from services.identity.people.domain.contacts import MessageContent, utc_minute
 from services.identity.people.domain.insured import ContactDetails
-from services.identity.people.domain.new_person import Contact
+from services.identity.people.domain.new_person import Contact, OpeningChannel, Person
+from services.identity.people.domain.persons import check_may_share_ins
+from services.identity.people.store import records
 from services.identity.relations.domain.care import new_invitation_code
+from services.identity.relations.steps.note_minor import note_minor
 from services.identity.relations.store import people
-from shared.contracts.base import Event
+from shared.contracts.base import Actor, Event
 from shared.contracts.notify import MessageRequested
+from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection, Pool, transaction
 from shared.runtime import clock
+from shared.runtime.clock import bucket_of
 from shared.runtime.metrics import REFUSED
 
 CodeChannel = Literal["mail", "letter", "sms"]
@@ -200,3 +209,39 @@ async def name_attending_doctor(connection: Connection, record_id: UUID, doctor_
     changed = replace(current, attending_doctor_id=professional_id)
     version = await people.save_people(connection, record_id, changed)
     return [changed.as_event(record_id, version)]
+
+
+async def add_record(
+    connection: Connection,
+    keyrings: Keyrings,
+    person: Person,
+    contact: Contact,
+    channel: OpeningChannel,
+    region: str,
+    actor: Actor | None,
+) -> NewRecord:
+    """Inserts a new record. The caller's transaction holds the lock of the INS and has found no record; the caller
+    appends the events.
+
+    `actor` None: the holder, identified by the record alone. Since a record shares the INS with every service, raises
+    IdentityNotQualifiedError.
+    """
+    check_may_share_ins(person.status)
+    now, record_id = clock.now(), clock.new_id()
+    ids = record_id, clock.new_id(bucket_of(record_id))
+    opener = actor or Actor(kind="patient", id=str(record_id))
+    new = new_record(keyrings, ids, person, contact, channel, opener, now)
+    await openings.insert_records(connection, [new])
+    await lifecycle.lift_suppression(connection, keyrings.ins.fingerprints(*ins_parts(person.ins)))
+    await figures.count_life_event(connection, "opening", channel, region, now)
+    return replace(new, events=(*new.events, *await note_minor(connection, record_id, person, now)))
+
+
+async def state_of_person(connection: Connection, fingerprints: list[str]) -> LifecycleState:
+    """Returns the person's state in the table of the life cycle."""
+    record_id = await records.find_record(connection, fingerprints)
+    record = None if record_id is None else await lifecycle.load_lifecycle_record(connection, record_id, lock=False)
+    if record is not None:
+        return record.state
+    reasons = (await lifecycle.load_suppressions(connection, fingerprints)).values()
+    return "erased" if "erased" in reasons else "objected" if reasons else "none"

@@ -10,11 +10,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, Key, KeySet, OctKey, OKPKey, RSAKey
 
-from services.identity.clients.domain.assertions import (
-    AssertionRefusedError,
-    unverified_client_id,
-    verify_assertion,
-)
+from services.identity.clients.domain.assertions import AssertionRefusedError, unverified_client_id, verify_assertion
 from services.identity.clients.domain.clients import Client, public_jwks
 from tests.infra.identity_api import TOKEN_ENDPOINT, assertion, new_key, public
 from tests.infra.tokens import ISSUER

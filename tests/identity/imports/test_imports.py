@@ -30,23 +30,8 @@ from shared.http.tokens import TokenVerifier
 from shared.terminology.oids import INS_NIR_TEST
 from shared.values import Ins
 from tests.infra.databases import Database
-from tests.infra.identity_api import (
-    KEYRING,
-    OTHER_KEYRING,
-    administrator,
-    announced,
-    query,
-    running,
-    settings_of,
-)
-from tests.infra.registers import (
-    REGISTER_HEADER,
-    activity,
-    number_of,
-    register_lines,
-    write_directory,
-    write_register,
-)
+from tests.infra.identity_api import KEYRING, OTHER_KEYRING, administrator, announced, query, running, settings_of
+from tests.infra.registers import REGISTER_HEADER, activity, number_of, register_lines, write_directory, write_register
 from tests.infra.tokens import SETTINGS, TestKeys
 
 RING = Keyring.parse(KEYRING)

@@ -15,16 +15,7 @@ from tests.infra.accounts import KEYRINGS, RULES, IdentityApi, at_home
 from tests.infra.campaigns import tell_all
 from tests.infra.databases import Database
 from tests.infra.identity_api import administrator, query, settings_of
-from tests.infra.openings import (
-    RULES_NOW,
-    ask_alone,
-    assisting,
-    campaigner,
-    enter,
-    ins_body,
-    insured,
-    pharmacist,
-)
+from tests.infra.openings import RULES_NOW, ask_alone, assisting, campaigner, enter, ins_body, insured, pharmacist
 
 OTHERS = ("provisional", "retrieved", "validated")
 TRAITS = {"birth_name": "INVENTEE", "given_name": "ZOE", "birth_date": "1955-06-12", "sex": "female"}

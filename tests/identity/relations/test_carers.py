@@ -13,18 +13,7 @@ from services.identity.relations.usecases.sweep_invitations import sweep_invitat
 from shared.runtime import clock
 from tests.infra.accounts import IdentityApi
 from tests.infra.identity_api import administrator, query
-from tests.infra.people import (
-    MINOR,
-    acting,
-    adult,
-    ask_to_act,
-    entries,
-    ins,
-    open_minor,
-    people,
-    told,
-    traits,
-)
+from tests.infra.people import MINOR, acting, adult, ask_to_act, entries, ins, open_minor, people, told, traits
 from tests.infra.tokens import bearer, make_token, patient_token, professional_token
 
 MAIL = "carer@patient.example"

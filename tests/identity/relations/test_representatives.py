@@ -11,8 +11,8 @@ import pytest
 from services.identity.kit.sealed_rows import seal_row
 from services.identity.people.domain.new_person import Contact
 from services.identity.people.store import contacts as store
+from services.identity.relations.steps.apply_representation_status import apply_representation_status
 from services.identity.relations.steps.follow_contact import follow_contact
-from services.identity.relations.usecases.answer_representation import apply_representation_status
 from services.identity.relations.usecases.sweep_minors import sweep_minors
 from services.identity.relations.usecases.sweep_representations import sweep_representations
 from shared.db.pool import transaction

@@ -10,8 +10,8 @@ from services.identity.accounts.steps.answer_challenge import answer_challenge
 from services.identity.accounts.steps.hash_password import hash_password
 from services.identity.accounts.steps.keep_device import keep_device
 from services.identity.accounts.steps.record_failure import record_failure
+from services.identity.accounts.steps.replace_password import personal_words_of_holder, replace_password
 from services.identity.accounts.store import challenges, throttles
-from services.identity.accounts.usecases.change_password import personal_words_of_holder, replace_password
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings
 from shared.db.pool import Pool, transaction

@@ -5,8 +5,8 @@ from uuid import UUID
 from services.identity.accounts.domain.accounts import Account, AccountRules, normalise_identifier
 from services.identity.accounts.domain.throttling import attempt_keys
 from services.identity.accounts.steps.count_attempt import count_attempt
+from services.identity.accounts.steps.find_account import find_account
 from services.identity.accounts.steps.request_codes import CodeAddressee, CodeRequest, request_codes
-from services.identity.accounts.usecases.start_sign_in import find_account
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.people.domain.contacts import first_reachable_channel, is_reachable
 from services.identity.people.steps import load_contact

@@ -1,7 +1,6 @@
 """The first step of a sign-in: checks identifier and password, and requests a code."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 from uuid import UUID
 
 from services.identity.accounts.domain.accounts import (
@@ -9,21 +8,18 @@ from services.identity.accounts.domain.accounts import (
     AccountRules,
     CredentialsWrongError,
     SecondFactor,
-    identifier_parts,
     normalise_identifier,
 )
 from services.identity.accounts.domain.passwords import MAX_LENGTH, normalise_password
-from services.identity.accounts.domain.sessions import parse_opaque_token
 from services.identity.accounts.domain.throttling import attempt_keys
 from services.identity.accounts.steps.count_attempt import count_attempt
+from services.identity.accounts.steps.find_account import find_account
 from services.identity.accounts.steps.record_failure import record_failure
 from services.identity.accounts.steps.request_codes import CodeAddressee, CodeRequest, request_codes
 from services.identity.accounts.store import accounts as store
-from services.identity.accounts.store import sessions
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.people.domain.contacts import first_reachable_channel
 from services.identity.people.steps import load_contact
-from services.identity.people.store import records
 from shared.db.pool import Connection, Pool, transaction
 
 
@@ -44,13 +40,6 @@ class SignInChallenge:
     challenge_id: UUID
     second_factor: SecondFactor
     seconds: int
-
-
-class AccountLookup(NamedTuple):
-    """The account of an identifier, and the id of the device if it has signed in to that account before."""
-
-    account: Account | None
-    device_id: UUID | None
 
 
 async def start_sign_in(
@@ -84,22 +73,6 @@ async def start_sign_in(
         return await _request_code(
             connection, accounts, keyrings, account, {"device": str(device_id or ""), "keys": keys}
         )
-
-
-async def find_account(
-    connection: Connection, accounts: AccountRules, identifier: str, device_token: str | None
-) -> AccountLookup:
-    """Returns the account with this normalised identifier, and the id of the device if it has signed in to it before.
-    The account of a deceased person is not returned."""
-    fingerprints = accounts.lookups.fingerprints(*identifier_parts(identifier))
-    record_id = await store.find_record_by_identifier(connection, fingerprints)
-    if record_id is None or await records.is_deceased(connection, record_id):
-        return AccountLookup(None, None)
-    account = await store.load_account(connection, record_id)
-    token = None if device_token is None else parse_opaque_token(device_token)
-    if token is None or not await sessions.is_device_of(connection, record_id, token):
-        return AccountLookup(account, None)
-    return AccountLookup(account, token.id)
 
 
 async def _request_code(

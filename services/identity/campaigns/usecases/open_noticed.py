@@ -7,7 +7,7 @@ from uuid import UUID
 
 from services.identity.campaigns import store as campaigns
 from services.identity.campaigns.domain import Campaign, Candidate, next_page_time, skip_reason, summed_counts
-from services.identity.campaigns.usecases.send_notices import load_fingerprint_statuses, open_candidates
+from services.identity.campaigns.steps import load_fingerprint_statuses, open_candidates
 from services.identity.figures import store as figures
 from services.identity.figures.domain import counted_region
 from services.identity.kit.announcements import announce

@@ -9,21 +9,18 @@ from services.identity.campaigns import store as campaigns
 from services.identity.campaigns.domain import (
     Campaign,
     Candidate,
-    FingerprintStatuses,
     next_page_time,
     objection_deadline,
     skip_reason,
     summed_counts,
 )
+from services.identity.campaigns.steps import load_fingerprint_statuses, open_candidates
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings
-from services.identity.lifecycle import store as lifecycle
 from services.identity.openings.domain.openings import OpeningRules, mail_or_letter_request
-from services.identity.openings.store import openings
-from services.identity.people.domain.insured import InsuredRow, open_insured
+from services.identity.people.domain.insured import InsuredRow
 from services.identity.people.store import insured
 from shared.contracts.notify import MessageRequested
-from shared.crypto.fingerprints import ins_parts
 from shared.db.pool import Connection, Pool, transaction
 from shared.messaging.outbox import append
 from shared.runtime import clock
@@ -52,19 +49,6 @@ async def send_notices(pool: Pool, keyrings: Keyrings, rules: OpeningRules, camp
         await campaigns.set_progress(connection, campaign_id, "noticing", page[-1].id, total_counts, due)
         await append(connection, [announce(message) for message in messages])
     return len(page)
-
-
-def open_candidates(keyrings: Keyrings, page: Sequence[InsuredRow]) -> list[Candidate]:
-    """Returns the decrypted rows."""
-    rows = [(row, open_insured(keyrings.persons, row)) for row in page]
-    return [Candidate(row, record, keyrings.ins.fingerprints(*ins_parts(record.person.ins))) for row, record in rows]
-
-
-async def load_fingerprint_statuses(connection: Connection, page: Sequence[Candidate]) -> FingerprintStatuses:
-    """Returns what the database holds for the fingerprints of these candidates."""
-    fingerprints = [fingerprint for candidate in page for fingerprint in candidate.fingerprints]
-    recorded = await openings.find_records(connection, fingerprints)
-    return FingerprintStatuses(recorded, await lifecycle.load_suppressions(connection, fingerprints))
 
 
 async def _select_candidates(

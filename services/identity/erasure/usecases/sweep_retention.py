@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from services.identity.erasure.usecases.erase_record import ErasureRequest, erase_record
+from services.identity.erasure.steps import ErasureRequest
+from services.identity.erasure.usecases.erase_record import erase_record
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.lifecycle import store as lifecycle
 from services.identity.lifecycle.domain.lifecycle import LifecycleRules
-from services.identity.lifecycle.usecases.move_record import LifecycleRequest
+from services.identity.lifecycle.steps import LifecycleRequest
 from shared.contracts.base import Actor
 from shared.db.pool import Pool
 from shared.db.sweep import RUN_INTERVAL_S

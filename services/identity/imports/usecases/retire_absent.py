@@ -7,12 +7,7 @@ from dataclasses import replace
 
 from services.identity.directory import store as directory
 from services.identity.imports import store as imports
-from services.identity.imports.domain import (
-    AbsenceImplausibleError,
-    FileIdentity,
-    ImportProgress,
-    is_plausible_absence,
-)
+from services.identity.imports.domain import AbsenceImplausibleError, FileIdentity, ImportProgress, is_plausible_absence
 from services.identity.kit.announcements import announce
 from shared.db.pool import Pool, transaction
 from shared.messaging.outbox import append

@@ -11,8 +11,8 @@ from services.identity.kit.problems import problems
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.lifecycle.domain.lifecycle import LifecycleAction, LifecycleRules, RequestChannel, party_of
 from services.identity.lifecycle.models import CloseBody, ObjectionBody, ObjectionView
+from services.identity.lifecycle.steps import LifecycleRequest
 from services.identity.lifecycle.usecases.close_record import close_record
-from services.identity.lifecycle.usecases.move_record import LifecycleRequest
 from services.identity.lifecycle.usecases.object_to_opening import object_to_opening
 from services.identity.lifecycle.usecases.read_record import read_record
 from services.identity.lifecycle.usecases.record_death import record_death

@@ -9,8 +9,8 @@ from services.identity.kit.dependencies import ProvidedKeyrings
 from services.identity.kit.problems import problems
 from services.identity.lifecycle.domain.lifecycle import party_of
 from services.identity.lifecycle.models import LinkBody, LinkView
+from services.identity.lifecycle.steps import LifecycleRequest
 from services.identity.lifecycle.usecases.link_records import link_records
-from services.identity.lifecycle.usecases.move_record import LifecycleRequest
 from services.identity.lifecycle.usecases.read_link import read_link
 from services.identity.lifecycle.usecases.unlink_records import unlink_records
 from shared.db.pool import Pool

@@ -5,7 +5,6 @@ services and writes to the ledger. A refusal is written to the ledger of each ex
 requested state stays unchanged.
 """
 
-from typing import Literal
 from uuid import UUID
 
 from services.identity.kit.announcements import announce
@@ -13,14 +12,17 @@ from services.identity.kit.sealed_rows import Keyrings
 from services.identity.lifecycle import store as lifecycle
 from services.identity.lifecycle.domain.lifecycle import LifecycleRefusal, decide
 from services.identity.lifecycle.domain.links import SameRecordError, are_linked, link_refusal
-from services.identity.lifecycle.domain.record_event import record_changed
+from services.identity.lifecycle.steps import (
+    LifecycleRequest,
+    LinkReason,
+    count_refusal,
+    ledger_entry,
+    set_linked_record,
+)
 from services.identity.lifecycle.store import LifecycleRecord
-from services.identity.lifecycle.usecases.move_record import LifecycleRequest, count_refusal, ledger_entry, open_holder
 from shared.db.pool import Connection, Pool, transaction
 from shared.errors import ClientError
 from shared.messaging.outbox import Announcement, append
-
-LinkReason = Literal["linked", "unlinked", "erased"]
 
 
 async def change_link(
@@ -70,27 +72,4 @@ async def _apply_change(
         *await set_linked_record(
             connection, keyrings, second, first.id if is_linking else None, request, reason, first.id
         ),
-    ]
-
-
-async def set_linked_record(  # one side of the link, and the reason
-    connection: Connection,
-    keyrings: Keyrings,
-    record: LifecycleRecord,
-    linked_to: UUID | None,
-    request: LifecycleRequest,
-    reason: LinkReason,
-    other: UUID,
-) -> list[Announcement]:
-    """Sets the link of a locked record from its next version on; None: it no longer links to `other`. Returns the
-    announcements."""
-    version = record.version + 1
-    await lifecycle.set_link(connection, record.id, linked_to, version)
-    person = open_holder(keyrings, record)
-    changed = record_changed(
-        keyrings.ins, record.id, version, record.state, person, record.opened_at, linked_to=linked_to
-    )
-    return [
-        announce(changed),
-        announce(ledger_entry(record.id, request, reason=reason, version=version, subject=other)),
     ]

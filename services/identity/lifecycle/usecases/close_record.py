@@ -8,7 +8,8 @@ from services.identity.accounts.steps.confirm_password import confirm_password
 from services.identity.accounts.store import accounts as accounts_store
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.lifecycle.domain.lifecycle import LifecycleRules
-from services.identity.lifecycle.usecases.move_record import LifecycleRequest, move_record
+from services.identity.lifecycle.steps import LifecycleRequest
+from services.identity.lifecycle.usecases.move_record import move_record
 from services.identity.people.store.records import load_records_of_person
 from shared.db.pool import Connection, Pool
 

@@ -19,8 +19,7 @@ from services.identity.lifecycle.domain.lifecycle import (
     LifecycleTransition,
     decide,
 )
-from services.identity.lifecycle.store import LifecycleRecord
-from services.identity.lifecycle.usecases.move_record import (
+from services.identity.lifecycle.steps import (
     LifecycleRequest,
     apply_transition,
     count_refusal,
@@ -28,6 +27,7 @@ from services.identity.lifecycle.usecases.move_record import (
     ledger_entry,
     open_holder,
 )
+from services.identity.lifecycle.store import LifecycleRecord
 from services.identity.people.domain.new_person import Person, TraitsDifferError, are_same_person, check_traits
 from services.identity.people.store import insured, records
 from shared.db.pool import Connection, Pool, transaction

@@ -9,8 +9,7 @@ from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.lifecycle import store as lifecycle
 from services.identity.lifecycle.domain.lifecycle import LifecycleRules
-from services.identity.lifecycle.steps import end_life
-from services.identity.lifecycle.usecases.move_record import LifecycleRequest, apply_transition, count_refusal
+from services.identity.lifecycle.steps import LifecycleRequest, apply_transition, count_refusal, end_life
 from services.identity.people.domain.new_person import RecordUnknownError
 from shared.db.pool import Pool, transaction
 from shared.errors import ClientError

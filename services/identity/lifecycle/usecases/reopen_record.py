@@ -4,7 +4,8 @@ from uuid import UUID
 
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.lifecycle.domain.lifecycle import LifecycleRules
-from services.identity.lifecycle.usecases.move_record import LifecycleRequest, move_record
+from services.identity.lifecycle.steps import LifecycleRequest
+from services.identity.lifecycle.usecases.move_record import move_record
 from shared.db.pool import Pool
 
 

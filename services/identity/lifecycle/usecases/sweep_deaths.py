@@ -12,8 +12,7 @@ from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.lifecycle import store as lifecycle
 from services.identity.lifecycle.domain.record_event import record_changed
-from services.identity.lifecycle.steps import end_life
-from services.identity.lifecycle.usecases.move_record import open_holder
+from services.identity.lifecycle.steps import end_life, open_holder
 from shared.contracts.base import Actor
 from shared.db.pool import Pool, transaction
 from shared.db.sweep import RUN_INTERVAL_S

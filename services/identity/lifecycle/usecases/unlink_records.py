@@ -3,8 +3,8 @@
 from uuid import UUID
 
 from services.identity.kit.sealed_rows import Keyrings
+from services.identity.lifecycle.steps import LifecycleRequest
 from services.identity.lifecycle.usecases.change_link import change_link
-from services.identity.lifecycle.usecases.move_record import LifecycleRequest
 from shared.db.pool import Pool
 
 

@@ -10,9 +10,7 @@ from services.identity.openings.usecases.open_represented import ByAdministrator
 from services.identity.people.api import ProvidedPersonRules
 from services.identity.relations.api.people import EVIDENCE_PROBLEMS, INS_PROBLEMS, require_administrator
 from services.identity.relations.domain.representation import RepresentationUnprovenError
-from services.identity.relations.models.people import (
-    RepresentationView,
-)
+from services.identity.relations.models.people import RepresentationView
 from shared.http.app import AuthenticatedCaller, ServicePool
 from shared.http.door import Door
 

@@ -14,10 +14,8 @@ from services.identity.kit.sealed_rows import Keyrings
 from services.identity.openings.domain.online import OnlineOpening, OpeningOverError, OpeningRequest
 from services.identity.openings.domain.openings import mail_or_letter_request, merged_contact_details
 from services.identity.openings.domain.records import NewRecord
-from services.identity.openings.steps import name_attending_doctor
+from services.identity.openings.steps import add_record, name_attending_doctor, state_of_person
 from services.identity.openings.store import online
-from services.identity.openings.usecases.open_record import add_record
-from services.identity.openings.usecases.send_opening_codes import state_of_person
 from services.identity.people.domain.insured import InsuredPerson, open_insured
 from services.identity.people.store import insured, records
 from shared.contracts.audit import AccessRecorded

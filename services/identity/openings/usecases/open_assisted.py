@@ -21,13 +21,13 @@ from services.identity.openings.domain.openings import (
 from services.identity.openings.domain.proposals import is_unreachable
 from services.identity.openings.steps import (
     CodeChannel,
+    add_record,
     assess_contact,
     check_rate_limit,
     issue_code,
     name_attending_doctor,
+    state_of_person,
 )
-from services.identity.openings.usecases.open_record import add_record
-from services.identity.openings.usecases.send_opening_codes import state_of_person
 from services.identity.people.domain.insured import ContactDetails, InsuredPerson, is_card_of, open_insured
 from services.identity.people.domain.new_person import Contact, OpeningChannel
 from services.identity.people.steps import load_contact, replace_contact

@@ -1,17 +1,14 @@
 """Opens the record of an insured person, or finds the existing one."""
 
-from dataclasses import replace
 from uuid import UUID
 
-from services.identity.figures import store as figures
 from services.identity.figures.domain import counted_region
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings, open_row
 from services.identity.lifecycle import store as lifecycle
 from services.identity.lifecycle.domain.lifecycle import LifecycleRefusal, decide, party_of
 from services.identity.openings.domain.openings import register_contact_first
-from services.identity.openings.domain.records import NewRecord, new_record
-from services.identity.openings.store import openings
+from services.identity.openings.steps import add_record
 from services.identity.people.domain.insured import open_insured
 from services.identity.people.domain.new_person import (
     Contact,
@@ -22,9 +19,7 @@ from services.identity.people.domain.new_person import (
     are_same_person,
     check_traits,
 )
-from services.identity.people.domain.persons import check_may_share_ins
 from services.identity.people.store import insured, records
-from services.identity.relations.steps.note_minor import note_minor
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor
 from shared.crypto.fingerprints import ins_parts
@@ -32,7 +27,6 @@ from shared.db.pool import Connection, Pool, transaction
 from shared.errors import ClientError
 from shared.messaging.outbox import append
 from shared.runtime import clock
-from shared.runtime.clock import bucket_of
 from shared.runtime.metrics import REFUSED
 from shared.values import check_key
 
@@ -74,32 +68,6 @@ async def open_record(
         REFUSED.labels("open-record", refusal.code).inc()
         raise refusal
     return record_id, False
-
-
-async def add_record(
-    connection: Connection,
-    keyrings: Keyrings,
-    person: Person,
-    contact: Contact,
-    channel: OpeningChannel,
-    region: str,
-    actor: Actor | None,
-) -> NewRecord:
-    """Inserts a new record. The caller's transaction holds the lock of the INS and has found no record; the caller
-    appends the events.
-
-    `actor` None: the holder, identified by the record alone. Since a record shares the INS with every service, raises
-    IdentityNotQualifiedError.
-    """
-    check_may_share_ins(person.status)
-    now, record_id = clock.now(), clock.new_id()
-    ids = record_id, clock.new_id(bucket_of(record_id))
-    opener = actor or Actor(kind="patient", id=str(record_id))
-    new = new_record(keyrings, ids, person, contact, channel, opener, now)
-    await openings.insert_records(connection, [new])
-    await lifecycle.lift_suppression(connection, keyrings.ins.fingerprints(*ins_parts(person.ins)))
-    await figures.count_life_event(connection, "opening", channel, region, now)
-    return replace(new, events=(*new.events, *await note_minor(connection, record_id, person, now)))
 
 
 async def _refusal(

@@ -17,7 +17,7 @@ from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.lifecycle import store as lifecycle
 from services.identity.lifecycle.domain.lifecycle import LifecycleRefusal, decide
-from services.identity.openings.usecases.open_record import add_record
+from services.identity.openings.steps import add_record
 from services.identity.people.domain.insured import InsuredRow, is_card_of, open_insured
 from services.identity.people.domain.new_person import Contact, Person, TraitsDifferError, are_same_person, check_traits
 from services.identity.people.steps import birth_date, load_holder, logged_refusals
@@ -29,9 +29,9 @@ from services.identity.relations.steps.admit_representative import (
     StatedRepresentation,
     admit_representative,
 )
+from services.identity.relations.steps.find_representative import find_representative
 from services.identity.relations.steps.sync_minor_contact import representatives_contact
 from services.identity.relations.store import representations
-from services.identity.relations.usecases.add_representative import find_representative
 from shared.contracts.base import Actor, Event
 from shared.crypto.fingerprints import ins_parts
 from shared.db.pool import Connection, Pool, transaction

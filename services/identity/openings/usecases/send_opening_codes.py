@@ -9,8 +9,6 @@ from datetime import date
 from services.identity.accounts.domain.codes import new_code
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings
-from services.identity.lifecycle import store as lifecycle
-from services.identity.lifecycle.domain.lifecycle import LifecycleState
 from services.identity.openings.domain.online import (
     CODE_LIFETIME,
     ApplicantFacts,
@@ -21,11 +19,11 @@ from services.identity.openings.domain.online import (
     seal_opening_request,
 )
 from services.identity.openings.domain.openings import OpeningRules, contact_from_details
-from services.identity.openings.steps import ContactAssessment, assess_contact
+from services.identity.openings.steps import ContactAssessment, assess_contact, state_of_person
 from services.identity.openings.store import online
 from services.identity.people.domain.contacts import MessageContent, message_request
 from services.identity.people.domain.insured import InsuredPerson, InsuredRow, is_card_of, open_insured
-from services.identity.people.store import insured, records
+from services.identity.people.store import insured
 from shared.contracts.notify import MessageRequested
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
@@ -64,16 +62,6 @@ async def send_opening_codes(pool: Pool, keyrings: Keyrings, lookups: Keyring, r
             )
         await append(connection, [announce(message) for message in messages])
     return len(waiting)
-
-
-async def state_of_person(connection: Connection, fingerprints: list[str]) -> LifecycleState:
-    """Returns the person's state in the table of the life cycle."""
-    record_id = await records.find_record(connection, fingerprints)
-    record = None if record_id is None else await lifecycle.load_lifecycle_record(connection, record_id, lock=False)
-    if record is not None:
-        return record.state
-    reasons = (await lifecycle.load_suppressions(connection, fingerprints)).values()
-    return "erased" if "erased" in reasons else "objected" if reasons else "none"
 
 
 def _addressed_request(request: OpeningRequest, assessment: ContactAssessment) -> OpeningRequest | None:

@@ -10,8 +10,9 @@ from uuid import UUID
 import orjson
 
 from services.identity.kit.readable_codes import ALPHABET, CODE_LENGTH, check_character, parse_code
-from services.identity.kit.sealed_rows import Sealed
+from services.identity.kit.sealed_rows import Keyrings, Sealed, open_row
 from services.identity.people.domain.new_person import Person
+from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
 from shared.errors import ClientError, ConflictError, ForbiddenError, InvalidError, NotFoundError
 from shared.values import RedactedRepr, normalise_name
@@ -215,3 +216,13 @@ class RelationRules:
     """The parameters of relations. `invitation_life`: how long an invitation can be answered."""
 
     invitation_life: timedelta
+
+
+def is_invited_person(keyrings: Keyrings, invitation: CareRelation, person: Person) -> bool:
+    """Returns whether the invitation names this person: the number, the names and the birth date, as far as they were
+    given."""
+    if invitation.invited_fingerprint is not None and invitation.invited_fingerprint not in keyrings.ins.fingerprints(
+        *ins_parts(person.ins)
+    ):
+        return False
+    return InvitedPerson.from_json(open_row(keyrings.persons, invitation.detail, "care", invitation.id)).matches(person)

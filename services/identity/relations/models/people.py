@@ -13,7 +13,7 @@ from services.identity.relations.domain.acts_for_holder import Proxy
 from services.identity.relations.domain.emergency_contacts import CallRole, PersonToCall, person_to_call
 from services.identity.relations.domain.representation import Basis, Evidence, RepresentationStatus
 from services.identity.relations.steps.admit_representative import AdmittedRepresentation, StatedRepresentation
-from services.identity.relations.usecases.add_representative import UNKNOWN_RECORD
+from services.identity.relations.steps.find_representative import UNKNOWN_RECORD
 from services.identity.relations.usecases.list_people import NamedRepresentation, ProxyRecord
 from shared.values import Ins
 

@@ -6,21 +6,16 @@ from uuid import UUID
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.people.steps import logged_refusals
-from services.identity.people.store import records
-from services.identity.relations.domain.representation import RepresentativeUnfitError
 from services.identity.relations.steps.admit_representative import (
     AdmittedRepresentation,
     StatedRepresentation,
     admit_representative,
 )
+from services.identity.relations.steps.find_representative import find_representative
 from shared.contracts.base import Actor
-from shared.crypto.fingerprints import ins_parts
-from shared.db.pool import Connection, Pool, transaction
+from shared.db.pool import Pool, transaction
 from shared.messaging.outbox import append
 from shared.values import Ins
-
-UNKNOWN_RECORD = UUID(int=0)
-"""Placeholder for the record of a stated number until it is found."""
 
 
 async def add_representative(
@@ -33,11 +28,3 @@ async def add_representative(
         admission = await admit_representative(connection, keyrings, record_id, stated, actor)
         await append(connection, [announce(event) for event in admission.events])
     return admission
-
-
-async def find_representative(connection: Connection, keyrings: Keyrings, ins: Ins) -> UUID:
-    """Returns the record of the representative. Raises RepresentativeUnfitError where there is none."""
-    record_id = await records.find_record(connection, keyrings.ins.fingerprints(*ins_parts(ins)))
-    if record_id is None:
-        raise RepresentativeUnfitError
-    return record_id

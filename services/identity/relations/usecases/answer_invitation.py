@@ -7,9 +7,8 @@ from services.identity.accounts.steps.check_session import check_session
 from services.identity.accounts.steps.count_attempt import count_attempt
 from services.identity.accounts.store import throttles
 from services.identity.kit.announcements import announce
-from services.identity.kit.sealed_rows import Keyrings, open_row
+from services.identity.kit.sealed_rows import Keyrings
 from services.identity.people.domain.contacts import MessageContent
-from services.identity.people.domain.new_person import Person
 from services.identity.people.steps import load_holder, logged_refusals, notify_holder
 from services.identity.relations.domain.acts_for_holder import permitted_access
 from services.identity.relations.domain.care import (
@@ -18,14 +17,13 @@ from services.identity.relations.domain.care import (
     CareRelation,
     InvitationOverError,
     InvitationUnknownError,
-    InvitedPerson,
     decide,
     invitation_code_hashes,
+    is_invited_person,
 )
 from services.identity.relations.steps.announce_people import announce_people
 from services.identity.relations.store import care, representations
 from shared.contracts.base import Event
-from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection, Pool, transaction
 from shared.http.tokens import Caller
@@ -113,13 +111,3 @@ async def _check_not_yet_carer(connection: Connection, invitation: CareRelation,
     for relation in await care.load_carers(connection, invitation.record_id):
         if relation.carer_id == own_id and relation.status == "accepted":
             raise CareExistsError
-
-
-def is_invited_person(keyrings: Keyrings, invitation: CareRelation, person: Person) -> bool:
-    """Returns whether the invitation names this person: the number, the names and the birth date, as far as they were
-    given."""
-    if invitation.invited_fingerprint is not None and invitation.invited_fingerprint not in keyrings.ins.fingerprints(
-        *ins_parts(person.ins)
-    ):
-        return False
-    return InvitedPerson.from_json(open_row(keyrings.persons, invitation.detail, "care", invitation.id)).matches(person)

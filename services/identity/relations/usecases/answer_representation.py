@@ -1,32 +1,26 @@
 """Validates, refuses or ends a representation, as the table allows for the acting party and the status."""
 
 from dataclasses import replace
-from datetime import datetime
 from uuid import UUID
 
 from services.identity.accounts.steps.check_session import check_session
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings
-from services.identity.people.domain.contacts import MessageContent
 from services.identity.people.domain.new_person import RecordUnknownError
-from services.identity.people.steps import logged_refusals, notify_holder
-from services.identity.relations.domain.acts_for_holder import permitted_access
+from services.identity.people.steps import logged_refusals
 from services.identity.relations.domain.representation import (
     Representation,
     RepresentationAction,
     RepresentationParty,
     RepresentationRefusal,
-    RepresentationStatus,
     RepresentationUnknownError,
     decide,
 )
-from services.identity.relations.steps.admit_representative import notify_of_representation
 from services.identity.relations.steps.announce_people import announce_people
+from services.identity.relations.steps.apply_representation_status import apply_representation_status
 from services.identity.relations.steps.check_relation import check_relation, is_holder_of
-from services.identity.relations.steps.sync_minor_contact import sync_minor_contact
 from services.identity.relations.store import representations
 from shared.contracts.audit import Action as LedgerAction
-from shared.contracts.base import Actor, Event
 from shared.db.pool import Connection, Pool, transaction
 from shared.http.tokens import Caller
 from shared.messaging.outbox import append
@@ -56,37 +50,6 @@ async def answer_representation(
         version, people = await announce_people(connection, record_id)
         await append(connection, [announce(event) for event in (*people, *events)])
     return replace(representation, status=decision.status), version
-
-
-async def apply_representation_status(
-    connection: Connection,
-    keyrings: Keyrings,
-    representation: Representation,
-    status: RepresentationStatus,
-    now: datetime,
-    actor: Actor,
-    reason: str | None = None,
-) -> list[Event]:
-    """Sets the status of a representation whose record is locked. Returns the events to announce beside the record's
-    people."""
-    if status == representation.status:
-        return []
-    await representations.settle_representation(connection, representation.id, status, now, reason)
-    verb: LedgerAction = "end-representation" if status == "ended" else "represent"
-    subject = representation.representative_id
-    events: list[Event] = [permitted_access(representation.record_id, actor, verb, reason or status, subject=subject)]
-    match status:
-        case "validated":
-            events += await notify_of_representation(connection, keyrings, representation)
-        case "ended":
-            if representation.basis == "representative-of-minor":
-                events += await sync_minor_contact(connection, keyrings, representation.record_id)
-            else:
-                events += await notify_holder(
-                    connection, keyrings, representation.record_id, MessageContent("representation-ended")
-                )
-            events += await notify_holder(connection, keyrings, subject, MessageContent("representation-ended"))
-    return events
 
 
 async def _find_representation(connection: Connection, record_id: UUID, id: UUID) -> Representation:

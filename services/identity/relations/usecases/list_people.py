@@ -10,11 +10,10 @@ from services.identity.people.steps import display_name, load_holder
 from services.identity.people.store import records
 from services.identity.people.store.records import load_records_of_person
 from services.identity.relations.domain.acts_for_holder import Act, Proxy
-from services.identity.relations.domain.care import CareRelation, InvitedPerson
+from services.identity.relations.domain.care import CareRelation, InvitedPerson, is_invited_person
 from services.identity.relations.domain.representation import Representation
 from services.identity.relations.steps.check_relation import check_relation, find_proxy_relation
 from services.identity.relations.store import care, representations
-from services.identity.relations.usecases.answer_invitation import is_invited_person
 from shared.crypto.fingerprints import ins_parts
 from shared.db.pool import Connection, Pool
 from shared.http.tokens import Caller

@@ -15,9 +15,9 @@ from services.identity.people.domain.contacts import MessageContent
 from services.identity.people.steps import birth_date, load_holder, notify_holder
 from services.identity.relations.domain.representation import Representation, is_minor
 from services.identity.relations.steps.announce_people import announce_people
+from services.identity.relations.steps.apply_representation_status import apply_representation_status
 from services.identity.relations.steps.sync_minor_contact import sync_minor_contact
 from services.identity.relations.store import minors, representations
-from services.identity.relations.usecases.answer_representation import apply_representation_status
 from shared.contracts.base import Actor, Event
 from shared.db.pool import Connection, Pool, transaction
 from shared.errors import CodedError

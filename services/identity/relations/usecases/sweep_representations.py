@@ -8,8 +8,8 @@ from uuid import UUID
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.relations.steps.announce_people import announce_people
+from services.identity.relations.steps.apply_representation_status import apply_representation_status
 from services.identity.relations.store import representations
-from services.identity.relations.usecases.answer_representation import apply_representation_status
 from shared.contracts.base import Actor, Event
 from shared.db.pool import Pool, transaction
 from shared.db.sweep import RUN_INTERVAL_S
