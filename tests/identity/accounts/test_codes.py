@@ -1,4 +1,4 @@
-"""Six-digit codes, codes of an application, opaque tokens, contacts, names of devices."""
+"""Six-digit codes, codes of an application, opaque tokens, names of devices."""
 
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -6,7 +6,7 @@ from uuid import uuid4
 import pyotp
 import pytest
 
-from services.identity.accounts.domain.accounts import SecondFactorInvalidError, check_second_factor, lookup_keys
+from services.identity.accounts.domain.accounts import lookup_keys
 from services.identity.accounts.domain.codes import (
     Challenge,
     code_hash,
@@ -17,22 +17,11 @@ from services.identity.accounts.domain.codes import (
     totp_uri,
 )
 from services.identity.accounts.domain.sessions import device_name, new_opaque_token, parse_opaque_token
-from services.identity.people.domain.contacts import (
-    ContactChangeInvalidError,
-    ContactMissingError,
-    MobileInvalidError,
-    changed_contact,
-    first_reachable_channel,
-    mobile_number,
-)
-from services.identity.people.domain.new_person import Contact, MailInvalidError
 from shared.crypto.keyring import Keyring
 from tests.infra.identity_api import KEYRING, OTHER_KEYRING
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 LOOKUPS = lookup_keys(Keyring.parse(KEYRING))
-BOTH = Contact("a@patient.example", "fr", "holder", "+33639980001")
-NEITHER = Contact(None, "fr", "holder")
 
 
 def challenge(*codes: str, lookups: Keyring = LOOKUPS, decoy: bool = False) -> Challenge:
@@ -110,53 +99,6 @@ def test_an_opaque_token_is_read_as_it_was_made() -> None:
 @pytest.mark.parametrize("text", ["", "é", "A" * 63, "A" * 65, "A" * 60 + "\x00\x00\x00\x00", "A" * 10_000])
 def test_what_cannot_be_a_token_is_none(text: str) -> None:
     assert parse_opaque_token(text) is None
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [
-        ("06 39 98 00 01", "+33639980001"),
-        ("0739980001", "+33739980001"),
-        ("+33 6 39 98 00 01", "+33639980001"),
-        ("+32.470.12.34.56", "+32470123456"),
-        ("+1 (202) 555-0123", "+12025550123"),
-    ],
-)
-def test_mobile_numbers_are_written_in_one_form(text: str, number: str) -> None:
-    assert mobile_number(text) == number
-
-
-@pytest.mark.parametrize("text", ["", "0139980001", "06 39", "+0612345678", "abc", "+33 6 39 98 00 01 x", "١٢٣٤٥٦٧٨٩"])
-def test_what_is_no_mobile_number(text: str) -> None:
-    with pytest.raises(MobileInvalidError):
-        mobile_number(text)
-
-
-def test_one_of_the_two_contacts_changes() -> None:
-    assert changed_contact(BOTH, "b@patient.example", None).mail == "b@patient.example"
-    assert changed_contact(BOTH, None, "0739980001").mobile == "+33739980001"
-    for mail, mobile in ((None, None), ("b@patient.example", "0739980001"), ("a@patient.example", None)):
-        with pytest.raises(ContactChangeInvalidError):
-            changed_contact(BOTH, mail, mobile)
-    with pytest.raises(MailInvalidError):
-        changed_contact(BOTH, "nonsense", None)
-
-
-def test_codes_go_where_the_person_can_be_reached() -> None:
-    assert first_reachable_channel(BOTH, "sms") == "sms"
-    assert first_reachable_channel(Contact("a@patient.example", "fr", "holder"), "sms") == "mail"
-    with pytest.raises(ContactMissingError):
-        first_reachable_channel(NEITHER)
-    assert check_second_factor("sms", BOTH) == "sms"
-    for factor, contact in (("sms", NEITHER), ("mail", NEITHER), ("totp", BOTH)):
-        with pytest.raises(SecondFactorInvalidError):
-            check_second_factor(factor, contact)  # type: ignore[arg-type]
-
-
-def test_a_contact_is_read_as_it_was_written_with_and_without_a_mobile_number() -> None:
-    for contact in (BOTH, NEITHER):
-        assert Contact.from_json(contact.as_json()) == contact
-    assert b"mobile" not in NEITHER.as_json()
 
 
 @pytest.mark.parametrize(
