@@ -1,4 +1,4 @@
-"""Composition root: builds the API, the worker and the importer from settings, and the rules of each area."""
+"""Composition root: builds the API, the worker and the importer from settings, and the rules of each room."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -122,7 +122,7 @@ def make_importer(settings: ImportSettings) -> Importer:
 
 
 def _rules(settings: Settings, keyrings: Keyrings) -> tuple[object, ...]:
-    """Returns what the routes need of each area, one value of each type."""
+    """Returns what the routes need of each room, one value of each type."""
     return (
         PersonRules(test_nir_keys=settings.demo.test_nir_keys),
         DirectoryRules(occupational_medicine=settings.parameters.occupational_medicine),
