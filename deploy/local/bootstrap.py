@@ -18,7 +18,7 @@ from deploy.local import endpoints
 from deploy.local.client import Dmp, RefusedError, Session, connect, load_key
 from deploy.local.errors import LocalError
 from deploy.local.paths import Layout, private_folder, write_private
-from services.identity.usecases.register_client import register_client
+from services.identity.clients.usecases.register_client import register_client
 from shared.errors import CodedError
 
 ADMINISTRATOR, HOSPITAL, SECOND_HOSPITAL, OPERATOR = "administrator", "hospital", "second-hospital", "operator"

@@ -23,7 +23,7 @@ import h11
 import httpx2
 
 from deploy.local.ports import HOST
-from services.identity.domain.edge import SignedRequest, sign_certificate
+from services.identity.clients.domain.edge import SignedRequest, sign_certificate
 from shared.crypto.keyring import Keyring
 from shared.runtime import clock
 

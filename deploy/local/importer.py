@@ -8,7 +8,7 @@ from deploy.local.paths import Layout
 from deploy.local.secrets import Secrets
 from deploy.local.services import keyrings_of
 from services.identity.app import make_importer
-from services.identity.file_import import Importer
+from services.identity.imports.file_import import Importer
 from services.identity.settings import ImportSettings
 
 OVERRIDE = "IDENTITY_POSTGRES__DSN"

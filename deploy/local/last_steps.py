@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from deploy.local.bootstrap import ADMINISTRATOR, session_of
 from deploy.local.client import RefusedError, send
-from services.identity.domain.receipts import verified_receipt
+from services.identity.erasure.domain import verified_receipt
 
 if TYPE_CHECKING:
     from deploy.local.story import Story

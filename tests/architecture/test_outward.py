@@ -35,9 +35,9 @@ OPENERS = {"create_connection", "create_datagram_endpoint", "create_subprocess_e
 OPENERS |= {"open_connection", "open_unix_connection", "popen", "sock_connect"}
 
 CLIENTS = {
-    "services/identity/provider.py": {"httpx2"},  # Pro Santé Connect: the sign-in of professionals
+    "services/identity/professionals/provider.py": {"httpx2"},  # Pro Santé Connect: the sign-in of professionals
     "services/notify/delivery/smtp.py": {"aiosmtplib"},  # mail to patients
-    "shared/http/tokens.py": {"httpx2"},  # the keys of identity's own tokens
+    "shared/http/issuer_keys.py": {"httpx2"},  # the keys of identity's own tokens
 }
 """Who speaks to a server that is neither the service's own database nor the broker."""
 

@@ -72,9 +72,9 @@ async def test_every_statement_of_a_service_can_be_prepared(service: str, new_da
 SORTED_LOCKS = re.compile(r"\bjoin\b.*\border by\b.*\bfor (no key )?(update|(key )?share)\b")
 NOT_PARTITIONED = frozenset(
     {
-        "services.identity.store.erasures.LOCK_ERASURES",
-        "services.identity.store.records.LOCK_APPLIED",
-        "services.identity.store.representations.LOCK_RECORDS",
+        "services.identity.erasure.store.LOCK_ERASURES",
+        "services.identity.people.store.records.LOCK_APPLIED",
+        "services.identity.relations.store.representations.LOCK_RECORDS",
         "services.notify.alerts.store.alerts.SELECT_WINDOWS",
     }
 )

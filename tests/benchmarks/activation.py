@@ -27,13 +27,13 @@ from rich.table import Table
 
 from deploy.local.interruptible import Interrupted, run
 from deploy.local.stack import Stack
-from services.identity.domain.campaigns import NewCampaign
-from services.identity.domain.insured import InsuredPerson, InsuredSelection, parse_insured, seal_insured
-from services.identity.domain.openings import OpeningRules
-from services.identity.store.insured import put_insured
-from services.identity.usecases.create_campaign import create_campaign
-from services.identity.usecases.open_noticed import open_noticed
-from services.identity.usecases.send_notices import send_notices
+from services.identity.campaigns.domain import NewCampaign
+from services.identity.campaigns.usecases.create_campaign import create_campaign
+from services.identity.campaigns.usecases.open_noticed import open_noticed
+from services.identity.campaigns.usecases.send_notices import send_notices
+from services.identity.openings.domain.openings import OpeningRules
+from services.identity.people.domain.insured import InsuredPerson, InsuredSelection, parse_insured, seal_insured
+from services.identity.people.store.insured import put_insured
 from shared.db.pool import Pool, create_pool, transaction
 from shared.runtime import clock
 from shared.runtime.settings import PostgresSettings

@@ -9,15 +9,15 @@ from uuid import UUID
 import httpx2
 import orjson
 
+from services.identity.accounts.domain.accounts import AccountRules, SecondFactor, lookup_keys
+from services.identity.accounts.domain.passwords import Argon2Hasher
+from services.identity.accounts.steps.create_account import AccountChoices, create_account
+from services.identity.accounts.steps.hash_password import hash_password
 from services.identity.app import make_api
-from services.identity.domain.accounts import AccountRules, SecondFactor, lookup_keys
-from services.identity.domain.new_person import Contact
-from services.identity.domain.passwords import Argon2Hasher
-from services.identity.domain.sealed_rows import Keyrings
+from services.identity.kit.sealed_rows import Keyrings
+from services.identity.people.domain.new_person import Contact
+from services.identity.people.store import records
 from services.identity.settings import Settings
-from services.identity.store import records
-from services.identity.usecases.create_account import AccountChoices, create_account
-from services.identity.usecases.hash_password import hash_password
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event, sealed_place
 from shared.contracts.notify import MessageRequested

@@ -13,9 +13,10 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from services.identity.store import activation, campaigns
-from services.identity.usecases.open_noticed import open_noticed
-from services.identity.usecases.send_notices import send_notices
+from services.identity.campaigns import store as campaigns
+from services.identity.campaigns.usecases.open_noticed import open_noticed
+from services.identity.campaigns.usecases.send_notices import send_notices
+from services.identity.openings.store import activation
 from shared.db.pool import Pool, create_pool
 from shared.messaging.outbox.append import INSERT_ROWS
 from shared.runtime.settings import PostgresSettings

@@ -12,14 +12,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.identity.domain.lifecycle import Retention
-from services.identity.domain.receipts import ReceiptKeys
-from services.identity.domain.sealed_rows import Keyrings
-from services.identity.store import lifecycle
-from services.identity.usecases import erase_record as module
-from services.identity.usecases.collect_acknowledgements import collect_acknowledgements
-from services.identity.usecases.erase_record import ErasureRequest, erase_record
-from services.identity.usecases.sweep_retention import SWEEPER
+from services.identity.erasure.domain import ErasureRules, ReceiptKeys
+from services.identity.erasure.steps import ErasureRequest
+from services.identity.erasure.usecases import erase_record as module
+from services.identity.erasure.usecases.collect_acknowledgements import collect_acknowledgements
+from services.identity.erasure.usecases.erase_record import erase_record
+from services.identity.erasure.usecases.sweep_retention import SWEEPER
+from services.identity.kit.sealed_rows import Keyrings
+from services.identity.lifecycle import store as lifecycle
+from services.identity.lifecycle.domain.lifecycle import LifecycleRules
 from shared.contracts.declarations import SERVICES
 from shared.contracts.identity import ErasureAcknowledged
 from shared.crypto.keyring import Keyring
@@ -32,8 +33,9 @@ from tests.infra.messages import message
 
 RING = Keyring.parse(KEYRING)
 KEYRINGS = Keyrings(ins=RING, contacts=RING, persons=RING)
-RETENTION = Retention(closed_years=10, backups_days=90, acknowledgement_s=3600)
+LIFECYCLE = LifecycleRules(closed_years=10)
 RECEIPT_KEYS = ReceiptKeys.parse(RECEIPTS)
+ERASURE = ErasureRules(RECEIPT_KEYS, backups_days=90, acknowledgement_s=3600)
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Life:
         events = [said(record_id, erasure_id, service, at=at, count=count) for service in services]
         async with transaction(self.pool) as connection:
             batch = [message(event) for event in events]
-            await collect_acknowledgements(connection, batch, keys=RECEIPT_KEYS, retention=RETENTION)
+            await collect_acknowledgements(connection, batch, rules=ERASURE)
 
 
 def said(
@@ -90,7 +92,7 @@ async def _main(place: str, spec: dict[str, Any]) -> None:
     PLACES[place]()
     pool = await create_pool(PostgresSettings.model_validate({"dsn": spec["dsn"]}), application="tests")
     asked = ErasureRequest(SWEEPER, "retention-over", datetime.fromisoformat(spec["now"]))
-    await erase_record(pool, KEYRINGS, RETENTION, UUID(spec["record_id"]), asked)
+    await erase_record(pool, KEYRINGS, LIFECYCLE, UUID(spec["record_id"]), asked)
     die()
 
 

@@ -21,7 +21,7 @@ from joserfc.jwk import ECKey
 from deploy.local.databases import app_dsn
 from deploy.local.paths import REPOSITORY
 from deploy.local.stack import Stack
-from services.identity.usecases.register_client import register_client
+from services.identity.clients.usecases.register_client import register_client
 from tests.infra.depositing import Order, Result, Run
 from tests.infra.load import CLINIC, ORGANISATION, Person
 

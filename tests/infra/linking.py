@@ -11,10 +11,10 @@ from uuid import UUID
 
 import orjson
 
-from services.identity.store import links
-from services.identity.usecases import change_link as module
-from services.identity.usecases.link_records import link_records
-from services.identity.usecases.move_record import LifecycleRequest
+from services.identity.lifecycle import store as lifecycle
+from services.identity.lifecycle.steps import LifecycleRequest
+from services.identity.lifecycle.usecases import change_link as module
+from services.identity.lifecycle.usecases.link_records import link_records
 from shared.contracts.base import Actor
 from shared.crypto.keyring import Keyring
 from shared.db.pool import create_pool
@@ -30,7 +30,7 @@ LINKING = LifecycleRequest("link", "administrator", Actor(kind="administrator", 
 
 
 def _die_between_the_two() -> None:
-    write, calls = links.set_link, 0
+    write, calls = lifecycle.set_link, 0
 
     async def killing(*arguments: Any) -> None:
         nonlocal calls
@@ -39,7 +39,7 @@ def _die_between_the_two() -> None:
             die()
         await write(*arguments)
 
-    replace_for_good(links, "set_link", killing)
+    replace_for_good(lifecycle, "set_link", killing)
 
 
 def _die_instead_of(name: str) -> None:

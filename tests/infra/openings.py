@@ -6,12 +6,12 @@ from uuid import UUID
 
 import httpx2
 
-from services.identity.domain.insured import ContactDetails, InsuredPerson, seal_insured
-from services.identity.domain.new_person import Person
-from services.identity.domain.openings import OpeningRules
-from services.identity.domain.persons import NO_USED_NAMES, IdentityStatus
-from services.identity.store.insured import put_insured
-from services.identity.usecases.send_opening_codes import send_opening_codes
+from services.identity.openings.domain.openings import OpeningRules
+from services.identity.openings.usecases.send_opening_codes import send_opening_codes
+from services.identity.people.domain.insured import ContactDetails, InsuredPerson, seal_insured
+from services.identity.people.domain.new_person import Person
+from services.identity.people.domain.persons import NO_USED_NAMES, IdentityStatus
+from services.identity.people.store.insured import put_insured
 from shared.db.pool import Pool, transaction
 from shared.terminology.oids import INS_NIR_TEST
 from shared.values import Ins, Sex, StrictTraits, ins_key

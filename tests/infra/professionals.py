@@ -17,7 +17,7 @@ from joserfc.jwk import Key
 
 from deploy.local.pki import Issued
 from deploy.local.psc import Client, Person, Provider, make_provider, new_key
-from services.identity.domain.edge import SignedRequest, sign_certificate
+from services.identity.clients.domain.edge import SignedRequest, sign_certificate
 from shared.crypto.keyring import Keyring
 from shared.http.tokens import Caller, TokenVerifier
 from shared.runtime import clock

@@ -13,7 +13,7 @@ from shared.crypto.keyring import Keyring
 from shared.crypto.vault import Vault
 from shared.messaging.subscription import Subscription
 from tests.infra.audit import MOTIVES
-from tests.infra.erasures import RECEIPT_KEYS, RETENTION
+from tests.infra.erasures import ERASURE
 from tests.infra.notify import KEYRING
 from tests.infra.records import KEK
 
@@ -22,7 +22,7 @@ def subscriptions_of(service: str) -> Sequence[Subscription]:
     """The subscriptions of a service."""
     match service:
         case "identity":
-            return of_identity(RECEIPT_KEYS, RETENTION)
+            return of_identity(ERASURE)
         case "records":
             return of_records(Vault(Keyring.parse(KEK)))
         case "consent":

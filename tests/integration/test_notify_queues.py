@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.notify.alerts.sender import outgoing_alert
+from services.notify.messages.outgoing_messages import outgoing_alert
 from services.notify.messages.usecases.enqueue_messages import enqueue_messages
 from services.notify.settings import FoldersSettings
 from shared.contracts.base import sealed_place

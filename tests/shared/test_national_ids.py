@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.identity.domain import directory
+from services.identity.directory.domain import directory
 from shared.national_ids import LONGEST_INPUT, NationalIdAmbiguousError, full_ids, is_full_id
 from shared.values import InvalidNationalIdError
 

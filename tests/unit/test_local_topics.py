@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from deploy.local.topics import declared_topics
-from services.identity.domain.receipts import longest_retention
+from services.identity.erasure.domain import longest_retention
 from shared.contracts.topics import CLEANED_WITHIN, IDENTITY_ERASURES
 
 

@@ -12,7 +12,7 @@ from deploy.local.cli import JsonOption, VarOption
 from deploy.local.client import Dmp, send
 from deploy.local.commands.common import EXIT_NOT_YET, perform, session_for, show_json
 from deploy.local.errors import LocalError
-from services.identity.domain.receipts import MAX_LENGTH, Receipt, ReceiptInvalidError, verified_receipt
+from services.identity.erasure.domain import MAX_LENGTH, Receipt, ReceiptInvalidError, verified_receipt
 
 KEYS = "/.well-known/erasure-receipt-keys.json"
 

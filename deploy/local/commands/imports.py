@@ -13,8 +13,8 @@ from deploy.local.commands.common import fail, read_installation, show_json, sho
 from deploy.local.errors import LocalError
 from deploy.local.importer import OVERRIDE, importer_of
 from deploy.local.interruptible import run
-from services.identity.domain.imports import AbsenceImplausibleError, FileIdentity, ImportProgress
-from services.identity.file_import import CompleteDirectory, Importer, ImportOutcome
+from services.identity.imports.domain import AbsenceImplausibleError, FileIdentity, ImportProgress
+from services.identity.imports.file_import import CompleteDirectory, Importer, ImportOutcome
 from shared.db.errors import DATABASE_ERRORS, is_transient
 from shared.errors import CodedError
 from shared.runtime.process import freeze_gc

@@ -13,8 +13,8 @@ import pytest
 from pydantic import SecretStr
 
 from services.identity.app import make_importer
-from services.identity.domain.sealed_rows import Sealed, open_row
 from services.identity.keys import COLUMNS
+from services.identity.kit.sealed_rows import Sealed, open_row
 from services.identity.settings import ImportSettings
 from shared.crypto.key_rewrap import KeyPlan, Report, Rewrapped, rewrap
 from shared.crypto.key_uses import KeyDiffersError, KeyMissingError, check_rings, key_status

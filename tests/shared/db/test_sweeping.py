@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from services.identity.store import sessions
+from services.identity.accounts.store import sessions
 from shared.db import sweep as sweeping
 from shared.db.pool import Pool
 from shared.db.sweep import PAGE, sweep

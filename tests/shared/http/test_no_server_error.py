@@ -15,7 +15,7 @@ import pytest_asyncio
 from services.consent.store.copies import COPIED_TOPICS
 from services.consent.usecases.copy_people import copy_people
 from services.consent.usecases.copy_records import copy_records
-from services.identity.domain.kinds import MAX_SCOPES
+from services.identity.directory.domain.kinds import MAX_SCOPES
 from shared.contracts.identity import PeopleChanged
 from shared.db.pool import Limits, transaction
 from shared.http import app as frame

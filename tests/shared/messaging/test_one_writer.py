@@ -12,7 +12,7 @@ from services.audit.ledger.domain.writers import (
     SHARED_ACTIONS,
     WRITER_MISMATCH,
 )
-from services.identity.store.erasures import Erasure, insert_erasure
+from services.identity.erasure.store import Erasure, insert_erasure
 from shared.contracts.audit import AccessRecorded, Action
 from shared.contracts.declarations import SERVICES, Service
 from shared.contracts.topics import (

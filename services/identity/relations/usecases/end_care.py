@@ -1,0 +1,60 @@
+"""Ends the care for the holder of a record, or withdraws an invitation; both sides may."""
+
+from dataclasses import replace
+from uuid import UUID
+
+from services.identity.accounts.steps.check_session import check_session
+from services.identity.kit.announcements import announce
+from services.identity.kit.sealed_rows import Keyrings
+from services.identity.people.domain.new_person import RecordUnknownError
+from services.identity.people.steps import logged_refusals
+from services.identity.relations.domain.acts_for_holder import permitted_access
+from services.identity.relations.domain.care import CareParty, CareRefusal, CareRelation, CareUnknownError, decide
+from services.identity.relations.steps.announce_people import announce_people
+from services.identity.relations.steps.check_relation import check_relation, is_holder_of
+from services.identity.relations.store import care, representations
+from shared.db.pool import Connection, Pool, transaction
+from shared.http.tokens import Caller
+from shared.messaging.outbox import append
+from shared.runtime import clock
+
+
+async def end_care(
+    pool: Pool, keyrings: Keyrings, caller: Caller, record_id: UUID, id: UUID
+) -> tuple[CareRelation, int]:
+    """Returns the relation after the end, and the version of the record's people.
+
+    Raises RecordUnknownError, SessionOverError, RelationInsufficientError, CareUnknownError.
+    """
+    actor, now = caller.actor(), clock.now()
+    async with logged_refusals(pool, record_id, actor, "end-care"), transaction(pool) as connection:
+        if not await representations.lock_records(connection, [record_id]):
+            raise RecordUnknownError
+        relation = await care.load_care(connection, id)
+        if relation is not None and relation.record_id != record_id:
+            relation = None
+        party = await _party(connection, keyrings, caller, record_id, relation)
+        if relation is None:
+            raise CareUnknownError
+        status = relation.status_at(now)
+        decision = decide(status, "end", party)
+        if isinstance(decision, CareRefusal):
+            raise decision.error()
+        if decision.status != status:
+            await care.settle_care(connection, relation.id, decision.status, now)
+        version, events = await announce_people(connection, record_id)
+        if decision.status != status:
+            events.append(permitted_access(record_id, actor, "end-care", decision.status, subject=relation.carer_id))
+        await append(connection, [announce(event) for event in events])
+    return replace(relation, status=decision.status), version
+
+
+async def _party(
+    connection: Connection, keyrings: Keyrings, caller: Caller, record_id: UUID, relation: CareRelation | None
+) -> CareParty:
+    if relation is not None and relation.carer_id is not None:
+        acting = caller.kind == "carer" and caller.id == str(relation.carer_id)
+        if acting or await is_holder_of(connection, caller, relation.carer_id):
+            await check_session(connection, caller.session_id)
+            return "invited"
+    return await check_relation(connection, keyrings, caller, record_id, "end-care")
