@@ -6,15 +6,19 @@ from datetime import timedelta
 
 from fastapi import FastAPI
 
-from services.records.api import changes, deposits, fhir, personal, record_check, tracking, what_if
-from services.records.api.bodies import LargeBodyLimit
-from services.records.api.context import AppContext
-from services.records.api.outcomes import render
 from services.records.consumers import subscriptions
-from services.records.domain.parameters import Parameters
+from services.records.deposits.api import deposits, personal
+from services.records.documents.api import changes, fhir
+from services.records.erasure.store import remove_deposits
+from services.records.facts.domain.rules import Parameters
+from services.records.kit.bodies import LargeBodyLimit
+from services.records.kit.operation_outcomes import render
+from services.records.kit.requests import AppContext
+from services.records.record_check import api as record_check
+from services.records.recovery.steps.recover_documents import recover_documents
 from services.records.settings import Settings
-from services.records.store.erasure import remove_deposits
-from services.records.usecases.recover_documents import recover_documents
+from services.records.tracking import api as tracking
+from services.records.what_if import api as what_if
 from shared.crypto.keyring import Keyring
 from shared.crypto.vault import Vault
 from shared.erasure.erased_records import ErasureFinisher

@@ -45,9 +45,9 @@ def statements(module: str) -> dict[str, str]:
 
 
 def store_modules(service: str) -> list[str]:
-    """`store` as a module, or every module of it as a package."""
+    """Every `store` of the service: a module, or all modules of a package."""
     folder = ROOT / "services" / service
-    paths = [folder / "store.py"] if (folder / "store.py").exists() else sorted((folder / "store").glob("*.py"))
+    paths = sorted([*folder.rglob("store.py"), *folder.rglob("store/*.py")])
     return [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in paths]
 
 

@@ -7,12 +7,13 @@ The same HTTP, the same fence, trace and metadata; the newest published document
 
 from typing import Final
 
-from services.records import app, sealed_contents
-from services.records.api import fhir
-from services.records.read_context import ReadContext
+from services.records import app
+from services.records.copies.store import reads as store
+from services.records.documents.api import fhir
+from services.records.documents.domain import sealed_contents
+from services.records.documents.usecases.find_documents import DocumentPage, DocumentQuery, ListedDocument
+from services.records.facts.context import ReadContext
 from services.records.settings import Settings
-from services.records.store import reads as store
-from services.records.usecases.find_documents import DocumentPage, DocumentQuery, ListedDocument
 from shared.access import Permit
 from shared.contracts.audit import AccessRecorded
 from shared.http.tokens import Caller

@@ -12,13 +12,13 @@ import orjson
 from prometheus_client import REGISTRY
 
 from services.records.app import make_api
-from services.records.domain.copies import COPIED_TOPICS
+from services.records.copies.domain.copies import COPIED_TOPICS
+from services.records.copies.steps.apply_consent_copies import apply_consent_copies
+from services.records.copies.steps.apply_people_copies import apply_people_copies
+from services.records.copies.steps.apply_profession_copies import apply_profession_copies
+from services.records.copies.steps.apply_record_copies import apply_record_copies
+from services.records.deposits.steps.apply_deposit_decisions import apply_deposit_decisions
 from services.records.settings import KeySettings, Settings
-from services.records.usecases.apply_consent_copies import apply_consent_copies
-from services.records.usecases.apply_deposit_decisions import apply_deposit_decisions
-from services.records.usecases.apply_people_copies import apply_people_copies
-from services.records.usecases.apply_profession_copies import apply_profession_copies
-from services.records.usecases.apply_record_copies import apply_record_copies
 from shared.contracts.base import Event
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
 from shared.contracts.identity import (

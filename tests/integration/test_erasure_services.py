@@ -26,10 +26,10 @@ from services.notify.usecases.change_preferences import change_preferences
 from services.notify.usecases.erase_record import erase_record as erase_in_notify
 from services.notify.usecases.keep_contacts import keep_contacts
 from services.notify.usecases.show_preferences import show_preferences
-from services.records.store import deposits
-from services.records.store import erasure as records_store
-from services.records.store.erasure import remove_deposits
-from services.records.usecases.erase_record import erase_record as erase_in_records
+from services.records.deposits.store import deposits
+from services.records.erasure import store as records_store
+from services.records.erasure.steps import erase_record as erase_in_records
+from services.records.erasure.store import remove_deposits
 from shared.contracts.topics import ERASURE_ACKNOWLEDGEMENTS
 from shared.crypto.fingerprints import ins_parts
 from shared.db.pool import Pool, create_pool, transaction

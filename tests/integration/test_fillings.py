@@ -9,8 +9,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from services.records.store.erasure import remove_deposits
-from services.records.usecases.erase_record import erase_record
+from services.records.erasure.steps import erase_record
+from services.records.erasure.store import remove_deposits
 from shared.db.backfill import fill
 from shared.db.migrate import Migration, migrate, migrations_of
 from shared.db.pool import transaction

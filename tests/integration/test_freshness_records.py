@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.records.consumers import subscriptions
-from services.records.domain.copies import COPIED_TOPICS
-from services.records.usecases.erase_record import erase_record
+from services.records.copies.domain.copies import COPIED_TOPICS
+from services.records.erasure.steps import erase_record
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event, HeartbeatSent
 from shared.contracts.topics import CONSENT_MATRICES, CONSENT_STATES, IDENTITY_ERASURES, RECORDS_ERASURES

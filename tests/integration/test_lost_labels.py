@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from services.records.app import make_recovery
-from services.records.usecases.apply_deposit_decisions import find_awaiting_version
+from services.records.deposits.steps.apply_deposit_decisions import find_awaiting_version
 from shared.contracts.records import DocumentRelabelled
 from shared.contracts.topics import RECORDS_DOCUMENTS
 from shared.db.pool import Pool, transaction

@@ -8,8 +8,8 @@ import httpx2
 import orjson
 import pytest
 
-from services.records.domain.json_patch import IS_DELETED
-from services.records.usecases.apply_deposit_decisions import apply_deposit_decisions
+from services.records.deposits.steps.apply_deposit_decisions import apply_deposit_decisions
+from services.records.documents.domain.json_patch import IS_DELETED
 from shared.access import Permit, decide, decode_facts
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.records import DocumentPublished, DocumentRelabelled, DocumentWithdrawn

@@ -8,10 +8,10 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 
-from services.records.domain.choices import choices_of
-from services.records.domain.people import people_of
-from services.records.store.copies import lock_records
-from services.records.usecases.apply_matrix_copies import apply_matrix_copies
+from services.records.copies.domain.choices import choices_of
+from services.records.copies.domain.people import people_of
+from services.records.copies.steps.apply_matrix_copies import apply_matrix_copies
+from services.records.copies.store.copies import lock_records
 from shared.access import blocked_of
 from shared.contracts.consent import MatrixChanged
 from shared.contracts.records import CopyApplied

@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.records import sealed_contents
-from services.records.announcements import announce
-from services.records.api.bodies import LARGE_AT_ONCE
+from services.records.documents.domain import sealed_contents
+from services.records.kit.announcements import announce
+from services.records.kit.bodies import LARGE_AT_ONCE
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor
 from shared.contracts.records import DocumentReceived

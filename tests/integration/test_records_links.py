@@ -6,7 +6,7 @@ from uuid import UUID
 import httpx2
 import pytest
 
-from services.records.store.reads import read_locked
+from services.records.copies.store.reads import read_locked
 from shared.contracts.audit import AccessRecorded
 from tests.infra.load import Person
 from tests.infra.mixes import in_mode

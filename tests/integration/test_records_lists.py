@@ -6,10 +6,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import services.records
-from services.records.domain.documents import metadata_of
-from services.records.domain.submissions import parse_and_check
-from services.records.read_context import ReadContext
-from services.records.store.matrices import MatrixCache
+from services.records.copies.store.matrices import MatrixCache
+from services.records.deposits.domain.submissions import parse_and_check
+from services.records.documents.domain.metadata import metadata_of
+from services.records.facts.context import ReadContext
 from shared.access import Permit, decide, decode_facts
 from shared.contracts.audit import AccessRecorded
 from tests.infra.load import Person

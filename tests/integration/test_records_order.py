@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from services.records.store.tracking import track_documents
-from services.records.usecases.apply_consent_copies import apply_consent_copies
-from services.records.usecases.apply_deposit_decisions import apply_deposit_decisions
+from services.records.copies.steps.apply_consent_copies import apply_consent_copies
+from services.records.deposits.steps.apply_deposit_decisions import apply_deposit_decisions
+from services.records.tracking.store import track_documents
 from shared.contracts.consent import ConsentStateChanged
 from shared.contracts.records import DocumentPublished, DocumentRelabelled
 from shared.db.pool import transaction

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import httpx2
 import pytest
 
-from services.records.store.reads import read_locked
+from services.records.copies.store.reads import read_locked
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import TRANSIENT, is_transient, transaction
 from shared.runtime import clock

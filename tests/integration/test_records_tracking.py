@@ -5,14 +5,14 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.records.usecases.apply_consent_copies import apply_consent_copies
-from services.records.usecases.apply_deposit_decisions import (
+from services.records.copies.steps.apply_consent_copies import apply_consent_copies
+from services.records.copies.steps.apply_record_copies import apply_record_copies
+from services.records.deposits.steps.apply_deposit_decisions import (
     DocumentElsewhereError,
     apply_deposit_decisions,
     find_awaiting_version,
 )
-from services.records.usecases.apply_record_copies import apply_record_copies
-from services.records.usecases.follow_deposits import follow_deposits
+from services.records.tracking.steps import follow_deposits
 from shared.contracts.audit import EntryRecorded
 from shared.contracts.consent import ConsentStateChanged
 from shared.contracts.identity import RecordChanged

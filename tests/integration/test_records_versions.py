@@ -8,7 +8,7 @@ import asyncpg
 import httpx2
 import pytest
 
-from services.records.domain.json_patch import IS_DELETED
+from services.records.documents.domain.json_patch import IS_DELETED
 from shared.access import decode_facts
 from shared.contracts.records import DocumentRelabelled, DocumentWithdrawn
 from shared.db.backfill import fill

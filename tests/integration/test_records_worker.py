@@ -6,7 +6,7 @@ from typing import Any, Literal
 from uuid import UUID, uuid4
 
 from services.records.consumers import subscriptions
-from services.records.store.professions import load_professions
+from services.records.copies.store.professions import load_professions
 from shared.contracts.audit import EntryRecorded
 from shared.contracts.consent import ConsentStateChanged
 from shared.contracts.identity import ProfessionalChanged, RecordChanged, StructureChanged, TraitFingerprints

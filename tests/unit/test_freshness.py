@@ -6,7 +6,7 @@ import pytest
 
 from services.audit.access_request import RecordCopy
 from services.consent.domain import states
-from services.records.domain.copies import CopyAge
+from services.records.copies.domain.copies import CopyAge
 from shared.contracts.declarations import SERVICES
 from shared.contracts.topics import GROUPS, IDENTITY_ERASURES, IDENTITY_PEOPLE, IDENTITY_RECORDS
 from shared.messaging.freshness import HEARTBEAT_AHEAD, are_fresh, decoy_watermarks

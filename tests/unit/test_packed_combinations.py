@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 from pydantic import ValidationError
 
-from services.records.announcements import announce
+from services.records.kit.announcements import announce
 from shared.contracts.audit import AccessRecorded, CombinationDecided
 from shared.contracts.base import Actor
 from shared.messaging.outbox.append import LARGEST_BODY

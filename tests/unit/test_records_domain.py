@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.records.api.search import SearchError, parse_form, parse_query
-from services.records.domain.copies import COPIED_TOPICS, CopyAge, decoy_age
-from services.records.domain.documents import served_type
-from services.records.domain.outcomes import require_permit
-from services.records.domain.submissions import as_code, differing_traits
+from services.records.copies.domain.copies import COPIED_TOPICS, CopyAge, decoy_age
+from services.records.deposits.domain.submissions import as_code, differing_traits
+from services.records.documents.api.search import SearchError, parse_form, parse_query
+from services.records.documents.domain.metadata import served_type
+from services.records.facts.domain.decisions import require_permit
 from shared.access import Permit, Refusal
 from shared.crypto.fingerprints import trait_fingerprints
 from shared.errors import ForbiddenError, NotFoundError, UncheckableError

@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.records.domain.documents import DocumentSummary
-from services.records.domain.recovery import replay
+from services.records.documents.domain.metadata import DocumentSummary
+from services.records.recovery.domain import replay
 from shared.contracts.base import Actor
 from shared.contracts.records import DocumentPublished, DocumentRelabelled, DocumentReplaced, DocumentWithdrawn
 from shared.runtime import clock

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.records import sealed_contents
-from services.records.domain.documents import metadata_of
-from services.records.domain.submissions import parse_and_check
+from services.records.deposits.domain.submissions import parse_and_check
+from services.records.documents.domain import sealed_contents
+from services.records.documents.domain.metadata import metadata_of
 from shared.crypto.keyring import Keyring, SealBrokenError, new_data_key
 from shared.crypto.vault import Vault, WrappedKey
 from tests.infra.load import Person

@@ -1,0 +1,63 @@
+"""TD0.2 as FHIR: `Patient?identifier=`, for professionals and their software. It returns no traits."""
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.records.documents.api.documentation import FIND_PATIENT, POST_FIND_PATIENT
+from services.records.documents.api.search import LONGEST_FORM, SearchError, parse_form
+from services.records.kit.bodies import check_form
+from services.records.kit.requests import access_headers, app_context_of, caller_of, mode_of, read_context_of
+from services.records.record_check.usecases.check_record import RecordAccess, check_record
+from shared.crypto.fingerprints import ins_parts
+from shared.fhir.write import FHIR_JSON, patient_standing, searchset
+from shared.http.admission import Urgency, urgent
+from shared.http.door import Door
+from shared.values import Ins, InvalidInsError
+
+router = APIRouter(route_class=Door)
+KNOWN_PARAMETERS = frozenset({"identifier", "_format"})
+
+
+@router.get("/fhir/Patient", **FIND_PATIENT)
+async def find_patient(request: Request) -> Response:
+    """Searches with the INS in the URL; prefer the POST, which keeps it out."""
+    return await _find(request, parse_form(request.scope["query_string"]))
+
+
+@router.post("/fhir/Patient/_search", **POST_FIND_PATIENT)
+@urgent(Urgency.READ)
+async def post_find_patient(request: Request) -> Response:
+    """Searches with the INS in a form."""
+    body = await request.body()
+    if body:
+        check_form(request)
+    if len(body) > LONGEST_FORM:
+        raise SearchError
+    return await _find(request, parse_form(request.scope["query_string"]) | parse_form(body))
+
+
+async def _find(request: Request, parameters: dict[str, str]) -> Response:
+    caller = await caller_of(request)
+    if not parameters.keys() <= KNOWN_PARAMETERS or "identifier" not in parameters:
+        raise SearchError("Search with identifier (INS as system|value), once, and nothing else.")
+    try:
+        ins = Ins.from_token(parameters["identifier"])
+    except InvalidInsError as error:
+        raise SearchError(str(error)) from error
+    fingerprints = tuple(app_context_of(request).ins_hmac.fingerprints(*ins_parts(ins)))
+    access = await check_record(read_context_of(request), caller, fingerprints)
+    base = str(request.base_url)
+    entries = [] if access is None else [(f"{base}fhir/Patient/{access.record_id}", _patient(access, ins))]
+    body = searchset(entries, self_url=f"{base}fhir/Patient", access_mode=mode_of(request))
+    return Response(body, 200, {"cache-control": "no-store", **access_headers(request)}, FHIR_JSON)
+
+
+def _patient(access: RecordAccess, ins: Ins) -> bytes:
+    return patient_standing(
+        str(access.record_id),
+        ins,
+        active=access.active,
+        authorisation=access.authorisation,
+        attending_doctor=access.is_attending_doctor,
+    )

@@ -1,0 +1,1 @@
+"""The pieces of the room `recovery` that run in a caller's transaction."""

@@ -1,0 +1,75 @@
+"""Statements that restore documents after the database has lost commits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.records.copies.store.reads import summary_of
+from services.records.documents.domain.label_changes import sorted_labels
+from services.records.documents.domain.metadata import DocumentSummary
+from shared.db.pool import Connection
+from shared.runtime.clock import bucket_in
+
+LOCK_SUMMARIES = """
+select locked.id, locked.record_id, locked.deposit_id, locked.status, locked.life, locked.archived, locked.masked_by,
+       locked.shown_to_representatives, locked.version, locked.changed_at, locked.type, locked.class_code,
+       locked.section, locked.labels, locked.organisation_id, locked.client_id, locked.author_ids, locked.received_at,
+       locked.deposited_by, locked.depositor_id, locked.in_secret, locked.chain_id
+from (select bucket, id from unnest($1::integer[], $2::uuid[]) as wanted(bucket, id) order by id) as sorted
+cross join lateral (
+  select d.id, d.record_id, d.deposit_id, d.status, d.life, d.archived, d.masked_by, d.shown_to_representatives,
+         d.version, d.changed_at, d.type, d.class_code, d.section, d.labels, d.organisation_id, d.client_id,
+         d.author_ids, d.received_at, d.deposited_by, d.depositor_id, d.in_secret, d.chain_id
+  from documents d where d.bucket = sorted.bucket and d.id = sorted.id for update
+) as locked"""
+UPDATE_RECOVERED = """
+update documents d
+set status = given.status, life = given.life, archived = given.archived, labels = string_to_array(given.labels, ' '),
+    masked_by = given.masked_by, shown_to_representatives = given.shown_to_representatives, version = given.version,
+    changed_at = given.changed_at, checked_at = coalesce(d.checked_at, given.settled_at),
+    settled_at = coalesce(d.settled_at, given.settled_at), decision_id = coalesce(d.decision_id, given.decision_id),
+    reason = coalesce(d.reason, given.reason),
+    unique_id = case given.status when 'refused' then null else d.unique_id end
+from unnest($1::integer[], $2::uuid[], $3::text[], $4::text[], $5::boolean[], $6::text[], $7::text[], $8::boolean[],
+            $9::integer[], $10::timestamptz[], $11::timestamptz[], $12::uuid[], $13::text[])
+  as given(bucket, id, status, life, archived, labels, masked_by, shown_to_representatives, version, changed_at,
+           settled_at, decision_id, reason)
+where d.bucket = given.bucket and d.id = given.id"""
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveredDocument:
+    """A document restored from events. `settled_at`, `decision_id`, `reason`: of a lost publication or refusal."""
+
+    summary: DocumentSummary
+    settled_at: datetime | None = None
+    decision_id: UUID | None = None
+    reason: str | None = None
+
+
+async def lock_summaries(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, DocumentSummary]:
+    """Locks these documents in the order of ids; returns them by id. Their records must be locked FOR UPDATE."""
+    rows = await connection.fetch(LOCK_SUMMARIES, [bucket_in(id) for id in ids], ids)
+    return {row["id"]: summary_of(row) for row in rows}
+
+
+async def update_recovered(connection: Connection, recovered: Sequence[RecoveredDocument]) -> None:
+    """Writes the restored documents. Their rows must be locked."""
+    summaries = [document.summary for document in recovered]
+    await connection.execute(
+        UPDATE_RECOVERED,
+        [bucket_in(summary.id) for summary in summaries],
+        [summary.id for summary in summaries],
+        [summary.status for summary in summaries],
+        [summary.life for summary in summaries],
+        [summary.archived for summary in summaries],
+        [" ".join(sorted_labels(summary.labels)) for summary in summaries],
+        [summary.masked_by for summary in summaries],
+        [summary.shown_to_representatives for summary in summaries],
+        [summary.version for summary in summaries],
+        [summary.changed_at for summary in summaries],
+        [document.settled_at for document in recovered],
+        [document.decision_id for document in recovered],
+        [document.reason for document in recovered],
+    )
