@@ -15,6 +15,7 @@ from services.records.kit.bodies import LargeBodyLimit
 from services.records.kit.operation_outcomes import render
 from services.records.kit.requests import AppContext
 from services.records.record_check import api as record_check
+from services.records.recovery import api as recovery
 from services.records.recovery.steps.recover_documents import recover_documents
 from services.records.settings import Settings
 from services.records.tracking import api as tracking
@@ -51,7 +52,7 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
         body_limit=settings.http.body_limit,
         render=render,
     )
-    for module in (changes, deposits, personal, fhir, record_check, tracking, what_if):
+    for module in (changes, deposits, personal, fhir, record_check, tracking, recovery, what_if):
         app.include_router(module.router)
     return app
 

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from services.records.copies.domain.copies import COPIED_TOPICS, CopyAge, decoy_age
 from services.records.deposits.domain.submissions import as_code, differing_traits
-from services.records.documents.api.search import SearchError, parse_form, parse_query
+from services.records.documents.api.search import parse_query
 from services.records.documents.domain.metadata import served_type
 from services.records.facts.domain.decisions import require_permit
+from services.records.kit.forms import SearchError, parse_form
 from shared.access import Permit, Refusal
 from shared.crypto.fingerprints import trait_fingerprints
 from shared.errors import ForbiddenError, NotFoundError, UncheckableError

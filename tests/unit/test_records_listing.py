@@ -12,8 +12,8 @@ import pytest
 from services.records.copies.domain.choices import Choices, choices_of
 from services.records.copies.domain.copies import CopyAge, RecordFacts
 from services.records.copies.domain.people import People
-from services.records.documents.domain.metadata import DocumentSummary
 from services.records.documents.domain.search import search_record
+from services.records.facts.domain.documents import DocumentSummary
 from services.records.facts.domain.facts import combination_of, document_facts, record_facts
 from services.records.facts.domain.rules import Parameters
 from shared.access import Permit, Refusal, decide, decode_facts, encode_facts

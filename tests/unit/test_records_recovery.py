@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.records.documents.domain.metadata import DocumentSummary
+from services.records.facts.domain.documents import DocumentSummary
 from services.records.recovery.domain import replay
 from shared.contracts.base import Actor
 from shared.contracts.records import DocumentPublished, DocumentRelabelled, DocumentReplaced, DocumentWithdrawn

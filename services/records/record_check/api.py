@@ -1,12 +1,14 @@
 """TD0.2 as FHIR: `Patient?identifier=`, for professionals and their software. It returns no traits."""
 
+from typing import Any
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.records.documents.api.documentation import FIND_PATIENT, POST_FIND_PATIENT
-from services.records.documents.api.search import LONGEST_FORM, SearchError, parse_form
 from services.records.kit.bodies import check_form
+from services.records.kit.documentation import AUTHENTICATED, SEARCH_ROUTE, query
+from services.records.kit.forms import LONGEST_FORM, SearchError, parse_form
 from services.records.kit.requests import access_headers, app_context_of, caller_of, mode_of, read_context_of
 from services.records.record_check.usecases.check_record import RecordAccess, check_record
 from shared.crypto.fingerprints import ins_parts
@@ -17,6 +19,29 @@ from shared.values import Ins, InvalidInsError
 
 router = APIRouter(route_class=Door)
 KNOWN_PARAMETERS = frozenset({"identifier", "_format"})
+_IDENTIFIER = query("identifier", "INS as system|value; prefer POST _search", "urn:oid:1.2.250.1.213.1.4.10|...")
+FIND_PATIENT: dict[str, Any] = {
+    **SEARCH_ROUTE,
+    "summary": "Check whether a person has a record, and your access to it (TD0.2)",
+    "description": "For professionals and their software. active: whether the record is open. Extensions: the "
+    "authorisation (NON_EXISTE, INTERDIT, EXPIRE, VALIDE), and whether you are a médecin traitant. Returns no traits.",
+    "openapi_extra": {**AUTHENTICATED, "parameters": [_IDENTIFIER]},
+}
+POST_FIND_PATIENT: dict[str, Any] = {
+    **FIND_PATIENT,
+    "summary": "Check whether a person has a record (TD0.2), without an INS in the URL",
+    "openapi_extra": {
+        **AUTHENTICATED,
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/x-www-form-urlencoded": {
+                    "schema": {"type": "object", "properties": {"identifier": {"type": "string"}}}
+                }
+            },
+        },
+    },
+}
 
 
 @router.get("/fhir/Patient", **FIND_PATIENT)

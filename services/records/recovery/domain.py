@@ -3,7 +3,7 @@
 from dataclasses import replace
 from uuid import UUID
 
-from services.records.documents.domain.metadata import DocumentSummary
+from services.records.facts.domain.documents import DocumentSummary
 from services.records.facts.domain.facts import LABEL_MASKED, PATIENT_SIDE
 from shared.contracts.records import (
     DocumentEvent,

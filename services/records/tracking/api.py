@@ -7,11 +7,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from services.records.recovery.store.lost import list_lost
 from services.records.tracking.depositor import depositor_of
-from services.records.tracking.models import DepositList, DepositProgress, DocumentProgress, LostDepositView
+from services.records.tracking.domain import disclosed_reason
+from services.records.tracking.models import DepositList, DepositProgress, DocumentProgress
 from services.records.tracking.store import TrackedDeposit, TrackedDocument
-from services.records.tracking.usecases.show_deposits import FIRST_ID, disclosed_reason, show_deposit, show_deposits
+from services.records.tracking.usecases.show_deposits import FIRST_ID, show_deposit, show_deposits
 from shared.errors import NotFoundError
 from shared.http.app import AuthenticatedCaller, ServicePool
 from shared.http.door import Door
@@ -53,16 +53,6 @@ async def list_deposits(
     return DepositList(
         deposits=[progress_of(deposit) for deposit in page.deposits], next=_next(since, page.after, limit)
     )
-
-
-@router.get("/lost-deposits", summary="List deposits lost in a failure of the database, for operators")
-async def list_lost_deposits(
-    caller: AuthenticatedCaller, pool: ServicePool, limit: Annotated[int, Query(ge=1, le=5000)] = 1000
-) -> list[LostDepositView]:
-    """Lists the latest first. Each depositor sees its own as `lost`, and can deposit them again."""
-    caller.require("operations")
-    async with pool.acquire() as connection:
-        return [LostDepositView.model_validate(deposit) for deposit in await list_lost(connection, limit)]
 
 
 def _next(since: datetime, after: UUID | None, limit: int) -> str | None:

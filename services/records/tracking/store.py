@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.records.documents.domain.metadata import DocumentStatus
+from services.records.facts.domain.documents import DocumentStatus
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_in
 

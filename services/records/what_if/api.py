@@ -6,9 +6,9 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Request, Response
 
 from services.records.kit.requests import read_context_of
-from services.records.tracking.models import WhatIfAnswer, WhatIfEffect, WhatIfRequest
 from services.records.what_if.domain.what_if import LabelChange, RightsChange
 from services.records.what_if.domain.what_if_texts import sentences
+from services.records.what_if.models import WhatIfAnswer, WhatIfEffect, WhatIfRequest
 from services.records.what_if.usecases.ask_what_if import WhatIfQuestion, ask_what_if
 from shared.http.admission import Urgency, urgent
 from shared.http.app import AuthenticatedCaller

@@ -9,6 +9,7 @@ from services.records.copies.domain.choices import NO_CHOICES, Choices
 from services.records.copies.domain.people import NOBODY, People
 from shared.contracts.base import Seen
 from shared.contracts.topics import CONSENT_STATES, IDENTITY_ERASURES, IDENTITY_PEOPLE, IDENTITY_RECORDS
+from shared.crypto.vault import WrappedKey
 from shared.messaging.freshness import are_fresh, decoy_watermarks
 from shared.terminology.matrix import Matrix
 
@@ -104,3 +105,19 @@ def decoy_age(watermarks: Mapping[str, Sequence[datetime]], seed: int) -> CopyAg
     """
     record_at, choices_at, people_at, erasures_at = decoy_watermarks(watermarks, COPIED_TOPICS, seed)
     return CopyAge(record_at, choices_at, people_at=people_at, erasures_at=erasures_at)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCopy:
+    """A record from the local copy of identity's state. `traits`: name of the trait -> fingerprint."""
+
+    bucket: int
+    id: UUID
+    version: int
+    status: str
+    traits: Mapping[str, str | None]
+    key: WrappedKey
+
+
+ProfessionsById = Mapping[str, str | None]
+"""National id -> profession (JDV_J65) of those that the directory knows; None: does not practise (any more)."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from services.records.what_if.domain.readers import ProfessionsById
+from services.records.copies.domain.copies import ProfessionsById
 from shared.contracts.identity import ProfessionalChanged
 from shared.db.pool import Connection
 

@@ -1,4 +1,4 @@
-"""Statements of a read: take the fence, load the facts, and load the bytes only with a Permit.
+"""Statements that begin a read: take the fence, then load what the copies say about the record.
 
 The fence is a share lock on the record's row, taken by a statement before the one that loads the facts. A handler that
 applies a copy locks this row FOR UPDATE: once it has committed, no read under the older version can follow. Where the
@@ -7,7 +7,7 @@ row is locked, asyncpg.LockNotAvailableError is raised: reads wait without a con
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -18,12 +18,9 @@ from services.records.copies.domain.choices import NO_CHOICES, choices_of
 from services.records.copies.domain.copies import COPIED_TOPICS, CopyAge, RecordFacts, absent_record_facts, decoy_age
 from services.records.copies.domain.people import NOBODY, people_of
 from services.records.copies.store.matrices import MatrixCache, MatrixState
-from services.records.documents.domain.metadata import DocumentSummary
-from shared.access import Permit
 from shared.contracts.topics import CONSENT_MATRICES, IDENTITY_PEOPLE, RECORDS_DOCUMENTS
-from shared.crypto.vault import WrappedKey
 from shared.db.pool import Connection
-from shared.errors import NotFoundError, UncheckableError
+from shared.errors import UncheckableError
 from shared.messaging.freshness import HEARTBEAT_AHEAD
 from shared.messaging.loss_checks import IS_UNCHECKED
 from shared.runtime.clock import bucket_in, bucket_of
@@ -70,31 +67,9 @@ left join lateral (
   where active_from <= statement_timestamp() order by active_from desc, name desc limit 1
 ) m on true
 where r.bucket = $1 and r.id = $2"""  # noqa: S608  # a constant
-SELECT_SUMMARY = """
-select id, record_id, deposit_id, status, life, archived, masked_by, shown_to_representatives, version,
-       changed_at, type, class_code, section, labels, organisation_id, client_id, author_ids, received_at, deposited_by,
-       depositor_id, in_secret, chain_id
-from documents where bucket = $1 and id = $2"""
 SELECT_WATERMARKS = f"""
 select topic, at from copy_watermarks where topic in ($1, $2, $3, $4) and not {IS_UNCHECKED}
 order by topic, partition"""  # noqa: S608  # a constant
-SELECT_CONTENT = """
-select c.metadata, c.content, k.kid, k.wrapped
-from contents c join record_keys k on k.bucket = $1 and k.record_id = $3
-where c.bucket = $1 and c.document_id = $2"""
-SELECT_METADATA = """
-select c.document_id, c.metadata, k.kid, k.wrapped
-from contents c join record_keys k on k.bucket = $1 and k.record_id = $3
-where c.bucket = $1 and c.document_id = any($2::uuid[])"""
-
-
-@dataclass(frozen=True, slots=True)
-class SealedDocument:
-    """A document's sealed bytes and the key that opens them. `content` is empty where only the metadata was loaded."""
-
-    key: WrappedKey
-    metadata: bytes
-    content: bytes = b""
 
 
 @asynccontextmanager
@@ -210,61 +185,3 @@ async def _load_watermarks(connection: Connection) -> dict[str, list[datetime]]:
     for row in await connection.fetch(SELECT_WATERMARKS, *COPIED_TOPICS):
         watermarks.setdefault(row["topic"], []).append(row["at"])
     return watermarks
-
-
-async def load_summary(connection: Connection, document_id: UUID) -> DocumentSummary | None:
-    """Returns one document's codes, None if there is no such document."""
-    row = await connection.fetchrow(SELECT_SUMMARY, bucket_in(document_id), document_id)
-    return summary_of(row) if row is not None else None
-
-
-async def read_content(connection: Connection, _permit: Permit, record_id: UUID, document_id: UUID) -> SealedDocument:
-    """Returns a document's sealed metadata and content; only with a Permit. Raises NotFoundError."""
-    row = await connection.fetchrow(SELECT_CONTENT, bucket_in(document_id), document_id, record_id)
-    if row is None:
-        raise NotFoundError
-    return SealedDocument(WrappedKey(row["kid"], row["wrapped"]), row["metadata"], row["content"])
-
-
-async def read_metadata(connection: Connection, permit: Permit, record_id: UUID, document_id: UUID) -> SealedDocument:
-    """Returns a document's sealed metadata; only with a Permit. Raises NotFoundError."""
-    sealed_by_id = await list_metadata(connection, permit, record_id, [document_id])
-    if not sealed_by_id:
-        raise NotFoundError
-    return sealed_by_id[document_id]
-
-
-async def list_metadata(
-    connection: Connection, _permit: Permit, record_id: UUID, document_ids: Sequence[UUID]
-) -> dict[UUID, SealedDocument]:
-    """Returns the sealed metadata of several documents of one record, by document id; only with a Permit."""
-    rows = await connection.fetch(SELECT_METADATA, bucket_of(record_id), document_ids, record_id)
-    return {row["document_id"]: SealedDocument(WrappedKey(row["kid"], row["wrapped"]), row["metadata"]) for row in rows}
-
-
-def summary_of(row: asyncpg.Record) -> DocumentSummary:
-    """Returns a document's codes from its columns."""
-    return DocumentSummary(
-        id=row["id"],
-        record_id=row["record_id"],
-        deposit_id=row["deposit_id"],
-        status=row["status"],
-        life=row["life"],
-        archived=row["archived"],
-        masked_by=row["masked_by"],
-        shown_to_representatives=row["shown_to_representatives"],
-        version=row["version"],
-        changed_at=row["changed_at"],
-        type=row["type"],
-        class_code=row["class_code"],
-        section=row["section"],
-        labels=frozenset(row["labels"]),
-        organisation_id=row["organisation_id"],
-        client_id=row["client_id"],
-        author_ids=frozenset(row["author_ids"]),
-        received_at=row["received_at"],
-        deposited_by=row["deposited_by"],
-        depositor_id=row["depositor_id"],
-        in_secret=row["in_secret"],
-        chain_id=row["chain_id"],
-    )

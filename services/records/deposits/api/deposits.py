@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.records.deposits.api.documentation import DEPOSIT
 from services.records.deposits.domain.submissions import parse_and_check, warnings_of
 from services.records.deposits.usecases.deposit_documents import (
     WORTH_A_THREAD,
@@ -15,13 +16,13 @@ from services.records.deposits.usecases.deposit_documents import (
     RecordLocator,
     deposit_documents,
 )
-from services.records.documents.api.documentation import DEPOSIT
 from services.records.kit.bodies import LARGE, LargeBodyLimit, check_json
 from services.records.kit.operation_outcomes import refused_submission
 from services.records.kit.requests import app_context_of, caller_of, pool_of, read_context_of
 from services.records.tracking.depositor import Depositor, depositor_of
+from services.records.tracking.domain import disclosed_reason
 from services.records.tracking.store import TrackedDeposit, TrackedDocument
-from services.records.tracking.usecases.show_deposits import disclosed_reason, show_deposit
+from services.records.tracking.usecases.show_deposits import show_deposit
 from shared.db.pool import Pool
 from shared.errors import ForbiddenError
 from shared.fhir.outcomes import Issue, IssueType, Severity

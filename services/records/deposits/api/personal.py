@@ -8,11 +8,12 @@ from fastapi import APIRouter, Header, Request, Response
 
 from services.records.deposits.api.deposits import wait_for_outcome
 from services.records.deposits.domain.personal import OwnDocument, submission_from
+from services.records.deposits.models import PersonalDocument
 from services.records.deposits.usecases.deposit_documents import RecordLocator, deposit_documents
 from services.records.kit.requests import app_context_of, read_context_of
 from services.records.tracking.api import progress_of
 from services.records.tracking.depositor import depositor_of
-from services.records.tracking.models import DepositProgress, PersonalDocument
+from services.records.tracking.models import DepositProgress
 from shared.errors import ForbiddenError, InvalidError, NotFoundError
 from shared.fhir.contents import span_of
 from shared.http.admission import Urgency, urgent

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.records.documents.domain.metadata import RecordCopy
+from services.records.copies.domain.copies import RecordCopy
 from shared.cda.errors import InvalidCdaError
 from shared.cda.summary import CdaSummary, has_zone, parse_time
 from shared.cda.xml import check_xml

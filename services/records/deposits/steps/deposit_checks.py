@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from services.records.copies.domain.copies import RecordFacts
+from services.records.copies.domain.copies import RecordCopy, RecordFacts
 from services.records.copies.store import reads
 from services.records.deposits.domain.submissions import (
     RecordClosedError,
@@ -12,13 +12,15 @@ from services.records.deposits.domain.submissions import (
     ReplacementDiffersError,
     replaced_of,
 )
+from services.records.deposits.steps.deposit_builder import ReplacedDocument
 from services.records.deposits.store import deposits as store
 from services.records.documents.domain import sealed_contents
-from services.records.documents.domain.metadata import DocumentSummary, RecordCopy
+from services.records.documents.store.summaries import load_summary
 from services.records.facts.context import ReadContext
 from services.records.facts.domain.decisions import RuleDecision, access_event, error_for
+from services.records.facts.domain.documents import DocumentSummary
 from services.records.facts.domain.facts import ABSENT_DOCUMENT, combination_of, document_facts, is_own, record_facts
-from services.records.tracking.depositor import Depositor, ReplacedDocument
+from services.records.tracking.depositor import Depositor
 from shared.access import Facts, Refusal, decide, encode_facts
 from shared.access.writers import CHOSEN_ABOUT_REPLACEMENTS
 from shared.contracts.audit import AccessRecorded, Action
@@ -146,7 +148,7 @@ async def _find_named(
         if earlier is None:
             return None
         target = earlier.id
-    summary = await reads.load_summary(connection, target)
+    summary = await load_summary(connection, target)
     return summary if summary is not None and summary.record_id == record.id else None
 
 

@@ -10,14 +10,16 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from uuid import UUID
 
+from services.records.copies.domain.copies import RecordCopy
+from services.records.copies.store.records import find_record, find_record_by_id
 from services.records.deposits.domain.submissions import RecordUnknownError, UniqueIdTakenError, immediate_refusal
+from services.records.deposits.steps.deposit_builder import DepositBuilder
 from services.records.deposits.steps.deposit_checks import DepositCheck, check_deposit
 from services.records.deposits.store import deposits as store
 from services.records.deposits.store.deposits import NewDeposit
-from services.records.documents.domain.metadata import RecordCopy
 from services.records.facts.context import ReadContext
 from services.records.kit.announcements import announce
-from services.records.tracking.depositor import DepositBuilder, Depositor
+from services.records.tracking.depositor import Depositor
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Seen
 from shared.contracts.topics import IDENTITY_RECORDS
@@ -92,9 +94,9 @@ async def _find(
 ) -> RecordCopy:
     record = None
     if locator.record_id is not None:
-        record = await store.find_record_by_id(connection, locator.record_id)
+        record = await find_record_by_id(connection, locator.record_id)
     elif submission.ins is not None:
-        record = await store.find_record(connection, locator.ins_hmac.fingerprints(*ins_parts(submission.ins)))
+        record = await find_record(connection, locator.ins_hmac.fingerprints(*ins_parts(submission.ins)))
     if record is None:
         REFUSED.labels("deposit-document", RecordUnknownError.code).inc()
         raise NotFoundError if depositor.is_of_patient_side else RecordUnknownError

@@ -12,8 +12,8 @@ from services.records.documents.api.documentation import PATCH_REFERENCE
 from services.records.documents.api.resources import document_reference, etag_of
 from services.records.documents.domain.json_patch import Operation, PatchInvalidError, patched_state, read_patch
 from services.records.documents.domain.label_changes import TargetState
-from services.records.documents.domain.metadata import DocumentSummary
 from services.records.documents.usecases.change_document import change_document
+from services.records.facts.domain.documents import DocumentSummary
 from services.records.kit.bodies import check_json_patch
 from services.records.kit.requests import access_headers, caller_of, mode_of, read_context_of
 from shared.errors import NotFoundError

@@ -10,11 +10,12 @@ from starlette.responses import Response
 
 from services.records.documents.api.documentation import METADATA, POST_SEARCH, READ_CONTENT, READ_REFERENCE, SEARCH
 from services.records.documents.api.resources import document_reference, etag_of, url_of
-from services.records.documents.api.search import LONGEST_FORM, SearchError, parse_form, parse_query
+from services.records.documents.api.search import parse_query
 from services.records.documents.domain.metadata import served_type
 from services.records.documents.usecases.find_documents import DocumentPage, DocumentQuery, find_documents
 from services.records.documents.usecases.read_document import DocumentView, read_document
 from services.records.kit.bodies import check_form
+from services.records.kit.forms import LONGEST_FORM, SearchError, parse_form
 from services.records.kit.requests import access_headers, app_context_of, caller_of, mode_of, read_context_of
 from shared.errors import NotFoundError
 from shared.fhir.capabilities import capability_statement

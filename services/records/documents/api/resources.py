@@ -2,8 +2,9 @@
 
 from uuid import UUID
 
-from services.records.documents.domain.metadata import DocumentMetadata, DocumentSummary, StoredCode
+from services.records.documents.domain.metadata import DocumentMetadata, StoredCode
 from services.records.documents.domain.search import fhir_status
+from services.records.facts.domain.documents import DocumentSummary
 from services.records.facts.domain.facts import lifecycle_status
 from services.records.kit.requests import NOT_FROM_THE_DECREE
 from shared.fhir import write

@@ -1,13 +1,11 @@
 """Search parameters of DocumentReference, from a URL or a form."""
 
-from typing import ClassVar
-from urllib.parse import parse_qsl
 from uuid import UUID
 
 from services.records.documents.usecases.find_documents import LAST_ID, DocumentQuery
+from services.records.kit.forms import SearchError
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
-from shared.errors import ClientError
 from shared.values import Ins, InvalidInsError
 
 KNOWN_PARAMETERS = frozenset(
@@ -17,28 +15,6 @@ STATUSES = frozenset({"current", "superseded", "entered-in-error"})
 STATUS_SYSTEM = "http://hl7.org/fhir/document-reference-status"
 LARGEST_PAGE = 100
 USUAL_PAGE = 50
-LONGEST_FORM = 16_384
-MOST_PARAMETERS = 20
-
-
-class SearchError(ClientError):
-    """Search with status and with patient (id of the record) or patient.identifier (INS as system|value), each once."""
-
-    code = "search-invalid"
-    french = "Cherchez par patient (id du dossier) ou patient.identifier (système|INS) et par status, une fois chacun."
-    status: ClassVar[int] = 400
-
-
-def parse_form(text: bytes) -> dict[str, str]:
-    """Returns the parameters by name. Raises SearchError."""
-    try:
-        pairs = parse_qsl(text.decode(), keep_blank_values=True, max_num_fields=MOST_PARAMETERS, errors="strict")
-    except ValueError as error:
-        raise SearchError from error
-    parameters = dict(pairs)
-    if len(parameters) != len(pairs):
-        raise SearchError("Send each search parameter once; separate several statuses by commas.")
-    return parameters
 
 
 def parse_query(ring: Keyring, parameters: dict[str, str]) -> DocumentQuery:

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from services.records.copies.domain.copies import RecordFacts
 from services.records.documents.domain.label_changes import TargetState, VersionDiffersError, changes_between
-from services.records.documents.domain.metadata import DocumentSummary
 from services.records.documents.domain.versions import DocumentVersions
 from services.records.facts.domain.decisions import RuleDecision
+from services.records.facts.domain.documents import DocumentSummary
 from services.records.facts.domain.facts import (
     ABSENT_DOCUMENT,
     PATIENT_SIDE,

@@ -13,8 +13,8 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from services.records.documents.domain.label_changes import TargetState, sorted_labels
-from services.records.documents.domain.metadata import DocumentSummary
 from services.records.documents.domain.search import fhir_status
+from services.records.facts.domain.documents import DocumentSummary
 from services.records.facts.domain.facts import lifecycle_status
 from shared.errors import ClientError, InvalidError
 from shared.fhir.write import IS_ARCHIVED, security_labels

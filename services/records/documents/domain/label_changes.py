@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from services.records.documents.domain.metadata import DocumentSummary
+from services.records.facts.domain.documents import DocumentSummary
 from shared.errors import ClientError
 from shared.terminology.visibility import Visibility, label, normalised
 

@@ -1,38 +1,16 @@
-"""What is stored of a document: `DocumentSummary` in clear (codes only), `DocumentMetadata` sealed at rest."""
+"""The readable metadata of a document, which is sealed at rest, and the Content-Type of its content."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
-from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from shared.crypto.vault import WrappedKey
 from shared.fhir.contents import is_xml
 from shared.fhir.submission import SubmittedDocument
 
-DocumentStatus = Literal["received", "published", "refused"]
-DocumentLife = Literal["current", "superseded", "deleted"]
-"""The life of a document after its publication."""
-DepositorKind = Literal["organisation", "patient", "representative", "carer"]
-"""On whose behalf a document was deposited."""
 _HTML = re.compile(rb"(?:\xef\xbb\xbf|\s|<\?.*?\?>|<!--.*?-->)*<(?:[\w.-]+:)?html[\s/>]", re.DOTALL | re.IGNORECASE)
 """Matches XML content whose first element is html, in any namespace."""
 _SAFE_MEDIA_TYPE = re.compile(r"[a-zA-Z0-9!#$&^_.+-]+/[a-zA-Z0-9!#$&^_.+-]+(?:; ?charset=[a-zA-Z0-9_-]+)?", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class RecordCopy:
-    """A record from the local copy of identity's state. `traits`: name of the trait -> fingerprint."""
-
-    bucket: int
-    id: UUID
-    version: int
-    status: str
-    traits: Mapping[str, str | None]
-    key: WrappedKey
 
 
 class StoredCode(BaseModel):
@@ -75,44 +53,6 @@ class DocumentMetadata(BaseModel):
     sha1: str
     size: int
     relations: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentSummary:
-    """The codes of a document that the access rules and the lists need.
-
-    `version` and `changed_at` count changes of the labels and the life. `chain_id`: the first version of the document,
-    None where this is the first. `depositor_id`: the person of the patient side who deposited it. `in_secret`:
-    deposited in the secret connection of a minor.
-    """
-
-    id: UUID
-    record_id: UUID
-    status: DocumentStatus
-    type: str
-    class_code: str
-    section: str
-    labels: frozenset[str]
-    organisation_id: str
-    client_id: str
-    author_ids: frozenset[str]
-    received_at: datetime
-    deposit_id: UUID
-    life: DocumentLife = "current"
-    archived: bool = False
-    masked_by: str | None = None
-    shown_to_representatives: bool = False
-    version: int = 1
-    changed_at: datetime | None = None
-    deposited_by: DepositorKind = "organisation"
-    depositor_id: str | None = None
-    in_secret: bool = False
-    chain_id: UUID | None = None
-
-    @property
-    def first_version(self) -> UUID:
-        """The id of the document's first version, which all its versions have in common."""
-        return self.chain_id or self.id
 
 
 def metadata_of(document: SubmittedDocument) -> DocumentMetadata:

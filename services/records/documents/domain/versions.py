@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from services.records.documents.domain.label_changes import document_after
-from services.records.documents.domain.metadata import DocumentSummary
+from services.records.facts.domain.documents import DocumentSummary
 
 OF_ONE_VERSION = frozenset({"archive", "unarchive"})
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.records.copies.store.reads import summary_of
 from services.records.documents.domain.label_changes import sorted_labels
-from services.records.documents.domain.metadata import DocumentSummary
+from services.records.documents.store.summaries import summary_of
+from services.records.facts.domain.documents import DocumentSummary
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_in, bucket_of
 

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from uuid import UUID
 
-from services.records.copies.store.reads import summary_of
-from services.records.documents.domain.metadata import DocumentSummary
-from services.records.facts.domain.facts import FactCombination, Requester, lifecycle_status, masker_of
-from services.records.what_if.domain.what_if import AuthoredFacts
+from services.records.documents.store.summaries import summary_of
+from services.records.facts.domain.documents import DocumentSummary
+from services.records.facts.domain.facts import AuthoredFacts, FactCombination, Requester, lifecycle_status, masker_of
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_of
 

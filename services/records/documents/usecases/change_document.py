@@ -21,12 +21,13 @@ from services.records.documents.domain.change_plan import (
     plan_changes,
 )
 from services.records.documents.domain.label_changes import sorted_labels
-from services.records.documents.domain.metadata import DocumentSummary
 from services.records.documents.domain.versions import DocumentVersions
-from services.records.documents.store import changes
+from services.records.documents.store import changes, contents
+from services.records.documents.store.summaries import load_summary
 from services.records.documents.usecases.read_document import DocumentView
 from services.records.facts.context import ReadContext
 from services.records.facts.domain.decisions import access_event, error_for
+from services.records.facts.domain.documents import DocumentSummary
 from services.records.kit.announcements import announce
 from services.records.kit.held_records import retry_while_locked
 from shared.access import Refusal, encode_facts
@@ -76,7 +77,7 @@ async def change_document(
         changed = _changed_document(request, plan)
         if isinstance(sight.decision, Refusal):
             return ChangedDocument(changed, None)
-        sealed = await store.read_metadata(connection, sight.decision, changed.record_id, document_id)
+        sealed = await contents.read_metadata(connection, sight.decision, changed.record_id, document_id)
     key = context.vault.unwrap(changed.record_id, sealed.key)
     metadata = sealed_contents.open_metadata(key, document_id, sealed.metadata)
     return ChangedDocument(changed, DocumentView(changed, metadata, None, sight.decision.notices))
@@ -108,7 +109,7 @@ async def _lock_record(context: ReadContext, connection: Connection, document_id
 
 
 async def _load_versions(connection: Connection, document_id: UUID) -> DocumentVersions | None:
-    summary = await store.load_summary(connection, document_id)
+    summary = await load_summary(connection, document_id)
     return None if summary is None else DocumentVersions.of(summary, await changes.load_versions(connection, summary))
 
 

@@ -12,11 +12,13 @@ from uuid import UUID
 from services.records.copies.domain.copies import RecordFacts
 from services.records.copies.store import reads as store
 from services.records.documents.domain import sealed_contents
-from services.records.documents.domain.metadata import DocumentMetadata, DocumentSummary
+from services.records.documents.domain.metadata import DocumentMetadata
 from services.records.documents.domain.search import RecordSearch, first_permit, has_fhir_status, search_record
+from services.records.documents.store import contents
 from services.records.documents.store import search as search_store
 from services.records.facts.context import ReadContext
 from services.records.facts.domain.decisions import RuleDecision, access_event
+from services.records.facts.domain.documents import DocumentSummary
 from services.records.facts.domain.facts import FactCombination, combination_of, record_facts
 from services.records.kit.announcements import announce
 from services.records.kit.held_records import retry_while_locked
@@ -150,7 +152,7 @@ async def _open(
     metadata: dict[UUID, DocumentMetadata] = {}
     for record_id in {summary.record_id for summary in summaries}:
         ids = [summary.id for summary in summaries if summary.record_id == record_id]
-        sealed = await store.list_metadata(connection, permit, record_id, ids)
+        sealed = await contents.list_metadata(connection, permit, record_id, ids)
         if not sealed:  # erased since
             continue
         key = context.vault.unwrap(record_id, next(iter(sealed.values())).key)

@@ -5,9 +5,12 @@ from uuid import UUID
 
 from services.records.copies.store import reads as store
 from services.records.documents.domain import sealed_contents
-from services.records.documents.domain.metadata import DocumentMetadata, DocumentSummary
+from services.records.documents.domain.metadata import DocumentMetadata
+from services.records.documents.store import contents
+from services.records.documents.store.summaries import load_summary
 from services.records.facts.context import ReadContext
 from services.records.facts.domain.decisions import ReadAction, RuleDecision, access_event, require_permit
+from services.records.facts.domain.documents import DocumentSummary
 from services.records.facts.domain.facts import ABSENT_DOCUMENT, combination_of, document_facts, record_facts
 from services.records.kit.announcements import announce
 from services.records.kit.held_records import retry_while_locked
@@ -51,7 +54,7 @@ async def read_document(context: ReadContext, caller: Caller, document_id: UUID,
         permit, summary = require_permit(decided.decision), decided.summary
         if summary is None:
             raise NotFoundError
-        load = store.read_content if with_content else store.read_metadata
+        load = contents.read_content if with_content else contents.read_metadata
         sealed = await load(connection, permit, summary.record_id, document_id)
     key = context.vault.unwrap(summary.record_id, sealed.key)
     return DocumentView(
@@ -68,7 +71,7 @@ async def _decide(
     """Takes the fence, lets the rules decide, and records the access for the ledger."""
     record_id = await store.fence_by_document(connection, document_id)
     record = await store.load_facts(connection, context.matrices, record_id, bucket_in(document_id))
-    summary = await store.load_summary(connection, document_id) if record_id is not None else None
+    summary = await load_summary(connection, document_id) if record_id is not None else None
     common = record_facts(
         caller,
         "read" if with_content else "find",

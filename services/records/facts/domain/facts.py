@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from services.records.copies.domain.copies import RecordFacts
-from services.records.documents.domain.metadata import DocumentSummary
+from services.records.facts.domain.documents import DocumentSummary
 from services.records.facts.domain.rules import STRICTEST, Parameters
 from shared.access import Facts, blocked_of
 from shared.contracts.base import Actor
@@ -278,3 +278,11 @@ def _application_sections(requester: Requester, record: RecordFacts) -> frozense
     if requester.kind != "application" or record.choices.applications is None:
         return None
     return record.choices.applications.get(requester.client_id)
+
+
+@dataclass(frozen=True, slots=True)
+class AuthoredFacts:
+    """The facts about a document that do not depend on the reader, and its authors."""
+
+    combination: FactCombination
+    author_ids: frozenset[str]

@@ -23,11 +23,6 @@ async def show_deposits(pool: Pool, organisation_id: str, since: datetime, *, af
         return await store.list_deposits(connection, organisation_id, since=_first_id(since), after=after, limit=limit)
 
 
-def disclosed_reason(reason: str) -> str:
-    """Returns a refusal's reason for the depositor: a block looks like any opposition (only TD0.2 discloses it)."""
-    return "consent-opposed" if reason == "blocked" else reason
-
-
 def _first_id(moment: datetime) -> UUID:
     """Returns the smallest id of that millisecond: ids sort by time."""
     milliseconds = int(moment.timestamp() * 1000)

@@ -11,14 +11,13 @@ from typing import Any, Literal
 from uuid import UUID
 
 from services.records.copies.domain.choices import Choices
+from services.records.copies.domain.copies import ProfessionsById
 from shared.contracts.base import Actor
 from shared.terminology.professions import DOCTOR
 
 PROFESSIONS = ("G15_10", "G15_21", "G15_40", "G15_50", "G15_60", "G15_70", "G15_80", "G15_91")
 """The professions of each of which one reader is imagined, whom the patient has authorised."""
 IMAGINED_ID = "imagined"
-ProfessionsById = Mapping[str, str | None]
-"""National id -> profession (JDV_J65) of those that the directory knows; None: does not practise (any more)."""
 ReaderRole = Literal["professional", "structure", "care-team", "attending-doctor", "emergency", "profession"]
 
 

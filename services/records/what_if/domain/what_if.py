@@ -11,12 +11,17 @@ from functools import reduce
 from uuid import UUID
 
 from services.records.copies.domain.choices import Choices
-from services.records.copies.domain.copies import RecordFacts
-from services.records.documents.domain.metadata import DocumentSummary
-from services.records.facts.domain.facts import FactCombination, Requester, combination_of, document_facts, record_facts
+from services.records.copies.domain.copies import ProfessionsById, RecordFacts
+from services.records.facts.domain.documents import DocumentSummary
+from services.records.facts.domain.facts import (
+    AuthoredFacts,
+    Requester,
+    combination_of,
+    document_facts,
+    record_facts,
+)
 from services.records.what_if.domain.readers import (
     ImaginedReader,
-    ProfessionsById,
     ReaderRole,
     is_attestation,
     is_structure,
@@ -49,14 +54,6 @@ class LabelChange:
 
     document_id: UUID
     change: str
-
-
-@dataclass(frozen=True, slots=True)
-class AuthoredFacts:
-    """The facts about a document that do not depend on the reader, and its authors."""
-
-    combination: FactCombination
-    author_ids: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)

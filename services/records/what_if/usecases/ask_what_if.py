@@ -8,19 +8,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from services.records.copies.domain.copies import RecordFacts
+from services.records.copies.domain.copies import ProfessionsById, RecordFacts
 from services.records.copies.store import reads as store
 from services.records.copies.store.professions import load_professions
 from services.records.documents.domain.versions import DocumentVersions
 from services.records.documents.store import changes, search
+from services.records.documents.store.summaries import load_summary
 from services.records.facts.context import ReadContext
 from services.records.facts.domain.decisions import RuleDecision, access_event, require_permit
-from services.records.facts.domain.facts import record_facts
+from services.records.facts.domain.facts import AuthoredFacts, record_facts
 from services.records.kit.announcements import announce
 from services.records.kit.held_records import retry_while_locked
-from services.records.what_if.domain.readers import ProfessionsById
 from services.records.what_if.domain.what_if import (
-    AuthoredFacts,
     ChangedFacts,
     LabelChange,
     RightsChange,
@@ -160,7 +159,7 @@ async def _load_versions(connection: Connection, record: RecordFacts, document_i
     """Returns the versions of a document; None where this record has no such document."""
     if record.id is None or bucket_in(document_id) != bucket_of(record.id):
         return None
-    summary = await store.load_summary(connection, document_id)
+    summary = await load_summary(connection, document_id)
     if summary is None or summary.record_id != record.id:
         return None
     return DocumentVersions.of(summary, await changes.load_versions(connection, summary))
