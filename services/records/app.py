@@ -7,13 +7,14 @@ from datetime import timedelta
 from fastapi import FastAPI
 
 from services.records.consumers import subscriptions
+from services.records.copies.store.matrices import MatrixCache
 from services.records.deposits.api import deposits, personal
 from services.records.documents.api import changes, fhir
 from services.records.erasure.store import remove_deposits
-from services.records.facts.domain.rules import Parameters
+from services.records.facts.context import ReadContext
+from services.records.facts.domain.rules import FactsRules
 from services.records.kit.bodies import LargeBodyLimit
 from services.records.kit.operation_outcomes import render
-from services.records.kit.requests import AppContext
 from services.records.record_check import api as record_check
 from services.records.recovery import api as recovery
 from services.records.recovery.steps.recover_documents import recover_documents
@@ -24,6 +25,7 @@ from shared.crypto.keyring import Keyring
 from shared.crypto.vault import Vault
 from shared.erasure.erased_records import ErasureFinisher
 from shared.http.app import make_app, serving
+from shared.http.dependencies import provide
 from shared.http.tokens import Keys
 from shared.messaging.outbox.recovery import Recovery
 from shared.runtime.worker import Loop, Plan, make_worker_app
@@ -31,18 +33,14 @@ from shared.runtime.worker import Loop, Plan, make_worker_app
 
 def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
     """Returns the HTTP API. `keys` replaces identity's published keys in tests."""
-    context = AppContext(
-        ins_hmac=Keyring.parse(settings.keys.ins_hmac.get_secret_value()),
-        vault=_vault(settings),
-        max_copy_age=timedelta(seconds=settings.freshness.limit_s),
-        parameters=Parameters(**settings.parameters.model_dump()),
-    )
+    ins_hmac = Keyring.parse(settings.keys.ins_hmac.get_secret_value())
+    rules = FactsRules(timedelta(seconds=settings.freshness.limit_s), **settings.parameters.model_dump())
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.context = context
-        app.state.large_bodies = LargeBodyLimit()
         async with serving(app, settings, "records", keys):
+            context = ReadContext(app.state.pool, _vault(settings), MatrixCache(), rules)
+            provide(app, context, ins_hmac, LargeBodyLimit())
             yield
 
     app = make_app(

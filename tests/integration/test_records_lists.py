@@ -10,6 +10,7 @@ from services.records.copies.store.matrices import MatrixCache
 from services.records.deposits.domain.submissions import parse_and_check
 from services.records.documents.domain.metadata import metadata_of
 from services.records.facts.context import ReadContext
+from services.records.facts.domain.rules import FactsRules
 from shared.access import Permit, decide, decode_facts
 from shared.contracts.audit import AccessRecorded
 from tests.infra.load import Person
@@ -34,7 +35,7 @@ MIGRATIONS = Path(str(services.records.__file__)).parent / "migrations"
 
 
 def desk_at(api: RecordsApi) -> ReadContext:
-    return ReadContext(api.pool, api.vault, MatrixCache(), timedelta(seconds=120))
+    return ReadContext(api.pool, api.vault, MatrixCache(), FactsRules(timedelta(seconds=120)))
 
 
 async def filled(api: RecordsApi, **chosen: Any) -> tuple[UUID, dict[UUID, Sort]]:

@@ -15,7 +15,7 @@ from services.records.copies.domain.people import People
 from services.records.documents.domain.search import search_record
 from services.records.facts.domain.documents import DocumentSummary
 from services.records.facts.domain.facts import combination_of, document_facts, record_facts
-from services.records.facts.domain.rules import Parameters
+from services.records.facts.domain.rules import FactsRules
 from shared.access import Permit, Refusal, decide, decode_facts, encode_facts
 from shared.contracts.base import Actor
 from shared.terminology.documents import document_types
@@ -146,8 +146,8 @@ def test_lists_and_single_decisions_are_equal() -> None:
         summaries = [some_summary(choose, number) for number in range(DOCUMENTS)]
         combination_by_id = {summary.id: combination_of(summary, requester) for summary in summaries}
         combinations = {repr(combination): combination for combination in combination_by_id.values()}
-        parameters = Parameters(choose.choice(("never", "allowed")))
-        common = record_facts(requester, "find", record, now=NOW, max_copy_age=LIMIT, parameters=parameters)
+        rules = FactsRules(LIMIT, choose.choice(("never", "allowed")))
+        common = record_facts(requester, "find", record, now=NOW, rules=rules)
         searched = search_record(common, requester, record, combinations)
         listed = set(searched.permitted)
         for summary in summaries:
@@ -169,7 +169,7 @@ def test_the_common_facts_and_a_combinations_own_make_its_facts_again() -> None:
     choose = random.Random(7)
     for _ in range(500):
         requester, record = somebody(choose), some_record(choose)
-        common = record_facts(requester, "find", record, now=NOW, max_copy_age=LIMIT)
+        common = record_facts(requester, "find", record, now=NOW, rules=FactsRules(LIMIT))
         facts = document_facts(common, requester, record, combination_of(some_summary(choose, 1), requester))
         own = {name: value for name, value in encode_facts(facts).items() if name not in encode_facts(common)}
         assert decode_facts({**encode_facts(common), **own}) == facts
@@ -191,9 +191,9 @@ def test_a_relation_is_what_the_copy_says_and_never_the_token_alone(
     people = People(**{listed_as: [named]})
     record = RecordFacts(RECORD, "open", 1, 1, CopyAge(NOW, NOW, people_at=NOW), people=people)
     requester = Somebody(token_says, str(PERSON), "web", RECORD, None, None, None, "normal", None, None)
-    assert record_facts(requester, "find", record, now=NOW, max_copy_age=LIMIT).relation == relation
+    assert record_facts(requester, "find", record, now=NOW, rules=FactsRules(LIMIT)).relation == relation
     elsewhere = Somebody(token_says, str(PERSON), "web", OTHER, None, None, None, "normal", None, None)
-    assert record_facts(elsewhere, "find", record, now=NOW, max_copy_age=LIMIT).relation == "none"
+    assert record_facts(elsewhere, "find", record, now=NOW, rules=FactsRules(LIMIT)).relation == "none"
 
 
 @pytest.mark.parametrize(("kind", "fresh"), [("representative", False), ("carer", False), ("professional", True)])

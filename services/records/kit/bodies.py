@@ -1,10 +1,13 @@
 """Checks the Content-Type of requests, and limits how many large bodies are processed at a time."""
 
 import asyncio
+from typing import Annotated
 
+from fastapi import Depends
 from starlette.requests import Request
 
 from shared.errors import UnsupportedEncodingError
+from shared.http.dependencies import provided
 
 LARGE = 1_000_000
 LARGE_AT_ONCE = 4
@@ -31,6 +34,10 @@ class LargeBodyLimit:
 
     async def __aexit__(self, *_: object) -> None:
         self._places.release()
+
+
+AppLargeBodyLimit = Annotated[LargeBodyLimit, Depends(provided(LargeBodyLimit))]
+"""A route's parameter: the limit of this process."""
 
 
 def check_json(request: Request) -> None:

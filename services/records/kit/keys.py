@@ -1,9 +1,20 @@
 """The keyrings of records, and the wrapped keys that `keys rewrap` wraps anew."""
 
-from services.records.settings import KeySettings
 from shared.crypto.key_rewrap import KeyPlan, wrapped_keys
 from shared.crypto.keyring import Keyring
 from shared.crypto.vault import Vault
+from shared.runtime.settings import KeyringText, Section
+
+
+class KeySettings(Section):
+    """Keyrings `kid:base64url[,...]`, the active key first.
+
+    `ins_hmac`: makes fingerprints, shared with identity. `kek`: wraps the records' data keys. A data key stays wrapped
+    by the key-encryption key that was active when its record came, until `keys rewrap` wraps it anew.
+    """
+
+    ins_hmac: KeyringText
+    kek: KeyringText
 
 
 def make_keys(settings: KeySettings) -> KeyPlan:

@@ -1,20 +1,16 @@
-"""The context that the composition root puts on the app, and what routes take from it and from the request."""
+"""What routes take from the app and from a request, and the headers that state how an answer was permitted."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import timedelta
+from typing import Annotated
 
+from fastapi import Depends
 from fastapi.security.utils import get_authorization_scheme_param
 from starlette.requests import Request
 
-from services.records.copies.store.matrices import MatrixCache
-from services.records.facts.context import ReadContext
-from services.records.facts.domain.facts import EMERGENCIES
-from services.records.facts.domain.rules import Parameters
+from shared.access.requirements import EMERGENCIES
 from shared.crypto.keyring import Keyring
-from shared.crypto.vault import Vault
-from shared.db.pool import Pool
 from shared.errors import NotAuthenticatedError
+from shared.http.dependencies import provided
 from shared.http.tokens import Caller
 
 ACCESS_MODE_HEADER = "x-access-mode"
@@ -23,35 +19,8 @@ NOT_FROM_THE_DECREE = "not-from-the-decree"
 """A notice: the decree's matrix has no entry for this profession and type; this project's default permits it."""
 
 
-@dataclass(frozen=True)
-class AppContext:
-    """The keys, the largest age of a copy, the national parameters and the matrices of the app."""
-
-    ins_hmac: Keyring
-    vault: Vault
-    max_copy_age: timedelta
-    parameters: Parameters
-    matrices: MatrixCache = field(default_factory=MatrixCache)
-
-
-def app_context_of(request: Request) -> AppContext:
-    """Returns the app's context."""
-    app_context: AppContext = request.app.state.context
-    return app_context
-
-
-def pool_of(request: Request) -> Pool:
-    """Returns the app's connection pool."""
-    pool: Pool = request.app.state.pool
-    return pool
-
-
-def read_context_of(request: Request) -> ReadContext:
-    """Returns the context for use cases that read."""
-    app_context = app_context_of(request)
-    return ReadContext(
-        pool_of(request), app_context.vault, app_context.matrices, app_context.max_copy_age, app_context.parameters
-    )
+InsHmac = Annotated[Keyring, Depends(provided(Keyring))]
+"""A route's parameter: the keyring of INS fingerprints, shared with identity."""
 
 
 async def caller_of(request: Request) -> Caller:

@@ -6,12 +6,14 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.records.facts.context import AppReadContext, ReadContext
 from services.records.kit.bodies import check_form
 from services.records.kit.documentation import AUTHENTICATED, SEARCH_ROUTE, query
 from services.records.kit.forms import LONGEST_FORM, SearchError, parse_form
-from services.records.kit.requests import access_headers, app_context_of, caller_of, mode_of, read_context_of
+from services.records.kit.requests import InsHmac, access_headers, caller_of, mode_of
 from services.records.record_check.usecases.check_record import RecordAccess, check_record
 from shared.crypto.fingerprints import ins_parts
+from shared.crypto.keyring import Keyring
 from shared.fhir.write import FHIR_JSON, patient_standing, searchset
 from shared.http.admission import Urgency, urgent
 from shared.http.door import Door
@@ -45,24 +47,24 @@ POST_FIND_PATIENT: dict[str, Any] = {
 
 
 @router.get("/fhir/Patient", **FIND_PATIENT)
-async def find_patient(request: Request) -> Response:
+async def find_patient(request: Request, context: AppReadContext, ins_hmac: InsHmac) -> Response:
     """Searches with the INS in the URL; prefer the POST, which keeps it out."""
-    return await _find(request, parse_form(request.scope["query_string"]))
+    return await _find(request, context, ins_hmac, parse_form(request.scope["query_string"]))
 
 
 @router.post("/fhir/Patient/_search", **POST_FIND_PATIENT)
 @urgent(Urgency.READ)
-async def post_find_patient(request: Request) -> Response:
+async def post_find_patient(request: Request, context: AppReadContext, ins_hmac: InsHmac) -> Response:
     """Searches with the INS in a form."""
     body = await request.body()
     if body:
         check_form(request)
     if len(body) > LONGEST_FORM:
         raise SearchError
-    return await _find(request, parse_form(request.scope["query_string"]) | parse_form(body))
+    return await _find(request, context, ins_hmac, parse_form(request.scope["query_string"]) | parse_form(body))
 
 
-async def _find(request: Request, parameters: dict[str, str]) -> Response:
+async def _find(request: Request, context: ReadContext, ins_hmac: Keyring, parameters: dict[str, str]) -> Response:
     caller = await caller_of(request)
     if not parameters.keys() <= KNOWN_PARAMETERS or "identifier" not in parameters:
         raise SearchError("Search with identifier (INS as system|value), once, and nothing else.")
@@ -70,8 +72,8 @@ async def _find(request: Request, parameters: dict[str, str]) -> Response:
         ins = Ins.from_token(parameters["identifier"])
     except InvalidInsError as error:
         raise SearchError(str(error)) from error
-    fingerprints = tuple(app_context_of(request).ins_hmac.fingerprints(*ins_parts(ins)))
-    access = await check_record(read_context_of(request), caller, fingerprints)
+    fingerprints = tuple(ins_hmac.fingerprints(*ins_parts(ins)))
+    access = await check_record(context, caller, fingerprints)
     base = str(request.base_url)
     entries = [] if access is None else [(f"{base}fhir/Patient/{access.record_id}", _patient(access, ins))]
     body = searchset(entries, self_url=f"{base}fhir/Patient", access_mode=mode_of(request))

@@ -4,7 +4,8 @@ from dataclasses import replace
 from uuid import UUID
 
 from services.records.facts.domain.documents import DocumentSummary
-from services.records.facts.domain.facts import LABEL_MASKED, PATIENT_SIDE
+from services.records.facts.domain.facts import LABEL_MASKED
+from shared.access.writers import PATIENT_SIDE
 from shared.contracts.records import (
     DocumentEvent,
     DocumentPublished,

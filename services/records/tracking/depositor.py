@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from services.records.facts.domain.documents import DepositorKind
-from services.records.facts.domain.facts import PATIENT_SIDE
+from shared.access.writers import PATIENT_SIDE
 from shared.contracts.base import Actor
 from shared.errors import ForbiddenError
 from shared.http.tokens import Caller

@@ -3,9 +3,9 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Header, Response
 
-from services.records.kit.requests import read_context_of
+from services.records.facts.context import AppReadContext
 from services.records.what_if.domain.what_if import LabelChange, RightsChange
 from services.records.what_if.domain.what_if_texts import sentences
 from services.records.what_if.models import WhatIfAnswer, WhatIfEffect, WhatIfRequest
@@ -32,7 +32,7 @@ router = APIRouter(route_class=Door, tags=["What if"])
 async def what_if(
     record_id: UUID,
     body: WhatIfRequest,
-    request: Request,
+    context: AppReadContext,
     response: Response,
     caller: AuthenticatedCaller,
     accept_language: Annotated[str, Header()] = "",
@@ -47,7 +47,7 @@ async def what_if(
         ),
         tuple(LabelChange(label.document_id, label.change) for label in body.documents),
     )
-    effects = await ask_what_if(read_context_of(request), caller, record_id, question)
+    effects = await ask_what_if(context, caller, record_id, question)
     french = prefers_french(accept_language)
     response.headers.update({"content-language": "fr" if french else "en", "cache-control": "no-store"})
     return WhatIfAnswer(

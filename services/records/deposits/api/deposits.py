@@ -16,10 +16,11 @@ from services.records.deposits.usecases.deposit_documents import (
     RecordLocator,
     deposit_documents,
 )
-from services.records.kit.bodies import LARGE, LargeBodyLimit, check_json
+from services.records.facts.context import AppReadContext
+from services.records.kit.bodies import LARGE, AppLargeBodyLimit, check_json
 from services.records.kit.operation_outcomes import refused_submission
-from services.records.kit.requests import app_context_of, caller_of, pool_of, read_context_of
-from services.records.tracking.depositor import Depositor, depositor_of
+from services.records.kit.requests import InsHmac, caller_of
+from services.records.tracking.depositor import depositor_of
 from services.records.tracking.domain import disclosed_reason
 from services.records.tracking.store import TrackedDeposit, TrackedDocument
 from services.records.tracking.usecases.show_deposits import show_deposit
@@ -40,14 +41,13 @@ CREATED = "201 Created"
 @router.post("/fhir", **DEPOSIT)
 @urgent(Urgency.DEPOSIT)
 @takes(AS_THE_SERVICE)
-async def deposit(request: Request) -> Response:
+async def deposit(request: Request, context: AppReadContext, ins_hmac: InsHmac, large: AppLargeBodyLimit) -> Response:
     """Deposits a submission. It parses the bytes itself, because this is the hot path."""
     caller = await caller_of(request)
     depositor = depositor_of(caller)
     if depositor.is_of_patient_side:
         raise ForbiddenError("Patients, their representatives and carers deposit by PUT /records/{id}/documents/{id}.")
     check_json(request)
-    large: LargeBodyLimit = request.app.state.large_bodies
     body = await request.body()
     async with large if len(body) > LARGE else contextlib.nullcontext():
         try:
@@ -57,15 +57,10 @@ async def deposit(request: Request) -> Response:
         except InvalidSubmissionError as error:
             REFUSED.labels("deposit-document", error.issues[0].code).inc()
             return refused_submission(error)
-        deposited = await _keep(request, depositor, submission, body)
+        deposited = await deposit_documents(context, RecordLocator(ins_hmac), depositor, submission, body)
     seconds = seconds_to_wait(request.headers.get("prefer"))
-    tracked = await wait_for_outcome(pool_of(request), depositor.owner, deposited.id, seconds) if seconds else None
+    tracked = await wait_for_outcome(context.pool, depositor.owner, deposited.id, seconds) if seconds else None
     return _answer(submission, deposited, tracked)
-
-
-async def _keep(request: Request, depositor: Depositor, submission: Submission, body: bytes) -> AcceptedDeposit:
-    locator = RecordLocator(app_context_of(request).ins_hmac)
-    return await deposit_documents(read_context_of(request), locator, depositor, submission, body)
 
 
 async def wait_for_outcome(pool: Pool, owner: str, deposit_id: UUID, seconds: float) -> TrackedDeposit | None:

@@ -10,7 +10,8 @@ from services.records.deposits.api.deposits import wait_for_outcome
 from services.records.deposits.domain.personal import OwnDocument, submission_from
 from services.records.deposits.models import PersonalDocument
 from services.records.deposits.usecases.deposit_documents import RecordLocator, deposit_documents
-from services.records.kit.requests import app_context_of, read_context_of
+from services.records.facts.context import AppReadContext
+from services.records.kit.requests import InsHmac
 from services.records.tracking.api import progress_of
 from services.records.tracking.depositor import depositor_of
 from services.records.tracking.models import DepositProgress
@@ -52,13 +53,15 @@ class Base64InvalidError(InvalidError):
 )
 @urgent(Urgency.DEPOSIT)
 @takes(AS_THE_SERVICE)
-async def put_document(
+async def put_document(  # noqa: PLR0913  # each is a part of the request or of the app
     record_id: UUID,
     document_id: UUID,
     body: PersonalDocument,
     request: Request,
     response: Response,
     caller: AuthenticatedCaller,
+    context: AppReadContext,
+    ins_hmac: InsHmac,
     prefer: Annotated[str | None, Header(description="`wait=N`: wait N s for the publication or refusal.")] = None,
 ) -> DepositProgress:
     """For the holder, representatives and carers. You choose `document_id`; a repeated request is the same document.
@@ -70,8 +73,7 @@ async def put_document(
         raise ForbiddenError("This is for patients, their representatives and carers; others deposit by POST /fhir.")
     raw = await request.body()
     submission = submission_from(_personal(document_id, body, raw), clock.now())
-    locator = RecordLocator(app_context_of(request).ins_hmac, record_id)
-    context = read_context_of(request)
+    locator = RecordLocator(ins_hmac, record_id)
     deposited = await deposit_documents(context, locator, depositor, submission, raw)
     tracked = await wait_for_outcome(context.pool, depositor.owner, deposited.id, seconds_to_wait(prefer))
     if tracked is None:

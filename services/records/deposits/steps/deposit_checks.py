@@ -164,18 +164,14 @@ def _rule_questions(
     """Yields the facts of each question to the rules: the deposit itself (patient side only), then the replacement."""
     now, requester, labels = clock.now(), depositor.caller, frozenset(document.labels)
     if depositor.is_of_patient_side:
-        common = record_facts(
-            requester, "deposit", record, now=now, max_copy_age=context.max_copy_age, parameters=context.parameters
-        )
+        common = record_facts(requester, "deposit", record, now=now, rules=context.rules)
         document_type = document.type
         common = replace(
             common, document_type=document_type.code, class_code=document_type.class_code, section=document_type.section
         )
         yield replace(common, labels_asked=labels)
     if replaces:
-        common = record_facts(
-            requester, "replace", record, now=now, max_copy_age=context.max_copy_age, parameters=context.parameters
-        )
+        common = record_facts(requester, "replace", record, now=now, rules=context.rules)
         replaced = combination_of(summary, requester) if summary is not None else ABSENT_DOCUMENT
         labels_asked = labels | (replaced.labels & _LABELS_KEPT_BY_REPLACEMENT)
         yield replace(

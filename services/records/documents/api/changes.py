@@ -13,9 +13,10 @@ from services.records.documents.api.resources import document_reference, etag_of
 from services.records.documents.domain.json_patch import Operation, PatchInvalidError, patched_state, read_patch
 from services.records.documents.domain.label_changes import TargetState
 from services.records.documents.usecases.change_document import change_document
+from services.records.facts.context import AppReadContext
 from services.records.facts.domain.documents import DocumentSummary
 from services.records.kit.bodies import check_json_patch
-from services.records.kit.requests import access_headers, caller_of, mode_of, read_context_of
+from services.records.kit.requests import access_headers, caller_of, mode_of
 from shared.errors import NotFoundError
 from shared.fhir.write import FHIR_JSON
 from shared.http.door import Door
@@ -25,7 +26,7 @@ _ETAG = re.compile(r'(?:W/)?"(\d{1,9})"')
 
 
 @router.patch("/fhir/DocumentReference/{id}", **PATCH_REFERENCE)
-async def patch_reference(request: Request) -> Response:
+async def patch_reference(request: Request, context: AppReadContext) -> Response:
     """Applies a JSON Patch to one document."""
     caller = await caller_of(request)
     check_json_patch(request)
@@ -35,7 +36,7 @@ async def patch_reference(request: Request) -> Response:
     except ValueError as error:
         raise NotFoundError from error
     changed = await change_document(
-        read_context_of(request), caller, id, partial(_target_state, operations), expected_version=expected_version
+        context, caller, id, partial(_target_state, operations), expected_version=expected_version
     )
     view = changed.view
     if view is None:

@@ -14,9 +14,11 @@ from services.records.documents.api.search import parse_query
 from services.records.documents.domain.metadata import served_type
 from services.records.documents.usecases.find_documents import DocumentPage, DocumentQuery, find_documents
 from services.records.documents.usecases.read_document import DocumentView, read_document
+from services.records.facts.context import AppReadContext, ReadContext
 from services.records.kit.bodies import check_form
 from services.records.kit.forms import LONGEST_FORM, SearchError, parse_form
-from services.records.kit.requests import access_headers, app_context_of, caller_of, mode_of, read_context_of
+from services.records.kit.requests import InsHmac, access_headers, caller_of, mode_of
+from shared.crypto.keyring import Keyring
 from shared.errors import NotFoundError
 from shared.fhir.capabilities import capability_statement
 from shared.fhir.write import FHIR_JSON, binary, searchset
@@ -42,36 +44,36 @@ async def metadata(request: Request) -> Response:
 
 
 @router.get("/fhir/DocumentReference", **SEARCH)
-async def search(request: Request) -> Response:
+async def search(request: Request, context: AppReadContext, ins_hmac: InsHmac) -> Response:
     """Searches with parameters in the URL."""
-    return await _search(request, parse_form(request.scope["query_string"]))
+    return await _search(request, context, ins_hmac, parse_form(request.scope["query_string"]))
 
 
 @router.post("/fhir/DocumentReference/_search", **POST_SEARCH)
 @urgent(Urgency.READ)
-async def post_search(request: Request) -> Response:
+async def post_search(request: Request, context: AppReadContext, ins_hmac: InsHmac) -> Response:
     """Searches with parameters in a form, which keeps the INS out of the URL."""
     body = await request.body()
     if body:
         check_form(request)
     if len(body) > LONGEST_FORM:
         raise SearchError
-    return await _search(request, parse_form(request.scope["query_string"]) | parse_form(body))
+    return await _search(request, context, ins_hmac, parse_form(request.scope["query_string"]) | parse_form(body))
 
 
 @router.get("/fhir/DocumentReference/{id}", **READ_REFERENCE)
-async def read_reference(request: Request) -> Response:
+async def read_reference(request: Request, context: AppReadContext) -> Response:
     """Returns the metadata of one document."""
-    view = await _open(request, with_content=False)
+    view = await _open(request, context, with_content=False)
     headers = {**PRIVATE, **access_headers(request, view.notices), "etag": etag_of(view.summary)}
     body = document_reference(view.summary, view.metadata, view.notices, mode_of(request))
     return Response(body, 200, headers, FHIR_JSON)
 
 
 @router.get("/fhir/Binary/{id}", **READ_CONTENT)
-async def read_binary(request: Request) -> Response:
+async def read_binary(request: Request, context: AppReadContext) -> Response:
     """Returns the content of one document."""
-    view = await _open(request, with_content=True)
+    view = await _open(request, context, with_content=True)
     assert view.content is not None
     content_type = served_type(view.metadata.content_type, view.content)
     flags = access_headers(request, view.notices)
@@ -80,19 +82,19 @@ async def read_binary(request: Request) -> Response:
     return Response(view.content, 200, {**SHIELDED, **flags, "content-type": content_type})
 
 
-async def _open(request: Request, *, with_content: bool) -> DocumentView:
+async def _open(request: Request, context: ReadContext, *, with_content: bool) -> DocumentView:
     caller = await caller_of(request)
     try:
         id = UUID(request.path_params["id"])
     except ValueError as error:
         raise NotFoundError from error
-    return await read_document(read_context_of(request), caller, id, with_content=with_content)
+    return await read_document(context, caller, id, with_content=with_content)
 
 
-async def _search(request: Request, parameters: dict[str, str]) -> Response:
+async def _search(request: Request, context: ReadContext, ins_hmac: Keyring, parameters: dict[str, str]) -> Response:
     caller = await caller_of(request)
-    query = parse_query(app_context_of(request).ins_hmac, parameters)
-    page = await find_documents(read_context_of(request), caller, query)
+    query = parse_query(ins_hmac, parameters)
+    page = await find_documents(context, caller, query)
     body = _searchset(str(request.base_url), page, query, mode_of(request))
     if not page.documents:
         await delay_response(request)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from services.records.copies.domain.copies import RecordFacts
@@ -10,16 +10,10 @@ from services.records.documents.domain.label_changes import TargetState, Version
 from services.records.documents.domain.versions import DocumentVersions
 from services.records.facts.domain.decisions import RuleDecision
 from services.records.facts.domain.documents import DocumentSummary
-from services.records.facts.domain.facts import (
-    ABSENT_DOCUMENT,
-    PATIENT_SIDE,
-    Requester,
-    combination_of,
-    document_facts,
-    record_facts,
-)
-from services.records.facts.domain.rules import Parameters
+from services.records.facts.domain.facts import ABSENT_DOCUMENT, Requester, combination_of, document_facts, record_facts
+from services.records.facts.domain.rules import FactsRules
 from shared.access import Permit, Refusal, decide
+from shared.access.writers import PATIENT_SIDE
 from shared.contracts.audit import Action
 from shared.errors import UncheckableError
 
@@ -62,8 +56,7 @@ class ChangeRequest:
     record: RecordFacts
     versions: DocumentVersions | None
     at: datetime
-    max_copy_age: timedelta
-    parameters: Parameters
+    rules: FactsRules
 
     @property
     def document(self) -> DocumentSummary | None:
@@ -82,8 +75,7 @@ class ChangeRequest:
             question.rules_action,
             self.record,
             now=self.at,
-            max_copy_age=self.max_copy_age,
-            parameters=self.parameters,
+            rules=self.rules,
             change=question.change,
         )
         combination = ABSENT_DOCUMENT if version is None else combination_of(version, self.requester)

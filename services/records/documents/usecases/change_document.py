@@ -88,7 +88,7 @@ async def _load_request(
 ) -> ChangeRequest:
     record = await _lock_record(context, connection, document_id)
     versions = await _load_versions(connection, document_id) if record.id is not None else None
-    return ChangeRequest(caller, record, versions, clock.now(), context.max_copy_age, context.parameters)
+    return ChangeRequest(caller, record, versions, clock.now(), context.rules)
 
 
 async def _lock_record(context: ReadContext, connection: Connection, document_id: UUID) -> RecordFacts:

@@ -109,9 +109,7 @@ async def _records(context: ReadContext, connection: Connection, query: Document
 async def _search(
     connection: Connection, caller: Caller, record: RecordFacts, context: ReadContext, now: datetime
 ) -> RecordSearch:
-    common = record_facts(
-        caller, "find", record, now=now, max_copy_age=context.max_copy_age, parameters=context.parameters
-    )
+    common = record_facts(caller, "find", record, now=now, rules=context.rules)
     combinations = await search_store.load_combinations(connection, record.id, caller) if record.id is not None else {}
     return search_record(common, caller, record, combinations)
 

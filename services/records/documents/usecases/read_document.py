@@ -77,8 +77,7 @@ async def _decide(
         "read" if with_content else "find",
         record,
         now=clock.now(),
-        max_copy_age=context.max_copy_age,
-        parameters=context.parameters,
+        rules=context.rules,
     )
     combination = combination_of(summary, caller) if summary is not None else ABSENT_DOCUMENT
     facts = document_facts(common, caller, record, combination)

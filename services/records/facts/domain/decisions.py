@@ -5,8 +5,9 @@ from typing import Literal, NamedTuple
 from uuid import UUID
 
 from services.records.copies.domain.copies import RecordFacts
-from services.records.facts.domain.facts import EMERGENCIES, Requester
+from services.records.facts.domain.facts import Requester
 from shared.access import Facts, Permit, Refusal, encode_facts
+from shared.access.requirements import EMERGENCIES
 from shared.contracts.audit import AccessRecorded, Action, CombinationDecided, RecordedFacts
 from shared.errors import ClientError, ForbiddenError, NotFoundError, UncheckableError
 

@@ -1,21 +1,20 @@
 """The facts for the access rules: about the requester, the record (from the local copies) and one document."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from services.records.copies.domain.copies import RecordFacts
 from services.records.facts.domain.documents import DocumentSummary
-from services.records.facts.domain.rules import STRICTEST, Parameters
+from services.records.facts.domain.rules import FactsRules
 from shared.access import Facts, blocked_of
+from shared.access.writers import PATIENT_SIDE
 from shared.contracts.base import Actor
 
 SECRET = "secret"  # noqa: S105 - the secret connection of a minor
 REGULATION = "centre_15"
-EMERGENCIES = frozenset({"bris_de_glace", REGULATION})
 LABEL_MASKED = "MASQUE_PS"
-PATIENT_SIDE = frozenset({"patient", "representative", "carer"})
 
 
 class Requester(Protocol):
@@ -121,8 +120,7 @@ def record_facts(
     record: RecordFacts,
     *,
     now: datetime,
-    max_copy_age: timedelta,
-    parameters: Parameters = STRICTEST,
+    rules: FactsRules,
     change: str | None = None,
 ) -> Facts:
     """Returns the facts of a request, all but those of a document."""
@@ -147,7 +145,7 @@ def record_facts(
         record_status=record.status,
         minor=record.people.is_minor,
         choices_known=record.choices_version is not None,
-        copies_fresh=record.is_fresh_for(requester.kind, now, max_copy_age),
+        copies_fresh=record.is_fresh_for(requester.kind, now, rules.max_copy_age),
         # the patient's choices
         authorisation=choices.authorisation_of(_holder_ids(requester), now),
         care_team=choices.care_team_of(requester.organisation_id, now),
@@ -158,8 +156,8 @@ def record_facts(
         regulation_centre=choices.emergency.regulation_centre,
         masked_in_emergency=choices.emergency.masked_documents,
         # the national parameters
-        occupational_medicine=parameters.occupational_medicine,
-        masked_and_invisible_allowed=parameters.masked_and_invisible,
+        occupational_medicine=rules.occupational_medicine,
+        masked_and_invisible_allowed=rules.masked_and_invisible,
     )
 
 

@@ -43,9 +43,7 @@ async def check_record(context: ReadContext, caller: Caller, ins_fingerprints: t
     async with context.pool.acquire() as connection, store.read_locked(connection):
         record_id = await store.fence_by_ins(connection, ins_fingerprints)
         record = await store.load_facts(connection, context.matrices, record_id, decoy_seed)
-        facts = record_facts(
-            caller, "find", record, now=clock.now(), max_copy_age=context.max_copy_age, parameters=context.parameters
-        )
+        facts = record_facts(caller, "find", record, now=clock.now(), rules=context.rules)
         decision = _decide(caller, facts, is_there=record_id is not None)
         event = access_event(caller, "check-record", RuleDecision(facts, decision), record)
         if event is not None:  # the protocol decides, not the access rules: the ledger has no decision to replay

@@ -13,13 +13,8 @@ from uuid import UUID
 from services.records.copies.domain.choices import Choices
 from services.records.copies.domain.copies import ProfessionsById, RecordFacts
 from services.records.facts.domain.documents import DocumentSummary
-from services.records.facts.domain.facts import (
-    AuthoredFacts,
-    Requester,
-    combination_of,
-    document_facts,
-    record_facts,
-)
+from services.records.facts.domain.facts import AuthoredFacts, Requester, combination_of, document_facts, record_facts
+from services.records.facts.domain.rules import FactsRules
 from services.records.what_if.domain.readers import (
     ImaginedReader,
     ReaderRole,
@@ -31,6 +26,8 @@ from services.records.what_if.domain.readers import (
 from shared.access import Permit, decide
 from shared.contracts.consent import EmergencyChoices
 from shared.terminology.professions import DOCTOR
+
+_RULES = FactsRules(max_copy_age=timedelta(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +150,7 @@ def visible_to(
     reader: Requester | ImaginedReader, record: RecordFacts, documents: Iterable[AuthoredFacts], now: datetime
 ) -> frozenset[AuthoredFacts]:
     """Returns which of these documents the rules let a reader find, supposing that every copy is fresh."""
-    common = replace(record_facts(reader, "find", record, now=now, max_copy_age=timedelta(0)), copies_fresh=True)
+    common = replace(record_facts(reader, "find", record, now=now, rules=_RULES), copies_fresh=True)
     if isinstance(reader, ImaginedReader) and reader.is_newcomer:
         common = replace(common, authorisation="valid")
     visible = set()

@@ -110,8 +110,7 @@ def _decide(context: ReadContext, caller: Caller, record: RecordFacts, now: date
         "change-rights",
         record,
         now=now,
-        max_copy_age=context.max_copy_age,
-        parameters=context.parameters,
+        rules=context.rules,
         change=REQUIRED_CHANGE,
     )
     return RuleDecision(facts, decide(facts))
