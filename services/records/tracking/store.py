@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 import asyncpg
@@ -29,33 +29,37 @@ set audited_at = coalesce(d.audited_at, given.audited_at),
     alert_handled_at = coalesce(d.alert_handled_at, given.alert_handled_at)
 from locked join given using (bucket, id)
 where d.bucket = locked.bucket and d.id = locked.id"""
-SELECT_DEPOSIT = """
-select p.id as deposit_id, p.received_at as deposit_received_at, d.id, d.status, d.received_at, d.checked_at,
-       d.settled_at, d.reason, d.audited_at, d.alert_handled_at, array_position(p.document_ids, d.id) as place
+COLUMNS: Final = """
+       p.id as deposit_id, p.received_at as deposit_received_at, d.id, d.status, d.received_at, d.checked_at,
+       d.settled_at, d.reason, d.audited_at, d.alert_handled_at, array_position(p.document_ids, d.id) as place"""
+LOST_COLUMNS: Final = """
+       l.deposit_id, l.received_at, l.document_id, 'lost', l.received_at, null, null, null, null, null, null"""
+"""What these columns are for a document in `lost_documents l`."""
+SELECT_DEPOSIT = f"""
+select {COLUMNS}
 from deposits p
 join documents d on d.bucket = $1 and d.id = any(p.document_ids)
 where p.bucket = $1 and p.id = $2 and p.organisation_id = $3
   and not exists (select from erased_records e where e.record_id = p.record_id)
 union all
-select l.deposit_id, l.received_at, l.document_id, 'lost', l.received_at, null, null, null, null, null, null
+select {LOST_COLUMNS}
 from lost_documents l where l.bucket = $1 and l.deposit_id = $2 and l.organisation_id = $3
-order by place, id"""
+order by place, id"""  # noqa: S608  # a constant
 # An organisation deposits in any record: this table is keyed by the organisation, and the deposit ids name the buckets.
 LIST_DEPOSITS = """
 select deposit_id from organisation_deposits
 where organisation_id = $1 and deposit_id >= $2 and deposit_id > $3 order by deposit_id limit $4"""
-SELECT_DEPOSITS = """
-select p.id as deposit_id, p.received_at as deposit_received_at, d.id, d.status, d.received_at, d.checked_at,
-       d.settled_at, d.reason, d.audited_at, d.alert_handled_at, array_position(p.document_ids, d.id) as place
+SELECT_DEPOSITS = f"""
+select {COLUMNS}
 from unnest($1::integer[], $2::uuid[]) as wanted(bucket, id)
 join deposits p on p.bucket = wanted.bucket and p.id = wanted.id
 join documents d on d.bucket = p.bucket and d.id = any(p.document_ids)
 where not exists (select from erased_records e where e.record_id = p.record_id)
 union all
-select l.deposit_id, l.received_at, l.document_id, 'lost', l.received_at, null, null, null, null, null, null
+select {LOST_COLUMNS}
 from unnest($1::integer[], $2::uuid[]) as wanted(bucket, id)
 join lost_documents l on l.bucket = wanted.bucket and l.deposit_id = wanted.id
-order by deposit_id, place, id"""
+order by deposit_id, place, id"""  # noqa: S608  # a constant
 
 
 TrackedStatus = DocumentStatus | Literal["lost"]

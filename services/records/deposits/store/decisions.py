@@ -3,15 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from services.records.facts.domain.documents import DepositorKind, DocumentLife, DocumentStatus
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_in
 
+COLUMNS: Final = """
+       d.id, d.record_id, d.deposit_id, d.organisation_id, d.client_id, d.deposited_by, d.depositor_id, d.status,
+       d.life, d.labels, d.masked_by, d.shown_to_representatives, d.replaces, d.received_at, d.changed_at"""
+"""The columns of `documents d` that `PendingDocument` has."""
 # A document that replaces another one changes its life: the record's row is locked first, as for every change of a
 # document that may be visible. All records' rows are locked before the first document's.
-LOCK_DOCUMENTS = """
+LOCK_DOCUMENTS = f"""
 with given as materialized (
   select d.bucket, d.id, d.replaces, d.record_id
   from unnest($1::integer[], $2::uuid[]) as wanted(bucket, id)
@@ -27,19 +32,16 @@ with given as materialized (
 ), wanted as materialized (
   select bucket, id from given union select bucket, replaces from given where replaces is not null
 )
-select locked.id, locked.record_id, locked.deposit_id, locked.organisation_id, locked.client_id, locked.deposited_by,
-       locked.depositor_id, locked.status, locked.life, locked.labels, locked.masked_by,
-       locked.shown_to_representatives, locked.replaces, locked.received_at, locked.changed_at
+select {COLUMNS}
 from (
   select wanted.bucket, wanted.id
   from (select count(*) from fenced) as counted(records) join wanted on counted.records >= 0
   order by wanted.id
 ) as sorted
 cross join lateral (
-  select d.id, d.record_id, d.deposit_id, d.organisation_id, d.client_id, d.deposited_by, d.depositor_id, d.status,
-         d.life, d.labels, d.masked_by, d.shown_to_representatives, d.replaces, d.received_at, d.changed_at
+  select {COLUMNS}
   from documents d where d.bucket = sorted.bucket and d.id = sorted.id for update
-) as locked"""
+) as d"""  # noqa: S608  # a constant
 RECORD_OUTCOMES = """
 update documents d
 set status = given.status, checked_at = given.checked_at, settled_at = $7, decision_id = given.decision_id,

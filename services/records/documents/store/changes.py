@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.records.documents.domain.label_changes import sorted_labels
-from services.records.documents.store.summaries import summary_of
+from services.records.documents.store.summaries import COLUMNS, summary_of
 from services.records.facts.domain.documents import DocumentSummary
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_in, bucket_of
@@ -21,14 +21,12 @@ cross join lateral (
   select r.id from records r where r.bucket = sorted.bucket and r.id = sorted.id for update nowait
 ) as locked"""
 # The record's own documents stand together in the index of their names.
-SELECT_VERSIONS = """
-select id, record_id, deposit_id, status, life, archived, masked_by, shown_to_representatives, version,
-       changed_at, type, class_code, section, labels, organisation_id, client_id, author_ids, received_at, deposited_by,
-       depositor_id, in_secret, chain_id
-from documents
-where bucket = $1 and record_id = $2 and coalesce(chain_id, replaces, id) = $3 and status = 'published'
-  and life <> 'deleted'
-order by id"""
+SELECT_VERSIONS = f"""
+select {COLUMNS}
+from documents d
+where d.bucket = $1 and d.record_id = $2 and coalesce(d.chain_id, d.replaces, d.id) = $3 and d.status = 'published'
+  and d.life <> 'deleted'
+order by d.id"""  # noqa: S608  # a constant
 UPDATE_DOCUMENT = """
 update documents
 set labels = $3, masked_by = $4, shown_to_representatives = $5, archived = $6, life = $7, version = $8,

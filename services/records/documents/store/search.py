@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from uuid import UUID
 
-from services.records.documents.store.summaries import summary_of
+from services.records.documents.store.summaries import COLUMNS, summary_of
 from services.records.facts.domain.documents import DocumentSummary
 from services.records.facts.domain.facts import AuthoredFacts, FactCombination, Requester, lifecycle_status, masker_of
 from shared.db.pool import Connection
@@ -22,7 +22,7 @@ from (
   from document_combinations where bucket = $1 and record_id = $2
 ) had
 join combinations on combinations.id = had.combination_id"""
-SELECT_PERMITTED = """
+SELECT_PERMITTED = f"""
 with listed as materialized (
   select document_id
   from document_combinations
@@ -32,11 +32,9 @@ with listed as materialized (
         = any($7::text[])
   order by document_id desc limit $8
 )
-select d.id, d.record_id, d.deposit_id, d.status, d.life, d.archived, d.masked_by, d.shown_to_representatives,
-       d.version, d.changed_at, d.type, d.class_code, d.section, d.labels, d.organisation_id, d.client_id, d.author_ids,
-       d.received_at, d.deposited_by, d.depositor_id, d.in_secret, d.chain_id
+select {COLUMNS}
 from listed join documents d on d.bucket = $1 and d.id = listed.document_id
-order by d.id desc"""
+order by d.id desc"""  # noqa: S608  # a constant
 # For many imagined readers at once: the rows have the authors; none of these readers is a depositor.
 SELECT_ALL_COMBINATIONS = """
 select combinations.facts, had.author_ids, had.documents

@@ -1,5 +1,6 @@
 """The codes of documents, from the columns of `documents`."""
 
+from typing import Final
 from uuid import UUID
 
 import asyncpg
@@ -8,11 +9,12 @@ from services.records.facts.domain.documents import DocumentSummary
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_in
 
-SELECT_SUMMARY = """
-select id, record_id, deposit_id, status, life, archived, masked_by, shown_to_representatives, version,
-       changed_at, type, class_code, section, labels, organisation_id, client_id, author_ids, received_at, deposited_by,
-       depositor_id, in_secret, chain_id
-from documents where bucket = $1 and id = $2"""
+COLUMNS: Final = """
+       d.id, d.record_id, d.deposit_id, d.status, d.life, d.archived, d.masked_by, d.shown_to_representatives,
+       d.version, d.changed_at, d.type, d.class_code, d.section, d.labels, d.organisation_id, d.client_id,
+       d.author_ids, d.received_at, d.deposited_by, d.depositor_id, d.in_secret, d.chain_id"""
+"""The columns of `documents d` that `summary_of` reads."""
+SELECT_SUMMARY = f"select {COLUMNS} from documents d where d.bucket = $1 and d.id = $2"  # noqa: S608  # a constant
 
 
 async def load_summary(connection: Connection, document_id: UUID) -> DocumentSummary | None:

@@ -6,23 +6,17 @@ from datetime import datetime
 from uuid import UUID
 
 from services.records.documents.domain.label_changes import sorted_labels
-from services.records.documents.store.summaries import summary_of
+from services.records.documents.store.summaries import COLUMNS, summary_of
 from services.records.facts.domain.documents import DocumentSummary
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_in
 
-LOCK_SUMMARIES = """
-select locked.id, locked.record_id, locked.deposit_id, locked.status, locked.life, locked.archived, locked.masked_by,
-       locked.shown_to_representatives, locked.version, locked.changed_at, locked.type, locked.class_code,
-       locked.section, locked.labels, locked.organisation_id, locked.client_id, locked.author_ids, locked.received_at,
-       locked.deposited_by, locked.depositor_id, locked.in_secret, locked.chain_id
+LOCK_SUMMARIES = f"""
+select {COLUMNS}
 from (select bucket, id from unnest($1::integer[], $2::uuid[]) as wanted(bucket, id) order by id) as sorted
 cross join lateral (
-  select d.id, d.record_id, d.deposit_id, d.status, d.life, d.archived, d.masked_by, d.shown_to_representatives,
-         d.version, d.changed_at, d.type, d.class_code, d.section, d.labels, d.organisation_id, d.client_id,
-         d.author_ids, d.received_at, d.deposited_by, d.depositor_id, d.in_secret, d.chain_id
-  from documents d where d.bucket = sorted.bucket and d.id = sorted.id for update
-) as locked"""
+  select {COLUMNS} from documents d where d.bucket = sorted.bucket and d.id = sorted.id for update
+) as d"""  # noqa: S608  # a constant
 UPDATE_RECOVERED = """
 update documents d
 set status = given.status, life = given.life, archived = given.archived, labels = string_to_array(given.labels, ' '),
