@@ -17,7 +17,7 @@ from services.records.kit.bodies import LargeBodyLimit
 from services.records.kit.operation_outcomes import render
 from services.records.record_check import api as record_check
 from services.records.recovery import api as recovery
-from services.records.recovery.steps.recover_documents import recover_documents
+from services.records.recovery.steps import recover_documents
 from services.records.settings import Settings
 from services.records.tracking import api as tracking
 from services.records.what_if import api as what_if

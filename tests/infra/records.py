@@ -14,10 +14,12 @@ from prometheus_client import REGISTRY
 
 from services.records.app import make_api
 from services.records.copies.domain.copies import COPIED_TOPICS
-from services.records.copies.steps.apply_consent_copies import apply_consent_copies
-from services.records.copies.steps.apply_people_copies import apply_people_copies
-from services.records.copies.steps.apply_profession_copies import apply_profession_copies
-from services.records.copies.steps.apply_record_copies import apply_record_copies
+from services.records.copies.steps import (
+    apply_consent_copies,
+    apply_people_copies,
+    apply_profession_copies,
+    apply_record_copies,
+)
 from services.records.deposits.steps.apply_deposit_decisions import apply_deposit_decisions
 from services.records.facts.context import ReadContext
 from services.records.kit.keys import KeySettings

@@ -10,7 +10,7 @@ import pytest
 
 from services.records.copies.domain.choices import choices_of
 from services.records.copies.domain.people import people_of
-from services.records.copies.steps.apply_matrix_copies import apply_matrix_copies
+from services.records.copies.steps import apply_matrix_copies
 from services.records.copies.store.copies import lock_records
 from shared.access import blocked_of
 from shared.contracts.consent import MatrixChanged

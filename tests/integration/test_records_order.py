@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from services.records.copies.steps.apply_consent_copies import apply_consent_copies
+from services.records.copies.steps import apply_consent_copies
 from services.records.deposits.steps.apply_deposit_decisions import apply_deposit_decisions
 from services.records.tracking.store import track_documents
 from shared.contracts.consent import ConsentStateChanged

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import httpx2
 import pytest
 
-from services.records.copies.steps.apply_matrix_copies import apply_matrix_copies
+from services.records.copies.steps import apply_matrix_copies
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.consent import MatrixChanged
 from shared.db.pool import transaction

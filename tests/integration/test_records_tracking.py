@@ -5,8 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.records.copies.steps.apply_consent_copies import apply_consent_copies
-from services.records.copies.steps.apply_record_copies import apply_record_copies
+from services.records.copies.steps import apply_consent_copies, apply_record_copies
 from services.records.deposits.steps.apply_deposit_decisions import (
     DocumentElsewhereError,
     apply_deposit_decisions,

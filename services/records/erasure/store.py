@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from services.records.recovery.store.lost import delete_lost
+from services.records.recovery.store import delete_lost
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_of
 

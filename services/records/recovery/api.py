@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from services.records.recovery.models import LostDepositView
-from services.records.recovery.store.lost import list_lost
+from services.records.recovery.store import list_lost
 from shared.http.app import AuthenticatedCaller, ServicePool
 from shared.http.door import Door
 

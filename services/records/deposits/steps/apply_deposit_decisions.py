@@ -16,7 +16,7 @@ from services.records.documents.domain.label_changes import sorted_labels
 from services.records.facts.domain.documents import DocumentStatus
 from services.records.facts.domain.facts import LABEL_MASKED, masker_of
 from services.records.kit.announcements import announce_effect
-from services.records.recovery.steps.lost_documents import record_lost_documents
+from services.records.recovery.steps import record_lost_documents
 from shared.contracts.base import Actor
 from shared.contracts.consent import DepositDecided
 from shared.contracts.records import DocumentPublished, DocumentRefused, DocumentReplaced

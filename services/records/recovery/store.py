@@ -1,4 +1,4 @@
-"""Statements that restore documents after the database has lost commits."""
+"""Statements that restore documents after the database has lost commits, and those about the ones that are lost."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,8 +8,10 @@ from uuid import UUID
 from services.records.documents.domain.label_changes import sorted_labels
 from services.records.documents.store.summaries import COLUMNS, summary_of
 from services.records.facts.domain.documents import DocumentSummary
+from shared.contracts.consent import DepositDecided
+from shared.contracts.records import DocumentEvent
 from shared.db.pool import Connection
-from shared.runtime.clock import bucket_in
+from shared.runtime.clock import bucket_in, made_at, now
 
 LOCK_SUMMARIES = f"""
 select {COLUMNS}
@@ -67,3 +69,68 @@ async def update_recovered(connection: Connection, recovered: Sequence[Recovered
         [document.decision_id for document in recovered],
         [document.reason for document in recovered],
     )
+
+
+# The lost deposit stays in the list of the organisation's deposits.
+INSERT_LOST = """
+with given as materialized (
+  select bucket, document_id, deposit_id, record_id, organisation_id, received_at
+  from unnest($1::integer[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::timestamptz[])
+    as given(bucket, document_id, deposit_id, record_id, organisation_id, received_at)
+), listed as (
+  insert into organisation_deposits (organisation_id, deposit_id)
+  select distinct organisation_id, deposit_id from given order by organisation_id, deposit_id
+  on conflict do nothing
+)
+insert into lost_documents (bucket, document_id, deposit_id, record_id, organisation_id, received_at)
+select bucket, document_id, deposit_id, record_id, organisation_id, received_at from given
+order by bucket, document_id
+on conflict on constraint lost_documents_pkey do nothing
+returning document_id"""
+LIST_LOST = """
+select deposit_id, organisation_id, min(received_at) as received_at, min(found_at) as found_at, count(*) as documents
+from lost_documents group by deposit_id, organisation_id order by deposit_id desc limit $1"""
+DELETE_LOST = """
+with gone as (
+  delete from lost_documents where bucket = $1 and record_id = $2 returning organisation_id, deposit_id
+), unlisted as (
+  delete from organisation_deposits o using gone
+  where o.organisation_id = gone.organisation_id and o.deposit_id = gone.deposit_id
+)
+select count(*) from gone"""
+
+
+@dataclass(frozen=True, slots=True)
+class LostDeposit:
+    """An accepted deposit that the database has lost. `documents`: how many it had."""
+
+    deposit_id: UUID
+    organisation_id: str
+    received_at: datetime
+    found_at: datetime
+    documents: int
+
+
+async def insert_lost(connection: Connection, events: Sequence[DepositDecided | DocumentEvent]) -> set[UUID]:
+    """Records lost documents, named by one event each; returns the ids of those not recorded before."""
+    rows = await connection.fetch(
+        INSERT_LOST,
+        [bucket_in(event.document_id) for event in events],
+        [event.document_id for event in events],
+        [event.deposit_id for event in events],
+        [event.record_id for event in events],
+        [event.organisation_id for event in events],
+        [made_at(event.deposit_id) or now() for event in events],
+    )
+    return {row["document_id"] for row in rows}
+
+
+async def list_lost(connection: Connection, limit: int) -> list[LostDeposit]:
+    """Returns lost deposits, the latest first."""
+    return [LostDeposit(**row) for row in await connection.fetch(LIST_LOST, limit)]
+
+
+async def delete_lost(connection: Connection, bucket: int, record_id: UUID) -> int:
+    """Deletes the lost documents of an erased record; returns how many there were."""
+    count: int = await connection.fetchval(DELETE_LOST, bucket, record_id)
+    return count

@@ -9,10 +9,10 @@ from typing import Final
 from uuid import UUID
 
 from services.records.copies.store import copies
+from services.records.recovery import store
 from services.records.recovery.domain import replay
-from services.records.recovery.steps.lost_documents import record_lost_documents
-from services.records.recovery.store import documents
-from services.records.recovery.store.documents import RecoveredDocument
+from services.records.recovery.store import RecoveredDocument
+from shared.contracts.consent import DepositDecided
 from shared.contracts.records import (
     DocumentEvent,
     DocumentPublished,
@@ -27,6 +27,8 @@ from shared.db.pool import Connection
 from shared.errors import PermanentError
 from shared.messaging.outbox import Announcement
 from shared.messaging.outbox.lost import SentRecord
+from shared.runtime.logs import log
+from shared.runtime.metrics import LOST_DOCUMENTS
 
 RECORDS_AT_ONCE = 200
 _EVENTS: Final[dict[str, type[DocumentEvent]]] = {
@@ -48,6 +50,16 @@ class EventUnknownError(PermanentError):
     code = "event-unknown"
 
 
+async def record_lost_documents(connection: Connection, events: Sequence[DepositDecided | DocumentEvent]) -> None:
+    """Records as lost the documents that these events name; counts and logs the new ones."""
+    if not events:
+        return
+    new_ids = await store.insert_lost(connection, list({event.document_id: event for event in events}.values()))
+    if new_ids:
+        LOST_DOCUMENTS.inc(len(new_ids))
+        log("document.lost", count=len(new_ids))
+
+
 async def recover_documents(connection: Connection, facts: Sequence[SentRecord]) -> list[Announcement]:
     """Applies lost events about documents, record by record. Returns no announcements: all were announced before.
 
@@ -65,7 +77,7 @@ async def recover_documents(connection: Connection, facts: Sequence[SentRecord])
 async def _recover(connection: Connection, events: Sequence[DocumentEvent]) -> None:
     ids = {event.document_id for event in events}
     replacing_ids = {event.replaced_by for event in events if isinstance(event, DocumentReplaced)}
-    summaries = await documents.lock_summaries(connection, sorted(ids | replacing_ids))
+    summaries = await store.lock_summaries(connection, sorted(ids | replacing_ids))
     present_ids = frozenset(summaries)
     recovered: dict[UUID, RecoveredDocument] = {}
     for event in events:
@@ -73,7 +85,7 @@ async def _recover(connection: Connection, events: Sequence[DocumentEvent]) -> N
             continue
         document = recovered.get(event.document_id) or RecoveredDocument(summaries[event.document_id])
         recovered[event.document_id] = _after(document, event, present_ids)
-    await documents.update_recovered(connection, list(recovered.values()))
+    await store.update_recovered(connection, list(recovered.values()))
     await record_lost_documents(connection, [event for event in events if event.document_id not in present_ids])
 
 
