@@ -5,15 +5,17 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from services.consent.api import choices, consents, matrices
-from services.consent.api.changes import render_version_differs
+from services.consent.authorisations import api as authorisations
+from services.consent.choices.api import choices
+from services.consent.choices.api.changes import render_version_differs
+from services.consent.choices.domain.states import VersionDiffersError
+from services.consent.choices.in_force_notifier import InForceNotifier
+from services.consent.choices.steps.adopt_states import adopt_states
+from services.consent.choices.store import states
+from services.consent.choices.usecases.name_in_full import name_in_full
 from services.consent.consumers import subscriptions
-from services.consent.domain.states import VersionDiffersError
-from services.consent.in_force_notifier import InForceNotifier
+from services.consent.matrices import api as matrices
 from services.consent.settings import Settings
-from services.consent.store import states
-from services.consent.usecases.adopt_states import adopt_states
-from services.consent.usecases.name_in_full import name_in_full
 from shared.erasure.erased_records import ErasureFinisher
 from shared.http.app import make_app, serving
 from shared.http.outcomes import render
@@ -43,7 +45,7 @@ def make_api(settings: Settings) -> FastAPI:
         render=render,
     )
     app.add_exception_handler(VersionDiffersError, render_version_differs)
-    for router in (choices.router, consents.router, matrices.router):
+    for router in (choices.router, authorisations.router, matrices.router):
         app.include_router(router)
     return app
 

@@ -2,12 +2,12 @@
 
 from functools import partial
 
-from services.consent.usecases.acknowledge_copies import acknowledge_copies
-from services.consent.usecases.copy_directory import copy_directory
-from services.consent.usecases.copy_people import copy_people
-from services.consent.usecases.copy_records import copy_records
-from services.consent.usecases.decide_deposits import decide_deposits, deposits_awaiting_version
-from services.consent.usecases.erase_record import erase_record
+from services.consent.choices.steps.acknowledge_copies import acknowledge_copies
+from services.consent.choices.steps.copy_people import copy_people
+from services.consent.choices.steps.copy_records import copy_records
+from services.consent.copies.steps import copy_directory
+from services.consent.deposit_checks.steps import decide_deposits, deposits_awaiting_version
+from services.consent.erasure.steps import erase_record
 from shared.contracts.identity import (
     PeopleChanged,
     ProfessionalChanged,

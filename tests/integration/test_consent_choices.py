@@ -9,9 +9,9 @@ import httpx2
 import pytest
 
 from services.consent.app import make_api
+from services.consent.choices.steps.copy_records import copy_records
+from services.consent.choices.store import states as store
 from services.consent.settings import Settings
-from services.consent.store import states as store
-from services.consent.usecases.copy_records import copy_records
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.consent import ConsentStateChanged
 from shared.db.pool import Pool, transaction

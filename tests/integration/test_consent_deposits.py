@@ -8,13 +8,13 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from services.consent.domain.states import RecordCopy
-from services.consent.store import states as store
-from services.consent.store.copies import upsert_record_copies
-from services.consent.usecases.acknowledge_copies import acknowledge_copies
-from services.consent.usecases.copy_people import copy_people
-from services.consent.usecases.copy_records import copy_records
-from services.consent.usecases.decide_deposits import decide_deposits, deposits_awaiting_version
+from services.consent.choices.domain.states import RecordCopy
+from services.consent.choices.steps.acknowledge_copies import acknowledge_copies
+from services.consent.choices.steps.copy_people import copy_people
+from services.consent.choices.steps.copy_records import copy_records
+from services.consent.choices.store import states as store
+from services.consent.copies.store.copies import upsert_record_copies
+from services.consent.deposit_checks.steps import decide_deposits, deposits_awaiting_version
 from shared.access import RULES_VERSION
 from shared.contracts.base import Actor, Event
 from shared.contracts.consent import ConsentStateChanged, DepositDecided

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from services.consent.domain.choices import UNLIMITED_ACTIONS
-from services.consent.usecases import change_choices
+from services.consent.choices.domain.choices import UNLIMITED_ACTIONS
+from services.consent.choices.usecases import change_choices
 from shared.runtime import clock
 from tests.conftest import NewDatabase
 from tests.infra.consent_api import APPLICATION, Record, consent_api, person, representative

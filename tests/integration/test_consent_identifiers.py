@@ -10,7 +10,7 @@ import asyncpg
 import orjson
 import pytest
 
-from services.consent.usecases.name_in_full import name_in_full
+from services.consent.choices.usecases.name_in_full import name_in_full
 from shared.access import blocked_of
 from shared.contracts.consent import ConsentStateChanged
 from shared.contracts.topics import CONSENT_DIRECTORY_COPIES, IDENTITY_PROFESSIONALS
@@ -214,7 +214,7 @@ async def directory_is_whole(api: ConsentApi) -> None:
 async def test_choices_of_an_older_release_are_named_in_full_as_a_new_version_that_is_announced(
     api: ConsentApi, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.consent.usecases.name_in_full.POLL_INTERVAL_S", 0)
+    monkeypatch.setattr("services.consent.choices.usecases.name_in_full.POLL_INTERVAL_S", 0)
     old, other = await api.open_record(), await api.open_record()
     await other.ask("PUT", f"blocks/{DOCTOR}")
     await other.ask("PUT", "hidden-sections/BIOLOGIE")

@@ -8,9 +8,9 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from services.consent.store import states
-from services.consent.usecases.copy_records import copy_records
-from services.consent.usecases.decide_deposits import decide_deposits
+from services.consent.choices.steps.copy_records import copy_records
+from services.consent.choices.store import states
+from services.consent.deposit_checks.steps import decide_deposits
 from shared.contracts.base import Actor
 from shared.contracts.consent import DepositDecided
 from shared.db.pool import transaction

@@ -6,7 +6,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from services.consent.usecases import view_choices
+from services.consent.choices.usecases import view_choices
 from tests.conftest import NewDatabase
 from tests.infra.consent_api import APPLICATION, Record, consent_api, person, representative
 from tests.infra.tokens import bearer, make_token, operator_token, patient_token, professional_token, software_token

@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 
+from services.consent.choices.store import states as store
 from services.consent.consumers import subscriptions
-from services.consent.store import states as store
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
 from shared.contracts.records import CopyApplied
 from shared.runtime.tracing import trace_id

@@ -12,9 +12,9 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from services.consent.store.copies import COPIED_TOPICS
-from services.consent.usecases.copy_people import copy_people
-from services.consent.usecases.copy_records import copy_records
+from services.consent.choices.steps.copy_people import copy_people
+from services.consent.choices.steps.copy_records import copy_records
+from services.consent.copies.store.copies import COPIED_TOPICS
 from services.identity.domain.kinds import MAX_SCOPES
 from services.records.facts.context import ReadContext
 from shared.contracts.identity import PeopleChanged

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.consent.domain.choices import (
+from services.consent.authorisations.usecases.find_consents import GRANTEE_KINDS
+from services.consent.choices.domain.choices import (
     LONGEST_LIST,
     PATIENT_SIDE,
     Change,
@@ -13,8 +14,7 @@ from services.consent.domain.choices import (
     apply_change,
     without_long_ended,
 )
-from services.consent.usecases.change_choices import PROXIES
-from services.consent.usecases.find_consents import GRANTEE_KINDS
+from services.consent.choices.usecases.change_choices import PROXIES
 from shared.access import rights, writers
 from shared.contracts.consent import Authorisation
 

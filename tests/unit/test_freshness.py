@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.audit.access_request import RecordCopy
-from services.consent.domain import states
+from services.consent.choices.domain import states
 from services.records.copies.domain.copies import CopyAge
 from shared.contracts.declarations import SERVICES
 from shared.contracts.topics import GROUPS, IDENTITY_ERASURES, IDENTITY_PEOPLE, IDENTITY_RECORDS

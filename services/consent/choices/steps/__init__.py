@@ -1,0 +1,1 @@
+"""The pieces of the room `choices` that run in a caller's transaction."""
