@@ -8,12 +8,13 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from services.consent.choices.domain.states import RecordCopy
 from services.consent.choices.steps.acknowledge_copies import acknowledge_copies
 from services.consent.choices.steps.copy_people import copy_people
 from services.consent.choices.steps.copy_records import copy_records
 from services.consent.choices.store import states as store
+from services.consent.copies.domain import RecordCopy
 from services.consent.copies.store.copies import upsert_record_copies
+from services.consent.deposit_checks.domain import DepositChecksRules
 from services.consent.deposit_checks.steps import decide_deposits, deposits_awaiting_version
 from shared.access import RULES_VERSION
 from shared.contracts.base import Actor, Event
@@ -294,7 +295,7 @@ async def test_whether_a_document_comes_in_masked_and_invisible_is_a_national_pa
     record_id = await opened(pool)
     event = deposit(record_id, "N", "MASQUE_PS", "INVISIBLE_PATIENT")
     async with transaction(pool) as connection:
-        await decide_deposits(connection, [message(event)], masked_and_invisible=allowed)
+        await decide_deposits(connection, [message(event)], rules=DepositChecksRules(masked_and_invisible=allowed))
     [decided] = [event for event in await outbox(pool) if isinstance(event, DepositDecided)]
     assert decided.reason == reason
 

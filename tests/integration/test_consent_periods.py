@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.consent.choices.domain.choices import Change, Choices, apply_change
+from services.consent.choices.domain.changes import apply_change
+from services.consent.choices.domain.choices import Change, Choices
 from shared.runtime import clock
 from tests.conftest import NewDatabase
 from tests.infra.consent_api import ConsentApi, Record, consent_api, person, representative

@@ -12,9 +12,11 @@ import orjson
 import pytest
 import pytest_asyncio
 
+from services.consent.choices.context import ChoicesContext
 from services.consent.choices.steps.copy_people import copy_people
 from services.consent.choices.steps.copy_records import copy_records
 from services.consent.copies.store.copies import COPIED_TOPICS
+from services.consent.matrices.domain import MatricesRules
 from services.identity.domain.kinds import MAX_SCOPES
 from services.records.facts.context import ReadContext
 from shared.contracts.identity import PeopleChanged
@@ -213,6 +215,10 @@ async def apis(databases: Databases) -> AsyncIterator[dict[str, Api]]:
             provided = made["records"].app.state.provided
             context = provided[ReadContext]
             provided[ReadContext] = replace(context, rules=replace(context.rules, max_copy_age=timedelta(days=1)))
+            provided = made["consent"].app.state.provided
+            choices = provided[ChoicesContext]
+            provided[ChoicesContext] = replace(choices, rules=replace(choices.rules, copy_limit=timedelta(days=1)))
+            provided[MatricesRules] = MatricesRules(notice=timedelta(days=1))
             yield made
 
 

@@ -5,15 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.consent.authorisations.usecases.find_consents import GRANTEE_KINDS
-from services.consent.choices.domain.choices import (
-    LONGEST_LIST,
-    PATIENT_SIDE,
-    Change,
-    Choices,
-    ListFullError,
-    apply_change,
-    without_long_ended,
-)
+from services.consent.choices.domain.changes import ListFullError, apply_change
+from services.consent.choices.domain.choices import LONGEST_LIST, PATIENT_SIDE, Change, Choices, without_long_ended
 from services.consent.choices.usecases.change_choices import PROXIES
 from shared.access import rights, writers
 from shared.contracts.consent import Authorisation

@@ -22,13 +22,14 @@ from services.consent.authorisations.models import (
 )
 from services.consent.authorisations.usecases.find_consents import find_changed_consents, find_consents
 from services.consent.choices.api.changes import ChoiceChanger, IfMatch, Prefer, etag_of
+from services.consent.choices.context import InjectedChoicesContext
 from services.consent.choices.domain.choices import Change
 from services.consent.choices.domain.identifiers import possible_ids
 from services.consent.choices.models import ChangeView
 from shared.errors import ClientError, NotFoundError
 from shared.fhir.write import FHIR_JSON
 from shared.http.admission import Urgency, urgent
-from shared.http.app import AuthenticatedCaller, CopyLimit, ServicePool, copy_limit_of
+from shared.http.app import AuthenticatedCaller
 from shared.http.constant_time import delay_response
 from shared.http.door import Door
 from shared.national_ids import full_ids
@@ -88,7 +89,7 @@ StatusParam = Annotated[str | None, Query(pattern="^(active|inactive)$")]
 async def create(
     request: Request,
     caller: AuthenticatedCaller,
-    pool: ServicePool,
+    context: InjectedChoicesContext,
     prefer: Prefer = None,
     if_match: IfMatch = None,
 ) -> Response:
@@ -98,7 +99,7 @@ async def create(
     has_consent_ids = all(consent_id(body.record_id, id) is not None for id in possible_holder_ids)
     if body.status != "active" or not has_consent_ids:
         raise ConsentInvalidError
-    changer = ChoiceChanger(request, body.record_id, caller, pool, Response(), prefer, if_match)
+    changer = ChoiceChanger(request, body.record_id, caller, context, Response(), prefer, if_match)
     change = _authorisation_change(body, body.holder_id, changer)
     applied = await changer.apply_to_subject(change)
     resolved = change.model_copy(update={"subject_id": applied.subject_id})
@@ -109,32 +110,33 @@ async def create(
 async def search(
     request: Request,
     caller: AuthenticatedCaller,
-    pool: ServicePool,
+    context: InjectedChoicesContext,
     patient: PatientParam,
     actor: ActorParam = None,
     status: StatusParam = None,
 ) -> Response:
     """The patient side finds all authorisations of the record; a professional and the software of a structure find
     their own."""
-    return await _search(request, caller, pool, patient, actor, status)
+    return await _search(request, caller, context, patient, actor, status)
 
 
 @router.post("/_search", summary="Search authorisations with a form", openapi_extra=_FORM)
 @urgent(Urgency.READ)
-async def search_by_post(request: Request, caller: AuthenticatedCaller, pool: ServicePool) -> Response:
+async def search_by_post(request: Request, caller: AuthenticatedCaller, context: InjectedChoicesContext) -> Response:
     """Searches like GET, with the parameters in a form instead of the URL."""
     form = _form(await request.body())
     status = form.get("status")
     if status not in (None, "active", "inactive"):
         raise SearchInvalidError
-    return await _search(request, caller, pool, form.get("patient", ""), form.get("actor"), status)
+    return await _search(request, caller, context, form.get("patient", ""), form.get("actor"), status)
 
 
 @router.get("/{id}", summary="Read an authorisation")
-async def read(id: ConsentIdParam, caller: AuthenticatedCaller, pool: ServicePool, copy_limit: CopyLimit) -> Response:
+async def read(id: ConsentIdParam, caller: AuthenticatedCaller, context: InjectedChoicesContext) -> Response:
     """Returns the authorisation in its current state."""
     record_id, holder_id, is_next = _parse_id(id)
-    authorisation = _find_authorisation(holder_id, await find_consents(pool, record_id, caller, copy_limit), is_next)
+    visible = await find_consents(context.pool, record_id, caller, context.rules.copy_limit)
+    authorisation = _find_authorisation(holder_id, visible, is_next)
     return _response(consent_resource(record_id, authorisation, clock.now()), 200, _etag(authorisation.version))
 
 
@@ -143,7 +145,7 @@ async def update(
     id: ConsentIdParam,
     request: Request,
     caller: AuthenticatedCaller,
-    pool: ServicePool,
+    context: InjectedChoicesContext,
     prefer: Prefer = None,
     if_match: IfMatch = None,
 ) -> Response:
@@ -153,7 +155,7 @@ async def update(
     is_of_holder = holder_id in possible_ids(body.holder_id, body.holder_kind)
     if body.record_id != record_id or not is_of_holder or body.id not in (None, id):
         raise ConsentInvalidError
-    changer = ChoiceChanger(request, record_id, caller, pool, Response(), prefer, if_match)
+    changer = ChoiceChanger(request, record_id, caller, context, Response(), prefer, if_match)
     if body.status == "active":
         change = _authorisation_change(body, holder_id, changer)
         return await _respond_with_consent(changer, change, await changer.apply(change), request)
@@ -167,13 +169,13 @@ async def delete(
     id: ConsentIdParam,
     request: Request,
     caller: AuthenticatedCaller,
-    pool: ServicePool,
+    context: InjectedChoicesContext,
     prefer: Prefer = None,
     if_match: IfMatch = None,
 ) -> Response:
     """Ends the authorisation, and the one that begins later. Succeeds if there is none."""
     record_id, holder_id, _ = _parse_id(id)
-    changer = ChoiceChanger(request, record_id, caller, pool, Response(), prefer, if_match)
+    changer = ChoiceChanger(request, record_id, caller, context, Response(), prefer, if_match)
     view = await changer.apply(Change(action="end-authorisation", subject_id=holder_id))
     return Response(status_code=204 if view.status == "in-force" else 202, headers=_etag(view.version))
 
@@ -181,7 +183,7 @@ async def delete(
 async def _search(
     request: Request,
     caller: AuthenticatedCaller,
-    pool: ServicePool,
+    context: InjectedChoicesContext,
     patient: str,
     actor: str | None,
     status: str | None,
@@ -190,7 +192,7 @@ async def _search(
         record_id = UUID(patient.removeprefix("Patient/"))
     except ValueError as error:
         raise SearchInvalidError from error
-    visible = await find_consents(pool, record_id, caller, copy_limit_of(request))
+    visible = await find_consents(context.pool, record_id, caller, context.rules.copy_limit)
     holder_ids = None if actor is None else possible_ids(actor.rpartition("|")[2].strip(), None)
     of_holders = [
         consent

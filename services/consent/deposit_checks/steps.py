@@ -2,9 +2,14 @@
 
 from uuid import UUID
 
-from services.consent.choices.domain.states import DepositContext
 from services.consent.deposit_checks import store
-from services.consent.deposit_checks.domain import deposit_facts, require_known_codes
+from services.consent.deposit_checks.domain import (
+    DEFAULT_RULES,
+    DepositChecksRules,
+    DepositContext,
+    deposit_facts,
+    require_known_codes,
+)
 from services.consent.kit.announcements import announce_effect
 from shared.access import Facts, Permit, decide, encode_facts
 from shared.contracts.consent import DepositDecided
@@ -28,11 +33,11 @@ def _awaits_version(context: DepositContext | None, event: DocumentReceived) -> 
 
 
 async def decide_deposits(
-    connection: Connection, messages: list[Message[DocumentReceived]], *, masked_and_invisible: bool = False
+    connection: Connection, messages: list[Message[DocumentReceived]], *, rules: DepositChecksRules = DEFAULT_RULES
 ) -> None:
     """Decides all deposits of a batch with one read of their records, and announces the decisions together.
 
-    `masked_and_invisible`: the national parameter `cumul-invisible_patient-masque_ps`. Raises ValueUnknownError.
+    Raises ValueUnknownError.
     """
     for message in messages:
         require_known_codes(message.event)
@@ -40,9 +45,7 @@ async def decide_deposits(
     announcements = []
     for message in messages:
         event, context = message.event, contexts[message.event.record_id]
-        decision = _decision_event(
-            event, context, deposit_facts(event, context, masked_and_invisible=masked_and_invisible)
-        )
+        decision = _decision_event(event, context, deposit_facts(event, context, rules))
         announcements.append(announce_effect(decision, cause=message))
         STEP_SECONDS.labels("decided").observe(max(0.0, (decision.decided_at - message.time).total_seconds()))
         if decision.outcome == "refused":

@@ -1,6 +1,6 @@
 """Erases a record: its choices at once, their history in steps."""
 
-from services.consent.choices.store import states as store
+from services.consent.erasure import store
 from shared.contracts.identity import RecordErased
 from shared.contracts.topics import CONSENT_STATES
 from shared.db.pool import Connection

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
+from services.consent.matrices.domain import MatricesRules
 from services.consent.matrices.models import ActivationBody, MatrixDiffView, MatrixView
 from services.consent.matrices.usecases.activate_matrix import activate_matrix
 from services.consent.matrices.usecases.compare_matrix import compare_matrix, list_matrices, read_matrix_file
@@ -11,6 +12,7 @@ from services.consent.matrices.usecases.import_matrix import import_matrix
 from shared.contracts.base import CODE_PATTERN
 from shared.http.admission import Urgency, urgent
 from shared.http.app import AuthenticatedCaller, LongPool, ServicePool
+from shared.http.dependencies import provided
 from shared.http.door import AS_THE_SERVICE, Door, takes
 from shared.http.problems import prefers_french
 from shared.http.tokens import Caller
@@ -92,9 +94,13 @@ async def get_diff(name: MatrixName, request: Request, pool: LongPool) -> Matrix
     responses={**_UNKNOWN, 409: {"description": "`matrix-in-force`"}, 422: {"description": "`activation-invalid`"}},
 )
 async def post_activation(
-    name: MatrixName, body: ActivationBody, request: Request, pool: ServicePool, caller: Administrator
+    name: MatrixName,
+    body: ActivationBody,
+    pool: ServicePool,
+    caller: Administrator,
+    rules: Annotated[MatricesRules, Depends(provided(MatricesRules))],
 ) -> MatrixView:
     """The version comes into force everywhere at `active_from`. Of the versions whose date has passed, the one with the
     latest date is in force."""
-    stored = await activate_matrix(pool, name, body.active_from, request.app.state.copy_limit, caller.id)
+    stored = await activate_matrix(pool, name, body.active_from, rules, caller.id)
     return MatrixView.of(stored, (await list_matrices(pool)).in_force)

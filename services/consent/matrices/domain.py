@@ -1,7 +1,7 @@
 """Versions of the national matrix: which may be activated, and what a version changes for which profession. Pure."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from shared.contracts.consent import MatrixChanged
@@ -12,6 +12,14 @@ from shared.terminology.professions import role_codes
 
 _STATED_CELLS: Final[tuple[Cell, ...]] = ("allowed", "denied", "allowed-by-default")
 _ALLOWED: Final = frozenset({"allowed", "allowed-by-default"})
+
+
+@dataclass(frozen=True, slots=True)
+class MatricesRules:
+    """`notice`: the greatest age of a copy. A version comes into force this long after its activation at the earliest:
+    at that date every service knows the date, or knows that its copies are too old."""
+
+    notice: timedelta
 
 
 class MatrixUnknownError(NotFoundError):

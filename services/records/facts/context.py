@@ -22,5 +22,5 @@ class ReadContext:
     rules: FactsRules
 
 
-AppReadContext = Annotated[ReadContext, Depends(provided(ReadContext))]
+InjectedReadContext = Annotated[ReadContext, Depends(provided(ReadContext))]
 """A route's parameter: the context that `app.py` built."""

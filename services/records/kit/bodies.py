@@ -36,7 +36,7 @@ class LargeBodyLimit:
         self._places.release()
 
 
-AppLargeBodyLimit = Annotated[LargeBodyLimit, Depends(provided(LargeBodyLimit))]
+InjectedBodyLimit = Annotated[LargeBodyLimit, Depends(provided(LargeBodyLimit))]
 """A route's parameter: the limit of this process."""
 
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.records.facts.context import AppReadContext, ReadContext
+from services.records.facts.context import InjectedReadContext, ReadContext
 from services.records.kit.bodies import check_form
 from services.records.kit.documentation import AUTHENTICATED, SEARCH_ROUTE, query
 from services.records.kit.forms import LONGEST_FORM, SearchError, parse_form
@@ -47,14 +47,14 @@ POST_FIND_PATIENT: dict[str, Any] = {
 
 
 @router.get("/fhir/Patient", **FIND_PATIENT)
-async def find_patient(request: Request, context: AppReadContext, ins_hmac: InsHmac) -> Response:
+async def find_patient(request: Request, context: InjectedReadContext, ins_hmac: InsHmac) -> Response:
     """Searches with the INS in the URL; prefer the POST, which keeps it out."""
     return await _find(request, context, ins_hmac, parse_form(request.scope["query_string"]))
 
 
 @router.post("/fhir/Patient/_search", **POST_FIND_PATIENT)
 @urgent(Urgency.READ)
-async def post_find_patient(request: Request, context: AppReadContext, ins_hmac: InsHmac) -> Response:
+async def post_find_patient(request: Request, context: InjectedReadContext, ins_hmac: InsHmac) -> Response:
     """Searches with the INS in a form."""
     body = await request.body()
     if body:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Response
 
-from services.records.facts.context import AppReadContext
+from services.records.facts.context import InjectedReadContext
 from services.records.what_if.domain.what_if import LabelChange, RightsChange
 from services.records.what_if.domain.what_if_texts import sentences
 from services.records.what_if.models import WhatIfAnswer, WhatIfEffect, WhatIfRequest
@@ -32,7 +32,7 @@ router = APIRouter(route_class=Door, tags=["What if"])
 async def what_if(
     record_id: UUID,
     body: WhatIfRequest,
-    context: AppReadContext,
+    context: InjectedReadContext,
     response: Response,
     caller: AuthenticatedCaller,
     accept_language: Annotated[str, Header()] = "",

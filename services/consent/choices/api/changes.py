@@ -8,14 +8,14 @@ from uuid import UUID
 from fastapi import Depends, Header, Request, Response
 from fastapi.responses import JSONResponse
 
+from services.consent.choices.context import InjectedChoicesContext
 from services.consent.choices.domain.choices import PATIENT_SIDE, Change
 from services.consent.choices.domain.states import VersionDiffersError
-from services.consent.choices.in_force_notifier import InForceNotifier
 from services.consent.choices.models import UNKNOWN_HOLDER_WARNING, UNKNOWN_HOLDER_WARNING_FR, ChangeView, ChoicesView
-from services.consent.choices.usecases.change_choices import ChangeOutcome, ChangeParameters, change_choices
+from services.consent.choices.usecases.change_choices import ChangeOutcome, change_choices
 from services.consent.choices.usecases.view_choices import find_choices, find_latest_version_about
 from shared.errors import InvalidError
-from shared.http.app import AuthenticatedCaller, ServicePool, copy_limit_of
+from shared.http.app import AuthenticatedCaller
 from shared.http.outcomes import is_fhir, render
 from shared.http.prefer import seconds_to_wait
 from shared.http.problems import prefers_french
@@ -70,17 +70,16 @@ class ChoiceChanger:
         request: Request,
         record_id: UUID,
         caller: AuthenticatedCaller,
-        pool: ServicePool,
+        context: InjectedChoicesContext,
         response: Response,
         prefer: Prefer = None,
         if_match: IfMatch = None,
     ) -> None:
         self.record_id = record_id
         self.caller = caller
-        self.pool = pool
+        self.pool = context.pool
         self._response = response
-        self._in_force: InForceNotifier = request.app.state.in_force
-        self._parameters = ChangeParameters(copy_limit_of(request), request.app.state.occupational_medicine)
+        self._context = context
         self._wait_s = seconds_to_wait(prefer)
         self._sees_choices = caller.kind in PATIENT_SIDE
         self._expected_version = _expected_version(if_match) if self._sees_choices else None
@@ -94,7 +93,7 @@ class ChoiceChanger:
     async def apply_to_subject(self, change: Change) -> AppliedChange:
         """Makes a change like `apply`; also returns the full identifier of its subject."""
         outcome = await change_choices(
-            self.pool, self.record_id, self.caller, change, self._expected_version, self._parameters
+            self.pool, self.record_id, self.caller, change, self._expected_version, self._context.rules
         )
         return AppliedChange(await self._wait(outcome), outcome.subject_id or "")
 
@@ -104,7 +103,7 @@ class ChoiceChanger:
         if not self._sees_choices:  # the caller must not learn that something else was chosen since
             version = await find_latest_version_about(self.pool, self.record_id, outcome.subject_id)
         if self._wait_s:
-            latest = await self._in_force.wait_for(
+            latest = await self._context.in_force.wait_for(
                 self.record_id,
                 lambda: find_choices(self.pool, self.record_id),
                 lambda current: current.version_in_force >= version,

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Response
 
 from services.consent.choices.api.changes import InjectedChanger, etag_of
+from services.consent.choices.context import InjectedChoicesContext
 from services.consent.choices.domain.choices import Change, ChangeAction
 from services.consent.choices.models import (
     ApplicationBody,
@@ -22,7 +23,7 @@ from services.consent.choices.models import (
 )
 from services.consent.choices.usecases.view_choices import view_choices, view_history, view_version
 from shared.contracts.base import CODE_PATTERN
-from shared.http.app import AuthenticatedCaller, CopyLimit, ServicePool
+from shared.http.app import AuthenticatedCaller
 from shared.http.door import Door
 from shared.national_ids import LONGEST_INPUT
 
@@ -70,10 +71,10 @@ ApplicationId = Annotated[str, Path(pattern=CODE_PATTERN, max_length=64, descrip
 
 @router.get("/choices", summary="Read the choices", responses=_READ_RESPONSES)
 async def get_choices(
-    record_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, copy_limit: CopyLimit, response: Response
+    record_id: UUID, caller: AuthenticatedCaller, context: InjectedChoicesContext, response: Response
 ) -> ChoicesView:
     """Who may read, who is blocked, whose deposits are refused, and all other choices. `ETag` is the version."""
-    state = await view_choices(pool, record_id, caller, copy_limit)
+    state = await view_choices(context.pool, record_id, caller, context.rules.copy_limit)
     response.headers["etag"] = etag_of(state.version)
     return ChoicesView.of(state)
 
@@ -82,15 +83,14 @@ async def get_choices(
 async def get_history(
     record_id: UUID,
     caller: AuthenticatedCaller,
-    pool: ServicePool,
-    copy_limit: CopyLimit,
+    context: InjectedChoicesContext,
     before: Annotated[
         int, Query(ge=1, le=LARGEST_VERSION, description="`next` of the previous page")
     ] = LARGEST_VERSION,
     limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE)] = 50,
 ) -> HistoryView:
     """Every change, newest first: what was changed, when and by whom."""
-    page = await view_history(pool, record_id, caller, copy_limit, before=before, count=limit)
+    page = await view_history(context.pool, record_id, caller, context.rules.copy_limit, before=before, count=limit)
     return HistoryView(
         changes=[HistoryEntryView.of(entry) for entry in page.entries],
         next=page.entries[-1].version if page.has_more else None,
@@ -102,11 +102,11 @@ async def get_version(
     record_id: UUID,
     version: Annotated[int, Path(ge=1, le=LARGEST_VERSION)],
     caller: AuthenticatedCaller,
-    pool: ServicePool,
-    copy_limit: CopyLimit,
+    context: InjectedChoicesContext,
 ) -> VersionView:
     """All choices as they were in that version."""
-    return VersionView(version=version, choices=await view_version(pool, record_id, caller, copy_limit, version))
+    choices = await view_version(context.pool, record_id, caller, context.rules.copy_limit, version)
+    return VersionView(version=version, choices=choices)
 
 
 @router.put("/authorisations/{holder_id}", summary="Authorise a professional or structure", responses=_CHANGE_RESPONSES)

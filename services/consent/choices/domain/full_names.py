@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from services.consent.choices.domain.choices import Choices, sort_key
-from services.consent.choices.domain.identifiers import DirectoryEntry, possible_ids, resolve_id
+from services.consent.choices.domain.identifiers import possible_ids, resolve_id
+from services.consent.copies.domain import DirectoryEntry
 from shared.contracts.consent import Authorisation
 from shared.national_ids import HolderKind
 from shared.values import InvalidNationalIdError

@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from services.consent.choices.domain.choices import Change, ChangeAction, Choices
+from services.consent.copies.domain import DirectoryEntry
 from shared.contracts.base import CODE_PATTERN
 from shared.errors import InvalidError
 from shared.national_ids import HolderKind, NationalIdAmbiguousError, NationalIdUnknownError, full_ids
-from shared.terminology.professions import DOCTOR
 
 LONGEST_ID: Final = 64
 HOLDER_KINDS: Final[Mapping[ChangeAction, HolderKind | None]] = {
@@ -35,24 +34,6 @@ class AttendingDoctorUnknownError(InvalidError):
     french = (
         "Le médecin traitant est un médecin en activité de l’annuaire : donnez son identifiant, 8 puis son numéro RPPS."
     )
-
-
-@dataclass(frozen=True, slots=True)
-class DirectoryEntry:
-    """An entry of the public directory. `profession` None: a structure."""
-
-    id: str
-    profession: str | None
-    active: bool
-
-    @property
-    def is_doctor(self) -> bool:
-        """Whether this is an active doctor, who may be named as médecin traitant."""
-        return self.active and self.profession == DOCTOR
-
-    def is_of_kind(self, kind: HolderKind | None) -> bool:
-        """Whether this is a professional or a structure; True for any entry if `kind` is None."""
-        return kind is None or (kind == "structure") == (self.profession is None)
 
 
 def possible_ids(text: str, kind: HolderKind | None) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from services.consent.choices.domain.choices import Change, apply_change
+from services.consent.choices.domain.changes import apply_change
+from services.consent.choices.domain.choices import Change
 from services.consent.choices.domain.states import ConsentState
 from services.consent.choices.steps.copy_records import SERVICE_ACTOR
 from services.consent.choices.store import states

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from services.consent.choices.domain.choices import Choices
-from services.consent.choices.domain.states import ConsentState, RecordCopy
+from services.consent.choices.domain.states import ConsentState
 from services.consent.choices.store import states
+from services.consent.copies.domain import RecordCopy
 from services.consent.copies.store import copies, directory
 from services.consent.kit.announcements import announce_effect
 from shared.contracts.base import Actor

@@ -4,23 +4,25 @@ Refusals are announced to the ledger too.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from services.consent.choices.domain.choices import PATIENT_SIDE, UNLIMITED_ACTIONS, Change, Choices, apply_change
+from services.consent.choices.domain.changes import apply_change
+from services.consent.choices.domain.choices import PATIENT_SIDE, UNLIMITED_ACTIONS, Change, Choices
+from services.consent.choices.domain.rules import ChoicesRules
 from services.consent.choices.domain.states import (
     CHANGES_PERIOD,
     MAX_CHANGES,
     ConsentState,
     RecordClosedError,
-    RecordContext,
     RecordNotReadyError,
     TooManyChangesError,
     VersionDiffersError,
 )
 from services.consent.choices.steps.resolve_subject import resolve_subject
 from services.consent.choices.store import presences, states
+from services.consent.copies.domain import RecordContext
 from services.consent.copies.store import copies
 from services.consent.kit.announcements import announce
 from shared.access import Facts, Permit, Refusal, blocked_of, decide, encode_facts
@@ -41,16 +43,7 @@ PROXIES: Final = PATIENT_SIDE - {"patient"}
 """The kinds of actors that act for another person: representatives and carers."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeParameters:
-    """`copy_limit`: the greatest age of the copies on which somebody acts for the patient; `occupational_medicine`: the
-    national parameter, `never` or `allowed`."""
-
-    copy_limit: timedelta = timedelta(seconds=120)
-    occupational_medicine: str = "never"
-
-
-DEFAULT_PARAMETERS: Final = ChangeParameters()
+DEFAULT_RULES: Final = ChoicesRules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +83,7 @@ async def change_choices(
     caller: Caller,
     change: Change,
     expected_version: int | None = None,
-    parameters: ChangeParameters = DEFAULT_PARAMETERS,
+    rules: ChoicesRules = DEFAULT_RULES,
 ) -> ChangeOutcome:
     """Returns the state afterwards. A change that changes nothing makes no new version and is not announced.
 
@@ -108,8 +101,8 @@ async def change_choices(
         resolved = await resolve_subject(connection, change, caller, Choices() if state is None else state.choices)
         change = resolved.change
         if state is None or record is None:
-            raise await _error_for_unknown_record(connection, record_id, caller, change, now, parameters)
-        facts = change_facts(caller, record_id, record, state.choices, change, now, parameters)
+            raise await _error_for_unknown_record(connection, record_id, caller, change, now, rules)
+        facts = change_facts(caller, record_id, record, state.choices, change, now, rules)
         decision = decide(facts)
         try:
             if isinstance(decision, Refusal):
@@ -134,13 +127,13 @@ async def change_choices(
 
 
 async def _error_for_unknown_record(
-    connection: Connection, record_id: UUID, caller: Caller, change: Change, now: datetime, parameters: ChangeParameters
+    connection: Connection, record_id: UUID, caller: Caller, change: Change, now: datetime, rules: ChoicesRules
 ) -> ClientError:
     """Only the patient side of the record learns that it is being opened; for others an unknown record answers like any
     other."""
     if caller.kind in PATIENT_SIDE and caller.record_id == record_id:
         return NotFoundError() if await erased_among(connection, [record_id]) else RecordNotReadyError()
-    facts = change_facts(caller, record_id, RecordContext("unknown"), Choices(), change, now, parameters)
+    facts = change_facts(caller, record_id, RecordContext("unknown"), Choices(), change, now, rules)
     decision = decide(facts)
     return _error_of_refusal(decision, facts) if isinstance(decision, Refusal) else NotFoundError()
 
@@ -222,7 +215,7 @@ def change_facts(
     choices: Choices,
     change: Change,
     now: datetime,
-    parameters: ChangeParameters,
+    rules: ChoicesRules,
 ) -> Facts:
     """Returns the facts on which the access rules decide a change."""
     person_record_ids = {record_id, record.linked_to or record_id}
@@ -234,7 +227,7 @@ def change_facts(
         change=change.action,
         actor_kind=caller.kind,
         never=caller.never,
-        occupational_medicine=parameters.occupational_medicine,
+        occupational_medicine=rules.occupational_medicine,
         profession=None if caller.profession is None else role_code(caller.profession),
         relation=record.relation_of(caller.kind, caller.id, caller.record_id, record_id, now),
         mode="normal" if caller.mode == "secret" else caller.mode,
@@ -245,7 +238,7 @@ def change_facts(
         record_status=record.status,
         minor=record.people is not None and record.people.is_minor,
         choices_known=True,
-        copies_fresh=for_another_record or record.age.is_fresh(now, parameters.copy_limit),
+        copies_fresh=for_another_record or record.age.is_fresh(now, rules.copy_limit),
         care_team_objected=choices.care_team_objected or _is_attestation_objected(choices, change),
         attending_doctor=caller.id in choices.attending_doctors,
         blocked=blocked_of(blocked_ids, caller.id, caller.organisation_id),

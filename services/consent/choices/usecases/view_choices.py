@@ -10,8 +10,9 @@ from typing import NamedTuple, TypeAlias, TypeVar
 from uuid import UUID
 
 from services.consent.choices.domain.choices import PATIENT_SIDE, Choices
-from services.consent.choices.domain.states import ConsentState, HistoryEntry, RecordContext, RecordNotReadyError
+from services.consent.choices.domain.states import ConsentState, HistoryEntry, RecordNotReadyError
 from services.consent.choices.store import states
+from services.consent.copies.domain import RecordContext
 from services.consent.copies.store import copies
 from services.consent.kit.announcements import announce
 from shared.contracts.audit import AccessRecorded

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from services.consent.choices.domain.states import CopyAge, RecordContext, RecordCopy
+from services.consent.copies.domain import CopyAge, RecordContext, RecordCopy
 from shared.contracts.identity import PeopleChanged
 from shared.contracts.topics import IDENTITY_ERASURES, IDENTITY_PEOPLE, IDENTITY_RECORDS
 from shared.db.pool import Connection

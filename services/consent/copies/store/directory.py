@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from services.consent.choices.domain.identifiers import DirectoryEntry
+from services.consent.copies.domain import DirectoryEntry
 from shared.contracts.identity import ProfessionalChanged, StructureChanged
 from shared.db.pool import Connection
 from shared.terminology.professions import DOCTOR

@@ -1,11 +1,17 @@
 """An administrator activates a version of the national matrix from a date on."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from services.consent.kit.announcements import announce
 from services.consent.matrices import store
-from services.consent.matrices.domain import MatrixInForceError, MatrixUnknownError, StoredMatrix, check_activation
+from services.consent.matrices.domain import (
+    MatricesRules,
+    MatrixInForceError,
+    MatrixUnknownError,
+    StoredMatrix,
+    check_activation,
+)
 from shared.db.pool import Pool, transaction
 from shared.messaging.outbox import append
 from shared.runtime import clock
@@ -13,13 +19,12 @@ from shared.terminology.matrix import packaged
 
 
 async def activate_matrix(
-    pool: Pool, name: str, active_from: datetime | None, notice: timedelta, by: str
+    pool: Pool, name: str, active_from: datetime | None, rules: MatricesRules, by: str
 ) -> StoredMatrix:
-    """Returns the version with its date; without `active_from` the earliest. The date can be moved until `notice`
+    """Returns the version with its date; without `active_from` the earliest. The date can be moved until `rules.notice`
     before it.
 
-    `by`: the administrator's id. `notice`: the greatest age of a copy: at that date every service knows the date, or
-    knows that its copies are too old.
+    `by`: the administrator's id.
 
     Raises MatrixUnknownError, MatrixInForceError, ActivationInvalidError.
     """
@@ -30,7 +35,7 @@ async def activate_matrix(
         if stored is None:
             raise MatrixUnknownError
         now = clock.now()
-        earliest = now + notice
+        earliest = now + rules.notice
         new_date = active_from or earliest
         if stored.matrix.active_from == new_date:
             return stored

@@ -16,8 +16,8 @@ from services.records.deposits.usecases.deposit_documents import (
     RecordLocator,
     deposit_documents,
 )
-from services.records.facts.context import AppReadContext
-from services.records.kit.bodies import LARGE, AppLargeBodyLimit, check_json
+from services.records.facts.context import InjectedReadContext
+from services.records.kit.bodies import LARGE, InjectedBodyLimit, check_json
 from services.records.kit.operation_outcomes import refused_submission
 from services.records.kit.requests import InsHmac, caller_of
 from services.records.tracking.depositor import depositor_of
@@ -41,7 +41,9 @@ CREATED = "201 Created"
 @router.post("/fhir", **DEPOSIT)
 @urgent(Urgency.DEPOSIT)
 @takes(AS_THE_SERVICE)
-async def deposit(request: Request, context: AppReadContext, ins_hmac: InsHmac, large: AppLargeBodyLimit) -> Response:
+async def deposit(
+    request: Request, context: InjectedReadContext, ins_hmac: InsHmac, large: InjectedBodyLimit
+) -> Response:
     """Deposits a submission. It parses the bytes itself, because this is the hot path."""
     caller = await caller_of(request)
     depositor = depositor_of(caller)

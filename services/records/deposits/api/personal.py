@@ -10,7 +10,7 @@ from services.records.deposits.api.deposits import wait_for_outcome
 from services.records.deposits.domain.personal import OwnDocument, submission_from
 from services.records.deposits.models import PersonalDocument
 from services.records.deposits.usecases.deposit_documents import RecordLocator, deposit_documents
-from services.records.facts.context import AppReadContext
+from services.records.facts.context import InjectedReadContext
 from services.records.kit.requests import InsHmac
 from services.records.tracking.api import progress_of
 from services.records.tracking.depositor import depositor_of
@@ -60,7 +60,7 @@ async def put_document(  # noqa: PLR0913  # each is a part of the request or of 
     request: Request,
     response: Response,
     caller: AuthenticatedCaller,
-    context: AppReadContext,
+    context: InjectedReadContext,
     ins_hmac: InsHmac,
     prefer: Annotated[str | None, Header(description="`wait=N`: wait N s for the publication or refusal.")] = None,
 ) -> DepositProgress:

@@ -13,7 +13,7 @@ from services.records.documents.api.resources import document_reference, etag_of
 from services.records.documents.domain.json_patch import Operation, PatchInvalidError, patched_state, read_patch
 from services.records.documents.domain.label_changes import TargetState
 from services.records.documents.usecases.change_document import change_document
-from services.records.facts.context import AppReadContext
+from services.records.facts.context import InjectedReadContext
 from services.records.facts.domain.documents import DocumentSummary
 from services.records.kit.bodies import check_json_patch
 from services.records.kit.requests import access_headers, caller_of, mode_of
@@ -26,7 +26,7 @@ _ETAG = re.compile(r'(?:W/)?"(\d{1,9})"')
 
 
 @router.patch("/fhir/DocumentReference/{id}", **PATCH_REFERENCE)
-async def patch_reference(request: Request, context: AppReadContext) -> Response:
+async def patch_reference(request: Request, context: InjectedReadContext) -> Response:
     """Applies a JSON Patch to one document."""
     caller = await caller_of(request)
     check_json_patch(request)

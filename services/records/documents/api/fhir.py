@@ -14,7 +14,7 @@ from services.records.documents.api.search import parse_query
 from services.records.documents.domain.metadata import served_type
 from services.records.documents.usecases.find_documents import DocumentPage, DocumentQuery, find_documents
 from services.records.documents.usecases.read_document import DocumentView, read_document
-from services.records.facts.context import AppReadContext, ReadContext
+from services.records.facts.context import InjectedReadContext, ReadContext
 from services.records.kit.bodies import check_form
 from services.records.kit.forms import LONGEST_FORM, SearchError, parse_form
 from services.records.kit.requests import InsHmac, access_headers, caller_of, mode_of
@@ -44,14 +44,14 @@ async def metadata(request: Request) -> Response:
 
 
 @router.get("/fhir/DocumentReference", **SEARCH)
-async def search(request: Request, context: AppReadContext, ins_hmac: InsHmac) -> Response:
+async def search(request: Request, context: InjectedReadContext, ins_hmac: InsHmac) -> Response:
     """Searches with parameters in the URL."""
     return await _search(request, context, ins_hmac, parse_form(request.scope["query_string"]))
 
 
 @router.post("/fhir/DocumentReference/_search", **POST_SEARCH)
 @urgent(Urgency.READ)
-async def post_search(request: Request, context: AppReadContext, ins_hmac: InsHmac) -> Response:
+async def post_search(request: Request, context: InjectedReadContext, ins_hmac: InsHmac) -> Response:
     """Searches with parameters in a form, which keeps the INS out of the URL."""
     body = await request.body()
     if body:
@@ -62,7 +62,7 @@ async def post_search(request: Request, context: AppReadContext, ins_hmac: InsHm
 
 
 @router.get("/fhir/DocumentReference/{id}", **READ_REFERENCE)
-async def read_reference(request: Request, context: AppReadContext) -> Response:
+async def read_reference(request: Request, context: InjectedReadContext) -> Response:
     """Returns the metadata of one document."""
     view = await _open(request, context, with_content=False)
     headers = {**PRIVATE, **access_headers(request, view.notices), "etag": etag_of(view.summary)}
@@ -71,7 +71,7 @@ async def read_reference(request: Request, context: AppReadContext) -> Response:
 
 
 @router.get("/fhir/Binary/{id}", **READ_CONTENT)
-async def read_binary(request: Request, context: AppReadContext) -> Response:
+async def read_binary(request: Request, context: InjectedReadContext) -> Response:
     """Returns the content of one document."""
     view = await _open(request, context, with_content=True)
     assert view.content is not None
