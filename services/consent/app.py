@@ -13,7 +13,7 @@ from services.consent.choices.context import ChoicesContext
 from services.consent.choices.domain.rules import ChoicesRules
 from services.consent.choices.domain.states import VersionDiffersError
 from services.consent.choices.in_force_notifier import InForceNotifier
-from services.consent.choices.steps.adopt_states import adopt_states
+from services.consent.choices.steps import adopt_states
 from services.consent.choices.usecases.name_in_full import name_in_full
 from services.consent.consumers import subscriptions
 from services.consent.deposit_checks.domain import DEFAULT_RULES, DepositChecksRules

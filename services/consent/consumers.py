@@ -2,9 +2,7 @@
 
 from functools import partial
 
-from services.consent.choices.steps.acknowledge_copies import acknowledge_copies
-from services.consent.choices.steps.copy_people import copy_people
-from services.consent.choices.steps.copy_records import copy_records
+from services.consent.choices.steps import acknowledge_copies, copy_people, copy_records
 from services.consent.copies.steps import copy_directory
 from services.consent.deposit_checks.domain import DEFAULT_RULES, DepositChecksRules
 from services.consent.deposit_checks.steps import decide_deposits, deposits_awaiting_version

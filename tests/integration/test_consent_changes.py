@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from services.consent.choices.steps.copy_records import copy_records
+from services.consent.choices.steps import copy_records
 from services.consent.choices.usecases import change_choices
 from shared.access import RULES_VERSION, Permit, decide, decode_facts
 from shared.contracts.audit import AccessRecorded

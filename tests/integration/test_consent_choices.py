@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from services.consent.app import make_api
-from services.consent.choices.steps.copy_records import copy_records
+from services.consent.choices.steps import copy_records
 from services.consent.choices.store import states as store
 from services.consent.settings import Settings
 from shared.contracts.audit import AccessRecorded

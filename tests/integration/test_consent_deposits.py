@@ -8,12 +8,10 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from services.consent.choices.steps.acknowledge_copies import acknowledge_copies
-from services.consent.choices.steps.copy_people import copy_people
-from services.consent.choices.steps.copy_records import copy_records
+from services.consent.choices.steps import acknowledge_copies, copy_people, copy_records
 from services.consent.choices.store import states as store
 from services.consent.copies.domain import RecordCopy
-from services.consent.copies.store.copies import upsert_record_copies
+from services.consent.copies.store import upsert_record_copies
 from services.consent.deposit_checks.domain import DepositChecksRules
 from services.consent.deposit_checks.steps import decide_deposits, deposits_awaiting_version
 from shared.access import RULES_VERSION

@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from services.consent.choices.steps.copy_records import copy_records
+from services.consent.choices.steps import copy_records
 from services.consent.choices.store import states
 from services.consent.deposit_checks.steps import decide_deposits
 from shared.contracts.base import Actor

@@ -14,7 +14,7 @@ from services.audit.store import remove_visibilities
 from services.audit.usecases.erase_record import erase_record as erase_in_audit
 from services.audit.usecases.write_entries import write_entries
 from services.consent.app import make_api as make_consent
-from services.consent.choices.steps.copy_records import copy_records
+from services.consent.choices.steps import copy_records
 from services.consent.erasure.steps import erase_record as erase_in_consent
 from services.consent.erasure.store import remove_changes
 from services.consent.settings import Settings as ConsentSettings

@@ -9,8 +9,7 @@ import pytest
 
 from services.consent.choices.domain.choices import Change, Choices
 from services.consent.choices.domain.states import ConsentState
-from services.consent.choices.steps.adopt_states import adopt_states
-from services.consent.choices.steps.copy_records import copy_records
+from services.consent.choices.steps import adopt_states, copy_records
 from services.consent.choices.store import states
 from services.consent.deposit_checks.steps import deposits_awaiting_version
 from services.consent.kit.announcements import announce

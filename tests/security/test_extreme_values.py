@@ -10,8 +10,8 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from services.consent.choices.steps.copy_records import copy_records
-from services.consent.copies.store.copies import COPIED_TOPICS
+from services.consent.choices.steps import copy_records
+from services.consent.copies.store import COPIED_TOPICS
 from shared.db.pool import transaction
 from shared.http import constant_time
 from shared.messaging.copies import raise_watermarks

@@ -13,9 +13,8 @@ import pytest
 import pytest_asyncio
 
 from services.consent.choices.context import ChoicesContext
-from services.consent.choices.steps.copy_people import copy_people
-from services.consent.choices.steps.copy_records import copy_records
-from services.consent.copies.store.copies import COPIED_TOPICS
+from services.consent.choices.steps import copy_people, copy_records
+from services.consent.copies.store import COPIED_TOPICS
 from services.consent.matrices.domain import MatricesRules
 from services.identity.domain.kinds import MAX_SCOPES
 from services.records.facts.context import ReadContext

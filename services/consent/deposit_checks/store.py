@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from services.consent.choices.store.states import AWAITS_RECOVERY
-from services.consent.copies.store.copies import people_of
+from services.consent.copies.store import people_of
 from services.consent.deposit_checks.domain import DepositContext
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_of

@@ -11,7 +11,7 @@ from services.consent.authorisations.domain import (
 from services.consent.choices.domain.choices import PATIENT_SIDE
 from services.consent.choices.store import states
 from services.consent.choices.usecases.view_choices import find_choices, record_refused_kind, view_choices
-from services.consent.copies.store import copies
+from services.consent.copies import store as copies
 from shared.db.pool import Pool
 from shared.errors import UncheckableError
 from shared.http.tokens import Caller

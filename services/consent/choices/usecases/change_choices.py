@@ -20,10 +20,10 @@ from services.consent.choices.domain.states import (
     TooManyChangesError,
     VersionDiffersError,
 )
-from services.consent.choices.steps.resolve_subject import resolve_subject
+from services.consent.choices.steps import resolve_subject
 from services.consent.choices.store import presences, states
+from services.consent.copies import store as copies
 from services.consent.copies.domain import RecordContext
-from services.consent.copies.store import copies
 from services.consent.kit.announcements import announce
 from shared.access import Facts, Permit, Refusal, blocked_of, decide, encode_facts
 from shared.contracts.audit import AccessRecorded

@@ -8,16 +8,15 @@ from uuid import UUID
 from services.consent.choices.domain.choices import Choices
 from services.consent.choices.domain.full_names import named_ids, with_full_ids
 from services.consent.choices.domain.identifiers import possible_ids
+from services.consent.choices.steps import SERVICE_ACTOR
 from services.consent.choices.store import incomplete, states
-from services.consent.copies.store import directory
+from services.consent.copies import store as directory
 from services.consent.kit.announcements import announce
-from shared.contracts.base import Actor
 from shared.db.pool import Connection, Pool, transaction
 from shared.messaging.outbox import append
 from shared.runtime import clock
 
 NAME_IN_FULL_ACTION: Final = "name-in-full"
-SERVICE_ACTOR: Final = Actor(kind="system", id="consent")
 BATCH_SIZE: Final = 100
 POLL_INTERVAL_S: Final = 5.0
 DIRECTORY_MARGIN: Final = timedelta(minutes=2)

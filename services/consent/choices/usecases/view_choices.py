@@ -12,8 +12,8 @@ from uuid import UUID
 from services.consent.choices.domain.choices import PATIENT_SIDE, Choices
 from services.consent.choices.domain.states import ConsentState, HistoryEntry, RecordNotReadyError
 from services.consent.choices.store import states
+from services.consent.copies import store as copies
 from services.consent.copies.domain import RecordContext
-from services.consent.copies.store import copies
 from services.consent.kit.announcements import announce
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Connection, Pool, transaction

@@ -1,16 +1,17 @@
-"""Copies of identity's records, and of who may act for their patients."""
+"""Copies of identity's records, of who may act for their patients, and of the public directory."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from services.consent.copies.domain import CopyAge, RecordContext, RecordCopy
-from shared.contracts.identity import PeopleChanged
+from services.consent.copies.domain import CopyAge, DirectoryEntry, RecordContext, RecordCopy
+from shared.contracts.identity import PeopleChanged, ProfessionalChanged, StructureChanged
 from shared.contracts.topics import IDENTITY_ERASURES, IDENTITY_PEOPLE, IDENTITY_RECORDS
 from shared.db.pool import Connection
 from shared.messaging.envelope import Message
 from shared.messaging.freshness import decoy_watermarks
 from shared.runtime.clock import bucket_of
+from shared.terminology.professions import DOCTOR
 
 COPIED_TOPICS = (IDENTITY_RECORDS.name, IDENTITY_PEOPLE.name, IDENTITY_ERASURES.name)
 """The topics whose watermarks tell how old the copies about a record are."""
@@ -139,3 +140,44 @@ async def lock_first_states(connection: Connection, record_ids: Sequence[UUID]) 
     """Locks the buckets of these records, so that transactions give first states or name médecins traitants one after
     the other."""
     await connection.execute(LOCK_FIRST_STATES, sorted({bucket_of(record_id) for record_id in record_ids}))
+
+
+UPSERT_ENTRIES = """
+insert into directory_entries (id, version, profession, active)
+select id, version, profession, active
+from unnest($1::text[], $2::bigint[], $3::text[], $4::boolean[]) as given(id, version, profession, active)
+order by id
+on conflict on constraint directory_entries_pkey do update
+set version = excluded.version, profession = excluded.profession, active = excluded.active
+where excluded.version > directory_entries.version
+returning id"""
+
+
+async def upsert_entries(connection: Connection, events: Sequence[ProfessionalChanged | StructureChanged]) -> set[str]:
+    """Stores the newer entries; each identifier at most once. Returns the identifiers whose entry was newer."""
+    rows = await connection.fetch(
+        UPSERT_ENTRIES,
+        [event.key for event in events],
+        [event.version for event in events],
+        [event.profession if isinstance(event, ProfessionalChanged) else None for event in events],
+        [event.status == "active" for event in events],
+    )
+    return {row["id"] for row in rows}
+
+
+SELECT_NON_DOCTORS = """
+select id from directory_entries where id = any($1::text[]) and not (active and profession is not distinct from $2)"""
+
+
+async def non_doctors_among(connection: Connection, ids: Iterable[str]) -> set[str]:
+    """Returns the identifiers that the directory lists as anything but an active doctor."""
+    return {row["id"] for row in await connection.fetch(SELECT_NON_DOCTORS, list(ids), DOCTOR)}
+
+
+SELECT_ENTRIES = "select id, profession, active from directory_entries where id = any($1::text[])"
+
+
+async def find_entries(connection: Connection, ids: Iterable[str]) -> dict[str, DirectoryEntry]:
+    """Returns the directory's entries by identifier; unknown identifiers are left out."""
+    rows = await connection.fetch(SELECT_ENTRIES, list(ids))
+    return {row["id"]: DirectoryEntry(row["id"], row["profession"], row["active"]) for row in rows}
