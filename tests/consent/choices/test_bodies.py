@@ -13,10 +13,10 @@ from services.consent.settings import Settings
 from shared.runtime import clock
 from shared.runtime.settings import KafkaSettings, PostgresSettings
 from tests.conftest import NewDatabase
+from tests.consent.authorisations.test_fhir import ask, consent
+from tests.consent.choices.test_changes import EMERGENCY, attestation
 from tests.infra.consent_api import APPLICATION, ConsentApi, Record, consent_api
 from tests.infra.tokens import SETTINGS, bearer, operator_token, software_token
-from tests.integration.test_consent_changes import EMERGENCY, attestation
-from tests.integration.test_consent_fhir import ask, consent
 
 DOCTOR, HOSPITAL = "899700000001", "1750000001"
 OPTIONAL = {"from"}

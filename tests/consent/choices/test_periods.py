@@ -12,10 +12,10 @@ from services.consent.choices.domain.changes import apply_change
 from services.consent.choices.domain.choices import Change, Choices
 from shared.runtime import clock
 from tests.conftest import NewDatabase
+from tests.consent.authorisations.test_fhir import ask, consent, holder_ids_found
+from tests.consent.choices.test_changes import attestation, days
 from tests.infra.consent_api import ConsentApi, Record, consent_api, person, representative
 from tests.infra.tokens import professional_token, software_token
-from tests.integration.test_consent_changes import attestation, days
-from tests.integration.test_consent_fhir import ask, consent, holder_ids_found
 
 DOCTOR, HOSPITAL, CLINIC = "899700000001", "1750000001", "1750000002"
 OPEN_ENDED = {"until": None}

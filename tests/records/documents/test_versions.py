@@ -32,11 +32,11 @@ from tests.infra.records import (
     run_records_api,
 )
 from tests.infra.tokens import bearer
-from tests.integration.test_records_replacing import by_id, labels_of, patch, replacing
+from tests.records.deposits.test_replacing import by_id, labels_of, patch, replacing
 
 SOMEBODY = Person(89)
 MOTHER = UUID("11111111-1111-4111-8111-111111111111")
-FILL = Path(__file__).parents[2] / "services/records/migrations/0015_pre_fill_chains.batch.sql"
+FILL = Path(__file__).parents[3] / "services/records/migrations/0015_pre_fill_chains.batch.sql"
 REMOVE = {"op": "remove", "path": "/securityLabel/1"}
 DELETE = {"op": "replace", "path": "/status", "value": "entered-in-error"}
 ARCHIVE = {"op": "add", "path": "/extension/-", "value": {"url": IS_ARCHIVED, "valueBoolean": True}}

@@ -14,10 +14,10 @@ from shared.contracts.records import DocumentReceived
 from shared.fhir import iti65
 from tests.infra.load import Person
 from tests.infra.records import CLINIC, RecordsApi, a_deposit, bundle_of, changed_bundle, codes, document_ids
-from tests.integration.test_records_replacing import by_id, by_unique_id, replacing
+from tests.records.deposits.test_replacing import by_id, by_unique_id, replacing
 
 SOMEBODY = Person(71)
-LETTER = (Path(__file__).parents[1] / "documents" / "consultation.xml").read_text("utf-8")
+LETTER = (Path(__file__).parents[2] / "documents" / "consultation.xml").read_text("utf-8")
 MOMENT = datetime(2026, 3, 12, 13, 15, tzinfo=UTC)
 RPLC = '<relatedDocument typeCode="RPLC"><parentDocument><id root="{}"/></parentDocument></relatedDocument>'
 _START, _END = LETTER.index("  <relatedDocument"), LETTER.index("  <componentOf>")

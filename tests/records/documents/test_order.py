@@ -27,7 +27,7 @@ from tests.infra.records import (
     document_ids,
 )
 from tests.infra.waiting import eventually
-from tests.integration.test_records_replacing import by_id, labels_of, patch, replacing
+from tests.records.deposits.test_replacing import by_id, labels_of, patch, replacing
 
 SOMEBODY = Person(89)
 MASKED = {"coding": [{"system": oids.TRE_A07_SYSTEM, "code": "MASQUE_PS"}]}

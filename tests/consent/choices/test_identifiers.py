@@ -19,11 +19,11 @@ from shared.db.pool import transaction
 from shared.messaging.copies import raise_watermarks
 from shared.runtime import clock
 from tests.conftest import NewDatabase
+from tests.consent.authorisations.test_fhir import STRUCTURE, ask, consent
+from tests.consent.choices.test_changes import attestation
 from tests.infra.consent_api import ConsentApi, Record, consent_api, enter
 from tests.infra.databases import APP, Database
 from tests.infra.tokens import make_token, patient_token, professional_token, software_token
-from tests.integration.test_consent_changes import attestation
-from tests.integration.test_consent_fhir import STRUCTURE, ask, consent
 
 DOCTOR, PHARMACIST, HOSPITAL = "899700000001", "899700000004", "1750000001"
 PRINTED = "99700000001"
@@ -176,7 +176,7 @@ async def test_a_stranger_does_not_learn_from_identifiers_who_is_listed(record: 
         assert len({(answer.status_code, answer.content) for answer in answers}) == 1
 
 
-FOLDER = Path(__file__).parents[2] / "services/consent/migrations"
+FOLDER = Path(__file__).parents[3] / "services/consent/migrations"
 FILLING = "consent/0007_post_fill_incomplete_states.sql"
 OLD = {
     "blocked": [PRINTED, "750000002", "123456789", DOCTOR],

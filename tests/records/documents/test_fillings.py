@@ -25,7 +25,7 @@ from tests.infra.waiting import eventually
 
 NAME = "records/0008_pre_fill_document_combinations.sql"
 SOMEBODY, OTHER = Person(89), Person(90)
-FOLDER = Path(__file__).parents[2] / "services/records/migrations"
+FOLDER = Path(__file__).parents[3] / "services/records/migrations"
 MISSING = """
 select count(*) from documents d
 where not exists (select from document_combinations c where c.document_id = d.id)"""
