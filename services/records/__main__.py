@@ -1,7 +1,7 @@
 """`python -m services.records api | worker | migrate | recover | keys status | keys rewrap`."""
 
 from services.records import app
-from services.records.keys import make_keys
+from services.records.kit.keys import make_keys
 from services.records.settings import Settings
 from shared.runtime.process import main
 

@@ -1,7 +1,7 @@
 """Values that `app.py` builds once and that routes take as FastAPI dependencies, found by their type."""
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request
 
@@ -13,13 +13,13 @@ def provide(app: FastAPI, *values: object) -> None:
     app.state.provided = {type(value): value for value in values}
 
 
-def provided(kind: type[T]) -> Callable[[Request], T]:
+def provided(kind: type[T]) -> Callable[[Request], Coroutine[Any, Any, T]]:
     """Returns the dependency that gives the app's value of this type: `Annotated[T, Depends(provided(T))]`.
 
-    It raises KeyError where `provide` had none.
+    It raises KeyError where `provide` had none. It is a coroutine, so that FastAPI asks no thread for it.
     """
 
-    def value_of(request: Request) -> T:
+    async def value_of(request: Request) -> T:
         value: T = request.app.state.provided[kind]
         return value
 

@@ -8,12 +8,15 @@ The same HTTP, the same fence, trace and metadata; the newest published document
 from typing import Final
 from unittest import mock
 
-from services.records import app, sealed_contents
-from services.records.api import fhir
-from services.records.read_context import ReadContext
+from services.records import app
+from services.records.copies.store import reads as store
+from services.records.documents.api import fhir
+from services.records.documents.domain import sealed_contents
+from services.records.documents.store.contents import list_metadata
+from services.records.documents.store.summaries import COLUMNS, summary_of
+from services.records.documents.usecases.find_documents import DocumentPage, DocumentQuery, ListedDocument
+from services.records.facts.context import ReadContext
 from services.records.settings import Settings
-from services.records.store import reads as store
-from services.records.usecases.find_documents import DocumentPage, DocumentQuery, ListedDocument
 from shared.access import Permit
 from shared.contracts.audit import AccessRecorded
 from shared.http.tokens import Caller
@@ -21,11 +24,9 @@ from shared.messaging.outbox import announce, append
 from shared.runtime.clock import bucket_of
 from shared.runtime.process import main
 
-SELECT_NEWEST = """
-select id, record_id, deposit_id, status, life, archived, masked_by, shown_to_representatives, version,
-       changed_at, type, class_code, section, labels, organisation_id, client_id, author_ids, received_at, deposited_by,
-       depositor_id, in_secret
-from documents where bucket = $1 and record_id = $2 and id < $3 and status = 'published' order by id desc limit $4"""
+SELECT_NEWEST = f"""
+select {COLUMNS} from documents d
+where d.bucket = $1 and d.record_id = $2 and d.id < $3 and d.status = 'published' order by d.id desc limit $4"""
 NO_RIGHTS: Final = Permit("none-asked", "none")
 
 
@@ -40,10 +41,10 @@ async def find_without_rights(context: ReadContext, caller: Caller, query: Docum
         async with store.read_locked(connection):
             await store.fence_by_id(connection, record_id)
             page = (bucket_of(record_id), record_id, query.before, query.count + 1)
-            summaries = [store.summary_of(row) for row in await connection.fetch(SELECT_NEWEST, *page)]
+            summaries = [summary_of(row) for row in await connection.fetch(SELECT_NEWEST, *page)]
             await append(connection, [announce(traced, "records")])
         listed = summaries[: query.count]
-        sealed = await store.list_metadata(connection, NO_RIGHTS, record_id, [summary.id for summary in listed])
+        sealed = await list_metadata(connection, NO_RIGHTS, record_id, [summary.id for summary in listed])
     key = context.vault.unwrap(record_id, next(iter(sealed.values())).key)
     documents = tuple(
         ListedDocument(summary, sealed_contents.open_metadata(key, summary.id, sealed[summary.id].metadata), ())

@@ -10,7 +10,7 @@ from deploy.local import endpoints
 from deploy.local.bootstrap import bootstrap
 from deploy.local.client import Dmp, connect
 from deploy.local.stack import Stack
-from tests.integration.conftest import api, shared_records_api  # noqa: F401  # fixtures
+from tests.records.conftest import api, shared_records_api  # noqa: F401  # fixtures
 
 
 @pytest_asyncio.fixture(scope="package")

@@ -14,10 +14,10 @@ from services.audit.ledger.store import remove_visibilities
 from services.audit.ledger.usecases.write_entries import write_entries
 from services.audit.settings import Settings as AuditSettings
 from services.consent.app import make_api as make_consent
+from services.consent.choices.steps import copy_records
+from services.consent.erasure.steps import erase_record as erase_in_consent
+from services.consent.erasure.store import remove_changes
 from services.consent.settings import Settings as ConsentSettings
-from services.consent.store.states import remove_changes
-from services.consent.usecases.copy_records import copy_records
-from services.consent.usecases.erase_record import erase_record as erase_in_consent
 from services.notify.alerts.usecases.alert_consultations import alert_consultations
 from services.notify.alerts.usecases.alert_documents import alert_documents
 from services.notify.contacts.usecases.keep_contacts import keep_contacts
@@ -26,10 +26,10 @@ from services.notify.erasure.store import remove_alerts
 from services.notify.erasure.usecases.erase_record import erase_record as erase_in_notify
 from services.notify.preferences.usecases.change_preferences import change_preferences
 from services.notify.preferences.usecases.show_preferences import show_preferences
-from services.records.store import deposits
-from services.records.store import erasure as records_store
-from services.records.store.erasure import remove_deposits
-from services.records.usecases.erase_record import erase_record as erase_in_records
+from services.records.deposits.store import deposits
+from services.records.erasure import store as records_store
+from services.records.erasure.steps import erase_record as erase_in_records
+from services.records.erasure.store import remove_deposits
 from shared.contracts.topics import ERASURE_ACKNOWLEDGEMENTS
 from shared.crypto.fingerprints import ins_parts
 from shared.db.pool import Pool, create_pool, transaction

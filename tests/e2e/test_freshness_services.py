@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from services.audit.erasure.usecases.erase_record import erase_record as erase_in_audit
-from services.consent.usecases.erase_record import erase_record as erase_in_consent
+from services.consent.erasure.steps import erase_record as erase_in_consent
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.topics import IDENTITY_ERASURES
 from shared.db.pool import Pool

@@ -2,9 +2,9 @@
 
 from uuid import UUID
 
-from services.consent.domain.choices import Change, ChangeAction
-from services.consent.domain.states import ConsentState
-from services.consent.usecases.change_choices import change_choices
+from services.consent.choices.domain.choices import Change, ChangeAction
+from services.consent.choices.domain.states import ConsentState
+from services.consent.choices.usecases.change_choices import change_choices
 from shared.db.pool import Pool
 from shared.http.tokens import Caller
 

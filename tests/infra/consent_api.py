@@ -8,12 +8,11 @@ from uuid import UUID, uuid4
 import httpx2
 
 from services.consent.app import make_api
+from services.consent.choices.steps import copy_people, copy_records
+from services.consent.choices.store import states
+from services.consent.copies.steps import copy_directory
+from services.consent.copies.store import COPIED_TOPICS
 from services.consent.settings import Settings
-from services.consent.store import states
-from services.consent.store.copies import COPIED_TOPICS
-from services.consent.usecases.copy_directory import copy_directory
-from services.consent.usecases.copy_people import copy_people
-from services.consent.usecases.copy_records import copy_records
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
 from shared.contracts.identity import PeopleChanged, PersonNamed, ProfessionalChanged, StructureChanged

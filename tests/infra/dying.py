@@ -8,7 +8,7 @@ import asyncpg
 import orjson
 
 from services.records.app import make_plan
-from services.records.store import erasure as store
+from services.records.erasure import store
 from shared.erasure import erased_records
 from shared.messaging.outbox.append import INSERT_ROWS
 from shared.runtime.settings import KafkaSettings

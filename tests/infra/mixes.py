@@ -8,9 +8,9 @@ from uuid import UUID, uuid4
 
 import orjson
 
-from services.records import sealed_contents
-from services.records.domain.documents import DocumentMetadata
-from services.records.read_context import ReadContext
+from services.records.documents.domain import sealed_contents
+from services.records.documents.domain.metadata import DocumentMetadata
+from services.records.facts.context import ReadContext
 from shared.crypto.commitment import record_commitment
 from shared.crypto.vault import WrappedKey
 from shared.runtime import clock

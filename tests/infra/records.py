@@ -9,16 +9,21 @@ from uuid import UUID, uuid4
 
 import httpx2
 import orjson
+from fastapi import FastAPI
 from prometheus_client import REGISTRY
 
 from services.records.app import make_api
-from services.records.domain.copies import COPIED_TOPICS
-from services.records.settings import KeySettings, Settings
-from services.records.usecases.apply_consent_copies import apply_consent_copies
-from services.records.usecases.apply_deposit_decisions import apply_deposit_decisions
-from services.records.usecases.apply_people_copies import apply_people_copies
-from services.records.usecases.apply_profession_copies import apply_profession_copies
-from services.records.usecases.apply_record_copies import apply_record_copies
+from services.records.copies.domain.copies import COPIED_TOPICS
+from services.records.copies.steps import (
+    apply_consent_copies,
+    apply_people_copies,
+    apply_profession_copies,
+    apply_record_copies,
+)
+from services.records.deposits.steps.apply_deposit_decisions import apply_deposit_decisions
+from services.records.facts.context import ReadContext
+from services.records.kit.keys import KeySettings
+from services.records.settings import Settings
 from shared.contracts.base import Event
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
 from shared.contracts.identity import (
@@ -326,6 +331,12 @@ def settings_of(database: Database, **changed: Any) -> Settings:
     return Settings(**{**values, **changed})
 
 
+def read_context_of(app: FastAPI) -> ReadContext:
+    """Returns the context of an app at work."""
+    context: ReadContext = app.state.provided[ReadContext]
+    return context
+
+
 @asynccontextmanager
 async def run_records_api(database: Database, **changed: Any) -> AsyncIterator[RecordsApi]:
     """Runs the API of records over ASGI."""
@@ -337,4 +348,4 @@ async def run_records_api(database: Database, **changed: Any) -> AsyncIterator[R
             transport=transport, base_url="http://records.test", event_hooks={"response": [check_fhir]}
         ) as client,
     ):
-        yield RecordsApi(app.state.pool, client, app.state.context.vault)
+        yield RecordsApi(app.state.pool, client, read_context_of(app).vault)

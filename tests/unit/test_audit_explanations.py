@@ -17,7 +17,7 @@ from services.audit.explanations.domain import (
     explanation_texts,
     is_explained_to_professional,
 )
-from services.records.usecases import check_record
+from services.records.record_check.usecases import check_record
 from shared.access import RULES_VERSION, Facts, Permit, Refusal, decide, encode_facts, readers, rights, writers
 from shared.access.decide import ACTIONS
 

@@ -19,8 +19,8 @@ from services.identity import keys as identity
 from services.identity.settings import ImportKeySettings
 from services.notify import keys as notify
 from services.notify.settings import KeysSettings as NotifyKeys
-from services.records import keys as records
-from services.records.settings import KeySettings as RecordsKeys
+from services.records.kit import keys as records
+from services.records.kit.keys import KeySettings as RecordsKeys
 from shared.crypto.key_rewrap import KeyPlan, Rewrapped
 from shared.crypto.key_rewrap import rewrap as rewrap_rows
 from shared.crypto.key_uses import KeyStatus, key_status

@@ -44,6 +44,7 @@ RINGS = {
     "audit": ("motives", "kek"),
     "notify": ("contacts",),
 }
+MODULES = {"records": "services.records.kit.keys"}
 KEY_COLUMNS = """
 select table_name || '.' || column_name from information_schema.columns
 where table_schema = 'public' and table_name !~ '_[0-9]$' and table_name <> 'issuer_keys'
@@ -83,7 +84,9 @@ async def may_start(database: Database, **keyrings: str) -> bool:
 async def rewrapped(database: Database, report: Report = lambda _: None, **keyrings: str) -> list[Rewrapped]:
     """`keys rewrap` with these rings; only the columns in which something was to be done."""
     given = {name: SecretStr(text) for name, text in rings(database.service, **keyrings).items()}
-    plan: KeyPlan = import_module(f"services.{database.service}.keys").make_keys(SimpleNamespace(**given))
+    plan: KeyPlan = import_module(MODULES.get(database.service, f"services.{database.service}.keys")).make_keys(
+        SimpleNamespace(**given)
+    )
     outcomes = await rewrap(postgres(database), database.service, plan, report)
     return [one for one in outcomes if one != Rewrapped(one.column)]
 

@@ -10,7 +10,7 @@ import pytest
 from asyncpg import exceptions
 from starlette.types import Message, Receive, Scope, Send
 
-from services.records.api.outcomes import render as render_records
+from services.records.kit.operation_outcomes import render as render_records
 from shared.db.errors import ERROR_CLASSES, ErrorClass, classify_error, is_transient
 from shared.db.pool import NoConnectionError
 from shared.errors import PermanentError, TransientError

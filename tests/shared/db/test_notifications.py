@@ -7,8 +7,8 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from services.consent.announcements import announce
-from services.consent.store.states import raise_versions_in_force
+from services.consent.choices.store.states import raise_versions_in_force
+from services.consent.kit.announcements import announce
 from shared.db.notifications import notify_after_commit
 from shared.db.pool import Pool, create_pool, transaction
 from shared.messaging.outbox import append

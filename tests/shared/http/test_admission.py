@@ -11,8 +11,8 @@ import pytest
 import pytest_asyncio
 from starlette.requests import Request
 
-from services.records.api import fhir
-from services.records.usecases import read_document
+from services.records.documents.api import fhir
+from services.records.documents.usecases import read_document
 from shared.errors import OverloadedError
 from shared.http import constant_time
 from shared.http.admission import LIMITS, WINDOW_S, Load, Urgency, idle, urgency_for, urgency_of

@@ -10,8 +10,8 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from services.consent.store.copies import COPIED_TOPICS
-from services.consent.usecases.copy_records import copy_records
+from services.consent.choices.steps import copy_records
+from services.consent.copies.store import COPIED_TOPICS
 from shared.db.pool import transaction
 from shared.http import constant_time
 from shared.messaging.copies import raise_watermarks
@@ -22,7 +22,7 @@ from tests.infra.examples import Asked, asked, resolved
 from tests.infra.load import Person
 from tests.infra.messages import message
 from tests.infra.plumbing import record_changed
-from tests.infra.records import RecordsApi
+from tests.infra.records import RecordsApi, read_context_of
 from tests.infra.tokens import bearer, make_token
 
 RECORD = uuid4()
@@ -42,7 +42,7 @@ AT_ONCE = 8
 async def apis(databases: Databases) -> AsyncIterator[dict[str, Api]]:
     async with all_apis(databases) as made:
         records = RecordsApi(
-            made["records"].app.state.pool, made["records"].client, made["records"].app.state.context.vault
+            made["records"].app.state.pool, made["records"].client, read_context_of(made["records"].app).vault
         )
         await records.be_fresh()
         await records.open_record(Person(81), record_id=RECORD)

@@ -12,10 +12,12 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from services.consent.store.copies import COPIED_TOPICS
-from services.consent.usecases.copy_people import copy_people
-from services.consent.usecases.copy_records import copy_records
+from services.consent.choices.context import ChoicesContext
+from services.consent.choices.steps import copy_people, copy_records
+from services.consent.copies.store import COPIED_TOPICS
+from services.consent.matrices.domain import MatricesRules
 from services.identity.directory.domain.kinds import MAX_SCOPES
+from services.records.facts.context import ReadContext
 from shared.contracts.identity import PeopleChanged
 from shared.db.pool import Limits, transaction
 from shared.http import app as frame
@@ -32,7 +34,17 @@ from tests.infra.ledger import Ledger
 from tests.infra.load import Person
 from tests.infra.messages import message
 from tests.infra.plumbing import record_changed
-from tests.infra.records import DOCTOR, HOSPITAL, RecordsApi, a_deposit, bundle_of, deposit_id, document_ids, named
+from tests.infra.records import (
+    DOCTOR,
+    HOSPITAL,
+    RecordsApi,
+    a_deposit,
+    bundle_of,
+    deposit_id,
+    document_ids,
+    named,
+    read_context_of,
+)
 from tests.infra.tokens import make_token, operator_token, patient_token, software_token
 
 PARENT, CARER = UUID(int=0x9001), UUID(int=0x9002)
@@ -131,7 +143,7 @@ async def seed_identity(api: Api) -> Seeded:
 
 
 async def seed_records(api: Api) -> Seeded:
-    api_under_test = RecordsApi(api.app.state.pool, api.client, api.app.state.context.vault)
+    api_under_test = RecordsApi(api.app.state.pool, api.client, read_context_of(api.app).vault)
     await api_under_test.be_fresh()
     record_id = await api_under_test.open_record(Person(91))
     await api_under_test.name_people(record_id, 1, representatives=(named(PARENT),), carers=(named(CARER),))
@@ -198,8 +210,13 @@ async def apis(databases: Databases) -> AsyncIterator[dict[str, Api]]:
             for api in made.values():
                 api.app.state.load = Load()  # so that no neighbour counts
                 api.app.state.copy_limit = timedelta(days=1)
-            records = made["records"].app.state
-            records.context = replace(records.context, max_copy_age=timedelta(days=1))
+            provided = made["records"].app.state.provided
+            context = provided[ReadContext]
+            provided[ReadContext] = replace(context, rules=replace(context.rules, max_copy_age=timedelta(days=1)))
+            provided = made["consent"].app.state.provided
+            choices = provided[ChoicesContext]
+            provided[ChoicesContext] = replace(choices, rules=replace(choices.rules, copy_limit=timedelta(days=1)))
+            provided[MatricesRules] = MatricesRules(notice=timedelta(days=1))
             yield made
 
 

@@ -7,13 +7,12 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 
-from services.consent.announcements import announce
-from services.consent.domain.choices import Change, Choices
-from services.consent.domain.states import ConsentState
-from services.consent.store import states
-from services.consent.usecases.adopt_states import adopt_states
-from services.consent.usecases.copy_records import copy_records
-from services.consent.usecases.decide_deposits import deposits_awaiting_version
+from services.consent.choices.domain.choices import Change, Choices
+from services.consent.choices.domain.states import ConsentState
+from services.consent.choices.steps import adopt_states, copy_records
+from services.consent.choices.store import states
+from services.consent.deposit_checks.steps import deposits_awaiting_version
+from services.consent.kit.announcements import announce
 from shared.contracts.base import Actor, StateWithheld
 from shared.contracts.consent import Authorisation
 from shared.contracts.topics import CONSENT_STATES

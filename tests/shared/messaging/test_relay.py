@@ -14,7 +14,7 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from deploy.local.kafka import Credentials, admin_client
 from deploy.local.topics import Grant, filter_of
-from services.consent.announcements import announce
+from services.consent.kit.announcements import announce
 from shared.contracts.base import HeartbeatSent, StateWithheld
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
 from shared.contracts.topics import CONSENT_STATES
