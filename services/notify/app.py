@@ -10,12 +10,11 @@ from services.notify import loops
 from services.notify.alerts.sender import AlertSender
 from services.notify.alerts.store.alert_queue import AlertQueue
 from services.notify.consumers import subscriptions
-from services.notify.delivery.delivery_loop import DeliveryLoop
+from services.notify.delivery.delivery_loop import DeliveryLoop, Gateway
 from services.notify.delivery.folders import FolderGateway
-from services.notify.delivery.gateways import Gateway
 from services.notify.delivery.smtp import MailGateway
-from services.notify.domain import Channel
 from services.notify.erasure.store import remove_alerts
+from services.notify.kit.kinds import Channel
 from services.notify.messages.sender import MessageSender
 from services.notify.messages.store import MessageQueue
 from services.notify.preferences import api

@@ -4,7 +4,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from services.notify.alerts.steps.find_awaiting import (
+from services.notify.alerts.steps import (
     consultations_awaiting_facts,
     documents_awaiting_contacts,
     emergencies_awaiting_contacts,

@@ -292,7 +292,7 @@ async def test_a_message_that_is_put_off_is_tried_again(
     database: Database, kafka: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "services.notify.delivery.retries.retry_delay", lambda attempts: timedelta(seconds=0.01 * attempts)
+        "services.notify.delivery.domain.retry_delay", lambda attempts: timedelta(seconds=0.01 * attempts)
     )
     record_id = uuid4()
     async with mail_server() as server, worker(database, kafka, server.port):

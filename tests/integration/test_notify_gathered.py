@@ -245,7 +245,7 @@ async def test_a_sender_that_died_after_the_mail_server_s_answer_sends_the_same_
 async def test_a_gathered_mail_that_is_put_off_stays_one_mail(
     database: Database, kafka: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.notify.delivery.retries.retry_delay", lambda _: timedelta(seconds=0.01))
+    monkeypatch.setattr("services.notify.delivery.domain.retry_delay", lambda _: timedelta(seconds=0.01))
     record_id = uuid4()
     async with mail_server() as server, worker(database, kafka, server.port, window_s=WINDOW_S):
         await begin(database, kafka, server, record_id)
@@ -295,7 +295,7 @@ async def raised(pool: Pool, at: datetime, of: Any, *documents: DocumentPublishe
     from tests.infra.notify import KEYRING
 
     window = timedelta(seconds=WINDOW_S)
-    with patch("services.notify.alerts.steps.raise_alerts.clock.now", lambda: at):
+    with patch("services.notify.alerts.steps.clock.now", lambda: at):
         async with transaction(pool) as connection:
             if of is not None:
                 await keep_contacts(connection, [message(of)])

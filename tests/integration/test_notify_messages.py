@@ -160,7 +160,7 @@ async def test_a_refused_address_fails_and_a_put_off_one_is_tried_again(
     database: Database, kafka: Topics, folders: FoldersSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "services.notify.delivery.retries.retry_delay", lambda attempts: timedelta(seconds=0.01 * attempts)
+        "services.notify.delivery.domain.retry_delay", lambda attempts: timedelta(seconds=0.01 * attempts)
     )
     answers = {"gone@mail.example": "550 no such mailbox"}
     async with mail_server() as server, worker(database, kafka, server.port, folders):

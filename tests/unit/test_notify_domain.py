@@ -7,27 +7,23 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.notify.alerts.sender import group_alerts
-from services.notify.delivery.retries import RETRY_PERIOD, retry_delay
-from services.notify.domain import (
-    ALERT_CHANNELS,
+from services.notify.alerts.domain.alerts import (
     Alert,
-    AlertKind,
     Audience,
-    Consultation,
-    ConsultationWindow,
-    Contact,
     DueAlert,
-    Preferences,
     Send,
     Unwanted,
     Withheld,
-    alert_id,
     audience_of,
     decide,
-    emergency_session_id,
-    first_per_window,
+    group_alerts,
 )
+from services.notify.alerts.domain.consultations import Consultation, ConsultationWindow, first_per_window
+from services.notify.alerts.domain.ids import alert_id, emergency_session_id
+from services.notify.contacts.domain import Contact
+from services.notify.delivery.domain import RETRY_PERIOD, retry_delay
+from services.notify.kit.kinds import ALERT_CHANNELS, AlertKind
+from services.notify.preferences.domain import Preferences
 from shared.runtime import clock
 from shared.runtime.clock import made_at
 

@@ -9,8 +9,8 @@ import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from deploy.local.smtp import MailCatcher
+from services.notify.delivery.domain import Deferred, Delivered, OutgoingMessage, Skipped
 from services.notify.delivery.folders import FolderGateway
-from services.notify.domain import Deferred, Delivered, OutgoingMessage, Skipped
 
 
 def message() -> OutgoingMessage:

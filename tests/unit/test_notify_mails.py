@@ -12,8 +12,9 @@ from uuid import uuid4
 import pytest
 from pydantic import ValidationError
 
-from services.notify.delivery.mails import AddressUnusableError, alert_mail, mailbox_of_contact, sms_text
-from services.notify.domain import Contact
+from services.notify.alerts.texts import alert_mail, mailbox_of_contact, sms_text
+from services.notify.contacts.domain import Contact
+from services.notify.delivery.domain import AddressUnusableError
 from services.notify.messages.texts import GSM_ALPHABET, MAX_SMS_LENGTH
 from services.notify.settings import SmtpSettings
 

@@ -10,12 +10,25 @@ from uuid import UUID
 
 import pytest
 
-from services.notify.delivery.mails import AddressUnusableError
-from services.notify.delivery.retries import message_state_after
-from services.notify.domain import DueMessage, Expired, MessageContent, MessageRequest, OutgoingMessage, Skipped
-from services.notify.messages.outgoing_messages import address_lines, e164_number, outgoing_message
-from services.notify.messages.texts import GSM_ALPHABET, MAX_SMS_LENGTH, KindUnknownError, message_kinds, render_message
-from services.notify.messages.values import NO_BREAK_SPACE, ValuesUnfitError, displayed_value
+from services.notify.delivery.domain import AddressUnusableError, OutgoingMessage, Skipped, address_lines, e164_number
+from services.notify.messages.domain import (
+    NO_BREAK_SPACE,
+    DueMessage,
+    Expired,
+    MessageContent,
+    MessageRequest,
+    ValuesUnfitError,
+    displayed_value,
+    message_state_after,
+)
+from services.notify.messages.texts import (
+    GSM_ALPHABET,
+    MAX_SMS_LENGTH,
+    KindUnknownError,
+    message_kinds,
+    outgoing_message,
+    render_message,
+)
 
 TRACE = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
 NOW = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)

@@ -5,7 +5,7 @@ from email.utils import parseaddr
 
 from aiosmtplib import SMTP, SMTPDataError, SMTPException, SMTPRecipientRefused
 
-from services.notify.domain import Deferred, Delivered, GatewayAnswer, OutgoingMessage, Refused, Skipped
+from services.notify.delivery.domain import Deferred, Delivered, GatewayAnswer, OutgoingMessage, Refused, Skipped
 from services.notify.settings import SmtpSettings
 from shared.runtime import clock
 

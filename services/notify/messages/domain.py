@@ -1,14 +1,108 @@
-"""The values of codes, notices and letters: checks them and formats them for readers, with times in Europe/Paris."""
+"""Requests for codes, notices and letters, what becomes of them, and the values that fill their texts. Pure.
+
+Values are checked, and formatted for readers, with times in Europe/Paris.
+"""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime, format_time
 
-from services.notify.domain import Language
+from services.notify.delivery.domain import (
+    NOT_DELIVERED_IN_TIME,
+    AwaitingKey,
+    Delivered,
+    GatewayAnswer,
+    Refused,
+    Retryable,
+    RetryAt,
+    is_past_retry_period,
+    next_attempt,
+)
+from services.notify.kit.kinds import Channel, Language
 from shared.errors import PermanentError
+from shared.runtime.clock import bucket_of
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """The message expired before it could be sent."""
+
+
+MessageAttemptOutcome = GatewayAnswer | AwaitingKey | Expired
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRequest:
+    """A code, notice or letter that a service requested; its address and its values stay encrypted in `sealed`."""
+
+    id: UUID
+    record_id: UUID | None
+    channel: Channel
+    kind: str
+    sealed: str
+    requested_at: datetime
+    expires_at: datetime | None
+    trace: str
+    is_awaited: bool = False
+
+    @property
+    def bucket(self) -> int:
+        """The bucket of the record, or of the request where no record exists yet."""
+        return bucket_of(self.record_id or self.id)
+
+    def has_expired(self, now: datetime) -> bool:
+        """Whether the message must not be sent any more."""
+        return self.expires_at is not None and now >= self.expires_at
+
+
+@dataclass(frozen=True, slots=True)
+class DueMessage:
+    """A request that a sender holds, with the number of earlier attempts.
+
+    `takes_unbound`: whether content that is not bound to its request is accepted.
+    """
+
+    request: MessageRequest
+    attempts: int
+    created_at: datetime
+    takes_unbound: bool = False
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class MessageContent:
+    """The decrypted content of a request.
+
+    `to` is a mail address, a mobile number, or the lines of a postal address; `values` fill the message's text.
+    """
+
+    to: str | tuple[str, ...]
+    language: Language
+    values: Mapping[str, str]
+
+
+MessageState = RetryAt | Delivered | Refused | Expired
+"""What becomes of a message after an attempt."""
+
+
+def message_state_after(due: DueMessage, outcome: MessageAttemptOutcome, now: datetime) -> MessageState:
+    """Returns the state of a message after an attempt: its end, or the time of the next attempt.
+
+    A message is retried until it expires; one that never expires is retried for 48 hours.
+    """
+    if not isinstance(outcome, Retryable):
+        return outcome
+    if due.request.has_expired(now):
+        return Expired()
+    if due.request.expires_at is None and is_past_retry_period(outcome, due.created_at, now):
+        return NOT_DELIVERED_IN_TIME
+    retry = next_attempt(outcome, due.attempts, now)
+    return retry if due.request.expires_at is None else replace(retry, due_at=min(retry.due_at, due.request.expires_at))
+
 
 PARIS = ZoneInfo("Europe/Paris")
 MAX_DEVICE_LENGTH = 60
