@@ -1,8 +1,12 @@
-"""The texts of alerts by mail and SMS. They are generic on purpose: no type, author, hospital or name, no link."""
+"""Renders alerts by mail and SMS from the texts of `texts.toml`."""
 
+import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from services.notify.alerts.domain.alerts import Alert
@@ -13,205 +17,61 @@ from services.notify.kit.kinds import EMERGENCY_KINDS, AlertKind, Language
 
 
 @dataclass(frozen=True, slots=True)
-class _AlertText:
+class AlertText:
+    """The texts of one alert: subject and paragraphs of its mail, and its SMS if there is one."""
+
     subject: str
     lines: tuple[str, ...]
+    sms: str | None = None
 
 
-_SAFETY_NOTICES: dict[Language, str] = {
-    "fr": "Pour votre sécurité, ce message ne donne aucun détail et ne contient aucun lien. "
-    "Connectez-vous comme vous en avez l'habitude pour en savoir plus.",
-    "en": "For your safety this message gives no details and contains no link. "
-    "Sign in as you usually do to learn more.",
-}
-_OPT_OUT_NOTICES: dict[tuple[bool, Language], str] = {
-    (False, "fr"): "Vous pouvez désactiver ces messages dans vos préférences.",
-    (False, "en"): "You can switch these messages off in your preferences.",
-    (True, "fr"): "Ces messages sont envoyés à chaque accès en urgence et ne peuvent pas être désactivés.",
-    (True, "en"): "These messages are sent at each emergency access and cannot be switched off.",
-}
-_TEXTS: dict[tuple[AlertKind, Language, Relation], _AlertText] = {
-    ("document", "fr", "holder"): _AlertText(
-        "Nouveau document dans votre dossier médical partagé",
-        ("Un nouveau document a été ajouté à votre dossier médical partagé.",),
-    ),
-    ("document", "en", "holder"): _AlertText(
-        "New document in your shared medical record",
-        ("A new document has been added to your shared medical record.",),
-    ),
-    ("document", "fr", "representative"): _AlertText(
-        "Nouveau document dans un dossier médical partagé",
-        ("Un nouveau document a été ajouté au dossier médical partagé d'une personne que vous représentez.",),
-    ),
-    ("document", "en", "representative"): _AlertText(
-        "New document in a shared medical record",
-        ("A new document has been added to the shared medical record of a person whom you represent.",),
-    ),
-    ("consultation", "fr", "holder"): _AlertText(
-        "Votre dossier médical partagé a été consulté",
-        (
-            "Un professionnel de santé a consulté votre dossier médical partagé.",
-            "La liste des accès à votre dossier vous dit qui, et quand.",
-        ),
-    ),
-    ("consultation", "en", "holder"): _AlertText(
-        "Your shared medical record was consulted",
-        (
-            "A health professional has consulted your shared medical record.",
-            "The list of accesses to your record tells you who, and when.",
-        ),
-    ),
-    ("consultation", "fr", "representative"): _AlertText(
-        "Un dossier médical partagé a été consulté",
-        (
-            "Un professionnel de santé a consulté le dossier médical partagé d'une personne que vous représentez.",
-            "La liste des accès à ce dossier vous dit qui, et quand.",
-        ),
-    ),
-    ("consultation", "en", "representative"): _AlertText(
-        "A shared medical record was consulted",
-        (
-            "A health professional has consulted the shared medical record of a person whom you represent.",
-            "The list of accesses to that record tells you who, and when.",
-        ),
-    ),
-    ("emergency", "fr", "holder"): _AlertText(
-        "Votre dossier médical partagé a été ouvert en urgence",
-        (
-            "Un professionnel de santé vient d'ouvrir votre dossier médical partagé en urgence.",
-            "La liste des accès à votre dossier vous dit qui, quand, et pour quel motif.",
-            "Si vous ne voulez plus de tels accès, vous pouvez vous y opposer dans vos réglages.",
-        ),
-    ),
-    ("emergency", "en", "holder"): _AlertText(
-        "Your shared medical record was opened in an emergency",
-        (
-            "A health professional has just opened your shared medical record in an emergency.",
-            "The list of accesses to your record tells you who, when, and for which reason.",
-            "If you do not want such accesses any more, you can object to them in your settings.",
-        ),
-    ),
-    ("emergency", "fr", "representative"): _AlertText(
-        "Un dossier médical partagé a été ouvert en urgence",
-        (
-            "Un professionnel de santé vient d'ouvrir en urgence le dossier médical partagé d'une personne que vous "
-            "représentez.",
-            "La liste des accès à ce dossier vous dit qui, quand, et pour quel motif.",
-        ),
-    ),
-    ("emergency", "en", "representative"): _AlertText(
-        "A shared medical record was opened in an emergency",
-        (
-            "A health professional has just opened, in an emergency, the shared medical record of a person whom you "
-            "represent.",
-            "The list of accesses to that record tells you who, when, and for which reason.",
-        ),
-    ),
-    ("emergency-follow-up", "fr", "holder"): _AlertText(
-        "Accès en urgence à votre dossier médical partagé : ce qui a été consulté",
-        (
-            "L'accès en urgence à votre dossier médical partagé, dont nous vous avons informé, est terminé.",
-            "La liste des accès à votre dossier vous dit le motif donné et ce qui a été consulté.",
-        ),
-    ),
-    ("emergency-follow-up", "en", "holder"): _AlertText(
-        "Emergency access to your shared medical record: what was read",
-        (
-            "The emergency access to your shared medical record, of which we told you, has ended.",
-            "The list of accesses to your record tells you the reason that was given and what was read.",
-        ),
-    ),
-    ("emergency-follow-up", "fr", "representative"): _AlertText(
-        "Accès en urgence à un dossier médical partagé : ce qui a été consulté",
-        (
-            "L'accès en urgence au dossier médical partagé d'une personne que vous représentez, dont nous vous avons "
-            "informé, est terminé.",
-            "La liste des accès à ce dossier vous dit le motif donné et ce qui a été consulté.",
-        ),
-    ),
-    ("emergency-follow-up", "en", "representative"): _AlertText(
-        "Emergency access to a shared medical record: what was read",
-        (
-            "The emergency access to the shared medical record of a person whom you represent, of which we told you, "
-            "has ended.",
-            "The list of accesses to that record tells you the reason that was given and what was read.",
-        ),
-    ),
-}
-# Several alerts in one mail; `{count}` is two or more.
-_COUNTED_TEXTS: dict[tuple[AlertKind, Language, Relation], _AlertText] = {
-    ("document", "fr", "holder"): _AlertText(
-        "Nouveaux documents dans votre dossier médical partagé",
-        ("{count} nouveaux documents ont été ajoutés à votre dossier médical partagé.",),
-    ),
-    ("document", "en", "holder"): _AlertText(
-        "New documents in your shared medical record",
-        ("{count} new documents have been added to your shared medical record.",),
-    ),
-    ("document", "fr", "representative"): _AlertText(
-        "Nouveaux documents dans un dossier médical partagé",
-        ("{count} nouveaux documents ont été ajoutés au dossier médical partagé d'une personne que vous représentez.",),
-    ),
-    ("document", "en", "representative"): _AlertText(
-        "New documents in a shared medical record",
-        ("{count} new documents have been added to the shared medical record of a person whom you represent.",),
-    ),
-    ("consultation", "fr", "holder"): _AlertText(
-        "Votre dossier médical partagé a été consulté",
-        (
-            "Votre dossier médical partagé a été consulté par des professionnels de santé : "
-            "{count} nouvelles consultations.",
-            "La liste des accès à votre dossier vous dit qui, et quand.",
-        ),
-    ),
-    ("consultation", "en", "holder"): _AlertText(
-        "Your shared medical record was consulted",
-        (
-            "Health professionals have consulted your shared medical record: {count} new consultations.",
-            "The list of accesses to your record tells you who, and when.",
-        ),
-    ),
-    ("consultation", "fr", "representative"): _AlertText(
-        "Un dossier médical partagé a été consulté",
-        (
-            "Le dossier médical partagé d'une personne que vous représentez a été consulté par des professionnels de "
-            "santé : {count} nouvelles consultations.",
-            "La liste des accès à ce dossier vous dit qui, et quand.",
-        ),
-    ),
-    ("consultation", "en", "representative"): _AlertText(
-        "A shared medical record was consulted",
-        (
-            "Health professionals have consulted the shared medical record of a person whom you represent: "
-            "{count} new consultations.",
-            "The list of accesses to that record tells you who, and when.",
-        ),
-    ),
-}
-# At most 160 characters of the GSM 7-bit default alphabet (3GPP TS 23.038, section 6.2.1); only for emergencies.
-_SMS_TEXTS: dict[tuple[AlertKind, Language, Relation], str] = {
-    ("emergency", "fr", "holder"): "DMP : un professionnel de santé vient d'ouvrir votre dossier en urgence. "
-    "Qui, et pour quel motif : connectez-vous et voyez la liste des accès.",
-    ("emergency", "en", "holder"): "DMP: a health professional has just opened your record in an emergency. "
-    "Sign in and see the list of accesses for who, and why.",
-    ("emergency", "fr", "representative"): "DMP : accès en urgence au dossier d'une personne que vous représentez. "
-    "Qui, et pour quel motif : connectez-vous et voyez la liste des accès.",
-    ("emergency", "en", "representative"): "DMP: emergency access to the record of a person whom you represent. "
-    "Sign in and see the list of accesses for who, and why.",
-    ("emergency-follow-up", "fr", "holder"): "DMP : l'accès en urgence à votre dossier est terminé. "
-    "Motif, et ce qui a été consulté : connectez-vous et voyez la liste des accès.",
-    ("emergency-follow-up", "en", "holder"): "DMP: the emergency access to your record has ended. "
-    "Sign in and see the list of accesses for the reason and what was read.",
-    ("emergency-follow-up", "fr", "representative"): "DMP : l'accès en urgence au dossier d'une personne que vous "
-    "représentez est terminé. Motif, et ce qui a été consulté : voyez la liste des accès.",
-    ("emergency-follow-up", "en", "representative"): "DMP: the emergency access to the record of a person whom you "
-    "represent has ended. See the list of accesses for why, and what was read.",
-}
+@dataclass(frozen=True, slots=True)
+class AlertNotices:
+    """The notices below each mail in one language. `switchable`, `always_sent`: below alerts that the person can switch
+    off, and below those of emergencies."""
+
+    safety: str
+    switchable: str
+    always_sent: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertTexts:
+    """All texts of `texts.toml`. `several`: the texts of mails that report several alerts."""
+
+    single: Mapping[tuple[AlertKind, Language, Relation], AlertText]
+    several: Mapping[tuple[AlertKind, Language, Relation], AlertText]
+    notices: Mapping[Language, AlertNotices]
+
+
+@cache
+def alert_texts() -> AlertTexts:
+    """Returns the texts of `texts.toml`."""
+    document = tomllib.loads(Path(__file__).with_name("texts.toml").read_text("utf-8"))
+    single: dict[tuple[AlertKind, Language, Relation], AlertText] = {}
+    several: dict[tuple[AlertKind, Language, Relation], AlertText] = {}
+    for kind, by_language in document["alerts"].items():
+        for language, by_relation in by_language.items():
+            for relation, table in by_relation.items():
+                single[kind, language, relation] = _text(table)
+                if "several" in table:
+                    several[kind, language, relation] = _text(table["several"])
+    notices: dict[Language, AlertNotices] = {
+        language: AlertNotices(table["safety"], table["switchable"], table["always-sent"])
+        for language, table in document["notices"].items()
+    }
+    return AlertTexts(single, several, notices)
+
+
+def _text(table: Mapping[str, Any]) -> AlertText:
+    return AlertText(table["subject"], tuple(table["lines"]), table.get("sms"))
 
 
 def sms_text(kind: AlertKind, contact: Contact) -> str:
-    """Returns the SMS about an emergency, or about its end."""
-    return _SMS_TEXTS[kind, contact.language, contact.relation]
+    """Returns the SMS about an emergency, or about its end; no other alert has one."""
+    sms = alert_texts().single[kind, contact.language, contact.relation].sms
+    assert sms is not None, "only emergencies are told by SMS"
+    return sms
 
 
 def alert_mail(
@@ -232,11 +92,14 @@ def mailbox_of_contact(contact: Contact) -> str:
 
 @lru_cache(maxsize=256)
 def _cached_content(kind: AlertKind, language: Language, relation: Relation, count: int) -> bytes:
-    text = (_TEXTS if count == 1 else _COUNTED_TEXTS)[kind, language, relation]
+    texts = alert_texts()
+    text = (texts.single if count == 1 else texts.several)[kind, language, relation]
     lines = (line.format(count=count) for line in text.lines)
+    notices = texts.notices[language]
+    is_emergency = kind in EMERGENCY_KINDS
     signature = (
-        _SAFETY_NOTICES[language],
-        _OPT_OUT_NOTICES[kind in EMERGENCY_KINDS, language],
+        notices.safety,
+        notices.always_sent if is_emergency else notices.switchable,
         AUTOMATIC_NOTICES[language],
     )
     return mime_content(language, text.subject, (GREETINGS[language], *lines, *signature))
