@@ -25,8 +25,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local.interruptible import Interrupted, run
-from deploy.local.stack import Stack
+from deploy.local.cli.interruptible import Interrupted, run
+from deploy.local.platform.stack import Stack
 from services.identity.domain.campaigns import NewCampaign
 from services.identity.domain.insured import InsuredPerson, InsuredSelection, parse_insured, seal_insured
 from services.identity.domain.openings import OpeningRules

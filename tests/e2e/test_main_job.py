@@ -7,10 +7,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from deploy.local import mailbox
-from deploy.local.client import Dmp, RefusedError
-from deploy.local.stack import Stack
-from deploy.local.story import Story
+from deploy.local.demo import mailbox
+from deploy.local.demo.client import Dmp, RefusedError
+from deploy.local.demo.story import Story
+from deploy.local.platform.stack import Stack
 from shared.contracts.declarations import SERVICES
 from shared.contracts.topics import GROUPS, TOPICS
 from tests.e2e.acting import set_scene

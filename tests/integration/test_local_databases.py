@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from deploy.local.databases import app_dsn, create_databases, owner_dsn, process_dsn
-from deploy.local.postgres import Postgres
-from deploy.local.secrets import Secrets
+from deploy.local.platform.databases import app_dsn, create_databases, owner_dsn, process_dsn
+from deploy.local.platform.postgres import Postgres
+from deploy.local.platform.secrets import Secrets
 from tests.infra.parts import Parts
 
 SERVICES = ("ward_one", "ward_two")

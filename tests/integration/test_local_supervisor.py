@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import endpoints
-from deploy.local.child import ChildSpec
-from deploy.local.interruptible import print_line
-from deploy.local.paths import Layout
-from deploy.local.stack import Stack
-from deploy.local.supervisor import Progress, Supervisor
+from deploy.local.cli.interruptible import print_line
+from deploy.local.platform import endpoints
+from deploy.local.platform.child import ChildSpec
+from deploy.local.platform.paths import Layout
+from deploy.local.platform.stack import Stack
+from deploy.local.platform.supervisor import Progress, Supervisor
 from tests.infra.waiting import eventually
 
 FULL = Path("/dev/full")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import install
+from deploy.local.platform import install
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from deploy.local.client import Dmp, RefusedError, UnreachableError, assertion, load_key, problem_in
-from deploy.local.errors import LocalError
+from deploy.local.demo.client import Dmp, RefusedError, UnreachableError, assertion, load_key, problem_in
+from deploy.local.platform.errors import LocalError
 
 KEY = ECKey.generate_key("P-256", {"kid": "k"}, private=True)
 URLS = {"identity": "http://identity.test", "records": "http://records.test"}

@@ -11,13 +11,13 @@ from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from typer.testing import CliRunner
 
 from deploy.local.__main__ import build
-from deploy.local.commands import replay
-from deploy.local.commands.common import after, cell_of
-from deploy.local.commands.deposits import _exit_code
-from deploy.local.commands.topics import GroupState, TopicState, group_states, metrics_in, topic_states
-from deploy.local.in_force import METRIC, LatencySummary, latency_in
-from deploy.local.mailbox import caught_mails, count_mails
-from deploy.local.polling import describe_access, is_done
+from deploy.local.cli.commands import replay
+from deploy.local.cli.commands.common import after, cell_of
+from deploy.local.cli.commands.deposits import _exit_code
+from deploy.local.cli.commands.topics import GroupState, TopicState, group_states, metrics_in, topic_states
+from deploy.local.cli.in_force import METRIC, LatencySummary, latency_in
+from deploy.local.demo.mailbox import caught_mails, count_mails
+from deploy.local.demo.polling import describe_access, is_done
 from shared.runtime.metrics import IN_FORCE_SECONDS
 
 RECORD = "0199a3c4-5d00-8a11-9b7e-2f6c1d4e9a3b"

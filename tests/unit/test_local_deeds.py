@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from deploy.local.action_labels import ACTION_LABELS, action_label
+from deploy.local.demo.action_labels import ACTION_LABELS, action_label
 from shared.contracts.audit import Action
 
 SHOWN = {*get_args(Action), "publish-document"}

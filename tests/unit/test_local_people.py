@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from deploy.local.bootstrap import PROFESSIONALS, STRUCTURES, Structure
-from deploy.local.letter import letter
-from deploy.local.people import NOWHERE, invent
+from deploy.local.demo.bootstrap import PROFESSIONALS, STRUCTURES, Structure
+from deploy.local.demo.letter import letter
+from deploy.local.demo.people import NOWHERE, invent
 from shared.cda.header import read_header
 from shared.terminology.professions import profession_of_author
 from shared.values import Ins, check_key, national_professional_id, national_structure_id

@@ -6,10 +6,10 @@ from pathlib import Path
 import orjson
 import pytest
 
-from deploy.local.bootstrap import STRUCTURES
-from deploy.local.letter import letter
-from deploy.local.people import invent
-from deploy.local.submission import StatedMetadata, UnusableFileError, bundle_of
+from deploy.local.demo.bootstrap import STRUCTURES
+from deploy.local.demo.letter import letter
+from deploy.local.demo.people import invent
+from deploy.local.demo.submission import StatedMetadata, UnusableFileError, bundle_of
 from shared.fhir.bundle import parse_submission
 
 PERSON = invent(5)

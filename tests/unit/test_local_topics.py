@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from deploy.local.topics import declared_topics
+from deploy.local.platform.topics import declared_topics
 from services.identity.domain.receipts import longest_retention
 from shared.contracts.topics import CLEANED_WITHIN, IDENTITY_ERASURES
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from deploy.local.smtp import MailCatcher
+from deploy.local.platform.smtp import MailCatcher
 from services.notify.delivery.domain import Deferred, Delivered, OutgoingMessage, Skipped
 from services.notify.delivery.folders import FolderGateway
 
