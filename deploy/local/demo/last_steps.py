@@ -1,15 +1,9 @@
 """The last steps of the story: the patient closes the record; it is erased, and the receipt is verified."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from deploy.local.demo.bootstrap import ADMINISTRATOR, session_of
 from deploy.local.demo.client import RefusedError, send
+from deploy.local.demo.story import Story
 from services.identity.domain.receipts import verified_receipt
-
-if TYPE_CHECKING:
-    from deploy.local.demo.story import Story
 
 
 async def close_record(story: Story) -> None:

@@ -1,7 +1,5 @@
 """Openings in the story: online by the person, at a pharmacy, and by a campaign for all who do not object."""
 
-from __future__ import annotations
-
 import asyncio
 import random
 import re
@@ -10,18 +8,16 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from deploy.local.demo import mailbox
 from deploy.local.demo.bootstrap import ADMINISTRATOR, HOSPITAL, PHARMACIST, PROFESSIONALS, STRUCTURES, session_of
 from deploy.local.demo.client import Session, send
 from deploy.local.demo.people import InventedPerson, invent
 from deploy.local.demo.polling import describe_access, poll
+from deploy.local.demo.story import Story
 from deploy.local.platform.importer import importer_of
 from shared.values import ins_key
-
-if TYPE_CHECKING:
-    from deploy.local.demo.story import Story
 
 CROWD, OBJECTING = 1000, 3
 REGION_OF_CAMPAIGN, ELSEWHERE, GENERAL_REGIME = "94", "11", "01"

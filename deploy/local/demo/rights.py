@@ -1,18 +1,14 @@
 """The middle steps of the story: the patient masks a letter, a doctor breaks the glass, decisions are explained."""
 
-from __future__ import annotations
-
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from deploy.local.demo import mailbox
 from deploy.local.demo.bootstrap import DOCTOR, OPERATOR, PROFESSIONALS, SECOND_DOCTOR, session_of
 from deploy.local.demo.client import RefusedError, Session
 from deploy.local.demo.mailbox import CaughtMail
 from deploy.local.demo.polling import poll
-
-if TYPE_CHECKING:
-    from deploy.local.demo.story import Story
+from deploy.local.demo.story import Story
 
 PATCH = {"content-type": "application/json-patch+json"}
 MASK = [{"op": "add", "path": "/securityLabel/-", "value": {"coding": [{"code": "MASQUE_PS"}]}}]

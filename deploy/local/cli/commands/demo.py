@@ -6,6 +6,7 @@ import typer
 
 from deploy.local.cli.installation import VarOption
 from deploy.local.cli.interruptible import print_progress, run
+from deploy.local.demo.script import play
 from deploy.local.demo.story import Story
 from deploy.local.platform import endpoints
 from deploy.local.platform.errors import AlreadyRunningError
@@ -64,5 +65,5 @@ async def _play_there(layout: Layout) -> None:
 
 async def _play(layout: Layout) -> None:
     story = Story(layout, tell=lambda line: print(line, flush=True))
-    await story.play()
+    await play(story)
     print(f"\nEvery step succeeded; the first mail arrived {story.first_alert_s * 1000:.0f} ms after its deposit.")
