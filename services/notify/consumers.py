@@ -4,7 +4,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from services.notify.alerts.steps.find_awaiting import (
+from services.notify.alerts.domain.rules import AlertRules
+from services.notify.alerts.steps import (
     consultations_awaiting_facts,
     documents_awaiting_contacts,
     emergencies_awaiting_contacts,
@@ -37,33 +38,29 @@ from shared.messaging.envelope import InvalidRecord, Message
 from shared.messaging.subscription import Subscription
 
 
-def subscriptions(keyring: Keyring, follow_up_after: timedelta, window: timedelta) -> list[Subscription]:
-    """Returns the subscriptions of notify.
-
-    `follow_up_after`: how long after the first access of an emergency its follow-up is sent. `window`: how long after a
-    mail about documents (or consultations) of a record further alerts wait. No subscription needs the inbox: versions,
-    derived alert ids and windows deduplicate events.
-    """
+def subscriptions(keyring: Keyring, rules: AlertRules) -> list[Subscription]:
+    """Returns the subscriptions of notify. None needs the inbox: versions, derived alert ids and windows deduplicate
+    events."""
     return [
         Subscription(NOTIFY_CONTACT_COPIES, (ContactChanged,), keep_contacts, uses_inbox=False),
         Subscription(
             NOTIFY_DOCUMENT_ALERTS,
             (DocumentPublished, DocumentRelabelled, DocumentReplaced, DocumentWithdrawn),
-            partial(on_documents, keyring=keyring, window=window),
+            partial(on_documents, keyring=keyring, window=rules.window),
             uses_inbox=False,
             awaiting_version=documents_awaiting_contacts,
         ),
         Subscription(
             NOTIFY_CONSULTATION_ALERTS,
             (AccessRecorded,),
-            partial(alert_consultations, keyring=keyring, window=window),
+            partial(alert_consultations, keyring=keyring, window=rules.window),
             uses_inbox=False,
             awaiting_version=consultations_awaiting_facts,
         ),
         Subscription(
             NOTIFY_EMERGENCY_ALERTS,
             (AccessRecorded,),
-            partial(alert_emergencies, keyring=keyring, follow_up_after=follow_up_after),
+            partial(alert_emergencies, keyring=keyring, follow_up_after=rules.follow_up_after),
             uses_inbox=False,
             awaiting_version=emergencies_awaiting_contacts,
             quarantine=park_no_messages,

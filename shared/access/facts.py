@@ -2,6 +2,11 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Final
+
+PROXIES: Final[frozenset[str]] = frozenset({"representative", "carer"})
+"""Kinds of actor that act for a patient in the patient's record."""
+PATIENT_SIDE: Final[frozenset[str]] = PROXIES | {"patient"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

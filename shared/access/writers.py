@@ -5,7 +5,7 @@ the patient), EX_3.3-1045 (showing to representatives is final), TD3.3a to d; CI
 not shared). No decree limits which profession deposits which type.
 """
 
-from shared.access.facts import Facts
+from shared.access.facts import PATIENT_SIDE, Facts
 from shared.access.requirements import (
     CARER,
     CONFIDENTIALITY,
@@ -27,7 +27,6 @@ from shared.access.requirements import (
     RequirementTable,
     is_since,
 )
-from shared.contracts.base import PATIENT_SIDE
 from shared.terminology.visibility import KNOWN_LABELS, Confidentiality, Visibility
 
 LABEL_CHANGES = frozenset(

@@ -118,9 +118,6 @@ ActorKind = Literal[
     "system",
     "unknown",
 ]
-PROXIES: Final[frozenset[str]] = frozenset({"representative", "carer"})
-"""Kinds of actor that act for a patient in the patient's record."""
-PATIENT_SIDE: Final[frozenset[str]] = PROXIES | {"patient"}
 
 
 class Actor(BaseModel):

@@ -18,7 +18,7 @@ CATCH_ALL = {
         "shared/messaging/subscriber.py",
         "shared/messaging/redrive.py",
     ),  # a consumer's records
-    *("shared/runtime/retry.py", "shared/http/error_boundary.py", "deploy/local/supervisor.py"),
+    *("shared/runtime/retry.py", "shared/http/error_boundary.py", "deploy/local/platform/supervisor.py"),
 }
 
 

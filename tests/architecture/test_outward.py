@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from deploy.generate import settings_class
-from deploy.local.topics import declared_grants
+from deploy.local.platform.topics import declared_grants
 from shared.contracts import audit, identity, notify
 from shared.contracts.base import Event
 from shared.contracts.declarations import SERVICES

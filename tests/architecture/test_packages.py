@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from deploy.local.install import LOCKS
+from deploy.local.platform.install import LOCKS
 
 ROOT = Path(__file__).parents[2]
 OURS = {"services", "shared", "deploy", "tests"}

@@ -25,8 +25,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local.interruptible import Interrupted, run
-from deploy.local.stack import Stack
+from deploy.local.cli.interruptible import Interrupted, run
+from deploy.local.platform.stack import Stack
 from services.identity.campaigns.domain import NewCampaign
 from services.identity.campaigns.usecases.create_campaign import create_campaign
 from services.identity.campaigns.usecases.open_noticed import open_noticed

@@ -12,8 +12,8 @@ import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from confluent_kafka.admin import NewTopic
 
-from deploy.local.kafka import ADMIN, admin_client
-from deploy.local.stack import Stack
+from deploy.local.platform.kafka import ADMIN, admin_client
+from deploy.local.platform.stack import Stack
 from shared.contracts import audit, consent, notify, records
 from shared.contracts.base import Event
 from shared.contracts.declarations import LOCAL_PARTITIONS

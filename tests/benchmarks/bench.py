@@ -13,10 +13,10 @@ import asyncpg
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
-from deploy.local.interruptible import print_progress
-from deploy.local.kafka import ADMIN, admin_client
-from deploy.local.services import NAMES
-from deploy.local.stack import Stack
+from deploy.local.cli.interruptible import print_progress
+from deploy.local.platform.kafka import ADMIN, admin_client
+from deploy.local.platform.services import NAMES
+from deploy.local.platform.stack import Stack
 from tests.benchmarks import profiling, statements
 from tests.benchmarks.figures import Figures, Latency, Work
 from tests.infra import costs

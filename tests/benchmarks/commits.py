@@ -26,7 +26,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local.stack import Stack
+from deploy.local.platform.stack import Stack
 from shared.db.notifications import SEND, SHORTEST_PAUSE_S
 from shared.messaging.outbox.rows import BATCH, SELECT_ROWS, OutboxReader
 from tests.infra.databases import Databases

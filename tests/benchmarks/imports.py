@@ -29,8 +29,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local.interruptible import Interrupted, run
-from deploy.local.stack import Stack
+from deploy.local.cli.interruptible import Interrupted, run
+from deploy.local.platform.stack import Stack
 from tests.infra.databases import Database, Databases
 from tests.infra.identity_api import KEYRING
 from tests.infra.registers import write_register

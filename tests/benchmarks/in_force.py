@@ -22,7 +22,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local.databases import app_dsn
+from deploy.local.platform.databases import app_dsn
 from tests.benchmarks.bench import Bench, Load, bench
 from tests.benchmarks.figures import Latency
 from tests.infra.commands import run_command

@@ -28,11 +28,11 @@ import httpx2
 import orjson
 import typer
 
-from deploy.local import endpoints
-from deploy.local.bootstrap import PROFESSIONALS, SECOND_DOCTOR, bootstrap
-from deploy.local.client import Dmp, connect
-from deploy.local.interruptible import print_progress
-from deploy.local.stack import Stack
+from deploy.local.cli.interruptible import print_progress
+from deploy.local.demo.bootstrap import PROFESSIONALS, SECOND_DOCTOR, bootstrap
+from deploy.local.demo.client import Dmp, connect
+from deploy.local.platform import endpoints
+from deploy.local.platform.stack import Stack
 from shared.terminology import oids
 from shared.terminology.oids import INS_NIR_TEST
 from tests.benchmarks.overload_figures import KINDS, Memory, Overload, print_figures

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from deploy.local.errors import LocalError
-from deploy.local.stack import Stack
+from deploy.local.platform.errors import LocalError
+from deploy.local.platform.stack import Stack
 
 HELP = "Tell where this process spends its time (needs py-spy); more than once for several."
 _RATE = "100"

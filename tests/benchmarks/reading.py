@@ -29,15 +29,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local import endpoints
-from deploy.local.bootstrap import DOCTOR, HOSPITAL, PROFESSIONALS, STRUCTURES, bootstrap
-from deploy.local.client import FHIR, connect
-from deploy.local.databases import app_dsn
-from deploy.local.interruptible import print_progress
-from deploy.local.letter import letter
-from deploy.local.probes import answers
-from deploy.local.services import NAMES
-from deploy.local.stack import Stack
+from deploy.local.cli.interruptible import print_progress
+from deploy.local.demo.bootstrap import DOCTOR, HOSPITAL, PROFESSIONALS, STRUCTURES, bootstrap
+from deploy.local.demo.client import FHIR, connect
+from deploy.local.demo.letter import letter
+from deploy.local.platform import endpoints
+from deploy.local.platform.databases import app_dsn
+from deploy.local.platform.probes import answers
+from deploy.local.platform.services import NAMES
+from deploy.local.platform.stack import Stack
 from shared.fhir.iti65 import bundle_of_cda
 from shared.terminology.documents import document_types
 from tests.e2e.acting import Scene, free_port, set_scene

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from deploy.local.postgres import SETTINGS
-from deploy.local.stack import Stack
+from deploy.local.platform.postgres import SETTINGS
+from deploy.local.platform.stack import Stack
 
 _EXTENSION = "create extension if not exists pg_stat_statements"
 _RESET = "select pg_stat_statements_reset()"

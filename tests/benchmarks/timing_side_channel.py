@@ -32,12 +32,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local import endpoints
-from deploy.local.bootstrap import DOCTOR, PHARMACIST, PROFESSIONALS, SECOND_DOCTOR, bootstrap
-from deploy.local.client import Dmp, Session, connect
-from deploy.local.interruptible import print_progress
-from deploy.local.rights import MASK, PATCH
-from deploy.local.stack import Stack
+from deploy.local.cli.interruptible import print_progress
+from deploy.local.demo.bootstrap import DOCTOR, PHARMACIST, PROFESSIONALS, SECOND_DOCTOR, bootstrap
+from deploy.local.demo.client import Dmp, Session, connect
+from deploy.local.demo.rights import MASK, PATCH
+from deploy.local.platform import endpoints
+from deploy.local.platform.stack import Stack
 from shared.http.constant_time import RESPONSE_DELAY_S
 from tests.e2e.acting import Scene, set_scene
 from tests.infra.commands import run_in_folder

@@ -13,10 +13,10 @@ from uuid import UUID
 import asyncpg
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from deploy.local.errors import LocalError
-from deploy.local.kafka import ADMIN, MECHANISM
-from deploy.local.services import NAMES
-from deploy.local.stack import Stack
+from deploy.local.platform.errors import LocalError
+from deploy.local.platform.kafka import ADMIN, MECHANISM
+from deploy.local.platform.services import NAMES
+from deploy.local.platform.stack import Stack
 from shared.contracts.consent import DepositDecided
 from shared.contracts.notify import AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
 from shared.contracts.records import DocumentPublished, DocumentReceived

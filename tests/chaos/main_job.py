@@ -26,9 +26,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local.interruptible import print_progress
-from deploy.local.services import NAMES
-from deploy.local.stack import Stack
+from deploy.local.cli.interruptible import print_progress
+from deploy.local.platform.services import NAMES
+from deploy.local.platform.stack import Stack
 from tests.chaos.checks import Check, check_everything
 from tests.infra.commands import run_command
 from tests.infra.depositing import Order, Result, Run

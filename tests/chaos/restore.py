@@ -32,13 +32,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local import endpoints
-from deploy.local.bootstrap import ADMINISTRATOR, DOCTOR, PROFESSIONALS, bootstrap, session_of
-from deploy.local.client import Dmp, connect
-from deploy.local.databases import owner_dsn
-from deploy.local.interruptible import print_progress
-from deploy.local.services import NAMES
-from deploy.local.stack import Stack
+from deploy.local.cli.interruptible import print_progress
+from deploy.local.demo.bootstrap import ADMINISTRATOR, DOCTOR, PROFESSIONALS, bootstrap, session_of
+from deploy.local.demo.client import Dmp, connect
+from deploy.local.platform import endpoints
+from deploy.local.platform.databases import owner_dsn
+from deploy.local.platform.services import NAMES
+from deploy.local.platform.stack import Stack
 from tests.chaos import restoring
 from tests.chaos.checks import Check, equal
 from tests.chaos.judging import Held, Seen, change_and_read

@@ -10,8 +10,8 @@ from typing import Any
 
 import asyncpg
 
-from deploy.local.databases import create_databases
-from deploy.local.stack import Stack
+from deploy.local.platform.databases import create_databases
+from deploy.local.platform.stack import Stack
 
 DUMP_WITHIN_S = 120.0
 SWAP = (

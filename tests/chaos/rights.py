@@ -26,12 +26,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local import endpoints
-from deploy.local.bootstrap import DOCTOR, PROFESSIONALS, bootstrap
-from deploy.local.client import Dmp, connect
-from deploy.local.errors import LocalError
-from deploy.local.interruptible import print_progress
-from deploy.local.stack import Stack
+from deploy.local.cli.interruptible import print_progress
+from deploy.local.demo.bootstrap import DOCTOR, PROFESSIONALS, bootstrap
+from deploy.local.demo.client import Dmp, connect
+from deploy.local.platform import endpoints
+from deploy.local.platform.errors import LocalError
+from deploy.local.platform.stack import Stack
 from tests.benchmarks.figures import Latency
 from tests.chaos.judging import Held, Seen, change_and_read
 from tests.e2e.acting import another_reader, set_scene

@@ -6,14 +6,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from deploy.local import endpoints
-from deploy.local.bootstrap import HOSPITAL, STRUCTURES, session_of
-from deploy.local.client import FHIR, Dmp, Session
-from deploy.local.letter import letter
-from deploy.local.people import InventedPerson, invent
-from deploy.local.polling import is_done
-from deploy.local.probes import answers
-from deploy.local.stack import Stack
+from deploy.local.demo.bootstrap import HOSPITAL, STRUCTURES, session_of
+from deploy.local.demo.client import FHIR, Dmp, Session
+from deploy.local.demo.letter import letter
+from deploy.local.demo.people import InventedPerson, invent
+from deploy.local.demo.polling import is_done
+from deploy.local.platform import endpoints
+from deploy.local.platform.probes import answers
+from deploy.local.platform.stack import Stack
 from shared.fhir.iti65 import bundle_of_cda
 from tests.infra.waiting import eventually
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from deploy.local import endpoints
-from deploy.local.bootstrap import bootstrap
-from deploy.local.client import Dmp, connect
-from deploy.local.stack import Stack
+from deploy.local.demo.bootstrap import bootstrap
+from deploy.local.demo.client import Dmp, connect
+from deploy.local.platform import endpoints
+from deploy.local.platform.stack import Stack
 from tests.records.conftest import api, shared_records_api  # noqa: F401  # fixtures
 
 

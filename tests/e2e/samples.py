@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.local.client import FHIR, RefusedError, Session
-from deploy.local.people import opening
-from deploy.local.polling import is_done
+from deploy.local.demo.client import FHIR, RefusedError, Session
+from deploy.local.demo.people import opening
+from deploy.local.demo.polling import is_done
 from shared.cda.header import CdaHeader, read_header
 from shared.errors import CodedError
 from shared.fhir.iti65 import bundle_of_cda

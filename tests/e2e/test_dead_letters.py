@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from deploy.local.stack import Stack
+from deploy.local.platform.stack import Stack
 from shared.contracts.topics import AUDIT_LEDGER, CONSENT_DEPOSIT_CHECKS, RECORDS_DOCUMENTS
 from tests.infra.parts import USERS, Parts
 from tests.infra.topics import Topics

@@ -21,9 +21,9 @@ from services.consent.settings import Settings as ConsentSettings
 from services.notify.alerts.usecases.alert_consultations import alert_consultations
 from services.notify.alerts.usecases.alert_documents import alert_documents
 from services.notify.contacts.usecases.keep_contacts import keep_contacts
-from services.notify.domain import Preferences
 from services.notify.erasure.store import remove_alerts
 from services.notify.erasure.usecases.erase_record import erase_record as erase_in_notify
+from services.notify.preferences.domain import Preferences
 from services.notify.preferences.usecases.change_preferences import change_preferences
 from services.notify.preferences.usecases.show_preferences import show_preferences
 from services.records.deposits.store import deposits

@@ -7,10 +7,11 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from deploy.local import mailbox
-from deploy.local.client import Dmp, RefusedError
-from deploy.local.stack import Stack
-from deploy.local.story import Story
+from deploy.local.demo import mailbox
+from deploy.local.demo.client import Dmp, RefusedError
+from deploy.local.demo.script import play
+from deploy.local.demo.story import Story
+from deploy.local.platform.stack import Stack
 from shared.contracts.declarations import SERVICES
 from shared.contracts.topics import GROUPS, TOPICS
 from tests.e2e.acting import set_scene
@@ -22,7 +23,7 @@ from tests.infra.waiting import DEADLINE_S, eventually
 async def test_the_story_comes_true_from_the_opening_to_the_list_of_accesses(stack: Stack) -> None:
     lines: list[str] = []
     story = Story(stack.layout, lines.append, deadline_s=DEADLINE_S)
-    await story.play()
+    await play(story)
     text = "\n".join(lines)
     for words in (
         "in force",

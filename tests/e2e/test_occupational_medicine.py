@@ -6,7 +6,7 @@ from uuid import UUID
 import httpx2
 import pytest
 
-from deploy.local.psc import Person as Professional
+from deploy.local.platform.psc import Person as Professional
 from shared.runtime import clock
 from shared.runtime.settings import ParameterSettings
 from tests.conftest import NewDatabase

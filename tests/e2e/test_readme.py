@@ -21,7 +21,7 @@ COMMANDS = [
     for line in block.splitlines()
     if line.split("#")[0].strip()
 ]
-TIED = [sys.executable, "-I", "-S", str(ROOT / "deploy" / "local" / "launch.py")]
+TIED = [sys.executable, "-I", "-S", str(ROOT / "deploy" / "local" / "platform" / "launch.py")]
 """What it starts ends when the tests end, however they end."""
 MAKE = re.compile(r"^make (demo|up|down)$")
 

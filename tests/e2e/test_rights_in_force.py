@@ -1,7 +1,7 @@
 """After "in force" no instance of records' API permits a read under the old right."""
 
-from deploy.local.client import Dmp
-from deploy.local.stack import Stack
+from deploy.local.demo.client import Dmp
+from deploy.local.platform.stack import Stack
 from tests.chaos.rights import play
 
 

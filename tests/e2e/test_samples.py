@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import endpoints
-from deploy.local.bootstrap import HOSPITAL, session_of
-from deploy.local.client import Dmp
-from deploy.local.stack import Stack
+from deploy.local.demo.bootstrap import HOSPITAL, session_of
+from deploy.local.demo.client import Dmp
+from deploy.local.platform import endpoints
+from deploy.local.platform.stack import Stack
 from tests.e2e.samples import Outcome, deposit_sample
 
 SAMPLES = Path(os.environ.get("DMP_SAMPLES", Path(__file__).parents[3] / "shared" / "samples")) / "cda"

@@ -5,9 +5,9 @@ from uuid import uuid4
 
 import httpx2
 
-from deploy.local.bootstrap import DOCTOR, PROFESSIONALS, SECOND_DOCTOR
-from deploy.local.client import Dmp, Session
-from deploy.local.stack import Stack
+from deploy.local.demo.bootstrap import DOCTOR, PROFESSIONALS, SECOND_DOCTOR
+from deploy.local.demo.client import Dmp, Session
+from deploy.local.platform.stack import Stack
 from tests.e2e.acting import Scene, another_reader, set_scene
 from tests.infra.waiting import eventually
 

@@ -7,8 +7,8 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from deploy.local.pki import Pki, make_pki
-from deploy.local.psc import Provider
+from deploy.local.platform.pki import Pki, make_pki
+from deploy.local.platform.psc import Provider
 from tests.conftest import NewDatabase
 from tests.infra.accounts import IdentityApi, at_home
 from tests.infra.databases import Database, Databases

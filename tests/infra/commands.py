@@ -5,8 +5,8 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from deploy.local.errors import LocalError
-from deploy.local.interruptible import Interrupted, run
+from deploy.local.cli.interruptible import Interrupted, run
+from deploy.local.platform.errors import LocalError
 
 T = TypeVar("T")
 

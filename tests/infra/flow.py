@@ -9,7 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
-from deploy.local.stack import Stack
+from deploy.local.platform.stack import Stack
 from shared.contracts.records import DocumentPublished
 
 POLL_INTERVAL_S = 0.25

@@ -18,14 +18,14 @@ import orjson
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from deploy.local.databases import app_dsn
-from deploy.local.paths import REPOSITORY
-from deploy.local.stack import Stack
+from deploy.local.platform.databases import app_dsn
+from deploy.local.platform.paths import REPOSITORY
+from deploy.local.platform.stack import Stack
 from services.identity.clients.usecases.register_client import register_client
 from tests.infra.depositing import Order, Result, Run
 from tests.infra.load import CLINIC, ORGANISATION, Person
 
-_LAUNCHER = REPOSITORY / "deploy" / "local" / "launch.py"
+_LAUNCHER = REPOSITORY / "deploy" / "local" / "platform" / "launch.py"
 _KILLED, _NOBODY_ELSE = "9", "-1"
 _AT_ONCE = 8
 Tell = Callable[[str], None]

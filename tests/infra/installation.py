@@ -6,14 +6,14 @@ import signal
 from pathlib import Path
 from typing import IO, Any
 
-from deploy.local import endpoints
-from deploy.local.errors import LocalError
-from deploy.local.kafka import ADMIN, OPS, Kafka
-from deploy.local.postgres import Postgres
-from deploy.local.probes import answers, listens
-from deploy.local.secrets import Secrets
-from deploy.local.services import NAMES, Role
-from deploy.local.stack import Stack
+from deploy.local.platform import endpoints
+from deploy.local.platform.errors import LocalError
+from deploy.local.platform.kafka import ADMIN, OPS, Kafka
+from deploy.local.platform.postgres import Postgres
+from deploy.local.platform.probes import answers, listens
+from deploy.local.platform.secrets import Secrets
+from deploy.local.platform.services import NAMES, Role
+from deploy.local.platform.stack import Stack
 from tests.infra.hospital import launch
 from tests.infra.waiting import eventually
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import asyncpg
 
-from deploy.local.stack import Part, Stack
+from deploy.local.platform.stack import Part, Stack
 from shared.contracts.declarations import SERVICES
 from tests.infra.waiting import eventually
 

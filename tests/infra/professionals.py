@@ -15,8 +15,8 @@ import uvicorn
 from joserfc import jwt
 from joserfc.jwk import Key
 
-from deploy.local.pki import Issued
-from deploy.local.psc import Client, Person, Provider, make_provider, new_key
+from deploy.local.platform.pki import Issued
+from deploy.local.platform.psc import Client, Person, Provider, make_provider, new_key
 from services.identity.clients.domain.edge import SignedRequest, sign_certificate
 from shared.crypto.keyring import Keyring
 from shared.http.tokens import Caller, TokenVerifier

@@ -6,6 +6,7 @@ from datetime import timedelta
 from services.audit.consumers import subscriptions as of_audit
 from services.consent.consumers import subscriptions as of_consent
 from services.identity.consumers import subscriptions as of_identity
+from services.notify.alerts.domain.rules import AlertRules
 from services.notify.consumers import subscriptions as of_notify
 from services.records.consumers import subscriptions as of_records
 from shared.contracts.declarations import SERVICES
@@ -29,7 +30,7 @@ def subscriptions_of(service: str) -> Sequence[Subscription]:
             return of_consent()
         case "audit":
             return of_audit(MOTIVES)
-    return of_notify(KEYRING, timedelta(hours=1), timedelta(minutes=15))
+    return of_notify(KEYRING, AlertRules(window=timedelta(minutes=15), follow_up_after=timedelta(hours=1)))
 
 
 def subscription_of(group: str) -> Subscription:

@@ -14,8 +14,8 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import NewTopic
 
-from deploy.local.kafka import Credentials, admin_client
-from deploy.local.topics import Grant, declared_grants, declared_topics, filter_of
+from deploy.local.platform.kafka import Credentials, admin_client
+from deploy.local.platform.topics import Grant, declared_grants, declared_topics, filter_of
 from tests.infra.parts import Parts
 from tests.infra.topics import Topics
 from tests.infra.waiting import DEADLINE_S, eventually

@@ -1,51 +1,45 @@
 """Sends the alerts of one queue: decides again whether each is sent, then delivers them through a gateway."""
 
 from collections import Counter as Counts
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from uuid import UUID
 
 from prometheus_client import Counter
 
-from services.notify.alerts.store.alert_queue import AlertQueue
-from services.notify.alerts.usecases.settle_alerts import AlertAttempt, settle_alerts
-from services.notify.alerts.usecases.take_due_alerts import take_due_alerts
-from services.notify.contacts.encryption import ContactUnreadableError, decrypt_contact
-from services.notify.delivery.gateways import Gateway
-from services.notify.delivery.mails import AddressUnusableError
-from services.notify.domain import (
-    EMERGENCY_KINDS,
+from services.notify.alerts.domain.alerts import (
     Alert,
     AlertAttemptOutcome,
-    AwaitingKey,
-    Deferred,
-    Delivered,
     DueAlert,
-    GatewayAnswer,
-    Refused,
     Send,
-    Skipped,
     Unwanted,
     Withheld,
     decide,
+    group_alerts,
 )
-from services.notify.messages.outgoing_messages import outgoing_alert
+from services.notify.alerts.store.alert_queue import AlertQueue
+from services.notify.alerts.texts import outgoing_alert
+from services.notify.alerts.usecases.settle_alerts import AlertAttempt, settle_alerts
+from services.notify.alerts.usecases.take_due_alerts import take_due_alerts
+from services.notify.contacts.encryption import ContactUnreadableError, decrypt_contact
+from services.notify.delivery.delivery_loop import Gateway
+from services.notify.delivery.domain import (
+    AddressUnusableError,
+    AwaitingKey,
+    Deferred,
+    Delivered,
+    GatewayAnswer,
+    Refused,
+)
+from services.notify.delivery.outcome_log import log_outcomes, outcome_label
 from shared.crypto.keyring import Keyring, KeyUnknownError
 from shared.db.pool import Pool
 from shared.runtime import clock, tracing
-from shared.runtime.logs import LogEvent, log
 
 DELIVERIES = Counter(
     "notify_deliveries_total",
     "Attempts to deliver alerts, by kind, channel and outcome.",
     ["kind", "channel", "outcome"],
-)
-LOG_EVENTS: tuple[tuple[str, LogEvent], ...] = (
-    ("sent", "mail.sent"),
-    ("deferred", "mail.deferred"),
-    ("failed", "mail.failed"),
-    ("skipped", "mail.deferred"),
 )
 
 
@@ -117,47 +111,8 @@ class AlertSender:
         log_outcomes(label for _, label in labels)
 
 
-def group_alerts(due: Iterable[DueAlert]) -> list[tuple[DueAlert, ...]]:
-    """Groups the alerts that are sent as one message: those of one kind about one record, and each emergency alone.
-
-    The newest alert comes last and gives the message its id, so that a repeated message carries the id of the first
-    and a message about more alerts carries another. All alerts of a group take the highest number of attempts among
-    them, so that they are retried together.
-    """
-    groups: dict[tuple[UUID, str], list[DueAlert]] = {}
-    for due_alert in sorted(due, key=lambda due_alert: (due_alert.created_at, due_alert.alert.id)):
-        alert = due_alert.alert
-        key = (alert.id, "") if alert.kind in EMERGENCY_KINDS else (alert.record_id, alert.kind)
-        groups.setdefault(key, []).append(due_alert)
-    attempts = {key: max(due_alert.attempts for due_alert in group) for key, group in groups.items()}
-    return [tuple(replace(due_alert, attempts=attempts[key]) for due_alert in group) for key, group in groups.items()]
-
-
 def _answer_for(answer: GatewayAnswer, newest: Alert, alert: Alert) -> GatewayAnswer:
     """Returns the answer for one alert of a message that carried the id of `newest`."""
     if isinstance(answer, Delivered) and alert.id != newest.id:
         return replace(answer, sent_with=newest.id)
     return answer
-
-
-def outcome_label(outcome: object) -> str:
-    """Returns the label of an outcome in metrics."""
-    match outcome:
-        case Delivered():
-            return "sent"
-        case Refused():
-            return "failed"
-        case Deferred() | AwaitingKey():
-            return "deferred"
-        case Skipped():
-            return "skipped"
-        case _:
-            return "not-sent"
-
-
-def log_outcomes(labels: Iterable[str]) -> None:
-    """Writes one log line for each kind of outcome, with its count."""
-    counts = Counts(labels)
-    for label, event in LOG_EVENTS:
-        if counts[label]:
-            log(event, count=counts[label])

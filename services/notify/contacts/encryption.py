@@ -1,17 +1,15 @@
-"""Decrypts contacts and requests, only when an alert is decided and when a message is checked or sent."""
+"""Decrypts contacts, only when an alert is decided."""
 
 from typing import Any
 from uuid import UUID
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from services.notify.domain import Contact, Language, MessageContent, MessageRequest
+from services.notify.contacts.domain import Contact
 from shared.contracts.base import sealed_place
 from shared.crypto.keyring import Keyring, KeyUnknownError, SealBrokenError
 from shared.errors import PermanentError
 
-_STRICT = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 _LANGUAGES, _RELATIONS = ("fr", "en"), ("holder", "representative")
 
 
@@ -40,61 +38,3 @@ def decrypt_contact(keyring: Keyring, record_id: UUID, sealed: str, *, takes_unb
     if language not in _LANGUAGES or relation not in _RELATIONS or not are_texts:
         raise ContactUnreadableError
     return Contact(mail or None, language, relation, mobile or None)
-
-
-class SealUnusableError(PermanentError):
-    """The request was not encrypted for notify, was altered, or carries the content of another request."""
-
-    code = "request-seal-broken"
-
-
-class RequestUnreadableError(PermanentError):
-    """The decrypted request lacks a valid address, language or values for its channel."""
-
-    code = "request-unreadable"
-
-
-class _Mail(BaseModel):
-    model_config = _STRICT
-    mail: str
-
-
-class _Mobile(BaseModel):
-    model_config = _STRICT
-    mobile: str
-
-
-class _Postal(BaseModel):
-    model_config = _STRICT
-    address: tuple[str, ...] = Field(min_length=1)
-
-
-class _RequestContent(BaseModel):
-    model_config = _STRICT
-    to: _Mail | _Mobile | _Postal
-    language: Language
-    values: dict[str, str] = {}
-
-
-def decrypt_request(keyring: Keyring, request: MessageRequest, *, takes_unbound: bool = False) -> MessageContent:
-    """Decrypts the content of a request. `takes_unbound`: accepts content that is not bound to any request.
-
-    Raises KeyUnknownError if this process does not hold the key yet, SealUnusableError and RequestUnreadableError. No
-    error quotes the content.
-    """
-    try:
-        place = sealed_place("request", request.id)
-        content = _RequestContent.model_validate_json(
-            keyring.decrypt_jwe(request.sealed, place, takes_unbound=takes_unbound)
-        )
-    except KeyUnknownError:
-        raise
-    except SealBrokenError:
-        raise SealUnusableError from None
-    except ValidationError:
-        raise RequestUnreadableError from None  # the cause quotes the plaintext
-    match request.channel, content.to:
-        case ("mail", _Mail(mail=to)) | ("sms", _Mobile(mobile=to)) | ("letter", _Postal(address=to)):
-            return MessageContent(to, content.language, content.values)
-        case _:
-            raise RequestUnreadableError

@@ -12,12 +12,24 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Generic, Protocol, TypeVar
 
-from services.notify.delivery.gateways import Gateway
-from services.notify.delivery.retries import Attempt
-from services.notify.domain import Deferred, Skipped
+from services.notify.delivery.domain import Attempt, Deferred, GatewayAnswer, OutgoingMessage, Skipped
 from shared.db.pool import TRANSIENT, Pool, wake_in_process
 from shared.runtime.logs import log
 from shared.runtime.tasks import end_tasks
+
+
+class Gateway(Protocol):
+    """Delivers messages, one at a time. A message may come twice with one id; its recipient should receive it once."""
+
+    async def send(self, message: OutgoingMessage) -> GatewayAnswer:
+        """Delivers one message. Returns every failure as an answer and raises nothing."""
+
+    def close_if_idle(self, seconds: float) -> None:
+        """Releases what has been idle for so many seconds. The delivery loop calls this while its queue is empty."""
+
+    def close(self) -> None:
+        """Closes at once, without a goodbye to the server; a later `send` opens the gateway again."""
+
 
 BATCH_SIZE = 64
 MESSAGES_PER_GATEWAY = 8
@@ -28,7 +40,6 @@ SETTLE_LINGER_S = 0.05
 FINAL_SETTLE_TIMEOUT_S = 1.0
 IDLE_TIMEOUT_S = 20.0
 MAX_PAUSE_S = 30.0
-
 Due = TypeVar("Due")
 Outcome = TypeVar("Outcome")
 Group = tuple[Due, ...]

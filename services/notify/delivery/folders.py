@@ -6,7 +6,7 @@ import errno
 import os
 from pathlib import Path
 
-from services.notify.domain import Deferred, Delivered, GatewayAnswer, OutgoingMessage, Skipped
+from services.notify.delivery.domain import Deferred, Delivered, GatewayAnswer, OutgoingMessage, Skipped
 from shared.runtime import clock
 
 _FILE_ERRORS = frozenset({errno.EISDIR, errno.ELOOP, errno.ENOTEMPTY, errno.EEXIST, errno.ETXTBSY})

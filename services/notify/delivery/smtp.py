@@ -1,31 +1,46 @@
 """A gateway to the mail server: one connection that carries many messages."""
 
 import time
+from dataclasses import dataclass, field
 from email.utils import parseaddr
+from typing import Literal
 
 from aiosmtplib import SMTP, SMTPDataError, SMTPException, SMTPRecipientRefused
 
-from services.notify.domain import Deferred, Delivered, GatewayAnswer, OutgoingMessage, Refused, Skipped
-from services.notify.settings import SmtpSettings
+from services.notify.delivery.domain import Deferred, Delivered, GatewayAnswer, OutgoingMessage, Refused, Skipped
 from shared.runtime import clock
 
 FAILURES = (SMTPException, OSError, TimeoutError)
 _SERVICE_NOT_AVAILABLE = 421
 
 
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """The mail server that mails are delivered to. `sender`: the sender's address, `Name <address>` or the address
+    alone; `timeout_s`: of one command, in seconds."""
+
+    host: str
+    port: int
+    sender: str
+    timeout_s: float
+    security: Literal["none", "starttls", "tls"] = "none"
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
 class MailGateway:
     """Connects when it is needed and reconnects when the connection was lost."""
 
-    def __init__(self, settings: SmtpSettings) -> None:
-        self._sender = sender = parseaddr(settings.sender)[1]
+    def __init__(self, server: MailServer) -> None:
+        self._sender = sender = parseaddr(server.sender)[1]
         self._client = SMTP(
-            hostname=settings.host,
-            port=settings.port,
-            timeout=settings.timeout_s,
-            use_tls=settings.security == "tls",
-            start_tls=settings.security == "starttls",
-            username=settings.username,
-            password=settings.password.get_secret_value() if settings.password else None,
+            hostname=server.host,
+            port=server.port,
+            timeout=server.timeout_s,
+            use_tls=server.security == "tls",
+            start_tls=server.security == "starttls",
+            username=server.username,
+            password=server.password,
             local_hostname=sender.rpartition("@")[2],
         )
         self._used_at = time.monotonic()

@@ -3,17 +3,15 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from services.notify.alerts.sender import log_outcomes, outcome_label
-from services.notify.contacts.encryption import RequestUnreadableError, SealUnusableError, decrypt_request
-from services.notify.delivery.gateways import Gateway
-from services.notify.delivery.mails import AddressUnusableError
-from services.notify.domain import AwaitingKey, Deferred, DueMessage, Expired, MessageAttemptOutcome, Refused
-from services.notify.messages.outgoing_messages import outgoing_message
+from services.notify.delivery.delivery_loop import Gateway
+from services.notify.delivery.domain import AddressUnusableError, AwaitingKey, Deferred, Refused
+from services.notify.delivery.outcome_log import log_outcomes, outcome_label
+from services.notify.messages.domain import DueMessage, Expired, MessageAttemptOutcome, ValuesUnfitError
+from services.notify.messages.encryption import RequestUnreadableError, SealUnusableError, decrypt_request
 from services.notify.messages.store import MessageQueue
-from services.notify.messages.texts import KindUnknownError
+from services.notify.messages.texts import KindUnknownError, outgoing_message
 from services.notify.messages.usecases.settle_messages import MessageAttempt, settle_messages
 from services.notify.messages.usecases.take_due_messages import take_due_messages
-from services.notify.messages.values import ValuesUnfitError
 from shared.crypto.keyring import Keyring, KeyUnknownError
 from shared.db.pool import Pool
 from shared.runtime import clock, tracing

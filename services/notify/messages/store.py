@@ -7,7 +7,8 @@ from uuid import UUID
 
 import asyncpg
 
-from services.notify.domain import Channel, DueMessage, MessageRequest
+from services.notify.kit.kinds import Channel
+from services.notify.messages.domain import DueMessage, MessageRequest
 from shared.db.notifications import notify_after_commit
 from shared.db.pool import Connection
 from shared.db.tags import count_of

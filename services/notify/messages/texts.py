@@ -3,16 +3,34 @@
 An SMS has at most 160 characters of the GSM 7-bit default alphabet (3GPP TS 23.038, section 6.2.1).
 """
 
+import textwrap
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from string import Formatter
 from typing import Any
 
-from services.notify.domain import Channel, Language, MessageContent
-from services.notify.messages.values import NO_BREAK_SPACE, ValuesUnfitError, displayed_value
+from services.notify.delivery.domain import (
+    AddressUnusableError,
+    OutgoingMessage,
+    address_lines,
+    e164_number,
+    normalised_mailbox,
+)
+from services.notify.delivery.mails import AUTOMATIC_NOTICES, GREETINGS, mail_headers, mime_content
+from services.notify.kit.kinds import Channel, Language
+from services.notify.messages.domain import (
+    NO_BREAK_SPACE,
+    PARIS,
+    MessageContent,
+    MessageRequest,
+    ValuesUnfitError,
+    displayed_value,
+    long_date,
+)
 from shared.errors import PermanentError
 
 GSM_ALPHABET = frozenset(
@@ -20,6 +38,12 @@ GSM_ALPHABET = frozenset(
     "¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 MAX_SMS_LENGTH = 160
+LETTER_WIDTH = 72
+_SIGNATURES: dict[Language, str] = {
+    "fr": "Le service du dossier médical partagé",
+    "en": "The shared medical record service",
+}
+_SUBJECT_PREFIXES: dict[Language, str] = {"fr": "Objet :", "en": "Subject:"}
 
 
 class KindUnknownError(PermanentError):
@@ -109,3 +133,44 @@ def _render_line(template: str, content: MessageContent, *, short: bool) -> str:
     return template.format_map(
         {name: displayed_value(name, content.values[name], content.language, short=short) for name in names}
     )
+
+
+def outgoing_message(
+    request: MessageRequest, content: MessageContent, sender: str, trace: str, now: datetime
+) -> OutgoingMessage:
+    """Builds the message of a request; all attempts build an equal message but for its date.
+
+    Raises AddressUnusableError, KindUnknownError and ValuesUnfitError.
+    """
+    text = render_message(request.kind, request.channel, content)
+    match request.channel, content.to:
+        case "mail", str(address):
+            return _mail(request, normalised_mailbox(address), content.language, text, sender, trace, now)
+        case "sms", str(number):
+            to = e164_number(number)
+            return OutgoingMessage(request.id, to, f"To: {to}\n\n{text.paragraphs[0]}\n".encode())
+        case "letter", tuple(lines):
+            to = "\n".join(address_lines(lines))
+            return OutgoingMessage(request.id, to, _letter(to, content.language, text, now).encode())
+        case _:
+            raise AddressUnusableError
+
+
+def _mail(
+    request: MessageRequest, to: str, language: Language, text: RenderedText, sender: str, trace: str, now: datetime
+) -> OutgoingMessage:
+    headers = mail_headers(sender, to, request.id, trace, now)
+    body = (paragraph.replace(NO_BREAK_SPACE, " ") for paragraph in text.paragraphs)
+    paragraphs = (GREETINGS[language], *body, AUTOMATIC_NOTICES[language])
+    return OutgoingMessage(request.id, to, headers + mime_content(language, text.subject, paragraphs))
+
+
+def _letter(to: str, language: Language, text: RenderedText, now: datetime) -> str:
+    day = long_date(now.astimezone(PARIS).date(), language)
+    paragraphs = (GREETINGS[language], *text.paragraphs, _SIGNATURES[language])
+    wrapped = [
+        textwrap.fill(paragraph, LETTER_WIDTH, break_long_words=False, break_on_hyphens=False)
+        for paragraph in paragraphs
+    ]
+    letter = "\n\n".join((to, day, f"{_SUBJECT_PREFIXES[language]} {text.subject}", *wrapped))
+    return letter.replace(NO_BREAK_SPACE, " ") + "\n"

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from services.notify.domain import Preferences
+from services.notify.preferences.domain import Preferences
 
 _EXAMPLES: list[JsonValue] = [{"document": True, "consultation": False}]
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from services.records.facts.domain.documents import DocumentSummary
 from services.records.facts.domain.facts import LABEL_MASKED
-from shared.contracts.base import PATIENT_SIDE
+from shared.access.facts import PATIENT_SIDE
 from shared.contracts.records import (
     DocumentEvent,
     DocumentPublished,

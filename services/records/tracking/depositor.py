@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from services.records.facts.domain.documents import DepositorKind
-from shared.contracts.base import PATIENT_SIDE, Actor
+from shared.access.facts import PATIENT_SIDE
+from shared.contracts.base import Actor
 from shared.errors import ForbiddenError
 from shared.http.tokens import Caller
 

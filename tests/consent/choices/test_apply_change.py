@@ -8,8 +8,7 @@ from services.consent.authorisations.usecases.find_consents import GRANTEE_KINDS
 from services.consent.choices.domain.changes import ListFullError, apply_change
 from services.consent.choices.domain.choices import LONGEST_LIST, PATIENT_SIDE, Change, Choices, without_long_ended
 from services.consent.choices.usecases.change_choices import PROXIES
-from shared.access import rights
-from shared.contracts import base
+from shared.access import facts, rights
 from shared.contracts.consent import Authorisation
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -59,7 +58,7 @@ def test_nothing_is_forgotten_of_a_list_that_is_not_full_but_after_a_year() -> N
     ("kinds", "expected"),
     [
         (PATIENT_SIDE, {"patient", "representative", "carer"}),
-        (base.PATIENT_SIDE, {"patient", "representative", "carer"}),
+        (facts.PATIENT_SIDE, {"patient", "representative", "carer"}),
         (PROXIES, {"representative", "carer"}),
         (GRANTEE_KINDS, {"professional", "software"}),
         (rights.CHANGES - rights._PATIENT_SIDE_CHANGES, {"attest-care-team"}),

@@ -14,8 +14,8 @@ import pytest_asyncio
 import uvicorn
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from deploy.local.edge import Edge, start
-from deploy.local.pki import YEAR, Issued, Pki, make_pki, new_pki, write_lists
+from deploy.local.platform.edge import Edge, start
+from deploy.local.platform.pki import YEAR, Issued, Pki, make_pki, new_pki, write_lists
 from services.identity.app import make_api
 from services.identity.clients.domain.edge import SignedRequest, sign_certificate
 from shared.crypto.keyring import Keyring

@@ -12,8 +12,8 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from deploy.local.pki import Pki
-from deploy.local.psc import Provider
+from deploy.local.platform.pki import Pki
+from deploy.local.platform.psc import Provider
 from services.identity.kit import store as rates
 from services.identity.kit.metrics import EMERGENCIES_OVER_LIMIT
 from shared.runtime import clock

@@ -10,8 +10,8 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from deploy.local.pki import Pki
-from deploy.local.psc import Provider
+from deploy.local.platform.pki import Pki
+from deploy.local.platform.psc import Provider
 from shared.contracts.audit import MOTIVE as MOTIVE_PLACE
 from tests.infra.databases import Database
 from tests.infra.identity_api import administrator, assertion, new_key, query, running, token_request

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from deploy.local.pki import Pki
+from deploy.local.platform.pki import Pki
 from shared.contracts.audit import AccessRecorded
 from shared.http.tokens import Caller
 from tests.infra.databases import Database

@@ -14,8 +14,8 @@ import pytest
 import pytest_asyncio
 from joserfc import jwt
 
-from deploy.local.psc import Person, Provider
-from deploy.local.psc import new_key as new_provider_key
+from deploy.local.platform.psc import Person, Provider
+from deploy.local.platform.psc import new_key as new_provider_key
 from services.identity.professionals import provider as provider_module
 from shared.runtime import clock
 from shared.runtime.metrics import REFUSED

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from deploy.local.bootstrap import PROFESSIONALS
-from deploy.local.provider import PEOPLE
-from deploy.local.psc import Person
+from deploy.local.demo.bootstrap import PROFESSIONALS
+from deploy.local.platform.provider import PEOPLE
+from deploy.local.platform.psc import Person
 from services.identity.directory.domain.directory import ActingStructureError
 from services.identity.professionals.domain.modes import StatedAccess
 from services.identity.professionals.domain.professionals import (

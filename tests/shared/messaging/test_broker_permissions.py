@@ -16,10 +16,10 @@ from aiokafka.errors import (
     TransactionalIdAuthorizationFailed,
 )
 
-from deploy.local import topics
-from deploy.local.databases import unsent_topics
-from deploy.local.kafka import Credentials, admin_client
-from deploy.local.topics import Grant
+from deploy.local.platform import topics
+from deploy.local.platform.databases import unsent_topics
+from deploy.local.platform.kafka import Credentials, admin_client
+from deploy.local.platform.topics import Grant
 from shared.contracts.declarations import SERVICES, Service
 from shared.contracts.topics import (
     ACCESSES,

@@ -12,8 +12,8 @@ import orjson
 import pytest
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
-from deploy.local.kafka import Credentials, admin_client
-from deploy.local.topics import Grant, filter_of
+from deploy.local.platform.kafka import Credentials, admin_client
+from deploy.local.platform.topics import Grant, filter_of
 from services.consent.kit.announcements import announce
 from shared.contracts.base import HeartbeatSent, StateWithheld
 from shared.contracts.consent import ConsentStateChanged, DepositDecided

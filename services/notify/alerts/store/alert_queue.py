@@ -8,8 +8,9 @@ from uuid import UUID
 
 import asyncpg
 
+from services.notify.alerts.domain.alerts import Alert, Audience, DueAlert
 from services.notify.alerts.store.alerts import recipient_from
-from services.notify.domain import Alert, AlertChannel, Audience, DueAlert
+from services.notify.kit.kinds import AlertChannel
 from shared.db.notifications import notify_after_commit
 from shared.db.pool import Connection
 from shared.db.tags import count_of

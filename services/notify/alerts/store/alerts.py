@@ -7,7 +7,9 @@ from uuid import UUID
 
 import asyncpg
 
-from services.notify.domain import Audience, ConsultationWindow, Preferences, Recipient
+from services.notify.alerts.domain.alerts import Audience, Recipient
+from services.notify.alerts.domain.consultations import ConsultationWindow
+from services.notify.preferences.domain import Preferences
 from shared.contracts.label_versions import REPLACES_KNOWN, LabelVersion
 from shared.db.pool import Connection
 from shared.db.tags import count_of
@@ -23,28 +25,6 @@ class Restriction:
     version: LabelVersion
 
 
-UPSERT_CONTACTS = """
-insert into contacts (record_id, version, partition, sealed)
-select record_id, version, partition, sealed
-from unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[]) as contact(record_id, version, partition, sealed)
-order by record_id
-on conflict on constraint contacts_pkey
-do update set version = excluded.version, partition = excluded.partition, sealed = excluded.sealed
-where excluded.version > contacts.version
-returning record_id"""
-
-
-async def upsert_contacts(
-    connection: Connection, ids: list[UUID], versions: list[int], partitions: list[int], sealed: list[str]
-) -> set[UUID]:
-    """Stores contacts that are newer than those in the table. Returns the ids of the records that changed.
-
-    The caller passes one contact per record at most.
-    """
-    rows = await connection.fetch(UPSERT_CONTACTS, ids, versions, partitions, sealed)
-    return {row["record_id"] for row in rows}
-
-
 SELECT_RECIPIENTS = """
 select contacts.record_id, contacts.sealed, coalesce(preferences.document, true) as document,
        coalesce(preferences.consultation, true) as consultation,
@@ -57,14 +37,6 @@ async def find_recipients(connection: Connection, record_ids: list[UUID]) -> dic
     """The recipients of these records, for those whose contact is stored."""
     rows = await connection.fetch(SELECT_RECIPIENTS, record_ids)
     return {row["record_id"]: recipient_from(row) for row in rows}
-
-
-SELECT_CONTACTED = "select record_id from contacts where record_id = any($1::uuid[])"
-
-
-async def find_records_with_contact(connection: Connection, record_ids: list[UUID]) -> set[UUID]:
-    """The records among these whose contact is stored."""
-    return {row["record_id"] for row in await connection.fetch(SELECT_CONTACTED, record_ids)}
 
 
 SELECT_ALERTS = """
@@ -158,30 +130,6 @@ def _columns(windows: list[ConsultationWindow]) -> tuple[list[UUID], list[str], 
         [window.professional_id for window in windows],
         [window.is_withheld for window in windows],
     )
-
-
-SELECT_PREFERENCES = "select document, consultation from preferences where record_id = $1"
-
-
-async def find_preferences(connection: Connection, record_id: UUID) -> Preferences:
-    """The preferences of the person; every alert is switched on until the person chooses otherwise."""
-    row = await connection.fetchrow(SELECT_PREFERENCES, record_id)
-    return Preferences(row["document"], row["consultation"]) if row else Preferences()
-
-
-UPSERT_PREFERENCES = """
-insert into preferences (record_id, document, consultation, changed_at) values ($1, $2, $3, $4)
-on conflict on constraint preferences_pkey
-do update set document = excluded.document, consultation = excluded.consultation, changed_at = excluded.changed_at
-where (preferences.document, preferences.consultation) is distinct from (excluded.document, excluded.consultation)"""
-
-
-async def upsert_preferences(connection: Connection, record_id: UUID, preferences: Preferences, now: datetime) -> bool:
-    """Stores the preferences of a record. Returns whether they changed."""
-    status = await connection.execute(
-        UPSERT_PREFERENCES, record_id, preferences.document, preferences.consultation, now
-    )
-    return count_of(status) == 1
 
 
 DELETE_OLD_WINDOWS = """

@@ -4,31 +4,20 @@ from collections.abc import Mapping
 from datetime import timedelta
 from uuid import UUID
 
-from services.notify.alerts.steps.raise_alerts import DecidedAlert, decide_alerts, raise_alerts
-from services.notify.alerts.store import alerts as store
-from services.notify.alerts.usecases.alert_emergencies import is_emergency, may_be_professional
-from services.notify.domain import (
-    Alert,
-    Audience,
+from services.notify.alerts.domain.alerts import Alert, Audience, Withheld
+from services.notify.alerts.domain.consultations import (
     Consultation,
     ConsultationWindow,
-    Withheld,
-    alert_id,
     first_per_window,
+    is_consultation,
 )
+from services.notify.alerts.domain.ids import alert_id
+from services.notify.alerts.steps import DecidedAlert, decide_alerts, raise_alerts
+from services.notify.alerts.store import alerts as store
 from shared.contracts.audit import AccessRecorded
 from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection
 from shared.messaging.envelope import Message
-
-
-def is_consultation(event: AccessRecorded) -> bool:
-    """Whether a professional has read a document outside an emergency, which has alerts of its own.
-
-    A kind of actor or an outcome that this release does not know counts as a professional's reading.
-    """
-    read = event.action == "read-document" and event.outcome != "refused" and may_be_professional(event.actor)
-    return read and not is_emergency(event)
 
 
 async def alert_consultations(

@@ -3,10 +3,11 @@
 from datetime import timedelta
 from typing import Final
 
-from services.notify.alerts.steps.raise_alerts import DecidedAlert, decide_alerts, raise_alerts
+from services.notify.alerts.domain.alerts import Alert, Audience, Unwanted, audience_of
+from services.notify.alerts.domain.ids import alert_id
+from services.notify.alerts.steps import DecidedAlert, decide_alerts, raise_alerts
 from services.notify.alerts.store import alerts as store
 from services.notify.alerts.store.alerts import Restriction
-from services.notify.domain import Alert, Audience, Unwanted, alert_id, audience_of
 from shared.contracts.label_versions import LabelVersion
 from shared.contracts.records import DocumentPublished
 from shared.crypto.keyring import Keyring

@@ -1,46 +1,20 @@
 """Raises alerts of emergencies: once a session by every channel at once, and a follow-up when the session has ended."""
 
 from datetime import timedelta
-from typing import get_args
 from uuid import UUID
 
-from services.notify.alerts.steps.raise_alerts import decide_alerts, raise_alerts
+from services.notify.alerts.domain.alerts import Alert, Audience
+from services.notify.alerts.domain.emergencies import is_emergency
+from services.notify.alerts.domain.ids import alert_id, emergency_session_id
+from services.notify.alerts.steps import decide_alerts, raise_alerts
 from services.notify.alerts.store import alerts as store
-from services.notify.domain import (
-    ALERT_CHANNELS,
-    Alert,
-    AlertChannel,
-    AlertKind,
-    Audience,
-    alert_id,
-    emergency_session_id,
-)
-from shared.contracts.audit import AccessRecorded, Action
-from shared.contracts.base import Actor, ActorKind
+from services.notify.kit.kinds import ALERT_CHANNELS, AlertChannel, AlertKind
+from shared.contracts.audit import AccessRecorded
 from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection
 from shared.messaging.envelope import Message
 
-EMERGENCY_MODES = frozenset({"bris_de_glace", "centre_15"})
-READ_ACTIONS = frozenset({"read-document", "find-documents", "read-summary", "read-reimbursements"})
 NO_WINDOW = timedelta(0)
-_KNOWN_ACTIONS = frozenset(get_args(Action))
-_KNOWN_ACTORS = frozenset(get_args(ActorKind))
-
-
-def is_emergency(event: AccessRecorded) -> bool:
-    """Whether a professional has bypassed the person's authorisation and has read something of the record.
-
-    An action, an outcome or a kind of actor that this release does not know counts as such a reading.
-    """
-    was_permitted = event.mode in EMERGENCY_MODES and event.outcome != "refused"
-    has_read = event.action in READ_ACTIONS or event.action not in _KNOWN_ACTIONS
-    return was_permitted and has_read and may_be_professional(event.actor)
-
-
-def may_be_professional(actor: Actor) -> bool:
-    """Whether the actor is a professional, or of a kind that this release does not know."""
-    return actor.kind == "professional" or actor.kind not in _KNOWN_ACTORS
 
 
 async def alert_emergencies(

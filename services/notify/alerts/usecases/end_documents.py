@@ -1,7 +1,7 @@
 """Ends the alerts of documents that were withdrawn or replaced."""
 
+from services.notify.alerts.domain.ids import alert_id
 from services.notify.alerts.store import alert_queue
-from services.notify.domain import alert_id
 from shared.contracts.records import DocumentReplaced, DocumentWithdrawn
 from shared.db.pool import Connection
 from shared.messaging.envelope import Message

@@ -2,9 +2,9 @@
 
 from uuid import UUID
 
+from services.notify.alerts.domain.alerts import audience_of
 from services.notify.alerts.store import alerts as store
 from services.notify.alerts.store.alerts import Restriction
-from services.notify.domain import audience_of
 from shared.contracts.label_versions import LabelVersion
 from shared.contracts.records import DocumentRelabelled
 from shared.db.pool import Connection

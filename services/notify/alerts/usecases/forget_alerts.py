@@ -1,13 +1,9 @@
 """Deletes alerts and windows once no event about them can come again."""
 
-from datetime import timedelta
-
 from services.notify.alerts.store import alert_queue, alerts
+from services.notify.delivery.domain import RETENTION
 from shared.db.pool import Pool, transaction
 from shared.runtime import clock
-
-RETENTION = timedelta(days=63)
-"""Longer than a topic retains its facts and an operator may redrive a dead letter after that."""
 
 
 async def forget_alerts(pool: Pool) -> bool:

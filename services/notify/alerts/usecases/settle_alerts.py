@@ -3,11 +3,18 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.notify.alerts.events import announce_handled, handled_at, status_of
+from services.notify.alerts.domain.alerts import AlertAttemptOutcome, DueAlert, handled_at, status_of
+from services.notify.alerts.steps import announce_handled
 from services.notify.alerts.store import alert_queue as store
 from services.notify.alerts.store.alert_queue import AlertDeliveryOutcome
-from services.notify.delivery.retries import NOT_DELIVERED_IN_TIME, Attempt, is_past_retry_period, next_attempt
-from services.notify.domain import AlertAttemptOutcome, Delivered, DueAlert, Retryable
+from services.notify.delivery.domain import (
+    NOT_DELIVERED_IN_TIME,
+    Attempt,
+    Delivered,
+    Retryable,
+    is_past_retry_period,
+    next_attempt,
+)
 from shared.db.pool import Pool, transaction
 from shared.messaging.outbox import append
 from shared.runtime import clock

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
+from services.notify.alerts.domain.alerts import DueAlert
 from services.notify.alerts.store import alert_queue as store
 from services.notify.alerts.store.alert_queue import AlertQueue
-from services.notify.domain import DueAlert
 from shared.db.pool import Pool
 from shared.runtime import clock
 

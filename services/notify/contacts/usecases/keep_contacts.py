@@ -1,6 +1,6 @@
 """Keeps a copy of each person's contact, encrypted as it came."""
 
-from services.notify.alerts.store import alerts as store
+from services.notify.contacts import store
 from shared.contracts.identity import ContactChanged
 from shared.db.pool import Connection
 from shared.messaging.envelope import Message

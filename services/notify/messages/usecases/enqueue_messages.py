@@ -1,9 +1,9 @@
 """Queues the messages that services request, encrypted as they came."""
 
-from services.notify.contacts.encryption import decrypt_request
-from services.notify.domain import MessageRequest
-from services.notify.kit import store as kit_store
+from services.notify.kit.store import takes_unbound
 from services.notify.messages import store
+from services.notify.messages.domain import MessageRequest
+from services.notify.messages.encryption import decrypt_request
 from services.notify.messages.texts import is_awaited, render_message
 from shared.contracts.notify import MessageRequested
 from shared.crypto.keyring import Keyring
@@ -17,11 +17,11 @@ async def enqueue_messages(connection: Connection, batch: list[Message[MessageRe
 
     Raises KeyUnknownError, SealUnusableError, RequestUnreadableError, KindUnknownError, ValuesUnfitError.
     """
-    takes_unbound = await kit_store.takes_unbound(connection)
+    accepts_unbound = await takes_unbound(connection)
     requests: dict[object, MessageRequest] = {}
     for message in batch:
         request = _request(message)
-        render_message(request.kind, request.channel, decrypt_request(keyring, request, takes_unbound=takes_unbound))
+        render_message(request.kind, request.channel, decrypt_request(keyring, request, takes_unbound=accepts_unbound))
         requests.setdefault(request.id, request)
     await store.insert_messages(connection, list(requests.values()), clock.now())
 

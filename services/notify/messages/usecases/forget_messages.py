@@ -1,6 +1,6 @@
 """Deletes handled messages once no request for them can come again."""
 
-from services.notify.alerts.usecases.forget_alerts import RETENTION
+from services.notify.delivery.domain import RETENTION
 from services.notify.messages import store
 from shared.db.pool import Pool, transaction
 from shared.runtime import clock

@@ -5,9 +5,15 @@ from datetime import datetime
 
 from prometheus_client import Counter, Histogram
 
-from services.notify.delivery.retries import Attempt, MessageState, RetryAt, message_state_after
-from services.notify.domain import Delivered, DueMessage, Expired, MessageAttemptOutcome, Refused
+from services.notify.delivery.domain import Attempt, Delivered, Refused, RetryAt
 from services.notify.messages import store
+from services.notify.messages.domain import (
+    DueMessage,
+    Expired,
+    MessageAttemptOutcome,
+    MessageState,
+    message_state_after,
+)
 from services.notify.messages.store import MessageDeliveryOutcome
 from shared.db.pool import Pool, transaction
 from shared.runtime import clock

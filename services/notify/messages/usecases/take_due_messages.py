@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from services.notify.domain import DueMessage
 from services.notify.messages import store
+from services.notify.messages.domain import DueMessage
 from services.notify.messages.store import MessageQueue
 from shared.db.pool import Pool
 from shared.runtime import clock

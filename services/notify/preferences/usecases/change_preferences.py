@@ -2,9 +2,10 @@
 
 from uuid import UUID
 
-from services.notify.alerts.store import alerts as store
-from services.notify.domain import Preferences
+from services.notify.contacts.store import find_records_with_contact
 from services.notify.kit.announcements import announce
+from services.notify.preferences import store
+from services.notify.preferences.domain import Preferences
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Pool, transaction
 from shared.erasure.erased_records import erased_among
@@ -30,7 +31,7 @@ async def change_preferences(pool: Pool, caller: Caller, record_id: UUID, prefer
         if is_own:
             is_reported = await store.upsert_preferences(connection, record_id, preferences, clock.now())
         else:
-            is_reported = bool(await store.find_records_with_contact(connection, [record_id]))
+            is_reported = bool(await find_records_with_contact(connection, [record_id]))
         if is_reported:
             event = AccessRecorded(
                 record_id=record_id,

@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from services.notify.alerts.store import alerts as store
-from services.notify.domain import Preferences
+from services.notify.preferences import store
+from services.notify.preferences.domain import Preferences
 from shared.db.pool import Pool
 from shared.erasure.erased_records import erased_among
 from shared.errors import NotFoundError

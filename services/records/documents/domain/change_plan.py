@@ -13,8 +13,8 @@ from services.records.facts.domain.documents import DocumentSummary
 from services.records.facts.domain.facts import ABSENT_DOCUMENT, Requester, combination_of, document_facts, record_facts
 from services.records.facts.domain.rules import FactsRules
 from shared.access import Permit, Refusal, decide
+from shared.access.facts import PATIENT_SIDE
 from shared.contracts.audit import Action
-from shared.contracts.base import PATIENT_SIDE
 from shared.errors import UncheckableError
 
 TargetFor = Callable[[DocumentSummary], TargetState]

@@ -9,7 +9,8 @@ from services.records.copies.domain.copies import RecordFacts
 from services.records.facts.domain.documents import DocumentSummary
 from services.records.facts.domain.rules import FactsRules
 from shared.access import Facts, blocked_of
-from shared.contracts.base import PATIENT_SIDE, Actor
+from shared.access.facts import PATIENT_SIDE
+from shared.contracts.base import Actor
 
 SECRET = "secret"  # noqa: S105 - the secret connection of a minor
 REGULATION = "centre_15"

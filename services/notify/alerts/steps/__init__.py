@@ -1,1 +1,0 @@
-"""Pieces of the transactions about alerts."""
