@@ -27,12 +27,12 @@ class NotFhirError(AssertionError):
 
 
 async def check_fhir(answer: httpx2.Response) -> None:
-    """Hook of an httpx2 client. Raises as `check_resource`, where what claims to be FHIR is none."""
+    """Hook of an httpx2 client. Raises as `assert_fhir_resource`, where what claims to be FHIR is none."""
     if answer.headers.get("content-type", "").startswith(FHIR_JSON) and await answer.aread():
-        check_resource(orjson.loads(answer.content))
+        assert_fhir_resource(orjson.loads(answer.content))
 
 
-def check_resource(resource: dict[str, Any]) -> None:
+def assert_fhir_resource(resource: dict[str, Any]) -> None:
     """Whole, with what it contains. Raises ValidationError, NotFhirError."""
     kind = resource["resourceType"]
     if kind not in ANSWERED:

@@ -292,6 +292,7 @@ async def test_a_record_that_another_worker_is_at_is_left_to_it(house: OfflineCo
     async with house.pool.acquire() as other, other.transaction():
         await other.execute("select from erased_records where record_id = $1 for update", record_id)
         await erased_records.ErasureFinisher("consent", remove).round(house.pool)
+        assert await house.pool.fetchval("select acknowledged_at from erased_records") is None
 
 
 def test_groups_that_deal_with_erasure_do_not_heed_it() -> None:

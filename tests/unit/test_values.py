@@ -27,7 +27,15 @@ from shared.values import (
 
 @pytest.mark.parametrize("number", ["279035121518989", "277076322082910", "274075176079430", "258077511402542"])
 def test_published_numbers_have_the_key_they_say(number: str) -> None:
-    check_key(Ins.parse(number, oids.INS_NIR))
+    assert has_right_key(Ins.parse(number, oids.INS_NIR))
+
+
+def has_right_key(ins: Ins) -> bool:
+    try:
+        check_key(ins)
+    except WrongInsKeyError:
+        return False
+    return True
 
 
 def test_corsica_counts_as_19_and_18() -> None:
