@@ -25,7 +25,7 @@ FLOOD = 400
 
 
 @pytest_asyncio.fixture
-async def house(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
+async def api(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
     database = await new_database("identity")
     async with at_home(database, settings=settings_of(database, accounts=REAL)) as made:
         yield made
@@ -41,18 +41,18 @@ def told(answer: httpx2.Response) -> tuple[int, str | None, str, str]:
 
 
 async def test_a_flood_of_sign_ins_is_refused_in_part_and_a_later_sign_in_succeeds(
-    house: IdentityApi, monkeypatch: pytest.MonkeyPatch
+    api: IdentityApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(LIMITS, Urgency.CHANGE, Limits(2 * FLOOD, 2 * FLOOD))  # so that the hash queue alone refuses
-    await house.open_account()
-    device = await house.sign_in()
+    await api.open_account()
+    device = await api.sign_in()
     before = refused()
     loop = asyncio.get_running_loop()
     begun = loop.time()
     took: list[float] = []
 
     async def start(identifier: str) -> httpx2.Response:
-        answer = await house.start(identifier, OTHER_PASSWORD)
+        answer = await api.start(identifier, OTHER_PASSWORD)
         if answer.status_code == 503:
             took.append(loop.time() - begun)
         return answer
@@ -71,29 +71,29 @@ async def test_a_flood_of_sign_ins_is_refused_in_part_and_a_later_sign_in_succee
     assert {one.status_code for one in answers} <= {403, 429, 503}
     assert any(one.status_code in (403, 429) for one in answers)
     assert max(took) < whole
-    assert session(await house.sign_in(device_token=device["device_token"]))
+    assert session(await api.sign_in(device_token=device["device_token"]))
 
 
 async def test_whatever_hashes_is_refused_before_it_looks_at_an_account_or_a_code(
-    house: IdentityApi, monkeypatch: pytest.MonkeyPatch
+    api: IdentityApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await house.open_account()
-    signed_in = await house.sign_in()
-    reset = await house.client.post("/password-resets", json={"identifier": MAIL})
-    other = await house.client.post("/password-resets", json={"identifier": "nobody@patient.example"})
+    await api.open_account()
+    signed_in = await api.sign_in()
+    reset = await api.client.post("/password-resets", json={"identifier": MAIL})
+    other = await api.client.post("/password-resets", json={"identifier": "nobody@patient.example"})
     monkeypatch.setattr(HashQueue, "places", 0)
-    answers = [await house.start(name) for name in (MAIL, "nobody@patient.example")]
+    answers = [await api.start(name) for name in (MAIL, "nobody@patient.example")]
     for challenge in (reset, other):
         place = f"/password-resets/{challenge.json()['challenge_id']}/password"
-        answers += [await house.client.post(place, json={"code": "000000", "password": OTHER_PASSWORD})]
+        answers += [await api.client.post(place, json={"code": "000000", "password": OTHER_PASSWORD})]
     change = {"password": PASSWORD, "new_password": OTHER_PASSWORD}
-    answers += [await house.client.put("/account/password", json=change, headers=session(signed_in))]
+    answers += [await api.client.put("/account/password", json=change, headers=session(signed_in))]
     assert {told(one)[:3] for one in answers} == {(503, "5", "application/problem+json")}
     monkeypatch.undo()
-    code = await house.code("password-reset-code")
+    code = await api.code("password-reset-code")
     place = f"/password-resets/{reset.json()['challenge_id']}/password"
-    assert (await house.client.post(place, json={"code": code, "password": OTHER_PASSWORD})).status_code == 200
-    assert await house.entries("sign-in") == [("permitted", "password-and-code", "patient")]
+    assert (await api.client.post(place, json={"code": code, "password": OTHER_PASSWORD})).status_code == 200
+    assert await api.entries("sign-in") == [("permitted", "password-and-code", "patient")]
 
 
 async def test_no_more_hashes_run_at_once_than_there_are_turns() -> None:
