@@ -19,7 +19,7 @@ from shared.runtime.worker import at_work
 from shared.terminology import oids
 from tests.conftest import NewDatabase
 from tests.infra import identity_api, notify, plumbing
-from tests.infra.accounts import at_home, session
+from tests.infra.accounts import run_identity_api, session
 from tests.infra.consent_api import Record, consent_api
 from tests.infra.ledger import Ledger, audit_api
 from tests.infra.load import Person
@@ -132,7 +132,7 @@ async def test_signing_out_everywhere_ends_what_a_stolen_token_changes_elsewhere
     identity, consent = await new_database("identity"), await new_database("consent")
     of_identity = identity_api.settings_of(identity, kafka=kafka.settings("identity"), accounts={"refusal_s": 0})
     async with AsyncExitStack() as stack:
-        run_records_api = await stack.enter_async_context(at_home(identity, settings=of_identity))
+        run_records_api = await stack.enter_async_context(run_identity_api(identity, settings=of_identity))
         record_id, stolen = await run_records_api.open_account(), await run_records_api.sign_in()
         worker = make_worker(of_identity)
         await stack.enter_async_context(worker.router.lifespan_context(worker))

@@ -36,8 +36,8 @@ from tests.infra.accounts import (
     RING,
     RULES,
     IdentityApi,
-    at_home,
     other_code,
+    run_identity_api,
     session,
 )
 from tests.infra.identity_api import KEYRING, OTHER_KEYRING, open_one, query, settings_of
@@ -48,7 +48,7 @@ NEW_MAIL = "zoe@elsewhere.example"
 
 @pytest_asyncio.fixture
 async def api(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
-    async with at_home(await new_database("identity")) as made:
+    async with run_identity_api(await new_database("identity")) as made:
         yield made
 
 
@@ -86,14 +86,14 @@ async def test_an_identifier_is_found_and_stays_taken_after_a_rotation_of_the_ke
     with pytest.raises(IdentifierTakenError):
         await create(api, second, MAIL, AccountRules(lookup_keys(Keyring.parse(rotated))))
     settings = settings_of(api.database, keys={"persons": rotated}, accounts={"refusal_s": 0})
-    async with at_home(api.database, settings=settings) as later:
+    async with run_identity_api(api.database, settings=settings) as later:
         assert (await later.sign_in())["access_token"]
 
 
 async def test_a_password_kept_under_older_parameters_is_hashed_anew_at_the_next_sign_in(api: IdentityApi) -> None:
     await api.open_account()
     settings = settings_of(api.database, accounts={"refusal_s": 0, "password_passes": 3})
-    async with at_home(api.database, settings=settings) as stronger:
+    async with run_identity_api(api.database, settings=settings) as stronger:
         await stronger.sign_in()
     (row,) = await query(api.database, "select password_hash from accounts")
     assert "t=3" in row["password_hash"]

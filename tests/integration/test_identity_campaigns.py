@@ -22,7 +22,7 @@ from shared.contracts.identity import RecordChanged
 from shared.contracts.notify import MessageRequested
 from shared.runtime import clock
 from tests.conftest import NewDatabase
-from tests.infra.accounts import KEYRINGS, RULES, IdentityApi, at_home
+from tests.infra.accounts import KEYRINGS, RULES, IdentityApi, run_identity_api
 from tests.infra.campaigns import PLACES, die_at, open_all, tell_all
 from tests.infra.identity_api import administrator, query, settings_of
 from tests.infra.openings import (
@@ -43,7 +43,7 @@ from tests.infra.waiting import eventually
 async def api(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
     database = await new_database("identity")
     settings = settings_of(database, accounts={"refusal_s": 0}, openings={"window_days": 0})
-    async with at_home(database, settings=settings) as api:
+    async with run_identity_api(database, settings=settings) as api:
         yield api
 
 

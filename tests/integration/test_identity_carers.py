@@ -14,7 +14,7 @@ from services.identity.domain.care import UNANSWERED_RETENTION
 from services.identity.usecases.sweep_invitations import sweep_invitations
 from shared.runtime import clock
 from tests.conftest import NewDatabase
-from tests.infra.accounts import IdentityApi, at_home
+from tests.infra.accounts import IdentityApi, run_identity_api
 from tests.infra.identity_api import administrator, query
 from tests.infra.people import (
     MINOR,
@@ -37,7 +37,7 @@ update care_relations set invited_at = invited_at - interval '31 days', expires_
 
 @pytest_asyncio.fixture
 async def api(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
-    async with at_home(await new_database("identity")) as made:
+    async with run_identity_api(await new_database("identity")) as made:
         yield made
 
 

@@ -12,7 +12,7 @@ from services.identity.usecases.sweep_deaths import sweep_deaths
 from shared.contracts.identity import RecordChanged, SessionEnded
 from shared.runtime import clock
 from tests.conftest import NewDatabase
-from tests.infra.accounts import KEYRINGS, MAIL, PASSWORD, IdentityApi, at_home
+from tests.infra.accounts import KEYRINGS, MAIL, PASSWORD, IdentityApi, run_identity_api
 from tests.infra.identity_api import administrator, query
 from tests.infra.people import DECISION, acting, add, adult, ask_to_act, contacts, entries, open_minor, people
 from tests.infra.tokens import bearer, patient_token
@@ -20,7 +20,7 @@ from tests.infra.tokens import bearer, patient_token
 
 @pytest_asyncio.fixture
 async def api(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
-    async with at_home(await new_database("identity")) as made:
+    async with run_identity_api(await new_database("identity")) as made:
         yield made
 
 

@@ -12,7 +12,7 @@ from services.identity.app import make_api
 from shared.contracts.identity import SessionEnded
 from shared.http.tokens import TokenVerifier
 from tests.conftest import NewDatabase
-from tests.infra.accounts import MAIL, OTHER_PASSWORD, PASSWORD, IdentityApi, at_home, session
+from tests.infra.accounts import MAIL, OTHER_PASSWORD, PASSWORD, IdentityApi, run_identity_api, session
 from tests.infra.identity_api import administrator, query, settings_of
 from tests.infra.people import ins, traits
 from tests.infra.tokens import SETTINGS, TestKeys
@@ -80,7 +80,7 @@ OTHERS = {
 
 @pytest_asyncio.fixture
 async def api(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
-    async with at_home(await new_database("identity")) as made:
+    async with run_identity_api(await new_database("identity")) as made:
         yield made
 
 

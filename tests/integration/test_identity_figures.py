@@ -11,7 +11,7 @@ from services.identity.store.figures import count_life_event, count_life_events
 from services.identity.usecases.publish_figures import publish_figures
 from shared.db.pool import transaction
 from tests.conftest import NewDatabase
-from tests.infra.accounts import IdentityApi, at_home
+from tests.infra.accounts import IdentityApi, run_identity_api
 from tests.infra.identity_api import query
 
 MONDAY = datetime(2026, 11, 2, 9, tzinfo=timezone(timedelta(hours=1)))
@@ -20,7 +20,7 @@ AFTER = MONDAY + timedelta(days=8)
 
 @pytest_asyncio.fixture
 async def api(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
-    async with at_home(await new_database("identity")) as api:
+    async with run_identity_api(await new_database("identity")) as api:
         yield api
 
 

@@ -16,7 +16,7 @@ from shared.errors import OverloadedError
 from shared.http.admission import LIMITS, Limits, Urgency
 from shared.runtime.metrics import REFUSED
 from tests.conftest import NewDatabase
-from tests.infra.accounts import MAIL, OTHER_PASSWORD, PASSWORD, IdentityApi, at_home, session
+from tests.infra.accounts import MAIL, OTHER_PASSWORD, PASSWORD, IdentityApi, run_identity_api, session
 from tests.infra.identity_api import settings_of
 
 REAL = {"password_memory_kib": 19456, "password_passes": 2, "password_lanes": 1, "refusal_s": 0.5}
@@ -27,7 +27,7 @@ FLOOD = 400
 @pytest_asyncio.fixture
 async def api(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
     database = await new_database("identity")
-    async with at_home(database, settings=settings_of(database, accounts=REAL)) as made:
+    async with run_identity_api(database, settings=settings_of(database, accounts=REAL)) as made:
         yield made
 
 

@@ -16,7 +16,7 @@ from shared.contracts.identity import ContactChanged
 from shared.contracts.notify import MessageRequested
 from shared.runtime import clock
 from tests.conftest import NewDatabase
-from tests.infra.accounts import KEYRINGS, MAIL, RING, RULES, IdentityApi, at_home
+from tests.infra.accounts import KEYRINGS, MAIL, RING, RULES, IdentityApi, run_identity_api
 from tests.infra.identity_api import administrator, query, settings_of
 from tests.infra.openings import (
     CARD,
@@ -44,7 +44,7 @@ async def api(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
     database = await new_database("identity")
     settings = settings_of(database, accounts={"refusal_s": 0}, openings={"window_days": 0})
     others = [insured(2, mail=None, region="11"), insured(3, mail=None, mobile=PHONE, address=(), region="11")]
-    async with at_home(database, settings=settings) as api:
+    async with run_identity_api(database, settings=settings) as api:
         await enter(api.pool, [insured(), *others])
         yield api
 

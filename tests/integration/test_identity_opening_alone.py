@@ -13,7 +13,7 @@ from shared.contracts.identity import ContactChanged, PeopleChanged, RecordChang
 from shared.contracts.notify import MessageRequested
 from shared.runtime import clock
 from tests.conftest import NewDatabase
-from tests.infra.accounts import MAIL, PASSWORD, IdentityApi, at_home, other_code
+from tests.infra.accounts import MAIL, PASSWORD, IdentityApi, other_code, run_identity_api
 from tests.infra.identity_api import administrator, query
 from tests.infra.openings import ask_alone, asking, complete, decide, enter, give_code, insured, mail_of, obtain_ticket
 from tests.infra.tokens import bearer, make_token
@@ -23,7 +23,7 @@ DOCTOR = "899700000001"
 
 @pytest_asyncio.fixture
 async def api(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
-    async with at_home(await new_database("identity")) as api:
+    async with run_identity_api(await new_database("identity")) as api:
         await enter(api.pool, [insured()])
         yield api
 
@@ -179,7 +179,7 @@ async def test_a_number_a_contact_and_an_address_may_ask_so_often_only(
 
 
 async def test_a_stranger_who_asks_does_not_keep_the_holder_from_asking(api: IdentityApi) -> None:
-    async with at_home(api.database, peer="10.0.0.9") as stranger:
+    async with run_identity_api(api.database, peer="10.0.0.9") as stranger:
         body = asking(card_serial="9999999999")
         answers = [await stranger.client.post("/openings/online", json=body) for _ in range(6)]
     assert [answer.status_code for answer in answers] == [202] * 3 + [429] * 3

@@ -13,7 +13,7 @@ from shared.contracts.identity import ContactChanged
 from shared.contracts.notify import MessageRequested
 from shared.runtime import clock
 from tests.conftest import NewDatabase
-from tests.infra.accounts import IdentityApi, at_home
+from tests.infra.accounts import IdentityApi, run_identity_api
 from tests.infra.identity_api import administrator, query
 from tests.infra.openings import assisting, campaigner, choosing, enter, ins_body, insured, pharmacist
 from tests.infra.tokens import bearer, professional_token, software_token
@@ -21,7 +21,7 @@ from tests.infra.tokens import bearer, professional_token, software_token
 
 @pytest_asyncio.fixture
 async def api(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
-    async with at_home(await new_database("identity")) as api:
+    async with run_identity_api(await new_database("identity")) as api:
         await enter(api.pool, [insured(), insured(2, mail=None), insured(3, mail=None, address=()), insured(4)])
         yield api
 
@@ -171,7 +171,7 @@ async def test_wrong_codes_from_elsewhere_do_not_close_the_way_of_the_right_one(
     await assist(api)
     await assist(api, 4)
     right, others = [message["values"]["code"] for message in await api.messages("activation-code")]
-    async with at_home(api.database, peer="10.0.0.9") as stranger:
+    async with run_identity_api(api.database, peer="10.0.0.9") as stranger:
         assert [(await activate(stranger, others)).status_code for _ in range(11)] == [403] * 10 + [429]
     assert (await activate(api, right)).status_code == 201
 

@@ -12,7 +12,7 @@ from services.identity.domain.online import ApplicantFacts, may_open_alone
 from services.identity.domain.persons import IdentityNotQualifiedError, IdentityStatus, check_may_share_ins
 from services.identity.usecases.open_noticed import open_noticed
 from tests.conftest import NewDatabase
-from tests.infra.accounts import KEYRINGS, RULES, IdentityApi, at_home
+from tests.infra.accounts import KEYRINGS, RULES, IdentityApi, run_identity_api
 from tests.infra.campaigns import tell_all
 from tests.infra.identity_api import administrator, query, settings_of
 from tests.infra.openings import (
@@ -34,7 +34,7 @@ TRAITS = {"birth_name": "INVENTEE", "given_name": "ZOE", "birth_date": "1955-06-
 async def api(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
     database = await new_database("identity")
     settings = settings_of(database, accounts={"refusal_s": 0}, openings={"window_days": 0})
-    async with at_home(database, settings=settings) as api:
+    async with run_identity_api(database, settings=settings) as api:
         yield api
 
 

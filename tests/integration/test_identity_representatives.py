@@ -23,7 +23,7 @@ from shared.http.tokens import TokenVerifier
 from shared.messaging.outbox import announce, append
 from shared.runtime import clock
 from tests.conftest import NewDatabase
-from tests.infra.accounts import KEYRINGS, PASSWORD, IdentityApi, at_home
+from tests.infra.accounts import KEYRINGS, PASSWORD, IdentityApi, run_identity_api
 from tests.infra.identity_api import administrator, nir, query
 from tests.infra.openings import enter, insured, number_of
 from tests.infra.people import (
@@ -49,7 +49,7 @@ BIRTHDAY = datetime(2034, 5, 17, tzinfo=UTC)
 
 @pytest_asyncio.fixture
 async def api(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
-    async with at_home(await new_database("identity")) as made:
+    async with run_identity_api(await new_database("identity")) as made:
         yield made
 
 

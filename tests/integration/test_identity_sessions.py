@@ -11,14 +11,14 @@ import pytest_asyncio
 from shared.contracts.notify import MessageRequested
 from shared.http.tokens import TokenVerifier
 from tests.conftest import NewDatabase
-from tests.infra.accounts import MAIL, IdentityApi, at_home, other_code, session
+from tests.infra.accounts import MAIL, IdentityApi, other_code, run_identity_api, session
 from tests.infra.identity_api import query, settings_of
 from tests.infra.tokens import SETTINGS, TestKeys, bearer, professional_token
 
 
 @pytest_asyncio.fixture
 async def api(new_database: NewDatabase) -> AsyncIterator[IdentityApi]:
-    async with at_home(await new_database("identity")) as made:
+    async with run_identity_api(await new_database("identity")) as made:
         yield made
 
 
@@ -98,7 +98,7 @@ async def test_odd_passwords_are_refused_and_never_an_error(api: IdentityApi, pa
 
 async def test_refusals_are_answered_no_sooner_than_agreed(new_database: NewDatabase) -> None:
     database = await new_database("identity")
-    async with at_home(database, settings=settings_of(database, accounts={"refusal_s": 0.4})) as api:
+    async with run_identity_api(database, settings=settings_of(database, accounts={"refusal_s": 0.4})) as api:
         await api.open_account()
         clock = asyncio.get_running_loop().time
         for identifier in (MAIL, "nobody@patient.example"):

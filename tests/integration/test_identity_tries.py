@@ -15,7 +15,7 @@ from services.identity.usecases import count_attempt
 from shared.runtime import clock, metrics
 from shared.runtime.metrics import REFUSED
 from tests.conftest import NewDatabase
-from tests.infra.accounts import MAIL, OTHER_PASSWORD, IdentityApi, at_home, other_code
+from tests.infra.accounts import MAIL, OTHER_PASSWORD, IdentityApi, other_code, run_identity_api
 from tests.infra.databases import Database
 from tests.infra.identity_api import query
 
@@ -29,7 +29,7 @@ async def database(new_database: NewDatabase) -> Database:
 
 @pytest_asyncio.fixture
 async def api(database: Database) -> AsyncIterator[IdentityApi]:
-    async with at_home(database) as made:
+    async with run_identity_api(database) as made:
         yield made
 
 
@@ -77,7 +77,7 @@ async def test_strangers_at_many_addresses_close_no_account_and_are_told_to_its_
     await api.open_account()
     statuses = []
     for last in range(8):
-        async with at_home(database, peer=f"10.0.0.{last}") as elsewhere:
+        async with run_identity_api(database, peer=f"10.0.0.{last}") as elsewhere:
             statuses += [(await elsewhere.start(password=WRONG)).status_code for _ in range(8)]
     assert statuses == ([403] * 6 + [429] * 2) * 8
     assert len(await api.messages("account-locked")) == 1
@@ -87,14 +87,14 @@ async def test_strangers_at_many_addresses_close_no_account_and_are_told_to_its_
 async def test_many_accounts_tried_from_one_address_slow_that_address(api: IdentityApi, database: Database) -> None:
     statuses = Counter([(await api.start(f"guess-{n}", WRONG)).status_code for n in range(34)])
     assert statuses[429] >= 2
-    async with at_home(database, peer="10.0.0.9") as elsewhere:
+    async with run_identity_api(database, peer="10.0.0.9") as elsewhere:
         assert (await elsewhere.start("guess-100", WRONG)).status_code == 403
 
 
 async def test_strangers_do_not_lock_the_holder_out_of_a_known_device(api: IdentityApi, database: Database) -> None:
     await api.open_account()
     own = await api.sign_in()
-    async with at_home(database, peer="10.0.0.9") as stranger:
+    async with run_identity_api(database, peer="10.0.0.9") as stranger:
         for _ in range(20):
             await stranger.start(password=WRONG)
         assert (await stranger.start(password=WRONG, device_token="A" * 64)).status_code == 429
@@ -161,7 +161,7 @@ async def test_ever_new_addresses_are_one_word_to_the_holder_in_a_day(api: Ident
     await api.open_account()
     for last in range(12):
         await wait_is_over(api)
-        async with at_home(database, peer=f"10.0.0.{last}") as elsewhere:
+        async with run_identity_api(database, peer=f"10.0.0.{last}") as elsewhere:
             assert (await elsewhere.start(password=WRONG)).status_code == 403
     assert len(await api.messages("account-locked")) == 1
     assert (await api.entries("sign-in")).count(("refused", "too-many-tries", "unknown")) == 1
@@ -177,7 +177,7 @@ async def test_an_address_that_tries_many_accounts_alarms_no_holder_who_was_trie
 
 async def test_processes_count_together(api: IdentityApi, database: Database) -> None:
     await api.open_account()
-    async with at_home(database) as second:
+    async with run_identity_api(database) as second:
         pairs = await asyncio.gather(*(one.start(password=WRONG) for one in (api, second) for _ in range(10)))
     assert Counter(answer.status_code for answer in pairs) == {403: 6, 429: 14}
 
@@ -192,7 +192,7 @@ async def test_resets_are_slowed_too_and_send_no_flood_of_codes(api: IdentityApi
 async def test_resets_that_strangers_ask_for_never_close_the_holders_way(api: IdentityApi, database: Database) -> None:
     await api.open_account()
     for last in range(6):
-        async with at_home(database, peer=f"10.0.0.{last}") as stranger:
+        async with run_identity_api(database, peer=f"10.0.0.{last}") as stranger:
             for _ in range(6):
                 await stranger.client.post("/password-resets", json={"identifier": MAIL})
     assert (await api.client.post("/password-resets", json={"identifier": MAIL})).status_code == 202
@@ -200,7 +200,7 @@ async def test_resets_that_strangers_ask_for_never_close_the_holders_way(api: Id
 
 async def flood_with_resets(database: Database) -> httpx2.Response:
     for last in range(6):
-        async with at_home(database, peer=f"10.0.0.{last}") as stranger:
+        async with run_identity_api(database, peer=f"10.0.0.{last}") as stranger:
             for _ in range(4):
                 response = await stranger.client.post("/password-resets", json={"identifier": MAIL})
     return response

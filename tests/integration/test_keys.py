@@ -22,7 +22,7 @@ from shared.crypto.keyring import Keyring, seal
 from shared.runtime.clock import bucket_of
 from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
-from tests.infra.accounts import MAIL, at_home
+from tests.infra.accounts import MAIL, run_identity_api
 from tests.infra.databases import Database
 from tests.infra.identity_api import administrator, opening, query, settings_of
 from tests.infra.processes import run
@@ -184,7 +184,7 @@ async def test_keys_of_rows_from_before_are_noted_by_the_migration(new_database:
 async def test_after_a_rewrap_the_old_key_of_persons_can_go(new_database: NewDatabase) -> None:
     """An account of a former release too: sealed under the key itself, found by an identifier under the old key."""
     database = await new_database("identity")
-    async with at_home(database) as home:
+    async with run_identity_api(database) as home:
         record_id = await home.open_account()
     [[person_id, plain]] = [
         (row["id"], open_row(Keyring.parse(OLD), Sealed(row["key_id"], row["sealed"]), "person", row["id"]))
@@ -209,7 +209,7 @@ async def test_after_a_rewrap_the_old_key_of_persons_can_go(new_database: NewDat
     assert (old["state"], old["rows"]) == ("kept", {})
     assert await may_start(database, persons=NEW)
     settings = settings_of(database, keys={"persons": NEW}, accounts={"refusal_s": 0})
-    async with at_home(database, settings=settings) as home:
+    async with run_identity_api(database, settings=settings) as home:
         same = await home.client.post("/records", json=opening(), headers=administrator())
         assert UUID(same.json()["record_id"]) == record_id, "the person is known"
         assert (await home.sign_in(identifier=MAIL))["access_token"]
