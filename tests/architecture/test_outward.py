@@ -119,8 +119,13 @@ def clients() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for folder in ("services", "shared"):
         for path in (ROOT / folder).rglob("*.py"):
-            names = {name for one in imported(path) for name in NETWORK if one == name or one.startswith(f"{name}.")}
-            names |= {one for one in imported(path) if one.startswith("call ")}
+            names = {
+                name
+                for dependency in imported(path)
+                for name in NETWORK
+                if dependency == name or dependency.startswith(f"{name}.")
+            }
+            names |= {dependency for dependency in imported(path) if dependency.startswith("call ")}
             if names - OWN:
                 found[path.relative_to(ROOT).as_posix()] = names - OWN
     return found

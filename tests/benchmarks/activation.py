@@ -119,7 +119,7 @@ async def _counts(pool: Pool, campaign_id: UUID) -> tuple[int, int]:
 async def _fill(pool: Pool, size: int) -> None:
     for batch in _batches(size):
         async with transaction(pool) as connection:
-            await put_insured(connection, [seal_insured(KEYRINGS, one) for one in batch])
+            await put_insured(connection, [seal_insured(KEYRINGS, person) for person in batch])
 
 
 def _batches(size: int) -> Iterator[list[InsuredPerson]]:
@@ -160,12 +160,12 @@ def main(
     """Measure a campaign's notices and codes."""
     console = Console(width=110)
     try:
-        found = run(_measure_all([int(one) for one in sizes.split(",")], lambda text: print(text, file=sys.stderr)))
+        found = run(_measure_all([int(size) for size in sizes.split(",")], lambda text: print(text, file=sys.stderr)))
     except Interrupted:
         raise SystemExit(130) from None
     show(console, found)
     if json is not None:
-        json.write_bytes(orjson.dumps([asdict(one) for one in found], option=orjson.OPT_INDENT_2))
+        json.write_bytes(orjson.dumps([asdict(measured) for measured in found], option=orjson.OPT_INDENT_2))
 
 
 if __name__ == "__main__":

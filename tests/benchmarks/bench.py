@@ -120,7 +120,7 @@ class Bench:
 
     def run(self, url: str, start: float, load: Load) -> Run:
         """The measured run, with bodies of its own."""
-        first = WARM_UP + sum(one.count for one in self.loads[: self.loads.index(load)])
+        first = WARM_UP + sum(earlier.count for earlier in self.loads[: self.loads.index(load)])
         return Run(url, first, load.count, start, load.rate, load.seconds, load.at_once)
 
     async def deposit(self, hospital: Depositing, run: Run, what: str) -> tuple[list[Result], dict[str, float]]:

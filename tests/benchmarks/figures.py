@@ -31,7 +31,7 @@ class Latency:
         """Of a sample that is not empty."""
         ordered = sorted(seconds)
         found = [ordered[min(len(ordered) - 1, len(ordered) * percent // 100)] * 1000 for percent in PERCENTILES]
-        p50, p95, p99 = (round(one, 1) for one in found)
+        p50, p95, p99 = (round(value, 1) for value in found)
         return cls(p50, p95, p99, round(ordered[-1] * 1000, 1), len(ordered))
 
 
@@ -79,7 +79,7 @@ class Figures:
     @property
     def round_trips(self) -> float:
         """Statements that PostgreSQL executed per document, begin and commit among them."""
-        return sum(one.round_trips for one in self.databases)
+        return sum(database.round_trips for database in self.databases)
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,10 @@ def show(console: Console, title: str, figures: Figures) -> None:
     console.print(_latencies(figures.latencies))
     console.print(_costs(figures))
     work = figures.work
-    databases = ", ".join(f"{one.name} {one.round_trips:.1f} in {one.milliseconds:.2f} ms" for one in figures.databases)
+    databases = ", ".join(
+        f"{database.name} {database.round_trips:.1f} in {database.milliseconds:.2f} ms"
+        for database in figures.databases
+    )
     console.print(
         f"per document: {work.commits:.1f} commits, {work.wal_kb:.0f} KB of write-ahead log, "
         f"{work.messages:.1f} Kafka messages, {figures.round_trips:.1f} round trips ({databases}). "

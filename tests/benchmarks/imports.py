@@ -70,7 +70,7 @@ class Figures:
     @property
     def is_exact(self) -> bool:
         """Whether each line is one row and each run ended as it had to."""
-        return self.rows == self.size and all(one.expected for one in self.runs)
+        return self.rows == self.size and all(run.expected for run in self.runs)
 
 
 @dataclass

@@ -50,7 +50,7 @@ async def _change(made: Bench, changes: int) -> tuple[Latency, Latency, int]:
     records = await _records(made)
     inside, outside, late = [], [], 0
     async with httpx2.AsyncClient(timeout=30, trust_env=False) as client:
-        headers = {one: await _headers(client, made, one) for one in records}
+        headers = {record_id: await _headers(client, made, record_id) for record_id in records}
         for number in range(changes):
             record_id = records[number % len(records)]
             method = "PUT" if number // len(records) % 2 == 0 else "DELETE"

@@ -136,7 +136,11 @@ async def _fill(stack: Stack, scene: Scene, documents: int) -> None:
 
         await eventually(published, seconds=120)
         types = document_types().values()
-        codes = ([one.code for one in types], [one.class_code for one in types], [one.section for one in types])
+        codes = (
+            [document_type.code for document_type in types],
+            [document_type.class_code for document_type in types],
+            [document_type.section for document_type in types],
+        )
         await connection.execute(SPREAD, scene.record_id, *codes)
     finally:
         await connection.close()

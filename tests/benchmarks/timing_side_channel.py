@@ -142,10 +142,10 @@ async def _ask_all(
     url: str, questions: list[Question], asking: dict[str, Session], times: int
 ) -> dict[Question, list[float]]:
     """Milliseconds of each; every round asks each question ROUND times, mixed, after tokens were renewed."""
-    took: dict[Question, list[float]] = {one: [] for one in questions}
+    took: dict[Question, list[float]] = {question: [] for question in questions}
     for done in range(-WARM_UP, times, ROUND):
         tokens = {who: await session.token() for who, session in asking.items()}
-        order = [one for one in questions for _ in range(WARM_UP if done < 0 else ROUND)]
+        order = [question for question in questions for _ in range(WARM_UP if done < 0 else ROUND)]
         random.shuffle(order)
         for question, seconds in await asyncio.to_thread(_round, url, order, tokens):
             if done >= 0:
@@ -181,13 +181,15 @@ def _pairs(questions: list[Question], took: dict[Question, list[float]]) -> list
 
 def _figures(took: list[float]) -> tuple[float, float]:
     """Median, and the share of those that missed the first beat."""
-    return round(statistics.median(took), 2), sum(one > 2000 * RESPONSE_DELAY_S for one in took) / len(took)
+    return round(statistics.median(took), 2), sum(
+        milliseconds > 2000 * RESPONSE_DELAY_S for milliseconds in took
+    ) / len(took)
 
 
 def _auc(hidden: list[float], missing: list[float]) -> float:
     """How often one of the hidden takes longer than one of the missing, ties counted half (Mann and Whitney)."""
     ranked = sorted(missing)
-    wins = sum(bisect_left(ranked, one) + bisect_right(ranked, one) for one in hidden) / 2
+    wins = sum(bisect_left(ranked, time) + bisect_right(ranked, time) for time in hidden) / 2
     return round(wins / (len(hidden) * len(missing)), 3)
 
 
@@ -205,8 +207,8 @@ def main(
         table.add_row(one.question, *figures, f"{one.auc}{'' if within else ' !'}")
     Console(width=110).print(table)
     if json is not None:
-        json.write_bytes(orjson.dumps([dataclasses.asdict(one) for one in pairs]))
-    raise SystemExit(0 if all(abs(one.auc - 0.5) <= near for one in pairs) else 1)
+        json.write_bytes(orjson.dumps([dataclasses.asdict(pair) for pair in pairs]))
+    raise SystemExit(0 if all(abs(pair.auc - 0.5) <= near for pair in pairs) else 1)
 
 
 if __name__ == "__main__":

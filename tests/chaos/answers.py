@@ -128,5 +128,5 @@ class Hospital:
 
 def count_by_status(answers: Sequence[Answer]) -> str:
     """`201: 40, 503: 7, none (ReadTimeout): 1`, in words for a table."""
-    counts = Counter(str(one.status) if one.status else f"none ({one.problem})" for one in answers)
+    counts = Counter(str(answer.status) if answer.status else f"none ({answer.problem})" for answer in answers)
     return ", ".join(f"{status}: {count}" for status, count in sorted(counts.items())) or "-"

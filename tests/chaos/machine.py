@@ -200,9 +200,10 @@ def show(console: Console, name: str, outcome: Outcome) -> None:
     table = Table(f"{name}: answers", "deposits", "readiness", "longest")
     for phase, answers in outcome.phases.items():
         counts = [
-            count_by_status([one for one in answers if one.question == what]) for what in ("deposit", "readiness")
+            count_by_status([answer for answer in answers if answer.question == what])
+            for what in ("deposit", "readiness")
         ]
-        table.add_row(phase, *counts, f"{max((one.seconds for one in answers), default=0):.1f} s")
+        table.add_row(phase, *counts, f"{max((answer.seconds for answer in answers), default=0):.1f} s")
     console.print(table)
     table = Table(f"{name}: check", "wanted", "found", "")
     for check in outcome.checks:

@@ -120,7 +120,7 @@ async def play(folder: Path, deposits: int, rate: float, records: int) -> Outcom
             killing = group.create_task(kill_in_turn(stack, start, deposits / rate))
             sending = group.create_task(process.run(order, tell))
         results, done = sending.result()
-        accepted = [one for one in results if one.status in (200, 201)]
+        accepted = [result for result in results if result.status in (200, 201)]
         tell(f"accepted: {len(accepted)} of {deposits}; waiting until all is handled")
         with contextlib.suppress(StalledError):
             await wait_complete(stack, began, len(accepted), tell, patience=PATIENCE_S)

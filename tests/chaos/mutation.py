@@ -57,7 +57,10 @@ def without(gone: Requirement) -> Iterator[None]:
     whole = rules.ACTIONS
     less = {
         action: (
-            {kind: tuple(one for one in asked if one is not gone) for kind, asked in lists.items()},
+            {
+                kind: tuple(requirement for requirement in asked if requirement is not gone)
+                for kind, asked in lists.items()
+            },
             rule_of,
         )
         for action, (lists, rule_of) in whole.items()
@@ -70,7 +73,7 @@ def failures() -> list[str]:
     """The tests of the rules that fail now; the first is enough."""
     told = _Failures()
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        pytest.main(["-q", "-x", "-p", "no:cacheprovider", *(str(ROOT / one) for one in TESTS)], plugins=[told])
+        pytest.main(["-q", "-x", "-p", "no:cacheprovider", *(str(ROOT / test) for test in TESTS)], plugins=[told])
     return told.names
 
 

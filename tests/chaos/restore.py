@@ -123,9 +123,9 @@ async def play(folder: Path, service: str, gap: float, deposits: int, rate: floa
         order = Run(f"{stack.url('records')}/fhir", 0, deposits, began + 0.5, rate, persist=True)
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(process.run(order, tell))
-            changing = [group.create_task(_change(one, world, client)) for one in held]
+            changing = [group.create_task(_change(document, world, client)) for document in held]
             over = asyncio.Event()
-            masking = [group.create_task(_mask(one, world, client, over)) for one in masked]
+            masking = [group.create_task(_mask(document, world, client, over)) for document in masked]
             renewing = group.create_task(renew_all(dmp, [*held, *masked]))
             await _lose_commits(world, outcome, folder, gap, doomed)
             await asyncio.sleep(AFTER_S)
@@ -186,7 +186,7 @@ async def check(
 ) -> list[Check]:
     """Once all is handled."""
     moment = datetime.fromtimestamp(began, UTC)
-    accepted = {UUID(one.document_id) for one in results if one.status in (200, 201) and one.document_id}
+    accepted = {UUID(result.document_id) for result in results if result.status in (200, 201) and result.document_id}
     with contextlib.suppress(AssertionError):
         await eventually(lambda: _all_handled(world, accepted), seconds=HANDLED_WITHIN_S)
     documents = {row["id"]: row for row in await world.rows("records", DOCUMENTS)}
@@ -199,8 +199,8 @@ async def check(
     told = {id for id in accepted if any(entries[id, kind] for kind in KINDS)}
     gone = accepted - kept - lost
     dead = {name: (await world.rows(name, PARKED))[0][0] for name in NAMES}
-    wrong = [one for record in seen for one in record.wrong()]
-    unmasked = [one for record in masks for one in record.wrong()]
+    wrong = [fault for record in seen for fault in record.wrong()]
+    unmasked = [fault for record in masks for fault in record.wrong()]
     return [
         equal("documents published", len(kept), sum(documents[id]["status"] == "published" for id in kept)),
         equal(
@@ -227,8 +227,8 @@ async def check(
 
 
 def _told(masks: list[Seen]) -> str:
-    statuses = Counter(status for one in masks for _, _, status in one.reads)
-    return f"{sum(len(one.forbidden) for one in masks)}; {statuses[200]}, {statuses[404]}"
+    statuses = Counter(status for seen in masks for _, _, status in seen.reads)
+    return f"{sum(len(seen.forbidden) for seen in masks)}; {statuses[200]}, {statuses[404]}"
 
 
 async def _all_handled(world: World, accepted: set[UUID]) -> bool:
@@ -291,7 +291,7 @@ def main(
         except TimeoutError:
             raise SystemExit(f"error: {service}: not done after {deadline:.0f} s") from None
         show(console, outcome)
-        broken = broken or any(one.holds is False for one in outcome.checks)
+        broken = broken or any(check.holds is False for check in outcome.checks)
     raise SystemExit(int(broken))
 
 

@@ -95,7 +95,7 @@ async def play(stack: Stack, dmp: Dmp, changes: int, at_once: int, *, kill: bool
             print(f"  {done} changes are in force", file=sys.stderr, flush=True)
             return seen
 
-        seen = await asyncio.gather(*(take(one) for one in held))
+        seen = await asyncio.gather(*(take(document) for document in held))
         for task in beside:
             task.cancel()
     return list(seen)
@@ -136,8 +136,8 @@ def main(
 ) -> None:
     """Change rights and read at the same time, while processes are killed."""
     seen, seconds = run_in_folder("rights", lambda folder: _run(folder, changes, at_once))
-    wrong = [one for record in seen for one in record.wrong()]
-    took = Latency.of([one for record in seen for one in record.took])
+    wrong = [fault for record in seen for fault in record.wrong()]
+    took = Latency.of([seconds for record in seen for seconds in record.took])
     table = Table("what", "figure")
     statuses = [status for record in seen for _, _, status in record.reads]
     for name, value in (

@@ -79,7 +79,7 @@ def _mode_suits_a_professional(f: Facts) -> bool:
 
 
 def _well_labelled(labels: frozenset[str]) -> bool:
-    return sum(one in labels for one in "NRV") == 1 and not labels - LABELS
+    return sum(label in labels for label in "NRV") == 1 and not labels - LABELS
 
 
 def _record_as_a_whole(f: Facts) -> bool:

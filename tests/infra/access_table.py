@@ -52,7 +52,7 @@ COLUMNS: dict[str, tuple[Any, ...]] = {
     "as_of": (None, "3", "4", "5", "2", "99"),
     "matrix_cell": ("allowed", "denied", "allowed-by-default", "denied-by-default", "unknown"),
     "occupational_medicine": ("never", "allowed", "perhaps"),
-    **{one.name: YES_NO for one in fields(Facts) if isinstance(one.default, bool)},
+    **{field.name: YES_NO for field in fields(Facts) if isinstance(field.default, bool)},
 }
 
 _KNOWN: dict[str, Any] = {
@@ -170,10 +170,10 @@ def whole_table(kind: str) -> Iterator[Facts]:
     modes: tuple[dict[str, Any], ...] = ({}, {"mode": "bris_de_glace", "motive": True, "record_named": True})
     if kind == "professional":
         consents = (
-            *({"authorisation": one} for one in STATES),
+            *({"authorisation": state} for state in STATES),
             {"authorisation": "none", "care_team": "valid"},
             {"authorisation": "none", "care_team": "valid", "care_team_objected": True},
-            *({"authorisation": "none", "attending_doctor": True, "section_hidden": one} for one in YES_NO),
+            *({"authorisation": "none", "attending_doctor": True, "section_hidden": value} for value in YES_NO),
             {"authorisation": "none", "author": True, "masked_by": "patient"},
         )
         modes = (

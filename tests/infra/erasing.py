@@ -47,7 +47,7 @@ async def tables_with(database: Database, ids: Iterable[UUID], *, besides: froze
 async def erase(pool: Pool, handler: Any, *record_ids: UUID) -> None:
     """The service's own beginning, in one transaction."""
     async with transaction(pool) as connection:
-        await handler(connection, [message(erased(one)) for one in record_ids])
+        await handler(connection, [message(erased(record_id)) for record_id in record_ids])
 
 
 async def finish(pool: Pool, finisher: ErasureFinisher, record_id: UUID) -> int:

@@ -63,8 +63,14 @@ class Asked:
 
 def asked(operation: Operation, record_id: str) -> Asked:
     """What the schemas, their examples and a few names suggest."""
-    path = {one["name"]: _value(one["name"], one, operation, record_id) for one in operation.parameters("path")}
-    query = {one["name"]: _value(one["name"], one, operation, record_id) for one in operation.parameters("query")}
+    path = {
+        parameter["name"]: _value(parameter["name"], parameter, operation, record_id)
+        for parameter in operation.parameters("path")
+    }
+    query = {
+        parameter["name"]: _value(parameter["name"], parameter, operation, record_id)
+        for parameter in operation.parameters("query")
+    }
     body = operation.body()
     made = None if body is None or not body[1] else _example("", body[1], operation, record_id)
     return Asked(operation, record_id, path, query, made)
@@ -83,7 +89,7 @@ def resolved(schema: dict[str, Any], operation: Operation) -> dict[str, Any]:
         if "$ref" in schema:
             schema = operation.components[schema["$ref"].rpartition("/")[2]]
         elif alternatives := schema.get("anyOf") or schema.get("oneOf") or schema.get("allOf"):
-            schema = next(one for one in alternatives if one.get("type") != "null")
+            schema = next(alternative for alternative in alternatives if alternative.get("type") != "null")
         else:
             return schema
 
@@ -100,7 +106,7 @@ def _example(name: str, given: dict[str, Any], operation: Operation, record_id: 
     match schema.get("type"):
         case "object":
             properties = schema.get("properties", {}).items()
-            return {key: _example(key, one, operation, record_id) for key, one in properties}
+            return {key: _example(key, inner, operation, record_id) for key, inner in properties}
         case "array":
             return [_example("", schema.get("items", {}), operation, record_id)]
         case "integer" | "number":

@@ -94,7 +94,7 @@ async def ask_to_act(api: IdentityApi, own_id: UUID, record_id: UUID) -> httpx2.
 
 async def people(api: IdentityApi, record_id: UUID) -> list[PeopleChanged]:
     """What was announced of a record's people, in order."""
-    return [one for one in await api.events() if isinstance(one, PeopleChanged) and one.record_id == record_id]
+    return [event for event in await api.events() if isinstance(event, PeopleChanged) and event.record_id == record_id]
 
 
 @dataclass(frozen=True)
@@ -111,9 +111,9 @@ class Entry:
 async def entries(api: IdentityApi, record_id: UUID, action: str) -> list[Entry]:
     """The ledger's of a record."""
     return [
-        Entry(one.outcome, one.reason, one.actor.kind, one.actor.id, one.subject_id)
-        for one in await api.events()
-        if isinstance(one, AccessRecorded) and one.record_id == record_id and one.action == action
+        Entry(event.outcome, event.reason, event.actor.kind, event.actor.id, event.subject_id)
+        for event in await api.events()
+        if isinstance(event, AccessRecorded) and event.record_id == record_id and event.action == action
     ]
 
 
@@ -129,4 +129,4 @@ async def contacts(api: IdentityApi, record_id: UUID) -> list[tuple[str | None, 
 
 async def told(api: IdentityApi, kind: str) -> list[str]:
     """The addresses to which a notice of that kind went."""
-    return sorted(one["to"]["mail"] for one in await api.messages(kind))
+    return sorted(notice["to"]["mail"] for notice in await api.messages(kind))

@@ -64,7 +64,7 @@ async def test_no_choice_is_changed_with_a_token_whose_session_was_ended(new_dat
         for verb, path, body in CHANGES:
             answer = await record.ask(verb, path, body, token=patient_token(record.id, stolen))
             assert said(answer) == OVER, path
-        assert [(one.outcome, one.reason) for one in await record.entries()] == [("refused", "session-over")] * 7
+        assert [(entry.outcome, entry.reason) for entry in await record.entries()] == [("refused", "session-over")] * 7
         kept = await record.ask("PUT", f"blocks/{DOCTOR}", token=patient_token(record.id, living))
         assert (kept.status_code, kept.json()["version"]) == (202, 2)
 
@@ -85,8 +85,8 @@ async def test_no_document_is_labelled_or_added_with_a_token_whose_session_was_e
     for id, expected in ((stolen, 401), (uuid4(), 201)):
         path, headers = f"/records/{record_id}/documents/{uuid4()}", bearer(patient_token(record_id, id))
         assert (await api.client.put(path, json=WISHES, headers=headers)).status_code == expected
-    refused = [one for one in await api.announced(AccessRecorded) if one.reason == "session-over"]
-    assert [(one.action, one.outcome) for one in refused] == [("label-document", "refused")]
+    refused = [access for access in await api.announced(AccessRecorded) if access.reason == "session-over"]
+    assert [(entry.action, entry.outcome) for entry in refused] == [("label-document", "refused")]
 
 
 async def test_the_ledger_is_not_shown_with_a_token_whose_session_was_ended(new_database: NewDatabase) -> None:

@@ -64,7 +64,7 @@ def on(service: str, database: Database, kafka: Topics) -> tuple[Plan, ServiceSe
 async def acknowledgements(kafka: Topics, service: Service, count: int = 1) -> list[ErasureAcknowledged]:
     topic = ERASURE_ACKNOWLEDGEMENTS[service].name
     found = await kafka.wait_for(topic, lambda messages: len(messages) >= count)
-    return [one.event for one in found if isinstance(one.event, ErasureAcknowledged)]
+    return [message.event for message in found if isinstance(message.event, ErasureAcknowledged)]
 
 
 @pytest.mark.parametrize("service", ["records", "consent", "audit", "notify"])
@@ -91,7 +91,7 @@ async def test_the_topic_of_choices_is_told_to_forget_and_its_readers_pass_over_
         tombstones = await eventually(lambda: tombstones_of(kafka))
         assert [record.key for record in tombstones] == [str(gone).encode()]
         for service in ("consent", "records"):
-            assert {one.service for one in await acknowledgements(kafka, service)} == {service}
+            assert {acknowledgement.service for acknowledgement in await acknowledgements(kafka, service)} == {service}
         await kafka.put(record_changed(gone, version=2))
         await kafka.put(ConsentStateChanged(record_id=gone, version=9, changed_at=clock.now()))
         for _ in range(8):  # wherever its partition is, something behind is applied
@@ -110,7 +110,7 @@ async def is_known(database: Database, record_id: UUID) -> bool:
 
 
 async def tombstones_of(kafka: Topics) -> list[Any] | None:
-    return [one for one in await kafka.read_raw(CONSENT_STATES.name) if one.value is None] or None
+    return [record for record in await kafka.read_raw(CONSENT_STATES.name) if record.value is None] or None
 
 
 async def a_full_record(database: Database) -> UUID:

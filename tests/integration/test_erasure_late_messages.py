@@ -73,7 +73,9 @@ def _dropped(subscription: Subscription) -> float:
 
 
 def test_only_who_deals_with_erasure_itself_and_the_ledger_do_not_heed_it() -> None:
-    found = [one for name in ("records", "consent", "audit", "notify") for one in subscriptions_of(name)]
+    found = [
+        subscription for name in ("records", "consent", "audit", "notify") for subscription in subscriptions_of(name)
+    ]
     for one in found:
         about_erasure = one.group.topics == (IDENTITY_ERASURES,)
         assert one.skips_erased_records is not (about_erasure or one.group.name == LEDGER), one.group.name

@@ -53,8 +53,8 @@ async def test_a_message_about_an_erased_record_is_dropped_and_counted_and_its_n
     gone, there = document_received(uuid4()), [document_received(uuid4()) for _ in range(2)]
     await consumers.erase(gone.record_id)
     before = dropped()
-    await consumers.consumer().consume([consumers.record(one) for one in (there[0], gone, there[1], gone)])
-    assert await consumers.effects() == [one.document_id for one in there]
+    await consumers.consumer().consume([consumers.record(event) for event in (there[0], gone, there[1], gone)])
+    assert await consumers.effects() == [event.document_id for event in there]
     assert dropped() == before + 2
     assert await consumers.left(gone.record_id) == set()
 
@@ -195,7 +195,7 @@ async def test_beginning_destroys_what_waits_here_but_not_what_the_ledger_is_tol
 
     gone, other = document_received(uuid4()), document_received(uuid4())
     state = ConsentStateChanged(record_id=gone.record_id, version=1, changed_at=clock.now())
-    bad = [consumers.record(one, value=b"garbage") for one in (gone, other)]
+    bad = [consumers.record(event, value=b"garbage") for event in (gone, other)]
     await consumers.consumer().consume([*bad, consumers.record(gone), consumers.record(other)])
     await consumers.consumer(STATES).consume([consumers.record(record_changed(gone.record_id), value=b"garbage")])
     async with transaction(consumers.pool) as connection:
@@ -255,7 +255,7 @@ async def test_many_erasures_at_once_and_many_who_ask_do_not_stop_each_other(con
     ids = [uuid4() for _ in range(60)]
 
     async def ask(some: Sequence[UUID]) -> None:
-        await consumers.consumer().consume([consumers.record(document_received(one)) for one in some])
+        await consumers.consumer().consume([consumers.record(document_received(record_id)) for record_id in some])
 
     async def begin(some: Sequence[UUID]) -> None:
         async with transaction(consumers.pool) as connection:
@@ -302,7 +302,7 @@ def test_groups_that_deal_with_erasure_do_not_heed_it() -> None:
     from services.consent.consumers import subscriptions as of_consent
 
     found: list[Subscription] = [*of_audit(MOTIVES), *of_consent()]
-    unheeding = {one.group.name for one in found if not one.skips_erased_records}
+    unheeding = {subscription.group.name for subscription in found if not subscription.skips_erased_records}
     assert unheeding == {"audit.ledger", "audit.erasures", "consent.erasures"}
     assert CONSENT_ERASURES.topics == (IDENTITY_ERASURES,)
     assert CONSENT_DEPOSIT_CHECKS.name not in unheeding

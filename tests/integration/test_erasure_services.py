@@ -171,7 +171,7 @@ async def test_a_page_of_deposits_goes_on_behind_those_of_a_record_that_vanishes
     while path is not None:
         answer = await records_api.client.get(path, params=params, headers=bearer(as_software()))
         page = answer.json()
-        found += [one["deposit_id"] for one in page["deposits"]]
+        found += [deposit["deposit_id"] for deposit in page["deposits"]]
         path, params = page.get("next"), None
     assert found == kept
 
@@ -241,7 +241,7 @@ async def test_consent_forgets_the_choices_and_their_history(
     database, client, pool = consent
     record_id, other = uuid4(), uuid4()
     async with transaction(pool) as connection:
-        await copy_records(connection, [message(record_changed(one)) for one in (record_id, other)])
+        await copy_records(connection, [message(record_changed(id)) for id in (record_id, other)])
     for one in (record_id, other):
         path = f"/records/{one}/authorisations/{DOCTOR}"
         assert (await client.put(path, headers=bearer(patient_token(one)))).status_code == 202
@@ -278,11 +278,11 @@ async def test_the_ledger_keeps_its_entries_about_nobody_and_takes_late_ones(
 ) -> None:
     database, client, pool = audit
     record_id, other = uuid4(), uuid4()
-    events = [document_received(one) for one in (record_id, record_id, other)]
+    events = [document_received(id) for id in (record_id, record_id, other)]
 
     async def tell(*told: object) -> None:
         async with transaction(pool) as connection:
-            await write_entries(MOTIVES, connection, [message(one) for one in told])  # type: ignore[arg-type] # any event
+            await write_entries(MOTIVES, connection, [message(event) for event in told])  # type: ignore[arg-type] # any event
 
     await tell(*events)
     await erase(pool, erase_in_audit, record_id)
@@ -302,16 +302,14 @@ async def test_notify_forgets_whom_to_tell_and_what_was_told(new_database: NewDa
     database = await new_database("notify")
     pool = await create_pool(PostgresSettings.model_validate({"dsn": database.dsn}), application="tests")
     record_id, other = uuid4(), uuid4()
-    published = [
-        notify.published(one, *labels) for one in (record_id, other) for labels in ((), ("INVISIBLE_PATIENT",))
-    ]
+    published = [notify.published(id, *labels) for id in (record_id, other) for labels in ((), ("INVISIBLE_PATIENT",))]
     me = Caller("patient", str(record_id), "app", frozenset(), record_id)
     async with transaction(pool) as connection:
-        await keep_contacts(connection, [message(notify.contact(one)) for one in (record_id, other)])
-        told = [message(one) for one in published]
+        await keep_contacts(connection, [message(notify.contact(id)) for id in (record_id, other)])
+        told = [message(event) for event in published]
         window = timedelta(minutes=15)
         await alert_documents(connection, told, keyring=notify.KEYRING, window=window)
-        read = [message(notify.consulted(one.record_id, document_id=one.document_id)) for one in published]
+        read = [message(notify.consulted(event.record_id, document_id=event.document_id)) for event in published]
         await alert_consultations(connection, read, keyring=notify.KEYRING, window=window)
         for status in ("queued", "sent"):
             await connection.execute(INSERT_MESSAGE, bucket_of(record_id), uuid4(), record_id, status, clock.now())
@@ -325,7 +323,7 @@ async def test_notify_forgets_whom_to_tell_and_what_was_told(new_database: NewDa
     with pytest.raises(NotFoundError):
         await change_preferences(pool, me, record_id, Preferences())
     await finish(pool, ErasureFinisher("notify", remove_alerts), record_id)
-    inner = [one.document_id for one in published if one.record_id == record_id]
+    inner = [event.document_id for event in published if event.record_id == record_id]
     await all_gone(database, pool, record_id, *inner)
     [said] = await acknowledged(pool, record_id)
     counts = ("contacts", "preferences", "restricted_documents", "messages")

@@ -87,7 +87,7 @@ async def test_a_database_that_has_not_read_the_erasures_serves_the_patient_alon
     assert (await api.get(path, as_patient(record))).status_code == 200
     assert (await api.get(path, as_software())).status_code == 200, "the depositor"
     assert (await api.get(path, in_mode("bris_de_glace", record))).status_code == 200, "by the last known row"
-    refused = {one.actor.kind for one in await api.announced(AccessRecorded) if one.reason == "copies-too-old"}
+    refused = {access.actor.kind for access in await api.announced(AccessRecorded) if access.reason == "copies-too-old"}
     assert refused == {"professional", "representative", "application", "software"}
     await erase(api.pool, erase_record, record)
     await api.be_fresh()
@@ -143,12 +143,12 @@ class Feed:
     """Records of one topic for one of the groups of records, without a broker."""
 
     def __init__(self, api: RecordsApi, group: str, topic: str) -> None:
-        [subscription] = [one for one in subscriptions(api.vault) if one.group.name == group]
+        [subscription] = [subscription for subscription in subscriptions(api.vault) if subscription.group.name == group]
         self.consumer, self.topic, self.offset = Consumer(api.pool, subscription), topic, 0
 
     async def consume(self, *events: Event | tuple[Event, bytes]) -> None:
         """In one batch; with other bytes where a pair is given."""
-        await self.consumer.consume([self._record(one) for one in events])
+        await self.consumer.consume([self._record(event) for event in events])
 
     def _record(self, given: Event | tuple[Event, bytes]) -> KeptRecord:
         event, body = given if isinstance(given, tuple) else (given, given.model_dump_json().encode())

@@ -67,7 +67,7 @@ def build(verifier: TokenVerifier) -> FastAPI:
 
     @app.get("/refused/{code}")
     async def refused(code: str) -> None:
-        raise {one.code: one for one in REFUSALS}[code]
+        raise {refusal.code: refusal for refusal in REFUSALS}[code]
 
     return app
 

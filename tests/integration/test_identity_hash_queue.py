@@ -60,16 +60,16 @@ async def test_a_flood_of_sign_ins_is_refused_in_part_and_a_later_sign_in_succee
     names = (MAIL, "nobody@patient.example")
     answers = await asyncio.gather(*(start(names[number % 2]) for number in range(FLOOD)))
     whole = loop.time() - begun
-    by_name = [{told(one) for one in answers[number::2] if one.status_code == 503} for number in (0, 1)]
+    by_name = [{told(answer) for answer in answers[number::2] if answer.status_code == 503} for number in (0, 1)]
     assert by_name[0] == by_name[1]
     [(status, retry_after, content_type, body)] = by_name[0]
     assert (status, retry_after, content_type) == (503, "5", "application/problem+json")
     assert '"code":"unavailable"' in body
-    count = sum(one.status_code == 503 for one in answers)
+    count = sum(answer.status_code == 503 for answer in answers)
     assert refused() - before == count
     assert count >= FLOOD - 2 * HashQueue().places
-    assert {one.status_code for one in answers} <= {403, 429, 503}
-    assert any(one.status_code in (403, 429) for one in answers)
+    assert {answer.status_code for answer in answers} <= {403, 429, 503}
+    assert any(answer.status_code in (403, 429) for answer in answers)
     assert max(took) < whole
     assert session(await api.sign_in(device_token=device["device_token"]))
 
@@ -88,7 +88,7 @@ async def test_whatever_hashes_is_refused_before_it_looks_at_an_account_or_a_cod
         answers += [await api.client.post(place, json={"code": "000000", "password": OTHER_PASSWORD})]
     change = {"password": PASSWORD, "new_password": OTHER_PASSWORD}
     answers += [await api.client.put("/account/password", json=change, headers=session(signed_in))]
-    assert {told(one)[:3] for one in answers} == {(503, "5", "application/problem+json")}
+    assert {told(answer)[:3] for answer in answers} == {(503, "5", "application/problem+json")}
     monkeypatch.undo()
     code = await api.code("password-reset-code")
     place = f"/password-resets/{reset.json()['challenge_id']}/password"

@@ -178,7 +178,7 @@ async def test_an_address_that_tries_many_accounts_alarms_no_holder_who_was_trie
 async def test_processes_count_together(api: IdentityApi, database: Database) -> None:
     await api.open_account()
     async with run_identity_api(database) as second:
-        pairs = await asyncio.gather(*(one.start(password=WRONG) for one in (api, second) for _ in range(10)))
+        pairs = await asyncio.gather(*(process.start(password=WRONG) for process in (api, second) for _ in range(10)))
     assert Counter(answer.status_code for answer in pairs) == {403: 6, 429: 14}
 
 

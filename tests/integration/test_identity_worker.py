@@ -55,8 +55,8 @@ async def test_an_opening_travels_and_comes_back_in_force(
     waiting = asyncio.create_task(
         client.post("/records", json=opening(), headers=administrator() | {"prefer": UNTIL_DONE})
     )
-    events = await kafka.wait_for(IDENTITY_RECORDS.name, lambda all_: any(_changed(one.event) for one in all_))
-    record = next(one.event for one in events if isinstance(one.event, RecordChanged))
+    events = await kafka.wait_for(IDENTITY_RECORDS.name, lambda all_: any(_changed(message.event) for message in all_))
+    record = next(message.event for message in events if isinstance(message.event, RecordChanged))
     await kafka.put(applied(record.record_id))
     response = await waiting
     assert (response.status_code, response.json()["status"]) == (201, "in-force")

@@ -85,7 +85,7 @@ async def rewrapped(database: Database, report: Report = lambda _: None, **keyri
     given = {name: SecretStr(text) for name, text in rings(database.service, **keyrings).items()}
     plan: KeyPlan = import_module(f"services.{database.service}.keys").make_keys(SimpleNamespace(**given))
     outcomes = await rewrap(postgres(database), database.service, plan, report)
-    return [one for one in outcomes if one != Rewrapped(one.column)]
+    return [outcome for outcome in outcomes if outcome != Rewrapped(outcome.column)]
 
 
 @pytest.mark.parametrize(

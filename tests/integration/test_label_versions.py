@@ -62,7 +62,7 @@ def audit(pool: Pool) -> Tell:
 def notify(pool: Pool) -> Tell:
     async def tell(messages: Sequence[Message[Any]]) -> None:
         async with transaction(pool) as connection:
-            contacts = [message(contact(one.event.record_id)) for one in messages]
+            contacts = [message(contact(event_message.event.record_id)) for event_message in messages]
             await keep_contacts(connection, contacts)
             await on_documents(connection, list(messages), keyring=KEYRING, window=timedelta())
 

@@ -141,7 +141,10 @@ async def test_a_nul_anywhere_is_told_so(apis: dict[str, Api], name: str) -> Non
 async def test_every_number_that_is_asked_for_fits_its_column(apis: dict[str, Api], name: str) -> None:
     loose = []
     for operation in operations(name, apis[name].app):
-        schemas = [(one["name"], one["schema"]) for one in operation.parameters("path") + operation.parameters("query")]
+        schemas = [
+            (parameter["name"], parameter["schema"])
+            for parameter in operation.parameters("path") + operation.parameters("query")
+        ]
         body = operation.body()
         schemas += [] if body is None else list(_properties(body[1], operation))
         for place, schema in schemas:

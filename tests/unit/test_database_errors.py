@@ -20,9 +20,9 @@ from shared.http.problems import Renderer, problem
 from shared.runtime import logs
 
 CLASSES = [
-    one
-    for one in vars(exceptions).values()
-    if inspect.isclass(one) and issubclass(one, asyncpg.PostgresError) and one.sqlstate
+    error
+    for error in vars(exceptions).values()
+    if inspect.isclass(error) and issubclass(error, asyncpg.PostgresError) and error.sqlstate
 ]
 WAIT, ALARM, BUG = ErrorClass.WAIT, ErrorClass.ALARM, ErrorClass.BUG
 
@@ -34,7 +34,7 @@ def nothing_said_yet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_class_of_sqlstate_that_the_driver_knows_is_in_the_table() -> None:
     assert len(CLASSES) > 200
-    assert {one.sqlstate[:2] for one in CLASSES} <= ERROR_CLASSES.keys()
+    assert {error.sqlstate[:2] for error in CLASSES} <= ERROR_CLASSES.keys()
 
 
 @pytest.mark.parametrize(

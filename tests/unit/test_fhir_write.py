@@ -117,7 +117,9 @@ def test_metadata_says_what_the_server_can_do() -> None:
     statement = json.loads(capability_statement("https://dmp.example/fhir", "1.0", datetime(2026, 1, 1, tzinfo=UTC)))
     assert statement["fhirVersion"] == "4.0.1"
     assert statement["rest"][0]["interaction"] == [{"code": "transaction"}]
-    kinds = {one["type"]: [i["code"] for i in one["interaction"]] for one in statement["rest"][0]["resource"]}
+    kinds = {
+        resource["type"]: [i["code"] for i in resource["interaction"]] for resource in statement["rest"][0]["resource"]
+    }
     assert kinds == {
         "DocumentReference": ["read", "search-type", "patch"],
         "Binary": ["read"],

@@ -9,8 +9,10 @@ from shared.terminology.visibility import Confidentiality, Visibility
 def test_the_dmp_takes_the_102_types_of_its_value_set_and_each_has_a_class_and_a_section() -> None:
     types = documents.document_types()
     assert len(types) == 102
-    assert all(one.label and one.class_code in documents.class_labels() for one in types.values())
-    assert all(one.section in documents.section_labels() for one in types.values())
+    assert all(
+        document_type.label and document_type.class_code in documents.class_labels() for document_type in types.values()
+    )
+    assert all(document_type.section in documents.section_labels() for document_type in types.values())
 
 
 @pytest.mark.parametrize(

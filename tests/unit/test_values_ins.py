@@ -49,10 +49,12 @@ def keyed(first: str) -> str:
 def good() -> Iterator[tuple[str, str]]:
     """Text and OID."""
     dice = random.Random(1955)
-    yield from ((one, oids.INS_NIR) for one in PUBLISHED_GOOD)
-    yield from ((keyed(number(dice, department=one)), oids.INS_NIR) for one in DEPARTMENTS)
-    yield from ((keyed(number(dice, month=one)), oids.INS_NIR) for one in MONTHS)
-    yield from ((keyed(number(dice, department=one)), oids.INS_NIR) for one in ("2A", "2B") for _ in range(20))
+    yield from ((text, oids.INS_NIR) for text in PUBLISHED_GOOD)
+    yield from ((keyed(number(dice, department=department)), oids.INS_NIR) for department in DEPARTMENTS)
+    yield from ((keyed(number(dice, month=month)), oids.INS_NIR) for month in MONTHS)
+    yield from (
+        (keyed(number(dice, department=department)), oids.INS_NIR) for department in ("2A", "2B") for _ in range(20)
+    )
     yield from ((keyed(number(dice, department="2A")).lower(), oids.INS_NIR) for _ in range(3))
     for kind in "78":
         yield from ((keyed(number(dice, sex=kind)), oids.INS_NIA) for _ in range(15))
@@ -69,7 +71,7 @@ def good() -> Iterator[tuple[str, str]]:
 def wrong_keys() -> Iterator[tuple[str, str]]:
     """Of the right form, under a production OID."""
     dice = random.Random(1956)
-    yield from ((one, oids.INS_NIR) for one in PUBLISHED_WRONG)
+    yield from ((text, oids.INS_NIR) for text in PUBLISHED_WRONG)
     for _ in range(60):
         one = keyed(number(dice))
         other = (int(one[13:]) - 1 + dice.randint(1, 96)) % 97 + 1
@@ -85,17 +87,17 @@ def wrong_keys() -> Iterator[tuple[str, str]]:
         first = number(dice, department=one)
         if (changed := first[:5] + another + first[7:]) and key_by_hand(changed) != key_by_hand(first):
             yield changed + key_by_hand(first), oids.INS_NIR
-    yield from ((one[:13] + f"{int(one[13:]) % 97 + 1:02d}", oids.INS_NIA) for one in [keyed(number(dice, sex="8"))])
+    yield from ((text[:13] + f"{int(text[13:]) % 97 + 1:02d}", oids.INS_NIA) for text in [keyed(number(dice, sex="8"))])
 
 
 def malformed() -> Iterator[tuple[str, str]]:
     """No INS at all, whatever the key; where one can be reckoned it fits."""
     dice = random.Random(1957)
-    yield from ((keyed(number(dice, sex=one)), oids.INS_NIR) for one in "03456789")
-    yield from ((keyed(number(dice, sex=one)), oids.INS_NIA) for one in "12")
-    yield from ((keyed(number(dice, sex=one, month="15")), oids.INS_NIA) for one in "0349")
-    yield from ((keyed(number(dice, month=one)), oids.INS_NIR) for one in (0, *range(13, 20)))
-    yield from ((keyed(number(dice, department=one, rest="075001")), oids.INS_NIR) for one in ("00",))
+    yield from ((keyed(number(dice, sex=sex)), oids.INS_NIR) for sex in "03456789")
+    yield from ((keyed(number(dice, sex=sex)), oids.INS_NIA) for sex in "12")
+    yield from ((keyed(number(dice, sex=sex, month="15")), oids.INS_NIA) for sex in "0349")
+    yield from ((keyed(number(dice, month=month)), oids.INS_NIR) for month in (0, *range(13, 20)))
+    yield from ((keyed(number(dice, department=department, rest="075001")), oids.INS_NIR) for department in ("00",))
     for letters in ("2C", "2O", "A2", "AB", "1A", "3B"):
         yield f"{number(dice, department='75')[:5]}{letters}{dice.randrange(10**8):08d}", oids.INS_NIR
     for _ in range(20):  # a letter, a sign or a digit of another script at some place
@@ -118,20 +120,20 @@ def judged(text: str, system: str) -> str:
 
 
 TABLE = [
-    *((one, "good") for one in good()),
-    *((one, "ins-key-wrong") for one in wrong_keys()),
-    *((one, "ins-malformed") for one in malformed()),
+    *((case, "good") for case in good()),
+    *((case, "ins-key-wrong") for case in wrong_keys()),
+    *((case, "ins-malformed") for case in malformed()),
 ]
 
 
 def test_the_table_is_as_large_as_it_says() -> None:
-    assert len({one for one, _ in TABLE}) >= 600
+    assert len({case for case, _ in TABLE}) >= 600
     assert min(sum(expected == code for _, expected in TABLE) for code in {code for _, code in TABLE}) >= 100
 
 
 @pytest.mark.parametrize("expected", ["good", "ins-key-wrong", "ins-malformed"])
 def test_numbers_are_judged_as_the_table_says(expected: str) -> None:
-    wrong = [(*one, judged(*one)) for one, code in TABLE if code == expected and judged(*one) != code]
+    wrong = [(*case, judged(*case)) for case, code in TABLE if code == expected and judged(*case) != code]
     assert wrong == []
 
 
