@@ -24,9 +24,9 @@ SPEAKING = (services.audit, services.consent, services.identity, services.record
 
 
 def _known(kind: type[ClientError]) -> Iterator[type[ClientError]]:
-    for one in kind.__subclasses__():
-        yield one
-        yield from _known(one)
+    for subclass in kind.__subclasses__():
+        yield subclass
+        yield from _known(subclass)
 
 
 def _errors() -> list[type[ClientError]]:
@@ -35,10 +35,10 @@ def _errors() -> list[type[ClientError]]:
             if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
     ours = tuple(module.__name__ for module in SPEAKING)
-    found = {error for error in _known(ClientError) if error.__module__.startswith(ours)}
+    errors = {error for error in _known(ClientError) if error.__module__.startswith(ours)}
     return sorted(
-        (error for error in found if not error.__module__.startswith(FOR_SOFTWARE_ALONE)),
-        key=lambda one: one.__qualname__,
+        (error for error in errors if not error.__module__.startswith(FOR_SOFTWARE_ALONE)),
+        key=lambda error: error.__qualname__,
     )
 
 

@@ -76,8 +76,8 @@ class Hospital:
             answer, text = await self._ask("deposit", "POST", f"{self.records}/fhir", headers, body)
             result.status, result.answered, result.tries = answer.status, time.time(), result.tries + 1
             if answer.status in ACCEPTED:
-                found = DOCUMENT.search(text)
-                result.document_id = found[1].decode() if found else None
+                match = DOCUMENT.search(text)
+                result.document_id = match[1].decode() if match else None
                 return
             result.problem = answer.problem
             if answer.status == 401:

@@ -50,15 +50,15 @@ class Check:
 
     name: str
     wanted: str
-    found: str
+    measured: str
     holds: bool | None
     examples: tuple[str, ...] = ()
 
 
-def equal(name: str, wanted: int, found: int, examples: Iterable[object] = ()) -> Check:
+def equal(name: str, wanted: int, counted: int, examples: Iterable[object] = ()) -> Check:
     """Two numbers must be the same."""
     shown = tuple(str(example) for example in list(examples)[:EXAMPLES])
-    return Check(name, str(wanted), str(found), wanted == found and not shown, shown)
+    return Check(name, str(wanted), str(counted), wanted == counted and not shown, shown)
 
 
 async def check_everything(stack: Stack, since: float, results: Sequence[Result]) -> list[Check]:
@@ -166,7 +166,7 @@ def published_events(stack: Stack) -> dict[UUID, Counter[str]]:
             "enable.partition.eof": True,  # the last offset is a transaction's marker, which nobody is given
         }
     )
-    found: dict[UUID, Counter[str]] = {}
+    event_ids: dict[UUID, Counter[str]] = {}
     name = RECORDS_DOCUMENTS.name
     try:
         places = [TopicPartition(name, number, 0) for number in consumer.list_topics(name, 10).topics[name].partitions]
@@ -184,10 +184,10 @@ def published_events(stack: Stack) -> dict[UUID, Counter[str]]:
                     raise LocalError(f"the topic could not be read: {error.name()}")
                 elif (headers := _headers(message)).get("ce_type") == DocumentPublished.ce_type.encode():
                     document = DocumentPublished.model_validate_json(message.value() or b"").document_id
-                    found.setdefault(document, Counter())[headers["ce_id"].decode()] += 1
+                    event_ids.setdefault(document, Counter())[headers["ce_id"].decode()] += 1
     finally:
         consumer.close()
-    return found
+    return event_ids
 
 
 def _headers(message: Message) -> dict[str, bytes]:

@@ -208,7 +208,7 @@ def show(console: Console, name: str, outcome: Outcome) -> None:
     table = Table(f"{name}: check", "wanted", "found", "")
     for check in outcome.checks:
         mark = "" if check.holds is None else "[green]holds[/green]" if check.holds else "[red]BROKEN[/red]"
-        table.add_row(check.name, check.wanted, check.found, mark)
+        table.add_row(check.name, check.wanted, check.measured, mark)
     console.print(table)
     for check in outcome.checks:
         for example in check.examples:

@@ -71,5 +71,5 @@ def _none(name: str, wrong: list[Answer]) -> Check:
 
 
 def _within(name: str, seconds: float | None, limit: float) -> Check:
-    found = "never" if seconds is None else f"{seconds:.1f} s"
-    return Check(name, f"< {limit:.0f} s", found, seconds is not None and seconds < limit)
+    time = "never" if seconds is None else f"{seconds:.1f} s"
+    return Check(name, f"< {limit:.0f} s", time, seconds is not None and seconds < limit)

@@ -193,9 +193,9 @@ def whole_table(kind: str) -> Iterator[Facts]:
     table = product(ACTIONS, modes, consents, LABELS, documents, ("open", "closed"), COLUMNS["blocked"][:3])
     for action, mode, consent, labels, document, record, blocked in table:
         row = {**consent, **mode, "labels": labels, "document_status": document, "record_status": record}
-        asked = {"labels_asked": labels, "class_code": "90", "deposited_by": kind, "blocked": blocked}
+        request = {"labels_asked": labels, "class_code": "90", "deposited_by": kind, "blocked": blocked}
         for change in changes.get(action, (None,)):
-            yield asking(kind, action, **{**row, **asked, "change": change})
+            yield asking(kind, action, **{**row, **request, "change": change})
 
 
 def random_rows(count: int, seed: int = 15) -> Iterator[Facts]:

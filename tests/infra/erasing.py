@@ -34,12 +34,12 @@ async def tables_with(database: Database, ids: Iterable[UUID], *, besides: froze
     try:
         tables = [row["relname"] for row in await connection.fetch(SELECT_TABLES)]
         assert len(tables) > 7
-        found = set()
+        names = set()
         for table in set(tables) - besides:
             query = f'select exists (select from "{table}" as line where line::text like any($1::text[]))'
             if await connection.fetchval(query, patterns):
-                found.add(table)
-        return found
+                names.add(table)
+        return names
     finally:
         await connection.close()
 

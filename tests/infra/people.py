@@ -119,14 +119,14 @@ async def entries(api: IdentityApi, record_id: UUID, action: str) -> list[Entry]
 
 async def contacts(api: IdentityApi, record_id: UUID) -> list[tuple[str | None, str]]:
     """Mail and relation of each contact that was announced of a record."""
-    found = []
-    for one in await api.events():
-        if isinstance(one, ContactChanged) and one.record_id == record_id:
-            said = orjson.loads(RING.decrypt_jwe(one.sealed, sealed_place("contact", record_id)))
-            found.append((said["mail"], said["relation"]))
-    return found
+    details = []
+    for event in await api.events():
+        if isinstance(event, ContactChanged) and event.record_id == record_id:
+            contact = orjson.loads(RING.decrypt_jwe(event.sealed, sealed_place("contact", record_id)))
+            details.append((contact["mail"], contact["relation"]))
+    return details
 
 
-async def told(api: IdentityApi, kind: str) -> list[str]:
+async def recipients(api: IdentityApi, kind: str) -> list[str]:
     """The addresses to which a notice of that kind went."""
     return sorted(notice["to"]["mail"] for notice in await api.messages(kind))

@@ -97,11 +97,11 @@ async def test_a_tombstone_leaves_no_letter_and_no_broken_copy(consumers: Offlin
 async def test_keys_that_are_no_records_are_not_asked(
     consumers: OfflineConsumers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[set[UUID]] = []
+    looked_up: list[set[UUID]] = []
     begin = offsets.begin_batch
 
     async def noting(connection: Any, group: Any, positions: Any, nexts: Any, record_ids: Any, keys: Any) -> Any:
-        asked.append(set(record_ids.values()))
+        looked_up.append(set(record_ids.values()))
         return await begin(connection, group, positions, nexts, record_ids, keys)
 
     monkeypatch.setattr(offsets, "begin_batch", noting)
@@ -109,9 +109,9 @@ async def test_keys_that_are_no_records_are_not_asked(
     await consumers.consumer().consume(
         [consumers.record(event, key=key) for key in (b"heartbeat-1", b"\xff\x00", b"", None, b"899700000001")]
     )
-    assert asked == [set()]
+    assert looked_up == [set()]
     await consumers.consumer().consume([consumers.record(event), consumers.record(event)])
-    assert asked == [set(), {event.record_id}]
+    assert looked_up == [set(), {event.record_id}]
 
 
 async def test_who_does_not_heed_erasures_is_given_everything(consumers: OfflineConsumers) -> None:
@@ -260,8 +260,8 @@ async def test_many_erasures_at_once_and_many_who_ask_do_not_stop_each_other(con
     async def begin(some: Sequence[UUID]) -> None:
         async with transaction(consumers.pool) as connection:
             await erased_records.hold(connection, some)
-            for one in some:
-                await erased_records.begin(connection, one, uuid4(), clock.now())
+            for record_id in some:
+                await erased_records.begin(connection, record_id, uuid4(), clock.now())
 
     await asyncio.gather(*(ask(ids[n::3]) for n in range(3)), *(begin(ids[n::4][::-1]) for n in range(4)))
     assert await consumers.pool.fetchval("select count(*) from erased_records") == 60
@@ -279,8 +279,8 @@ async def test_the_counts_of_several_batches_add_up_and_are_told_once(consumers:
     for _ in range(3):
         await finisher.round(consumers.pool)
     rows = await consumers.pool.fetch("select payload, topic from outbox")
-    [said] = [orjson.loads(row["payload"]) for row in rows]
-    assert (said["service"], said["destroyed"]) == ("consent", {"pages": 5, "keys": 1})
+    [acknowledgement] = [orjson.loads(row["payload"]) for row in rows]
+    assert (acknowledgement["service"], acknowledgement["destroyed"]) == ("consent", {"pages": 5, "keys": 1})
     assert rows[0]["topic"] == "consent.erasure-acknowledgements.v1"
 
 
@@ -301,8 +301,8 @@ def test_groups_that_deal_with_erasure_do_not_heed_it() -> None:
     from services.audit.consumers import subscriptions as of_audit
     from services.consent.consumers import subscriptions as of_consent
 
-    found: list[Subscription] = [*of_audit(MOTIVES), *of_consent()]
-    unheeding = {subscription.group.name for subscription in found if not subscription.skips_erased_records}
+    all_subscriptions: list[Subscription] = [*of_audit(MOTIVES), *of_consent()]
+    unheeding = {subscription.group.name for subscription in all_subscriptions if not subscription.skips_erased_records}
     assert unheeding == {"audit.ledger", "audit.erasures", "consent.erasures"}
     assert CONSENT_ERASURES.topics == (IDENTITY_ERASURES,)
     assert CONSENT_DEPOSIT_CHECKS.name not in unheeding

@@ -116,5 +116,5 @@ async def test_a_watermark_of_the_future_is_a_negative_age_and_said_once_a_minut
 
 
 def age_of(topic: str) -> float:
-    found: float = COPY_AGE.labels(topic)._value.get()
-    return found
+    age: float = COPY_AGE.labels(topic)._value.get()
+    return age

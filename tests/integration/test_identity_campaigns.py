@@ -56,8 +56,8 @@ async def begin(api: IdentityApi, **chosen: Any) -> UUID:
 async def shown(api: IdentityApi, campaign_id: UUID) -> dict[str, Any]:
     answer = await api.client.get(f"/campaigns/{campaign_id}", headers=campaigner())
     assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
+    campaign: dict[str, Any] = answer.json()
+    return campaign
 
 
 async def object_(api: IdentityApi, number: int, channel: str = "letter", **how: Any) -> None:

@@ -25,7 +25,7 @@ from tests.infra.people import (
     ins,
     open_minor,
     people,
-    told,
+    recipients,
     traits,
 )
 from tests.infra.tokens import bearer, make_token, patient_token, professional_token
@@ -58,8 +58,8 @@ async def invite(api: IdentityApi, record_id: UUID, body: dict[str, Any] | None 
     )
 
 
-async def answer(api: IdentityApi, own_id: UUID, said: str = "accepted", **which: Any) -> httpx2.Response:
-    body = {"answer": said, **{name: str(value) for name, value in which.items()}}
+async def answer(api: IdentityApi, own_id: UUID, reply: str = "accepted", **which: Any) -> httpx2.Response:
+    body = {"answer": reply, **{name: str(value) for name, value in which.items()}}
     return await api.client.post("/invitations/answer", json=body, headers=own(own_id))
 
 
@@ -88,7 +88,7 @@ async def test_somebody_invited_by_mail_accepts_with_the_code_and_may_act(api: I
     last = (await people(api, record_id))[-1]
     assert [(carer.person_id, carer.kind) for carer in last.carers] == [(carer_id, "carer")]
     assert last.version == accepted.json()["version"]
-    assert await told(api, "carer-answered") == ["adult.1@patient.example"]
+    assert await recipients(api, "carer-answered") == ["adult.1@patient.example"]
     entry = (await entries(api, record_id, "answer-invitation"))[0]
     assert (entry.outcome, entry.reason, entry.actor, entry.subject) == (
         "permitted",
@@ -104,7 +104,7 @@ async def test_somebody_invited_by_mail_accepts_with_the_code_and_may_act(api: I
 async def test_somebody_named_is_told_at_their_own_contact_and_answers_without_the_code(api: IdentityApi) -> None:
     record_id, carer_id = await adult(api, 1), await adult(api, 2)
     assert (await invite(api, record_id, named(2, birth_name="d’inventee exemple"))).status_code == 201
-    assert await told(api, "carer-invitation") == ["adult.2@patient.example"]
+    assert await recipients(api, "carer-invitation") == ["adult.2@patient.example"]
     mine = (await api.client.get("/invitations", headers=own(carer_id))).json()
     assert [invitation["name"] for invitation in mine] == ["Zoéb D'INVENTÉE-EXEMPLE"]
     accepted = await answer(api, carer_id, care_id=mine[0]["care_id"])
@@ -133,8 +133,11 @@ async def test_who_is_not_the_person_named_cannot_answer_even_with_the_code(
 async def test_an_invitation_does_not_tell_whether_the_person_is_known_here(api: IdentityApi) -> None:
     record_id = await adult(api, 1)
     await adult(api, 2)
-    known, unknown = await invite(api, record_id, named(2)), await invite(api, record_id, named(7))
-    assert (known.status_code, known.json().keys()) == (unknown.status_code, unknown.json().keys())
+    known_person, unknown_person = await invite(api, record_id, named(2)), await invite(api, record_id, named(7))
+    assert (known_person.status_code, known_person.json().keys()) == (
+        unknown_person.status_code,
+        unknown_person.json().keys(),
+    )
     assert len(await api.messages("carer-invitation")) == 1
 
 
@@ -155,7 +158,7 @@ async def test_of_many_who_accept_with_one_code_at_once_exactly_one_wins(api: Id
     assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409]
     assert {answer.json().get("code") for answer in answers if answer.status_code == 409} == {"invitation-over"}
     assert len((await people(api, record_id))[-1].carers) == 1
-    assert len(await told(api, "carer-answered")) == 1
+    assert len(await recipients(api, "carer-answered")) == 1
 
 
 async def test_the_same_answer_twice_is_said_once_and_another_answer_is_refused(api: IdentityApi) -> None:
@@ -174,7 +177,7 @@ async def test_a_refused_invitation_is_over_and_the_holder_is_told(api: Identity
     await invite(api, record_id)
     code = await api.code("carer-invitation")
     assert (await answer(api, carer_id, "refused", code=code)).json()["state"] == "refused"
-    assert await told(api, "carer-answered") == ["adult.1@patient.example"]
+    assert await recipients(api, "carer-answered") == ["adult.1@patient.example"]
     assert (await answer(api, carer_id, code=code)).json()["code"] == "invitation-over"
     assert (await ask_to_act(api, carer_id, record_id)).status_code == 404
     assert await people(api, record_id) == []

@@ -35,7 +35,7 @@ def refused() -> float:
     return float(REFUSED.labels("hash-password", "unavailable")._value.get())  # the library has no other way
 
 
-def told(answer: httpx2.Response) -> tuple[int, str | None, str, str]:
+def visible_parts(answer: httpx2.Response) -> tuple[int, str | None, str, str]:
     """What an answer tells whoever reads it."""
     return answer.status_code, answer.headers.get("retry-after"), answer.headers["content-type"], answer.text
 
@@ -60,7 +60,9 @@ async def test_a_flood_of_sign_ins_is_refused_in_part_and_a_later_sign_in_succee
     names = (MAIL, "nobody@patient.example")
     answers = await asyncio.gather(*(start(names[number % 2]) for number in range(FLOOD)))
     whole = loop.time() - begun
-    by_name = [{told(answer) for answer in answers[number::2] if answer.status_code == 503} for number in (0, 1)]
+    by_name = [
+        {visible_parts(answer) for answer in answers[number::2] if answer.status_code == 503} for number in (0, 1)
+    ]
     assert by_name[0] == by_name[1]
     [(status, retry_after, content_type, body)] = by_name[0]
     assert (status, retry_after, content_type) == (503, "5", "application/problem+json")
@@ -88,7 +90,7 @@ async def test_whatever_hashes_is_refused_before_it_looks_at_an_account_or_a_cod
         answers += [await api.client.post(place, json={"code": "000000", "password": OTHER_PASSWORD})]
     change = {"password": PASSWORD, "new_password": OTHER_PASSWORD}
     answers += [await api.client.put("/account/password", json=change, headers=session(signed_in))]
-    assert {told(answer)[:3] for answer in answers} == {(503, "5", "application/problem+json")}
+    assert {visible_parts(answer)[:3] for answer in answers} == {(503, "5", "application/problem+json")}
     monkeypatch.undo()
     code = await api.code("password-reset-code")
     place = f"/password-resets/{reset.json()['challenge_id']}/password"
@@ -108,11 +110,11 @@ async def test_no_more_hashes_run_at_once_than_there_are_turns() -> None:
         with lock:
             running -= 1
 
-    async def one() -> None:
+    async def hash_once() -> None:
         with queue.place() as place:
             await place.run(work)
 
-    await asyncio.gather(*(one() for _ in range(8)))
+    await asyncio.gather(*(hash_once() for _ in range(8)))
     assert most == 2
 
 

@@ -130,9 +130,13 @@ async def test_a_wrong_code_and_an_unknown_number_are_answered_alike_and_the_kno
     await assist(api)
     await assist(api, 4)
     others = (await api.messages("activation-code"))[1]["values"]["code"]
-    known, unknown = await activate(api, others), await activate(api, others, 77)
-    assert (known.status_code, known.json()) == (unknown.status_code, unknown.json()) == (403, known.json())
-    assert known.json()["code"] == "activation-code-wrong"
+    wrong_code, unknown_number = await activate(api, others), await activate(api, others, 77)
+    assert (
+        (wrong_code.status_code, wrong_code.json())
+        == (unknown_number.status_code, unknown_number.json())
+        == (403, wrong_code.json())
+    )
+    assert wrong_code.json()["code"] == "activation-code-wrong"
     assert await api.entries("activate-account") == [("refused", "activation-code-wrong", "unknown")]
 
 

@@ -39,7 +39,7 @@ from tests.infra.people import (
     open_minor,
     open_own_minor,
     people,
-    told,
+    recipients,
     traits,
 )
 from tests.infra.tokens import SETTINGS, TestKeys, bearer, make_token, patient_token
@@ -78,7 +78,7 @@ async def test_an_administrator_opens_for_a_minor_and_the_first_representative_i
     assert last.is_minor
     assert (await entries(api, record_id, "represent"))[0].subject == str(own_id)
     assert await contacts(api, record_id) == [("adult.1@patient.example", "representative")]
-    assert await told(api, "representation-added") == ["adult.1@patient.example"]
+    assert await recipients(api, "representation-added") == ["adult.1@patient.example"]
 
 
 async def test_a_signed_in_representative_opens_for_the_minor_of_their_card(api: IdentityApi) -> None:
@@ -141,13 +141,13 @@ async def test_who_does_not_own_the_card_waits_for_a_second_person_and_the_known
     assert (await ask_to_act(api, stranger, record_id)).status_code == 404
     assert (await people(api, record_id))[-1].representatives == ()
     assert await contacts(api, record_id) == [("parent@patient.example", "holder")]
-    assert await told(api, "representation-requested") == ["parent@patient.example"]
+    assert await recipients(api, "representation-requested") == ["parent@patient.example"]
     path = f"/records/{record_id}/representatives/{response.json()['representation_id']}/answer"
     own_word = await api.client.post(path, json={"answer": "validated"}, headers=bearer(patient_token(stranger)))
     assert (own_word.status_code, own_word.json()["code"]) == (403, "forbidden")
     checked = await api.client.post(path, json={"answer": "validated"}, headers=administrator())
     assert checked.json()["state"] == "validated", checked.text
-    assert await told(api, "representation-added") == ["adult.1@patient.example", "parent@patient.example"]
+    assert await recipients(api, "representation-added") == ["adult.1@patient.example", "parent@patient.example"]
     assert (await contacts(api, record_id))[-1] == ("adult.1@patient.example", "representative")
     assert (await ask_to_act(api, stranger, record_id)).status_code == 200
 
@@ -157,7 +157,7 @@ async def test_the_owner_of_the_card_represents_at_once_and_the_contact_on_file_
     record_id = await adult(api, 50, born=MINOR, mail="parent@patient.example")
     own_id = await adult(api, 1)
     assert (await open_own_minor(api, own_id)).json()["state"] == "validated"
-    assert await told(api, "representation-added") == ["adult.1@patient.example", "parent@patient.example"]
+    assert await recipients(api, "representation-added") == ["adult.1@patient.example", "parent@patient.example"]
     assert (await ask_to_act(api, own_id, record_id)).status_code == 200
 
 
@@ -168,11 +168,11 @@ async def test_the_other_parent_is_told_of_a_request_once_and_stays_the_contact(
     view = (await open_own_minor(api, second)).json()
     assert (await open_own_minor(api, first)).json()["state"] == "validated"
     assert (await add(api, record_id, 3)).json()["state"] == "waiting"
-    assert await told(api, "representation-requested") == ["adult.1@patient.example", "parent@patient.example"]
+    assert await recipients(api, "representation-requested") == ["adult.1@patient.example", "parent@patient.example"]
     path = f"/records/{record_id}/representatives/{view['representation_id']}/answer"
     headers = await acting(api, first, record_id)
     assert (await api.client.post(path, json={"answer": "validated"}, headers=headers)).status_code == 200
-    assert (await told(api, "representation-added"))[:2] == ["adult.1@patient.example", "adult.1@patient.example"]
+    assert (await recipients(api, "representation-added"))[:2] == ["adult.1@patient.example", "adult.1@patient.example"]
     assert (await contacts(api, record_id))[-1] == ("adult.1@patient.example", "representative")
 
 
@@ -299,7 +299,7 @@ async def test_a_protected_adult_is_represented_on_a_decision_and_keeps_their_co
     entered = await add(api, record_id, 1, evidence=DECISION)
     assert entered.json()["state"] == "validated", entered.text
     assert await contacts(api, record_id) == [("adult.3@patient.example", "holder")]
-    assert await told(api, "representation-added") == ["adult.1@patient.example", "adult.3@patient.example"]
+    assert await recipients(api, "representation-added") == ["adult.1@patient.example", "adult.3@patient.example"]
     last = (await people(api, record_id))[-1]
     assert [(representative.person_id, representative.kind) for representative in last.representatives] == [
         (own_id, "representative-of-adult")
@@ -365,8 +365,8 @@ async def test_a_token_to_act_carries_both_ids_and_lives_five_minutes(api: Ident
 async def test_a_stranger_gets_no_token_and_the_ledger_of_that_record_says_so(api: IdentityApi) -> None:
     _, record_id = await minor_of(api)
     stranger = await adult(api, 9)
-    for asked in (record_id, uuid4(), stranger):
-        answer = await ask_to_act(api, stranger, asked)
+    for target in (record_id, uuid4(), stranger):
+        answer = await ask_to_act(api, stranger, target)
         assert (answer.status_code, answer.json()["code"]) == (404, "record-unknown")
     entry = (await entries(api, record_id, "sign-in"))[0]
     assert (entry.outcome, entry.reason, entry.actor) == ("refused", "record-unknown", str(stranger))
@@ -416,7 +416,7 @@ async def test_the_administrator_ends_it_and_the_contact_is_the_holders_again(ap
     assert (await contacts(api, record_id))[-1] == ("minor@patient.example", "holder")
     assert (await people(api, record_id))[-1].representatives == ()
     assert (await people(api, record_id))[-1].is_minor
-    assert await told(api, "representation-ended") == ["adult.1@patient.example"]
+    assert await recipients(api, "representation-ended") == ["adult.1@patient.example"]
     assert (await ask_to_act(api, own_id, record_id)).status_code == 404
     late = await api.client.get(f"/records/{record_id}/representatives", headers=headers)
     assert late.status_code == 404, "the relation itself is looked at, not the token alone"
@@ -482,7 +482,7 @@ async def test_an_end_that_was_stated_comes_by_itself(api: IdentityApi) -> None:
     assert (await people(api, record_id))[-1].representatives == ()
     entry = (await entries(api, record_id, "end-representation"))[0]
     assert (entry.kind, entry.reason, entry.subject) == ("system", "end-reached", str(own_id))
-    assert await told(api, "representation-ended") == ["adult.1@patient.example", "adult.3@patient.example"]
+    assert await recipients(api, "representation-ended") == ["adult.1@patient.example", "adult.3@patient.example"]
 
 
 @pytest.mark.parametrize(
@@ -505,8 +505,8 @@ async def test_at_eighteen_the_representation_ends_by_itself_and_both_are_told(
     last = (await people(api, record_id))[-1]
     assert (last.is_minor, last.representatives) == (False, ())
     assert (await contacts(api, record_id))[-1] == ("minor@patient.example", "holder")
-    assert await told(api, "coming-of-age") == ["adult.1@patient.example", "minor@patient.example"]
-    assert await told(api, "representation-ended") == ["adult.1@patient.example"]
+    assert await recipients(api, "coming-of-age") == ["adult.1@patient.example", "minor@patient.example"]
+    assert await recipients(api, "representation-ended") == ["adult.1@patient.example"]
     entry = (await entries(api, record_id, "end-representation"))[0]
     assert (entry.kind, entry.reason, entry.subject) == ("system", "come-of-age", str(own_id))
     count_before = await count(api)
@@ -520,7 +520,7 @@ async def test_without_a_contact_of_their_own_nobody_is_told_things_at_the_repre
     _, record_id = await minor_of(api)
     await sweep_minors(api.pool, KEYRINGS, BIRTHDAY)
     assert (await contacts(api, record_id))[-1] == (None, "holder")
-    assert await told(api, "coming-of-age") == ["adult.1@patient.example"]
+    assert await recipients(api, "coming-of-age") == ["adult.1@patient.example"]
 
 
 async def test_one_who_waits_at_the_18th_birthday_is_refused_and_a_later_decision_for_the_adult_stays(
@@ -573,17 +573,17 @@ async def test_a_sweep_that_dies_at_its_last_line_has_done_nothing_and_goes_on_l
     finally:
         await owner.close()
     assert (await people(api, record_id))[-1].is_minor
-    assert await told(api, "coming-of-age") == []
+    assert await recipients(api, "coming-of-age") == []
     assert await sweep_minors(api.pool, KEYRINGS, BIRTHDAY) == 1
     assert not (await people(api, record_id))[-1].is_minor
-    assert await told(api, "coming-of-age") == ["adult.1@patient.example"]
+    assert await recipients(api, "coming-of-age") == ["adult.1@patient.example"]
 
 
 async def test_two_sweepers_at_once_end_it_once(api: IdentityApi) -> None:
     _, record_id = await minor_of(api)
     await asyncio.gather(*(sweep_minors(api.pool, KEYRINGS, BIRTHDAY) for _ in range(3)))
     assert len(await entries(api, record_id, "end-representation")) == 1
-    assert len(await told(api, "coming-of-age")) == 1
+    assert len(await recipients(api, "coming-of-age")) == 1
 
 
 async def test_the_minors_of_the_month_are_looked_at_once_a_day(api: IdentityApi) -> None:

@@ -99,8 +99,8 @@ async def test_garbage_goes_to_the_dead_letters_and_the_word_behind_it_is_heard(
     await eventually(in_force)
 
     async def letters() -> list[str] | None:
-        found = (await worker.get("/dead-letters", headers=bearer(operator_token()))).json()
-        return [letter["code"] for letter in found] or None
+        rows = (await worker.get("/dead-letters", headers=bearer(operator_token()))).json()
+        return [letter["code"] for letter in rows] or None
 
     assert await eventually(letters) == ["envelope-invalid"]
 

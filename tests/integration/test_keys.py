@@ -67,8 +67,8 @@ def postgres(database: Database) -> PostgresSettings:
 
 async def rows_under(database: Database, kid: str, **keyrings: str) -> dict[str, int]:
     parsed = {name: Keyring.parse(text) for name, text in rings(database.service, **keyrings).items()}
-    found = await key_status(postgres(database), database.service, parsed)
-    return {column: count for key in found if key.kid == kid for column, count in key.rows.items()}
+    statuses = await key_status(postgres(database), database.service, parsed)
+    return {column: count for key in statuses if key.kid == kid for column, count in key.rows.items()}
 
 
 async def may_start(database: Database, **keyrings: str) -> bool:
@@ -82,8 +82,8 @@ async def may_start(database: Database, **keyrings: str) -> bool:
 
 async def rewrapped(database: Database, report: Report = lambda _: None, **keyrings: str) -> list[Rewrapped]:
     """`keys rewrap` with these rings; only the columns in which something was to be done."""
-    given = {name: SecretStr(text) for name, text in rings(database.service, **keyrings).items()}
-    plan: KeyPlan = import_module(f"services.{database.service}.keys").make_keys(SimpleNamespace(**given))
+    settings = {name: SecretStr(text) for name, text in rings(database.service, **keyrings).items()}
+    plan: KeyPlan = import_module(f"services.{database.service}.keys").make_keys(SimpleNamespace(**settings))
     outcomes = await rewrap(postgres(database), database.service, plan, report)
     return [outcome for outcome in outcomes if outcome != Rewrapped(outcome.column)]
 
@@ -249,11 +249,11 @@ async def test_a_rewrap_goes_on_where_it_was_and_leaves_alone_what_changed_meanw
     await transaction.commit()
     await held.close()
     await going_on
-    found = {
+    plaintexts = {
         row["id"]: rotated.unseal(row["key_id"], row["sealed"], f"identity.person:{row['id']}".encode())
         for row in await query(database, "select id, key_id, sealed from persons")
     }
-    assert found == {**dict.fromkeys(ids, b"plain"), last[0]: b"newer"}
+    assert plaintexts == {**dict.fromkeys(ids, b"plain"), last[0]: b"newer"}
     assert await may_start(database, persons=NEW)
 
 

@@ -141,8 +141,12 @@ async def test_consent_lets_it_add_its_own_authorisation_with_the_card_present_w
 ) -> None:
     async with consent_api(await new_database("consent"), parameters=parameters) as api:
         record = await api.open_record()
-        told: dict[str, Any] = {"never": "occupational-medicine", "profession": "G15_10", "patient_present": record.id}
-        token = make_token("professional", OCCUPATIONAL.id, **told)
+        claims: dict[str, Any] = {
+            "never": "occupational-medicine",
+            "profession": "G15_10",
+            "patient_present": record.id,
+        }
+        token = make_token("professional", OCCUPATIONAL.id, **claims)
         answer = await record.ask("PUT", f"authorisations/{OCCUPATIONAL.id}", None, token=token)
         assert answer.status_code == status, answer.text
         [entry] = await record.entries()

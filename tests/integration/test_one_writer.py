@@ -22,7 +22,7 @@ from shared.messaging.consumer import Consumer
 from shared.runtime import clock
 from shared.runtime.clock import bucket_of
 from tests.conftest import NewPool
-from tests.infra.erasures import said
+from tests.infra.erasures import acknowledgement_of
 from tests.infra.messages import fetched, outbox
 from tests.infra.notify import consulted, contact, published
 from tests.infra.subscriptions import subscription_of, subscriptions_of
@@ -113,7 +113,7 @@ async def test_an_acknowledgement_on_anothers_topic_completes_nothing(new_pool: 
         await insert_erasure(connection, Erasure(erasure_id, record_id, "gdpr-decision", clock.now()))
     consumer = Consumer(pool, subscription_of("identity.acknowledged-erasures"))
     forged = [
-        fetched(said(record_id, erasure_id, service), topic=ERASURE_ACKNOWLEDGEMENTS["notify"].name)
+        fetched(acknowledgement_of(record_id, erasure_id, service), topic=ERASURE_ACKNOWLEDGEMENTS["notify"].name)
         for service in SERVICES
     ]
     await consumer.consume(forged)
@@ -123,8 +123,8 @@ async def test_an_acknowledgement_on_anothers_topic_completes_nothing(new_pool: 
     assert {row["error_code"] for row in letters} == {"writer-mismatch"}
     assert await pool.fetchval("select receipt is null from erasures where id = $1", erasure_id)
     await pool.execute("delete from parked_messages")
-    own = [fetched(said(record_id, erasure_id, service)) for service in SERVICES[1:]]
-    former = fetched(said(record_id, erasure_id, SERVICES[0]), topic=FORMER_ACKNOWLEDGEMENTS.name)
+    own = [fetched(acknowledgement_of(record_id, erasure_id, service)) for service in SERVICES[1:]]
+    former = fetched(acknowledgement_of(record_id, erasure_id, SERVICES[0]), topic=FORMER_ACKNOWLEDGEMENTS.name)
     await consumer.consume([*own, former])
     assert await pool.fetchval(collected, erasure_id) == sorted(SERVICES)
     assert await pool.fetchval("select receipt is not null from erasures where id = $1", erasure_id)

@@ -147,8 +147,8 @@ def test_only_looking_is_more_urgent_in_an_emergency() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_what_may_wait_longest_is_named(apis: dict[str, Api], name: str) -> None:
     for urgency, places in ((Urgency.BULK, BULK), (Urgency.DEPOSIT, DEPOSITS)):
-        found = {f"{name} {route.path}" for route in routes_of(apis[name].app) if urgency_of(route) is urgency}
-        assert found == {place for place in places if place.startswith(f"{name} ")}
+        named = {f"{name} {route.path}" for route in routes_of(apis[name].app) if urgency_of(route) is urgency}
+        assert named == {place for place in places if place.startswith(f"{name} ")}
     for route in routes_of(apis[name].app):
         if "_search" in route.path:
             assert urgency_of(route) is Urgency.READ, route.path

@@ -82,7 +82,7 @@ ANYTHING: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 
 
 @settings(max_examples=300, deadline=None, database=None, derandomize=True)
-@given(ANYTHING.map(lambda said: Facts(**said)))
+@given(ANYTHING.map(lambda facts: Facts(**facts)))
 def test_any_facts_get_an_answer_and_can_be_told_and_read_again(facts: Facts) -> None:
     answer = decide(facts)
     assert isinstance(answer, Permit) is may(facts)

@@ -120,13 +120,13 @@ async def test_every_database_error_is_answered_in_the_form_of_the_api(render: R
     for kind in CLASSES:
         start, body = await answer(kind("secret"), render, path)
         headers = dict(start["headers"])
-        told = orjson.loads(body["body"])
+        content = orjson.loads(body["body"])
         if path == "/records":
             assert headers[b"content-type"] == b"application/problem+json"
-            code = told["code"]
+            code = content["code"]
         else:
             assert headers[b"content-type"].startswith(b"application/fhir+json")
-            code = told["issue"][0]["details"]["coding"][0]["code"]
+            code = content["issue"][0]["details"]["coding"][0]["code"]
         expected = (503, "unavailable") if is_transient(kind("x")) else (500, "internal")
         assert (start["status"], code) == expected, kind.__name__
         assert (b"retry-after" in headers) is is_transient(kind("x"))

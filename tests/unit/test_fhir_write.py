@@ -90,10 +90,10 @@ def test_a_searchset_holds_resources_as_they_are_and_says_what_there_is_to_say()
     resource = write.document_reference(STORED)
     url = f"https://dmp.example/fhir/DocumentReference/{STORED.id}"
     warning = Issue("copies-old", "Try again.", severity=Severity.WARNING)
-    found = json.loads(write.searchset([(url, resource)], self_url="https://dmp.example/fhir", issues=[warning]))
-    assert found["total"] == 1
-    assert found["entry"][0] == {"fullUrl": url, "resource": json.loads(resource), "search": {"mode": "match"}}
-    assert found["entry"][1]["search"] == {"mode": "outcome"}
+    bundle = json.loads(write.searchset([(url, resource)], self_url="https://dmp.example/fhir", issues=[warning]))
+    assert bundle["total"] == 1
+    assert bundle["entry"][0] == {"fullUrl": url, "resource": json.loads(resource), "search": {"mode": "match"}}
+    assert bundle["entry"][1]["search"] == {"mode": "outcome"}
     assert "entry" not in json.loads(write.searchset([], self_url="https://dmp.example/fhir"))
 
 

@@ -55,12 +55,12 @@ def test_test_and_production_numbers_never_meet_and_the_two_test_systems_do() ->
 
 
 def test_equal_traits_of_two_records_have_different_fingerprints() -> None:
-    one, other = uuid4(), uuid4()
+    first_id, second_id = uuid4(), uuid4()
     traits = PERSON.traits.normalised()
-    first, second = trait_fingerprints(RING, one, traits), trait_fingerprints(RING, other, traits)
+    first, second = trait_fingerprints(RING, first_id, traits), trait_fingerprints(RING, second_id, traits)
     assert first.keys() == traits.keys()
     assert not set(first.values()) & set(second.values())
-    assert RING.matches(first["sex"], *trait_parts(one, "sex", "female"))
+    assert RING.matches(first["sex"], *trait_parts(first_id, "sex", "female"))
 
 
 def test_a_person_is_sealed_to_one_row_and_comes_back_whole_after_a_change_of_keys() -> None:

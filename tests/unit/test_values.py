@@ -103,7 +103,7 @@ def test_values_of_persons_never_print() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
         ("d’Ormesson-Lévy", "D'ORMESSON  LEVY"),
         ("Œuvre", "OEUVRE"),
@@ -113,8 +113,8 @@ def test_values_of_persons_never_print() -> None:
         ("L\u00a0Haÿ", "L HAY"),
     ],
 )
-def test_names_are_compared_in_one_form(one: str, other: str) -> None:
-    assert normalise_name(one) == normalise_name(other)
+def test_names_are_compared_in_one_form(first: str, second: str) -> None:
+    assert normalise_name(first) == normalise_name(second)
 
 
 @given(st.text())
