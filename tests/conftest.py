@@ -66,8 +66,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
 @pytest_asyncio.fixture(scope="session")
 async def servers() -> AsyncIterator[Parts]:
     """PostgreSQL and Kafka."""
-    async with parts() as found:
-        yield found
+    async with parts() as running:
+        yield running
 
 
 @pytest_asyncio.fixture(scope="session")

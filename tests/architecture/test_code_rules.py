@@ -1,4 +1,4 @@
-"""The rules of the house that a machine can hold."""
+"""The rules of the code that a machine can check."""
 
 import ast
 import subprocess
@@ -43,14 +43,14 @@ def test_who_may_import_whom() -> None:
 
 
 def test_only_the_places_named_catch_everything() -> None:
-    found = set()
+    catching = set()
     for path in sources(*OURS):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.ExceptHandler) and (
                 node.type is None or (isinstance(node.type, ast.Name) and node.type.id == "Exception")
             ):
-                found.add(name_of(path))
-    assert found <= CATCH_ALL
+                catching.add(name_of(path))
+    assert catching <= CATCH_ALL
 
 
 @pytest.mark.parametrize("folder", OURS)
@@ -115,3 +115,25 @@ def test_log_lines_have_fields_of_the_list_only() -> None:
         if keyword.arg is not None and keyword.arg not in FIELDS
     ]
     assert strange == []
+
+
+def test_each_test_asserts_something() -> None:
+    """Or a test that checks nothing passes unnoticed: not to raise is what every line of code does."""
+    silent = [
+        f"{name_of(path)}:{node.lineno}: {node.name}"
+        for path in sources("tests")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name.startswith("test_")
+        and not any(_asserts(part) for part in ast.walk(node))
+    ]
+    assert silent == [], "a test needs assert, pytest.raises, pytest.warns, or a helper whose name begins with assert_"
+
+
+def _asserts(node: ast.AST) -> bool:
+    match node:
+        case ast.Assert() | ast.Call(func=ast.Attribute(value=ast.Name("pytest"), attr="raises" | "warns")):
+            return True
+        case ast.Call(func=ast.Name(name) | ast.Attribute(attr=name)):
+            return name.startswith("assert_")
+    return False

@@ -116,14 +116,19 @@ def imported(path: Path) -> Iterator[str]:
 
 def clients() -> dict[str, set[str]]:
     """Which files of the five services can reach the network by which means."""
-    found: dict[str, set[str]] = {}
+    by_path: dict[str, set[str]] = {}
     for folder in ("services", "shared"):
         for path in (ROOT / folder).rglob("*.py"):
-            names = {name for one in imported(path) for name in NETWORK if one == name or one.startswith(f"{name}.")}
-            names |= {one for one in imported(path) if one.startswith("call ")}
+            names = {
+                name
+                for dependency in imported(path)
+                for name in NETWORK
+                if dependency == name or dependency.startswith(f"{name}.")
+            }
+            names |= {dependency for dependency in imported(path) if dependency.startswith("call ")}
             if names - OWN:
-                found[path.relative_to(ROOT).as_posix()] = names - OWN
-    return found
+                by_path[path.relative_to(ROOT).as_posix()] = names - OWN
+    return by_path
 
 
 def settings_of(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, object]]:

@@ -36,10 +36,10 @@ PLUMBING = (
 
 def statements(module: str) -> dict[str, str]:
     """The upper-case constants of a module that are SQL."""
-    found = vars(importlib.import_module(module))
+    members = vars(importlib.import_module(module))
     return {
         f"{module}.{name}": text
-        for name, text in found.items()
+        for name, text in members.items()
         if name.isupper() and isinstance(text, str) and STATEMENT.match(text)
     }
 
@@ -56,11 +56,11 @@ async def test_every_statement_of_a_service_can_be_prepared(service: str, new_da
     database = await new_database(service)
     modules = store_modules(service)
     assert modules, f"{service} has no store"
-    known = {name: text for module in (*modules, *PLUMBING) for name, text in statements(module).items()}
-    assert any(name.startswith(f"services.{service}") for name in known)
+    by_name = {name: text for module in (*modules, *PLUMBING) for name, text in statements(module).items()}
+    assert any(name.startswith(f"services.{service}") for name in by_name)
     connection = await asyncpg.connect(database.dsn)
     try:
-        for name, text in known.items():
+        for name, text in by_name.items():
             try:
                 await connection.prepare(text)
             except asyncpg.PostgresError as error:
@@ -93,14 +93,14 @@ def sorts_before_it_locks(sql: str) -> bool:
 def test_rows_of_a_partitioned_table_are_locked_inside_a_lateral_select() -> None:
     """PostgreSQL 18 looks at a row anew that somebody changed while its lock was awaited. Above a sort it then looks in
     the partition of the last row that was sorted: the row is left out of the result, though it is there and locked."""
-    found = {
+    locking = {
         name
         for service in SERVICES
         for module in (*store_modules(service), *PLUMBING)
         for name, text in statements(module).items()
         if sorts_before_it_locks(text)
     }
-    assert found == NOT_PARTITIONED
+    assert locking == NOT_PARTITIONED
     assert sorts_before_it_locks("with a as (select * from f(1) x join t on t.id = x.id order by t.id for update of t)")
 
 

@@ -168,4 +168,4 @@ async def test_names_come_from_the_directory(database: Database, kafka: Topics) 
         async def is_known() -> bool:
             return bool(await runtime.pool.fetchval("select count(*) from professional_copies"))
 
-        await eventually(is_known)
+        assert await eventually(is_known)

@@ -119,7 +119,7 @@ async def _counts(pool: Pool, campaign_id: UUID) -> tuple[int, int]:
 async def _fill(pool: Pool, size: int) -> None:
     for batch in _batches(size):
         async with transaction(pool) as connection:
-            await put_insured(connection, [seal_insured(KEYRINGS, one) for one in batch])
+            await put_insured(connection, [seal_insured(KEYRINGS, person) for person in batch])
 
 
 def _batches(size: int) -> Iterator[list[InsuredPerson]]:
@@ -135,18 +135,18 @@ def _batches(size: int) -> Iterator[list[InsuredPerson]]:
         yield batch
 
 
-def show(console: Console, found: list[Figures]) -> None:
+def show(console: Console, measurements: list[Figures]) -> None:
     """As a table, with the ratio."""
     table = Table("insured", "notices", "notices/s", "CPU us each", "codes", "codes/s", "us each", "CPU us each")
-    for one in found:
+    for measured in measurements:
         table.add_row(
-            *(f"{one.size:,}", f"{one.notices:,}", f"{one.notices / one.notices_s:,.0f}"),
-            f"{1e6 * one.notices_cpu_s / one.notices:.0f}",
-            *(f"{one.codes:,}", f"{one.codes / one.codes_s:,.0f}", f"{one.per_code_us:.0f}"),
-            f"{1e6 * one.codes_cpu_s / one.codes:.0f}",
+            *(f"{measured.size:,}", f"{measured.notices:,}", f"{measured.notices / measured.notices_s:,.0f}"),
+            f"{1e6 * measured.notices_cpu_s / measured.notices:.0f}",
+            *(f"{measured.codes:,}", f"{measured.codes / measured.codes_s:,.0f}", f"{measured.per_code_us:.0f}"),
+            f"{1e6 * measured.codes_cpu_s / measured.codes:.0f}",
         )
     console.print(table)
-    console.print(f"cost per code, last over first: {found[-1].per_code_us / found[0].per_code_us:.2f}")
+    console.print(f"cost per code, last over first: {measurements[-1].per_code_us / measurements[0].per_code_us:.2f}")
 
 
 async def _measure_all(sizes: list[int], tell: Callable[[str], None]) -> list[Figures]:
@@ -160,12 +160,14 @@ def main(
     """Measure a campaign's notices and codes."""
     console = Console(width=110)
     try:
-        found = run(_measure_all([int(one) for one in sizes.split(",")], lambda text: print(text, file=sys.stderr)))
+        measurements = run(
+            _measure_all([int(size) for size in sizes.split(",")], lambda text: print(text, file=sys.stderr))
+        )
     except Interrupted:
         raise SystemExit(130) from None
-    show(console, found)
+    show(console, measurements)
     if json is not None:
-        json.write_bytes(orjson.dumps([asdict(one) for one in found], option=orjson.OPT_INDENT_2))
+        json.write_bytes(orjson.dumps([asdict(measured) for measured in measurements], option=orjson.OPT_INDENT_2))
 
 
 if __name__ == "__main__":

@@ -173,12 +173,12 @@ def patients_of(content: bytes) -> list[str]:
     """Parses a whole CDA; the identifiers of its recordTarget, behind which no handler slows the parser."""
     parser = expat.ParserCreate(namespace_separator=" ")
     path: list[str] = []
-    found: list[str] = []
+    extensions: list[str] = []
 
     def start(name: str, attributes: dict[str, str]) -> None:
         path.append(name)
         if name == f"{HL7} id" and path[-3:-1] == [f"{HL7} recordTarget", f"{HL7} patientRole"]:
-            found.append(attributes["extension"])
+            extensions.append(attributes["extension"])
 
     def end(name: str) -> None:
         path.pop()
@@ -188,7 +188,7 @@ def patients_of(content: bytes) -> list[str]:
     parser.StartDoctypeDeclHandler = refuse_doctype
     parser.StartElementHandler, parser.EndElementHandler = start, end
     parser.Parse(content, True)
-    return found
+    return extensions
 
 
 def refuse_doctype(*_: object) -> NoReturn:
@@ -289,13 +289,13 @@ def _row(plan: Plan, message: ConsumerRecord, kind: str, becomes: str | None) ->
     event = orjson.loads(message.value)
     record_id, document_id = uuid.UUID(event["record_id"]), uuid.UUID(event["document_id"])
     cause_at = datetime.fromisoformat(headers["ce_time"].decode())
-    told = AUDITED if kind == ENTERED and event["event_type"] == PUBLISHED else kind
+    column = AUDITED if kind == ENTERED and event["event_type"] == PUBLISHED else kind
     body = plan.body(becomes, record_id, document_id) if becomes else b""
     if becomes == ENTERED:
         body = orjson.dumps({**orjson.loads(body), "event_type": kind})
     event_id = uuid.UUID(headers["ce_id"].decode())
     return (
-        *(event_id, record_id, document_id, told, cause_at, now(), message.value.decode()),
+        *(event_id, record_id, document_id, column, cause_at, now(), message.value.decode()),
         *(message.key, uuid.uuid4(), becomes, body),
     )
 

@@ -85,15 +85,15 @@ async def _measure_load(
     accepted = sum(result.status == 201 for result in results)
     await wait_complete(plan, processes, start, accepted)
     after = costs.look(before.pids)
-    found = await journeys(plan, start)
+    journeys_by_id = await journeys(plan, start)
     await asyncio.sleep(STATISTICS_DELAY_S)
     work = (await made.count()).per_document(counted, accepted)
-    figures = summarise(load, results, found, before, after, work)
+    figures = summarise(load, results, journeys_by_id, before, after, work)
     figures.databases = await statements.by_database(made.stack, accepted)
     figures.statements = await statements.by_statement(made.stack, accepted)
     figures.cpu["load generator"] = own["cpu"]
     figures.pace = pace, costs.pace()
-    figures.notes += shortcomings(results, found)
+    figures.notes += shortcomings(results, journeys_by_id)
     return figures
 
 

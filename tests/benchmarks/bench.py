@@ -107,20 +107,20 @@ class Bench:
         except StalledError as error:
             notes.append(str(error))
         after = costs.look(before.pids)
-        found = {str(id): journey for id, journey in (await journeys(self.stack, start)).items()}
+        journeys_by_id = {str(id): journey for id, journey in (await journeys(self.stack, start)).items()}
         await asyncio.sleep(STATISTICS_DELAY_S)
         work = (await self.count()).per_document(counted, len(accepted))
-        made = summarise(load, results, found, before, after, work)
+        made = summarise(load, results, journeys_by_id, before, after, work)
         made.databases = await statements.by_database(self.stack, len(accepted))
         made.statements = await statements.by_statement(self.stack, len(accepted))
         made.cpu["load generator"] = own["cpu"]
         made.pace = pace, costs.pace()
-        made.notes += notes + shortcomings(results, found)
+        made.notes += notes + shortcomings(results, journeys_by_id)
         return Measured(made, after.at - before.at)
 
     def run(self, url: str, start: float, load: Load) -> Run:
         """The measured run, with bodies of its own."""
-        first = WARM_UP + sum(one.count for one in self.loads[: self.loads.index(load)])
+        first = WARM_UP + sum(earlier.count for earlier in self.loads[: self.loads.index(load)])
         return Run(url, first, load.count, start, load.rate, load.seconds, load.at_once)
 
     async def deposit(self, hospital: Depositing, run: Run, what: str) -> tuple[list[Result], dict[str, float]]:
@@ -140,13 +140,13 @@ class Bench:
     def _messages(self) -> int:
         client = admin_client(self.stack.kafka.bootstrap, self.stack.kafka.credentials(ADMIN))
         topics = client.list_topics(timeout=10).topics
-        asked = {
+        ends = {
             TopicPartition(name, number): OffsetSpec.latest()  # type: ignore[no-untyped-call]
             for name, topic in topics.items()
             if not name.startswith("_")
             for number in topic.partitions
         }
-        return sum(future.result(10).offset for future in client.list_offsets(asked).values())
+        return sum(future.result(10).offset for future in client.list_offsets(ends).values())
 
     @property
     def url(self) -> str:
@@ -173,13 +173,13 @@ class Measured:
 def summarise(
     load: Load,
     results: list[Result],
-    found: Mapping[str, Journey],
+    journeys_by_id: Mapping[str, Journey],
     before: Moment,
     after: Moment,
     work: Work,
 ) -> Figures:
     """From what was noted during a run."""
-    good = [(result, found[id]) for result in results if (id := result.document_id or "") in found]
+    good = [(result, journeys_by_id[id]) for result in results if (id := result.document_id or "") in journeys_by_id]
     start = min((result.scheduled for result in results), default=0.0)
     last = max((journey.alerted or start for _, journey in good), default=start)
     return Figures(
@@ -209,13 +209,13 @@ def latencies(good: list[tuple[Result, Journey]]) -> dict[str, Latency]:
     return {step: Latency.of(sample) if sample else Latency(0, 0, 0, 0, 0) for step, sample in steps.items()}
 
 
-def shortcomings(results: list[Result], found: Mapping[str, Journey]) -> list[str]:
+def shortcomings(results: list[Result], journeys_by_id: Mapping[str, Journey]) -> list[str]:
     """What a reader of the figures must know."""
     notes = []
     refused = [result for result in results if result.status not in (200, 201)]
     if refused:
         notes.append(f"not accepted: {len(refused)}, the first: {refused[0].status} {refused[0].problem}")
-    if unsent := sum(journey.alert != "sent" for journey in found.values()):
+    if unsent := sum(journey.alert != "sent" for journey in journeys_by_id.values()):
         notes.append(f"alerts that were not sent: {unsent}")
     return notes
 

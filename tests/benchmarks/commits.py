@@ -52,18 +52,18 @@ DEAD_ROWS = 400_000
 
 async def measure_commits(dsn: str, clients: int, seconds: int, rounds: int) -> dict[str, list[float]]:
     """Commits a second of each way, by round."""
-    found: dict[str, list[float]] = {name: [] for name in SCRIPTS}
+    rates: dict[str, list[float]] = {name: [] for name in SCRIPTS}
     for _ in range(rounds):
         for name, script in SCRIPTS.items():
             notifying = asyncio.create_task(_notify(dsn)) if "beside" in name else None
-            found[name].append(await _pgbench(dsn, script, clients, seconds))
+            rates[name].append(await _pgbench(dsn, script, clients, seconds))
             if notifying is not None:
                 notifying.cancel()
                 await asyncio.gather(notifying, return_exceptions=True)
             connection = await asyncpg.connect(dsn)
             await connection.execute("truncate outbox")
             await connection.close()
-    return found
+    return rates
 
 
 async def _pgbench(dsn: str, script: str, clients: int, seconds: int) -> float:
@@ -97,10 +97,10 @@ async def measure_reads(dsn: str) -> dict[str, float]:
             await reader.delete_sent("benchmark", {})
         await reader.read()
         reads = {"from the beginning": 0, "from the floor": reader.floor}
-        found = {name: [await _timed(connection, floor) for _ in range(30)] for name, floor in reads.items()}
+        times_by_name = {name: [await _timed(connection, floor) for _ in range(30)] for name, floor in reads.items()}
     await holder.close()
     await connection.close()
-    return {name: statistics.median(times) for name, times in found.items()}
+    return {name: statistics.median(times) for name, times in times_by_name.items()}
 
 
 async def _timed(connection: Any, floor: int) -> float:

@@ -30,8 +30,8 @@ class Latency:
     def of(cls, seconds: Sequence[float]) -> "Latency":
         """Of a sample that is not empty."""
         ordered = sorted(seconds)
-        found = [ordered[min(len(ordered) - 1, len(ordered) * percent // 100)] * 1000 for percent in PERCENTILES]
-        p50, p95, p99 = (round(one, 1) for one in found)
+        values = [ordered[min(len(ordered) - 1, len(ordered) * percent // 100)] * 1000 for percent in PERCENTILES]
+        p50, p95, p99 = (round(value, 1) for value in values)
         return cls(p50, p95, p99, round(ordered[-1] * 1000, 1), len(ordered))
 
 
@@ -79,7 +79,7 @@ class Figures:
     @property
     def round_trips(self) -> float:
         """Statements that PostgreSQL executed per document, begin and commit among them."""
-        return sum(one.round_trips for one in self.databases)
+        return sum(database.round_trips for database in self.databases)
 
 
 @dataclass(frozen=True)
@@ -102,10 +102,10 @@ def goals(figures: Figures, bare: Figures | None) -> list[Goal]:
             Goal("0.65 of the CPU by hand", _ratio(cost), clean and cost >= 0.65 if cost else None),
         ]
     p50 = 150 if figures.offered >= 100 else 80
-    found = [Goal(f"deposit to alert: p50 < {p50} ms", f"{latency.p50:.0f} ms", clean and latency.p50 < p50)]
+    reached = [Goal(f"deposit to alert: p50 < {p50} ms", f"{latency.p50:.0f} ms", clean and latency.p50 < p50)]
     if figures.offered >= 100:
-        found.append(Goal("deposit to alert: p99 < 300 ms", f"{latency.p99:.0f} ms", clean and latency.p99 < 300))
-    return found
+        reached.append(Goal("deposit to alert: p99 < 300 ms", f"{latency.p99:.0f} ms", clean and latency.p99 < 300))
+    return reached
 
 
 def show(console: Console, title: str, figures: Figures) -> None:
@@ -118,7 +118,10 @@ def show(console: Console, title: str, figures: Figures) -> None:
     console.print(_latencies(figures.latencies))
     console.print(_costs(figures))
     work = figures.work
-    databases = ", ".join(f"{one.name} {one.round_trips:.1f} in {one.milliseconds:.2f} ms" for one in figures.databases)
+    databases = ", ".join(
+        f"{database.name} {database.round_trips:.1f} in {database.milliseconds:.2f} ms"
+        for database in figures.databases
+    )
     console.print(
         f"per document: {work.commits:.1f} commits, {work.wal_kb:.0f} KB of write-ahead log, "
         f"{work.messages:.1f} Kafka messages, {figures.round_trips:.1f} round trips ({databases}). "
@@ -194,8 +197,10 @@ def show_statements(console: Console, figures: Figures, most: int) -> None:
     table = Table("statement", title_justify="left")
     for name in ("times/document", "ms/document"):
         table.add_column(name, justify="right")
-    for one in figures.statements[:most]:
-        table.add_row(one.name[:_STATEMENT_SHOWN], f"{one.round_trips:.2f}", f"{one.milliseconds:.3f}")
+    for statement in figures.statements[:most]:
+        table.add_row(
+            statement.name[:_STATEMENT_SHOWN], f"{statement.round_trips:.2f}", f"{statement.milliseconds:.3f}"
+        )
     console.print(table, markup=False)
 
 

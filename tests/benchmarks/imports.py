@@ -70,7 +70,7 @@ class Figures:
     @property
     def is_exact(self) -> bool:
         """Whether each line is one row and each run ended as it had to."""
-        return self.rows == self.size and all(one.expected for one in self.runs)
+        return self.rows == self.size and all(run.expected for run in self.runs)
 
 
 @dataclass
@@ -174,17 +174,25 @@ async def measure(size: int, tell: Callable[[str], None]) -> Figures:
             return Figures(size, tuple(runs), await importing.rows())
 
 
-def show(console: Console, found: Figures) -> None:
+def show(console: Console, figures: Figures) -> None:
     """As a table, with whether the count is exact."""
-    table = Table("run", "lines", "seconds", "lines/s", "CPU us/line", "exit")
-    for one in found.runs:
-        worked = one.lines > 0
+    table = Table("measured", "lines", "seconds", "lines/s", "CPU us/line", "exit")
+    for measured in figures.runs:
+        worked = measured.lines > 0
         table.add_row(
-            *(one.name, f"{one.lines:,}", f"{one.seconds:.1f}", f"{one.lines / one.seconds:,.0f}"),
-            *(f"{one.cpu_us:.0f}" if worked else "-", f"{one.exit_code}{'' if one.expected else ' (!)'}"),
+            *(
+                measured.name,
+                f"{measured.lines:,}",
+                f"{measured.seconds:.1f}",
+                f"{measured.lines / measured.seconds:,.0f}",
+            ),
+            *(
+                f"{measured.cpu_us:.0f}" if worked else "-",
+                f"{measured.exit_code}{'' if measured.expected else ' (!)'}",
+            ),
         )
     console.print(table)
-    console.print(f"{found.rows:,} rows of {found.size:,} lines: {'exact' if found.is_exact else 'NOT exact'}")
+    console.print(f"{figures.rows:,} rows of {figures.size:,} lines: {'exact' if figures.is_exact else 'NOT exact'}")
 
 
 def main(
@@ -193,14 +201,14 @@ def main(
 ) -> None:
     """Measure an import that is interrupted. Exits with 1 when a line is lost or doubled."""
     try:
-        found = run(measure(lines, lambda text: print(text, file=sys.stderr)))
+        figures = run(measure(lines, lambda text: print(text, file=sys.stderr)))
     except Interrupted:
         raise SystemExit(130) from None
-    show(Console(width=110), found)
+    show(Console(width=110), figures)
     if json is not None:
-        told = {**asdict(found), "is_exact": found.is_exact}
-        json.write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2))
-    if not found.is_exact:
+        content = {**asdict(figures), "is_exact": figures.is_exact}
+        json.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
+    if not figures.is_exact:
         raise SystemExit(1)
 
 

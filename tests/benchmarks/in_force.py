@@ -50,7 +50,7 @@ async def _change(made: Bench, changes: int) -> tuple[Latency, Latency, int]:
     records = await _records(made)
     inside, outside, late = [], [], 0
     async with httpx2.AsyncClient(timeout=30, trust_env=False) as client:
-        headers = {one: await _headers(client, made, one) for one in records}
+        headers = {record_id: await _headers(client, made, record_id) for record_id in records}
         for number in range(changes):
             record_id = records[number % len(records)]
             method = "PUT" if number // len(records) % 2 == 0 else "DELETE"
@@ -89,8 +89,10 @@ def main(
     """Measure how long a change of rights takes until it is in force."""
     inside, outside, late = run_command(measure(rate, changes))
     table = Table("milliseconds", "p50", "p95", "p99", "longest", "changes")
-    for name, one in (("change -> in force", inside), ("as the caller sees it", outside)):
-        table.add_row(name, *(str(value) for value in (one.p50, one.p95, one.p99, one.longest, one.count)))
+    for name, latency in (("change -> in force", inside), ("as the caller sees it", outside)):
+        table.add_row(
+            name, *(str(value) for value in (latency.p50, latency.p95, latency.p99, latency.longest, latency.count))
+        )
     console = Console(width=100)
     console.print(table)
     console.print(f"not in force within 10 s: {late}")

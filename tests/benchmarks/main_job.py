@@ -82,8 +82,8 @@ def main(
     if json is not None:
         whole = {
             "loads": loads,
-            "services": [one.as_json() for one in ours],
-            "bare": [one.as_json() for one in by_hand or []],
+            "services": [figures.as_json() for figures in ours],
+            "bare": [figures.as_json() for figures in by_hand or []],
         }
         json.write_bytes(orjson.dumps(whole, option=orjson.OPT_INDENT_2))
 

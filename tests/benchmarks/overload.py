@@ -127,13 +127,19 @@ class Overloading:
             ]
             for record in records
         ]
-        labels = [orjson.dumps(one).decode() for one in (MASK, UNMASK)]
+        labels = [orjson.dumps(change).decode() for change in (MASK, UNMASK)]
         return {
             "emergency": [["GET", f"/fhir/Binary/{id}", doctor, "", [""]] for id in urgent_documents],
-            "change": [["PATCH", f"/fhir/DocumentReference/{id}", tokens[one], PATCH, labels] for id, one in changed],
+            "change": [
+                ["PATCH", f"/fhir/DocumentReference/{id}", tokens[record_id], PATCH, labels]
+                for id, record_id in changed
+            ],
             "read": read + search * (len(read) // len(search) // 2 or 1),
             DEPOSIT: [await token_of(self.client, self.stack.url("identity"), self.software)],
-            "bulk": [["POST", f"/records/{one}/what-if", tokens[one], JSON, [_what_if(id)]] for id, one in kept],
+            "bulk": [
+                ["POST", f"/records/{record_id}/what-if", tokens[record_id], JSON, [_what_if(id)]]
+                for id, record_id in kept
+            ],
         }
 
     async def deposit_first(self) -> None:
@@ -143,15 +149,15 @@ class Overloading:
         rate = 50.0
         stages = [(rate, DOCUMENTS / rate + 2)]
         samples = await self.generator.send(Phase({DEPOSIT: 1.0}, {DEPOSIT: [token]}, start, stages))
-        await wait_complete(self.stack, start, sum(one.status == 201 for one in samples), tell)
+        await wait_complete(self.stack, start, sum(sample.status == 201 for sample in samples), tell)
 
     async def capacity(self) -> float:
         """Accepted requests per second in a closed loop."""
         start = time.time() + 0.1
         phase = Phase(SHARES, await self.requests(), start, at_once=AT_ONCE, seconds=CAPACITY_S)
         samples = await self.generator.send(dataclasses.replace(phase, start_at=time.time() + 0.1))
-        accepted = sum(200 <= one.status < 300 for one in samples)
-        return accepted / (max(one.answered for one in samples) - min(one.sent for one in samples))
+        accepted = sum(200 <= sample.status < 300 for sample in samples)
+        return accepted / (max(sample.answered for sample in samples) - min(sample.sent for sample in samples))
 
     async def at_rates(self, *stages: tuple[float, float]) -> tuple[float, list[Sample]]:
         """From when on, and what came of it."""

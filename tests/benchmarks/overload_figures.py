@@ -56,7 +56,7 @@ class Times:
     @classmethod
     def of(cls, samples: Sequence[Sample]) -> "Times":
         """From when each was due."""
-        ordered = sorted(1000 * (one.answered - one.due) for one in samples)
+        ordered = sorted(1000 * (sample.answered - sample.due) for sample in samples)
         if not ordered:
             return cls(0, float("nan"), float("nan"))
         p50, p99 = (ordered[min(len(ordered) - 1, len(ordered) * percent // 100)] for percent in (50, 99))
@@ -80,11 +80,11 @@ class Overload:
     during: list[Sample] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.during = [one for one in self.samples if one.due < self.start + self.seconds]
+        self.during = [sample for sample in self.samples if sample.due < self.start + self.seconds]
 
     def ratio(self, kinds: Sequence[str], onset_s: float = 0.0) -> float:
         """p99 of what is accepted, once `onset_s` are over, over p99 unloaded."""
-        later = [one for one in self.during if one.due >= self.start + onset_s]
+        later = [sample for sample in self.during if sample.due >= self.start + onset_s]
         now, then = (Times.of(_accepted(samples, kinds)).p99 for samples in (later, self.unloaded))
         return round(now / then, 2)
 
@@ -93,11 +93,11 @@ class Overload:
         requests is within the goal. None: never."""
         goal = GOAL_RATIO * Times.of(_accepted(self.unloaded, LIVE)).p99
         end = self.start + self.seconds
-        later = [one for one in self.samples if one.due >= end and one.kind in LIVE]
-        last = max((one.due for one in later), default=end)
+        later = [sample for sample in self.samples if sample.due >= end and sample.kind in LIVE]
+        last = max((sample.due for sample in later), default=end)
         for tenth in range(int((last - end - WINDOW_S) * 10) + 1):
             begins = end + tenth / 10
-            window = [one for one in later if begins <= one.due < begins + WINDOW_S]
+            window = [sample for sample in later if begins <= sample.due < begins + WINDOW_S]
             if window and len(_accepted(window, LIVE)) == len(window) and Times.of(window).p99 <= goal:
                 return tenth / 10
         return None
@@ -116,11 +116,11 @@ class Overload:
 
 
 def _accepted(samples: Sequence[Sample], kinds: Sequence[str] = KINDS) -> list[Sample]:
-    return [one for one in samples if one.kind in kinds and 200 <= one.status < 300]
+    return [sample for sample in samples if sample.kind in kinds and 200 <= sample.status < 300]
 
 
 def _refused(samples: Sequence[Sample], kinds: Sequence[str] = KINDS) -> list[Sample]:
-    return [one for one in samples if one.kind in kinds and one.status in REFUSED]
+    return [sample for sample in samples if sample.kind in kinds and sample.status in REFUSED]
 
 
 def print_figures(figures: Overload) -> None:
@@ -132,17 +132,19 @@ def print_figures(figures: Overload) -> None:
     )
     table = Table("kind", "sent", "accepted", "share", "unloaded p50, p99", "accepted p50, p99", "p99 ratio", "others")
     for name, kinds in (*((kind, (kind,)) for kind in KINDS), ("live", LIVE)):
-        sent = [one for one in figures.during if one.kind in kinds]
+        sent = [sample for sample in figures.during if sample.kind in kinds]
         then, now = Times.of(_accepted(figures.unloaded, kinds)), Times.of(_accepted(sent))
-        others = Counter(one.status for one in sent if not 200 <= one.status < 300 and one.status not in REFUSED)
+        others = Counter(
+            sample.status for sample in sent if not 200 <= sample.status < 300 and sample.status not in REFUSED
+        )
         table.add_row(
             *(name, str(len(sent)), str(now.count), f"{now.count / max(1, len(sent)):.2f}"),
             *(f"{then.p50}, {then.p99}", f"{now.p50}, {now.p99}", f"{figures.ratio(kinds)}", str(dict(others) or "")),
         )
     console.print(table)
     refused = _refused(figures.during)
-    early, times = [one for one in refused if one.says_when], Times.of(refused)
-    late = Times.of([Sample(one.kind, one.due, one.due, one.sent) for one in figures.during])
+    early, times = [sample for sample in refused if sample.says_when], Times.of(refused)
+    late = Times.of([Sample(sample.kind, sample.due, sample.due, sample.sent) for sample in figures.during])
     megabytes = [round(size / 2**20) for size in (figures.memory.before, figures.memory.peak, figures.memory.after)]
     dearest = sorted(figures.cpu.items(), key=lambda item: -item[1])
     for line in (

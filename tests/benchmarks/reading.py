@@ -136,7 +136,11 @@ async def _fill(stack: Stack, scene: Scene, documents: int) -> None:
 
         await eventually(published, seconds=120)
         types = document_types().values()
-        codes = ([one.code for one in types], [one.class_code for one in types], [one.section for one in types])
+        codes = (
+            [document_type.code for document_type in types],
+            [document_type.class_code for document_type in types],
+            [document_type.section for document_type in types],
+        )
         await connection.execute(SPREAD, scene.record_id, *codes)
     finally:
         await connection.close()
@@ -217,19 +221,19 @@ def main(
     json: Annotated[Path | None, typer.Option(help="Write the figures as JSON here.")] = None,
 ) -> None:
     """Measure what rights cost a reader."""
-    found = run_in_folder("reading", lambda folder: measure(folder, documents, pages, reads))
+    figures = run_in_folder("reading", lambda folder: measure(folder, documents, pages, reads))
     table = Table("what", "measured", "goal")
-    table.add_row(f"page of {found.listed} out of {found.documents}, with rights", f"{found.page} ms", "")
-    table.add_row("the same without rights", f"{found.plain} ms", "")
-    table.add_row("ratio", f"{found.ratio}", f"<= {GOAL_RATIO}")
-    table.add_row("CPU of a traced read of 20 kB: API", f"{found.read_api} ms", "")
-    table.add_row("PostgreSQL", f"{found.read_postgres} ms", "")
-    table.add_row("together", f"{found.read} ms", f"<= {GOAL_READ_MS} ms")
+    table.add_row(f"page of {figures.listed} out of {figures.documents}, with rights", f"{figures.page} ms", "")
+    table.add_row("the same without rights", f"{figures.plain} ms", "")
+    table.add_row("ratio", f"{figures.ratio}", f"<= {GOAL_RATIO}")
+    table.add_row("CPU of a traced read of 20 kB: API", f"{figures.read_api} ms", "")
+    table.add_row("PostgreSQL", f"{figures.read_postgres} ms", "")
+    table.add_row("together", f"{figures.read} ms", f"<= {GOAL_READ_MS} ms")
     console = Console(width=100)
     console.print(table)
-    console.print(f"a fixed piece of work took {found.pace[0]} ms of CPU before and {found.pace[1]} ms after")
+    console.print(f"a fixed piece of work took {figures.pace[0]} ms of CPU before and {figures.pace[1]} ms after")
     if json is not None:
-        json.write_bytes(orjson.dumps(dataclasses.asdict(found)))
+        json.write_bytes(orjson.dumps(dataclasses.asdict(figures)))
 
 
 if __name__ == "__main__":

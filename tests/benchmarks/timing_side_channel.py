@@ -90,8 +90,8 @@ async def measure(folder: Path, times: int) -> list[Pair]:
 
 def _asking(dmp: Dmp, other: Scene) -> dict[str, Session]:
     names = {"authorised": DOCTOR, "not authorised": SECOND_DOCTOR, "blocked": PHARMACIST}
-    found = {who: dmp.professional(PROFESSIONALS[name].id) for who, name in names.items()}
-    return {**found, "another patient": other.holder}
+    sessions = {who: dmp.professional(PROFESSIONALS[name].id) for who, name in names.items()}
+    return {**sessions, "another patient": other.holder}
 
 
 async def _questions(scene: Scene) -> list[Question]:
@@ -105,7 +105,7 @@ async def _questions(scene: Scene) -> list[Question]:
         await scene.holder.call("PUT", "consent", path, headers=wait)
     for session, id, patch in ((scene.holder, masked, MASK), (scene.hospital, deleted, DELETE)):
         await session.call("PATCH", "records", f"/fhir/DocumentReference/{id}", json=patch, headers=PATCH)
-    found = []
+    questions = []
     for who, hidden in (
         ("authorised", {"masked": masked, "deleted": deleted}),
         ("not authorised", {"refused": plain}),
@@ -113,10 +113,10 @@ async def _questions(scene: Scene) -> list[Question]:
     ):
         documents: dict[str, str | None] = {"missing": None, **hidden}
         for what, document_id in documents.items():
-            found += _of_a_document(who, what, document_id)
+            questions += _of_a_document(who, what, document_id)
         if who != "authorised":
-            found += [_search(who, "missing", str(uuid4())), _search(who, "hidden", record)]
-    return [*found, _what_if("missing", str(uuid4())), _what_if("another's", record)]
+            questions += [_search(who, "missing", str(uuid4())), _search(who, "hidden", record)]
+    return [*questions, _what_if("missing", str(uuid4())), _what_if("another's", record)]
 
 
 def _of_a_document(who: str, what: str, id: str | None) -> list[Question]:
@@ -142,10 +142,10 @@ async def _ask_all(
     url: str, questions: list[Question], asking: dict[str, Session], times: int
 ) -> dict[Question, list[float]]:
     """Milliseconds of each; every round asks each question ROUND times, mixed, after tokens were renewed."""
-    took: dict[Question, list[float]] = {one: [] for one in questions}
+    took: dict[Question, list[float]] = {question: [] for question in questions}
     for done in range(-WARM_UP, times, ROUND):
         tokens = {who: await session.token() for who, session in asking.items()}
-        order = [one for one in questions for _ in range(WARM_UP if done < 0 else ROUND)]
+        order = [question for question in questions for _ in range(WARM_UP if done < 0 else ROUND)]
         random.shuffle(order)
         for question, seconds in await asyncio.to_thread(_round, url, order, tokens):
             if done >= 0:
@@ -156,38 +156,40 @@ async def _ask_all(
 
 def _round(url: str, order: list[Question], tokens: dict[str, str]) -> list[tuple[Question, float]]:
     connection = HTTPConnection(urlsplit(url).netloc, timeout=30)
-    found = []
-    for one in order:
-        headers = {**one.headers, "authorization": f"Bearer {tokens[one.who]}"}
+    timed = []
+    for question in order:
+        headers = {**question.headers, "authorization": f"Bearer {tokens[question.who]}"}
         started = time.perf_counter()
-        connection.request(one.method, one.path, one.body, headers)
+        connection.request(question.method, question.path, question.body, headers)
         answer = connection.getresponse()
         body = answer.read()
-        found.append((one, time.perf_counter() - started))
-        assert answer.status == 404 or b'"total":0' in body, (one, answer.status, body)
+        timed.append((question, time.perf_counter() - started))
+        assert answer.status == 404 or b'"total":0' in body, (question, answer.status, body)
     connection.close()
-    return found
+    return timed
 
 
 def _pairs(questions: list[Question], took: dict[Question, list[float]]) -> list[Pair]:
-    found = []
-    for one in questions:
-        if one.what != "missing":
-            [base] = [b for b in questions if (b.who, b.way, b.what) == (one.who, one.way, "missing")]
-            name = f"{one.way}, {one.who}: {one.what}"
-            found.append(Pair(name, _figures(took[one]), _figures(took[base]), _auc(took[one], took[base])))
-    return found
+    pairs = []
+    for question in questions:
+        if question.what != "missing":
+            [base] = [b for b in questions if (b.who, b.way, b.what) == (question.who, question.way, "missing")]
+            name = f"{question.way}, {question.who}: {question.what}"
+            pairs.append(Pair(name, _figures(took[question]), _figures(took[base]), _auc(took[question], took[base])))
+    return pairs
 
 
 def _figures(took: list[float]) -> tuple[float, float]:
     """Median, and the share of those that missed the first beat."""
-    return round(statistics.median(took), 2), sum(one > 2000 * RESPONSE_DELAY_S for one in took) / len(took)
+    return round(statistics.median(took), 2), sum(
+        milliseconds > 2000 * RESPONSE_DELAY_S for milliseconds in took
+    ) / len(took)
 
 
 def _auc(hidden: list[float], missing: list[float]) -> float:
     """How often one of the hidden takes longer than one of the missing, ties counted half (Mann and Whitney)."""
     ranked = sorted(missing)
-    wins = sum(bisect_left(ranked, one) + bisect_right(ranked, one) for one in hidden) / 2
+    wins = sum(bisect_left(ranked, time) + bisect_right(ranked, time) for time in hidden) / 2
     return round(wins / (len(hidden) * len(missing)), 3)
 
 
@@ -199,14 +201,14 @@ def main(
     pairs = run_in_folder("timing", lambda folder: measure(folder, times))
     near = max(NEAR, 3 * math.sqrt((2 * times + 1) / 12) / times)
     table = Table("what is asked for", "median, late", "missing", f"AUC, goal {0.5 - near:.2f} to {0.5 + near:.2f}")
-    for one in pairs:
-        within = abs(one.auc - 0.5) <= near
-        figures = [f"{median} ms, {late:.1%}" for median, late in (one.hidden, one.missing)]
-        table.add_row(one.question, *figures, f"{one.auc}{'' if within else ' !'}")
+    for pair in pairs:
+        within = abs(pair.auc - 0.5) <= near
+        figures = [f"{median} ms, {late:.1%}" for median, late in (pair.hidden, pair.missing)]
+        table.add_row(pair.question, *figures, f"{pair.auc}{'' if within else ' !'}")
     Console(width=110).print(table)
     if json is not None:
-        json.write_bytes(orjson.dumps([dataclasses.asdict(one) for one in pairs]))
-    raise SystemExit(0 if all(abs(one.auc - 0.5) <= near for one in pairs) else 1)
+        json.write_bytes(orjson.dumps([dataclasses.asdict(pair) for pair in pairs]))
+    raise SystemExit(0 if all(abs(pair.auc - 0.5) <= near for pair in pairs) else 1)
 
 
 if __name__ == "__main__":

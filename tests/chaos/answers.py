@@ -76,8 +76,8 @@ class Hospital:
             answer, text = await self._ask("deposit", "POST", f"{self.records}/fhir", headers, body)
             result.status, result.answered, result.tries = answer.status, time.time(), result.tries + 1
             if answer.status in ACCEPTED:
-                found = DOCUMENT.search(text)
-                result.document_id = found[1].decode() if found else None
+                match = DOCUMENT.search(text)
+                result.document_id = match[1].decode() if match else None
                 return
             result.problem = answer.problem
             if answer.status == 401:
@@ -128,5 +128,5 @@ class Hospital:
 
 def count_by_status(answers: Sequence[Answer]) -> str:
     """`201: 40, 503: 7, none (ReadTimeout): 1`, in words for a table."""
-    counts = Counter(str(one.status) if one.status else f"none ({one.problem})" for one in answers)
+    counts = Counter(str(answer.status) if answer.status else f"none ({answer.problem})" for answer in answers)
     return ", ".join(f"{status}: {count}" for status, count in sorted(counts.items())) or "-"

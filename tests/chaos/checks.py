@@ -50,21 +50,21 @@ class Check:
 
     name: str
     wanted: str
-    found: str
+    measured: str
     holds: bool | None
     examples: tuple[str, ...] = ()
 
 
-def equal(name: str, wanted: int, found: int, examples: Iterable[object] = ()) -> Check:
+def equal(name: str, wanted: int, counted: int, examples: Iterable[object] = ()) -> Check:
     """Two numbers must be the same."""
-    shown = tuple(str(one) for one in list(examples)[:EXAMPLES])
-    return Check(name, str(wanted), str(found), wanted == found and not shown, shown)
+    shown = tuple(str(example) for example in list(examples)[:EXAMPLES])
+    return Check(name, str(wanted), str(counted), wanted == counted and not shown, shown)
 
 
 async def check_everything(stack: Stack, since: float, results: Sequence[Result]) -> list[Check]:
     """All checks, about everything deposited since then."""
     moment = datetime.fromtimestamp(since, UTC)
-    accepted = {UUID(one.document_id) for one in results if one.status in (200, 201) and one.document_id}
+    accepted = {UUID(result.document_id) for result in results if result.status in (200, 201) and result.document_id}
     plumbing = await check_plumbing(stack)
     documents = await _fetch(stack, "records", DOCUMENTS, moment)
     entries = await _fetch(stack, "audit", ENTRIES, moment)
@@ -166,7 +166,7 @@ def published_events(stack: Stack) -> dict[UUID, Counter[str]]:
             "enable.partition.eof": True,  # the last offset is a transaction's marker, which nobody is given
         }
     )
-    found: dict[UUID, Counter[str]] = {}
+    event_ids: dict[UUID, Counter[str]] = {}
     name = RECORDS_DOCUMENTS.name
     try:
         places = [TopicPartition(name, number, 0) for number in consumer.list_topics(name, 10).topics[name].partitions]
@@ -184,10 +184,10 @@ def published_events(stack: Stack) -> dict[UUID, Counter[str]]:
                     raise LocalError(f"the topic could not be read: {error.name()}")
                 elif (headers := _headers(message)).get("ce_type") == DocumentPublished.ce_type.encode():
                     document = DocumentPublished.model_validate_json(message.value() or b"").document_id
-                    found.setdefault(document, Counter())[headers["ce_id"].decode()] += 1
+                    event_ids.setdefault(document, Counter())[headers["ce_id"].decode()] += 1
     finally:
         consumer.close()
-    return found
+    return event_ids
 
 
 def _headers(message: Message) -> dict[str, bytes]:
@@ -203,12 +203,14 @@ def message_ids(folder: Path) -> Counter[str]:
 
 
 def _refused(results: Sequence[Result]) -> list[str]:
-    return [f"{one.status} {one.problem}" for one in results if one.status not in (200, 201)]
+    return [f"{result.status} {result.problem}" for result in results if result.status not in (200, 201)]
 
 
 def _strange(accepted: set[UUID], documents: Sequence[asyncpg.Record]) -> list[str]:
     kept = {row["id"] for row in documents}
-    return [f"lost: {one}" for one in accepted - kept] + [f"unanswered: {one}" for one in kept - accepted]
+    return [f"lost: {document_id}" for document_id in accepted - kept] + [
+        f"unanswered: {document_id}" for document_id in kept - accepted
+    ]
 
 
 async def _fetch(stack: Stack, database: str, query: str, *arguments: object) -> Sequence[asyncpg.Record]:

@@ -77,11 +77,11 @@ async def change_and_read(
         opened = closed = 0.0
         for number in range(changes):
             authorise = number % 2 == 0
-            asked = time.monotonic()
+            asked_at = time.monotonic()
             if authorise and closed:
-                seen.forbidden.append((closed, asked))
+                seen.forbidden.append((closed, asked_at))
             elif not authorise and opened:
-                seen.allowed.append((opened, asked))
+                seen.allowed.append((opened, asked_at))
             in_force = await _change(client, "PUT" if authorise else "DELETE", url, held.patient, seen)
             opened, closed = (in_force, 0.0) if authorise else (0.0, in_force)
         if closed:

@@ -200,14 +200,15 @@ def show(console: Console, name: str, outcome: Outcome) -> None:
     table = Table(f"{name}: answers", "deposits", "readiness", "longest")
     for phase, answers in outcome.phases.items():
         counts = [
-            count_by_status([one for one in answers if one.question == what]) for what in ("deposit", "readiness")
+            count_by_status([answer for answer in answers if answer.question == what])
+            for what in ("deposit", "readiness")
         ]
-        table.add_row(phase, *counts, f"{max((one.seconds for one in answers), default=0):.1f} s")
+        table.add_row(phase, *counts, f"{max((answer.seconds for answer in answers), default=0):.1f} s")
     console.print(table)
     table = Table(f"{name}: check", "wanted", "found", "")
     for check in outcome.checks:
         mark = "" if check.holds is None else "[green]holds[/green]" if check.holds else "[red]BROKEN[/red]"
-        table.add_row(check.name, check.wanted, check.found, mark)
+        table.add_row(check.name, check.wanted, check.measured, mark)
     console.print(table)
     for check in outcome.checks:
         for example in check.examples:

@@ -120,7 +120,7 @@ async def play(folder: Path, deposits: int, rate: float, records: int) -> Outcom
             killing = group.create_task(kill_in_turn(stack, start, deposits / rate))
             sending = group.create_task(process.run(order, tell))
         results, done = sending.result()
-        accepted = [one for one in results if one.status in (200, 201)]
+        accepted = [result for result in results if result.status in (200, 201)]
         tell(f"accepted: {len(accepted)} of {deposits}; waiting until all is handled")
         with contextlib.suppress(StalledError):
             await wait_complete(stack, began, len(accepted), tell, patience=PATIENCE_S)
@@ -131,9 +131,11 @@ async def play(folder: Path, deposits: int, rate: float, records: int) -> Outcom
 def show(console: Console, outcome: Outcome) -> None:
     """Three tables."""
     kills = Table("killed with SIGKILL", "after", "healthy again after")
-    for one in outcome.killed:
+    for killed in outcome.killed:
         kills.add_row(
-            one.name, f"{one.at:.1f} s", "[red]never[/red]" if one.back_after is None else f"{one.back_after:.1f} s"
+            killed.name,
+            f"{killed.at:.1f} s",
+            "[red]never[/red]" if killed.back_after is None else f"{killed.back_after:.1f} s",
         )
     console.print(kills)
     late = sorted(result.answered - result.scheduled for result in outcome.results)
@@ -144,7 +146,7 @@ def show(console: Console, outcome: Outcome) -> None:
     table = Table("check", "wanted", "found", "")
     for check in outcome.checks:
         mark = "" if check.holds is None else "[green]holds[/green]" if check.holds else "[red]BROKEN[/red]"
-        table.add_row(check.name, check.wanted, check.found, mark)
+        table.add_row(check.name, check.wanted, check.measured, mark)
     console.print(table)
     for check in outcome.checks:
         for example in check.examples:

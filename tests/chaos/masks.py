@@ -56,8 +56,8 @@ async def mask_and_read(
 
 def without_unannounced(seen: Sequence[Seen], lost_at: float, announced_within_s: float) -> None:
     """Leaves out masks that were answered so shortly before the commits were lost that no topic carried them yet."""
-    for one in seen:
-        one.forbidden = [span for span in one.forbidden if abs(span[0] - lost_at) > announced_within_s]
+    for record in seen:
+        record.forbidden = [span for span in record.forbidden if abs(span[0] - lost_at) > announced_within_s]
 
 
 async def _until(client: httpx2.AsyncClient, method: str, url: str, held: Held, seen: Seen, **sent: Any) -> float:

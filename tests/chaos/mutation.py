@@ -43,12 +43,12 @@ class _Failures:
 
 def places() -> dict[Requirement, list[tuple[str, str]]]:
     """Each requirement, and where it is asked for: (action, kind of actor)."""
-    found: dict[Requirement, list[tuple[str, str]]] = {}
+    places_by_requirement: dict[Requirement, list[tuple[str, str]]] = {}
     for action, (lists, _) in rules.ACTIONS.items():
         for kind, requirements in lists.items():
-            for one in requirements:
-                found.setdefault(one, []).append((action, kind))
-    return found
+            for requirement in requirements:
+                places_by_requirement.setdefault(requirement, []).append((action, kind))
+    return places_by_requirement
 
 
 @contextlib.contextmanager
@@ -57,7 +57,10 @@ def without(gone: Requirement) -> Iterator[None]:
     whole = rules.ACTIONS
     less = {
         action: (
-            {kind: tuple(one for one in asked if one is not gone) for kind, asked in lists.items()},
+            {
+                kind: tuple(requirement for requirement in required if requirement is not gone)
+                for kind, required in lists.items()
+            },
             rule_of,
         )
         for action, (lists, rule_of) in whole.items()
@@ -68,10 +71,10 @@ def without(gone: Requirement) -> Iterator[None]:
 
 def failures() -> list[str]:
     """The tests of the rules that fail now; the first is enough."""
-    told = _Failures()
+    recorder = _Failures()
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        pytest.main(["-q", "-x", "-p", "no:cacheprovider", *(str(ROOT / one) for one in TESTS)], plugins=[told])
-    return told.names
+        pytest.main(["-q", "-x", "-p", "no:cacheprovider", *(str(ROOT / test) for test in TESTS)], plugins=[recorder])
+    return recorder.names
 
 
 def main() -> int:
@@ -82,12 +85,12 @@ def main() -> int:
         return 1
     table = Table("requirement", "asked for", "told by")
     unnoticed = 0
-    for one, where in track(places().items(), "taking out", console=console):
-        with without(one):
+    for requirement, where in track(places().items(), "taking out", console=console):
+        with without(requirement):
             names = failures()
         unnoticed += not names
-        asked = f"{len(where)} lists, such as {where[0][0]} by {where[0][1]}"
-        table.add_row(one.reason, asked, names[0] if names else "[red]nobody[/red]")
+        where_required = f"{len(where)} lists, such as {where[0][0]} by {where[0][1]}"
+        table.add_row(requirement.reason, where_required, names[0] if names else "[red]nobody[/red]")
     console.print(table)
     console.print(f"{len(places())} requirements, {unnoticed} unnoticed")
     return 1 if unnoticed else 0

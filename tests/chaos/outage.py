@@ -27,14 +27,14 @@ def check_answers(times: Times, answers: list[Answer], *, longest_s: float | Non
 
     `longest_s`: the longest that one may take during the fault; `is_silent`: the fault may leave nobody to answer.
     """
-    failed = [one for one in answers if one.status >= 400]
-    during = [one for one in answers if times.phase_of(one) == "during" and one.status]
-    longest = max((one.seconds for one in during), default=0.0)
-    silent = sum(one.status == 0 for one in answers)
+    failed = [answer for answer in answers if answer.status >= 400]
+    during = [answer for answer in answers if times.phase_of(answer) == "during" and answer.status]
+    longest = max((answer.seconds for answer in during), default=0.0)
+    silent = sum(answer.status == 0 for answer in answers)
     return [
-        _none("answers 500", [one for one in failed if one.status == 500]),
-        _none("errors that are not in the API's own form", [one for one in failed if not one.is_json]),
-        _none("503 without Retry-After", [one for one in failed if lacks_retry_after(one)]),
+        _none("answers 500", [answer for answer in failed if answer.status == 500]),
+        _none("errors that are not in the API's own form", [answer for answer in failed if not answer.is_json]),
+        _none("503 without Retry-After", [answer for answer in failed if lacks_retry_after(answer)]),
         Check("no answer at all", "told" if is_silent else "0", str(silent), None if is_silent else not silent),
         Check(
             "longest answer during the fault",
@@ -52,7 +52,11 @@ def lacks_retry_after(answer: Answer) -> bool:
 
 def check_return(times: Times, answers: list[Answer], within_s: float) -> list[Check]:
     """Everything is there again, by itself and soon."""
-    accepted = [one.asked_at + one.seconds for one in answers if one.status in ACCEPTED and one.question == "deposit"]
+    accepted = [
+        answer.asked_at + answer.seconds
+        for answer in answers
+        if answer.status in ACCEPTED and answer.question == "deposit"
+    ]
     first = min((at - times.ended for at in accepted if at > times.ended), default=None)
     healthy = None if times.healthy is None else times.healthy - times.ended
     return [
@@ -62,10 +66,10 @@ def check_return(times: Times, answers: list[Answer], within_s: float) -> list[C
 
 
 def _none(name: str, wrong: list[Answer]) -> Check:
-    examples = tuple(f"{one.question} {one.status}: {one.problem}" for one in wrong[:3])
+    examples = tuple(f"{answer.question} {answer.status}: {answer.problem}" for answer in wrong[:3])
     return Check(name, "0", str(len(wrong)), not wrong, examples)
 
 
 def _within(name: str, seconds: float | None, limit: float) -> Check:
-    found = "never" if seconds is None else f"{seconds:.1f} s"
-    return Check(name, f"< {limit:.0f} s", found, seconds is not None and seconds < limit)
+    time = "never" if seconds is None else f"{seconds:.1f} s"
+    return Check(name, f"< {limit:.0f} s", time, seconds is not None and seconds < limit)

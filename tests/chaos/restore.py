@@ -123,9 +123,9 @@ async def play(folder: Path, service: str, gap: float, deposits: int, rate: floa
         order = Run(f"{stack.url('records')}/fhir", 0, deposits, began + 0.5, rate, persist=True)
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(process.run(order, tell))
-            changing = [group.create_task(_change(one, world, client)) for one in held]
+            changing = [group.create_task(_change(document, world, client)) for document in held]
             over = asyncio.Event()
-            masking = [group.create_task(_mask(one, world, client, over)) for one in masked]
+            masking = [group.create_task(_mask(document, world, client, over)) for document in masked]
             renewing = group.create_task(renew_all(dmp, [*held, *masked]))
             await _lose_commits(world, outcome, folder, gap, doomed)
             await asyncio.sleep(AFTER_S)
@@ -139,9 +139,9 @@ async def play(folder: Path, service: str, gap: float, deposits: int, rate: floa
         return outcome
 
 
-async def _mask(one: Held, world: World, client: httpx2.AsyncClient, over: asyncio.Event) -> Seen:
+async def _mask(document: Held, world: World, client: httpx2.AsyncClient, over: asyncio.Event) -> Seen:
     stack, doctor = world.stack, PROFESSIONALS[DOCTOR].id
-    return await mask_and_read(one, stack.url("consent"), stack.url("records"), client, doctor, PAUSE_S, over)
+    return await mask_and_read(document, stack.url("consent"), stack.url("records"), client, doctor, PAUSE_S, over)
 
 
 async def _change(held: Any, world: World, client: httpx2.AsyncClient) -> Seen:
@@ -186,7 +186,7 @@ async def check(
 ) -> list[Check]:
     """Once all is handled."""
     moment = datetime.fromtimestamp(began, UTC)
-    accepted = {UUID(one.document_id) for one in results if one.status in (200, 201) and one.document_id}
+    accepted = {UUID(result.document_id) for result in results if result.status in (200, 201) and result.document_id}
     with contextlib.suppress(AssertionError):
         await eventually(lambda: _all_handled(world, accepted), seconds=HANDLED_WITHIN_S)
     documents = {row["id"]: row for row in await world.rows("records", DOCUMENTS)}
@@ -196,11 +196,11 @@ async def check(
     )
     alerts = Counter({row["document_id"]: row["count"] for row in await world.rows("notify", ALERTS)})
     kept = {id for id in accepted if id in documents}
-    told = {id for id in accepted if any(entries[id, kind] for kind in KINDS)}
+    announced = {id for id in accepted if any(entries[id, kind] for kind in KINDS)}
     gone = accepted - kept - lost
     dead = {name: (await world.rows(name, PARKED))[0][0] for name in NAMES}
-    wrong = [one for record in seen for one in record.wrong()]
-    unmasked = [one for record in masks for one in record.wrong()]
+    wrong = [fault for record in seen for fault in record.wrong()]
+    unmasked = [fault for record in masks for fault in record.wrong()]
     return [
         equal("documents published", len(kept), sum(documents[id]["status"] == "published" for id in kept)),
         equal(
@@ -209,7 +209,7 @@ async def check(
             sum(documents[id]["audited"] and documents[id]["told"] for id in kept),
         ),
         Check("told as lost to their depositor", "told", str(len(lost)), None),
-        equal("neither kept nor lost, though a topic carried them", 0, len(gone & told), gone & told),
+        equal("neither kept nor lost, though a topic carried them", 0, len(gone & announced), gone & announced),
         *(
             equal(f"ledger: {kind}, one entry each", len(kept), sum(entries[id, kind] == 1 for id in kept))
             for kind in KINDS
@@ -227,8 +227,8 @@ async def check(
 
 
 def _told(masks: list[Seen]) -> str:
-    statuses = Counter(status for one in masks for _, _, status in one.reads)
-    return f"{sum(len(one.forbidden) for one in masks)}; {statuses[200]}, {statuses[404]}"
+    statuses = Counter(status for seen in masks for _, _, status in seen.reads)
+    return f"{sum(len(seen.forbidden) for seen in masks)}; {statuses[200]}, {statuses[404]}"
 
 
 async def _all_handled(world: World, accepted: set[UUID]) -> bool:
@@ -246,28 +246,28 @@ async def _check_erased(world: World) -> Check:
 
 async def _left(world: World) -> set[str]:
     """The tables in which an erased record's id stands, by service."""
-    found = set()
+    names = set()
     for name in NAMES:
         dsn = owner_dsn(world.stack.postgres, world.stack.secrets, name)
         superuser = world.stack.postgres.dsn(name)
         besides = KEPT_HERE | {"erasures", "suppressed_fingerprints", "lost_documents"}
         tables = await tables_with(Database(name, name, superuser, dsn), world.erased, besides=besides)
-        found |= {f"{name}.{table}" for table in tables}
-    return found
+        names |= {f"{name}.{table}" for table in tables}
+    return names
 
 
 def show(console: Console, outcome: Outcome) -> None:
     """A table."""
     table = Table(f"{outcome.service} lost commits", "wanted", "found", "")
-    for one in outcome.checks:
-        mark = "" if one.holds is None else "[green]holds[/green]" if one.holds else "[red]BROKEN[/red]"
-        table.add_row(one.name, one.wanted, one.found, mark)
+    for check in outcome.checks:
+        mark = "" if check.holds is None else "[green]holds[/green]" if check.holds else "[red]BROKEN[/red]"
+        table.add_row(check.name, check.wanted, check.measured, mark)
     console.print(table)
     if outcome.recovered is not None:
         console.print(f"recover: {outcome.recovered}")
-    for one in outcome.checks:
-        for example in one.examples:
-            console.print(f"[red]{one.name}[/red]: {example}")
+    for check in outcome.checks:
+        for example in check.examples:
+            console.print(f"[red]{check.name}[/red]: {example}")
 
 
 def tell(news: str) -> None:
@@ -291,7 +291,7 @@ def main(
         except TimeoutError:
             raise SystemExit(f"error: {service}: not done after {deadline:.0f} s") from None
         show(console, outcome)
-        broken = broken or any(one.holds is False for one in outcome.checks)
+        broken = broken or any(check.holds is False for check in outcome.checks)
     raise SystemExit(int(broken))
 
 

@@ -87,15 +87,15 @@ async def play(stack: Stack, dmp: Dmp, changes: int, at_once: int, *, kill: bool
             beside.append(group.create_task(_kill_in_turn(stack)))
         doctor_id, consent = PROFESSIONALS[DOCTOR].id, stack.url("consent")
 
-        async def take(one: Held) -> Seen:
+        async def take(document: Held) -> Seen:
             nonlocal done
             async with places:
-                seen = await change_and_read(one, consent, readers, client, each, doctor_id, pause_s)
+                seen = await change_and_read(document, consent, readers, client, each, doctor_id, pause_s)
             done += len(seen.took)
             print(f"  {done} changes are in force", file=sys.stderr, flush=True)
             return seen
 
-        seen = await asyncio.gather(*(take(one) for one in held))
+        seen = await asyncio.gather(*(take(document) for document in held))
         for task in beside:
             task.cancel()
     return list(seen)
@@ -105,9 +105,9 @@ async def renew_all(dmp: Dmp, held: list[Held]) -> None:
     """Fresh tokens for all, every two minutes, for ever."""
     while True:
         await asyncio.sleep(RENEW_EVERY_S)
-        for one in held:
+        for document in held:
             with contextlib.suppress(LocalError):
-                await renew(dmp, one)
+                await renew(dmp, document)
 
 
 async def _kill_in_turn(stack: Stack) -> None:
@@ -136,8 +136,8 @@ def main(
 ) -> None:
     """Change rights and read at the same time, while processes are killed."""
     seen, seconds = run_in_folder("rights", lambda folder: _run(folder, changes, at_once))
-    wrong = [one for record in seen for one in record.wrong()]
-    took = Latency.of([one for record in seen for one in record.took])
+    wrong = [fault for record in seen for fault in record.wrong()]
+    took = Latency.of([seconds for record in seen for seconds in record.took])
     table = Table("what", "figure")
     statuses = [status for record in seen for _, _, status in record.reads]
     for name, value in (
@@ -153,8 +153,8 @@ def main(
         table.add_row(name, str(value))
     console = Console(width=100)
     console.print(table)
-    for one in wrong[:10]:
-        console.print(f"[red]{one}[/red]")
+    for fault in wrong[:10]:
+        console.print(f"[red]{fault}[/red]")
     raise SystemExit(1 if wrong else 0)
 
 

@@ -108,7 +108,12 @@ async def classify_error(pool: Pool, group: Group, record: KeptRecord) -> Unknow
 
 
 def of_group(group: Group) -> list[tuple[type[Event], Enumeration]]:
-    return [(event, one) for one in ENUMERATIONS if group.name in one.unknown for event in one.events]
+    return [
+        (event, enumeration)
+        for enumeration in ENUMERATIONS
+        if group.name in enumeration.unknown
+        for event in enumeration.events
+    ]
 
 
 def literals_in(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
@@ -128,19 +133,26 @@ def _literals(annotation: Any, path: str) -> Iterator[str]:
             yield from _literals(inner, elements)
 
 
-SUBSCRIBED = pytest.mark.parametrize("group", [one.group for one in ALL], ids=lambda group: group.name)
+SUBSCRIBED = pytest.mark.parametrize(
+    "group", [subscription.group for subscription in ALL], ids=lambda group: group.name
+)
 
 
 def test_each_group_of_the_declarations_is_subscribed_to() -> None:
-    assert {one.group.name for one in ALL} == {group.name for group in GROUPS}
+    assert {subscription.group.name for subscription in ALL} == {group.name for group in GROUPS}
 
 
 def test_each_enumeration_of_each_event_says_what_an_unknown_value_means_to_each_of_its_readers() -> None:
-    listed = {(event, one.path, group) for one in ENUMERATIONS for event in one.events for group in one.unknown}
+    listed = {
+        (event, enumeration.path, group)
+        for enumeration in ENUMERATIONS
+        for event in enumeration.events
+        for group in enumeration.unknown
+    }
     read = {
-        (event, path, one.group.name)
-        for one in ALL
-        for event in one.events
+        (event, path, subscription.group.name)
+        for subscription in ALL
+        for event in subscription.events
         for path in {*literals_in(event), *(other.path for other in ENUMERATIONS if event in other.events)}
     }
     assert listed == read
@@ -186,7 +198,7 @@ async def test_a_type_more_is_passed_over_among_facts_breaks_a_copy_and_is_no_ho
 ) -> None:
     async with group_at_work(group.name, new_database, new_pool) as (consumer, make):
         for topic in group.topics:
-            event = next(one for one in consumer.subscription.events if one in topic.events)
+            event = next(event_type for event_type in consumer.subscription.events if event_type in topic.events)
             good = await make(event)
             record = fetched(good, topic=topic.name, ce_type=type_added_to(topic))
             await consumer.consume([record])

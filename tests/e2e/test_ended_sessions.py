@@ -19,7 +19,7 @@ from shared.runtime.worker import at_work
 from shared.terminology import oids
 from tests.conftest import NewDatabase
 from tests.infra import identity_api, notify, plumbing
-from tests.infra.accounts import at_home, session
+from tests.infra.accounts import run_identity_api, session
 from tests.infra.consent_api import Record, consent_api
 from tests.infra.ledger import Ledger, audit_api
 from tests.infra.load import Person
@@ -52,7 +52,7 @@ async def end(pool: Pool, *session_ids: UUID, earlier: Any = None) -> None:
         await keep_ended_sessions(connection, [message(SessionEnded(session_id=id, ended_at=at)) for id in session_ids])
 
 
-def said(answer: httpx2.Response) -> tuple[int, str | None]:
+def status_and_code(answer: httpx2.Response) -> tuple[int, str | None]:
     return answer.status_code, answer.json().get("code")
 
 
@@ -63,8 +63,8 @@ async def test_no_choice_is_changed_with_a_token_whose_session_was_ended(new_dat
         await end(api.pool, stolen)
         for verb, path, body in CHANGES:
             answer = await record.ask(verb, path, body, token=patient_token(record.id, stolen))
-            assert said(answer) == OVER, path
-        assert [(one.outcome, one.reason) for one in await record.entries()] == [("refused", "session-over")] * 7
+            assert status_and_code(answer) == OVER, path
+        assert [(entry.outcome, entry.reason) for entry in await record.entries()] == [("refused", "session-over")] * 7
         kept = await record.ask("PUT", f"blocks/{DOCTOR}", token=patient_token(record.id, living))
         assert (kept.status_code, kept.json()["version"]) == (202, 2)
 
@@ -85,8 +85,8 @@ async def test_no_document_is_labelled_or_added_with_a_token_whose_session_was_e
     for id, expected in ((stolen, 401), (uuid4(), 201)):
         path, headers = f"/records/{record_id}/documents/{uuid4()}", bearer(patient_token(record_id, id))
         assert (await api.client.put(path, json=WISHES, headers=headers)).status_code == expected
-    refused = [one for one in await api.announced(AccessRecorded) if one.reason == "session-over"]
-    assert [(one.action, one.outcome) for one in refused] == [("label-document", "refused")]
+    refused = [access for access in await api.announced(AccessRecorded) if access.reason == "session-over"]
+    assert [(entry.action, entry.outcome) for entry in refused] == [("label-document", "refused")]
 
 
 async def test_the_ledger_is_not_shown_with_a_token_whose_session_was_ended(new_database: NewDatabase) -> None:
@@ -97,7 +97,7 @@ async def test_the_ledger_is_not_shown_with_a_token_whose_session_was_ended(new_
         paths = [f"/records/{ledger.record_id}/accesses", f"/records/{ledger.record_id}/emergencies"]
         for path in [*paths, f"/entries/{uuid4()}/explanation"]:
             headers = bearer(patient_token(ledger.record_id, stolen))
-            assert said(await client.get(path, headers=headers)) == OVER, path
+            assert status_and_code(await client.get(path, headers=headers)) == OVER, path
         for path in paths:
             headers = bearer(patient_token(ledger.record_id, uuid4()))
             assert (await client.get(path, headers=headers)).status_code == 200
@@ -111,7 +111,7 @@ async def test_no_alert_is_switched_off_with_a_token_whose_session_was_ended(new
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://notify") as client:
             path, body = f"/records/{record_id}/preferences", {"document": False, "consultation": False}
             answer = await client.put(path, json=body, headers=bearer(patient_token(record_id, stolen)))
-            assert said(answer) == OVER
+            assert status_and_code(answer) == OVER
             kept = await client.put(path, json=body, headers=bearer(patient_token(record_id, uuid4())))
             assert kept.status_code == 200
 
@@ -132,7 +132,7 @@ async def test_signing_out_everywhere_ends_what_a_stolen_token_changes_elsewhere
     identity, consent = await new_database("identity"), await new_database("consent")
     of_identity = identity_api.settings_of(identity, kafka=kafka.settings("identity"), accounts={"refusal_s": 0})
     async with AsyncExitStack() as stack:
-        run_records_api = await stack.enter_async_context(at_home(identity, settings=of_identity))
+        run_records_api = await stack.enter_async_context(run_identity_api(identity, settings=of_identity))
         record_id, stolen = await run_records_api.open_account(), await run_records_api.sign_in()
         worker = make_worker(of_identity)
         await stack.enter_async_context(worker.router.lifespan_context(worker))
@@ -144,7 +144,7 @@ async def test_signing_out_everywhere_ends_what_a_stolen_token_changes_elsewhere
             return (await record.ask("PUT", changed, token=token)).status_code in (200, 202)
 
         async def is_over() -> bool:
-            return said(await record.ask("PUT", changed, token=token)) == OVER
+            return status_and_code(await record.ask("PUT", changed, token=token)) == OVER
 
         await eventually(is_permitted)
         assert (await run_records_api.client.delete("/devices", headers=session(stolen))).status_code == 204

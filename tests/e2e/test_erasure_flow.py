@@ -62,8 +62,8 @@ def on(service: str, database: Database, kafka: Topics) -> tuple[Plan, ServiceSe
 
 async def acknowledgements(kafka: Topics, service: Service, count: int = 1) -> list[ErasureAcknowledged]:
     topic = ERASURE_ACKNOWLEDGEMENTS[service].name
-    found = await kafka.wait_for(topic, lambda messages: len(messages) >= count)
-    return [one.event for one in found if isinstance(one.event, ErasureAcknowledged)]
+    messages = await kafka.wait_for(topic, lambda messages: len(messages) >= count)
+    return [message.event for message in messages if isinstance(message.event, ErasureAcknowledged)]
 
 
 @pytest.mark.parametrize("service", ["records", "consent", "audit", "notify"])
@@ -73,9 +73,13 @@ async def test_each_service_acknowledges_even_what_it_never_knew(
     fact = erased(uuid4())
     async with at_work(*on(service, await new_database(service), kafka)):
         await kafka.put(fact)
-        [said] = await acknowledgements(kafka, service)
-    assert (said.service, said.record_id, said.erasure_id) == (service, fact.record_id, fact.erasure_id)
-    assert said.destroyed == {}
+        [acknowledgement] = await acknowledgements(kafka, service)
+    assert (acknowledgement.service, acknowledgement.record_id, acknowledgement.erasure_id) == (
+        service,
+        fact.record_id,
+        fact.erasure_id,
+    )
+    assert acknowledgement.destroyed == {}
 
 
 async def test_the_topic_of_choices_is_told_to_forget_and_its_readers_pass_over_it(
@@ -85,12 +89,12 @@ async def test_the_topic_of_choices_is_told_to_forget_and_its_readers_pass_over_
     gone, other = uuid4(), uuid4()
     async with at_work(*on("consent", consent, kafka)), at_work(*on("records", records, kafka)):
         await kafka.put(record_changed(gone))
-        await kafka.wait_for("records.copies.v1", lambda found: len(found) == 2)
+        await kafka.wait_for("records.copies.v1", lambda messages: len(messages) == 2)
         await kafka.put(erased(gone))
         tombstones = await eventually(lambda: tombstones_of(kafka))
         assert [record.key for record in tombstones] == [str(gone).encode()]
         for service in ("consent", "records"):
-            assert {one.service for one in await acknowledgements(kafka, service)} == {service}
+            assert {acknowledgement.service for acknowledgement in await acknowledgements(kafka, service)} == {service}
         await kafka.put(record_changed(gone, version=2))
         await kafka.put(ConsentStateChanged(record_id=gone, version=9, changed_at=clock.now()))
         for _ in range(8):  # wherever its partition is, something behind is applied
@@ -109,7 +113,7 @@ async def is_known(database: Database, record_id: UUID) -> bool:
 
 
 async def tombstones_of(kafka: Topics) -> list[Any] | None:
-    return [one for one in await kafka.read_raw(CONSENT_STATES.name) if one.value is None] or None
+    return [record for record in await kafka.read_raw(CONSENT_STATES.name) if record.value is None] or None
 
 
 async def a_full_record(database: Database) -> UUID:
@@ -140,8 +144,8 @@ async def test_killed_there_an_erasure_goes_on_and_is_acknowledged_once_with_the
     await let_it_die(place, database, kafka)
     assert await plumbing.value(database, "select count(*) from erased_records where acknowledged_at is not null") == 0
     async with at_work(*on("records", database, kafka)):
-        [said] = await acknowledgements(kafka, "records")
-    assert said.destroyed == {
+        [acknowledgement] = await acknowledgements(kafka, "records")
+    assert acknowledgement.destroyed == {
         "records": 1,
         "fingerprints": 1,
         "keys": 1,

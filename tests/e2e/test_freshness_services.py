@@ -67,13 +67,13 @@ async def test_consent_serves_the_patient_alone_until_it_has_read_the_erasures(r
     for token in (professional, software_token("software-1", HOSPITAL)):
         answers = [await search(record, id, token) for id in (record.id, uuid4())]
         same = 503 if unread != "broken" else 200  # one record's copy is broken, another's is not
-        assert [one.status_code for one in answers] == [503, same]
+        assert [answer.status_code for answer in answers] == [503, same]
     await erase(record.api.pool, erase_in_consent, record.id)
     await catch_up(record.api.pool)
     if unread != "unknown":
         for token in (professional, software_token("software-1", HOSPITAL)):
             answers = [await search(record, id, token) for id in (record.id, uuid4())]
-            assert {(one.status_code, one.json()["total"]) for one in answers} == {(200, 0)}
+            assert {(answer.status_code, answer.json()["total"]) for answer in answers} == {(200, 0)}
 
 
 async def test_a_watermark_of_the_people_that_lies_in_the_future_is_hidden_by_no_older_one(record: Record) -> None:
@@ -107,7 +107,7 @@ async def test_audit_serves_the_patient_alone_until_it_has_read_the_erasures(led
     if unread != "broken":  # of one record, while a professional asks by an entry
         missing = f"/entries/{clock.new_id()}/explanation"
         assert await answers(ledger, professional_token(DOCTOR), explanation, missing) == {503}
-        refused = [one for one in await outbox(ledger.pool) if isinstance(one, AccessRecorded)][-1]
+        refused = [event for event in await outbox(ledger.pool) if isinstance(event, AccessRecorded)][-1]
         assert (refused.action, refused.outcome, refused.reason) == ("explain-decision", "refused", "copies-too-old")
     await erase(ledger.pool, erase_in_audit, ledger.record_id)
     await ledger.be_fresh()

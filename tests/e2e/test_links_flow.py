@@ -56,12 +56,12 @@ class Town:
     async def documents(self, record_id: UUID) -> list[UUID]:
         answer = await self.records_api.search(patient_token(record_id), patient=str(record_id), status="current")
         assert answer.status_code == 200, answer.text
-        return [UUID(one["resource"]["id"]) for one in answer.json().get("entry", [])]
+        return [UUID(entry["resource"]["id"]) for entry in answer.json().get("entry", [])]
 
     async def documents_listed_by_audit(self, record_id: UUID) -> set[UUID]:
         answer = await self.audit.get(f"/records/{record_id}/accesses", headers=bearer(patient_token(record_id)))
         assert answer.status_code == 200, answer.text
-        return {UUID(one["document_id"]) for one in answer.json()["accesses"] if one["document_id"]}
+        return {UUID(access["document_id"]) for access in answer.json()["accesses"] if access["document_id"]}
 
 
 @pytest_asyncio.fixture

@@ -106,7 +106,7 @@ async def test_waiting_for_the_result_tells_it_in_the_answer(stack: Stack, dmp: 
         progress = await scene.progress(await scene.deposit(prefer="wait=10"))
         return bool(progress["status"] == "published")
 
-    await eventually(answered_when_published)
+    assert await eventually(answered_when_published)
 
 
 async def test_nobody_finds_a_name_a_number_a_token_or_a_content_where_it_does_not_belong(

@@ -45,7 +45,7 @@ async def tokens_of(database: Database, parameters: ParameterSettings, *people: 
     async with providing() as provider:
         settings = doors(database, provider).model_copy(update={"parameters": parameters})
         async with running(settings) as client:
-            return [await sign_in(client, one) for one in people]
+            return [await sign_in(client, person) for person in people]
 
 
 async def test_a_sign_in_says_that_it_is_occupational_medicine_or_is_refused(new_database: NewDatabase) -> None:
@@ -56,10 +56,10 @@ async def test_a_sign_in_says_that_it_is_occupational_medicine_or_is_refused(new
         assert (await enter_sector(client, "SA13")).status_code == 200
         assert (await enter_sector(client, None)).status_code == 200
     people = (OCCUPATIONAL, REGULATOR, DOCTOR)
-    callers = [await caller_of(one) for one in await tokens_of(database, ALLOWED, *people)]
-    assert [one.never for one in callers] == ["occupational-medicine", "occupational-medicine", None]
+    callers = [await caller_of(answer) for answer in await tokens_of(database, ALLOWED, *people)]
+    assert [caller.never for caller in callers] == ["occupational-medicine", "occupational-medicine", None]
     *refused, admitted = await tokens_of(database, NEVER, *people)
-    assert {(one.status_code, one.json()["code"]) for one in refused} == {(403, "occupational-medicine-never")}
+    assert {(answer.status_code, answer.json()["code"]) for answer in refused} == {(403, "occupational-medicine-never")}
     assert (await caller_of(admitted)).organisation_id == HOSPITAL
 
 
@@ -76,7 +76,7 @@ async def test_no_emergency_is_for_occupational_medicine(new_database: NewDataba
                 await client.get("/professionals/callback", params=back),
                 await client.post("/demo/sign-in", json=direct),
             ]
-    assert [(one.status_code, one.json()["code"]) for one in answers] == [(403, "mode-not-fitting")] * 2
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(403, "mode-not-fitting")] * 2
 
 
 @pytest.fixture
@@ -141,8 +141,12 @@ async def test_consent_lets_it_add_its_own_authorisation_with_the_card_present_w
 ) -> None:
     async with consent_api(await new_database("consent"), parameters=parameters) as api:
         record = await api.open_record()
-        told: dict[str, Any] = {"never": "occupational-medicine", "profession": "G15_10", "patient_present": record.id}
-        token = make_token("professional", OCCUPATIONAL.id, **told)
+        claims: dict[str, Any] = {
+            "never": "occupational-medicine",
+            "profession": "G15_10",
+            "patient_present": record.id,
+        }
+        token = make_token("professional", OCCUPATIONAL.id, **claims)
         answer = await record.ask("PUT", f"authorisations/{OCCUPATIONAL.id}", None, token=token)
         assert answer.status_code == status, answer.text
         [entry] = await record.entries()

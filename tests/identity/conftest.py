@@ -10,7 +10,7 @@ import pytest_asyncio
 from deploy.local.platform.pki import Pki, make_pki
 from deploy.local.platform.psc import Provider
 from tests.conftest import NewDatabase
-from tests.infra.accounts import IdentityApi, at_home
+from tests.infra.accounts import IdentityApi, run_identity_api
 from tests.infra.databases import Database, Databases
 from tests.infra.identity_api import running, settings_of
 from tests.infra.professionals import DOCTOR, HOSPITAL, providing
@@ -30,9 +30,9 @@ async def client(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
 
 
 @pytest_asyncio.fixture
-async def house(database: Database) -> AsyncIterator[IdentityApi]:
+async def api(database: Database) -> AsyncIterator[IdentityApi]:
     """The API on it for the tests of accounts, whose refusals come at once."""
-    async with at_home(database) as made:
+    async with run_identity_api(database) as made:
         yield made
 
 

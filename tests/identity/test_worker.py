@@ -49,8 +49,8 @@ async def test_an_opening_travels_and_comes_back_in_force(
     waiting = asyncio.create_task(
         client.post("/records", json=opening(), headers=administrator() | {"prefer": UNTIL_DONE})
     )
-    events = await kafka.wait_for(IDENTITY_RECORDS.name, lambda all_: any(_changed(one.event) for one in all_))
-    record = next(one.event for one in events if isinstance(one.event, RecordChanged))
+    events = await kafka.wait_for(IDENTITY_RECORDS.name, lambda all_: any(_changed(message.event) for message in all_))
+    record = next(message.event for message in events if isinstance(message.event, RecordChanged))
     await kafka.put(applied(record.record_id))
     response = await waiting
     assert (response.status_code, response.json()["status"]) == (201, "in-force")
@@ -93,8 +93,8 @@ async def test_garbage_goes_to_the_dead_letters_and_the_word_behind_it_is_heard(
     await eventually(in_force)
 
     async def letters() -> list[str] | None:
-        found = (await worker.get("/dead-letters", headers=bearer(operator_token()))).json()
-        return [letter["code"] for letter in found] or None
+        rows = (await worker.get("/dead-letters", headers=bearer(operator_token()))).json()
+        return [letter["code"] for letter in rows] or None
 
     assert await eventually(letters) == ["envelope-invalid"]
 

@@ -79,7 +79,7 @@ def _mode_suits_a_professional(f: Facts) -> bool:
 
 
 def _well_labelled(labels: frozenset[str]) -> bool:
-    return sum(one in labels for one in "NRV") == 1 and not labels - LABELS
+    return sum(label in labels for label in "NRV") == 1 and not labels - LABELS
 
 
 def _record_as_a_whole(f: Facts) -> bool:
@@ -116,7 +116,7 @@ def _professional_may_read(f: Facts, shown: bool, whole: bool) -> bool:
     for_this_record = not emergency or f.record_named or f.as_of in ("3", "4")
     asks_properly = f.profession in READERS and _mode_suits_a_professional(f) and (f.motive or not emergency)
     as_author = wrote_it and f.as_of != "3"
-    known = f.record_status == "open" and f.choices_known and (f.copies_fresh or emergency or as_author)
+    is_known = f.record_status == "open" and f.choices_known and (f.copies_fresh or emergency or as_author)
     blocked = f.blocked != "none" and not (f.blocked == "structure" and f.mode == "centre_15")
     in_team = f.care_team == "valid" and not f.care_team_objected and f.never is None
     let_in = {
@@ -124,7 +124,7 @@ def _professional_may_read(f: Facts, shown: bool, whole: bool) -> bool:
         "bris_de_glace": f.break_glass,
         "centre_15": f.regulation_centre,
     }.get(f.mode, False)
-    if not asks_properly or not for_this_record or not known or blocked or (f.secret and not f.minor):
+    if not asks_properly or not for_this_record or not is_known or blocked or (f.secret and not f.minor):
         return False
     if wrote_it:
         return shown

@@ -52,7 +52,7 @@ COLUMNS: dict[str, tuple[Any, ...]] = {
     "as_of": (None, "3", "4", "5", "2", "99"),
     "matrix_cell": ("allowed", "denied", "allowed-by-default", "denied-by-default", "unknown"),
     "occupational_medicine": ("never", "allowed", "perhaps"),
-    **{one.name: YES_NO for one in fields(Facts) if isinstance(one.default, bool)},
+    **{field.name: YES_NO for field in fields(Facts) if isinstance(field.default, bool)},
 }
 
 _KNOWN: dict[str, Any] = {
@@ -170,10 +170,10 @@ def whole_table(kind: str) -> Iterator[Facts]:
     modes: tuple[dict[str, Any], ...] = ({}, {"mode": "bris_de_glace", "motive": True, "record_named": True})
     if kind == "professional":
         consents = (
-            *({"authorisation": one} for one in STATES),
+            *({"authorisation": state} for state in STATES),
             {"authorisation": "none", "care_team": "valid"},
             {"authorisation": "none", "care_team": "valid", "care_team_objected": True},
-            *({"authorisation": "none", "attending_doctor": True, "section_hidden": one} for one in YES_NO),
+            *({"authorisation": "none", "attending_doctor": True, "section_hidden": value} for value in YES_NO),
             {"authorisation": "none", "author": True, "masked_by": "patient"},
         )
         modes = (
@@ -193,9 +193,9 @@ def whole_table(kind: str) -> Iterator[Facts]:
     table = product(ACTIONS, modes, consents, LABELS, documents, ("open", "closed"), COLUMNS["blocked"][:3])
     for action, mode, consent, labels, document, record, blocked in table:
         row = {**consent, **mode, "labels": labels, "document_status": document, "record_status": record}
-        asked = {"labels_asked": labels, "class_code": "90", "deposited_by": kind, "blocked": blocked}
+        request = {"labels_asked": labels, "class_code": "90", "deposited_by": kind, "blocked": blocked}
         for change in changes.get(action, (None,)):
-            yield asking(kind, action, **{**row, **asked, "change": change})
+            yield asking(kind, action, **{**row, **request, "change": change})
 
 
 def random_rows(count: int, seed: int = 15) -> Iterator[Facts]:

@@ -105,7 +105,7 @@ class IdentityApi:
 
 
 @asynccontextmanager
-async def at_home(
+async def run_identity_api(
     database: Database, *, peer: str = "127.0.0.1", settings: Settings | None = None
 ) -> AsyncIterator[IdentityApi]:
     """Yields identity's API with its database; refusals are answered without delay."""

@@ -51,7 +51,7 @@ class Operation:
 
     def parameters(self, place: str) -> list[dict[str, Any]]:
         """Those in the path, the query or the header."""
-        return [one for one in self.described.get("parameters", []) if one["in"] == place]
+        return [parameter for parameter in self.described.get("parameters", []) if parameter["in"] == place]
 
     def body(self) -> tuple[str, dict[str, Any]] | None:
         """The media type and the schema of its content."""

@@ -102,7 +102,7 @@ class Databases:
 
     async def close(self) -> None:
         """Drops all that is left."""
-        for database in (one for kept in self._free.values() for one in kept):
+        for database in (database for kept in self._free.values() for database in kept):
             await self.drop(database)
         for template in self._templates.values():
             await self._drop(template.name)

@@ -34,12 +34,12 @@ async def tables_with(database: Database, ids: Iterable[UUID], *, besides: froze
     try:
         tables = [row["relname"] for row in await connection.fetch(SELECT_TABLES)]
         assert len(tables) > 7
-        found = set()
+        names = set()
         for table in set(tables) - besides:
             query = f'select exists (select from "{table}" as line where line::text like any($1::text[]))'
             if await connection.fetchval(query, patterns):
-                found.add(table)
-        return found
+                names.add(table)
+        return names
     finally:
         await connection.close()
 
@@ -47,7 +47,7 @@ async def tables_with(database: Database, ids: Iterable[UUID], *, besides: froze
 async def erase(pool: Pool, handler: Any, *record_ids: UUID) -> None:
     """The service's own beginning, in one transaction."""
     async with transaction(pool) as connection:
-        await handler(connection, [message(erased(one)) for one in record_ids])
+        await handler(connection, [message(erased(record_id)) for record_id in record_ids])
 
 
 async def finish(pool: Pool, finisher: ErasureFinisher, record_id: UUID) -> int:

@@ -48,13 +48,13 @@ class Life:
         self, record_id: UUID, erasure_id: UUID, *services: str, at: datetime | None = None, count: int = 1
     ) -> None:
         """The words of these services arrive, in one batch."""
-        events = [said(record_id, erasure_id, service, at=at, count=count) for service in services]
+        events = [acknowledgement_of(record_id, erasure_id, service, at=at, count=count) for service in services]
         async with transaction(self.pool) as connection:
             batch = [message(event) for event in events]
             await collect_acknowledgements(connection, batch, rules=ERASURE)
 
 
-def said(
+def acknowledgement_of(
     record_id: UUID, erasure_id: UUID, service: str = SERVICES[0], *, at: datetime | None = None, count: int = 1
 ) -> ErasureAcknowledged:
     """One service's word."""
@@ -91,8 +91,8 @@ PLACES: dict[str, Callable[[], None]] = {
 async def _main(place: str, spec: dict[str, Any]) -> None:
     PLACES[place]()
     pool = await create_pool(PostgresSettings.model_validate({"dsn": spec["dsn"]}), application="tests")
-    asked = ErasureRequest(SWEEPER, "retention-over", datetime.fromisoformat(spec["now"]))
-    await erase_record(pool, KEYRINGS, LIFECYCLE, UUID(spec["record_id"]), asked)
+    request = ErasureRequest(SWEEPER, "retention-over", datetime.fromisoformat(spec["now"]))
+    await erase_record(pool, KEYRINGS, LIFECYCLE, UUID(spec["record_id"]), request)
     die()
 
 

@@ -27,7 +27,7 @@ _BY_NAME: dict[str, Any] = {
 
 
 @dataclass
-class Asked:
+class ExampleRequest:
     """A request. `values` holds each part by its place and name; those of the body by their path in it."""
 
     operation: Operation
@@ -45,12 +45,12 @@ class Asked:
     def value_at(self, place: tuple[str, tuple[Any, ...]]) -> Any:
         """What stands there."""
         kind, names = place
-        found = getattr(self, kind)
+        value = getattr(self, kind)
         for name in names:
-            found = found[name]
-        return found
+            value = value[name]
+        return value
 
-    def with_value(self, place: tuple[str, tuple[Any, ...]], value: Any) -> "Asked":
+    def with_value(self, place: tuple[str, tuple[Any, ...]], value: Any) -> "ExampleRequest":
         """The same with another value there."""
         changed = copy.deepcopy(self)
         kind, names = place
@@ -61,19 +61,25 @@ class Asked:
         return changed
 
 
-def asked(operation: Operation, record_id: str) -> Asked:
+def example_request(operation: Operation, record_id: str) -> ExampleRequest:
     """What the schemas, their examples and a few names suggest."""
-    path = {one["name"]: _value(one["name"], one, operation, record_id) for one in operation.parameters("path")}
-    query = {one["name"]: _value(one["name"], one, operation, record_id) for one in operation.parameters("query")}
+    path = {
+        parameter["name"]: _value(parameter["name"], parameter, operation, record_id)
+        for parameter in operation.parameters("path")
+    }
+    query = {
+        parameter["name"]: _value(parameter["name"], parameter, operation, record_id)
+        for parameter in operation.parameters("query")
+    }
     body = operation.body()
     made = None if body is None or not body[1] else _example("", body[1], operation, record_id)
-    return Asked(operation, record_id, path, query, made)
+    return ExampleRequest(operation, record_id, path, query, made)
 
 
 def _value(name: str, parameter: dict[str, Any], operation: Operation, record_id: str) -> Any:
-    given = parameter.get("examples") or parameter.get("example")
-    if name not in _BY_NAME and isinstance(given, list) and given:
-        return given[0]
+    examples = parameter.get("examples") or parameter.get("example")
+    if name not in _BY_NAME and isinstance(examples, list) and examples:
+        return examples[0]
     return _example(name, parameter["schema"], operation, record_id)
 
 
@@ -83,24 +89,24 @@ def resolved(schema: dict[str, Any], operation: Operation) -> dict[str, Any]:
         if "$ref" in schema:
             schema = operation.components[schema["$ref"].rpartition("/")[2]]
         elif alternatives := schema.get("anyOf") or schema.get("oneOf") or schema.get("allOf"):
-            schema = next(one for one in alternatives if one.get("type") != "null")
+            schema = next(alternative for alternative in alternatives if alternative.get("type") != "null")
         else:
             return schema
 
 
-def _example(name: str, given: dict[str, Any], operation: Operation, record_id: str) -> Any:
-    schema = resolved(given, operation)
+def _example(name: str, described: dict[str, Any], operation: Operation, record_id: str) -> Any:
+    schema = resolved(described, operation)
     if name in _BY_NAME:
         return _BY_NAME[name]
-    for one in (given, schema):
-        if one.get("examples"):
-            return one["examples"][0]
+    for candidate in (described, schema):
+        if candidate.get("examples"):
+            return candidate["examples"][0]
     if "const" in schema or "enum" in schema:
         return schema.get("const", schema.get("enum", [None])[0])
     match schema.get("type"):
         case "object":
             properties = schema.get("properties", {}).items()
-            return {key: _example(key, one, operation, record_id) for key, one in properties}
+            return {key: _example(key, inner, operation, record_id) for key, inner in properties}
         case "array":
             return [_example("", schema.get("items", {}), operation, record_id)]
         case "integer" | "number":

@@ -27,12 +27,12 @@ class NotFhirError(AssertionError):
 
 
 async def check_fhir(answer: httpx2.Response) -> None:
-    """Hook of an httpx2 client. Raises as `check_resource`, where what claims to be FHIR is none."""
+    """Hook of an httpx2 client. Raises as `assert_fhir_resource`, where what claims to be FHIR is none."""
     if answer.headers.get("content-type", "").startswith(FHIR_JSON) and await answer.aread():
-        check_resource(orjson.loads(answer.content))
+        assert_fhir_resource(orjson.loads(answer.content))
 
 
-def check_resource(resource: dict[str, Any]) -> None:
+def assert_fhir_resource(resource: dict[str, Any]) -> None:
     """Whole, with what it contains. Raises ValidationError, NotFhirError."""
     kind = resource["resourceType"]
     if kind not in ANSWERED:
@@ -53,15 +53,15 @@ def _empty(value: object, place: str) -> Iterator[str]:
 
 def _unknown_codes(value: object, place: str) -> Iterator[str]:
     if isinstance(value, list):
-        for one in value:
-            yield from _unknown_codes(one, place)
+        for element in value:
+            yield from _unknown_codes(element, place)
     if not isinstance(value, BaseModel):
         return
     for name, field in type(value).model_fields.items():
         part, there = getattr(value, name), f"{place}.{name}"
         extra: dict[str, Any] = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
         codes = () if there in _NO_CODES else extra.get("enum_values", ())
-        said = part if isinstance(part, list) else [] if part is None else [part]
-        if codes and not {*said} <= {*codes}:
+        parts = part if isinstance(part, list) else [] if part is None else [part]
+        if codes and not {*parts} <= {*codes}:
             yield f"{there} has a code that is not of {codes}"
         yield from _unknown_codes(part, there)

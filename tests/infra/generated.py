@@ -35,11 +35,11 @@ class Generated:
 
 
 class Generator:
-    """What OpenAPI says of one service. `known`: by the name of a parameter or member, what exists under it."""
+    """What OpenAPI says of one service. `values_by_name`: what exists under the name of a parameter or member."""
 
-    def __init__(self, document: dict[str, Any], known: dict[str, Any], examples: int) -> None:
+    def __init__(self, document: dict[str, Any], values_by_name: dict[str, Any], examples: int) -> None:
         self._schema = schemathesis.openapi.from_dict(document)
-        self._known = known
+        self._values_by_name = values_by_name
         self._examples = examples
 
     def requests(self) -> Iterator[tuple[Generated, bool]]:
@@ -80,7 +80,7 @@ class Generator:
     def _filled(self, value: Any) -> Any:
         match value:
             case dict():
-                return {name: self._known.get(name, self._filled(inner)) for name, inner in value.items()}
+                return {name: self._values_by_name.get(name, self._filled(inner)) for name, inner in value.items()}
             case list():
                 return [self._filled(inner) for inner in value]
             case _:

@@ -93,34 +93,34 @@ def campaigner() -> dict[str, str]:
     return bearer(make_token("administrator", "admin-1", scope="campaigns.run records.assist records.open"))
 
 
-async def decide(house: IdentityApi) -> int:
+async def decide(api: IdentityApi) -> int:
     """What the worker does with those who asked alone."""
-    return await send_opening_codes(house.pool, KEYRINGS, RULES.lookups, RULES_NOW)
+    return await send_opening_codes(api.pool, KEYRINGS, RULES.lookups, RULES_NOW)
 
 
-async def ask_alone(house: IdentityApi, number: int = 1, **changes: Any) -> UUID:
+async def ask_alone(api: IdentityApi, number: int = 1, **changes: Any) -> UUID:
     """Asks, and lets the worker decide."""
-    answer = await house.client.post("/openings/online", json=asking(number, **changes))
+    answer = await api.client.post("/openings/online", json=asking(number, **changes))
     assert answer.status_code == 202, answer.text
-    await decide(house)
+    await decide(api)
     return UUID(answer.json()["opening_id"])
 
 
-async def give_code(house: IdentityApi, opening_id: UUID, code: str) -> httpx2.Response:
+async def give_code(api: IdentityApi, opening_id: UUID, code: str) -> httpx2.Response:
     """The code of an opening alone."""
-    return await house.client.post(f"/openings/online/{opening_id}/code", json={"code": code})
+    return await api.client.post(f"/openings/online/{opening_id}/code", json={"code": code})
 
 
-async def obtain_ticket(house: IdentityApi, number: int = 1) -> tuple[UUID, str]:
+async def obtain_ticket(api: IdentityApi, number: int = 1) -> tuple[UUID, str]:
     """An opening alone whose code was given."""
-    opening_id = await ask_alone(house, number)
-    answer = await give_code(house, opening_id, await house.code("opening-code"))
+    opening_id = await ask_alone(api, number)
+    answer = await give_code(api, opening_id, await api.code("opening-code"))
     assert answer.status_code == 200, answer.text
     return opening_id, answer.json()["ticket"]
 
 
-async def complete(house: IdentityApi, opening_id: UUID, ticket: str, **changes: Any) -> httpx2.Response:
+async def complete(api: IdentityApi, opening_id: UUID, ticket: str, **changes: Any) -> httpx2.Response:
     """The last step of an opening alone."""
-    return await house.client.post(
+    return await api.client.post(
         f"/openings/online/{opening_id}/complete", json={"ticket": ticket, **choosing(**changes)}
     )

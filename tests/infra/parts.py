@@ -47,8 +47,8 @@ async def parts() -> AsyncIterator[Parts]:
     if SHARED in os.environ:
         yield await _read(Path(os.environ[SHARED]))
         return
-    async with _own_parts() as found:
-        yield found
+    async with _own_parts() as running:
+        yield running
 
 
 @asynccontextmanager
@@ -112,14 +112,14 @@ class Shared:
             self._loop.close()
 
     async def _run(self) -> None:
-        async with _own_parts() as found:
-            self._write(asdict(found))
+        async with _own_parts() as running:
+            self._write(asdict(running))
             await self._over.wait()
 
-    def _write(self, said: Mapping[str, object]) -> None:
+    def _write(self, content: Mapping[str, object]) -> None:
         draft = self._file.with_suffix(".new")
         draft.touch(0o600)
-        draft.write_text(json.dumps(said))
+        draft.write_text(json.dumps(content))
         draft.rename(self._file)
 
 
@@ -127,9 +127,9 @@ async def _read(file: Path) -> Parts:
     async def look() -> str | None:
         return await asyncio.to_thread(file.read_text) if await asyncio.to_thread(file.exists) else None
 
-    said = json.loads(await eventually(look))
-    assert "error" not in said, f"the servers of the run did not start: {said['error']}"
-    return Parts(**said)
+    content = json.loads(await eventually(look))
+    assert "error" not in content, f"the servers of the run did not start: {content['error']}"
+    return Parts(**content)
 
 
 async def _hurry(dsn: str) -> None:

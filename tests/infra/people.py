@@ -36,11 +36,11 @@ def ins(number: int, born: str = "1955-06-12") -> dict[str, str]:
     return {"value": number_of(number, born), "oid": TEST_OID}
 
 
-async def adult(house: IdentityApi, number: int, *, born: str = "1955-06-12", mail: str | None = "") -> UUID:
+async def adult(api: IdentityApi, number: int, *, born: str = "1955-06-12", mail: str | None = "") -> UUID:
     """The record of somebody of age (or of whom nobody represents)."""
     to = f"adult.{number}@patient.example" if mail == "" else mail
     body = {"ins": ins(number, born), "traits": traits(number, born), "contact": {"mail": to, "language": "fr"}}
-    opened = await house.client.post("/records", json=body, headers=administrator())
+    opened = await api.client.post("/records", json=body, headers=administrator())
     assert opened.status_code in (201, 202), opened.text
     return UUID(opened.json()["record_id"])
 
@@ -51,7 +51,7 @@ def by(number: int, evidence: dict[str, str] | None = None, **more: Any) -> dict
 
 
 async def open_minor(
-    house: IdentityApi,
+    api: IdentityApi,
     representative: int,
     number: int = 50,
     *,
@@ -60,41 +60,41 @@ async def open_minor(
 ) -> httpx2.Response:
     """By an administrator."""
     body = {"ins": ins(number, born), "traits": traits(number, born), "by": by(representative, evidence)}
-    return await house.client.post("/records/represented", json=body, headers=administrator())
+    return await api.client.post("/records/represented", json=body, headers=administrator())
 
 
 async def open_own_minor(
-    house: IdentityApi, own_id: UUID, number: int = 50, *, born: str = MINOR, **changes: Any
+    api: IdentityApi, own_id: UUID, number: int = 50, *, born: str = MINOR, **changes: Any
 ) -> httpx2.Response:
     """By the representative, with the card."""
     body = {"ins": ins(number, born), "traits": traits(number, born), "card_serial": CARD, **changes}
-    return await house.client.post("/records/represented", json=body, headers=bearer(patient_token(own_id)))
+    return await api.client.post("/records/represented", json=body, headers=bearer(patient_token(own_id)))
 
 
-async def add(house: IdentityApi, record_id: UUID, number: int, **more: Any) -> httpx2.Response:
+async def add(api: IdentityApi, record_id: UUID, number: int, **more: Any) -> httpx2.Response:
     """Another representative, by an administrator."""
-    return await house.client.post(
+    return await api.client.post(
         f"/records/{record_id}/representatives", json=by(number, **more), headers=administrator()
     )
 
 
-async def acting(house: IdentityApi, own_id: UUID, record_id: UUID) -> dict[str, str]:
+async def acting(api: IdentityApi, own_id: UUID, record_id: UUID) -> dict[str, str]:
     """The headers of somebody who acts for another."""
-    answer = await ask_to_act(house, own_id, record_id)
+    answer = await ask_to_act(api, own_id, record_id)
     assert answer.status_code == 200, answer.text
     return bearer(answer.json()["access_token"])
 
 
-async def ask_to_act(house: IdentityApi, own_id: UUID, record_id: UUID) -> httpx2.Response:
+async def ask_to_act(api: IdentityApi, own_id: UUID, record_id: UUID) -> httpx2.Response:
     """A token to act for another."""
-    return await house.client.post(
+    return await api.client.post(
         "/token/acting-for", json={"record_id": str(record_id)}, headers=bearer(patient_token(own_id))
     )
 
 
-async def people(house: IdentityApi, record_id: UUID) -> list[PeopleChanged]:
+async def people(api: IdentityApi, record_id: UUID) -> list[PeopleChanged]:
     """What was announced of a record's people, in order."""
-    return [one for one in await house.events() if isinstance(one, PeopleChanged) and one.record_id == record_id]
+    return [event for event in await api.events() if isinstance(event, PeopleChanged) and event.record_id == record_id]
 
 
 @dataclass(frozen=True)
@@ -108,25 +108,25 @@ class Entry:
     subject: str | None
 
 
-async def entries(house: IdentityApi, record_id: UUID, action: str) -> list[Entry]:
+async def entries(api: IdentityApi, record_id: UUID, action: str) -> list[Entry]:
     """The ledger's of a record."""
     return [
-        Entry(one.outcome, one.reason, one.actor.kind, one.actor.id, one.subject_id)
-        for one in await house.events()
-        if isinstance(one, AccessRecorded) and one.record_id == record_id and one.action == action
+        Entry(event.outcome, event.reason, event.actor.kind, event.actor.id, event.subject_id)
+        for event in await api.events()
+        if isinstance(event, AccessRecorded) and event.record_id == record_id and event.action == action
     ]
 
 
-async def contacts(house: IdentityApi, record_id: UUID) -> list[tuple[str | None, str]]:
+async def contacts(api: IdentityApi, record_id: UUID) -> list[tuple[str | None, str]]:
     """Mail and relation of each contact that was announced of a record."""
-    found = []
-    for one in await house.events():
-        if isinstance(one, ContactChanged) and one.record_id == record_id:
-            said = orjson.loads(RING.decrypt_jwe(one.sealed, sealed_place("contact", record_id)))
-            found.append((said["mail"], said["relation"]))
-    return found
+    details = []
+    for event in await api.events():
+        if isinstance(event, ContactChanged) and event.record_id == record_id:
+            contact = orjson.loads(RING.decrypt_jwe(event.sealed, sealed_place("contact", record_id)))
+            details.append((contact["mail"], contact["relation"]))
+    return details
 
 
-async def told(house: IdentityApi, kind: str) -> list[str]:
+async def recipients(api: IdentityApi, kind: str) -> list[str]:
     """The addresses to which a notice of that kind went."""
-    return sorted(one["to"]["mail"] for one in await house.messages(kind))
+    return sorted(notice["to"]["mail"] for notice in await api.messages(kind))

@@ -32,17 +32,17 @@ def register_lines(count: int, seed: int = 1) -> Iterator[str]:
     dice = random.Random(seed)
     for index in range(count):
         ins = number_of(index * 7919 + seed)  # 7919 has no common divisor with the space
-        name, given = dice.choice(_NAMES), dice.choice(_GIVEN[ins[0]])
+        name, given_name = dice.choice(_NAMES), dice.choice(_GIVEN[ins[0]])
         year = 1900 + int(ins[1:3]) if int(ins[1:3]) >= 30 else 2000 + int(ins[1:3])
         yield ";".join(
             (
-                *(ins, INS_NIR_TEST, name, given, f"{year}-{ins[3:5]}-{dice.randint(1, 28):02d}", ins[0], "99999"),
-                *("", given.title() if index % 7 == 0 else "", "qualified" if index % 11 else "provisional"),
+                *(ins, INS_NIR_TEST, name, given_name, f"{year}-{ins[3:5]}-{dice.randint(1, 28):02d}", ins[0], "99999"),
+                *("", given_name.title() if index % 7 == 0 else "", "qualified" if index % 11 else "provisional"),
                 *(dice.choice(_REGIMES), dice.choice(_REGIONS), f"{dice.randrange(10**9, 10**10)}"),
                 f"invente.{index}@patient.example" if index % 3 else "",
                 f"06{dice.randrange(10**8):08d}" if index % 4 else "",
                 "fr" if index % 20 else "en",
-                *(f"{given} {name}", f"{dice.randint(1, 200)} RUE INVENTEE", "99999 NULLEPART", ""),
+                *(f"{given_name} {name}", f"{dice.randint(1, 200)} RUE INVENTEE", "99999 NULLEPART", ""),
             )
         )
 
@@ -68,7 +68,7 @@ def activity(
     rpps: str = "99900000101",
     *,
     name: str = "MARBEUF",
-    given: str = "Camille",
+    given_name: str = "Camille",
     profession: str = "10",
     category: str = "C",
     specialty: str = "SM26",
@@ -79,7 +79,7 @@ def activity(
     national: str | None = None,
 ) -> str:
     """A line of the extraction, as it would be without quotation marks."""
-    who = ("8", rpps, f"8{rpps}" if national is None else national, "DR", "Docteur", name, given)
+    who = ("8", rpps, f"8{rpps}" if national is None else national, "DR", "Docteur", name, given_name)
     what = (profession, "Profession", category, "S", specialty, "Savoir-faire", "S")
     return "|".join((*who, *what, siret, "", finess, "", technical, place))
 

@@ -54,7 +54,7 @@ class Supply:
 
     async def _make(self, prefixes: list[str]) -> None:
         layouts = [layout for prefix in prefixes for layout in declared_topics(prefix)]
-        new = [NewTopic(one.name, one.partitions, 1, config=dict(one.config)) for one in layouts]
+        new = [NewTopic(layout.name, layout.partitions, 1, config=dict(layout.config)) for layout in layouts]
         await _settled(self._client.create_topics(new, operation_timeout=_TIMEOUT, request_timeout=_TIMEOUT))
         if self._parts.has_acls:
             wanted = {grant for prefix in prefixes for grant in declared_grants(prefix)}

@@ -18,8 +18,8 @@ async def eventually(look: Callable[[], Awaitable[T | None]], *, seconds: float 
     """The first look that is neither None nor False. Fails when the time is over."""
     deadline = asyncio.get_running_loop().time() + seconds
     while True:
-        found = await look()
-        if found is not None and found is not False:
-            return found
+        value = await look()
+        if value is not None and value is not False:
+            return value
         assert asyncio.get_running_loop().time() < deadline, f"it did not come true within {seconds} s"
         await asyncio.sleep(0.05)

@@ -62,7 +62,7 @@ def audit(pool: Pool) -> Tell:
 def notify(pool: Pool) -> Tell:
     async def tell(messages: Sequence[Message[Any]]) -> None:
         async with transaction(pool) as connection:
-            contacts = [message(contact(one.event.record_id)) for one in messages]
+            contacts = [message(contact(event_message.event.record_id)) for event_message in messages]
             await keep_contacts(connection, contacts)
             await on_documents(connection, list(messages), keyring=KEYRING, window=timedelta())
 
@@ -80,8 +80,8 @@ async def service(request: pytest.FixtureRequest, new_pool: NewPool) -> tuple[Te
     pool = await new_pool(name)
 
     async def is_shown(document_id: UUID) -> bool:
-        found = await pool.fetchval(select, document_id)
-        return found is not False  # notify keeps no row of what nobody ever restricted
+        labels = await pool.fetchval(select, document_id)
+        return labels is not False  # notify keeps no row of what nobody ever restricted
 
     return teller(pool), is_shown
 
@@ -96,12 +96,12 @@ async def test_the_newest_version_counts_in_whatever_order_and_batches_labels_ar
         story = [document.published(*chance.choice([HIDDEN, SHOWN]))]
         story += [document.relabelled(version, chance.choice([HIDDEN, SHOWN])) for version in range(2, 6)]
         await tell(story[:1])
-        told = [*story[1:], *chance.sample(story, 3)]  # in any order, some of it again
-        chance.shuffle(told)
-        while told:
-            size = chance.randint(1, len(told))
-            await tell(told[:size])
-            told = told[size:]
+        untold = [*story[1:], *chance.sample(story, 3)]  # in any order, some of it again
+        chance.shuffle(untold)
+        while untold:
+            size = chance.randint(1, len(untold))
+            await tell(untold[:size])
+            untold = untold[size:]
         last = story[-1].event.labels
         assert await is_shown(document.document_id) is (last == SHOWN)
 

@@ -124,9 +124,11 @@ def test_only_codes_travel_in_events(text: str | None, code: str | None) -> None
 @given(st.binary(max_size=300))
 def test_no_form_whatever_breaks_the_search(form: bytes) -> None:
     try:
-        parse_query(RING, parse_form(form))
+        query = parse_query(RING, parse_form(form))
     except SearchError:
         return
+    assert 1 <= query.count <= 100
+    assert query.statuses
 
 
 def test_the_parameters_of_a_search() -> None:

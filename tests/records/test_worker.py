@@ -135,7 +135,7 @@ async def test_the_directory_is_copied_for_what_if_and_a_state_that_is_older_cha
         await kafka.put(professional_changed(DOCTOR, 1, "G15_10", "active"))
         await kafka.put(professional_changed(OTHER_DOCTOR, 1, "G15_10", "active"))
         await kafka.put(professional_changed(OTHER_DOCTOR, 2, "G15_10", "inactive"))
-        await eventually(lambda: _are(professions, {DOCTOR: "G15_60", OTHER_DOCTOR: None}))
+        assert await eventually(lambda: _are(professions, {DOCTOR: "G15_60", OTHER_DOCTOR: None}))
 
 
 async def _are(professions: Callable[[], Awaitable[Any]], expected: Any) -> bool:

@@ -44,7 +44,7 @@ RPPS = "899900000101"
 )
 def test_a_number_becomes_the_full_identifiers_that_it_may_stand_for(typed: str, full: tuple[str, ...]) -> None:
     assert full_ids(typed) == full
-    assert all(one in full_ids(one) for one in full)
+    assert all(id in full_ids(id) for id in full)
 
 
 def test_a_full_identifier_is_known_by_its_form() -> None:

@@ -73,10 +73,10 @@ def test_every_body_that_sets_rights_is_in_the_table() -> None:
 
 async def test_a_body_with_a_field_less_more_or_mistyped_changes_nothing(api: ConsentApi) -> None:
     for route in BODIES:
-        await only_the_whole_body_counts(await api.open_record(), route)
+        await assert_only_the_whole_body_counts(await api.open_record(), route)
 
 
-async def only_the_whole_body_counts(record: Record, route: str) -> None:
+async def assert_only_the_whole_body_counts(record: Record, route: str) -> None:
     whole = BODIES[route][1]
     wrong: list[Any] = [{}, [], "null", {**whole, "more": True}]
     for field in whole:

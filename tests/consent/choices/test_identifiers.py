@@ -58,10 +58,10 @@ async def latest(record: Record) -> ConsentStateChanged:
 
 async def test_a_block_reaches_the_doctor_however_the_number_was_typed(api: ConsentApi) -> None:
     for typed in (DOCTOR, PRINTED, *SEPARATED):
-        await block_by(await api.open_record(), typed)
+        await assert_blocked_by(await api.open_record(), typed)
 
 
-async def block_by(record: Record, typed: str) -> None:
+async def assert_blocked_by(record: Record, typed: str) -> None:
     status, body = await put(record, "blocks", typed)
     assert (status, set(body)) == (202, {"version", "status"}), body
     assert blocked_of((await latest(record)).blocked, DOCTOR, None) == "professional"

@@ -38,8 +38,8 @@ from tests.infra.accounts import (
     RING,
     RULES,
     IdentityApi,
-    at_home,
     other_code,
+    run_identity_api,
     session,
 )
 from tests.infra.identity_api import KEYRING, OTHER_KEYRING, open_one, query, settings_of
@@ -48,70 +48,70 @@ from tests.infra.tokens import bearer, patient_token
 NEW_MAIL = "zoe@elsewhere.example"
 
 
-async def create(house: IdentityApi, record_id: UUID, identifier: str, rules: AccountRules = RULES) -> None:
-    async with transaction(house.pool) as connection:
+async def create(api: IdentityApi, record_id: UUID, identifier: str, rules: AccountRules = RULES) -> None:
+    async with transaction(api.pool) as connection:
         contact = Contact(MAIL, "fr", "holder")
         await create_account(
             connection, rules, KEYRINGS, record_id, contact, AccountChoices(identifier, "h", "mail", "2026-11")
         )
 
 
-async def test_a_record_has_one_account_and_an_identifier_one_holder(house: IdentityApi) -> None:
-    first = await house.open_account()
+async def test_a_record_has_one_account_and_an_identifier_one_holder(api: IdentityApi) -> None:
+    first = await api.open_account()
     with pytest.raises(AccountExistsError):
-        await create(house, first, "another@patient.example")
-    second = await open_one(house.client, 2)
+        await create(api, first, "another@patient.example")
+    second = await open_one(api.client, 2)
     with pytest.raises(IdentifierTakenError):
-        await create(house, second, MAIL.upper())
-    assert len(await query(house.database, "select record_id from accounts")) == 1
-    await create(house, second, "another@patient.example")
+        await create(api, second, MAIL.upper())
+    assert len(await query(api.database, "select record_id from accounts")) == 1
+    await create(api, second, "another@patient.example")
 
 
-async def test_of_two_that_choose_one_identifier_at_once_one_has_it(house: IdentityApi) -> None:
-    records = [await open_one(house.client, number) for number in (1, 2, 3, 4)]
+async def test_of_two_that_choose_one_identifier_at_once_one_has_it(api: IdentityApi) -> None:
+    records = [await open_one(api.client, number) for number in (1, 2, 3, 4)]
     done = await asyncio.gather(
-        *(create(house, record, "same@patient.example") for record in records), return_exceptions=True
+        *(create(api, record, "same@patient.example") for record in records), return_exceptions=True
     )
     assert sorted(type(result).__name__ for result in done) == ["IdentifierTakenError"] * 3 + ["NoneType"]
 
 
-async def test_an_identifier_is_found_and_stays_taken_after_a_rotation_of_the_key(house: IdentityApi) -> None:
-    await house.open_account()
+async def test_an_identifier_is_found_and_stays_taken_after_a_rotation_of_the_key(api: IdentityApi) -> None:
+    await api.open_account()
     rotated = f"{OTHER_KEYRING},{KEYRING}"
-    second = await open_one(house.client, 2)
+    second = await open_one(api.client, 2)
     with pytest.raises(IdentifierTakenError):
-        await create(house, second, MAIL, AccountRules(lookup_keys(Keyring.parse(rotated))))
-    settings = settings_of(house.database, keys={"persons": rotated}, accounts={"refusal_s": 0})
-    async with at_home(house.database, settings=settings) as later:
+        await create(api, second, MAIL, AccountRules(lookup_keys(Keyring.parse(rotated))))
+    settings = settings_of(api.database, keys={"persons": rotated}, accounts={"refusal_s": 0})
+    async with run_identity_api(api.database, settings=settings) as later:
         assert (await later.sign_in())["access_token"]
 
 
-async def test_a_password_kept_under_older_parameters_is_hashed_anew_at_the_next_sign_in(house: IdentityApi) -> None:
-    await house.open_account()
-    settings = settings_of(house.database, accounts={"refusal_s": 0, "password_passes": 3})
-    async with at_home(house.database, settings=settings) as stronger:
+async def test_a_password_kept_under_older_parameters_is_hashed_anew_at_the_next_sign_in(api: IdentityApi) -> None:
+    await api.open_account()
+    settings = settings_of(api.database, accounts={"refusal_s": 0, "password_passes": 3})
+    async with run_identity_api(api.database, settings=settings) as stronger:
         await stronger.sign_in()
-    (row,) = await query(house.database, "select password_hash from accounts")
+    (row,) = await query(api.database, "select password_hash from accounts")
     assert "t=3" in row["password_hash"]
 
 
-async def change(house: IdentityApi, signed_in: dict[str, Any], old: str, new: str) -> httpx2.Response:
+async def change(api: IdentityApi, signed_in: dict[str, Any], old: str, new: str) -> httpx2.Response:
     body = {"password": old, "new_password": new}
-    return await house.client.put("/account/password", json=body, headers=session(signed_in))
+    return await api.client.put("/account/password", json=body, headers=session(signed_in))
 
 
-async def test_a_changed_password_ends_all_other_sessions_and_is_told(house: IdentityApi) -> None:
-    await house.open_account()
-    elsewhere, here = await house.sign_in(), await house.sign_in()
-    assert (await change(house, here, PASSWORD, OTHER_PASSWORD)).status_code == 204
-    refused = await house.client.post("/token/refresh", json={"refresh_token": elsewhere["refresh_token"]})
+async def test_a_changed_password_ends_all_other_sessions_and_is_told(api: IdentityApi) -> None:
+    await api.open_account()
+    elsewhere, here = await api.sign_in(), await api.sign_in()
+    assert (await change(api, here, PASSWORD, OTHER_PASSWORD)).status_code == 204
+    refused = await api.client.post("/token/refresh", json={"refresh_token": elsewhere["refresh_token"]})
     assert refused.status_code == 401
-    going_on = await house.client.post("/token/refresh", json={"refresh_token": here["refresh_token"]})
+    going_on = await api.client.post("/token/refresh", json={"refresh_token": here["refresh_token"]})
     assert going_on.status_code == 200
-    assert (await house.start()).status_code == 403
-    assert (await house.start(password=OTHER_PASSWORD, device_token=here["device_token"])).status_code == 200
-    assert len(await house.messages("password-changed")) == 1
-    assert await house.entries("change-credentials") == [("permitted", "password-changed", "patient")]
+    assert (await api.start()).status_code == 403
+    assert (await api.start(password=OTHER_PASSWORD, device_token=here["device_token"])).status_code == 200
+    assert len(await api.messages("password-changed")) == 1
+    assert await api.entries("change-credentials") == [("permitted", "password-changed", "patient")]
 
 
 @pytest.mark.parametrize(
@@ -125,141 +125,141 @@ async def test_a_changed_password_ends_all_other_sessions_and_is_told(house: Ide
     ],
 )
 async def test_a_password_is_not_changed_without_the_old_one_nor_to_a_poor_one(
-    house: IdentityApi, old: str, new: str, status: int, code: str
+    api: IdentityApi, old: str, new: str, status: int, code: str
 ) -> None:
-    await house.open_account()
-    signed_in = await house.sign_in()
-    answer = await change(house, signed_in, old, new)
+    await api.open_account()
+    signed_in = await api.sign_in()
+    answer = await change(api, signed_in, old, new)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
-    assert (await house.start()).status_code == 200
+    assert (await api.start()).status_code == 200
 
 
-async def test_a_code_that_was_asked_for_under_the_old_password_is_over(house: IdentityApi) -> None:
-    await house.open_account()
-    signed_in = await house.sign_in()
-    challenge = (await house.start()).json()["challenge_id"]
-    code = await house.code()
-    await change(house, signed_in, PASSWORD, OTHER_PASSWORD)
-    assert (await house.answer(challenge, code)).json()["code"] == "code-over"
+async def test_a_code_that_was_asked_for_under_the_old_password_is_over(api: IdentityApi) -> None:
+    await api.open_account()
+    signed_in = await api.sign_in()
+    challenge = (await api.start()).json()["challenge_id"]
+    code = await api.code()
+    await change(api, signed_in, PASSWORD, OTHER_PASSWORD)
+    assert (await api.answer(challenge, code)).json()["code"] == "code-over"
 
 
-async def test_an_ended_session_changes_nothing_although_its_token_still_lives(house: IdentityApi) -> None:
-    await house.open_account()
-    signed_in = await house.sign_in()
-    await house.client.delete("/devices", headers=session(signed_in))
-    answer = await change(house, signed_in, PASSWORD, OTHER_PASSWORD)
+async def test_an_ended_session_changes_nothing_although_its_token_still_lives(api: IdentityApi) -> None:
+    await api.open_account()
+    signed_in = await api.sign_in()
+    await api.client.delete("/devices", headers=session(signed_in))
+    answer = await change(api, signed_in, PASSWORD, OTHER_PASSWORD)
     assert (answer.status_code, answer.json()["code"]) == (401, "session-over")
 
 
-async def reset(house: IdentityApi, identifier: str = MAIL, **more: str) -> str:
-    response = await house.client.post("/password-resets", json={"identifier": identifier, **more})
+async def reset(api: IdentityApi, identifier: str = MAIL, **more: str) -> str:
+    response = await api.client.post("/password-resets", json={"identifier": identifier, **more})
     assert response.status_code == 202, response.text
     return str(response.json()["challenge_id"])
 
 
-async def finish(house: IdentityApi, challenge: str, code: str, password: str = OTHER_PASSWORD) -> httpx2.Response:
+async def finish(api: IdentityApi, challenge: str, code: str, password: str = OTHER_PASSWORD) -> httpx2.Response:
     body = {"code": code, "password": password}
-    return await house.client.post(f"/password-resets/{challenge}/password", json=body)
+    return await api.client.post(f"/password-resets/{challenge}/password", json=body)
 
 
-async def test_a_forgotten_password_is_set_anew_with_the_code_and_all_sessions_end(house: IdentityApi) -> None:
-    await house.open_account()
-    signed_in = await house.sign_in()
-    challenge = await reset(house)
-    answer = await finish(house, challenge, await house.code("password-reset-code"))
+async def test_a_forgotten_password_is_set_anew_with_the_code_and_all_sessions_end(api: IdentityApi) -> None:
+    await api.open_account()
+    signed_in = await api.sign_in()
+    challenge = await reset(api)
+    answer = await finish(api, challenge, await api.code("password-reset-code"))
     assert answer.status_code == 200
-    refused = await house.client.post("/token/refresh", json={"refresh_token": signed_in["refresh_token"]})
+    refused = await api.client.post("/token/refresh", json={"refresh_token": signed_in["refresh_token"]})
     assert refused.status_code == 401
-    assert (await house.start()).status_code == 403
-    again = await house.sign_in(password=OTHER_PASSWORD, device_token=answer.json()["device_token"])
+    assert (await api.start()).status_code == 403
+    again = await api.sign_in(password=OTHER_PASSWORD, device_token=answer.json()["device_token"])
     assert again["device_token"] is None, "the device is known"
-    assert len(await house.messages("password-changed")) == 1
-    assert await house.entries("change-credentials") == [("permitted", "password-reset", "patient")]
-    assert (await finish(house, challenge, await house.code("password-reset-code"))).json()["code"] == "code-over"
+    assert len(await api.messages("password-changed")) == 1
+    assert await api.entries("change-credentials") == [("permitted", "password-reset", "patient")]
+    assert (await finish(api, challenge, await api.code("password-reset-code"))).json()["code"] == "code-over"
 
 
-async def test_whoever_forgets_learns_nothing_about_an_identifier(house: IdentityApi) -> None:
-    await house.open_account()
-    existing = await house.client.post("/password-resets", json={"identifier": MAIL})
-    unknown = await house.client.post("/password-resets", json={"identifier": "nobody@patient.example"})
+async def test_whoever_forgets_learns_nothing_about_an_identifier(api: IdentityApi) -> None:
+    await api.open_account()
+    existing = await api.client.post("/password-resets", json={"identifier": MAIL})
+    unknown = await api.client.post("/password-resets", json={"identifier": "nobody@patient.example"})
     assert (existing.status_code, existing.json().keys()) == (unknown.status_code, unknown.json().keys())
     assert existing.headers.keys() == unknown.headers.keys()
-    code = other_code(await house.code("password-reset-code"))
+    code = other_code(await api.code("password-reset-code"))
     answers = []
     for challenge in (existing.json()["challenge_id"], unknown.json()["challenge_id"]):
-        responses = [(await finish(house, challenge, code, "motdepasse123")).json()]
-        responses += [(await finish(house, challenge, code)).json() for _ in range(6)]
+        responses = [(await finish(api, challenge, code, "motdepasse123")).json()]
+        responses += [(await finish(api, challenge, code)).json() for _ in range(6)]
         answers.append([answer["code"] for answer in responses])
     assert answers[0] == answers[1] == ["password-weak"] + ["code-wrong"] * 5 + ["code-over"]
-    assert len(await house.messages("password-reset-code")) == 1
+    assert len(await api.messages("password-reset-code")) == 1
 
 
-async def test_a_poor_password_leaves_the_code_as_it_was(house: IdentityApi) -> None:
-    await house.open_account()
-    challenge, code = await reset(house), await house.code("password-reset-code")
+async def test_a_poor_password_leaves_the_code_as_it_was(api: IdentityApi) -> None:
+    await api.open_account()
+    challenge, code = await reset(api), await api.code("password-reset-code")
     for poor in ["motdepasse123"] * 6 + ["les pommes d'inventee volent", "short"]:
-        assert (await finish(house, challenge, code, poor)).status_code == 422
-    assert (await finish(house, challenge, code)).status_code == 200
+        assert (await finish(api, challenge, code, poor)).status_code == 422
+    assert (await finish(api, challenge, code)).status_code == 200
 
 
-async def test_of_ten_that_use_one_reset_code_at_once_exactly_one_wins(house: IdentityApi) -> None:
-    await house.open_account()
-    challenge, code = await reset(house), await house.code("password-reset-code")
-    answers = await asyncio.gather(*(finish(house, challenge, code) for _ in range(10)))
+async def test_of_ten_that_use_one_reset_code_at_once_exactly_one_wins(api: IdentityApi) -> None:
+    await api.open_account()
+    challenge, code = await reset(api), await api.code("password-reset-code")
+    answers = await asyncio.gather(*(finish(api, challenge, code) for _ in range(10)))
     assert sorted(answer.status_code for answer in answers) == [200] + [403] * 9
 
 
-async def test_a_reset_code_does_not_go_where_sign_in_codes_go_if_there_is_another_place(house: IdentityApi) -> None:
-    await house.open_account()
-    signed_in = await house.sign_in()
-    await change_contact(house, signed_in, mobile="06 39 98 00 01")
-    await reset(house)
-    sent = [event for event in await house.events() if isinstance(event, MessageRequested)]
+async def test_a_reset_code_does_not_go_where_sign_in_codes_go_if_there_is_another_place(api: IdentityApi) -> None:
+    await api.open_account()
+    signed_in = await api.sign_in()
+    await change_contact(api, signed_in, mobile="06 39 98 00 01")
+    await reset(api)
+    sent = [event for event in await api.events() if isinstance(event, MessageRequested)]
     assert [message.channel for message in sent if message.kind == "password-reset-code"] == ["sms"]
 
 
-async def start_change(house: IdentityApi, signed_in: dict[str, Any], **body: str) -> httpx2.Response:
-    return await house.client.post("/account/contact-changes", json=body, headers=session(signed_in))
+async def start_change(api: IdentityApi, signed_in: dict[str, Any], **body: str) -> httpx2.Response:
+    return await api.client.post("/account/contact-changes", json=body, headers=session(signed_in))
 
 
 async def finish_change(
-    house: IdentityApi, signed_in: dict[str, Any], challenge: str, old: str, new: str
+    api: IdentityApi, signed_in: dict[str, Any], challenge: str, old: str, new: str
 ) -> httpx2.Response:
     path = f"/account/contact-changes/{challenge}/codes"
-    return await house.client.post(path, json={"old_code": old, "new_code": new}, headers=session(signed_in))
+    return await api.client.post(path, json={"old_code": old, "new_code": new}, headers=session(signed_in))
 
 
-async def change_contact(house: IdentityApi, signed_in: dict[str, Any], **body: str) -> None:
-    started = await start_change(house, signed_in, **body)
+async def change_contact(api: IdentityApi, signed_in: dict[str, Any], **body: str) -> None:
+    started = await start_change(api, signed_in, **body)
     assert started.status_code == 202, started.text
-    old, new = [await house.code("contact-change-code", place) for place in (-2, -1)]
-    done = await finish_change(house, signed_in, started.json()["challenge_id"], old, new)
+    old, new = [await api.code("contact-change-code", place) for place in (-2, -1)]
+    done = await finish_change(api, signed_in, started.json()["challenge_id"], old, new)
     assert done.status_code == 204, done.text
 
 
-async def test_a_new_mail_address_is_confirmed_on_both_and_both_are_told(house: IdentityApi) -> None:
-    record_id = await house.open_account()
-    signed_in = await house.sign_in()
-    await change_contact(house, signed_in, mail=NEW_MAIL)
-    assert [message["to"]["mail"] for message in await house.messages("contact-change-code")] == [MAIL, NEW_MAIL]
-    assert [message["to"]["mail"] for message in await house.messages("contact-changed")] == [MAIL, NEW_MAIL]
-    changed = [event for event in await house.events() if isinstance(event, ContactChanged)]
+async def test_a_new_mail_address_is_confirmed_on_both_and_both_are_told(api: IdentityApi) -> None:
+    record_id = await api.open_account()
+    signed_in = await api.sign_in()
+    await change_contact(api, signed_in, mail=NEW_MAIL)
+    assert [message["to"]["mail"] for message in await api.messages("contact-change-code")] == [MAIL, NEW_MAIL]
+    assert [message["to"]["mail"] for message in await api.messages("contact-changed")] == [MAIL, NEW_MAIL]
+    changed = [event for event in await api.events() if isinstance(event, ContactChanged)]
     assert [(event.record_id, event.version) for event in changed] == [(record_id, 1), (record_id, 2)]
     assert decrypt_contact(RING, changed[-1].record_id, changed[-1].sealed).mail == NEW_MAIL
-    assert await house.entries("change-contact") == [("permitted", "both-confirmed", "patient")]
-    await house.sign_in()
-    assert (await house.messages("sign-in-code"))[-1]["to"] == {"mail": NEW_MAIL}
+    assert await api.entries("change-contact") == [("permitted", "both-confirmed", "patient")]
+    await api.sign_in()
+    assert (await api.messages("sign-in-code"))[-1]["to"] == {"mail": NEW_MAIL}
 
 
 async def test_a_first_mobile_number_is_confirmed_by_mail_and_sms_and_notify_can_read_the_contact(
-    house: IdentityApi,
+    api: IdentityApi,
 ) -> None:
-    await house.open_account()
-    signed_in = await house.sign_in()
-    await change_contact(house, signed_in, mobile="06 39 98 00 01")
-    sent = [message["to"] for message in await house.messages("contact-change-code")]
+    await api.open_account()
+    signed_in = await api.sign_in()
+    await change_contact(api, signed_in, mobile="06 39 98 00 01")
+    sent = [message["to"] for message in await api.messages("contact-change-code")]
     assert sent == [{"mail": MAIL}, {"mobile": "+33639980001"}]
-    changed = [event for event in await house.events() if isinstance(event, ContactChanged)][-1]
+    changed = [event for event in await api.events() if isinstance(event, ContactChanged)][-1]
     assert orjson.loads(RING.decrypt_jwe(changed.sealed, sealed_place("contact", changed.record_id))) == {
         "mail": MAIL,
         "language": "fr",
@@ -270,37 +270,37 @@ async def test_a_first_mobile_number_is_confirmed_by_mail_and_sms_and_notify_can
 
 
 @pytest.mark.parametrize("wrong", ["old", "new", "swapped"])
-async def test_one_of_the_two_codes_is_not_enough(house: IdentityApi, wrong: str) -> None:
-    await house.open_account()
-    signed_in = await house.sign_in()
-    challenge = (await start_change(house, signed_in, mail=NEW_MAIL)).json()["challenge_id"]
-    old, new = [await house.code("contact-change-code", place) for place in (-2, -1)]
+async def test_one_of_the_two_codes_is_not_enough(api: IdentityApi, wrong: str) -> None:
+    await api.open_account()
+    signed_in = await api.sign_in()
+    challenge = (await start_change(api, signed_in, mail=NEW_MAIL)).json()["challenge_id"]
+    old, new = [await api.code("contact-change-code", place) for place in (-2, -1)]
     codes = {"old": (other_code(old), new), "new": (old, other_code(new)), "swapped": (new, old)}[wrong]
     if codes == (old, new):
         return
-    answer = await finish_change(house, signed_in, challenge, *codes)
+    answer = await finish_change(api, signed_in, challenge, *codes)
     assert (answer.status_code, answer.json()["code"]) == (403, "code-wrong")
-    assert len([event for event in await house.events() if isinstance(event, ContactChanged)]) == 1
+    assert len([event for event in await api.events() if isinstance(event, ContactChanged)]) == 1
 
 
-async def test_of_two_changes_at_once_the_later_one_is_over(house: IdentityApi) -> None:
-    await house.open_account()
-    signed_in = await house.sign_in()
-    first = (await start_change(house, signed_in, mail=NEW_MAIL)).json()["challenge_id"]
-    second = (await start_change(house, signed_in, mail="third@elsewhere.example")).json()["challenge_id"]
-    codes = [message["values"]["code"] for message in await house.messages("contact-change-code")]
-    assert (await finish_change(house, signed_in, second, *codes[2:])).status_code == 204
-    late = await finish_change(house, signed_in, first, *codes[:2])
+async def test_of_two_changes_at_once_the_later_one_is_over(api: IdentityApi) -> None:
+    await api.open_account()
+    signed_in = await api.sign_in()
+    first = (await start_change(api, signed_in, mail=NEW_MAIL)).json()["challenge_id"]
+    second = (await start_change(api, signed_in, mail="third@elsewhere.example")).json()["challenge_id"]
+    codes = [message["values"]["code"] for message in await api.messages("contact-change-code")]
+    assert (await finish_change(api, signed_in, second, *codes[2:])).status_code == 204
+    late = await finish_change(api, signed_in, first, *codes[:2])
     assert (late.status_code, late.json()["code"]) == (403, "code-over")
 
 
-async def test_somebody_elses_change_cannot_be_answered(house: IdentityApi) -> None:
-    await house.open_account()
-    await house.open_account(2, "other@patient.example")
-    mine, other = await house.sign_in(), await house.sign_in(identifier="other@patient.example")
-    challenge = (await start_change(house, mine, mail=NEW_MAIL)).json()["challenge_id"]
-    old, new = [await house.code("contact-change-code", place) for place in (-2, -1)]
-    assert (await finish_change(house, other, challenge, old, new)).json()["code"] == "code-over"
+async def test_somebody_elses_change_cannot_be_answered(api: IdentityApi) -> None:
+    await api.open_account()
+    await api.open_account(2, "other@patient.example")
+    mine, other = await api.sign_in(), await api.sign_in(identifier="other@patient.example")
+    challenge = (await start_change(api, mine, mail=NEW_MAIL)).json()["challenge_id"]
+    old, new = [await api.code("contact-change-code", place) for place in (-2, -1)]
+    assert (await finish_change(api, other, challenge, old, new)).json()["code"] == "code-over"
 
 
 @pytest.mark.parametrize(
@@ -314,95 +314,95 @@ async def test_somebody_elses_change_cannot_be_answered(house: IdentityApi) -> N
         ({"mail": NEW_MAIL, "relation": "representative"}, "invalid"),
     ],
 )
-async def test_other_changes_of_the_contact_are_refused(house: IdentityApi, body: dict[str, str], code: str) -> None:
-    await house.open_account()
-    answer = await start_change(house, await house.sign_in(), **body)
+async def test_other_changes_of_the_contact_are_refused(api: IdentityApi, body: dict[str, str], code: str) -> None:
+    await api.open_account()
+    answer = await start_change(api, await api.sign_in(), **body)
     assert (answer.status_code, answer.json()["code"]) == (422, code)
 
 
-async def test_changes_of_the_contact_cannot_flood_a_mailbox(house: IdentityApi) -> None:
-    await house.open_account()
-    signed_in = await house.sign_in()
-    statuses = [(await start_change(house, signed_in, mail=f"zoe{n}@elsewhere.example")).status_code for n in range(8)]
+async def test_changes_of_the_contact_cannot_flood_a_mailbox(api: IdentityApi) -> None:
+    await api.open_account()
+    signed_in = await api.sign_in()
+    statuses = [(await start_change(api, signed_in, mail=f"zoe{n}@elsewhere.example")).status_code for n in range(8)]
     assert statuses == [202] * 4 + [429] * 4
 
 
-async def enrol(house: IdentityApi, signed_in: dict[str, Any]) -> tuple[str, str]:
-    started = await house.client.post("/account/totp", json={"password": PASSWORD}, headers=session(signed_in))
+async def enrol(api: IdentityApi, signed_in: dict[str, Any]) -> tuple[str, str]:
+    started = await api.client.post("/account/totp", json={"password": PASSWORD}, headers=session(signed_in))
     assert started.status_code == 201, started.text
     assert started.headers["cache-control"] == "no-store"
     secret, challenge = started.json()["secret"], started.json()["challenge_id"]
     step = int(time.time()) // 30 - 1  # the step before: that of now and of later are left for the sign-in
     body = {"code": pyotp.TOTP(secret).generate_otp(step)}
-    done = await house.client.post(f"/account/totp/{challenge}/code", json=body, headers=session(signed_in))
+    done = await api.client.post(f"/account/totp/{challenge}/code", json=body, headers=session(signed_in))
     assert done.status_code == 204, done.text
     return secret, challenge
 
 
-async def test_an_application_gives_the_codes_once_a_first_one_has_confirmed_it(house: IdentityApi) -> None:
-    await house.open_account()
-    signed_in = await house.sign_in()
-    secret, _ = await enrol(house, signed_in)
-    sent = len(await house.messages("sign-in-code"))
-    started = await house.start()
+async def test_an_application_gives_the_codes_once_a_first_one_has_confirmed_it(api: IdentityApi) -> None:
+    await api.open_account()
+    signed_in = await api.sign_in()
+    secret, _ = await enrol(api, signed_in)
+    sent = len(await api.messages("sign-in-code"))
+    started = await api.start()
     assert started.json()["second_factor"] == "totp"
-    assert len(await house.messages("sign-in-code")) == sent
+    assert len(await api.messages("sign-in-code")) == sent
     code = pyotp.TOTP(secret).now()
-    assert (await house.answer(started.json()["challenge_id"], other_code(code))).status_code == 403
-    assert (await house.answer(started.json()["challenge_id"], code)).status_code == 200
-    again = (await house.start()).json()["challenge_id"]
-    reused = await house.answer(again, code)
+    assert (await api.answer(started.json()["challenge_id"], other_code(code))).status_code == 403
+    assert (await api.answer(started.json()["challenge_id"], code)).status_code == 200
+    again = (await api.start()).json()["challenge_id"]
+    reused = await api.answer(again, code)
     assert (reused.status_code, reused.json()["code"]) == (403, "code-wrong")
-    assert await house.entries("change-credentials") == [("permitted", "application-enrolled", "patient")]
-    (row,) = await query(house.database, "select accounts::text as text from accounts")
+    assert await api.entries("change-credentials") == [("permitted", "application-enrolled", "patient")]
+    (row,) = await query(api.database, "select accounts::text as text from accounts")
     assert secret not in row["text"]
 
 
-async def test_of_two_sign_ins_with_one_code_of_an_application_one_wins(house: IdentityApi) -> None:
-    await house.open_account()
-    secret, _ = await enrol(house, await house.sign_in())
-    challenges = [(await house.start()).json()["challenge_id"] for _ in range(3)]
+async def test_of_two_sign_ins_with_one_code_of_an_application_one_wins(api: IdentityApi) -> None:
+    await api.open_account()
+    secret, _ = await enrol(api, await api.sign_in())
+    challenges = [(await api.start()).json()["challenge_id"] for _ in range(3)]
     code = pyotp.TOTP(secret).now()
-    answers = await asyncio.gather(*(house.answer(challenge, code) for challenge in challenges))
+    answers = await asyncio.gather(*(api.answer(challenge, code) for challenge in challenges))
     assert sorted(answer.status_code for answer in answers) == [200, 403, 403]
 
 
-async def test_an_application_is_not_enrolled_by_a_wrong_code_or_without_the_password(house: IdentityApi) -> None:
-    await house.open_account()
-    signed_in = await house.sign_in()
-    refused = await house.client.post("/account/totp", json={"password": "not it"}, headers=session(signed_in))
+async def test_an_application_is_not_enrolled_by_a_wrong_code_or_without_the_password(api: IdentityApi) -> None:
+    await api.open_account()
+    signed_in = await api.sign_in()
+    refused = await api.client.post("/account/totp", json={"password": "not it"}, headers=session(signed_in))
     assert refused.json()["code"] == "password-wrong"
-    started = await house.client.post("/account/totp", json={"password": PASSWORD}, headers=session(signed_in))
+    started = await api.client.post("/account/totp", json={"password": PASSWORD}, headers=session(signed_in))
     path = f"/account/totp/{started.json()['challenge_id']}/code"
     code = other_code(pyotp.TOTP(started.json()["secret"]).now())
-    wrong = await house.client.post(path, json={"code": code}, headers=session(signed_in))
+    wrong = await api.client.post(path, json={"code": code}, headers=session(signed_in))
     assert wrong.json()["code"] == "code-wrong"
-    assert (await house.start()).json()["second_factor"] == "mail"
+    assert (await api.start()).json()["second_factor"] == "mail"
 
 
-async def test_codes_are_sent_again_after_an_application_is_given_up(house: IdentityApi) -> None:
-    await house.open_account()
-    signed_in = await house.sign_in()
-    await enrol(house, signed_in)
+async def test_codes_are_sent_again_after_an_application_is_given_up(api: IdentityApi) -> None:
+    await api.open_account()
+    signed_in = await api.sign_in()
+    await enrol(api, signed_in)
     for factor, status in (("sms", 422), ("totp", 422), ("pigeon", 422), ("mail", 204)):
         body = {"second_factor": factor, "password": PASSWORD}
-        answer = await house.client.put("/account/second-factor", json=body, headers=session(signed_in))
+        answer = await api.client.put("/account/second-factor", json=body, headers=session(signed_in))
         assert answer.status_code == status, factor
-    assert (await house.start()).json()["second_factor"] == "mail"
-    (row,) = await query(house.database, "select totp_sealed from accounts")
+    assert (await api.start()).json()["second_factor"] == "mail"
+    (row,) = await query(api.database, "select totp_sealed from accounts")
     assert row["totp_sealed"] is None
 
 
-async def test_a_holder_without_an_account_is_told_to_create_one(house: IdentityApi) -> None:
-    record_id = await open_one(house.client)
+async def test_a_holder_without_an_account_is_told_to_create_one(api: IdentityApi) -> None:
+    record_id = await open_one(api.client)
     body = {"password": PASSWORD, "new_password": OTHER_PASSWORD}
-    answer = await house.client.put("/account/password", json=body, headers=bearer(patient_token(record_id)))
+    answer = await api.client.put("/account/password", json=body, headers=bearer(patient_token(record_id)))
     assert (answer.status_code, answer.json()["code"]) == (409, "account-missing")
 
 
-async def test_the_password_once_more_is_right_needed_wrong_or_tried_too_often(house: IdentityApi) -> None:
-    record_id = await house.open_account()
-    async with house.pool.acquire() as connection:
+async def test_the_password_once_more_is_right_needed_wrong_or_tried_too_often(api: IdentityApi) -> None:
+    record_id = await api.open_account()
+    async with api.pool.acquire() as connection:
         await confirm_password(connection, RULES, uuid4(), None)
         await confirm_password(connection, RULES, record_id, PASSWORD)
         with pytest.raises(PasswordNeededError):
@@ -412,26 +412,26 @@ async def test_the_password_once_more_is_right_needed_wrong_or_tried_too_often(h
                 await confirm_password(connection, RULES, record_id, "not this one")
         with pytest.raises(TooManyTriesError):
             await confirm_password(connection, RULES, record_id, PASSWORD)
-    assert await house.entries("sign-in") == [("refused", "password-wrong", "patient")] * 6
+    assert await api.entries("sign-in") == [("refused", "password-wrong", "patient")] * 6
 
 
-async def test_everything_of_a_record_is_destroyed_and_its_identifier_is_free_again(house: IdentityApi) -> None:
-    record_id = await house.open_account()
-    await house.open_account(2, "other@patient.example")
-    signed_in = await house.sign_in()
-    await house.start()
-    await reset(house)
-    async with transaction(house.pool) as connection:
+async def test_everything_of_a_record_is_destroyed_and_its_identifier_is_free_again(api: IdentityApi) -> None:
+    record_id = await api.open_account()
+    await api.open_account(2, "other@patient.example")
+    signed_in = await api.sign_in()
+    await api.start()
+    await reset(api)
+    async with transaction(api.pool) as connection:
         assert await delete_sessions_of(connection, record_id) == {"devices": 1, "sessions": 1}
         assert (await delete_challenges_of(connection, record_id))["challenges"] == 3
         assert await delete_accounts_of(connection, record_id) == {"accounts": 1}
     for table in ("accounts", "account_identifiers", "devices", "sessions", "challenges"):
-        rows = await query(house.database, f"select record_id from {table}")
+        rows = await query(api.database, f"select record_id from {table}")
         assert record_id not in [row["record_id"] for row in rows], table
-    assert await query(house.database, "select digest from refresh_tokens") == []
-    keys = [row["key"].partition(":")[0] for row in await query(house.database, "select key from throttles")]
+    assert await query(api.database, "select digest from refresh_tokens") == []
+    keys = [row["key"].partition(":")[0] for row in await query(api.database, "select key from throttles")]
     assert keys == ["source"]
-    refused = await house.client.post("/token/refresh", json={"refresh_token": signed_in["refresh_token"]})
+    refused = await api.client.post("/token/refresh", json={"refresh_token": signed_in["refresh_token"]})
     assert refused.status_code == 401
-    assert (await house.start()).status_code == 403
-    await create(house, record_id, MAIL)
+    assert (await api.start()).status_code == 403
+    await create(api, record_id, MAIL)

@@ -81,105 +81,103 @@ async def session_id_of(signed_in: dict[str, Any]) -> UUID:
     return caller.session_id
 
 
-async def ended(house: IdentityApi) -> list[UUID]:
+async def ended(api: IdentityApi) -> list[UUID]:
     """The sessions whose end was announced, in order."""
     rows = await query(
-        house.database, "select payload from outbox where event_type = $1 order by id", SessionEnded.ce_type
+        api.database, "select payload from outbox where event_type = $1 order by id", SessionEnded.ce_type
     )
     return [SessionEnded.model_validate_json(row["payload"]).session_id for row in rows]
 
 
-async def test_every_route_with_a_token_is_for_holders_or_is_not(house: IdentityApi) -> None:
-    paths = make_api(settings_of(house.database)).openapi()["paths"]
+async def test_every_route_with_a_token_is_for_holders_or_is_not(api: IdentityApi) -> None:
+    paths = make_api(settings_of(api.database)).openapi()["paths"]
     secured = {
         (verb, path) for path, verbs in paths.items() for verb, operation in verbs.items() if "security" in operation
     }
     assert secured == HOLDERS.keys() | OTHERS
 
 
-async def test_a_token_whose_session_was_ended_gets_nothing_from_any_route_for_holders(house: IdentityApi) -> None:
-    record_id = await house.open_account()
-    stolen, own = await house.sign_in(), await house.sign_in()
-    assert (await house.client.delete("/devices", headers=session(own))).status_code == 204
+async def test_a_token_whose_session_was_ended_gets_nothing_from_any_route_for_holders(api: IdentityApi) -> None:
+    record_id = await api.open_account()
+    stolen, own = await api.sign_in(), await api.sign_in()
+    assert (await api.client.delete("/devices", headers=session(own))).status_code == 204
     for (verb, path), body in HOLDERS.items():
         url = path.format(record_id=record_id, care_id=uuid4(), device_id=uuid4(), challenge_id=uuid4())
-        answer = await house.client.request(verb, url, json=body, headers=session(stolen))
+        answer = await api.client.request(verb, url, json=body, headers=session(stolen))
         assert (answer.status_code, answer.json().get("code")) == (401, "session-over"), path
-    assert await house.entries("invite-carer") == [("refused", "session-over", "patient")]
-    assert await query(house.database, "select id from care_relations") == []
-    [status] = await query(house.database, "select status from records where id = $1", record_id)
+    assert await api.entries("invite-carer") == [("refused", "session-over", "patient")]
+    assert await query(api.database, "select id from care_relations") == []
+    [status] = await query(api.database, "select status from records where id = $1", record_id)
     assert status["status"] == "open"
 
 
 @pytest.mark.parametrize(
     "way", ["everywhere", "one-device", "password", "reset", "reused", "signed-in-again", "erased"]
 )
-async def test_every_way_in_which_a_session_ends_is_announced_once(house: IdentityApi, way: str) -> None:
-    record_id = await house.open_account()
-    signed_in = await house.sign_in()
+async def test_every_way_in_which_a_session_ends_is_announced_once(api: IdentityApi, way: str) -> None:
+    record_id = await api.open_account()
+    signed_in = await api.sign_in()
     doomed = await session_id_of(signed_in)
     match way:
         case "everywhere":
-            await house.client.delete("/devices", headers=session(signed_in))
+            await api.client.delete("/devices", headers=session(signed_in))
         case "one-device":
-            own = await house.sign_in()
-            devices = (await house.client.get("/devices", headers=session(own))).json()
+            own = await api.sign_in()
+            devices = (await api.client.get("/devices", headers=session(own))).json()
             [device] = [device["device_id"] for device in devices if not device["current"]]
-            await house.client.delete(f"/devices/{device}", headers=session(own))
+            await api.client.delete(f"/devices/{device}", headers=session(own))
         case "password":
-            own = await house.sign_in()
+            own = await api.sign_in()
             body = {"password": PASSWORD, "new_password": OTHER_PASSWORD}
-            await house.client.put("/account/password", json=body, headers=session(own))
+            await api.client.put("/account/password", json=body, headers=session(own))
         case "reset":
-            challenge_id = (await house.client.post("/password-resets", json={"identifier": MAIL})).json()[
-                "challenge_id"
-            ]
-            body = {"code": await house.code("password-reset-code"), "password": OTHER_PASSWORD}
-            await house.client.post(f"/password-resets/{challenge_id}/password", json=body)
+            challenge_id = (await api.client.post("/password-resets", json={"identifier": MAIL})).json()["challenge_id"]
+            body = {"code": await api.code("password-reset-code"), "password": OTHER_PASSWORD}
+            await api.client.post(f"/password-resets/{challenge_id}/password", json=body)
         case "reused":
             for _ in range(2):
-                await house.client.post("/token/refresh", json={"refresh_token": signed_in["refresh_token"]})
+                await api.client.post("/token/refresh", json={"refresh_token": signed_in["refresh_token"]})
         case "signed-in-again":
-            await house.sign_in(device_token=signed_in["device_token"])
+            await api.sign_in(device_token=signed_in["device_token"])
         case _:
             body = {"reason": "gdpr-decision"}
-            await house.client.post(f"/records/{record_id}/erase", json=body, headers=administrator())
-    assert await ended(house) == [doomed]
+            await api.client.post(f"/records/{record_id}/erase", json=body, headers=administrator())
+    assert await ended(api) == [doomed]
 
 
-async def test_nobody_invites_while_the_holder_signs_out_everywhere(house: IdentityApi) -> None:
+async def test_nobody_invites_while_the_holder_signs_out_everywhere(api: IdentityApi) -> None:
     """Whichever comes first: an invitation that was answered with 201 was there before the sessions had ended."""
-    record_id = await house.open_account()
-    stolen, own = await house.sign_in(), await house.sign_in()
+    record_id = await api.open_account()
+    stolen, own = await api.sign_in(), await api.sign_in()
     body = {"mail": "thief@patient.example"}
-    async with house.pool.acquire() as holding, holding.transaction():
+    async with api.pool.acquire() as holding, holding.transaction():
         await holding.execute("select id from records where id = $1 for update", record_id)
         inviting = asyncio.create_task(
-            house.client.post(f"/records/{record_id}/invitations", json=body, headers=session(stolen))
+            api.client.post(f"/records/{record_id}/invitations", json=body, headers=session(stolen))
         )
-        await waiting_for_a_lock(house)
-        assert (await house.client.delete("/devices", headers=session(own))).status_code == 204
+        await waiting_for_a_lock(api)
+        assert (await api.client.delete("/devices", headers=session(own))).status_code == 204
     assert (await inviting).status_code == 401
-    assert await query(house.database, "select id from care_relations") == []
+    assert await query(api.database, "select id from care_relations") == []
 
 
-async def test_two_devices_that_sign_out_everywhere_at_once_are_both_answered(house: IdentityApi) -> None:
-    await house.open_account()
-    both = [await house.sign_in(), await house.sign_in()]
+async def test_two_devices_that_sign_out_everywhere_at_once_are_both_answered(api: IdentityApi) -> None:
+    await api.open_account()
+    both = [await api.sign_in(), await api.sign_in()]
     answers = await asyncio.gather(
-        *(house.client.delete("/devices", headers=session(session_tokens)) for session_tokens in both)
+        *(api.client.delete("/devices", headers=session(session_tokens)) for session_tokens in both)
     )
     assert sorted(answer.status_code for answer in answers) == [204, 401]
-    assert sorted(await ended(house)) == sorted([await session_id_of(session_tokens) for session_tokens in both])
+    assert sorted(await ended(api)) == sorted([await session_id_of(session_tokens) for session_tokens in both])
 
 
-async def waiting_for_a_lock(house: IdentityApi) -> None:
+async def waiting_for_a_lock(api: IdentityApi) -> None:
     """Returns once a statement waits for somebody else's row."""
     sql = """
     select pid from pg_locks where not granted and pid in (
       select pid from pg_stat_activity where datname = current_database())"""
 
     async def look() -> bool:
-        return bool(await query(house.database, sql))
+        return bool(await query(api.database, sql))
 
     await eventually(look)

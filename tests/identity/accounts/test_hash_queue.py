@@ -15,7 +15,7 @@ from services.identity.accounts.domain.passwords import Argon2Hasher
 from shared.errors import OverloadedError
 from shared.http.admission import LIMITS, Limits, Urgency
 from shared.runtime.metrics import REFUSED
-from tests.infra.accounts import MAIL, OTHER_PASSWORD, PASSWORD, IdentityApi, at_home, session
+from tests.infra.accounts import MAIL, OTHER_PASSWORD, PASSWORD, IdentityApi, run_identity_api, session
 from tests.infra.databases import Database
 from tests.infra.identity_api import settings_of
 
@@ -25,8 +25,8 @@ FLOOD = 400
 
 
 @pytest_asyncio.fixture
-async def house(database: Database) -> AsyncIterator[IdentityApi]:
-    async with at_home(database, settings=settings_of(database, accounts=REAL)) as made:
+async def api(database: Database) -> AsyncIterator[IdentityApi]:
+    async with run_identity_api(database, settings=settings_of(database, accounts=REAL)) as made:
         yield made
 
 
@@ -34,24 +34,24 @@ def refused() -> float:
     return float(REFUSED.labels("hash-password", "unavailable")._value.get())  # the library has no other way
 
 
-def told(answer: httpx2.Response) -> tuple[int, str | None, str, str]:
+def visible_parts(answer: httpx2.Response) -> tuple[int, str | None, str, str]:
     """What an answer tells whoever reads it."""
     return answer.status_code, answer.headers.get("retry-after"), answer.headers["content-type"], answer.text
 
 
 async def test_a_flood_of_sign_ins_is_refused_in_part_and_a_later_sign_in_succeeds(
-    house: IdentityApi, monkeypatch: pytest.MonkeyPatch
+    api: IdentityApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(LIMITS, Urgency.CHANGE, Limits(2 * FLOOD, 2 * FLOOD))  # so that the hash queue alone refuses
-    await house.open_account()
-    device = await house.sign_in()
+    await api.open_account()
+    device = await api.sign_in()
     before = refused()
     loop = asyncio.get_running_loop()
     begun = loop.time()
     took: list[float] = []
 
     async def start(identifier: str) -> httpx2.Response:
-        answer = await house.start(identifier, OTHER_PASSWORD)
+        answer = await api.start(identifier, OTHER_PASSWORD)
         if answer.status_code == 503:
             took.append(loop.time() - begun)
         return answer
@@ -59,40 +59,42 @@ async def test_a_flood_of_sign_ins_is_refused_in_part_and_a_later_sign_in_succee
     names = (MAIL, "nobody@patient.example")
     answers = await asyncio.gather(*(start(names[number % 2]) for number in range(FLOOD)))
     whole = loop.time() - begun
-    by_name = [{told(one) for one in answers[number::2] if one.status_code == 503} for number in (0, 1)]
+    by_name = [
+        {visible_parts(answer) for answer in answers[number::2] if answer.status_code == 503} for number in (0, 1)
+    ]
     assert by_name[0] == by_name[1]
     [(status, retry_after, content_type, body)] = by_name[0]
     assert (status, retry_after, content_type) == (503, "5", "application/problem+json")
     assert '"code":"unavailable"' in body
-    count = sum(one.status_code == 503 for one in answers)
+    count = sum(answer.status_code == 503 for answer in answers)
     assert refused() - before == count
     assert count >= FLOOD - 2 * HashQueue().places
-    assert {one.status_code for one in answers} <= {403, 429, 503}
-    assert any(one.status_code in (403, 429) for one in answers)
+    assert {answer.status_code for answer in answers} <= {403, 429, 503}
+    assert any(answer.status_code in (403, 429) for answer in answers)
     assert max(took) < whole
-    assert session(await house.sign_in(device_token=device["device_token"]))
+    assert session(await api.sign_in(device_token=device["device_token"]))
 
 
 async def test_whatever_hashes_is_refused_before_it_looks_at_an_account_or_a_code(
-    house: IdentityApi, monkeypatch: pytest.MonkeyPatch
+    api: IdentityApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await house.open_account()
-    signed_in = await house.sign_in()
-    reset = await house.client.post("/password-resets", json={"identifier": MAIL})
-    other = await house.client.post("/password-resets", json={"identifier": "nobody@patient.example"})
+    await api.open_account()
+    signed_in = await api.sign_in()
+    reset = await api.client.post("/password-resets", json={"identifier": MAIL})
+    other = await api.client.post("/password-resets", json={"identifier": "nobody@patient.example"})
     monkeypatch.setattr(HashQueue, "places", 0)
-    answers = [await house.start(name) for name in (MAIL, "nobody@patient.example")]
+    answers = [await api.start(name) for name in (MAIL, "nobody@patient.example")]
     for challenge in (reset, other):
         place = f"/password-resets/{challenge.json()['challenge_id']}/password"
-        answers += [await house.client.post(place, json={"code": "000000", "password": OTHER_PASSWORD})]
+        answers += [await api.client.post(place, json={"code": "000000", "password": OTHER_PASSWORD})]
     change = {"password": PASSWORD, "new_password": OTHER_PASSWORD}
-    answers += [await house.client.put("/account/password", json=change, headers=session(signed_in))]
-    assert {told(one)[:3] for one in answers} == {(503, "5", "application/problem+json")}
+    answers += [await api.client.put("/account/password", json=change, headers=session(signed_in))]
+    assert {visible_parts(answer)[:3] for answer in answers} == {(503, "5", "application/problem+json")}
     monkeypatch.undo()
-    code = await house.code("password-reset-code")
+    code = await api.code("password-reset-code")
     place = f"/password-resets/{reset.json()['challenge_id']}/password"
-    assert (await house.client.post(place, json={"code": code, "password": OTHER_PASSWORD})).status_code == 200
-    assert await house.entries("sign-in") == [("permitted", "password-and-code", "patient")]
+    assert (await api.client.post(place, json={"code": code, "password": OTHER_PASSWORD})).status_code == 200
+    assert await api.entries("sign-in") == [("permitted", "password-and-code", "patient")]
 
 
 async def test_no_more_hashes_run_at_once_than_there_are_turns() -> None:
@@ -107,11 +109,11 @@ async def test_no_more_hashes_run_at_once_than_there_are_turns() -> None:
         with lock:
             running -= 1
 
-    async def one() -> None:
+    async def hash_once() -> None:
         with queue.place() as place:
             await place.run(work)
 
-    await asyncio.gather(*(one() for _ in range(8)))
+    await asyncio.gather(*(hash_once() for _ in range(8)))
     assert most == 2
 
 

@@ -85,17 +85,17 @@ def test_a_known_device_has_a_count_of_its_own() -> None:
 
 
 def test_strangers_are_counted_at_their_address_and_share_the_alarm_of_the_account_all_fingerprints() -> None:
-    one, other = (attempt_keys(LOOKUPS, "zoe", address, None) for address in ("10.0.0.7", "10.0.0.8"))
-    assert [key.partition(":")[0] for key in one] == ["account-source", "account", "source"]
-    assert set(one) & set(other) == {one[1]}
-    assert "zoe" not in "".join(one)
-    assert "10.0.0.7" not in "".join(one)
+    first, second = (attempt_keys(LOOKUPS, "zoe", address, None) for address in ("10.0.0.7", "10.0.0.8"))
+    assert [key.partition(":")[0] for key in first] == ["account-source", "account", "source"]
+    assert set(first) & set(second) == {first[1]}
+    assert "zoe" not in "".join(first)
+    assert "10.0.0.7" not in "".join(first)
 
 
 def test_a_reset_is_counted_per_account_and_address_together() -> None:
-    one, other = (attempt_keys(LOOKUPS, "zoe", address, None, "reset") for address in ("10.0.0.7", "10.0.0.8"))
-    assert [key.partition(":")[0] for key in one] == ["reset", "source"]
-    assert not set(one) & set(other)
+    first, second = (attempt_keys(LOOKUPS, "zoe", address, None, "reset") for address in ("10.0.0.7", "10.0.0.8"))
+    assert [key.partition(":")[0] for key in first] == ["reset", "source"]
+    assert not set(first) & set(second)
 
 
 def test_an_address_that_must_wait_slows_no_account() -> None:

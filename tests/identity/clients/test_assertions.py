@@ -10,7 +10,12 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, Key, KeySet, OctKey, OKPKey, RSAKey
 
-from services.identity.clients.domain.assertions import AssertionRefusedError, unverified_client_id, verify_assertion
+from services.identity.clients.domain.assertions import (
+    AssertionRefusedError,
+    VerifiedAssertion,
+    unverified_client_id,
+    verify_assertion,
+)
 from services.identity.clients.domain.clients import Client, public_jwks
 from tests.infra.identity_api import TOKEN_ENDPOINT, assertion, new_key, public
 from tests.infra.tokens import ISSUER
@@ -28,8 +33,8 @@ def client_with(*keys: Key) -> Client:
 CLIENT = client_with(KEY, RSA, ED)
 
 
-def verify(proof: str, client: Client = CLIENT) -> None:
-    verify_assertion(proof, client, AUDIENCES, datetime.now(UTC))
+def verify(proof: str, client: Client = CLIENT) -> VerifiedAssertion:
+    return verify_assertion(proof, client, AUDIENCES, datetime.now(UTC))
 
 
 @dataclass
@@ -49,19 +54,19 @@ class In:
 )
 @pytest.mark.filterwarnings("ignore:EdDSA is deprecated:joserfc.errors.SecurityWarning")  # when the test signs
 def test_each_algorithm_of_a_registered_key_is_taken(key: Key, alg: str) -> None:
-    verify(assertion("client-1", key, alg=alg))
+    assert verify(assertion("client-1", key, alg=alg)).expires_at > datetime.now(UTC)
 
 
 @pytest.mark.parametrize("audience", [TOKEN_ENDPOINT, ISSUER, ["https://other.example", ISSUER]])
 def test_the_token_endpoint_and_the_issuer_are_both_addressed(audience: Any) -> None:
-    verify(assertion("client-1", KEY, aud=audience))
+    assert verify(assertion("client-1", KEY, aud=audience)).expires_at > datetime.now(UTC)
 
 
 def test_without_a_kid_every_key_of_the_client_is_tried() -> None:
     members: Any = {name: value for name, value in KEY.as_dict(private=True).items() if name != "kid"}
     bare = ECKey.import_key(members)
     proof = jwt.encode({"alg": "ES256"}, jwt.decode(assertion("client-1", KEY), KEY).claims, bare)
-    verify(proof)
+    assert verify(proof).expires_at > datetime.now(UTC)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +105,9 @@ def test_a_signed_assertion_that_says_the_wrong_thing_is_refused_with_the_reason
 
 
 def test_the_limit_of_five_minutes_allows_for_clocks() -> None:
-    verify(assertion("client-1", KEY, exp=int(In(300))))
+    latest = int(In(300))
+    verified = verify(assertion("client-1", KEY, exp=latest))
+    assert verified.expires_at >= datetime.fromtimestamp(latest, UTC)
 
 
 def _segment(value: Any) -> str:

@@ -53,7 +53,7 @@ def nothing(progress: ImportProgress, mark: FileIdentity) -> None:
     pass
 
 
-async def found(database: Database, ins: str, keyrings: str = KEYRING) -> InsuredRow | None:
+async def insured_row(database: Database, ins: str, keyrings: str = KEYRING) -> InsuredRow | None:
     pool = await create_pool(settings_of(database).postgres, application="tests")
     try:
         async with pool.acquire() as connection:
@@ -89,7 +89,7 @@ async def test_an_imported_person_is_found_by_the_fingerprint_and_opened_whole(
     file = write_register(tmp_path / "register.csv", 1)
     outcome = await importer_of(database).insured(file, nothing)
     assert (outcome.progress.lines, outcome.progress.changed, outcome.progress.rejected) == (1, 1, 0)
-    row = await found(database, line[0])
+    row = await insured_row(database, line[0])
     assert row is not None
     person = open_insured(RING, row)
     assert (person.person.ins.matricule, person.person.traits.birth_name) == (line[0], line[2])
@@ -109,7 +109,7 @@ async def test_the_owner_of_a_card_is_kept_sealed_and_changes_the_line(database:
     line, owner = next(register_lines(1)), number_of(5)
     file.write_text(f"{REGISTER_HEADER}\n{line}{owner}\n", encoding="utf-8")
     assert (await importer_of(database).insured(file, nothing)).progress.changed == 1
-    row = await found(database, line.split(";")[0])
+    row = await insured_row(database, line.split(";")[0])
     assert row is not None
     assert open_insured(RING, row).card_owner == Ins(owner, INS_NIR_TEST)
     assert owner not in str([dict(row) for row in await query(database, "select * from insured")])
@@ -278,7 +278,7 @@ async def test_a_person_who_stands_under_an_older_key_stays_one_person(database:
     assert (await importer_of(database, rotated).insured(file, nothing)).progress.changed == 30
     assert (await importer_of(database, rotated).insured(file, nothing)).progress.changed == 0
     assert (await query(database, COUNT))[0][0] == 30
-    row = await found(database, next(register_lines(1)).split(";")[0], rotated)
+    row = await insured_row(database, next(register_lines(1)).split(";")[0], rotated)
     assert row is not None
     assert (row.fingerprint.split(".")[0], row.sealed.key_id) == ("test", "next")
 
@@ -308,7 +308,7 @@ async def test_activities_of_a_professional_are_one_entry_and_only_changes_are_a
     importer = importer_of(database)
     lines = (
         activity(),
-        activity("99900000202", name="VAUTRELLE", given="Noé", profession="60", specialty="", finess="", place=""),
+        activity("99900000202", name="VAUTRELLE", given_name="Noé", profession="60", specialty="", finess="", place=""),
         activity(specialty="SM54", finess="", siret="99999999900011", place="Cabinet Perdu"),
         activity(finess="", technical="R99900000202001", place="Cabinet Marbeuf"),
     )
@@ -355,10 +355,10 @@ async def test_whoever_is_absent_from_a_complete_extraction_becomes_inactive(
     importer = importer_of(database)
     both = write_directory(tmp_path / "both.txt", activity(), activity("99900000202"))
     await importer.directory(both, nothing)
-    one = write_directory(tmp_path / "one.txt", activity())
-    await importer.directory(one, nothing)
+    file = write_directory(tmp_path / "one.txt", activity())
+    await importer.directory(file, nothing)
     assert await status_of(database) == {"899900000101": "active", "899900000202": "active"}
-    outcome = await importer.directory(one, nothing, complete=CompleteDirectory())
+    outcome = await importer.directory(file, nothing, complete=CompleteDirectory())
     assert outcome.progress.changed == 1
     assert await status_of(database) == {"899900000101": "active", "899900000202": "inactive"}
     await importer.directory(both, nothing, complete=CompleteDirectory())
@@ -367,15 +367,15 @@ async def test_whoever_is_absent_from_a_complete_extraction_becomes_inactive(
 
 async def test_who_was_entered_by_hand_stays_until_a_file_has_named_them(database: Database, tmp_path: Path) -> None:
     importer, both = importer_of(database), tmp_path / "both.txt"
-    one = write_directory(tmp_path / "one.txt", activity())
+    file = write_directory(tmp_path / "one.txt", activity())
     entry = {"name": "Léo INVENTÉ", "profession": "G15_10", "specialties": ["SM26"]}
     async with running(settings_of(database)) as client:
         put = await client.put("/professionals/899900000202", json=entry, headers=administrator())
         assert put.status_code == 200, put.text
-    await importer.directory(one, nothing, complete=CompleteDirectory())
+    await importer.directory(file, nothing, complete=CompleteDirectory())
     assert await status_of(database) == {"899900000101": "active", "899900000202": "active"}
     await importer.directory(write_directory(both, activity(), activity("99900000202")), nothing)
-    await importer.directory(one, nothing, complete=CompleteDirectory())
+    await importer.directory(file, nothing, complete=CompleteDirectory())
     assert await status_of(database) == {"899900000101": "active", "899900000202": "inactive"}
 
 
@@ -467,22 +467,22 @@ async def test_what_the_directory_took_away_is_in_no_token_that_is_issued_afterw
             response = await client.post("/demo/sign-in", json=body)
             return response.status_code, response.json()
 
-    async def said() -> tuple[str | None, str | None, int]:
+    async def claims() -> tuple[str | None, str | None, int]:
         status, answer = await token()
         assert status == 200, answer
         caller = await TokenVerifier(SETTINGS, TestKeys()).verify(answer["access_token"])
         return caller.profession, caller.organisation_id, answer["expires_in"]
 
     await importer.directory(write_directory(tmp_path / "one.txt", activity()), nothing)
-    profession, place, lifetime = await said()
+    profession, place, lifetime = await claims()
     assert (profession, place) == ("G15_10", "1990000105")
     assert lifetime <= 300
     await importer.directory(write_directory(tmp_path / "two.txt", activity(finess="990000204")), nothing)
-    assert (await said())[:2] == ("G15_10", "1990000204")
+    assert (await claims())[:2] == ("G15_10", "1990000204")
     await importer.directory(
         write_directory(tmp_path / "three.txt", activity(profession="60", finess="990000204")), nothing
     )
-    assert (await said())[:2] == ("G15_60", "1990000204")
+    assert (await claims())[:2] == ("G15_60", "1990000204")
     empty = write_directory(tmp_path / "four.txt", activity("99900000909"))
     await importer.directory(empty, nothing, complete=CompleteDirectory())
     status, answer = await token()

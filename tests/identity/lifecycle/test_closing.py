@@ -49,7 +49,7 @@ async def ask(
     return 200, answer["version"], answer["state"]
 
 
-async def told(database: Database, since: int) -> list[Any]:
+async def announced_since(database: Database, since: int) -> list[Any]:
     return (await announced(database))[since:]
 
 
@@ -86,7 +86,7 @@ async def test_a_holder_closes_their_record_and_everybody_is_told(
     opening_event = (await announced(database))[0]
     since = len(await announced(database))
     assert await ask(client, "close", record_id, holder(record_id)) == (200, 2, "closed")
-    changed, access, notice = await told(database, since)
+    changed, access, notice = await announced_since(database, since)
     assert isinstance(opening_event, RecordChanged)
     assert changed == opening_event.model_copy(update={"version": 2, "status": "closed"})
     assert isinstance(access, AccessRecorded)
@@ -103,7 +103,7 @@ async def test_closing_again_changes_and_tells_nothing(client: httpx2.AsyncClien
     await ask(client, "close", record_id, holder(record_id))
     since = len(await announced(database))
     assert await ask(client, "close", record_id, holder(record_id)) == (200, 2, "closed")
-    assert await told(database, since) == []
+    assert await announced_since(database, since) == []
 
 
 async def test_a_closing_is_on_its_way_until_it_is_in_force(client: httpx2.AsyncClient, database: Database) -> None:
@@ -135,7 +135,7 @@ async def test_nobody_else_closes_a_record(client: httpx2.AsyncClient, database:
     since = len(await announced(database))
     headers, status, code = STRANGERS[who]
     assert (await ask(client, "close", record_id, headers))[:2] == (status, code)
-    events = await told(database, since)
+    events = await announced_since(database, since)
     assert [(entry.action, entry.outcome, entry.reason) for entry in events] == (
         [("close-record", "refused", "forbidden")] if status == 403 else []
     )
@@ -148,7 +148,7 @@ async def test_a_closed_record_is_not_opened_again_in_passing(client: httpx2.Asy
     since = len(await announced(database))
     again = await client.post("/records", json=opening(), headers=administrator())
     assert (again.status_code, again.json()["code"]) == (409, "record-closed")
-    (refused,) = await told(database, since)
+    (refused,) = await announced_since(database, since)
     assert (refused.action, refused.outcome, refused.reason) == ("open-record", "refused", "record-closed")
 
 
@@ -160,7 +160,7 @@ async def test_reopening_restores_under_a_new_version(client: httpx2.AsyncClient
     since = len(await announced(database))
     headers = holder(record_id) if by == "holder" else administrator()
     assert await ask(client, "reopen", record_id, headers) == (200, 3, "open")
-    changed, access = await told(database, since)
+    changed, access = await announced_since(database, since)
     assert isinstance(first, RecordChanged)
     assert changed == first.model_copy(update={"version": 3})
     assert (access.action, access.reason) == ("reopen-record", "reopened")
@@ -188,7 +188,7 @@ async def test_a_death_closes_the_record_and_only_an_administrator_corrects_it(
     assert (await ask(client, "death", record_id, holder(record_id)))[:2] == (403, "forbidden")
     since = len(await announced(database))
     assert await ask(client, "death", record_id, administrator()) == (200, 2, "closed")
-    changed, access = await told(database, since)
+    changed, access = await announced_since(database, since)
     assert (changed.status, changed.deceased) == ("closed", True)
     assert (access.action, access.reason) == ("close-record", "death-recorded")
     assert (await ask(client, "reopen", record_id, holder(record_id)))[:2] == (409, "holder-deceased")
@@ -196,7 +196,7 @@ async def test_a_death_closes_the_record_and_only_an_administrator_corrects_it(
     assert (response.status_code, response.json()["code"]) == (409, "holder-deceased")
     since = len(await announced(database))
     assert await ask(client, "reopen", record_id, administrator()) == (200, 3, "open")
-    assert (await told(database, since))[0].deceased is False
+    assert (await announced_since(database, since))[0].deceased is False
 
 
 async def test_the_ten_years_of_a_closed_record_do_not_begin_again_with_a_death(
@@ -243,12 +243,12 @@ async def test_an_objection_to_a_record_that_is_open_closes_it(client: httpx2.As
     since = len(await announced(database))
     answer = await object_(client)
     assert answer.json() == {"state": "closed", "record_id": str(record_id)}
-    changed, access, notice = await told(database, since)
+    changed, access, notice = await announced_since(database, since)
     assert (changed.status, changed.version, notice.kind) == ("closed", 2, "record-closed")
     assert (access.action, access.outcome) == ("object-to-opening", "permitted")
     assert await suppressed(database) == {fingerprint(): ("objected", "letter")}
     assert (await object_(client)).json()["state"] == "closed"
-    assert await told(database, since + 3) == []
+    assert await announced_since(database, since + 3) == []
 
 
 async def test_an_objection_under_other_traits_is_refused_and_told(
@@ -259,7 +259,7 @@ async def test_an_objection_under_other_traits_is_refused_and_told(
     other = {**opening()["traits"], "birth_name": "AUTRE"}
     answer = await object_(client, traits=other)
     assert (answer.status_code, answer.json()["code"]) == (409, "traits-differ")
-    (refused,) = await told(database, since)
+    (refused,) = await announced_since(database, since)
     assert (refused.action, refused.outcome) == ("object-to-opening", "refused")
     assert await suppressed(database) == {}
 

@@ -106,12 +106,12 @@ def test_who_acts_for_a_person_does_so_for_that_record_alone(kind: ActorKind) ->
     for_a_person = {"patient": "holder", "representative": "representative", "carer": "carer"}
     seen_as = for_a_person | {"application": "unknown"}
     assert party_of(kind, record_id, record_id) == seen_as.get(kind, kind)
-    for own, asked in ((None, record_id), (uuid4(), record_id), (record_id, None)):
+    for own, target in ((None, record_id), (uuid4(), record_id), (record_id, None)):
         if kind not in for_a_person:
-            assert party_of(kind, own, asked) == seen_as.get(kind, kind)
+            assert party_of(kind, own, target) == seen_as.get(kind, kind)
             continue
         with pytest.raises(RecordUnknownError):
-            party_of(kind, own, asked)
+            party_of(kind, own, target)
 
 
 def at(text: str) -> datetime:

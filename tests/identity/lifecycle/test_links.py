@@ -114,10 +114,10 @@ async def test_the_same_again_from_either_side_changes_and_tells_nothing(
 ) -> None:
     first, second = await linked(client)
     await ask(client, what, first, second)
-    before, told = await rows(database), await announced(database)
+    before, events = await rows(database), await announced(database)
     for record_id, other in ((first, second), (second, first)):
         assert (await ask(client, what, record_id, other)).json()["linked"] is (what == "link")
-    assert (await rows(database), await announced(database)) == (before, told)
+    assert (await rows(database), await announced(database)) == (before, events)
 
 
 async def test_who_looks_sees_the_other_record(client: httpx2.AsyncClient) -> None:
@@ -178,12 +178,12 @@ async def test_what_cannot_be_linked_is_refused_from_both_sides_and_changes_noth
     what: str, prepare: Any, status: int, code: str, client: httpx2.AsyncClient, database: Database
 ) -> None:
     first, second = await prepare(client)
-    before, told = await rows(database), len(await announced(database))
+    before, event_count = await rows(database), len(await announced(database))
     for record_id, other in ((first, second), (second, first)):
         answer = await ask(client, what, record_id, other)
         assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert await rows(database) == before
-    since = (await announced(database))[told:]
+    since = (await announced(database))[event_count:]
     assert {(event.outcome, event.reason) for event in since if isinstance(event, AccessRecorded)} <= {
         ("refused", code)
     }
@@ -251,8 +251,8 @@ async def test_erasing_one_of_two_leaves_the_other_on_its_own(client: httpx2.Asy
     await client.post(f"/records/{first}/erase", json={"reason": "gdpr-decision"}, headers=administrator())
     assert await rows(database) == {second: (3, "open", None)}
     assert (await changes_of(database, second))[-1] == (3, "open", None)
-    [told] = await accesses(database, "unlink-records")
-    assert (told.record_id, told.subject_id, told.reason) == (second, str(first), "erased")
+    [access] = await accesses(database, "unlink-records")
+    assert (access.record_id, access.subject_id, access.reason) == (second, str(first), "erased")
     third = await open_one(client, 3)
     assert (await ask(client, "link", second, third)).status_code == 202
 
@@ -272,8 +272,8 @@ async def test_of_many_links_at_once_every_record_has_one_partner_that_names_it(
     for record_id, (version, _, other) in stored.items():
         assert other is None or (version == 2 and stored[other][2] == record_id)
     assert sum(other is not None for _, _, other in stored.values()) in (2, 4)
-    told = (await changes(database))[4:]
-    assert {(change[0], change[3]) for change in told} == {
+    announced_changes = (await changes(database))[4:]
+    assert {(change[0], change[3]) for change in announced_changes} == {
         (id, row[2]) for id, row in stored.items() if row[2] is not None
     }
 

@@ -163,8 +163,8 @@ async def test_another_client_of_the_same_name_is_a_conflict(client: httpx2.Asyn
 
 async def test_scopes_can_be_asked_for_one_by_one_but_not_beyond(client: httpx2.AsyncClient, pool: Pool) -> None:
     client_id = (await register_client(pool, **BOOTSTRAP)).client_id
-    one = await ask(client, assertion(client_id, CLIENT_KEY), scope="records.open")
-    assert (one.status_code, one.json()["scope"]) == (200, "records.open")
+    single = await ask(client, assertion(client_id, CLIENT_KEY), scope="records.open")
+    assert (single.status_code, single.json()["scope"]) == (200, "records.open")
     beyond = await ask(client, assertion(client_id, CLIENT_KEY), scope="records.open documents.deposit")
     assert (beyond.status_code, beyond.json()["error"]) == (400, "invalid_scope")
 

@@ -11,7 +11,7 @@ import pytest_asyncio
 from services.identity.campaigns.usecases.open_noticed import open_noticed
 from services.identity.openings.domain.online import ApplicantFacts, may_open_alone
 from services.identity.people.domain.persons import IdentityNotQualifiedError, IdentityStatus, check_may_share_ins
-from tests.infra.accounts import KEYRINGS, RULES, IdentityApi, at_home
+from tests.infra.accounts import KEYRINGS, RULES, IdentityApi, run_identity_api
 from tests.infra.campaigns import tell_all
 from tests.infra.databases import Database
 from tests.infra.identity_api import administrator, query, settings_of
@@ -22,10 +22,10 @@ TRAITS = {"birth_name": "INVENTEE", "given_name": "ZOE", "birth_date": "1955-06-
 
 
 @pytest_asyncio.fixture
-async def house(database: Database) -> AsyncIterator[IdentityApi]:
+async def api(database: Database) -> AsyncIterator[IdentityApi]:
     settings = settings_of(database, accounts={"refusal_s": 0}, openings={"window_days": 0})
-    async with at_home(database, settings=settings) as house:
-        yield house
+    async with run_identity_api(database, settings=settings) as api:
+        yield api
 
 
 def stated(number: int, status: str | None) -> dict[str, Any]:
@@ -33,8 +33,8 @@ def stated(number: int, status: str | None) -> dict[str, Any]:
     return {"ins": ins_body(number), "traits": TRAITS, "contact": {"language": "fr"}, **status_field}
 
 
-async def nothing_opened(house: IdentityApi) -> bool:
-    return await query(house.database, "select id from records") == [] and await house.events() == []
+async def nothing_opened(api: IdentityApi) -> bool:
+    return await query(api.database, "select id from records") == [] and await api.events() == []
 
 
 @pytest.mark.parametrize("status", IdentityStatus)
@@ -49,41 +49,41 @@ def test_only_a_qualified_identity_shares_its_ins(status: IdentityStatus) -> Non
 
 
 @pytest.mark.parametrize("status", OTHERS)
-async def test_software_that_states_another_status_opens_nothing(house: IdentityApi, status: str) -> None:
-    answer = await house.client.post("/records", json=stated(1, status), headers=administrator())
+async def test_software_that_states_another_status_opens_nothing(api: IdentityApi, status: str) -> None:
+    answer = await api.client.post("/records", json=stated(1, status), headers=administrator())
     assert (answer.status_code, answer.json()["code"]) == (409, "identity-not-qualified")
-    assert await nothing_opened(house)
+    assert await nothing_opened(api)
 
 
 @pytest.mark.parametrize("status", ["qualified", None])
-async def test_a_stated_qualified_identity_opens(house: IdentityApi, status: str | None) -> None:
-    answer = await house.client.post("/records", json=stated(1, status), headers=administrator())
+async def test_a_stated_qualified_identity_opens(api: IdentityApi, status: str | None) -> None:
+    answer = await api.client.post("/records", json=stated(1, status), headers=administrator())
     assert answer.status_code == 202, answer.text
 
 
-async def test_an_unknown_status_is_refused(house: IdentityApi) -> None:
-    answer = await house.client.post("/records", json=stated(1, "sure"), headers=administrator())
+async def test_an_unknown_status_is_refused(api: IdentityApi) -> None:
+    answer = await api.client.post("/records", json=stated(1, "sure"), headers=administrator())
     assert (answer.status_code, answer.json()["code"]) == (422, "identity-status-unknown")
 
 
 @pytest.mark.parametrize("status", OTHERS)
-async def test_with_help_and_alone_it_is_the_register_that_says(house: IdentityApi, status: str) -> None:
-    await enter(house.pool, [insured(1, status=status)])
-    answer = await house.client.post("/openings/assisted", json=assisting(1), headers=pharmacist())
+async def test_with_help_and_alone_it_is_the_register_that_says(api: IdentityApi, status: str) -> None:
+    await enter(api.pool, [insured(1, status=status)])
+    answer = await api.client.post("/openings/assisted", json=assisting(1), headers=pharmacist())
     assert (answer.status_code, answer.json()["code"]) == (409, "identity-not-qualified")
-    await ask_alone(house, 1)
-    assert await house.messages("opening-code") == []
-    assert await nothing_opened(house)
+    await ask_alone(api, 1)
+    assert await api.messages("opening-code") == []
+    assert await nothing_opened(api)
 
 
-async def test_who_is_no_longer_qualified_when_a_campaign_opens_is_passed_over(house: IdentityApi) -> None:
-    await enter(house.pool, [insured(1), insured(2), insured(3, status="validated")])
-    answer = await house.client.post("/campaigns", json={"rate": 50_000}, headers=campaigner())
+async def test_who_is_no_longer_qualified_when_a_campaign_opens_is_passed_over(api: IdentityApi) -> None:
+    await enter(api.pool, [insured(1), insured(2), insured(3, status="validated")])
+    answer = await api.client.post("/campaigns", json={"rate": 50_000}, headers=campaigner())
     campaign_id = UUID(answer.json()["campaign_id"])
-    await tell_all(house.pool, campaign_id)
-    await enter(house.pool, [insured(2, status="provisional")])
-    while await open_noticed(house.pool, KEYRINGS, RULES.lookups, RULES_NOW, campaign_id):
+    await tell_all(api.pool, campaign_id)
+    await enter(api.pool, [insured(2, status="provisional")])
+    while await open_noticed(api.pool, KEYRINGS, RULES.lookups, RULES_NOW, campaign_id):
         pass
-    shown = await house.client.get(f"/campaigns/{campaign_id}", headers=campaigner())
+    shown = await api.client.get(f"/campaigns/{campaign_id}", headers=campaigner())
     assert shown.json()["counts"] == {"selected": 2, "noticed": 2, "opened": 1, "not-qualified-since": 1}
-    assert len(await query(house.database, "select id from records")) == 1
+    assert len(await query(api.database, "select id from records")) == 1

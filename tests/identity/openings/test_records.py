@@ -223,8 +223,8 @@ async def test_a_bad_opening_is_refused_with_its_code_and_never_echoed(
 ) -> None:
     response = await post(refusing, body)
     assert (response.status_code, response.json()["code"]) == (422, code)
-    for told in (nir(), "INVENT", "Invented", "Zoé", "patient.example"):
-        assert told not in response.text
+    for text in (nir(), "INVENT", "Invented", "Zoé", "patient.example"):
+        assert text not in response.text
     assert await announced(unchanged) == []
 
 

@@ -179,7 +179,7 @@ async def test_the_provider_is_asked_for_a_new_proof(client: httpx2.AsyncClient,
         assert (await by_provider(client, pki, about(1))).status_code == 200
     usual = await client.post("/professionals/sign-in", json=about(1))
     prompted = await client.post("/professionals/sign-in", json={**about(1), "prompt": "login"})
-    queries = [parse_qs(urlsplit(one.json()["authorization_url"]).query) for one in (usual, prompted)]
+    queries = [parse_qs(urlsplit(answer.json()["authorization_url"]).query) for answer in (usual, prompted)]
     assert [query.get("prompt") for query in queries] == [None, ["login"]]
     assert (await by_provider(client, pki, {**about(1), "prompt": "login"})).status_code == 200
     wrong = await client.post("/professionals/sign-in", json={**about(1), "prompt": "none"})

@@ -98,7 +98,7 @@ async def test_any_replica_finishes_what_another_one_began(
     back = await chosen(await begun(client), DOCTOR)
     async with running(doors(database, provider)) as other:
         other.cookies = client.cookies
-        await caller_of(await other.get("/professionals/callback", params=back))
+        assert (await caller_of(await other.get("/professionals/callback", params=back))).id == DOCTOR.id
 
 
 async def test_two_tabs_do_not_disturb_each_other(client: httpx2.AsyncClient) -> None:
@@ -235,9 +235,9 @@ async def test_a_provider_that_rotates_its_keys_is_looked_at_again(
     client: httpx2.AsyncClient, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(provider_module, "MIN_FETCH_INTERVAL_S", -1)
-    await caller_of(await sign_in(client, DOCTOR))
+    assert (await caller_of(await sign_in(client, DOCTOR))).id == DOCTOR.id
     provider.key = new_provider_key()
-    await caller_of(await sign_in(client, DOCTOR))
+    assert (await caller_of(await sign_in(client, DOCTOR))).id == DOCTOR.id
 
 
 async def test_a_provider_that_is_away_is_told_as_such(database: Database, provider: Provider) -> None:

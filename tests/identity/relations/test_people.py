@@ -215,7 +215,7 @@ def test_a_period_that_ends_before_it_begins_or_in_the_past_is_refused(start: in
 
 def test_when_a_representation_is_in_force() -> None:
     def at(basis: str, status: str, now: datetime, *, minor: bool) -> bool:
-        one = Representation(
+        relation = Representation(
             id=uuid4(),
             record_id=uuid4(),
             representative_id=uuid4(),
@@ -227,7 +227,7 @@ def test_when_a_representation_is_in_force() -> None:
             ends_at=NOW + timedelta(days=10),
             requested_at=NOW,
         )
-        return one.is_in_force(now, holder_is_minor=minor)
+        return relation.is_in_force(now, holder_is_minor=minor)
 
     assert at("representative-of-minor", "validated", NOW, minor=True)
     assert not at("representative-of-minor", "validated", NOW, minor=False)

@@ -241,7 +241,7 @@ async def test_a_consultation_of_an_old_document_does_not_wait_for_it(database: 
     async with mail_server() as server, worker(database, kafka, server.port):
         await kafka.put(contact(record_id))
         await kafka.put(consulted(record_id, document_id=old))
-        await server.received(1)
+        assert len(await server.received(1)) == 1
 
 
 async def test_nothing_that_is_kept_or_told_names_an_address(
@@ -364,7 +364,9 @@ async def test_a_server_that_does_not_answer_is_given_up_after_its_time(database
         server.delay_s = 30
         await kafka.put(contact(record_id))
         await kafka.put(published(record_id))
-        await eventually(lambda: value(database, "select attempts = 1 and reason = 'connection-lost' from alerts"))
+        assert await eventually(
+            lambda: value(database, "select attempts = 1 and reason = 'connection-lost' from alerts")
+        )
 
 
 async def test_a_crash_before_the_commit_sends_again_under_the_same_message_id(

@@ -95,7 +95,7 @@ async def test_without_a_session_a_professional_is_told_of_once_an_hour(
             event = consulted(record_id, f"89970000000{last_digit}", mode="bris_de_glace")
             await kafka.put(event, occurred_at=hour + timedelta(minutes=minute))
         counted = "select count(*) = 3 from alerts where kind = 'emergency' and channel = 'mail' and status = 'sent'"
-        await eventually(lambda: value(database, counted))
+        assert await eventually(lambda: value(database, counted))
 
 
 async def test_when_the_session_has_ended_a_mail_says_where_to_find_motive_and_what_was_read(

@@ -121,8 +121,8 @@ async def test_each_of_the_persons_side_deposits_its_types_and_no_hospital_repor
     refused = await put(api, record, who(record), type="34112-3")
     assert refused.status_code == 403
     assert "type-not-yours" in refused.json()["detail"]
-    told = [event for event in await api.announced(AccessRecorded) if event.outcome == "refused"]
-    assert [(event.action, event.reason, event.facts["document_type"]) for event in told] == [
+    refusals = [event for event in await api.announced(AccessRecorded) if event.outcome == "refused"]
+    assert [(event.action, event.reason, event.facts["document_type"]) for event in refusals] == [
         ("deposit-document", "type-not-yours", "34112-3")
     ]
 
@@ -199,8 +199,8 @@ async def test_the_holder_keeps_a_document_from_representatives_who_find_nothing
     refused = await api.get(f"/fhir/Binary/{hidden}", as_mother(record))
     missing = await api.get(f"/fhir/Binary/{uuid4()}", as_mother(record))
     assert (refused.status_code, refused.content) == (missing.status_code, missing.content)
-    told = await put(api, record, as_mother(record), hidden_from_representatives=True)
-    assert told.status_code == 403
+    rejection = await put(api, record, as_mother(record), hidden_from_representatives=True)
+    assert rejection.status_code == 403
     followed = await api.get("/deposits?since=2026-01-01T00:00:00Z", as_mother(record))
     assert followed.json()["deposits"] == []
 

@@ -60,9 +60,9 @@ async def owner(database: Database) -> AsyncIterator[asyncpg.Connection]:
 
 def filling(page: int) -> Migration:
     """The migration, with pages of so many documents."""
-    [found] = [one for one in migrations_of("records", FOLDER) if one.name == NAME]
-    assert found.batch is not None
-    return replace(found, batch=found.batch.replace("limit 500", f"limit {page}"))
+    [migration] = [migration for migration in migrations_of("records", FOLDER) if migration.name == NAME]
+    assert migration.batch is not None
+    return replace(migration, batch=migration.batch.replace("limit 500", f"limit {page}"))
 
 
 async def as_before(database: Database) -> None:

@@ -12,7 +12,7 @@ from shared.messaging.outbox.append import LARGEST_BODY
 
 
 def searched(combinations: int) -> AccessRecorded:
-    told = tuple(
+    decisions = tuple(
         CombinationDecided(
             facts={
                 "document_type": f"{number}-4",
@@ -34,7 +34,7 @@ def searched(combinations: int) -> AccessRecorded:
         action="find-documents",
         outcome="permitted",
         reason="authorised",
-        combinations=told,
+        combinations=decisions,
     )
 
 

@@ -80,14 +80,14 @@ async def test_a_database_that_has_not_read_the_erasures_serves_the_patient_alon
     for id in (document, uuid4()):
         assert set((await statuses(api, record, id)).values()) == {503}
     for patient in (record, uuid4()):
-        found = await api.search(as_doctor(OTHER_DOCTOR), patient=str(patient), status="current")
-        assert found.status_code == 503
+        response = await api.search(as_doctor(OTHER_DOCTOR), patient=str(patient), status="current")
+        assert response.status_code == 503
     assert [await check_existence(api, person) for person in (SOMEBODY, NOBODY)] == [503, 503]
     path = f"/fhir/Binary/{document}"
     assert (await api.get(path, as_patient(record))).status_code == 200
     assert (await api.get(path, as_software())).status_code == 200, "the depositor"
     assert (await api.get(path, in_mode("bris_de_glace", record))).status_code == 200, "by the last known row"
-    refused = {one.actor.kind for one in await api.announced(AccessRecorded) if one.reason == "copies-too-old"}
+    refused = {access.actor.kind for access in await api.announced(AccessRecorded) if access.reason == "copies-too-old"}
     assert refused == {"professional", "representative", "application", "software"}
     await erase(api.pool, erase_record, record)
     await api.be_fresh()
@@ -143,15 +143,15 @@ class Feed:
     """Records of one topic for one of the groups of records, without a broker."""
 
     def __init__(self, api: RecordsApi, group: str, topic: str) -> None:
-        [subscription] = [one for one in subscriptions(api.vault) if one.group.name == group]
+        [subscription] = [subscription for subscription in subscriptions(api.vault) if subscription.group.name == group]
         self.consumer, self.topic, self.offset = Consumer(api.pool, subscription), topic, 0
 
     async def consume(self, *events: Event | tuple[Event, bytes]) -> None:
         """In one batch; with other bytes where a pair is given."""
-        await self.consumer.consume([self._record(one) for one in events])
+        await self.consumer.consume([self._record(event) for event in events])
 
-    def _record(self, given: Event | tuple[Event, bytes]) -> KeptRecord:
-        event, body = given if isinstance(given, tuple) else (given, given.model_dump_json().encode())
+    def _record(self, item: Event | tuple[Event, bytes]) -> KeptRecord:
+        event, body = item if isinstance(item, tuple) else (item, item.model_dump_json().encode())
         self.offset += 1
         headers = {"ce_id": str(uuid4()), "ce_type": event.ce_type, "ce_time": clock.now().isoformat()}
         pairs = [(name, text.encode()) for name, text in headers.items()]
@@ -164,14 +164,14 @@ async def watermark(api: RecordsApi, topic: str) -> object:
 
 async def test_a_heartbeat_replaces_a_watermark_of_the_future_and_no_other_later_one(api: RecordsApi) -> None:
     feed, now = Feed(api, "records.consent-copies", CONSENT_STATES.name), clock.now()
-    for kept, said, left in (
+    for kept, announced_at, left in (
         (now + timedelta(days=365), now, now),
         (now, now - timedelta(seconds=5), now),
         (now - timedelta(seconds=5), now, now),
         (now, now + timedelta(days=365), now),
     ):
         await api.pool.execute("update copy_watermarks set at = $1", kept)
-        await feed.consume(HeartbeatSent(partition=0, at=said))
+        await feed.consume(HeartbeatSent(partition=0, at=announced_at))
         assert await watermark(api, CONSENT_STATES.name) == left
     earlier = now - timedelta(hours=1)
     await api.pool.execute("update copy_watermarks set at = $1", earlier)

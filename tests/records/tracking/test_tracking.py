@@ -271,6 +271,7 @@ async def test_the_first_time_counts_and_consultations_are_no_alerts_of_a_deposi
 
 async def test_what_is_not_of_a_deposit_here_is_passed_over(api: RecordsApi, record: UUID) -> None:
     await follow(api, entry(record, uuid4(), DocumentPublished.ce_type), alert(AlertSent, record, uuid4()))
+    assert await api.pool.fetchval("select count(*) from documents") == 0
 
 
 async def test_a_refused_deposit_tells_its_reason(api: RecordsApi, record: UUID) -> None:

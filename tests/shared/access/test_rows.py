@@ -392,17 +392,17 @@ def test_a_reading_refused_by_somebodys_choice_is_answered_like_what_does_not_ex
 
 
 def test_an_old_copy_answers_the_same_whatever_the_record_and_the_document() -> None:
-    asked = asking("professional", copies_fresh=False)
+    facts = asking("professional", copies_fresh=False)
     for other in (
         {"record_status": "unknown"},
         {"blocked": "both"},
         {"labels": MASKED},
         {"document_status": "deleted"},
     ):
-        told = decide(asking("professional", copies_fresh=False, **other))
-        assert isinstance(told, Refusal)
-        assert told == decide(asked)
-        assert told.retry
+        decision = decide(asking("professional", copies_fresh=False, **other))
+        assert isinstance(decision, Refusal)
+        assert decision == decide(facts)
+        assert decision.retry
 
 
 def test_the_reader_is_told_of_an_emergency_and_of_what_the_decree_does_not_say() -> None:

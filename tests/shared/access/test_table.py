@@ -42,7 +42,7 @@ def test_each_rule_action_and_kind_has_a_row_that_is_permitted() -> None:
 
 
 def test_one_fact_away_from_a_permitted_row_the_answer_is_what_the_rules_say() -> None:
-    assert next((one for facts in ROWS for one in wrong(one_fact_away(facts))), None) is None
+    assert next((changed for facts in ROWS for changed in wrong(one_fact_away(facts))), None) is None
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -68,21 +68,21 @@ def test_other_kinds_are_refused_whatever_else_is_true(kind: str) -> None:
 
 ANYTHING: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
-        one.name: st.sampled_from(COLUMNS[one.name])
+        field.name: st.sampled_from(COLUMNS[field.name])
         | (
             st.booleans()
-            if isinstance(one.default, bool)
+            if isinstance(field.default, bool)
             else st.frozensets(st.text(max_size=9))
-            if one.default == frozenset()
+            if field.default == frozenset()
             else st.text(max_size=9)
         )
-        for one in fields(Facts)
+        for field in fields(Facts)
     }
 )
 
 
 @settings(max_examples=300, deadline=None, database=None, derandomize=True)
-@given(ANYTHING.map(lambda said: Facts(**said)))
+@given(ANYTHING.map(lambda facts: Facts(**facts)))
 def test_any_facts_get_an_answer_and_can_be_told_and_read_again(facts: Facts) -> None:
     answer = decide(facts)
     assert isinstance(answer, Permit) is may(facts)

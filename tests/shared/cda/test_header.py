@@ -22,7 +22,7 @@ def test_a_header_is_read() -> None:
     assert header.title == "Consultation de suivi"
     assert header.effective_time == datetime(2026, 3, 12, 14, 15, tzinfo=PARIS)
     assert (header.confidentiality, header.language) == ("N", "fr-FR")
-    assert [(one.root, one.extension) for one in header.patient_ids] == [
+    assert [(id.root, id.extension) for id in header.patient_ids] == [
         ("1.2.250.1.213.1.4.10", "258077511402542"),
         ("1.2.250.1.999.1.1", "P-001"),
     ]

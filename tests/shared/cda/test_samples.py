@@ -28,8 +28,8 @@ def test_a_cda_is_read_and_deposited_with_equal_values(path: Path) -> None:
     checked = check_xml(content)
     assert checked.is_cda
     assert checked.summary is not None
-    told = ("ins", "traits", "unique_id", "type", "replaces")
-    assert [getattr(checked.summary, name) for name in told] == [getattr(header, name) for name in told]
+    names = ("ins", "traits", "unique_id", "type", "replaces")
+    assert [getattr(checked.summary, name) for name in names] == [getattr(header, name) for name in names]
     assert parse_time(checked.summary.effective_time) == header.effective_time
     assert checked.summary.confidentiality == header.confidentiality
     deposit = iti65.deposit_of_cda(content, visibility=("INVISIBLE_PATIENT",))

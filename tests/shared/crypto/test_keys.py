@@ -22,7 +22,7 @@ from shared.crypto.keyring import Keyring, seal
 from shared.runtime.clock import bucket_of
 from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
-from tests.infra.accounts import MAIL, at_home
+from tests.infra.accounts import MAIL, run_identity_api
 from tests.infra.databases import Database
 from tests.infra.identity_api import administrator, opening, query, settings_of
 from tests.infra.processes import run
@@ -68,8 +68,8 @@ def postgres(database: Database) -> PostgresSettings:
 
 async def rows_under(database: Database, kid: str, **keyrings: str) -> dict[str, int]:
     parsed = {name: Keyring.parse(text) for name, text in rings(database.service, **keyrings).items()}
-    found = await key_status(postgres(database), database.service, parsed)
-    return {column: count for key in found if key.kid == kid for column, count in key.rows.items()}
+    statuses = await key_status(postgres(database), database.service, parsed)
+    return {column: count for key in statuses if key.kid == kid for column, count in key.rows.items()}
 
 
 async def may_start(database: Database, **keyrings: str) -> bool:
@@ -83,12 +83,12 @@ async def may_start(database: Database, **keyrings: str) -> bool:
 
 async def rewrapped(database: Database, report: Report = lambda _: None, **keyrings: str) -> list[Rewrapped]:
     """`keys rewrap` with these rings; only the columns in which something was to be done."""
-    given = {name: SecretStr(text) for name, text in rings(database.service, **keyrings).items()}
+    settings = {name: SecretStr(text) for name, text in rings(database.service, **keyrings).items()}
     plan: KeyPlan = import_module(MODULES.get(database.service, f"services.{database.service}.keys")).make_keys(
-        SimpleNamespace(**given)
+        SimpleNamespace(**settings)
     )
     outcomes = await rewrap(postgres(database), database.service, plan, report)
-    return [one for one in outcomes if one != Rewrapped(one.column)]
+    return [outcome for outcome in outcomes if outcome != Rewrapped(outcome.column)]
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ async def test_keys_of_rows_from_before_are_noted_by_the_migration(new_database:
 async def test_after_a_rewrap_the_old_key_of_persons_can_go(new_database: NewDatabase) -> None:
     """An account of a former release too: sealed under the key itself, found by an identifier under the old key."""
     database = await new_database("identity")
-    async with at_home(database) as home:
+    async with run_identity_api(database) as home:
         record_id = await home.open_account()
     [[person_id, plain]] = [
         (row["id"], open_row(Keyring.parse(OLD), Sealed(row["key_id"], row["sealed"]), "person", row["id"]))
@@ -212,7 +212,7 @@ async def test_after_a_rewrap_the_old_key_of_persons_can_go(new_database: NewDat
     assert (old["state"], old["rows"]) == ("kept", {})
     assert await may_start(database, persons=NEW)
     settings = settings_of(database, keys={"persons": NEW}, accounts={"refusal_s": 0})
-    async with at_home(database, settings=settings) as home:
+    async with run_identity_api(database, settings=settings) as home:
         same = await home.client.post("/records", json=opening(), headers=administrator())
         assert UUID(same.json()["record_id"]) == record_id, "the person is known"
         assert (await home.sign_in(identifier=MAIL))["access_token"]
@@ -252,11 +252,11 @@ async def test_a_rewrap_goes_on_where_it_was_and_leaves_alone_what_changed_meanw
     await transaction.commit()
     await held.close()
     await going_on
-    found = {
+    plaintexts = {
         row["id"]: rotated.unseal(row["key_id"], row["sealed"], f"identity.person:{row['id']}".encode())
         for row in await query(database, "select id, key_id, sealed from persons")
     }
-    assert found == {**dict.fromkeys(ids, b"plain"), last[0]: b"newer"}
+    assert plaintexts == {**dict.fromkeys(ids, b"plain"), last[0]: b"newer"}
     assert await may_start(database, persons=NEW)
 
 

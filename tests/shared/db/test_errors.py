@@ -20,9 +20,9 @@ from shared.http.problems import Renderer, problem
 from shared.runtime import logs
 
 CLASSES = [
-    one
-    for one in vars(exceptions).values()
-    if inspect.isclass(one) and issubclass(one, asyncpg.PostgresError) and one.sqlstate
+    error
+    for error in vars(exceptions).values()
+    if inspect.isclass(error) and issubclass(error, asyncpg.PostgresError) and error.sqlstate
 ]
 WAIT, ALARM, BUG = ErrorClass.WAIT, ErrorClass.ALARM, ErrorClass.BUG
 
@@ -34,7 +34,7 @@ def nothing_said_yet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_class_of_sqlstate_that_the_driver_knows_is_in_the_table() -> None:
     assert len(CLASSES) > 200
-    assert {one.sqlstate[:2] for one in CLASSES} <= ERROR_CLASSES.keys()
+    assert {error.sqlstate[:2] for error in CLASSES} <= ERROR_CLASSES.keys()
 
 
 @pytest.mark.parametrize(
@@ -120,13 +120,13 @@ async def test_every_database_error_is_answered_in_the_form_of_the_api(render: R
     for kind in CLASSES:
         start, body = await answer(kind("secret"), render, path)
         headers = dict(start["headers"])
-        told = orjson.loads(body["body"])
+        content = orjson.loads(body["body"])
         if path == "/records":
             assert headers[b"content-type"] == b"application/problem+json"
-            code = told["code"]
+            code = content["code"]
         else:
             assert headers[b"content-type"].startswith(b"application/fhir+json")
-            code = told["issue"][0]["details"]["coding"][0]["code"]
+            code = content["issue"][0]["details"]["coding"][0]["code"]
         expected = (503, "unavailable") if is_transient(kind("x")) else (500, "internal")
         assert (start["status"], code) == expected, kind.__name__
         assert (b"retry-after" in headers) is is_transient(kind("x"))

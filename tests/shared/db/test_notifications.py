@@ -53,10 +53,10 @@ async def test_whoever_appends_wakes_the_relay_wherever_the_transaction_was_begu
     async def woken(times: int) -> bool:
         return len(heard) >= times
 
-    await eventually(lambda: woken(1), seconds=20)
+    assert await eventually(lambda: woken(1), seconds=20)
     async with pool.acquire() as connection, connection.transaction():
         await append(connection, [announce(access(uuid4()))])
-    await eventually(lambda: woken(2), seconds=20)
+    assert await eventually(lambda: woken(2), seconds=20)
 
 
 async def test_the_transaction_that_appends_or_brings_into_force_sends_no_notification_itself(pool: Pool) -> None:

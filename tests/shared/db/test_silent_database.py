@@ -44,7 +44,7 @@ async def test_a_silent_database_is_answered_with_503_within_5_s(silenced: tuple
         requests = [api.get(path, token) for _ in range(24)]
         requests += [api.deposit(bundle_of(a_deposit(Person(89)))) for _ in range(4)]
         requests += [api.client.get("/readyz")]
-        times = await asyncio.gather(*(timed(asyncio.ensure_future(one)) for one in requests))
+        times = await asyncio.gather(*(timed(asyncio.ensure_future(request)) for request in requests))
         for answer, seconds in times:
             assert answer.status_code == 503
             assert seconds < LONGEST_S

@@ -31,10 +31,14 @@ def late(event: type[Event], record_id: UUID, offset: int) -> KeptRecord:
     body = orjson.loads((EXAMPLES / f"{event.ce_type}.json").read_bytes())
     body["record_id"] = str(record_id)
     about = EVENTS[event.ce_type].model_validate(body)
-    said = announce(about, sender_of(about))
-    headers = {"ce_id": str(said.id), "ce_type": said.type, "ce_time": said.occurred_at.isoformat()}
+    announcement = announce(about, sender_of(about))
+    headers = {
+        "ce_id": str(announcement.id),
+        "ce_type": announcement.type,
+        "ce_time": announcement.occurred_at.isoformat(),
+    }
     pairs = [(name, text.encode()) for name, text in headers.items()]
-    return KeptRecord(said.topic.name, 0, offset, said.key.encode(), said.body, pairs)
+    return KeptRecord(announcement.topic.name, 0, offset, announcement.key.encode(), announcement.body, pairs)
 
 
 def is_about_a_record(event: type[Event]) -> bool:
@@ -72,7 +76,11 @@ def _dropped(subscription: Subscription) -> float:
 
 
 def test_only_who_deals_with_erasure_itself_and_the_ledger_do_not_heed_it() -> None:
-    found = [one for name in ("records", "consent", "audit", "notify") for one in subscriptions_of(name)]
-    for one in found:
-        about_erasure = one.group.topics == (IDENTITY_ERASURES,)
-        assert one.skips_erased_records is not (about_erasure or one.group.name == LEDGER), one.group.name
+    all_subscriptions = [
+        subscription for name in ("records", "consent", "audit", "notify") for subscription in subscriptions_of(name)
+    ]
+    for subscription in all_subscriptions:
+        about_erasure = subscription.group.topics == (IDENTITY_ERASURES,)
+        assert subscription.skips_erased_records is not (about_erasure or subscription.group.name == LEDGER), (
+            subscription.group.name
+        )

@@ -90,12 +90,12 @@ def test_a_searchset_holds_resources_as_they_are_and_says_what_there_is_to_say()
     resource = write.document_reference(STORED)
     url = f"https://dmp.example/fhir/DocumentReference/{STORED.id}"
     warning = Issue("copies-old", "Try again.", severity=Severity.WARNING)
-    found = json.loads(
+    bundle = json.loads(
         answer_bundles.searchset([(url, resource)], self_url="https://dmp.example/fhir", issues=[warning])
     )
-    assert found["total"] == 1
-    assert found["entry"][0] == {"fullUrl": url, "resource": json.loads(resource), "search": {"mode": "match"}}
-    assert found["entry"][1]["search"] == {"mode": "outcome"}
+    assert bundle["total"] == 1
+    assert bundle["entry"][0] == {"fullUrl": url, "resource": json.loads(resource), "search": {"mode": "match"}}
+    assert bundle["entry"][1]["search"] == {"mode": "outcome"}
     assert "entry" not in json.loads(answer_bundles.searchset([], self_url="https://dmp.example/fhir"))
 
 
@@ -119,7 +119,9 @@ def test_metadata_says_what_the_server_can_do() -> None:
     statement = json.loads(capability_statement("https://dmp.example/fhir", "1.0", datetime(2026, 1, 1, tzinfo=UTC)))
     assert statement["fhirVersion"] == "4.0.1"
     assert statement["rest"][0]["interaction"] == [{"code": "transaction"}]
-    kinds = {one["type"]: [i["code"] for i in one["interaction"]] for one in statement["rest"][0]["resource"]}
+    kinds = {
+        resource["type"]: [i["code"] for i in resource["interaction"]] for resource in statement["rest"][0]["resource"]
+    }
     assert kinds == {
         "DocumentReference": ["read", "search-type", "patch"],
         "Binary": ["read"],

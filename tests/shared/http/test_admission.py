@@ -50,7 +50,7 @@ def working_on(count: int, clock: Clock | None = None) -> Load:
 
 def overloaded(count: int, clock: Clock | None = None) -> Load:
     """Which has just refused somebody, and works on so many."""
-    load = working_on(max(one.burst for one in LIMITS.values()), clock)
+    load = working_on(max(limit.burst for limit in LIMITS.values()), clock)
     assert is_refused(load, Urgency.EMERGENCY)
     load.change(count - load.at_work)
     return load
@@ -147,8 +147,8 @@ def test_only_looking_is_more_urgent_in_an_emergency() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_what_may_wait_longest_is_named(apis: dict[str, Api], name: str) -> None:
     for urgency, places in ((Urgency.BULK, BULK), (Urgency.DEPOSIT, DEPOSITS)):
-        found = {f"{name} {route.path}" for route in routes_of(apis[name].app) if urgency_of(route) is urgency}
-        assert found == {one for one in places if one.startswith(f"{name} ")}
+        named = {f"{name} {route.path}" for route in routes_of(apis[name].app) if urgency_of(route) is urgency}
+        assert named == {place for place in places if place.startswith(f"{name} ")}
     for route in routes_of(apis[name].app):
         if "_search" in route.path:
             assert urgency_of(route) is Urgency.READ, route.path

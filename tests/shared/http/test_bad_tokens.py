@@ -54,8 +54,8 @@ def es256(signed: str, key: ECKey) -> bytes:
 
 def token(header: dict[str, Any] | None = None, key: ECKey = KEY, **claims: Any) -> str:
     """A member that is None is left out."""
-    said = [{**HEADER, **(header or {})}, {**CLAIMS, **claims}]
-    texts = [json.dumps({name: value for name, value in one.items() if value is not None}) for one in said]
+    segments = [{**HEADER, **(header or {})}, {**CLAIMS, **claims}]
+    texts = [json.dumps({name: value for name, value in part.items() if value is not None}) for part in segments]
     return raw(texts[0], texts[1], key)
 
 

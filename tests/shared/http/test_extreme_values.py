@@ -18,7 +18,7 @@ from shared.messaging.copies import raise_watermarks
 from shared.runtime import clock
 from tests.infra.apis import NAMES, Api, Operation, all_apis, operations
 from tests.infra.databases import Databases
-from tests.infra.examples import Asked, asked, resolved
+from tests.infra.examples import ExampleRequest, example_request, resolved
 from tests.infra.load import Person
 from tests.infra.messages import message
 from tests.infra.plumbing import record_changed
@@ -62,7 +62,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constant_time, "wait_until", not_at_all)
 
 
-async def send(api: Api, request: Asked, token: str, **headers: str) -> httpx2.Response:
+async def send(api: Api, request: ExampleRequest, token: str, **headers: str) -> httpx2.Response:
     path = request.operation.path
     for name, value in request.path.items():
         path = path.replace("{" + name + "}", quote(str(value).encode("utf-8", "surrogatepass"), safe=""))
@@ -94,7 +94,7 @@ async def test_no_extreme_value_anywhere_is_a_fault_of_ours(apis: dict[str, Api]
     places = asyncio.Semaphore(AT_ONCE)
     faults: set[tuple[str, str, str, str]] = set()
 
-    async def attempt(request: Asked, place: tuple[str, tuple[Any, ...]], value: Any, who: str) -> None:
+    async def attempt(request: ExampleRequest, place: tuple[str, tuple[Any, ...]], value: Any, who: str) -> None:
         async with places:
             answer = await send(apis[name], request.with_value(place, value), ASKING[who])
         if answer.status_code >= 500 and answer.status_code != 503:
@@ -103,7 +103,7 @@ async def test_no_extreme_value_anywhere_is_a_fault_of_ours(apis: dict[str, Api]
     attempts = [
         attempt(request, place, value, who)
         for operation in operations(name, apis[name].app)
-        for request in [asked(operation, str(RECORD))]
+        for request in [example_request(operation, str(RECORD))]
         for place in request.places()
         for value in extremes(request.value_at(place))
         for who in asking(operation)
@@ -128,7 +128,7 @@ def extremes(value: Any) -> tuple[Any, ...]:
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_nul_anywhere_is_told_so(apis: dict[str, Api], name: str) -> None:
     for operation in operations(name, apis[name].app):
-        request = asked(operation, str(RECORD))
+        request = example_request(operation, str(RECORD))
         for place in request.places():
             answer = await send(apis[name], request.with_value(place, "a\0b"), ASKING["patient"])
             assert (operation.name, place, answer.status_code) == (operation.name, place, 422), answer.text
@@ -141,20 +141,25 @@ async def test_a_nul_anywhere_is_told_so(apis: dict[str, Api], name: str) -> Non
 async def test_every_number_that_is_asked_for_fits_its_column(apis: dict[str, Api], name: str) -> None:
     loose = []
     for operation in operations(name, apis[name].app):
-        schemas = [(one["name"], one["schema"]) for one in operation.parameters("path") + operation.parameters("query")]
+        schemas = [
+            (parameter["name"], parameter["schema"])
+            for parameter in operation.parameters("path") + operation.parameters("query")
+        ]
         body = operation.body()
         schemas += [] if body is None else list(_properties(body[1], operation))
         for place, schema in schemas:
-            found = resolved(schema, operation)
-            if found.get("type") == "integer" and not ("minimum" in found and found.get("maximum", INT4 + 1) <= INT4):
+            whole_schema = resolved(schema, operation)
+            if whole_schema.get("type") == "integer" and not (
+                "minimum" in whole_schema and whole_schema.get("maximum", INT4 + 1) <= INT4
+            ):
                 loose.append((operation.name, place))
     assert loose == []
 
 
 def _properties(schema: dict[str, Any], operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
-    found = resolved(schema, operation)
-    for name, inner in found.get("properties", {}).items():
+    whole_schema = resolved(schema, operation)
+    for name, inner in whole_schema.get("properties", {}).items():
         yield name, inner
         yield from _properties(inner, operation)
-    if "items" in found:
-        yield from _properties(found["items"], operation)
+    if "items" in whole_schema:
+        yield from _properties(whole_schema["items"], operation)

@@ -128,7 +128,7 @@ class Seeded:
     """The record of a service, and by the name of a parameter or a member of a body what exists under it."""
 
     record_id: UUID
-    known: dict[str, Any]
+    values_by_name: dict[str, Any]
 
 
 async def seed_identity(api: Api) -> Seeded:
@@ -136,9 +136,9 @@ async def seed_identity(api: Api) -> Seeded:
     record_id = await api_under_test.open_account()
     started = await api_under_test.start()
     challenge = started.json()["challenge_id"]
-    known = {"identifier": accounts.MAIL, "password": accounts.PASSWORD, "challenge_id": challenge}
+    values_by_name = {"identifier": accounts.MAIL, "password": accounts.PASSWORD, "challenge_id": challenge}
     return Seeded(
-        record_id, {**known, "professional_id": DOCTOR, "structure_id": HOSPITAL, "organisation_id": HOSPITAL}
+        record_id, {**values_by_name, "professional_id": DOCTOR, "structure_id": HOSPITAL, "organisation_id": HOSPITAL}
     )
 
 
@@ -235,9 +235,9 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_no_generated_request_is_a_fault_of_ours(apis: dict[str, Api], name: str) -> None:
     api = apis[name]
     seeded = await SEEDS[name](api)
-    known = {"record_id": str(seeded.record_id), **seeded.known}
+    values_by_name = {"record_id": str(seeded.record_id), **seeded.values_by_name}
     document = api.app.openapi()
-    generator = Generator(document, known, EXAMPLES[name])
+    generator = Generator(document, values_by_name, EXAMPLES[name])
     by_actor = tokens(seeded.record_id)
     places = asyncio.Semaphore(AT_ONCE)
     outcomes = Outcomes(document)

@@ -69,7 +69,7 @@ async def test_every_route_has_the_door(apis: dict[str, Api], name: str) -> None
 @pytest.mark.parametrize("name", NAMES)
 async def test_only_the_routes_named_take_more_than_a_small_body(apis: dict[str, Api], name: str) -> None:
     large = {f"{name} {route.path}" for route in routes_of(apis[name].app) if largest_body(route) > SMALL}
-    assert large == {one for one in WITH_LARGE_BODIES if one.startswith(f"{name} ")}
+    assert large == {route for route in WITH_LARGE_BODIES if route.startswith(f"{name} ")}
 
 
 @pytest.mark.parametrize("name", NAMES)

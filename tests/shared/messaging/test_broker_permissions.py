@@ -156,7 +156,7 @@ def former_grants(kafka: Topics, *services: str) -> set[Grant]:
 
 def give(kafka: Topics, grants: set[Grant]) -> None:
     client = admin_client(kafka.parts.kafka_bootstrap, Credentials("admin", kafka.parts.passwords["admin"]))
-    for future in client.create_acls([one.binding() for one in grants]).values():
+    for future in client.create_acls([grant.binding() for grant in grants]).values():
         future.result(30)
 
 

@@ -57,8 +57,8 @@ def test_consent_asks_the_states_the_people_and_the_erasures(name: str, at: date
 @pytest.mark.parametrize(("at", "fresh"), MOMENTS)
 @pytest.mark.parametrize("name", ["record_at", "people_at", "erasures_at"])
 def test_audit_asks_the_states_the_people_and_the_erasures(name: str, at: datetime | None, *, fresh: bool) -> None:
-    known = RecordCopy("open", **dict.fromkeys(("record_at", "people_at", "erasures_at"), NOW) | {name: at})  # type: ignore[arg-type]
-    assert known.is_fresh(NOW, LIMIT) is fresh
+    copy = RecordCopy("open", **dict.fromkeys(("record_at", "people_at", "erasures_at"), NOW) | {name: at})  # type: ignore[arg-type]
+    assert copy.is_fresh(NOW, LIMIT) is fresh
 
 
 def test_what_is_broken_is_not_fresh() -> None:

@@ -41,7 +41,7 @@ class Eraser:
         self.attempts += 1
         if self.is_away:
             raise OSError("the database is away")
-        self.partitions |= {one.partition for one in messages}
+        self.partitions |= {message.partition for message in messages}
 
     @asynccontextmanager
     async def at_work(self, database: Database, kafka: Topics) -> AsyncIterator[WorkerRuntime]:
@@ -108,7 +108,7 @@ async def test_a_watermark_of_the_future_is_a_negative_age_and_said_once_a_minut
     assert -3600 <= age_of("a") < -3000, "the future hides behind no older partition"
     assert 10 <= age_of("b") < 600, "clocks differ a little"
     assert -10 <= age_of("c") < 0
-    assert [(one["event"], one["topic"]) for one in logged] == [("copy.ahead", "a"), ("copy.ahead", "c")]
+    assert [(line["event"], line["topic"]) for line in logged] == [("copy.ahead", "a"), ("copy.ahead", "c")]
     assert logged[0]["seconds"] > 3000
     monkeypatch.setattr(copy_ages, "LOG_EVERY_S", 0.0)
     await ages.observe(pool)
@@ -116,5 +116,5 @@ async def test_a_watermark_of_the_future_is_a_negative_age_and_said_once_a_minut
 
 
 def age_of(topic: str) -> float:
-    found: float = COPY_AGE.labels(topic)._value.get()
-    return found
+    age: float = COPY_AGE.labels(topic)._value.get()
+    return age

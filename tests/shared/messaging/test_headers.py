@@ -136,5 +136,5 @@ async def test_the_markers_of_transactions_are_no_lag_and_no_silence(
             lag: Any = LAG_RECORDS.labels(GROUP, TOPIC)._value.get()
             return bool(lag == 0 and loop.last_progress > since + 1 and not runtime.silent_loops())
 
-        await eventually(has_no_lag)
+        assert await eventually(has_no_lag)
     await producer.stop()

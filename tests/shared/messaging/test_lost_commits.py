@@ -214,4 +214,4 @@ async def deposits_wait(pool: Pool, *record_ids: UUID) -> list[bool]:
     messages = [message(document_received(record_id)) for record_id in record_ids]
     async with transaction(pool) as connection:
         awaiting = await deposits_awaiting_version(connection, messages)
-    return [one.id in awaiting for one in messages]
+    return [message.id in awaiting for message in messages]

@@ -68,7 +68,7 @@ async def done(database: Database) -> list[UUID]:
     return [row["document_id"] for row in await plumbing.effects(database)]
 
 
-async def all_done(database: Database, events: Sequence[DocumentReceived]) -> None:
+async def assert_all_done(database: Database, events: Sequence[DocumentReceived]) -> None:
     """Waits until each event has its effect; asserts that none has two."""
     expected = sorted(event.document_id for event in events)
 
@@ -119,11 +119,11 @@ async def test_a_database_that_was_set_back_reads_again_what_it_lost(
         await stack.enter_async_context(worker(Recorder(), database, kafka))
         await put(kafka, record_changed(record_id, 1), 0)
         await put_all(kafka, events[:20])
-        await all_done(database, events[:20])
+        await assert_all_done(database, events[:20])
         await back_up(database)
         await put(kafka, record_changed(record_id, 2), 0)
         await put_all(kafka, events[20:40])
-        await all_done(database, events[:40])
+        await assert_all_done(database, events[:40])
         await eventually(lambda: plumbing.value(database, "select version = 2 from seen_copies"))
         if not running:
             await stack.aclose()
@@ -132,10 +132,10 @@ async def test_a_database_that_was_set_back_reads_again_what_it_lost(
         if not running:
             await stack.enter_async_context(worker(Recorder(), database, kafka))
         # No new record arrives: the worker notices by itself.
-        await all_done(database, events[:40])
+        await assert_all_done(database, events[:40])
         await eventually(lambda: plumbing.value(database, "select version = 2 from seen_copies"))
         await put_all(kafka, events[40:])
-        await all_done(database, events)
+        await assert_all_done(database, events)
     assert await plumbing.value(database, "select count(*) from parked_messages") == 0
 
 
@@ -163,7 +163,7 @@ async def test_members_that_come_and_go_while_transactions_fail_lose_double_and_
                 await eventually(has_joined)
                 await eventually(goes_on)
         await sending
-        await all_done(database, events)
+        await assert_all_done(database, events)
     order = {
         record_id: [event.document_id for event in events if event.record_id == record_id] for record_id in ids(events)
     }
@@ -200,11 +200,11 @@ async def test_the_first_start_after_the_upgrade_takes_the_brokers_offsets_once(
     await commit_at_broker(kafka, 4)
     await plumbing.value(database, "update offset_sources set from_broker = true returning true")
     async with worker(Recorder(), database, kafka, instance_id=None):
-        await all_done(database, events[4:])
+        await assert_all_done(database, events[4:])
     await plumbing.value(database, "delete from consumer_offsets where group_name = $1 and partition = 0", GROUP)
     await commit_at_broker(kafka, 6)
     async with worker(Recorder(), database, kafka, instance_id=None):
-        await all_done(database, events)
+        await assert_all_done(database, events)
 
 
 async def test_a_database_that_did_not_follow_until_now_begins_at_the_beginning(
@@ -216,7 +216,7 @@ async def test_a_database_that_did_not_follow_until_now_begins_at_the_beginning(
     await commit_at_broker(kafka, 4)
     assert await plumbing.value(database, "select from_broker from offset_sources") is False
     async with worker(Recorder(), database, kafka):
-        await all_done(database, events)
+        await assert_all_done(database, events)
 
 
 @pytest.mark.parametrize(("age", "expected"), [("5 minutes", True), ("3 hours", False), (None, False)])
@@ -247,7 +247,7 @@ async def test_offsets_of_another_cluster_count_for_nothing(database: Database, 
                 values ($1, $2, 0, 5, 'another') returning true"""
     await plumbing.value(database, insert, GROUP, TOPIC)
     async with worker(Recorder(), database, kafka):
-        await all_done(database, events)
+        await assert_all_done(database, events)
     assert await plumbing.value(database, "select bool_and(cluster_id <> 'another') from consumer_offsets")
 
 
@@ -260,7 +260,7 @@ async def test_a_lost_offset_stops_its_partition_alone_until_it_is_valid_again(
     for event in held:
         await put(kafka, event, 0)
     async with worker(Recorder(), database, kafka):
-        await all_done(database, held)
+        await assert_all_done(database, held)
     if where == "below the beginning":
         await cut(kafka, 0, 3)
     set_next = "update consumer_offsets set next = $2 where group_name = $1 and partition = 0 returning true"
@@ -270,7 +270,7 @@ async def test_a_lost_offset_stops_its_partition_alone_until_it_is_valid_again(
         await put(kafka, late, 0)
         for event in others:
             await put(kafka, event, 1)
-        await all_done(database, [*held, *others])
+        await assert_all_done(database, [*held, *others])
         assert lost() == 1
         assert runtime.silent_loops() == []
         [loop] = [loop for loop in runtime.consumer_loops if loop.consumer.name == GROUP]
@@ -280,7 +280,7 @@ async def test_a_lost_offset_stops_its_partition_alone_until_it_is_valid_again(
             0
         ]
         await plumbing.value(database, set_next, GROUP, 3)
-        await all_done(database, [*held, *others, late])
+        await assert_all_done(database, [*held, *others, late])
 
         async def is_valid_again() -> bool:
             return lost() == 0

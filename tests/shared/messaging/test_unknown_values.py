@@ -127,8 +127,13 @@ async def test_a_label_that_is_not_known_may_hide_the_document_from_the_person(n
 def relabelled(fact: DocumentPublished) -> DocumentRelabelled:
     body = fact.model_dump(include={"record_id", "document_id", "deposit_id", "organisation_id"})
     actor = {"kind": "patient", "id": str(fact.record_id)}
-    said = {"actor": actor, "change": LATER, "labels": ("N", LATER), "changed_at": clock.now() + timedelta(seconds=1)}
-    return DocumentRelabelled.model_validate({**body, **said})
+    changes = {
+        "actor": actor,
+        "change": LATER,
+        "labels": ("N", LATER),
+        "changed_at": clock.now() + timedelta(seconds=1),
+    }
+    return DocumentRelabelled.model_validate({**body, **changes})
 
 
 async def test_an_erasure_for_an_unknown_reason_erases(new_pool: NewPool) -> None:

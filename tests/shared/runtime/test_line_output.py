@@ -96,7 +96,7 @@ def test_a_service_whose_log_is_full_goes_on_and_tells_later_how_many_lines_are_
             [sys.executable, "-c", LOGGING, str(later)], cwd=ROOT, stdout=disk, stderr=subprocess.PIPE, check=False
         )
     assert (done.returncode, done.stderr) == (0, b"")
-    lost, said = (orjson.loads(line) for line in later.read_bytes().splitlines())
+    lost, stopped = (orjson.loads(line) for line in later.read_bytes().splitlines())
     assert (lost["event"], lost["count"], lost["service"]) == ("lines.dropped", 3, "records")
-    assert (said["event"], said["count"]) == ("process.stopped", 5)
-    assert lost.keys() == said.keys()
+    assert (stopped["event"], stopped["count"]) == ("process.stopped", 5)
+    assert lost.keys() == stopped.keys()

@@ -16,6 +16,7 @@ from deploy.local.platform.child import ChildSpec
 from deploy.local.platform.paths import Layout
 from deploy.local.platform.stack import Stack
 from deploy.local.platform.supervisor import Progress, Supervisor
+from shared.runtime.line_output import LineOutput
 from tests.infra.waiting import eventually
 
 FULL = Path("/dev/full")
@@ -153,14 +154,11 @@ def written_pid(layout: Layout) -> int:
     return pid
 
 
-def test_a_line_for_a_terminal_that_is_gone_stops_nobody() -> None:
+def test_a_line_for_a_terminal_that_is_gone_is_dropped_and_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    kept = os.dup(2)
-    try:
-        os.dup2(writing, 2)
+    with os.fdopen(writing, "w") as terminal:
+        output = LineOutput(terminal, lambda count: f"{count} lines".encode())
+        monkeypatch.setattr("deploy.local.interruptible._terminal", lambda: output)
         print_line("nobody reads this")
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(writing)
+    assert output.dropped == 1
