@@ -22,7 +22,7 @@ ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 CODE_LENGTH, GROUP_LENGTH = 12, 4
 CODE_LIFETIME: Final = timedelta(days=90)
 """How long a code sent by letter or mail can be used."""
-_LOOK_ALIKES = str.maketrans({"O": "0", "I": "1", "L": "1"})
+_LOOKALIKES = str.maketrans({"O": "0", "I": "1", "L": "1"})
 _BLANKS = str.maketrans("", "", " -\u00a0\u202f\t")
 _BITS = 5 * (CODE_LENGTH - 1)
 
@@ -128,7 +128,7 @@ def parse_code(text: str) -> str:
 
     Raises ActivationCodeMalformedError when a character is missing, not in the alphabet, or mistyped.
     """
-    code = text.translate(_BLANKS).upper().translate(_LOOK_ALIKES)
+    code = text.translate(_BLANKS).upper().translate(_LOOKALIKES)
     if len(code) != CODE_LENGTH or not set(code) <= set(ALPHABET) or check_character(code[:-1]) != code[-1]:
         raise ActivationCodeMalformedError
     return code
