@@ -47,7 +47,7 @@ def test_ruff_finds_nothing() -> None:
     assert ruff() == ""
 
 
-def test_no_comment_excuses_from_the_rules_of_time_ids_sleep_and_errors() -> None:
+def test_time_ids_sleep_and_errors_keep_to_their_places() -> None:
     assert ruff("--ignore-noqa", "--select", "BLE001,E722,TID251") == ""
 
 
