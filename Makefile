@@ -1,5 +1,5 @@
 # Needs Python >= 3.11 and make; everything else goes into .venv and var/.
-.PHONY: help install install-dev demo up down status test lint format lock
+.PHONY: help install install-dev demo up down status test lint format baseline lock
 .DEFAULT_GOAL := help
 COMPILE = uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
@@ -27,15 +27,15 @@ status: install ## show what runs
 test: install-dev ## run all tests
 	@.venv/bin/python -m pytest -n 2
 
-lint: install-dev ## ruff, mypy, import-linter
-	@.venv/bin/python -m ruff format --check .
-	@.venv/bin/python -m ruff check .
-	@.venv/bin/python -m mypy
-	@.venv/bin/lint-imports
+lint: install-dev ## run every check of .pre-commit-config.yaml over all files
+	@.venv/bin/pre-commit run --all-files
 
 format: install-dev ## format the code
 	@.venv/bin/python -m ruff format .
 	@.venv/bin/python -m ruff check --fix .
+
+baseline: install-dev ## accept every string that looks like a secret in the files that git knows
+	@.venv/bin/detect-secrets scan --slim --no-verify --exclude-files '\.lock(\.toml)?$$' > .secrets.baseline
 
 lock: ## pin the newest versions that pyproject.toml allows (needs uv)
 	$(COMPILE) --extra local --extra dev --upgrade -o requirements-dev.lock

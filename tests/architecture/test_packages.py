@@ -29,6 +29,9 @@ LOADED_BY_NAME = {
 }
 """Packages that are declared and that nothing has to import, with who uses them."""
 
+STANDARD_LIBRARY = {*sys.stdlib_module_names, "compression"}
+"""That of the newest Python: compression came with 3.14, a backport stands in before."""
+
 _BROUGHT_BY = packages_distributions()
 
 
@@ -66,7 +69,7 @@ def imported(folder: str) -> Iterator[tuple[str, str]]:
                     modules = [module]
                 case _:
                     continue
-            for top in {module.partition(".")[0] for module in modules} - OURS - sys.stdlib_module_names:
+            for top in {module.partition(".")[0] for module in modules} - OURS - STANDARD_LIBRARY:
                 yield path.relative_to(ROOT).as_posix(), top
 
 

@@ -32,7 +32,6 @@ from xml.parsers import expat
 
 import aiosmtplib
 import asyncpg
-import cramjam
 import orjson
 import uvicorn
 import uvloop
@@ -42,6 +41,11 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 DOCUMENTS, DECISIONS, ALERTS, ENTRIES = TOPICS = ("bare.documents", "bare.decisions", "bare.alerts", "bare.entries")
 RECEIVED, PUBLISHED = "records.document-received.v1", "records.document-published.v1"
@@ -203,7 +207,7 @@ async def front(plan: Plan) -> None:
 
     def sealed(plain: bytes) -> bytes:
         nonce = os.urandom(12)
-        return nonce + cipher.encrypt(nonce, bytes(cramjam.zstd.compress(plain, 1)), None)
+        return nonce + cipher.encrypt(nonce, zstd.compress(plain, 1), None)
 
     async def deposit(request: Request) -> Response:
         body = await request.body()

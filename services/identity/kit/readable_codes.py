@@ -7,7 +7,7 @@ from shared.errors import InvalidError
 
 ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 CODE_LENGTH, GROUP_LENGTH = 12, 4
-_LOOK_ALIKES = str.maketrans({"O": "0", "I": "1", "L": "1"})
+_LOOKALIKES = str.maketrans({"O": "0", "I": "1", "L": "1"})
 _BLANKS = str.maketrans("", "", " -\u00a0\u202f\t")
 
 
@@ -32,7 +32,7 @@ def parse_code(text: str) -> str:
 
     Raises ActivationCodeMalformedError when a character is missing, not in the alphabet, or mistyped.
     """
-    code = text.translate(_BLANKS).upper().translate(_LOOK_ALIKES)
+    code = text.translate(_BLANKS).upper().translate(_LOOKALIKES)
     if len(code) != CODE_LENGTH or not set(code) <= set(ALPHABET) or check_character(code[:-1]) != code[-1]:
         raise ActivationCodeMalformedError
     return code

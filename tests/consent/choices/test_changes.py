@@ -191,14 +191,14 @@ async def test_who_acts_for_the_person_no_more_is_answered_like_for_what_does_no
     people: dict[str, Any] = {f"{kind}s": (person(former, until="2024-01-01T00:00:00Z"), person(other))}
     await record.announce_people(**people)
     missing = Record(record.api, uuid4())
-    ended, anothers = representative(record.id, former, kind), representative(uuid4(), other, kind)
+    ended, another = representative(record.id, former, kind), representative(uuid4(), other, kind)
     for method, path, body, _ in EVERY_CHANGE:
         unknown = await missing.ask(method, path, body, token=ended)
         assert unknown.status_code == 404
-        for token in (ended, anothers):
+        for token in (ended, another):
             answer = await record.ask(method, path, body, token=token)
             assert (answer.status_code, answer.content) == (404, unknown.content)
-    for token in (ended, anothers):
+    for token in (ended, another):
         assert (await record.ask("GET", "choices", token=token)).status_code == 404
     entries = await record.entries()
     assert len(entries) == 2 * len(EVERY_CHANGE) + 2, "the looks too"

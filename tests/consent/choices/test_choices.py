@@ -199,7 +199,9 @@ async def test_nobody_but_the_patient_of_the_record_changes_a_choice(patient: Pa
     assert (await patient.choices())["version"] == 1
 
 
-async def test_anothers_choices_are_answered_like_those_of_a_record_that_does_not_exist(patient: Patient) -> None:
+async def test_choices_of_another_record_are_answered_like_those_of_a_record_that_does_not_exist(
+    patient: Patient,
+) -> None:
     headers = bearer(patient_token(uuid4()))
     existing = await patient.client.get(f"/records/{patient.record_id}/choices", headers=headers)
     missing = await patient.client.get(f"/records/{uuid4()}/choices", headers=headers)

@@ -100,7 +100,7 @@ def test_claims_out_of_form_say_too_little(changes: dict[str, Any]) -> None:
         ("R94_44", set(), ExercisedProfession("44"), True),
     ],
 )
-def test_the_profession_is_the_directorys_or_nobody_comes_in(
+def test_the_profession_is_that_of_the_directory_or_nobody_comes_in(
     profession: str, specialties: set[str], claimed: ExercisedProfession, agrees: bool
 ) -> None:
     listed = DirectoryEntry(ME, profession, True, frozenset(specialties), ())

@@ -144,6 +144,6 @@ def test_nothing_of_the_patient_is_printed() -> None:
 
 def test_an_error_does_not_repeat_the_document() -> None:
     with pytest.raises(InvalidCdaError) as caught:
-        read_header(b"<ClinicalDocument xmlns='urn:hl7-org:v3'><title>SECRETNAME</titel></ClinicalDocument>")
+        read_header(b"<ClinicalDocument xmlns='urn:hl7-org:v3'><title>SECRETNAME</heading></ClinicalDocument>")
     assert "SECRETNAME" not in str(caught.value)
     assert caught.value.__suppress_context__

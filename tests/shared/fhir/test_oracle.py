@@ -35,7 +35,7 @@ def test_what_is_fhir_passes() -> None:
     [
         ({"holder": "x"}, ValidationError),
         ({"status": None}, ValidationError),
-        ({"status": "actve"}, NotFhirError),
+        ({"status": "unheard-of"}, NotFhirError),
         ({"patient": "Patient/1"}, ValidationError),
         ({"patient": {}}, NotFhirError),
         ({"category": []}, NotFhirError),

@@ -136,7 +136,7 @@ async def test_a_head_that_does_not_end_in_time_ends_the_connection(
 
 async def test_a_second_head_has_no_more_time_than_the_first(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "LONGEST_HEAD_S", 0.1)
-    answer = await ask(port, b"GET /names HTTP/1.1\r\nhost: x\r\n\r\nGET /nam")
+    answer = await ask(port, b"GET /names HTTP/1.1\r\nhost: x\r\n\r\nGET /na")
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert b"HTTP/1.1 408 " in answer
 

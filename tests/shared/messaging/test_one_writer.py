@@ -111,7 +111,7 @@ async def test_the_ledger_reads_the_retired_topic_to_its_end(new_pool: NewPool) 
     assert [row["action"] for row in await entries(pool, record_id)] == ["read-document", "sign-in", "see-choices"]
 
 
-async def test_an_acknowledgement_on_anothers_topic_completes_nothing(new_pool: NewPool) -> None:
+async def test_an_acknowledgement_on_the_topic_of_another_service_completes_nothing(new_pool: NewPool) -> None:
     pool, record_id = await new_pool("identity"), uuid4()
     erasure_id = clock.new_id(bucket_of(record_id))
     async with transaction(pool) as connection:
