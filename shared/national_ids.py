@@ -81,6 +81,5 @@ def _ids_of(number: str) -> list[str]:
 
 
 def holder_kind(full_id: str) -> HolderKind:
-    """Returns the kind of holder by the first digit. Professionals and structures share 0; it counts as a
-    professional."""
+    """Returns the kind of holder by the first digit. Both kinds use 0, which counts as a professional."""
     return "professional" if full_id[0] in _PROFESSIONALS else "structure"

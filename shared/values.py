@@ -257,7 +257,7 @@ def is_day(text: str) -> bool:
 
 
 def is_cog(text: str) -> bool:
-    """Whether the text has the form of an INSEE commune code (Code officiel géographique): 5 characters, 2A and 2B
+    """Whether the text has the form of an INSEE commune code (Code officiel géographique): 5 characters, 2A or 2B
     too."""
     return _COG.fullmatch(text) is not None
 

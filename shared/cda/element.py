@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Element:
-    """An element with its attributes, its text and its children; outside the HL7 namespace the name keeps its
-    namespace."""
+    """An element: attributes, text and children. Outside the HL7 namespace the name includes its namespace."""
 
     name: str
     attributes: dict[str, str]

@@ -190,8 +190,7 @@ def _custodian(document: Element) -> NationalStructureId | None:
 
 
 def _main_service(document: Element) -> Element:
-    """Returns the documented act whose performer has a practice setting (CI-SIS: exactly one has), else the first
-    act."""
+    """Returns the act whose performer has a practice setting (CI-SIS: exactly one has), else the first act."""
     services = document.all("documentationOf", "serviceEvent")
     with_setting = [service for service in services if _practice_setting(service) is not None]
     return next(iter([*with_setting, *services]), Element("serviceEvent", {}))

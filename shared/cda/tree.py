@@ -93,8 +93,7 @@ class _HeaderReader:
 
 
 def read_tree(content: bytes, *, max_size: int = MAX_SIZE) -> tuple[Element, str | None]:
-    """Returns the tree of the header, and the media type of an unstructured body (else None). Raises
-    InvalidCdaError."""
+    """Returns the header's tree, and the media type of an unstructured body (else None). Raises InvalidCdaError."""
     refuse_by_bytes(content, max_size)
     reader = _HeaderReader()
     with suppress(_EndOfHeaderError):

@@ -32,8 +32,7 @@ XSL: Final = "http://www.w3.org/1999/XSL/Transform"
 MAX_DEPTH: Final = 256
 MAX_SIZE: Final = 100 * 1024 * 1024
 MAX_ELEMENTS: Final = 250_000
-"""The largest official sample has 15,000. A document with more than this is made to consume resources, not to be
-read."""
+"""The largest official sample has 15,000. Only a document made to consume resources has more than this."""
 
 MAX_HEADER_ELEMENTS: Final = 20_000
 MAX_TEXT: Final = 4096
@@ -96,8 +95,7 @@ def refuse_by_bytes(content: bytes, max_size: int) -> None:
 
 
 def new_parser(watch: Callable[[expat.XMLParserType], None]) -> expat.XMLParserType:
-    """Returns a parser that names elements `<namespace> <name>` and stops at a DOCTYPE; `watch` sets the other
-    handlers."""
+    """Returns a parser that names elements `<namespace> <name>` and refuses a DOCTYPE; `watch` sets other handlers."""
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.StartDoctypeDeclHandler = _refuse_doctype
     watch(parser)
@@ -125,8 +123,7 @@ def _refuse_doctype(_name: str, _system: str | None, _public: str | None, _inter
 
 
 class _SummaryReader:
-    """Builds the header elements that identify the document, then removes its handlers so that expat runs at full
-    speed."""
+    """Builds the header elements that identify the document, then removes its handlers to let expat run faster."""
 
     def __init__(self, related: bool) -> None:
         self.document: Element | None = None
@@ -205,8 +202,7 @@ class _SummaryReader:
         self._parser.EndElementHandler = None
 
     def forget_parser(self) -> None:
-        """Breaks the reference cycle of parser and handlers, so that the memory is freed without the garbage
-        collector."""
+        """Breaks the reference cycle of parser and handlers, so that memory is freed without garbage collection."""
         del self._parser
 
     def _not_plain(self) -> None:

@@ -1,5 +1,4 @@
-"""Events of audit: accesses and changes that all services report, and the confirmation that the ledger holds an
-entry."""
+"""Events of audit: accesses and changes that all services report, and confirmations that an entry is in the ledger."""
 
 import base64
 import zlib

@@ -53,8 +53,7 @@ class Event(BaseModel):
 
     @model_validator(mode="after")
     def _has_moments_that_can_be_kept(self) -> Self:
-        """Refuses a time without a zone, which names no moment, and a time beyond the years that PostgreSQL can
-        store."""
+        """Refuses a time without a zone, and a time beyond the years that PostgreSQL can store."""
         for value in self.__dict__.values():
             if isinstance(value, datetime) and (value.tzinfo is None or not 1 < value.year < 9999):
                 raise ValueError("a time has no zone, or lies beyond the calendar")

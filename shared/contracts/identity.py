@@ -101,8 +101,7 @@ class ContactChanged(StateEvent):
 
 
 class PersonNamed(BaseModel):
-    """A person who may act for the holder of a record, for a time. `person_id` is internal to identity, not a
-    number."""
+    """A person who may act for the holder of a record, for a time. `person_id` is an id internal to identity."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, serialize_by_alias=True)
     person_id: UUID
