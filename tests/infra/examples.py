@@ -1,4 +1,4 @@
-"""Requests made from what OpenAPI says of an operation: one likely to be taken, and others with one value changed."""
+"""Builds requests from the OpenAPI of an operation: one likely to be accepted, and others with one value changed."""
 
 import copy
 from collections.abc import Iterator
@@ -37,13 +37,13 @@ class Asked:
     body: Any
 
     def places(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
-        """Where a value may be changed."""
+        """Yields the places whose value may be changed."""
         yield from (("path", (name,)) for name in self.path)
         yield from (("query", (name,)) for name in self.query)
         yield from (("body", path) for path in _leaves(self.body) if path)
 
     def value_at(self, place: tuple[str, tuple[Any, ...]]) -> Any:
-        """What stands there."""
+        """Returns the value at a place."""
         kind, names = place
         found = getattr(self, kind)
         for name in names:
@@ -51,7 +51,7 @@ class Asked:
         return found
 
     def with_value(self, place: tuple[str, tuple[Any, ...]], value: Any) -> "Asked":
-        """The same with another value there."""
+        """Returns a copy of the request with another value at this place."""
         changed = copy.deepcopy(self)
         kind, names = place
         target = getattr(changed, kind)
@@ -62,7 +62,7 @@ class Asked:
 
 
 def asked(operation: Operation, record_id: str) -> Asked:
-    """What the schemas, their examples and a few names suggest."""
+    """Returns a request built from the schemas, their examples and a few known names."""
     path = {one["name"]: _value(one["name"], one, operation, record_id) for one in operation.parameters("path")}
     query = {one["name"]: _value(one["name"], one, operation, record_id) for one in operation.parameters("query")}
     body = operation.body()
@@ -78,7 +78,7 @@ def _value(name: str, parameter: dict[str, Any], operation: Operation, record_id
 
 
 def resolved(schema: dict[str, Any], operation: Operation) -> dict[str, Any]:
-    """Behind its reference, and the first of its alternatives that is not null."""
+    """Returns the schema behind its reference, and of several alternatives the first that is not null."""
     while True:
         if "$ref" in schema:
             schema = operation.components[schema["$ref"].rpartition("/")[2]]

@@ -1,4 +1,4 @@
-"""Requests that schemathesis generates from an OpenAPI document, always the same ones, as they go on the wire."""
+"""Requests that schemathesis generates from an OpenAPI document, reproducibly, in the form sent over the network."""
 
 import contextlib
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from schemathesis import APIOperation, Case, GenerationMode
 
 SEED = 20261129
 COVERAGE = 10
-"""The most cases of one operation that try one value at its limits and the others as they should be."""
+"""The maximum number of cases of one operation that set one value to a limit and leave the others valid."""
 BASE = "http://127.0.0.1"
 _OF_THE_CLIENT = {"accept-encoding", "connection", "content-length", "user-agent", "x-schemathesis-testcaseid"}
 
@@ -30,7 +30,7 @@ class Generated:
 
 
 class Generator:
-    """What OpenAPI says of one service. `known`: by the name of a parameter or member, what exists under it."""
+    """Generates requests for one service. `known`: the existing values by name of parameter or member."""
 
     def __init__(self, document: dict[str, Any], known: dict[str, Any], examples: int) -> None:
         self._schema = schemathesis.openapi.from_dict(document)
@@ -38,7 +38,8 @@ class Generator:
         self._examples = examples
 
     def requests(self) -> Iterator[tuple[Generated, bool]]:
-        """In the document's order, what ends something last; with each, whether it names what exists."""
+        """Yields the requests in the document's order, those that end something last, each with whether it names an
+        existing object."""
         operations = [result.ok() for result in self._schema.get_all_operations()]
         for operation in sorted(operations, key=_ends_something):
             for case in self._cases(operation):
@@ -97,7 +98,7 @@ def _random_cases(operation: APIOperation, mode: GenerationMode, count: int) -> 
     def collect(case: Case) -> None:
         cases.append(case)
 
-    with contextlib.suppress(Unsatisfiable):  # where nothing is asked for, nothing can be wrong
+    with contextlib.suppress(Unsatisfiable):  # an operation without parameters has no invalid case
         collect()
     return cases
 
@@ -107,7 +108,7 @@ def _ends_something(operation: APIOperation) -> bool:
 
 
 def _on_the_wire(case: Case) -> Generated | None:
-    """None where no client could send it."""
+    """Returns the request as sent; None when no client could send it."""
     arguments = case.as_transport_kwargs(base_url=BASE)
     try:
         prepared = requests.Request(**arguments).prepare()
