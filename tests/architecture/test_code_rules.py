@@ -1,4 +1,4 @@
-"""The rules of the house that a machine can hold."""
+"""The code rules that a machine can check."""
 
 import ast
 import subprocess
@@ -17,7 +17,7 @@ CATCH_ALL = {
         "shared/messaging/consumer.py",
         "shared/messaging/subscriber.py",
         "shared/messaging/redrive.py",
-    ),  # a consumer's records
+    ),  # records of a consumer
     *("shared/runtime/retry.py", "shared/http/error_boundary.py", "deploy/local/supervisor.py"),
 }
 

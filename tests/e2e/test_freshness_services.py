@@ -1,4 +1,4 @@
-"""Consent and audit answer others only while they have read the erasures, and believe no watermark of the future."""
+"""Consent and audit answer others than the holder only on fresh copies, and trust no watermark in the future."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -34,7 +34,7 @@ PARENT = uuid4()
 
 @pytest.fixture
 async def record(new_database: NewDatabase) -> AsyncIterator[Record]:
-    """In consent, with a representative and an authorised professional."""
+    """Yields a record in consent, with a representative and an authorised professional."""
     async with consent_api(await new_database("consent")) as api:
         made = await api.open_record()
         await made.announce_people(representatives=(person(PARENT),))
@@ -48,7 +48,7 @@ async def search(record: Record, id: UUID, token: str) -> httpx2.Response:
 
 
 async def catch_up(pool: Pool) -> None:
-    """The heartbeats of all topics are here again."""
+    """Makes all copies fresh again, as if the heartbeats of all topics had arrived."""
     await pool.execute("delete from broken_copies")
     await pool.execute("update copy_watermarks set at = $1", clock.now())
 
@@ -66,7 +66,7 @@ async def test_consent_serves_the_patient_alone_until_it_has_read_the_erasures(r
     assert (await search(record, record.id, record.holder)).json()["total"] == 1
     for token in (professional, software_token("software-1", HOSPITAL)):
         answers = [await search(record, id, token) for id in (record.id, uuid4())]
-        same = 503 if unread != "broken" else 200  # one record's copy is broken, another's is not
+        same = 503 if unread != "broken" else 200  # one record's copy is broken, the other's is not
         assert [one.status_code for one in answers] == [503, same]
     await erase(record.api.pool, erase_in_consent, record.id)
     await catch_up(record.api.pool)
@@ -104,7 +104,7 @@ async def test_audit_serves_the_patient_alone_until_it_has_read_the_erasures(led
     assert await answers(ledger, professional_token(DOCTOR), explanation) == {200}
     await ledger.pool.execute(UNREAD[unread])
     assert (await answers(ledger, parent, *paths), await answers(ledger, patient, *paths)) == ({503}, {200})
-    if unread != "broken":  # of one record, while a professional asks by an entry
+    if unread != "broken":  # of one record, while a professional reads through a directory entry
         missing = f"/entries/{clock.new_id()}/explanation"
         assert await answers(ledger, professional_token(DOCTOR), explanation, missing) == {503}
         refused = [one for one in await outbox(ledger.pool) if isinstance(one, AccessRecorded)][-1]

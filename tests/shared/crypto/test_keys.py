@@ -1,4 +1,4 @@
-"""No process starts without a key under which rows lie; rows are sealed anew, and then the old key can go."""
+"""No process starts without a key that rows need; rows are re-encrypted, and then the old key can be removed."""
 
 import asyncio
 import json
@@ -51,9 +51,9 @@ where table_schema = 'public' and table_name !~ '_[0-9]$' and table_name <> 'iss
 NOT_OF_A_RING = {
     "key_uses.kid",
     "key_checks.kid",
-    "late_motives.kid",  # waits for a key that is not here yet
+    "late_motives.kid",  # waits for a key that is not present yet
     "documents.fingerprint",  # of the content, without a key
-    "online_openings.code_hash",  # over in an hour, like the row's own key
+    "online_openings.code_hash",  # expires in an hour, like the key of the row
 }
 
 
@@ -81,7 +81,7 @@ async def may_start(database: Database, **keyrings: str) -> bool:
 
 
 async def rewrapped(database: Database, report: Report = lambda _: None, **keyrings: str) -> list[Rewrapped]:
-    """`keys rewrap` with these rings; only the columns in which something was to be done."""
+    """Runs `keys rewrap` with these rings; returns only the columns in which something was to be done."""
     given = {name: SecretStr(text) for name, text in rings(database.service, **keyrings).items()}
     plan: KeyPlan = import_module(f"services.{database.service}.keys").make_keys(SimpleNamespace(**given))
     outcomes = await rewrap(postgres(database), database.service, plan, report)
@@ -182,7 +182,7 @@ async def test_keys_of_rows_from_before_are_noted_by_the_migration(new_database:
 
 
 async def test_after_a_rewrap_the_old_key_of_persons_can_go(new_database: NewDatabase) -> None:
-    """An account of a former release too: sealed under the key itself, found by an identifier under the old key."""
+    """Includes an account of an earlier release: sealed with the key itself, its identifier under the old key."""
     database = await new_database("identity")
     async with at_home(database) as home:
         record_id = await home.open_account()

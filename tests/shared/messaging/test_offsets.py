@@ -1,4 +1,4 @@
-"""A group goes on from the offsets in its database, whatever the broker, the database or other members do."""
+"""A group continues from the offsets in its database, whatever the broker, the database or other members do."""
 
 import asyncio
 import random
@@ -58,7 +58,7 @@ async def put_all(kafka: Topics, events: Sequence[DocumentReceived]) -> None:
 
 
 def documents(count: int, records: int = 5) -> list[DocumentReceived]:
-    """Documents of some records, in turn."""
+    """Returns deposits for `records` records, in turn."""
     ids = [uuid4() for _ in range(records)]
     return [document_received(ids[number % records]) for number in range(count)]
 
@@ -104,7 +104,7 @@ async def _as_owner(database: Database, *statements: str) -> None:
 
 
 def lost(topic: str = TOPIC) -> float:
-    """The metric of lost offsets."""
+    """Returns the metric of lost offsets."""
     value: float = OFFSETS_LOST.labels(GROUP, topic)._value.get()
     return value
 
@@ -130,7 +130,7 @@ async def test_a_database_that_was_set_back_reads_again_what_it_lost(
         assert len(await done(database)) == 20
         if not running:
             await stack.enter_async_context(worker(Recorder(), database, kafka))
-        # No new record arrives: the worker notices by itself.
+        # No new record arrives: the worker notices without one.
         await all_done(database, events[:40])
         await eventually(lambda: plumbing.value(database, "select version = 2 from seen_copies"))
         await put_all(kafka, events[40:])
@@ -288,7 +288,7 @@ async def test_a_lost_offset_stops_its_partition_alone_until_it_is_valid_again(
 
 
 async def cut(kafka: Topics, partition: int, before: int) -> None:
-    """Deletes what the partition holds below an offset, as retention does."""
+    """Deletes the records of a partition below an offset, as retention does."""
     admin = AIOKafkaAdminClient(**client_options(kafka.parts, "admin"))
     await admin.start()
     try:
