@@ -143,7 +143,7 @@ def _unpacked(packed: str) -> tuple[CombinationDecided, ...]:
 
 
 class EntryRecorded(RecordEvent):
-    """The ledger holds the entry of event `event_id`. Sent for published and refused documents."""
+    """The ledger holds the entry of event `event_id` for good. Sent for published and refused documents."""
 
     ce_type: ClassVar[str] = "audit.entry-recorded.v1"
     event_id: UUID

@@ -201,5 +201,5 @@ ENUMERATIONS: tuple[Enumeration, ...] = (
         dict.fromkeys(("identity.copy-acknowledgements", "consent.copy-acknowledgements"), _INDIFFERENT),
     ),
 )
-"""Codes of the terminologies (types, classes, sections, professions) are not enumerations of the contracts: they
-grow without a release, and a code that the matrix does not name is denied by default."""
+"""Every enumeration of the events. Codes of the terminologies (types, classes, sections, professions) are not among
+them: they grow without a release, and a code that the matrix does not name is denied by default."""

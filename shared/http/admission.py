@@ -161,7 +161,7 @@ def urgent(urgency: Urgency) -> Callable[[Endpoint], Endpoint]:
 
 
 def urgency_of(route: APIRoute) -> Urgency:
-    """Returns the urgency of requests to a route, whoever the caller is."""
+    """Returns the urgency of requests to a route for any caller."""
     by_method = Urgency.READ if (route.methods or set()) <= {"GET", "HEAD"} else Urgency.CHANGE
     urgency: Urgency = getattr(route.endpoint, _URGENCY, by_method)
     return urgency

@@ -44,7 +44,7 @@ class BatchTransactions:
         self._effects = effects
 
     async def apply(self, batch: BatchPass, items: Sequence[BatchItem]) -> Applied:
-        """Handles those of these items that can be handled now."""
+        """Handles the items that can be handled now."""
         async with transaction(self._pool) as connection:
             planned = await self._begin(connection, batch, items)
             newer_keys = await self._effects.apply(connection, planned.plan)

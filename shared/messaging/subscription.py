@@ -1,4 +1,4 @@
-"""How a service handles the messages of one consumer group."""
+"""Declares how a service handles the messages of one consumer group."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ Quarantine = Callable[[Connection, list[InvalidRecord]], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Subscription:
-    """How a service handles the messages of a consumer group.
+    """The declaration of how a service handles the messages of a consumer group.
 
     `events`: the event types that it handles; others are skipped. `uses_inbox`: whether the inbox deduplicates events
     (False when the handler does so itself, by versions or a natural key). `awaiting_version`: finds the messages that

@@ -45,7 +45,7 @@ async def by_database(stack: Stack, documents: int) -> list[Statements]:
 
 
 async def by_statement(stack: Stack, documents: int) -> list[Statements]:
-    """Returns the same for each statement, the most expensive first."""
+    """Returns round trips and time in the executor of each statement, the most expensive first."""
     return await _read(stack, _BY_STATEMENT, documents)
 
 

@@ -42,7 +42,7 @@ async def accept_facts(_: Connection, __: Sequence[SentRecord]) -> list[Announce
 
 @dataclass(frozen=True)
 class Recovery:
-    """How a service recovers what it has lost.
+    """A service's way to recover what it has lost.
 
     `adopt`: rebuilds an aggregate from its newest state on the topic (never a tombstone). Its last argument tells
     whether the aggregate has since been changed here without an announcement. It returns False when an operator must
