@@ -1,1 +1,1 @@
-"""Keyrings, fingerprints, data keys per record, and the keys under which rows lie."""
+"""Keyrings, fingerprints, data keys per record, and the inventory of the keys that seal rows."""

@@ -1,7 +1,7 @@
-"""Sealing rows anew under the active key of their ring, a page at a time, beside everything else that uses them.
+"""Re-encrypts rows under the active key of their ring, a page at a time, while the service runs.
 
-A page is a transaction of its own; what it did needs no doing again, so a run that was interrupted is simply repeated.
-A row that somebody else has changed meanwhile is left alone: it lies under the active key already.
+Each page is a separate transaction and needs no repetition, so an interrupted run is simply started again. A row that
+another transaction changed meanwhile is skipped, because that change already used the active key.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from shared.runtime.settings import PostgresSettings
 
 PAGE: Final = 500
 LOCK_TIMEOUT: Final = "100ms"
-"""Shorter than PostgreSQL looks for deadlocks after (1 s): a page gives way."""
+"""Shorter than the time after which PostgreSQL looks for deadlocks (1 s), so that a page gives way to others."""
 RETRY_AFTER_S: Final = 0.2
 MOST_RETRIES: Final = 300
 _BEFORE_ALL = (-1, UUID(int=0))
@@ -31,11 +31,11 @@ Sealed = bytes | str
 
 @dataclass(frozen=True, kw_only=True)
 class SealedColumn:
-    """A column of sealed values of one ring.
+    """A column of values sealed with the keys of one ring.
 
-    `kid`: the column with the key's id, if there is one; `bucket`: the first column of the key, if it is the bucket;
-    `is_old`: SQL, whether a row is to be sealed anew (`$1`: the active key); `reseal`: from the row's id, key id and
-    value to the new value, raises SealBrokenError.
+    `kid`: the column with the key id, if there is one. `bucket`: whether `bucket` is the first column of the primary
+    key. `is_old`: an SQL condition for the rows to re-encrypt (`$1`: the active key). `reseal`: maps a row's id, key id
+    and value to the new value; raises SealBrokenError.
     """
 
     ring: str
@@ -50,12 +50,12 @@ class SealedColumn:
 
     @property
     def name(self) -> str:
-        """Table and column."""
+        """The table and the column, separated by a dot."""
         return f"{self.table}.{self.sealed}"
 
     @property
     def select_page(self) -> str:
-        """The next rows that are to be sealed anew."""
+        """The statement that selects the next rows to re-encrypt."""
         bucket, order = ("bucket", f"bucket, {self.id}") if self.bucket else ("0", self.id)
         after = f"({order}) > ($2, $3)" if self.bucket else f"{self.id} > $3 and $2::integer is not null"
         return f"""
@@ -65,7 +65,7 @@ order by {order} limit {PAGE}"""  # noqa: S608  # names of our own tables
 
     @property
     def update_page(self) -> str:
-        """Sets the new values where the old ones still stand."""
+        """The statement that sets the new values where the old ones are unchanged."""
         bucket = "held.bucket = made.bucket and " if self.bucket else ""
         kid = f"{self.kid} = made.kid, " if self.kid else ""
         return f"""
@@ -77,7 +77,7 @@ where {bucket}held.{self.id} = made.id and held.{self.sealed} = made.old"""  # n
 
 @dataclass(frozen=True)
 class KeyPlan:
-    """A service's rings, what can be sealed anew under them, and what is done once all of it was."""
+    """A service's keyrings, the columns to re-encrypt, and a step that runs when all rows are done."""
 
     rings: Rings
     columns: Sequence[SealedColumn] = ()
@@ -86,7 +86,7 @@ class KeyPlan:
 
 @dataclass(frozen=True, slots=True)
 class Rewrapped:
-    """What became of a column: rows sealed anew, rows whose key is not in the ring, rows that were altered."""
+    """The result for a column: rows re-encrypted, rows whose key is not in the ring, rows that were altered."""
 
     column: str
     done: int = 0
@@ -95,11 +95,11 @@ class Rewrapped:
 
 
 Report = Callable[[Rewrapped], None]
-"""Called after each page with what became of its column so far."""
+"""Called after each page with the result for its column so far."""
 
 
 def wrapped_keys(vault: Vault) -> SealedColumn:
-    """The data keys of records in a database that keeps them in `record_keys`."""
+    """Returns the column of wrapped data keys of a database that keeps them in `record_keys`."""
     return SealedColumn(
         ring="kek",
         table="record_keys",
@@ -113,9 +113,10 @@ def wrapped_keys(vault: Vault) -> SealedColumn:
 
 
 async def rewrap(postgres: PostgresSettings, service: str, plan: KeyPlan, report: Report) -> Sequence[Rewrapped]:
-    """Seals everything anew that does not lie under the active key, as this release seals it.
+    """Re-encrypts every value that is not under the active key in the present format, and returns the results by
+    column.
 
-    Afterwards keys that nothing needs any more are forgotten, and can be taken out of their rings.
+    Afterwards the keys that are no longer needed are forgotten, so that they can be removed from their rings.
     """
     connection = await connect(postgres, f"{service}-keys-rewrap")
     try:
@@ -148,7 +149,7 @@ async def _rewrap_column(connection: Connection, rings: Rings, column: SealedCol
 def _resealed(
     column: SealedColumn, rows: Sequence[asyncpg.Record], ring: Keyring
 ) -> tuple[Rewrapped, list[tuple[Any, ...]]]:
-    """What becomes of a page, and the rows to be written: bucket, id, old value, new value, key id."""
+    """Returns the result for a page, and the rows to write: bucket, id, old value, new value, key id."""
     made: list[tuple[Any, ...]] = []
     without_key = broken = 0
     for bucket, id, kid, value in rows:
@@ -162,7 +163,7 @@ def _resealed(
 
 
 async def _write(connection: Connection, column: SealedColumn, made: Sequence[tuple[Any, ...]]) -> None:
-    """Rows that are held are waited for, a minute at most. Raises what is not transient, or does not pass."""
+    """Writes a page; waits up to a minute for locked rows. Raises permanent errors and persistent transient ones."""
     for attempt in range(1, MOST_RETRIES + 1):
         try:
             async with connection.transaction():

@@ -1,7 +1,7 @@
-"""Which keys a service's database needs: noted there by triggers, compared with the rings before a process starts.
+"""The keys that a service's database needs. Triggers note them; a process compares them with its rings at start.
 
-A process without such a key would be ready, answer what lies under it with an error, and take a person it cannot
-recognise for a new one. See `key_uses`, `key_columns` and `key_checks` in the shared migrations.
+Without such a key a process would look ready, fail on every value sealed with it, and register a person it cannot
+recognise a second time. See `key_uses`, `key_columns` and `key_checks` in the shared migrations.
 """
 
 from collections.abc import Mapping, Sequence, Set
@@ -62,7 +62,7 @@ class KeyDiffersError(CodedError):
 
 @dataclass(frozen=True, slots=True)
 class KeyUse:
-    """How many rows of a column lie under a key."""
+    """The number of rows of a column that are sealed with a key."""
 
     ring: str
     kid: str
@@ -72,7 +72,7 @@ class KeyUse:
 
 
 async def connect(postgres: PostgresSettings, application: str) -> "asyncpg.Connection[asyncpg.Record]":
-    """A connection as the app role for work that may take long."""
+    """Returns a connection as the app role, without statement time-out, for long work."""
     return await asyncpg.connect(
         postgres.dsn.get_secret_value(), timeout=10, server_settings={"application_name": application, **NO_TIME_LIMIT}
     )
@@ -88,7 +88,7 @@ async def check_rings(postgres: PostgresSettings, service: str, rings: Rings) ->
 
 
 async def compare(connection: Connection, rings: Rings) -> None:
-    """`check_rings` on a connection. The first process that starts with a key notes which one it is."""
+    """Does the work of `check_rings` on a connection. The first process that starts with a key stores a hash of it."""
     try:
         uses = await connection.fetch(SELECT_USES)
         checks = _checks_of(rings)
@@ -105,7 +105,7 @@ async def compare(connection: Connection, rings: Rings) -> None:
 
 
 def _checks_of(rings: Rings) -> dict[tuple[str, str], str]:
-    """A keyed hash for each key, by its ring and id."""
+    """Returns a keyed hash of each key, by its ring and id."""
     return {
         (ring, kid): keyring.fingerprint("key-check", ring, kid=kid)
         for ring, keyring in rings.items()
@@ -114,13 +114,13 @@ def _checks_of(rings: Rings) -> dict[tuple[str, str], str]:
 
 
 async def count_uses(connection: Connection) -> Sequence[KeyUse]:
-    """How many rows of each column lie under each key; reads every row."""
+    """Returns the number of rows of each column under each key; reads every row."""
     return [KeyUse(*row) for row in await connection.fetch(COUNT_USES)]
 
 
 @dataclass(frozen=True, slots=True)
 class KeyStatus:
-    """A key of a ring, or one under which rows lie. `rows`: by column."""
+    """A key of a ring, or a key that rows need. `rows`: number of rows by column."""
 
     ring: str
     kid: str
@@ -129,7 +129,7 @@ class KeyStatus:
 
 
 async def key_status(postgres: PostgresSettings, service: str, rings: Rings) -> Sequence[KeyStatus]:
-    """Every key with the rows under it; reads every row of the columns concerned."""
+    """Returns every key with the number of rows it seals; reads every row of the columns concerned."""
     connection = await connect(postgres, f"{service}-keys")
     try:
         uses = await count_uses(connection)
@@ -148,11 +148,11 @@ def _state(rings: Rings, ring: str, kid: str) -> Literal["active", "kept", "miss
 
 
 async def forget_unused(connection: Connection, rings: Rings) -> Sequence[tuple[str, str]]:
-    """Forgets the keys, other than the active ones, under which no row lies, and of keys that are not in the rings and
-    under which no row lies which ones they were. Returns ring and id of each of the former.
+    """Forgets keys without rows, and returns the ring and id of each forgotten key that is not active.
 
-    A process that still seals under such a key may have done so while the rows were counted: they are looked through
-    again afterwards, and what is found is noted again.
+    For keys that are neither in the rings nor used by a row it also forgets the stored hash. A process may seal with
+    such a key while the rows are counted; the rows are therefore scanned again afterwards, and any use found is noted
+    again.
     """
     used = {(use.ring, use.kid) for use in await count_uses(connection)}
     await _forget_checks(connection, rings, used)

@@ -1,7 +1,7 @@
 """Reads one DocumentReference of a submission with its Binary (PDSm comprehensive profile 3.1.1, IHE MHD 4.2).
 
-Mandatory here: what the profile makes mandatory, but for `custodian` and `category`: the DMP draft leaves the first
-out, and the class follows from the type whatever is sent.
+The mandatory elements are those of the profile except `custodian`, which the DMP draft leaves out, and `category`,
+because the class follows from the type, whatever is sent.
 """
 
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ class _Document:
 
 
 def read(index: int, node: Node, entries: dict[str, Node], binary: BinaryEntry | None) -> SubmittedDocument | None:
-    """The document, or None when something is wrong: then it is in the node's report."""
+    """Returns the document, or None when something is wrong; the node's report then contains the issues."""
     _refuse_what_changes_meaning(node)
     document = _document(node)
     people = _parties(node, entries)
@@ -125,7 +125,7 @@ def _parties(node: Node, entries: dict[str, Node]) -> _Parties | None:
 
 
 def content_url(node: Node) -> str | None:
-    """The URL of the content, which names a Binary of the Bundle by its fullUrl; None, without report, without one."""
+    """Returns the URL of the content, which is the fullUrl of a Binary of the Bundle; None, unreported, if absent."""
     content = node.value.get("content")
     first = content[0] if isinstance(content, list) and content else None
     attachment = first.get("attachment") if isinstance(first, dict) else None
@@ -177,7 +177,7 @@ def _class_sent(node: Node) -> str | None:
 
 
 def _labels(node: Node) -> tuple[str, ...] | None:
-    """The security labels; None when there is none or an unknown one: what is not understood may not be lost."""
+    """Returns the security labels; None when there is none or an unknown one, because a label must not be lost."""
     labels: list[Label] = []
     for concept in node.children("securityLabel", required=True):
         for coding in concept.children("coding", required=True):
@@ -239,12 +239,12 @@ def _period(period: Node) -> tuple[datetime | None, datetime | None]:
     if "T" in period.value["end"]:
         period.wrong("end", "is before its start")
         return start, None
-    # A day as end includes all of that day, and its first moment may well be before the start.
+    # An end without time includes that whole day, so its first moment may well be before the start.
     return start, start
 
 
 def _concept(node: Node, name: str) -> Coding | None:
-    """The first coding of a mandatory CodeableConcept."""
+    """Returns the first coding of a mandatory CodeableConcept."""
     concept = node.child(name, required=True)
     codings = concept.children("coding", required=True) if concept is not None else []
     return _coding(codings[0]) if codings else None

@@ -1,4 +1,4 @@
-"""Values that `app.py` builds once and that routes take as FastAPI dependencies, found by their type."""
+"""FastAPI dependencies for the values that `app.py` builds once, found by their type."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -9,14 +9,14 @@ T = TypeVar("T")
 
 
 def provide(app: FastAPI, *values: object) -> None:
-    """Makes these values available to the routes of an app, one of each type."""
+    """Makes these values available to the routes of an app; one value of each type."""
     app.state.provided = {type(value): value for value in values}
 
 
 def provided(kind: type[T]) -> Callable[[Request], Coroutine[Any, Any, T]]:
     """Returns the dependency that gives the app's value of this type: `Annotated[T, Depends(provided(T))]`.
 
-    It raises KeyError where `provide` had none. It is a coroutine, so that FastAPI asks no thread for it.
+    The dependency raises KeyError when `provide` got no value of the type.
     """
 
     async def value_of(request: Request) -> T:

@@ -1,7 +1,7 @@
-"""The copy of which sessions identity has ended: a token lives five minutes, its session may be over before.
+"""The copy of the sessions that identity has ended: a token lives five minutes, its session may end before.
 
-What changes something for good asks `check_session` in its own transaction. While the broker is away the copy learns
-nothing, and a token is good for the rest of its five minutes.
+Transactions that change something for good call `check_session`. While the broker is away the copy learns nothing, and
+a token stays valid for the rest of its five minutes.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ IS_OVER = "select exists (select from ended_sessions where session_id = $1)"
 
 
 async def keep_ended_sessions(connection: Connection, messages: Sequence[Message[SessionEnded]]) -> None:
-    """Remembers the sessions of these messages, and forgets those whose tokens have all run out."""
+    """Stores the sessions of these messages, and deletes those whose tokens have all expired."""
     past = clock.now() - KEPT
     events = [message.event for message in messages if message.event.ended_at >= past]
     await connection.execute(INSERT_ENDED, [event.session_id for event in events], [event.ended_at for event in events])
@@ -38,6 +38,6 @@ async def keep_ended_sessions(connection: Connection, messages: Sequence[Message
 
 
 async def check_session(connection: Connection, session_id: UUID | None) -> None:
-    """Raises SessionOverError where identity has ended the session of the caller's token."""
+    """Raises SessionOverError when identity has ended the session of the caller's token."""
     if session_id is not None and await connection.fetchval(IS_OVER, session_id):
         raise SessionOverError

@@ -1,4 +1,4 @@
-"""How a service's processes run: `api`, `worker`, `migrate`, `recover`, `keys`. Each `__main__` calls `main`."""
+"""Starts a service's processes: `api`, `worker`, `migrate`, `recover`, `keys`. Each `__main__` calls `main`."""
 
 import asyncio
 import contextlib
@@ -46,8 +46,8 @@ def main(
 ) -> None:
     """Runs the process named by the arguments.
 
-    Exit codes: 0, 1 `keys rewrap` left rows as they were, 2 usage, 75 a need is away, 78 settings, or a key is missing
-    under which rows lie.
+    Exit codes: 0; 1 `keys rewrap` left rows unchanged; 2 usage; 75 a required system is unavailable; 78 wrong settings,
+    or a missing key that rows need.
     """
     arguments = tuple(sys.argv[1:])
     if arguments not in PROCESSES:
@@ -86,7 +86,7 @@ def main(
 
 
 def _complain(message: str) -> None:
-    """Writes to standard error; where that fails, the exit code still says what happened."""
+    """Writes to standard error; if that fails, the exit code still tells what happened."""
     with contextlib.suppress(OSError):
         print(message, file=sys.stderr, flush=True)
 
@@ -103,7 +103,7 @@ async def _migrate(service: str, settings: ServiceSettings) -> None:
 
 
 async def _recover(service: str, settings: ServiceSettings, recovery: Recovery) -> None:
-    """Prints what was done as JSON: keys (internal ids) and counts."""
+    """Prints the result of the recovery as JSON: keys (internal ids) and counts."""
     pool = await create_pool(settings.postgres, application=f"{service}-recover", size=2)
     try:
         done = await recover(pool, log_factory(settings.kafka, service), topics_of(service), recovery)
@@ -113,12 +113,12 @@ async def _recover(service: str, settings: ServiceSettings, recovery: Recovery) 
 
 
 async def _show_keys(service: str, settings: ServiceSettings, plan: KeyPlan) -> None:
-    """Prints each key as JSON: its ring, its id, whether it is active, kept or missing, the rows under it by column."""
+    """Prints each key as JSON: ring, id, state (active, kept or missing), and number of rows by column."""
     print(json.dumps([asdict(key) for key in await key_status(settings.postgres, service, plan.rings)], indent=2))
 
 
 async def _rewrap_keys(service: str, settings: ServiceSettings, plan: KeyPlan) -> None:
-    """Prints a line of JSON for each page, and in the end the keys. Exit code 1: some rows could not be opened."""
+    """Prints a line of JSON for each page, then the keys. Exits with 1 when some rows could not be opened."""
 
     def report(column: Rewrapped) -> None:
         print(json.dumps(asdict(column)), file=sys.stderr, flush=True)
@@ -154,7 +154,7 @@ def _serve(app: FastAPI, host: str, port: int) -> None:
 
 
 def freeze_gc() -> None:
-    """What the imports made lives as long as the process: garbage collection need not look at it again and again."""
+    """Exempts the objects made by imports from garbage collection: they live as long as the process."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)

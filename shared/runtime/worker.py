@@ -1,4 +1,4 @@
-"""A worker: consumers, outbox relay, redriver, the service's own loops, and their health on a port of its own."""
+"""A worker: consumers, outbox relay, redriver, the service's own loops, and their health on a separate port."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -44,12 +44,12 @@ select count(*) as rows, coalesce(extract(epoch from clock_timestamp() - min(cre
 from (select created_at from outbox order by id limit 10000) as oldest"""
 
 Loop = Callable[[Pool], Awaitable[None]]
-"""One round of a service's own loop: it returns after a round, or after a wait of a few seconds at most."""
+"""One round of a service's own loop. It returns after a round, or after a wait of a few seconds at most."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The parts of a service's worker: subscriptions, its own loops by name, how it verifies tokens and recovers."""
+    """The parts of a service's worker: subscriptions, loops by name, keys that verify tokens, and its recovery."""
 
     service: str
     subscriptions: Sequence[Subscription]
@@ -69,7 +69,7 @@ class Liveness:
         self.last_progress[name] = asyncio.get_running_loop().time()
 
     def silent_loops(self) -> list[str]:
-        """The names of the loops without progress for a minute."""
+        """Returns the names of the loops without progress for a minute."""
         moment = asyncio.get_running_loop().time()
         return sorted(
             name for name, last_progress in self.last_progress.items() if moment - last_progress > LONGEST_SILENCE_S
@@ -162,12 +162,12 @@ class WorkerRuntime:
         await run_with_retry(name, run_once, lambda: self.liveness.note(name))
 
     def loops(self) -> dict[str, Loop]:
-        """All loops by name: those of every worker, and the service's own."""
+        """Returns all loops by name: those of every worker, and the service's own."""
         own = {"observe": self.observe, "sweep": self.sweep, "maintain": self.maintain}
         return {**own, **self.plan.loops}
 
     def silent_loops(self) -> list[str]:
-        """The names of the consumers, the relay and the loops without progress for a minute."""
+        """Returns the names of the consumers, the relay and the loops without progress for a minute."""
         moment = asyncio.get_running_loop().time()
         late = [
             consumer_loop.consumer.name
@@ -181,7 +181,7 @@ class WorkerRuntime:
 
 @asynccontextmanager
 async def at_work(plan: Plan, settings: ServiceSettings) -> AsyncIterator[WorkerRuntime]:
-    """Runs a worker for the time of the block."""
+    """Runs a worker for the duration of the block."""
     pool = await create_pool(settings.postgres, application=f"{plan.service}-worker")
     runtime = WorkerRuntime(plan, settings, pool)
     starting, relay = asyncio.create_task(runtime.start_broker()), asyncio.create_task(runtime.relay.run())
@@ -191,7 +191,7 @@ async def at_work(plan: Plan, settings: ServiceSettings) -> AsyncIterator[Worker
     try:
         yield runtime
     finally:
-        await end_tasks([starting])  # or it would start consumers after they were stopped
+        await end_tasks([starting])  # otherwise it would start consumers after they were stopped
         consumer_tasks = [task for consumer_loop in runtime.consumer_loops for task in consumer_loop.subscriber.tasks]
         await runtime.broker.stop()
         await end_tasks(consumer_tasks)

@@ -1,4 +1,4 @@
-"""The rules of the code that a machine can check."""
+"""The code rules that a machine can check."""
 
 import ast
 import subprocess

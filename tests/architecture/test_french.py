@@ -1,4 +1,4 @@
-"""What a service refuses is said in French too: patients, pharmacists and agents read its sentences."""
+"""The refusals of every service exist in French too, for patients, pharmacists and agents."""
 
 import importlib
 import pkgutil
@@ -17,7 +17,7 @@ FOR_SOFTWARE_ALONE = (
     *("shared.cda", "shared.fhir"),
     *("shared.messaging.redrive", "shared.messaging.dead_letters", "shared.messaging.outbox"),
 )
-"""Formats and dead letters: nobody but programs and operators meets them."""
+"""Formats and dead letters, whose messages only programs and operators read."""
 
 
 SPEAKING = (services.audit, services.consent, services.identity, services.records, shared)

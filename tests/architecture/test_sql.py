@@ -1,4 +1,4 @@
-"""Every SQL statement is understood by the migrated schema, as the role that runs it."""
+"""The migrated schema accepts every SQL statement, as the role that runs it."""
 
 import ast
 import importlib
@@ -35,7 +35,7 @@ PLUMBING = (
 
 
 def statements(module: str) -> dict[str, str]:
-    """The upper-case constants of a module that are SQL."""
+    """Returns the upper-case constants of a module that are SQL."""
     members = vars(importlib.import_module(module))
     return {
         f"{module}.{name}": text
@@ -45,7 +45,7 @@ def statements(module: str) -> dict[str, str]:
 
 
 def store_modules(service: str) -> list[str]:
-    """Every `store` of a service, as a module, or every module of it as a package."""
+    """Returns `store` as a module, or every module of it as a package."""
     folder = ROOT / "services" / service
     paths = sorted({*folder.rglob("store.py"), *folder.rglob("store/*.py")})
     return [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in paths]
@@ -81,7 +81,7 @@ NOT_PARTITIONED = frozenset(
 
 
 def sorts_before_it_locks(sql: str) -> bool:
-    """Whether a select joins, sorts and then locks; parts in brackets are judged by themselves."""
+    """Whether a select joins, sorts and then locks; parts in brackets are checked separately."""
     text = " ".join(sql.lower().split())
     while innermost := re.search(r"\(([^()]*)\)", text):
         if SORTED_LOCKS.search(innermost[1]):
@@ -91,8 +91,9 @@ def sorts_before_it_locks(sql: str) -> bool:
 
 
 def test_rows_of_a_partitioned_table_are_locked_inside_a_lateral_select() -> None:
-    """PostgreSQL 18 looks at a row anew that somebody changed while its lock was awaited. Above a sort it then looks in
-    the partition of the last row that was sorted: the row is left out of the result, though it is there and locked."""
+    """PostgreSQL 18 reads a row again when another transaction changed it while its lock was awaited. Above a sort
+    it then reads in the partition of the last sorted row, so that the row is missing from the result although it
+    exists and is locked."""
     locking = {
         name
         for service in SERVICES

@@ -1,11 +1,12 @@
 """A campaign at 1/1000 and 1/100 of fifteen million: notices and codes per second, and the cost per code at each size.
 
-    .venv/bin/python tests/benchmarks/activation.py [--sizes 15000,150000] [--json FILE]
+.venv/bin/python tests/benchmarks/activation.py [--sizes 15000,150000] [--json FILE]
 
-A real PostgreSQL (durable: fsync on) in a temporary folder, an invented register of each size, no pace, no time to
-object. A notice counts when it is handed over: its sealed request stands in the outbox, in the same transaction as the
-memory of who was told. A code counts when the record is open with its sealed request for a letter or mail. One process,
-one connection; CPU is that of this process. The ratio is the time per code of the last size over that of the first.
+A real PostgreSQL (durable: fsync on) in a temporary folder, an invented register of each size, no limit of pace, no
+time to object. A notice counts when its sealed request is in the outbox, in the same transaction as the note of who was
+notified. A code counts when the record is open and the sealed request for a letter or mail is in the outbox. One
+process, one connection; CPU is that of this process. The ratio is the time per code of the last size over that of the
+first.
 """
 
 import contextlib
@@ -50,7 +51,7 @@ COUNT = "select (counts ->> 'noticed')::int, (counts ->> 'opened')::int from cam
 
 @dataclass(frozen=True)
 class Figures:
-    """One size. Times in seconds."""
+    """The figures of one size; times in seconds."""
 
     size: int
     notices: int
@@ -62,12 +63,12 @@ class Figures:
 
     @property
     def per_code_us(self) -> float:
-        """Time per code, microseconds."""
+        """The time per code in microseconds."""
         return 1e6 * self.codes_s / self.codes
 
 
 async def measure(size: int, tell: Callable[[str], None]) -> Figures:
-    """On a PostgreSQL of its own."""
+    """Runs the campaign on a separate PostgreSQL."""
     with tempfile.TemporaryDirectory(prefix="dmp-bench-") as folder:
         async with Stack(Path(folder) / "var", parts={"postgres"}) as stack:
             databases = Databases(stack.postgres.dsn())
@@ -98,7 +99,8 @@ async def _campaign(pool: Pool, relay: Pool, size: int, tell: Callable[[str], No
 
 
 async def _all(page: Callable[[], Awaitable[int]], relay: Pool) -> tuple[float, float]:
-    """Every page; between pages the outbox is emptied off the clock, as the relay would in a process of its own."""
+    """Handles every page, and returns wall and CPU seconds. The outbox is emptied between pages outside the measured
+    time, as the relay would in a separate process."""
     wall = cpu = 0.0
     while True:
         started, started_cpu = time.perf_counter(), time.process_time()
@@ -136,7 +138,7 @@ def _batches(size: int) -> Iterator[list[InsuredPerson]]:
 
 
 def show(console: Console, measurements: list[Figures]) -> None:
-    """As a table, with the ratio."""
+    """Prints the figures as a table, with the ratio."""
     table = Table("insured", "notices", "notices/s", "CPU us each", "codes", "codes/s", "us each", "CPU us each")
     for measured in measurements:
         table.add_row(

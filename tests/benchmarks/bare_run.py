@@ -1,4 +1,4 @@
-"""Runs tests.benchmarks.bare on the servers of a Stack whose services are stopped, and measures it the same way."""
+"""Runs tests.benchmarks.bare on the servers of a Stack with stopped services, measured like the services."""
 
 import asyncio
 import time
@@ -61,7 +61,7 @@ PATIENCE_S = 60.0
 
 
 async def measure(made: Bench, hospital: Depositing) -> list[Figures]:
-    """Warm-up and each load; the same bodies."""
+    """Runs the warm-up and each load with the bodies of the services' runs."""
     plan = await prepare(made)
     for name in PROCESSES:
         await made.stack.stop(name)
@@ -98,7 +98,7 @@ async def _measure_load(
 
 
 async def prepare(made: Bench) -> bare.Plan:
-    """A database, topics, and samples of the services' own messages and mails."""
+    """Creates a database and topics, and takes samples of the services' messages and mails."""
     stack = made.stack
     login = stack.kafka.credentials(ADMIN)
     connection = await asyncpg.connect(stack.postgres.dsn())
@@ -129,7 +129,7 @@ def _create_topics(stack: Stack) -> None:
 
 
 async def sample(stack: Stack, model: type[Event]) -> tuple[dict[str, str], dict[str, Any]]:
-    """The last message of that type on its topic: headers and body."""
+    """Returns headers and body of the last message of that type on its topic."""
     login = stack.kafka.credentials(ADMIN)
     plan = bare.Plan("", stack.kafka.bootstrap, login.username, login.password, 0, 0, "", {})
     topic = next(topic for topic in TOPICS if model in topic.events)
@@ -152,7 +152,7 @@ async def sample(stack: Stack, model: type[Event]) -> tuple[dict[str, str], dict
 
 @asynccontextmanager
 async def running(plan: bare.Plan) -> AsyncIterator[Processes]:
-    """Both processes, ready."""
+    """Yields both processes when they are ready."""
     processes = {}
     pipe = asyncio.subprocess.PIPE
     async with AsyncExitStack() as resources:
@@ -171,7 +171,7 @@ async def running(plan: bare.Plan) -> AsyncIterator[Processes]:
 
 
 async def wait_complete(plan: bare.Plan, processes: Processes, since: float, count: int) -> None:
-    """Until all is handled. Raises StalledError when a process ended, or after a minute without any move."""
+    """Waits until all is handled. Raises StalledError if a process ended, or after a minute without progress."""
     connection = await asyncpg.connect(plan.dsn)
     try:
         last, moved_at = -1, time.monotonic()
@@ -188,7 +188,7 @@ async def wait_complete(plan: bare.Plan, processes: Processes, since: float, cou
 
 
 async def journeys(plan: bare.Plan, since: float) -> dict[str, Journey]:
-    """As of the services."""
+    """Returns the journeys, like those of the services."""
     connection = await asyncpg.connect(plan.dsn)
     try:
         rows = await connection.fetch(JOURNEYS, since, bare.DECIDED, bare.PUBLISHED)

@@ -1,4 +1,4 @@
-"""One benchmark run: everything up, records open, one load after the other, what was noted meanwhile."""
+"""One benchmark run: starts everything, opens records, runs one load after the other, collects the figures."""
 
 import asyncio
 import sys
@@ -28,7 +28,7 @@ from tests.infra.hospital import Depositing, Hospital, depositing
 WARM_UP, WARM_UP_RATE = 300, 30.0
 IDLE_S = 15.0
 FASTEST = 450
-"""Documents per second for which bodies are prepared when it goes as fast as it goes."""
+"""Documents per second for which bodies are prepared when a load has no rate."""
 STATISTICS_DELAY_S = 1.5
 PROCESSES = [f"{service}-{role}" for service in NAMES for role in ("api", "worker")]
 COMMITS = "select sum(xact_commit)::bigint, pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint from pg_stat_database"
@@ -36,7 +36,7 @@ COMMITS = "select sum(xact_commit)::bigint, pg_wal_lsn_diff(pg_current_wal_lsn()
 
 @dataclass(frozen=True)
 class Load:
-    """What is asked for. `rate` None: as fast as it goes."""
+    """A load to run. `rate` None: as fast as possible."""
 
     rate: float | None
     seconds: float
@@ -44,7 +44,7 @@ class Load:
 
     @property
     def count(self) -> int:
-        """Documents, at most."""
+        """The maximum number of documents."""
         return int((self.rate or FASTEST) * self.seconds)
 
     def __str__(self) -> str:
@@ -53,14 +53,14 @@ class Load:
 
 @dataclass(frozen=True)
 class Counted:
-    """Commits, bytes of log, messages until now."""
+    """Commits, bytes of WAL and messages so far."""
 
     commits: int
     wal: int
     messages: int
 
     def per_document(self, earlier: "Counted", documents: int) -> Work:
-        """Since an earlier count."""
+        """Returns the work per document since an earlier count."""
         many = max(1, documents)
         return Work(
             round((self.commits - earlier.commits) / many, 2),
@@ -76,7 +76,7 @@ class Bench:
         self.stack, self.folder, self.loads = stack, folder, loads
 
     async def measure_services(self, hospital: Depositing, profile: tuple[str, ...] = ()) -> list[Figures]:
-        """Warm-up, idle, each load."""
+        """Measures warm-up, idle time and each load."""
         start = time.time()
         warming = Run(self.url, 0, WARM_UP, start + 0.5, WARM_UP_RATE, persist=True)
         await self.deposit(hospital, warming, "warming up")
@@ -119,16 +119,16 @@ class Bench:
         return Measured(made, after.at - before.at)
 
     def run(self, url: str, start: float, load: Load) -> Run:
-        """The measured run, with bodies of its own."""
+        """Returns the measured run, with its own bodies."""
         first = WARM_UP + sum(earlier.count for earlier in self.loads[: self.loads.index(load)])
         return Run(url, first, load.count, start, load.rate, load.seconds, load.at_once)
 
     async def deposit(self, hospital: Depositing, run: Run, what: str) -> tuple[list[Result], dict[str, float]]:
-        """With progress."""
+        """Deposits and reports the progress."""
         return await hospital.run(run, lambda news: self.tell(f"{what}: {news}"))
 
     async def count(self) -> Counted:
-        """Of the whole server and broker."""
+        """Counts on the whole server and broker."""
         connection = await asyncpg.connect(self.stack.postgres.dsn())
         try:
             row = await connection.fetchrow(COMMITS)
@@ -150,21 +150,21 @@ class Bench:
 
     @property
     def url(self) -> str:
-        """Where deposits go."""
+        """The URL for deposits."""
         return f"{self.stack.url('records')}/fhir"
 
     def pids(self, names: list[str]) -> Mapping[str, int]:
-        """Of these, the servers and the mail catcher."""
+        """Returns the process ids of these processes, the servers and the mail catcher."""
         return {name: self.stack.pids[name] for name in [*names, "postgres", "kafka", "smtp"]}
 
     def tell(self, news: str) -> None:
-        """Progress, on the error stream."""
+        """Reports progress on the error stream."""
         print(f"  {news}", file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Figures, and how long it took altogether."""
+    """Figures, and the total duration."""
 
     figures: Figures
     elapsed: float
@@ -178,7 +178,7 @@ def summarise(
     after: Moment,
     work: Work,
 ) -> Figures:
-    """From what was noted during a run."""
+    """Returns the figures from the data collected during a run."""
     good = [(result, journeys_by_id[id]) for result in results if (id := result.document_id or "") in journeys_by_id]
     start = min((result.scheduled for result in results), default=0.0)
     last = max((journey.alerted or start for _, journey in good), default=start)
@@ -197,7 +197,7 @@ def summarise(
 
 
 def latencies(good: list[tuple[Result, Journey]]) -> dict[str, Latency]:
-    """Of each step that was reached."""
+    """Returns the latencies of each step that was reached."""
     steps = {
         "deposit -> answered": [result.answered - result.scheduled for result, _ in good],
         "received -> decided": [j.decided - j.received for _, j in good if j.decided],
@@ -210,7 +210,7 @@ def latencies(good: list[tuple[Result, Journey]]) -> dict[str, Latency]:
 
 
 def shortcomings(results: list[Result], journeys_by_id: Mapping[str, Journey]) -> list[str]:
-    """What a reader of the figures must know."""
+    """Returns notes that qualify the figures."""
     notes = []
     refused = [result for result in results if result.status not in (200, 201)]
     if refused:
@@ -222,7 +222,7 @@ def shortcomings(results: list[Result], journeys_by_id: Mapping[str, Journey]) -
 
 @asynccontextmanager
 async def bench(loads: Sequence[Load], records: int) -> AsyncIterator[tuple[Bench, Depositing]]:
-    """Everything up, records open, bodies built."""
+    """Yields a bench with everything started, records open and bodies built."""
     async with AsyncExitStack() as resources:
         folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="dmp-bench-")))
         folder.chmod(0o711)  # noqa: ASYNC240  # PostgreSQL's user must pass when we are root

@@ -1,11 +1,11 @@
-"""What announcing costs the database: commits a second, and how fast the relay reads beside dead rows.
+"""The cost of announcing events for the database: commits a second, and how fast the relay reads beside dead rows.
 
-    .venv/bin/python tests/benchmarks/commits.py [--clients 32] [--seconds 8] [--rounds 3] [--json FILE]
+.venv/bin/python tests/benchmarks/commits.py [--clients 32] [--seconds 8] [--rounds 3] [--json FILE]
 
-pgbench writes a row of the outbox in a transaction, in turn three ways: with NOTIFY in the transaction, as it was; with
-NOTIFY sent beside it in a transaction of its own every 10 ms, as a process does now; and without any. Then 400,000 rows
-are written and deleted under a snapshot that stays open, and the relay's read is timed from the beginning and from its
-floor. PostgreSQL keeps fsync on.
+pgbench writes a row of the outbox in a transaction, in turn three ways: with NOTIFY in the transaction, as before; with
+NOTIFY sent in a separate transaction every 10 ms, as a process does now; and without any. Then 400,000 rows are written
+and deleted under a snapshot that stays open, and the relay's read is timed from the beginning and from its floor.
+PostgreSQL keeps fsync on.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ DEAD_ROWS = 400_000
 
 
 async def measure_commits(dsn: str, clients: int, seconds: int, rounds: int) -> dict[str, list[float]]:
-    """Commits a second of each way, by round."""
+    """Returns the commits a second of each way, by round."""
     rates: dict[str, list[float]] = {name: [] for name in SCRIPTS}
     for _ in range(rounds):
         for name, script in SCRIPTS.items():
@@ -86,7 +86,7 @@ async def _notify(dsn: str) -> None:
 
 
 async def measure_reads(dsn: str) -> dict[str, float]:
-    """Milliseconds (median) of the relay's read of nothing behind dead rows that an open snapshot keeps."""
+    """Returns the median milliseconds of the relay's empty read behind dead rows that an open snapshot keeps."""
     holder, connection = await asyncpg.connect(dsn), await asyncpg.connect(dsn)
     async with holder.transaction(isolation="repeatable_read"):
         await holder.fetchval("select count(*) from outbox")
@@ -110,7 +110,7 @@ async def _timed(connection: Any, floor: int) -> float:
 
 
 async def measure(clients: int, seconds: int, rounds: int) -> tuple[dict[str, list[float]], dict[str, float]]:
-    """Both, on a server of their own."""
+    """Measures both on a separate server."""
     with tempfile.TemporaryDirectory(prefix="dmp-commits-") as folder:
         async with Stack(Path(folder) / "var", parts={"postgres"}) as stack:
             databases = Databases(stack.postgres.dsn())

@@ -1,8 +1,8 @@
-"""What a decision costs on ready facts.
+"""Measures the time of a decision on ready facts.
 
-    .venv/bin/python tests/benchmarks/decisions.py [--json FILE]
+.venv/bin/python tests/benchmarks/decisions.py [--json FILE]
 
-Each typical asker is decided 20,000 times; the median of a hundred rounds counts, in microseconds. The goal is 15.
+Each typical caller is decided 20,000 times; the median of a hundred rounds counts, in microseconds. The goal is 15.
 """
 
 import statistics
@@ -47,12 +47,12 @@ ASKERS: dict[str, Facts] = {
 
 
 def median_us(facts: Facts) -> float:
-    """Microseconds of one decision."""
+    """Returns the microseconds of one decision."""
     return statistics.median(timeit.repeat(lambda: decide(facts), number=EACH, repeat=ROUNDS)) / EACH * 1e6
 
 
 def main(json: Annotated[Path | None, typer.Option(help="Write the figures as JSON here.")] = None) -> None:
-    """Measure what a decision costs."""
+    """Measure the time of a decision."""
     figures = {name: round(median_us(facts), 2) for name, facts in ASKERS.items()}
     table = Table("asker", "answer", "median, µs")
     for name, facts in ASKERS.items():

@@ -1,11 +1,11 @@
-"""An import of the insured register, interrupted twice: whether it ends whole, lines per second, CPU per line.
+"""An import of the insured register, interrupted twice: its completeness, lines per second, CPU per line.
 
-    .venv/bin/python tests/benchmarks/imports.py [--lines 200000] [--json FILE]
+.venv/bin/python tests/benchmarks/imports.py [--lines 200000] [--json FILE]
 
 A real PostgreSQL (durable: fsync on) in a temporary folder and an invented register. `dmp import insured` runs as a
-process of its own, as an operator types it: first without disturbance; then, on an empty register, with a kill -9 in
-the middle and, once resumed, with its connections to the database cut. Each time it goes on with --resume. CPU is that
-of the process and of the threads in it, or of processes that it starts; that of PostgreSQL is not counted.
+separate process, like an operator's: first without disturbance; then, on an empty register, with a kill -9 in the
+middle and, once resumed, with its connections to the database cut. Each time it continues with --resume. CPU is that of
+the process, its threads and the processes that it starts; that of PostgreSQL is not counted.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ END_KILLED, END_CUT, END_DONE = (-signal.SIGKILL,), (0, 1), (0,)
 
 @dataclass(frozen=True)
 class Run:
-    """One process. `lines`: those it took, committed; `expected` is whether it ended as it had to."""
+    """One process. `lines`: the lines it committed. `expected`: whether it ended as required."""
 
     name: str
     lines: int
@@ -55,13 +55,13 @@ class Run:
 
     @property
     def cpu_us(self) -> float:
-        """Per line, start of the process included."""
+        """The CPU time per line in microseconds, including the start of the process."""
         return 1e6 * self.cpu_s / max(self.lines, 1)
 
 
 @dataclass(frozen=True)
 class Figures:
-    """All runs, and how many rows stand after the interrupted ones."""
+    """All runs, and the number of rows after the interrupted ones."""
 
     size: int
     runs: tuple[Run, ...]
@@ -69,7 +69,7 @@ class Figures:
 
     @property
     def is_exact(self) -> bool:
-        """Whether each line is one row and each run ended as it had to."""
+        """Whether each line is one row and each run ended as required."""
         return self.rows == self.size and all(run.expected for run in self.runs)
 
 
@@ -81,11 +81,11 @@ class Importing:
     database: Database
 
     async def whole(self, name: str) -> Run:
-        """To the end."""
+        """Runs the import to the end."""
         return await self._watch(name, END_DONE, None, None)
 
     async def killed(self, name: str, at: int) -> Run:
-        """Killed once so many lines are committed."""
+        """Kills the import once this many lines are committed."""
 
         async def kill(process: subprocess.Popen[bytes], _: asyncpg.Connection) -> None:
             process.kill()
@@ -93,8 +93,8 @@ class Importing:
         return await self._watch(name, END_KILLED, at, kill)
 
     async def cut(self, name: str, at: int) -> Run:
-        """Its connections are ended by the server once so many lines are committed. Within a batch it stops and
-        says so; between two it connects again."""
+        """Ends its connections on the server once this many lines are committed. Within a batch the import stops and
+        reports it; between two batches it connects again."""
 
         async def cut(_: "subprocess.Popen[bytes]", __: asyncpg.Connection) -> None:
             own = await asyncpg.connect(self.database.dsn)  # the importer's role may end its own connections
@@ -106,7 +106,7 @@ class Importing:
         return await self._watch(name, END_CUT, at, cut)
 
     async def rows(self) -> int:
-        """How many people are in the register."""
+        """Returns the number of people in the register."""
         connection = await asyncpg.connect(self.database.owner_dsn)
         try:
             return int(await connection.fetchval(COUNT))
@@ -143,19 +143,19 @@ class Importing:
 
 
 def _has_ended(process: "subprocess.Popen[bytes]") -> bool:
-    """Without taking its exit code, with which its CPU time would go."""
+    """Whether the process has ended. Leaves its exit code, because reading it would discard its CPU time."""
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _ended(process: "subprocess.Popen[bytes]") -> tuple[int, float]:
-    """Waits for the exit code (negative: the signal), and tells the CPU seconds of the process and its children."""
+    """Waits for the end. Returns the exit code (negative: the signal), and the CPU seconds with those of children."""
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     return process.returncode, usage.ru_utime + usage.ru_stime
 
 
 async def measure(size: int, tell: Callable[[str], None]) -> Figures:
-    """On a PostgreSQL of its own."""
+    """Runs all imports on a separate PostgreSQL."""
     with tempfile.TemporaryDirectory(prefix="dmp-bench-") as folder:
         file = Path(folder) / "register.csv"
         tell(f"inventing {size:,} insured people")
@@ -175,7 +175,7 @@ async def measure(size: int, tell: Callable[[str], None]) -> Figures:
 
 
 def show(console: Console, figures: Figures) -> None:
-    """As a table, with whether the count is exact."""
+    """Prints the figures as a table, with whether the count is exact."""
     table = Table("measured", "lines", "seconds", "lines/s", "CPU us/line", "exit")
     for measured in figures.runs:
         worked = measured.lines > 0

@@ -1,10 +1,11 @@
-"""How long a change of rights takes until it is in force, while documents arrive.
+"""Measures how long a change of rights takes until it is in force, while documents arrive.
 
-    .venv/bin/python tests/benchmarks/in_force.py [--rate 40] [--changes 300] [--json FILE]
+.venv/bin/python tests/benchmarks/in_force.py [--rate 40] [--changes 300] [--json FILE]
 
-Everything runs as in tests/benchmarks/main_job.py. While deposits come at the rate, patients authorise a doctor and end
-it again, one change after the other with a pause of 50 ms, each with `Prefer: wait=10`. Times are those of the
-answers' `Server-Timing`: from the change's commit to the moment at which the answer that it is in force is written.
+Everything runs as in tests/benchmarks/main_job.py. While deposits arrive at the rate, patients authorise a doctor and
+end the authorisation again, one change after the other with a pause of 50 ms, each with `Prefer: wait=10`. Times are
+those of the answers' `Server-Timing`: from the change's commit to the moment at which the answer that it is in force is
+written.
 """
 
 import asyncio
@@ -34,7 +35,7 @@ GOALS = {"p50": 50.0, "p99": 1000.0}
 
 
 async def measure(rate: float, changes: int) -> tuple[Latency, Latency, int]:
-    """In force by the services' own clock, the same as the caller sees it, and how many were not in force in time."""
+    """Returns the latency by the services' clock, the latency that the caller sees, and the number of late changes."""
     seconds = changes * 0.25 + 5
     load = Load(rate, seconds)
     async with bench([load], RECORDS) as (made, hospital):

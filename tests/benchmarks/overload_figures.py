@@ -1,4 +1,4 @@
-"""What an overload came to: by kind of request, refused and accepted; recovery; memory."""
+"""The results of an overload: refused and accepted requests by kind; recovery; memory."""
 
 import asyncio
 from collections import Counter
@@ -23,7 +23,7 @@ REFUSED: Final = frozenset({429, 503})
 
 @dataclass
 class Memory:
-    """Resident bytes of a process."""
+    """The resident bytes of a process."""
 
     pid: int
     before: int = 0
@@ -34,12 +34,12 @@ class Memory:
         self.before = self.peak = self.after = psutil.Process(self.pid).memory_info().rss
 
     def look(self) -> None:
-        """Once."""
+        """Reads them once."""
         self.after = psutil.Process(self.pid).memory_info().rss
         self.peak = max(self.peak, self.after)
 
     async def watch(self) -> None:
-        """For ever."""
+        """Reads them repeatedly, for ever."""
         while True:
             await asyncio.sleep(POLL_INTERVAL_S)
             self.look()
@@ -47,7 +47,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Times:
-    """Milliseconds."""
+    """Percentiles in milliseconds."""
 
     count: int
     p50: float
@@ -55,7 +55,7 @@ class Times:
 
     @classmethod
     def of(cls, samples: Sequence[Sample]) -> "Times":
-        """From when each was due."""
+        """Returns the times from the moment at which each request was due."""
         ordered = sorted(1000 * (sample.answered - sample.due) for sample in samples)
         if not ordered:
             return cls(0, float("nan"), float("nan"))
@@ -65,7 +65,7 @@ class Times:
 
 @dataclass
 class Overload:
-    """Samples of the unloaded phase, and of the overload with the recovery behind it."""
+    """The samples of the unloaded phase, and of the overload with the recovery after it."""
 
     capacity: float
     times: float
@@ -83,14 +83,14 @@ class Overload:
         self.during = [sample for sample in self.samples if sample.due < self.start + self.seconds]
 
     def ratio(self, kinds: Sequence[str], onset_s: float = 0.0) -> float:
-        """p99 of what is accepted, once `onset_s` are over, over p99 unloaded."""
+        """Returns p99 of accepted requests, from `onset_s` on, over p99 unloaded."""
         later = [sample for sample in self.during if sample.due >= self.start + onset_s]
         now, then = (Times.of(_accepted(samples, kinds)).p99 for samples in (later, self.unloaded))
         return round(now / then, 2)
 
     def recovered_after(self) -> float | None:
-        """Seconds after the end of the overload from which on, for `WINDOW_S`, nothing is refused and the p99 of live
-        requests is within the goal. None: never."""
+        """Returns the seconds after the end of the overload from which on, for `WINDOW_S`, nothing is refused and
+        the p99 of live requests is within the goal; None if that never happens."""
         goal = GOAL_RATIO * Times.of(_accepted(self.unloaded, LIVE)).p99
         end = self.start + self.seconds
         later = [sample for sample in self.samples if sample.due >= end and sample.kind in LIVE]
@@ -103,7 +103,7 @@ class Overload:
         return None
 
     def as_json(self) -> dict[str, Any]:
-        """All figures."""
+        """Returns all figures as JSON values."""
         return {
             "capacity": self.capacity,
             "live_ratio": self.ratio(LIVE),
@@ -124,7 +124,7 @@ def _refused(samples: Sequence[Sample], kinds: Sequence[str] = KINDS) -> list[Sa
 
 
 def print_figures(figures: Overload) -> None:
-    """As tables."""
+    """Prints the figures as tables."""
     console = Console(width=120)
     console.print(
         f"capacity {figures.capacity:.0f} requests/s; {figures.times:g} times as much for {figures.seconds:.0f} s; "

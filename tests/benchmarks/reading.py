@@ -1,12 +1,12 @@
-"""What rights cost a reader: a page of a long record with and without them, and one traced read.
+"""The cost of rights for a reader: a page of a long record with and without them, and one traced read.
 
-    .venv/bin/python tests/benchmarks/reading.py [--documents 5000] [--pages 300] [--reads 1500] [--json FILE]
+.venv/bin/python tests/benchmarks/reading.py [--documents 5000] [--pages 300] [--reads 1500] [--json FILE]
 
 Everything runs in a temporary folder. A hospital deposits that many letters in one record; their types are then spread
-over those of JDV_J66, so that the rules are asked about many combinations. An authorised doctor asks for the page of
-the 50 newest at records' API and, in turn, at one that asks for no rights (without_rights.py): the same HTTP, fence,
-trace and metadata. Then, the workers stopped, the doctor reads one document of 20 kB again and again: CPU of API and
-PostgreSQL together, trace included. Everything before the measurement is not counted.
+over those of JDV_J66, so that the rules decide many combinations. An authorised doctor requests the page of the 50
+newest from the API of records and, in turn, from one that checks no rights (without_rights.py), with equal HTTP, fence,
+trace and metadata. Then, with the workers stopped, the doctor reads one document of 20 kB repeatedly: CPU of API and
+PostgreSQL together, trace included. The preparation is not counted.
 """
 
 import asyncio
@@ -72,17 +72,17 @@ class Figures:
 
     @property
     def ratio(self) -> float:
-        """With rights over without."""
+        """The time with rights over the time without."""
         return round(self.page / self.plain, 2)
 
     @property
     def read(self) -> float:
-        """CPU of one read."""
+        """The CPU time of one read in milliseconds."""
         return round(self.read_api + self.read_postgres, 2)
 
 
 async def measure(folder: Path, documents: int, pages: int, reads: int) -> Figures:
-    """Everything up, the record filled, both measured."""
+    """Starts everything, fills the record, and measures both."""
     async with Stack(folder / "var", report=print_progress) as stack:
         await bootstrap(stack.layout)
         async with (
@@ -109,7 +109,7 @@ async def measure(folder: Path, documents: int, pages: int, reads: int) -> Figur
 
 
 async def _deposit_large(scene: Scene) -> str:
-    """A document of 20 kB: the letter, padded by a comment."""
+    """Deposits a document of 20 kB: the letter, padded by a comment."""
     text = letter(scene.person, STRUCTURES[HOSPITAL])
     at = text.rindex(b"</ClinicalDocument>")
     padded = text[:at] + b"<!--" + b"x" * (SIZE - len(text) - 7) + b"-->" + text[at:]
@@ -148,7 +148,7 @@ async def _fill(stack: Stack, scene: Scene, documents: int) -> None:
 
 @asynccontextmanager
 async def _plain(stack: Stack) -> AsyncIterator[str]:
-    """The URL of an API without rights, under the same supervisor."""
+    """Yields the URL of an API without rights, under the supervisor of the stack."""
     spec, port = stack.services.process("records", "api"), free_port()
 
     async def healthy() -> bool:
@@ -175,7 +175,7 @@ async def _plain(stack: Stack) -> AsyncIterator[str]:
 async def _pages(
     client: httpx2.AsyncClient, urls: tuple[str, str], scene: Scene, doctor: dict[str, str], pages: int
 ) -> tuple[float, float, int]:
-    """Medians in milliseconds, one page here and one there in turn, and how many documents the page lists."""
+    """Returns medians in milliseconds, pages of the two APIs in turn, and the number of documents on the page."""
     query = {"patient": scene.record_id, "status": "current", "_count": "50"}
     took: dict[str, list[float]] = {url: [] for url in urls}
     listed = 0
@@ -193,7 +193,7 @@ async def _pages(
 async def _reads(
     stack: Stack, client: httpx2.AsyncClient, url: str, doctor: dict[str, str], reads: int
 ) -> tuple[float, float]:
-    """CPU milliseconds of API and of PostgreSQL for each read."""
+    """Returns the CPU milliseconds of the API and of PostgreSQL for each read."""
     for name in NAMES:
         await stack.stop(f"{name}-worker")
     pids = {"records-api": stack.pids["records-api"], "postgres": stack.pids["postgres"]}
@@ -220,7 +220,7 @@ def main(
     reads: Annotated[int, typer.Option(help="Reads of one document.", min=10)] = 1500,
     json: Annotated[Path | None, typer.Option(help="Write the figures as JSON here.")] = None,
 ) -> None:
-    """Measure what rights cost a reader."""
+    """Measure the cost of rights for a reader."""
     figures = run_in_folder("reading", lambda folder: measure(folder, documents, pages, reads))
     table = Table("what", "measured", "goal")
     table.add_row(f"page of {figures.listed} out of {figures.documents}, with rights", f"{figures.page} ms", "")

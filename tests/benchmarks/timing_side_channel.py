@@ -1,12 +1,12 @@
-"""Whether a clock tells what a refusal does not: how long "nothing here for you" takes, and for which reason.
+"""Whether the response time reveals what a refusal hides: the time of "nothing here for you", by its reason.
 
-    .venv/bin/python tests/benchmarks/timing_side_channel.py [--times 200] [--json FILE]
+.venv/bin/python tests/benchmarks/timing_side_channel.py [--times 200] [--json FILE]
 
-Everything runs in a temporary folder, workers included. Three professionals, one authorised, one not, one blocked, and
-somebody with a record of their own ask again and again, in an order of chance, for what is missing and for what is
-hidden from them. For each pair: medians, how many missed the first beat, and how well a threshold on the time tells one
-from the other: the area under its curve, 0.5 for pure guessing. One request after the other on the loopback, by a
-blocking socket: no network blurs it.
+Everything runs in a temporary folder, workers included. Three professionals (one authorised, one not, one blocked) and
+a patient with another record request, repeatedly and in random order, documents that are missing and documents that are
+hidden from them. For each pair: medians, the share that missed the first response time, and how well a threshold on the
+time tells one from the other (the area under its curve, 0.5 for pure guessing). One request after the other on the
+loopback, by a blocking socket, so that no network blurs it.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ FORM = {"content-type": "application/x-www-form-urlencoded"}
 JSON = {"content-type": "application/json"}
 ROUND, WARM_UP = 20, 10
 NEAR = 0.05
-"""How far from a half a distinguisher may be; with few times, as far as three standard errors of chance."""
+"""The allowed distance of a distinguisher from one half; with few times, three standard errors."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +65,8 @@ class Question:
 
 @dataclass(frozen=True)
 class Pair:
-    """What is hidden beside what is missing: median in milliseconds, and the share that came after the first beat.
+    """A hidden document compared with a missing one: median in milliseconds, and the share after the first response
+    time.
 
     `auc`: how often the hidden one took longer.
     """
@@ -77,7 +78,7 @@ class Pair:
 
 
 async def measure(folder: Path, times: int) -> list[Pair]:
-    """Everything up, the scene set, all pairs measured."""
+    """Starts everything, sets the scene, and measures all pairs."""
     async with Stack(folder / "var", report=print_progress) as stack:
         await bootstrap(stack.layout)
         async with connect(endpoints.read(stack.layout)) as dmp:
@@ -95,7 +96,7 @@ def _asking(dmp: Dmp, other: Scene) -> dict[str, Session]:
 
 
 async def _questions(scene: Scene) -> list[Question]:
-    """One document plain, one masked, one deleted; who asks for what."""
+    """Returns the requests of all callers about a plain, a masked and a deleted document."""
     plain, masked, deleted = [
         str((await scene.done(await scene.deposit()))["document_id"]) for _ in ("plain", "masked", "deleted")
     ]
@@ -120,7 +121,7 @@ async def _questions(scene: Scene) -> list[Question]:
 
 
 def _of_a_document(who: str, what: str, id: str | None) -> list[Question]:
-    """`id` None: one that is not there."""
+    """Returns the requests about a document. `id` None: one that does not exist."""
     id = id or str(uuid4())
     return [
         Question(who, "Binary", what, "GET", f"/fhir/Binary/{id}"),
@@ -141,7 +142,7 @@ def _what_if(what: str, record: str) -> Question:
 async def _ask_all(
     url: str, questions: list[Question], asking: dict[str, Session], times: int
 ) -> dict[Question, list[float]]:
-    """Milliseconds of each; every round asks each question ROUND times, mixed, after tokens were renewed."""
+    """Returns the milliseconds of each request. Every round sends each request ROUND times, mixed, with new tokens."""
     took: dict[Question, list[float]] = {question: [] for question in questions}
     for done in range(-WARM_UP, times, ROUND):
         tokens = {who: await session.token() for who, session in asking.items()}
@@ -180,14 +181,14 @@ def _pairs(questions: list[Question], took: dict[Question, list[float]]) -> list
 
 
 def _figures(took: list[float]) -> tuple[float, float]:
-    """Median, and the share of those that missed the first beat."""
+    """Returns the median, and the share of requests that missed the first response time."""
     return round(statistics.median(took), 2), sum(
         milliseconds > 2000 * RESPONSE_DELAY_S for milliseconds in took
     ) / len(took)
 
 
 def _auc(hidden: list[float], missing: list[float]) -> float:
-    """How often one of the hidden takes longer than one of the missing, ties counted half (Mann and Whitney)."""
+    """Returns how often a hidden one takes longer than a missing one, ties counted half (Mann and Whitney)."""
     ranked = sorted(missing)
     wins = sum(bisect_left(ranked, time) + bisect_right(ranked, time) for time in hidden) / 2
     return round(wins / (len(hidden) * len(missing)), 3)
@@ -197,7 +198,7 @@ def main(
     times: Annotated[int, typer.Option(help="How often each question is asked.", min=ROUND)] = 200,
     json: Annotated[Path | None, typer.Option(help="Write the figures as JSON here.")] = None,
 ) -> None:
-    """Measure whether a clock tells what a refusal does not."""
+    """Measure whether response times reveal what a refusal hides."""
     pairs = run_in_folder("timing", lambda folder: measure(folder, times))
     near = max(NEAR, 3 * math.sqrt((2 * times + 1) / 12) / times)
     table = Table("what is asked for", "median, late", "missing", f"AUC, goal {0.5 - near:.2f} to {0.5 + near:.2f}")

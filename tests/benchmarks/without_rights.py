@@ -1,8 +1,8 @@
-"""Records' API whose search asks for no rights: what `fhir.py` compares a page with.
+"""The API of records with a search that checks no rights, for comparison in `reading.py`.
 
-    python -m tests.benchmarks.without_rights api
+python -m tests.benchmarks.without_rights api
 
-The same HTTP, the same fence, trace and metadata; the newest published documents instead of the permitted ones.
+HTTP, fence, trace and metadata are unchanged; it returns the newest published documents instead of the permitted ones.
 """
 
 from typing import Final
@@ -31,7 +31,7 @@ NO_RIGHTS: Final = Permit("none-asked", "none")
 
 
 async def find_without_rights(context: ReadContext, caller: Caller, query: DocumentQuery) -> DocumentPage:
-    """A page as `find_documents` gives it, whoever asks."""
+    """Returns a page like `find_documents`, for any caller."""
     record_id = query.record_id
     assert record_id is not None
     traced = AccessRecorded(

@@ -1,9 +1,9 @@
-"""Whether every rule is needed: each requirement of the access rules is taken out in turn, and a test must fail.
+"""Shows that every rule is needed: each requirement of the access rules is removed in turn, and a test must fail.
 
-    .venv/bin/python tests/chaos/mutation.py
+.venv/bin/python tests/chaos/mutation.py
 
-In one process, without touching a file: wherever a list asks for the requirement it is asked for no longer, then the
-unit tests of the rules are run. A table says which tests told it; exit code 1 when a requirement can go unnoticed.
+Runs in one process, without changing a file: the requirement is removed from every list, then the unit tests of the
+rules are run. A table shows the tests that detected it. Exit code 1 when a removal goes unnoticed.
 """
 
 import contextlib
@@ -25,12 +25,12 @@ from shared.access.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[2]
 rules = importlib.import_module("shared.access.decide")
-"""The module; the package shows the function of the same name."""
+"""The module; the package exports the function of the same name."""
 TESTS = ("tests/shared/access/test_table.py", "tests/shared/access/test_rows.py")
 
 
 class _Failures:
-    """Remembers which tests failed."""
+    """Collects the tests that failed."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -42,7 +42,7 @@ class _Failures:
 
 
 def places() -> dict[Requirement, list[tuple[str, str]]]:
-    """Each requirement, and where it is asked for: (action, kind of actor)."""
+    """Returns each requirement with the lists that contain it: (action, kind of actor)."""
     places_by_requirement: dict[Requirement, list[tuple[str, str]]] = {}
     for action, (lists, _) in rules.ACTIONS.items():
         for kind, requirements in lists.items():
@@ -53,7 +53,7 @@ def places() -> dict[Requirement, list[tuple[str, str]]]:
 
 @contextlib.contextmanager
 def without(gone: Requirement) -> Iterator[None]:
-    """The rules with one requirement less, everywhere."""
+    """Removes one requirement from all rules for the duration of the block."""
     whole = rules.ACTIONS
     less = {
         action: (
@@ -70,7 +70,7 @@ def without(gone: Requirement) -> Iterator[None]:
 
 
 def failures() -> list[str]:
-    """The tests of the rules that fail now; the first is enough."""
+    """Returns the tests of the rules that fail; stops at the first."""
     recorder = _Failures()
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         pytest.main(["-q", "-x", "-p", "no:cacheprovider", *(str(ROOT / test) for test in TESTS)], plugins=[recorder])
@@ -78,7 +78,7 @@ def failures() -> list[str]:
 
 
 def main() -> int:
-    """Takes each out in turn."""
+    """Removes each requirement in turn. Returns the exit code."""
     console = Console(width=120)
     if names := failures():
         console.print(f"[red]the tests fail as it is: {names[0]}[/red]")

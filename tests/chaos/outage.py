@@ -1,4 +1,4 @@
-"""What must hold of the answers during an outage, and of the return after it."""
+"""Conditions on the answers during an outage, and on the recovery after it."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from tests.chaos.checks import Check
 
 @dataclass
 class Times:
-    """Of one trial, in Unix seconds."""
+    """The times of one trial, in Unix seconds."""
 
     began: float
     fault: float = 0
@@ -16,16 +16,17 @@ class Times:
     healthy: float | None = None
 
     def phase_of(self, answer: Answer) -> str:
-        """By the moment at which it was asked for; what the fault's end found under way counts as during."""
+        """Returns the phase in which the request was sent; one in progress when the fault ends counts as during."""
         if answer.asked_at + answer.seconds < self.fault:
             return "before"
         return "during" if answer.asked_at < self.ended else "after"
 
 
 def check_answers(times: Times, answers: list[Answer], *, longest_s: float | None, is_silent: bool) -> list[Check]:
-    """Each answer is the API's own, also when it is that nothing can be done now.
+    """Checks that each answer is the API's own, even when it says that nothing can be done now.
 
-    `longest_s`: the longest that one may take during the fault; `is_silent`: the fault may leave nobody to answer.
+    `longest_s`: the longest time that an answer may take during the fault. `is_silent`: the fault may leave no process
+    to answer.
     """
     failed = [answer for answer in answers if answer.status >= 400]
     during = [answer for answer in answers if times.phase_of(answer) == "during" and answer.status]
@@ -46,12 +47,12 @@ def check_answers(times: Times, answers: list[Answer], *, longest_s: float | Non
 
 
 def lacks_retry_after(answer: Answer) -> bool:
-    """A probe of readiness comes again anyhow."""
+    """Whether a deposit got a 503 without Retry-After; a readiness probe is repeated anyhow."""
     return answer.question == "deposit" and answer.status == 503 and not answer.has_retry_after
 
 
 def check_return(times: Times, answers: list[Answer], within_s: float) -> list[Check]:
-    """Everything is there again, by itself and soon."""
+    """Checks that everything recovers soon and without intervention."""
     accepted = [
         answer.asked_at + answer.seconds
         for answer in answers

@@ -1,13 +1,13 @@
-"""Nothing that a topic carried is lost, doubled or served under an old right, and nobody comes back, when a database
-loses commits.
+"""A database loses commits: nothing that a topic carried is lost, doubled or served under an old right, and no erased
+record comes back.
 
-    .venv/bin/python tests/chaos/restore.py [SERVICE ...] [--gap 12] [--deposits 400] [--rate 12]
+.venv/bin/python tests/chaos/restore.py [SERVICE ...] [--gap 12] [--deposits 400] [--rate 12]
 
-For each service everything runs in a temporary folder: documents are deposited, patients authorise a doctor and end it
-again while the doctor reads, others mask a document and lift the mask while a doctor reads, and a record is erased. A
-copy of the service's database is taken; `gap` seconds later it is put back, while all goes on (a restore; with a small
-gap, a failover to a standby that had fallen behind). Where the relay says that commits were lost, `recover` is run, as
-an operator would. Exit code 0 when every check holds.
+For each service everything runs in a temporary folder: documents are deposited, patients authorise a doctor and end the
+authorisation again while the doctor reads, others mask a document and lift the mask while a doctor reads, and a record
+is erased. A copy of the service's database is taken; `gap` seconds later it is put back, while everything runs (a
+restore; with a small gap, a failover to a standby that had fallen behind). When the relay reports lost commits,
+`recover` is run, as an operator would. Exit code 0 when every check holds.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ from tests.infra.waiting import eventually
 BEFORE_S, AFTER_S = 5.0, 8.0
 RECORDS, HELD, MASKED, CHANGES, PAUSE_S = 20, 4, 2, 24, 0.05
 ANNOUNCED_WITHIN_S = 1.0
-"""What was committed so shortly before the commits were lost may be on no topic: nobody can know of it."""
+"""Seconds within which a commit reaches its topic. Later commits before the loss cannot be recovered."""
 HANDLED_WITHIN_S, RECOVERED_WITHIN_S = 150.0, 60.0
 NEEDED = "outbox_recovery_needed 1.0"
 DOCUMENTS = "select id, status, audited_at is not null as audited, alert_handled_at is not null as told from documents"
@@ -70,7 +70,7 @@ KINDS = ("records.document-received.v1", "consent.deposit-decided.v1", "records.
 
 @dataclass
 class Outcome:
-    """What a run came to."""
+    """The result of a run."""
 
     service: str
     recovered: dict[str, Any] | None = None
@@ -79,7 +79,7 @@ class Outcome:
 
 @dataclass
 class World:
-    """A stack at work."""
+    """A running stack."""
 
     stack: Stack
     dmp: Dmp
@@ -88,7 +88,7 @@ class World:
     """When the copy was put back, on the monotonic clock."""
 
     async def erase(self, scene: Scene) -> None:
-        """Erases a record and returns once the decision is taken; each service answers when it can."""
+        """Erases a record and returns once the decision is made; each service acknowledges later."""
         credentials = endpoints.read(self.stack.layout)["credentials"]
         administrator = session_of(self.dmp, credentials, ADMINISTRATOR)
         await administrator.call(
@@ -97,7 +97,7 @@ class World:
         self.erased.append(UUID(scene.record_id))
 
     async def rows(self, service: str, query: str, *arguments: Any) -> list[asyncpg.Record]:
-        """Of a service's database, as the superuser."""
+        """Returns the rows of a query on a service's database, as the superuser."""
         connection = await asyncpg.connect(self.stack.postgres.dsn(service))
         try:
             return await connection.fetch(query, *arguments)
@@ -106,7 +106,7 @@ class World:
 
 
 async def play(folder: Path, service: str, gap: float, deposits: int, rate: float) -> Outcome:
-    """One restore of one database, on a stack of its own."""
+    """Restores one database once, on a separate stack."""
     async with AsyncExitStack() as resources:
         stack = await resources.enter_async_context(Stack(folder / "var", report=print_progress))
         await bootstrap(stack.layout)
@@ -184,7 +184,7 @@ async def _is_recovered(stack: Stack, service: str) -> bool:
 async def check(
     world: World, outcome: Outcome, began: float, results: list[Result], seen: list[Seen], masks: list[Seen]
 ) -> list[Check]:
-    """Once all is handled."""
+    """Returns the checks once everything is handled."""
     moment = datetime.fromtimestamp(began, UTC)
     accepted = {UUID(result.document_id) for result in results if result.status in (200, 201) and result.document_id}
     with contextlib.suppress(AssertionError):
@@ -245,7 +245,7 @@ async def _check_erased(world: World) -> Check:
 
 
 async def _left(world: World) -> set[str]:
-    """The tables in which an erased record's id stands, by service."""
+    """Returns the tables in which an erased record's id occurs, by service."""
     names = set()
     for name in NAMES:
         dsn = owner_dsn(world.stack.postgres, world.stack.secrets, name)
@@ -257,7 +257,7 @@ async def _left(world: World) -> set[str]:
 
 
 def show(console: Console, outcome: Outcome) -> None:
-    """A table."""
+    """Prints a table."""
     table = Table(f"{outcome.service} lost commits", "wanted", "found", "")
     for check in outcome.checks:
         mark = "" if check.holds is None else "[green]holds[/green]" if check.holds else "[red]BROKEN[/red]"
@@ -271,7 +271,7 @@ def show(console: Console, outcome: Outcome) -> None:
 
 
 def tell(news: str) -> None:
-    """Progress, on the error stream."""
+    """Reports progress on the error stream."""
     print(f"  {news}", file=sys.stderr, flush=True)
 
 
@@ -282,7 +282,7 @@ def main(
     rate: Annotated[float, typer.Option(help="Deposits per second.", min=0.1)] = 12,
     deadline: Annotated[float, typer.Option(help="Seconds for each service.", min=60)] = 600,
 ) -> None:
-    """Lose commits while everything is at work."""
+    """Lose commits while everything runs."""
     console, broken = Console(width=120), False
     for service in services or NAMES:
         work = partial(_within, service=service, gap=gap, deposits=deposits, rate=rate, deadline=deadline)

@@ -1,4 +1,4 @@
-"""The contracts: what was promised once is understood for ever, and what is generated is not stale."""
+"""The contracts: published events stay readable for good, and generated files are up to date."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Releases side by side: each group is fed what the last release sent and what the next one may send, on PostgreSQL."""
+"""Releases side by side: each group gets messages of the previous and of the next release, on PostgreSQL."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -35,13 +35,13 @@ SEEDS: dict[str, Any] = {
     "combinations": [{"facts": {}, "outcome": "permitted", "reason": "authorised"}],
     "authorisations": [{"holder_id": "899700000001", "from": "2026-11-22T09:30:00Z"}],
 }
-"""What an example leaves out and an enumeration lies in."""
+"""Values for members that an example omits and that contain an enumeration."""
 Make = Callable[[type[Event]], Awaitable[Event]]
-"""Makes a good event of a type, about an aggregate of its own, which its group can handle as things are."""
+"""Returns a valid event of a type, about a new aggregate, that its group can handle in the present state."""
 
 
 def example(event: type[Event], record_id: UUID) -> Event:
-    """The golden example, about this record."""
+    """Returns the golden example, about this record."""
     body = json.loads((EXAMPLES / f"{event.ce_type}.json").read_text("utf-8"))
     return event.model_validate({**body, "record_id": str(record_id)} if "record_id" in body else body)
 
@@ -50,7 +50,7 @@ def example(event: type[Event], record_id: UUID) -> Event:
 async def group_at_work(
     name: str, new_database: NewDatabase, new_pool: NewPool
 ) -> AsyncIterator[tuple[Consumer, Make]]:
-    """A group's real consumer on a database in which what its events rest on can be made."""
+    """Yields a group's real consumer, and a function that makes its events and the data on which they rest."""
     if name == "records.deposit-decisions":
         async with run_records_api(await new_database("records")) as api:
 
@@ -79,7 +79,7 @@ async def group_at_work(
 
 
 def changed(body: Any, path: str, value: str) -> Any:
-    """The data with another value at `path`."""
+    """Returns the data with another value at `path`."""
     step, _, rest = path.partition(".")
     name = step.removesuffix("[]")
     inner: Any = body.get(name) or SEEDS.get(name)
@@ -90,7 +90,7 @@ def changed(body: Any, path: str, value: str) -> Any:
 
 
 async def classify_error(pool: Pool, group: Group, record: KeptRecord) -> UnknownValuePolicy:
-    """What has become of a record that was consumed."""
+    """Returns how the group handled a consumed record."""
     dead = await pool.fetchval(
         'select count(*) from parked_messages where group_name = $1 and topic = $2 and "offset" = $3',
         group.name,
@@ -117,7 +117,7 @@ def of_group(group: Group) -> list[tuple[type[Event], Enumeration]]:
 
 
 def literals_in(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    """Paths of everything in a model that is one of some listed values."""
+    """Yields the paths of all fields of a model that are enumerated."""
     for name, field in model.model_fields.items():
         yield from _literals(field.annotation, prefix + name)
 

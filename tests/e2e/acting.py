@@ -47,7 +47,7 @@ class Scene:
         return document
 
     async def done(self, place: str) -> dict[str, Any]:
-        """Waits until the tracking of the deposit's only document has reached its end, and returns it."""
+        """Waits until the tracking of the deposit's only document is complete, and returns it."""
 
         async def look() -> dict[str, Any] | None:
             progress = await self.progress(place)

@@ -67,7 +67,7 @@ class CommandResult:
 
 
 async def dmp(stack: Stack, *arguments: str) -> CommandResult:
-    """Runs a command in a process of its own."""
+    """Runs a command in a separate process."""
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "deploy.local", *arguments),
         env={**os.environ, "DMP_VAR": str(stack.layout.folder), "COLUMNS": "200"},

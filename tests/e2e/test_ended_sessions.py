@@ -1,4 +1,4 @@
-"""Sessions that identity has ended: what a token that is still young can no longer do in the other services."""
+"""Sessions that identity has ended: what a still valid token can no longer do in the other services."""
 
 from contextlib import AsyncExitStack
 from typing import Any
@@ -46,7 +46,7 @@ OVER = (401, "session-over")
 
 
 async def end(pool: Pool, *session_ids: UUID, earlier: Any = None) -> None:
-    """Identity has said so."""
+    """Applies identity's event that these sessions have ended."""
     at = clock.now() - earlier if earlier else clock.now()
     async with transaction(pool) as connection:
         await keep_ended_sessions(connection, [message(SessionEnded(session_id=id, ended_at=at)) for id in session_ids])

@@ -1,4 +1,4 @@
-"""Erasure on the real broker: said once by each service, whatever dies in the middle, and forgotten by the topics."""
+"""Erasure on the real broker: each service acknowledges once despite crashes, and the topics forget the record."""
 
 import asyncio
 import signal
@@ -41,7 +41,7 @@ SOMEBODY = Person(81)
 
 
 def on(service: str, database: Database, kafka: Topics) -> tuple[Plan, ServiceSettings]:
-    """A service's plan and settings."""
+    """Returns a service's plan and settings."""
     if service == "records":
         records = settings_of(database, kafka=kafka.settings("records"))
         return plan_of_records(records, TestKeys()), records
@@ -97,7 +97,7 @@ async def test_the_topic_of_choices_is_told_to_forget_and_its_readers_pass_over_
             assert {acknowledgement.service for acknowledgement in await acknowledgements(kafka, service)} == {service}
         await kafka.put(record_changed(gone, version=2))
         await kafka.put(ConsentStateChanged(record_id=gone, version=9, changed_at=clock.now()))
-        for _ in range(8):  # wherever its partition is, something behind is applied
+        for _ in range(8):  # in whichever partition it is, a later record is applied
             await kafka.put(ConsentStateChanged(record_id=uuid4(), version=1, changed_at=clock.now()))
         await kafka.put(record_changed(other))
         await eventually(lambda: is_known(consent, other))

@@ -1,4 +1,4 @@
-"""Each service erases a record whole: unknown from the first commit on, gone from every table at the end."""
+"""Each service erases a record completely: unknown from the first commit on, gone from every table at the end."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
@@ -68,11 +68,11 @@ from tests.infra.tokens import SETTINGS, TestKeys, bearer, patient_token
 SOMEBODY, ANOTHER = Person(71), Person(72)
 DOCTOR, HOSPITAL = "899700000001", "1750000001"
 TOLD_ON = set(KEPT_UNSENT) | {topic.name for topic in ERASURE_ACKNOWLEDGEMENTS.values()}
-"""What may still wait to be sent about an erased record."""
+"""Topics with messages about an erased record that may still wait to be sent."""
 
 
 async def all_gone(database: Database, pool: Pool, record_id: UUID, *inner: UUID) -> None:
-    """Nothing names the record or what lay in it, in whichever table."""
+    """Asserts that no table contains the id of the record or of its contents."""
     assert await tables_with(database, [record_id, *inner], besides=KEPT_HERE | {"outbox"}) == set()
     rows = await pool.fetch("select topic, payload from outbox where key = $1", str(record_id).encode())
     assert {row["topic"] for row in rows if row["payload"] is not None} <= TOLD_ON
@@ -87,7 +87,7 @@ async def records(new_database: NewDatabase) -> AsyncIterator[tuple[Database, Re
 
 
 async def filled(records_api: RecordsApi, person: Person) -> tuple[UUID, list[UUID], list[UUID]]:
-    """A record with three deposits of four documents: published, refused, undecided. Also their ids."""
+    """Returns a record with three deposits of four documents (published, refused, undecided), and their ids."""
     record_id = await records_api.open_record(person)
     await records_api.choose(record_id, 1, authorised=[DOCTOR])
     await records_api.name_people(record_id, 1, carers=[named(uuid4())])

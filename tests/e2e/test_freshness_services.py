@@ -1,4 +1,4 @@
-"""Consent and audit answer others only while they have read the erasures, and believe no watermark of the future."""
+"""Consent and audit answer others than the holder only on fresh copies, and trust no watermark in the future."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -34,7 +34,7 @@ PARENT = uuid4()
 
 @pytest.fixture
 async def record(new_database: NewDatabase) -> AsyncIterator[Record]:
-    """In consent, with a representative and an authorised professional."""
+    """Yields a record in consent, with a representative and an authorised professional."""
     async with consent_api(await new_database("consent")) as api:
         made = await api.open_record()
         await made.announce_people(representatives=(person(PARENT),))
@@ -48,7 +48,7 @@ async def search(record: Record, id: UUID, token: str) -> httpx2.Response:
 
 
 async def catch_up(pool: Pool) -> None:
-    """The heartbeats of all topics are here again."""
+    """Makes all copies fresh again, as if the heartbeats of all topics had arrived."""
     await pool.execute("delete from broken_copies")
     await pool.execute("update copy_watermarks set at = $1", clock.now())
 

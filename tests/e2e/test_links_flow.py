@@ -1,4 +1,4 @@
-"""Duplicates on the real broker: identity links, records and audit apply it; the person reads both, then as before."""
+"""Duplicates on the real broker: identity links and unlinks two records, and records and audit follow."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -30,13 +30,13 @@ from tests.infra.topics import Topics
 from tests.infra.waiting import UNTIL_DONE, eventually
 
 FIRST, SECOND = Person(85), Person(86)
-"""The same person, known under two numbers."""
+"""One person with records under two numbers."""
 WAIT = {"prefer": UNTIL_DONE}
 
 
 @dataclass
 class Town:
-    """Identity, records and audit, all at work."""
+    """Identity, records and audit, all running."""
 
     identity: httpx2.AsyncClient
     identity_database: Database

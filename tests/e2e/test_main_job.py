@@ -1,4 +1,4 @@
-"""The whole main job: the story, deposits while services are down, and data that must never leak."""
+"""The whole main job: the demo, deposits while services are down, and data that must never leak."""
 
 import re
 from collections.abc import Iterator

@@ -41,7 +41,7 @@ async def enter_sector(client: httpx2.AsyncClient, sector: str | None) -> httpx2
 
 
 async def tokens_of(database: Database, parameters: ParameterSettings, *people: Professional) -> list[httpx2.Response]:
-    """What each gets who signs in where the parameter stands so."""
+    """Returns the answers to the sign-ins of these people under this parameter."""
     async with providing() as provider:
         settings = doors(database, provider).model_copy(update={"parameters": parameters})
         async with running(settings) as client:
@@ -81,7 +81,7 @@ async def test_no_emergency_is_for_occupational_medicine(new_database: NewDataba
 
 @pytest.fixture
 async def doctor(new_database: NewDatabase) -> str:
-    """The token that identity gives a doctor of occupational medicine where the parameter allows it."""
+    """Returns the token that identity issues to a doctor of occupational medicine when the parameter allows it."""
     database = await new_database("identity")
     async with running(doors(database)) as client:
         await enter_all(client)

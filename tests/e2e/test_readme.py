@@ -1,4 +1,4 @@
-"""The commands of the README and of the pages in docs do what they say, as they are written."""
+"""The commands of the README and of the pages in docs work exactly as written."""
 
 import asyncio
 import json
@@ -22,12 +22,12 @@ COMMANDS = [
     if line.split("#")[0].strip()
 ]
 TIED = [sys.executable, "-I", "-S", str(ROOT / "deploy" / "local" / "platform" / "launch.py")]
-"""What it starts ends when the tests end, however they end."""
+"""Starts a process that ends when the tests end, whatever the reason."""
 MAKE = re.compile(r"^make (demo|up|down)$")
 
 
 def as_run(command: str) -> list[str]:
-    """`make X` and `.venv/bin/dmp X` are both `python -m deploy.local X`."""
+    """Returns `make X` or `.venv/bin/dmp X` as `python -m deploy.local X`."""
     words = command.removeprefix("make ").removeprefix(".venv/bin/dmp ").split()
     return [*TIED, str(os.getpid()), str(int(signal.SIGTERM)), "-1", "-1", sys.executable, "-m", "deploy.local", *words]
 

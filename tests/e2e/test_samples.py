@@ -1,4 +1,4 @@
-"""The published CDA documents, each deposited for the person it names: published, or refused with the right reason."""
+"""Each published CDA document, deposited for the person it names, is published or refused with the right reason."""
 
 import os
 from pathlib import Path

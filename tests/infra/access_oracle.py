@@ -1,4 +1,4 @@
-"""Who may do what, told a second time and in another way: sentences about persons, not lists of requirements."""
+"""An independent statement of the access rules, as sentences about persons instead of lists of requirements."""
 
 from shared.access import Facts
 from shared.terminology.professions import professions
@@ -33,7 +33,7 @@ RIGHTS = {
 
 
 def may(f: Facts) -> bool:
-    """Whether the rules must permit it."""
+    """Returns whether the rules must permit the action."""
     if f.never and not _occupational_doctor_with_consent_may_ask(f):
         return False
     if f.record_status == "deceased":

@@ -1,4 +1,4 @@
-"""The table of decisions: permitted rows, what each fact may be instead, and the rows between them."""
+"""The table of decisions: permitted rows, the other values of each fact, and the combinations between them."""
 
 import random
 from collections.abc import Iterator
@@ -75,14 +75,14 @@ _ASKERS: dict[str, dict[str, Any]] = {
 
 
 def asking(kind: str, action: str = "read", **more: Any) -> Facts:
-    """Somebody of this kind for whom all is well, with these facts instead."""
+    """Returns the facts of a caller of this kind for whom everything is permitted, with `more` replacing some."""
     whole = action in ("deposit", "change-rights", "read-access-list")
     document = {} if whole else _DOCUMENT
     return Facts(**{"action": action, "actor_kind": kind, **_KNOWN, **document, **_ASKERS[kind], **more})
 
 
 def permitted_rows() -> tuple[Facts, ...]:
-    """One row at least for each rule, action and kind that permits."""
+    """Returns at least one row for each rule, action and kind of actor that permits."""
     return tuple(_reading()) + tuple(_writing()) + tuple(_rights())
 
 
@@ -157,7 +157,7 @@ def _rights() -> Iterator[Facts]:
 
 
 def one_fact_away(facts: Facts) -> Iterator[Facts]:
-    """The neighbours of a row in the table."""
+    """Yields the rows of the table that differ from this one in one fact."""
     for name, values in COLUMNS.items():
         for value in values:
             if value != getattr(facts, name):
@@ -165,7 +165,7 @@ def one_fact_away(facts: Facts) -> Iterator[Facts]:
 
 
 def whole_table(kind: str) -> Iterator[Facts]:
-    """Actions x modes x labels x states x consent of a kind, all in all; a professional's with its many ways in."""
+    """Yields all combinations of actions, modes, labels, states and consent for a kind of actor."""
     consents: tuple[dict[str, Any], ...] = ({},)
     modes: tuple[dict[str, Any], ...] = ({}, {"mode": "bris_de_glace", "motive": True, "record_named": True})
     if kind == "professional":
@@ -199,7 +199,7 @@ def whole_table(kind: str) -> Iterator[Facts]:
 
 
 def random_rows(count: int, seed: int = 15) -> Iterator[Facts]:
-    """Permitted rows with two to five facts told otherwise."""
+    """Yields permitted rows in which two to five facts are replaced at random."""
     chance = random.Random(seed)
     rows, names = permitted_rows(), tuple(COLUMNS)
     for _ in range(count):

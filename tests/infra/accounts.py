@@ -93,7 +93,7 @@ class IdentityApi:
         ]
 
     async def code(self, kind: str = "sign-in-code", place: int = -1) -> str:
-        """Returns the code that was sent last."""
+        """Returns the code that was sent last, or the one at `place`."""
         return str((await self.messages(kind))[place]["values"]["code"])
 
     async def entries(self, action: str) -> list[tuple[str, str, str]]:
@@ -122,5 +122,5 @@ def session(signed_in: dict[str, Any]) -> dict[str, str]:
 
 
 def other_code(code: str) -> str:
-    """Returns a code other than that one."""
+    """Returns a code that differs from this one."""
     return f"{(int(code) + 1) % 1_000_000:06}"

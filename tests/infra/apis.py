@@ -1,4 +1,4 @@
-"""The five APIs, each over ASGI on a database of its own, and what their OpenAPI says of their operations."""
+"""The five APIs, each over ASGI on a separate database, and the operations that their OpenAPI describes."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -28,7 +28,7 @@ NAMES = ("identity", "records", "consent", "audit", "notify")
 
 @dataclass(frozen=True)
 class Api:
-    """One API at work, and a client of it."""
+    """One running API, and a client of it."""
 
     app: FastAPI
     client: httpx2.AsyncClient
@@ -46,22 +46,22 @@ class Operation:
 
     @property
     def name(self) -> str:
-        """Stands for it in tables."""
+        """The name of the operation in tables."""
         return f"{self.service} {self.method} {self.path}"
 
     def parameters(self, place: str) -> list[dict[str, Any]]:
-        """Those in the path, the query or the header."""
+        """Returns the parameters in the path, the query or the header."""
         return [parameter for parameter in self.described.get("parameters", []) if parameter["in"] == place]
 
     def body(self) -> tuple[str, dict[str, Any]] | None:
-        """The media type and the schema of its content."""
+        """Returns the media type and the schema of the request body, None without one."""
         content = self.described.get("requestBody", {}).get("content", {})
         return next(((kind, media.get("schema", {})) for kind, media in content.items()), None)
 
 
 @asynccontextmanager
 async def all_apis(databases: Databases) -> AsyncIterator[dict[str, Api]]:
-    """At work for the time of the block."""
+    """Runs the APIs for the duration of the block."""
     async with AsyncExitStack() as stack:
         made = {}
         for name in NAMES:
@@ -77,7 +77,7 @@ async def all_apis(databases: Databases) -> AsyncIterator[dict[str, Api]]:
 
 
 def make(name: str, database: Database) -> FastAPI:
-    """The API of a service."""
+    """Returns the API of a service."""
     common: dict[str, Any] = {
         "postgres": PostgresSettings.model_validate({"dsn": database.dsn}),
         "kafka": KafkaSettings(bootstrap="nowhere:1"),
@@ -97,14 +97,14 @@ def make(name: str, database: Database) -> FastAPI:
 
 
 def routes_of(app: FastAPI) -> Iterator[APIRoute]:
-    """All that FastAPI serves, those of included routers too."""
+    """Yields all routes that FastAPI serves, including those of included routers."""
     for context in iter_route_contexts(app.routes):
         if isinstance(context.original_route, APIRoute):
             yield context.original_route
 
 
 def operations(name: str, app: FastAPI) -> list[Operation]:
-    """What the OpenAPI of an app describes."""
+    """Returns the operations that the OpenAPI of an app describes."""
     described = app.openapi()
     components = described.get("components", {}).get("schemas", {})
     return [

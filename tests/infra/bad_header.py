@@ -1,7 +1,7 @@
 """Writes a record whose header name is not UTF-8, as other languages' clients can: `python -m tests.infra.bad_header`.
 
-The client in C refuses such a name, so this runs in a process of its own in which the Python one is taken. Standard
-input: JSON with `options` (of the client), `topic`, `partition`, `key`, `body` and `headers` (name and value).
+The client in C refuses such a name, so this runs in a separate process that uses the Python client. Standard input:
+JSON with `options` (of the client), `topic`, `partition`, `key`, `body` and `headers` (name and value).
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaProducer
 
 
 class _NotUtf8(str):
-    """A name that is encoded to bytes which are no UTF-8."""
+    """A name that is encoded to bytes which are not UTF-8."""
 
     def encode(self, *_: Any, **__: Any) -> bytes:
         return b"\xff\xfe"

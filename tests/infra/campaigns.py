@@ -35,7 +35,7 @@ PLACES: dict[str, tuple[str, str, int]] = {
     "openings: counted, not yet committed": ("execute", INSERT_ROWS, 3),
     "openings: committed, before the next page": ("fetchrow", campaigns.LOCK_CAMPAIGN, 4),
 }
-"""Method, statement, and the number of the call before which the process dies."""
+"""The method, the statement, and the number of the call before which the process dies."""
 
 
 async def tell_all(pool: Pool, campaign_id: UUID) -> None:
@@ -51,7 +51,7 @@ async def open_all(pool: Pool, campaign_id: UUID) -> None:
 
 
 async def die_at(place: str, database: Database, campaign_id: UUID) -> int | None:
-    """Runs the campaign in a process that kills itself at the place. Returns its exit code."""
+    """Runs the campaign in a process that kills itself at this place. Returns its exit code."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.infra.campaigns", place, cwd=ROOT, stdin=asyncio.subprocess.PIPE
     )

@@ -1,4 +1,4 @@
-"""How benchmarks and trials run: in a folder of their own, ended cleanly, and what goes wrong in one line."""
+"""Runs benchmarks and trials: in a temporary folder, with a clean end, and with one line for an error."""
 
 import tempfile
 from collections.abc import Callable, Coroutine
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def run_command(work: Coroutine[Any, Any, T]) -> T:
-    """Returns what the work returns. Exits with 130 when it is interrupted, and with one line for a LocalError."""
+    """Returns the result of the work. Exits with 130 when it is interrupted, and with one line for a LocalError."""
     try:
         return run(work)
     except Interrupted:
@@ -22,8 +22,8 @@ def run_command(work: Coroutine[Any, Any, T]) -> T:
 
 
 def run_in_folder(name: str, work: Callable[[Path], Coroutine[Any, Any, T]]) -> T:
-    """Likewise, with a temporary folder."""
+    """Runs the work in a new temporary folder, otherwise like `run_command`."""
     with tempfile.TemporaryDirectory(prefix=f"dmp-{name}-") as temporary:
         folder = Path(temporary)
-        folder.chmod(0o711)  # PostgreSQL's user must pass when we are root
+        folder.chmod(0o711)  # PostgreSQL's user must be able to enter when we are root
         return run_command(work(folder))

@@ -40,7 +40,7 @@ DIRECTORY = {
 
 
 async def enter(pool: Pool, *ids: str, version: int = 1, status: str = "active", profession: str | None = None) -> None:
-    """Announces these identifiers as entries of the directory; all of DIRECTORY without any."""
+    """Announces these identifiers as entries of the directory; without any, all of DIRECTORY."""
     events = [_entry(id, version, status, profession or DIRECTORY.get(id)) for id in ids or DIRECTORY]
     async with transaction(pool) as connection:
         await copy_directory(connection, [message(event) for event in events])
@@ -60,7 +60,7 @@ class ConsentApi:
         self.client, self.pool = client, pool
 
     async def open_record(self) -> "Record":
-        """Opens a record: it has its first state, nothing is in the outbox, and the copies are fresh."""
+        """Opens a record with its first state, an empty outbox and fresh copies."""
         record_id = uuid4()
         async with transaction(self.pool) as connection:
             await copy_records(connection, [message(record_changed(record_id))])
@@ -79,7 +79,7 @@ class Record:
     async def ask(
         self, method: str, path: str, body: Any = None, *, token: str | None = None, **headers: str
     ) -> httpx2.Response:
-        """Sends a request; by the patient, unless another token is given."""
+        """Sends a request, as the patient unless another token is given."""
         sent = {**bearer(token or self.holder), **{name.replace("_", "-"): text for name, text in headers.items()}}
         return await self.api.client.request(method, f"/records/{self.id}/{path}", json=body, headers=sent)
 
@@ -91,38 +91,38 @@ class Record:
         return choices
 
     async def announce_people(self, version: int = 1, **people: Any) -> None:
-        """Announces, as identity, who is named for the record."""
+        """Applies identity's event about the people named for the record."""
         event = PeopleChanged(record_id=self.id, version=version, **people)
         async with transaction(self.api.pool) as connection:
             await copy_people(connection, [message(event)])
 
     async def put_in_force(self, version: int) -> None:
-        """Acknowledges, as records, that this version is applied."""
+        """Applies records' acknowledgement of this version."""
         async with transaction(self.api.pool) as connection:
             await states.raise_versions_in_force(connection, {self.id: version})
 
     async def events(self) -> list[Event]:
-        """Returns everything that was announced about the record."""
+        """Returns the announced events about the record."""
         return [event for event in await outbox(self.api.pool) if event.key == str(self.id)]
 
     async def entries(self) -> list[AccessRecorded]:
-        """Returns what was announced to the ledger."""
+        """Returns the events announced to the ledger."""
         return [event for event in await self.events() if isinstance(event, AccessRecorded)]
 
 
 def representative(record_id: UUID, own_id: UUID, kind: str = "representative") -> str:
-    """Returns the token of somebody who acts for the patient of a record."""
+    """Returns the token of a person who acts for the patient of a record."""
     return make_token(kind, str(own_id), record_id=record_id)
 
 
 def person(id: UUID, **more: Any) -> PersonNamed:
-    """Returns a person who has been named for a record since long ago."""
+    """Returns a person who has been named for a record for years."""
     return PersonNamed.model_validate({"person_id": id, "kind": "parental", "from": "2020-01-01T00:00:00Z", **more})
 
 
 @asynccontextmanager
 async def consent_api(database: Database, **changed: Any) -> AsyncIterator[ConsentApi]:
-    """Serves the API. `changed`: other settings."""
+    """Serves the API. `changed`: settings that differ."""
     app = make_api(
         Settings(
             postgres=PostgresSettings.model_validate({"dsn": database.dsn}),

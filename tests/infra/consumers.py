@@ -22,7 +22,7 @@ FACTS, STATES = "consent.deposit-checks", "consent.record-copies"
 
 
 class OfflineConsumers:
-    """The consumers of `plumbing.Recorder`; each record that is made has the next offset of partition 0."""
+    """The consumers of `plumbing.Recorder`. Each new record has the next offset of partition 0."""
 
     def __init__(self, database: Database, pool: Pool) -> None:
         self.database, self.pool = database, pool
@@ -30,18 +30,18 @@ class OfflineConsumers:
         self.offset = 0
 
     def consumer(self, group: str = FACTS, **changed: Any) -> Consumer:
-        """A new consumer. `changed`: fields of its subscription."""
+        """Returns a new consumer. `changed`: fields of its subscription."""
         [subscription] = [
             subscription for subscription in self.recorder.subscriptions() if subscription.group.name == group
         ]
         return Consumer(self.pool, replace(subscription, **changed))
 
     def redriver(self, *consumers: Consumer) -> Redriver:
-        """A redriver of these consumers."""
+        """Returns a redriver of these consumers."""
         return Redriver(self.pool, {consumer.name: consumer for consumer in consumers})
 
     def record(self, event: Event, **changed: Any) -> KeptRecord:
-        """The event as a Kafka record. `changed`: fields of the record."""
+        """Returns the event as a Kafka record. `changed`: fields of the record."""
         announcement = announce(event, sender_of(event))
         self.offset += 1
         headers = [
@@ -55,7 +55,7 @@ class OfflineConsumers:
         return replace(record, **changed)
 
     async def effects(self) -> list[UUID]:
-        """The documents that were handled, in order."""
+        """Returns the ids of the documents that were handled, in order."""
         return [row["document_id"] for row in await plumbing.effects(self.database)]
 
     async def erase(self, record_id: UUID) -> None:
@@ -64,5 +64,5 @@ class OfflineConsumers:
             assert await erased_records.begin(connection, record_id, uuid4(), clock.now())
 
     async def left(self, record_id: UUID) -> set[str]:
-        """The tables that still hold something of a record."""
+        """Returns the tables that still hold data of a record."""
         return await tables_with(self.database, [record_id], besides=frozenset({"erased_records"}))

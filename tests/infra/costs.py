@@ -1,6 +1,6 @@
-"""What processes cost: CPU seconds and memory, from /proc.
+"""The CPU seconds and memory that processes use, from /proc.
 
-PostgreSQL counts as one: the postmaster, its living children, and those that have ended (their time is the
+PostgreSQL counts as one: the postmaster, its running children, and its ended ones (whose time counts as the
 postmaster's once it has reaped them).
 """
 
@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import psutil
 
 FAMILIES = frozenset({"postgres"})
-"""Processes whose children count with them."""
+"""Processes whose children are counted with them."""
 
 
 @dataclass(frozen=True)
 class Usage:
-    """Of one process (or family) until now: CPU seconds; resident and highest resident bytes."""
+    """The use of one process (or family) so far: CPU seconds; resident and highest resident bytes."""
 
     cpu: float
     resident: int
@@ -36,7 +36,7 @@ class Moment:
 
 
 def look(pids: Mapping[str, int]) -> Moment:
-    """The present costs."""
+    """Returns the present use."""
     usages = {name: _family(pid) if name in FAMILIES else _alone(pid) for name, pid in pids.items()}
     times = psutil.cpu_times()
     busy = times.user + times.nice + times.system + times.irq + times.softirq
@@ -44,7 +44,7 @@ def look(pids: Mapping[str, int]) -> Moment:
 
 
 def spent(before: Moment, after: Moment) -> dict[str, float]:
-    """CPU seconds of each process between two moments. Raises RuntimeError if one was restarted."""
+    """Returns the CPU seconds of each process between two moments. Raises RuntimeError if one was restarted."""
     changed = [name for name, pid in before.pids.items() if after.pids.get(name) != pid]
     if changed:
         raise RuntimeError(f"restarted meanwhile: {', '.join(changed)}")
@@ -52,14 +52,14 @@ def spent(before: Moment, after: Moment) -> dict[str, float]:
 
 
 def by_others(before: Moment, after: Moment) -> float:
-    """The share of the machine that processes other than these used; what disturbs a measurement."""
+    """Returns the share of the machine that other processes used; it shows a disturbed measurement."""
     ours = sum(spent(before, after).values())
     whole = (after.at - before.at) * (psutil.cpu_count() or 1)
     return max(0.0, after.busy - before.busy - ours) / whole
 
 
 def pace() -> float:
-    """Milliseconds of CPU that a fixed piece of work takes now: what shares the machine's cores makes it longer."""
+    """Returns the milliseconds of CPU that a fixed piece of work takes; a machine under load takes longer."""
     taken = []
     for _ in range(9):
         before = time.process_time()
@@ -89,7 +89,7 @@ def _family(pid: int) -> Usage:
 
 
 def _proportional(process: psutil.Process) -> int:
-    """Resident bytes, what is shared divided among those that share it."""
+    """Returns the resident bytes, with shared memory divided among the processes that share it."""
     with suppress(psutil.Error):
         return int(process.memory_full_info().pss)
     return int(process.memory_info().rss)

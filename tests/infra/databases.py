@@ -1,6 +1,6 @@
-"""A database per test, cloned from a template that was migrated once per run, and given on when it is empty again.
+"""Gives each test a database, cloned from a template that is migrated once per run; an emptied one is used again.
 
-Cloning costs a copy of twelve megabytes; emptying the few tables that a test wrote costs a few milliseconds.
+Cloning copies twelve megabytes; emptying the few tables that a test wrote takes a few milliseconds.
 """
 
 import itertools
@@ -21,7 +21,7 @@ from tests.infra.waiting import eventually
 OWNER, APP, PASSWORD = "test_owner", "test_app", "test"
 _numbers = itertools.count(1)
 _PATIENCE = 2.0
-"""Seconds that the sessions of a test have to end after it."""
+"""Seconds within which the sessions of a test must end."""
 
 _SELECT_SESSIONS = """
 select exists (
@@ -36,7 +36,8 @@ _SELECT_CATALOGS = " union all ".join(
     f"from pg_catalog.{name}"
     for name in _CATALOGS
 )
-"""Equal as long as nothing was declared, changed, dropped or granted: each change makes a new version of a row."""
+"""The result stays equal until something is declared, changed, dropped or granted, since each change makes a new row
+version."""
 _SELECT_SETTINGS = "select count(*) from pg_db_role_setting"
 _SELECT_TABLES = """
 select format('%I.%I', relnamespace::regnamespace::text, relname) as name, pg_relation_size(oid) > 0 as used
@@ -57,7 +58,7 @@ class Database:
 
 @dataclass(frozen=True)
 class Template:
-    """What a service's databases are cloned from: its rows (by table, as COPY writes them) and its declarations."""
+    """The origin of a service's databases: its rows (by table, as COPY writes them) and its declarations."""
 
     name: str
     rows: dict[str, bytes]
@@ -65,7 +66,7 @@ class Template:
 
 
 class Databases:
-    """Makes databases on one server, and gives one to the next test when the last has left it."""
+    """Creates databases on one server, and reuses a database for the next test when nobody uses it any more."""
 
     def __init__(self, superuser_dsn: str) -> None:
         self._superuser_dsn = superuser_dsn
@@ -73,7 +74,7 @@ class Databases:
         self._free: dict[str, list[Database]] = defaultdict(list)
 
     async def prepare(self) -> None:
-        """The two roles of all test databases."""
+        """Creates the two roles of all test databases."""
         for role in (OWNER, APP):
             await self._run(
                 f"do $$ begin create role {role} login password '{PASSWORD}'; "
@@ -81,7 +82,7 @@ class Databases:
             )
 
     async def new(self, service: str) -> Database:
-        """A migrated database of that service, empty."""
+        """Returns an empty, migrated database of that service."""
         if self._free[service]:
             return self._free[service].pop()
         template = self._templates.get(service) or await self._template(service)
@@ -90,18 +91,18 @@ class Databases:
         return self._database(service, name)
 
     async def give_back(self, database: Database) -> None:
-        """Empties it for the next test; drops it where it is still in use or no longer as it was migrated."""
+        """Empties a database for the next test; drops it if it is still in use or its schema was changed."""
         if await self._emptied(database):
             self._free[database.service].append(database)
         else:
             await self.drop(database)
 
     async def drop(self, database: Database) -> None:
-        """Ends its connections too."""
+        """Drops a database and ends its connections."""
         await self._drop(database.name)
 
     async def close(self) -> None:
-        """Drops all that is left."""
+        """Drops all remaining databases."""
         for database in (database for kept in self._free.values() for database in kept):
             await self.drop(database)
         for template in self._templates.values():
@@ -164,7 +165,7 @@ async def fetch_row(connection: Pool | Connection, sql: str, *arguments: object)
 
 
 async def _left_alone(connection: asyncpg.Connection) -> bool:
-    """Whether nobody else is connected. A session that lasts longer than its test may still write."""
+    """Whether no other session is connected. A session that outlasts its test may still write."""
 
     async def look() -> bool:
         return not await connection.fetchval(_SELECT_SESSIONS)
@@ -176,12 +177,12 @@ async def _left_alone(connection: asyncpg.Connection) -> bool:
 
 
 async def _declared(connection: asyncpg.Connection) -> list[tuple[object, ...]]:
-    """Tables, constraints, functions, permissions and settings, as something that can be compared."""
+    """Returns tables, constraints, functions, permissions and settings in a form that can be compared."""
     return [*map(tuple, await connection.fetch(_SELECT_CATALOGS)), (await connection.fetchval(_SELECT_SETTINGS),)]
 
 
 async def _rows(connection: asyncpg.Connection) -> dict[str, bytes]:
-    """What the migrations themselves wrote."""
+    """Returns the rows that the migrations wrote."""
     rows = {}
     for table in await connection.fetch(_SELECT_TABLES):
         if table["used"]:
@@ -192,7 +193,7 @@ async def _rows(connection: asyncpg.Connection) -> dict[str, bytes]:
 
 
 async def _empty(connection: asyncpg.Connection, rows: dict[str, bytes]) -> None:
-    """The state after the migrations: no other rows, numbers from their beginning."""
+    """Restores the state after the migrations: no other rows, sequences at their beginning."""
     used = [table["name"] for table in await connection.fetch(_SELECT_TABLES) if table["used"]]
     async with connection.transaction():
         await connection.execute("set local session_replication_role = replica")  # no triggers, no foreign keys

@@ -1,11 +1,11 @@
-"""A hospital's depositing software, as a process of its own: `python -m tests.infra.depositing`.
+"""A hospital's depositing software as a separate process: `python -m tests.infra.depositing`.
 
 Reads one JSON line `Order` from standard input, writes the bodies into a file, answers `{"event": "ready"}`; then each
 line `Run` deposits some of them and ends with `{"event": "done"}`. In between it writes `{"event": "progress"}` lines.
 The result of each deposit is written to `results`, one JSON line each (`Result`).
 
 With a rate, the times are fixed beforehand and latencies are measured from them (open loop: a slow server does not slow
-the clock); without, `at_once` deposits are in progress at any time. With `persist` it behaves as a real pipeline: it
+the clock); without, `at_once` deposits are in progress at any time. With `persist` it behaves like a real pipeline: it
 sends the bytes again, with back-off, after connection errors, time-outs and 5xx, until the answer is 200 or 201.
 """
 
@@ -40,7 +40,7 @@ _RETRIED = frozenset({0, 401, 408, 425, 429})
 
 @dataclass(frozen=True)
 class Order:
-    """The bodies to prepare, and where the token and the files are."""
+    """The bodies to prepare, and the paths of the token and the files."""
 
     token_url: str
     client_id: str
@@ -54,7 +54,8 @@ class Order:
 
 @dataclass(frozen=True)
 class Run:
-    """Bodies `first` to `first + count`, from `start_at` (Unix seconds) on, at most for `seconds`, to `url`."""
+    """Deposits the bodies from `first` to `first + count` to `url`, from `start_at` (Unix seconds) on, for at most
+    `seconds`."""
 
     url: str
     first: int
@@ -92,7 +93,7 @@ class Connection(asyncio.Protocol):
         self.usable = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's class does not derive from asyncio.Transport
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -139,7 +140,7 @@ class Connection(asyncio.Protocol):
 
 
 class Server:
-    """Kept connections to one address."""
+    """Persistent connections to one address."""
 
     def __init__(self, url: str) -> None:
         place = urlsplit(url)
@@ -149,7 +150,7 @@ class Server:
         self._idle: list[Connection] = []
 
     async def post(self, headers: str, body: bytes | memoryview) -> tuple[int, bytes]:
-        """POST; status 0 when there was no answer."""
+        """Sends a POST and returns status and body; the status is 0 when there was no answer."""
         head = (
             f"POST {self.path} HTTP/1.1\r\nhost: {self.host}:{self.port}\r\ncontent-length: {len(body)}\r\n"
             f"{headers}\r\n"
@@ -180,7 +181,7 @@ class Server:
 
 
 class Login:
-    """The access token of the software, requested anew well before it expires."""
+    """The access token of the software, requested again well before it expires."""
 
     def __init__(self, order: Order) -> None:
         self._order = order

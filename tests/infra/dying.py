@@ -1,4 +1,4 @@
-"""records' worker that kills itself with SIGKILL in the middle of an erasure: `python -m tests.infra.dying PLACE`."""
+"""The worker of records, which kills itself with SIGKILL during an erasure: `python -m tests.infra.dying PLACE`."""
 
 import asyncio
 import sys
@@ -20,7 +20,7 @@ from tests.infra.tokens import TestKeys
 
 
 def _die_at(method: str, statement: str, time: int = 1) -> None:
-    """At the `time`-th call of this statement, before it is sent."""
+    """Kills the process before the `time`-th call of this statement is sent."""
     original, calls = getattr(asyncpg.Connection, method), 0
 
     async def killing(self: Any, query: str, *arguments: Any, **options: Any) -> Any:
@@ -44,7 +44,7 @@ PLACES: dict[str, Any] = {
 
 
 async def main(place: str, spec: dict[str, Any]) -> None:
-    """Works until the line comes."""
+    """Runs the worker until it reaches that statement."""
     store.DEPOSITS_AT_ONCE = 1
     PLACES[place]()
     kafka = KafkaSettings.model_validate(spec["kafka"])

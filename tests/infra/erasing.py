@@ -1,4 +1,4 @@
-"""Erasing in tests: the fact, a whole database searched for what may still be there, and what was acknowledged."""
+"""Erasure in tests: the event, a search of a whole database for remaining data, and the acknowledgements."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -18,16 +18,16 @@ SELECT_TABLES = """
 select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = 'public' and c.relkind in ('r', 'p') and not c.relispartition order by c.relname"""
 KEPT_HERE = frozenset({"erased_records", "ledger_entries", "inbox"})
-"""The memory itself, the ledger, and the ids of handled events."""
+"""Tables that keep ids: erased records, the ledger, and the ids of handled events."""
 
 
 def erased(record_id: UUID) -> RecordErased:
-    """The fact, as identity tells it."""
+    """Returns identity's event of an erasure."""
     return RecordErased(record_id=record_id, erasure_id=uuid4(), reason="gdpr-decision", decided_at=clock.now())
 
 
 async def tables_with(database: Database, ids: Iterable[UUID], *, besides: frozenset[str] = KEPT_HERE) -> set[str]:
-    """The tables, whichever there are, in which one of these ids stands anywhere: as a value, in a text, in bytes."""
+    """Returns all tables in which one of these ids occurs anywhere: as a value, in a text, in bytes."""
     needles = [form for id in ids for form in (str(id), id.hex, str(id).encode().hex())]
     patterns = [f"%{needle}%" for needle in needles]
     connection = await asyncpg.connect(database.owner_dsn)
@@ -45,13 +45,13 @@ async def tables_with(database: Database, ids: Iterable[UUID], *, besides: froze
 
 
 async def erase(pool: Pool, handler: Any, *record_ids: UUID) -> None:
-    """The service's own beginning, in one transaction."""
+    """Begins the erasures with the service's handler, in one transaction."""
     async with transaction(pool) as connection:
         await handler(connection, [message(erased(record_id)) for record_id in record_ids])
 
 
 async def finish(pool: Pool, finisher: ErasureFinisher, record_id: UUID) -> int:
-    """All that is left to do. Returns in how many batches."""
+    """Completes an erasure. Returns the number of batches."""
     for batches in range(1000):
         async with transaction(pool) as connection:
             if await finisher.step(connection, record_id):
@@ -60,7 +60,7 @@ async def finish(pool: Pool, finisher: ErasureFinisher, record_id: UUID) -> int:
 
 
 async def acknowledged(pool: Pool, record_id: UUID) -> list[ErasureAcknowledged]:
-    """What was said of it and is not sent yet."""
+    """Returns the acknowledgements of a record in the outbox."""
     rows = await pool.fetch(
         "select payload from outbox where topic = any($1::text[]) and key = $2",
         [topic.name for topic in ERASURE_ACKNOWLEDGEMENTS.values()],

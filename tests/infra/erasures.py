@@ -1,4 +1,4 @@
-"""Erasures in identity: a pool, keyrings and ten years to pass; and a process that dies in the middle of one.
+"""Erasures in identity: a pool, keyrings and a retention of ten years; and a process that dies during an erasure.
 
 `python -m tests.infra.erasures PLACE`, the database and the record on stdin.
 """
@@ -40,14 +40,14 @@ ERASURE = ErasureRules(RECEIPT_KEYS, backups_days=90, acknowledgement_s=3600)
 
 @dataclass(frozen=True)
 class Life:
-    """Identity's database and what its use cases are given."""
+    """Identity's database and the arguments of its use cases."""
 
     pool: Pool
 
     async def acknowledge(
         self, record_id: UUID, erasure_id: UUID, *services: str, at: datetime | None = None, count: int = 1
     ) -> None:
-        """The words of these services arrive, in one batch."""
+        """Applies the acknowledgements of these services in one batch."""
         events = [acknowledgement_of(record_id, erasure_id, service, at=at, count=count) for service in services]
         async with transaction(self.pool) as connection:
             batch = [message(event) for event in events]

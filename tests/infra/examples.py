@@ -1,4 +1,4 @@
-"""Requests made from what OpenAPI says of an operation: one likely to be taken, and others with one value changed."""
+"""Builds requests from the OpenAPI of an operation: one likely to be accepted, and others with one value changed."""
 
 import copy
 from collections.abc import Iterator
@@ -84,7 +84,7 @@ def _value(name: str, parameter: dict[str, Any], operation: Operation, record_id
 
 
 def resolved(schema: dict[str, Any], operation: Operation) -> dict[str, Any]:
-    """Behind its reference, and the first of its alternatives that is not null."""
+    """Returns the schema behind its reference, and of several alternatives the first that is not null."""
     while True:
         if "$ref" in schema:
             schema = operation.components[schema["$ref"].rpartition("/")[2]]

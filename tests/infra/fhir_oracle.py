@@ -1,7 +1,7 @@
-"""Whether an answer is FHIR R4: read by models that others wrote, after every call of the APIs under test.
+"""Checks every FHIR answer of the APIs under test against independent models of FHIR R4.
 
-`fhir.resources` has no R4; its R4B is the same for the types that are answered here. What its models know and do not
-ask, the required codes, is asked here, and that nothing is empty (http://hl7.org/fhir/R4/json.html).
+`fhir.resources` has no R4; its R4B is equal for the types that the APIs answer. Its models do not enforce required
+codes, so they are checked here, and also that nothing is empty (http://hl7.org/fhir/R4/json.html).
 """
 
 from collections.abc import Iterator
@@ -17,17 +17,17 @@ from shared.fhir.write import FHIR_JSON
 ANSWERED: Final = frozenset(
     {"Binary", "Bundle", "CapabilityStatement", "Consent", "DocumentReference", "OperationOutcome", "Patient"}
 )
-"""Types of resources of which R4B and R4 are known to agree."""
+"""Types of resources that are known to be equal in R4B and R4."""
 _NO_CODES: Final = frozenset({"CapabilityStatement.format"})
-"""What `fhir.resources` takes for a list of codes and is a remark in the specification."""
+"""An element that `fhir.resources` treats as a list of codes although the specification only comments on it."""
 
 
 class NotFhirError(AssertionError):
-    """What is no FHIR, and where."""
+    """A fault in a resource, and its place."""
 
 
 async def check_fhir(answer: httpx2.Response) -> None:
-    """Hook of an httpx2 client. Raises as `assert_fhir_resource`, where what claims to be FHIR is none."""
+    """Hook of an httpx2 client. Raises the errors of `check_resource` for an answer of type FHIR JSON."""
     if answer.headers.get("content-type", "").startswith(FHIR_JSON) and await answer.aread():
         assert_fhir_resource(orjson.loads(answer.content))
 

@@ -62,7 +62,8 @@ class StalledError(Exception):
 async def wait_complete(
     stack: Stack, since: float, count: int, tell: Callable[[str], None], *, patience: float = 60.0, every: float = 2.0
 ) -> None:
-    """Returns when all documents since then are handled. Raises StalledError after `patience` s without progress."""
+    """Returns when all documents received since then are handled. Raises StalledError after `patience` s without
+    progress."""
     connection = await asyncpg.connect(stack.postgres.dsn("records"))
     try:
         last, moved_at, told_at = None, time.monotonic(), time.monotonic()

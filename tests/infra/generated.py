@@ -1,4 +1,4 @@
-"""Requests that schemathesis generates from an OpenAPI document, always the same ones, as they go on the wire."""
+"""Requests that schemathesis generates from an OpenAPI document, reproducibly, in the form sent over the network."""
 
 import contextlib
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ AnyCase = Case[Any]
 
 SEED = 20261129
 COVERAGE = 10
-"""The most cases of one operation that try one value at its limits and the others as they should be."""
+"""The maximum number of cases of one operation that set one value to a limit and leave the others valid."""
 BASE = "http://127.0.0.1"
 _OF_THE_CLIENT = {"accept-encoding", "connection", "content-length", "user-agent", "x-schemathesis-testcaseid"}
 
@@ -35,7 +35,7 @@ class Generated:
 
 
 class Generator:
-    """What OpenAPI says of one service. `values_by_name`: what exists under the name of a parameter or member."""
+    """Generates requests for one service. `known`: the existing values by name of parameter or member."""
 
     def __init__(self, document: dict[str, Any], values_by_name: dict[str, Any], examples: int) -> None:
         self._schema = schemathesis.openapi.from_dict(document)
@@ -43,7 +43,8 @@ class Generator:
         self._examples = examples
 
     def requests(self) -> Iterator[tuple[Generated, bool]]:
-        """In the document's order, what ends something last; with each, whether it names what exists."""
+        """Yields the requests in the document's order, those that end something last, each with whether it names an
+        existing object."""
         operations = [_operation(result) for result in self._schema.get_all_operations()]
         for operation in sorted(operations, key=_ends_something):
             for case in self._cases(operation):
@@ -118,7 +119,7 @@ def _ends_something(operation: Operation) -> bool:
 
 
 def _on_the_wire(case: AnyCase) -> Generated | None:
-    """None where no client could send it."""
+    """Returns the request as sent; None when no client could send it."""
     arguments = case.as_transport_kwargs(base_url=BASE)
     try:
         prepared = requests.Request(**arguments).prepare()

@@ -59,7 +59,7 @@ async def token_of(client: httpx2.AsyncClient, issuer: str, software: Software) 
 
 
 class Hospital:
-    """A structure with its software, and an administrator that opens records."""
+    """A structure with its software, and an administrator who opens records."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -189,7 +189,7 @@ async def depositing(results: Path) -> AsyncIterator[Depositing]:
 
 
 async def launch(module: str, *arguments: str, **options: Any) -> asyncio.subprocess.Process:
-    """Runs a Python module as a process that dies with this process, and to which the terminal sends no Ctrl-C."""
+    """Runs a Python module as a process that dies with this process and receives no Ctrl-C from the terminal."""
     ties = (str(os.getpid()), _KILLED, _NOBODY_ELSE, _NOBODY_ELSE)
     command = (sys.executable, "-I", "-S", str(_LAUNCHER), *ties, sys.executable, "-m", module, *arguments)
     return await asyncio.create_subprocess_exec(*command, cwd=REPOSITORY, start_new_session=True, **options)

@@ -1,4 +1,4 @@
-"""Identity's real API on a real database, with keys of the tests, and invented people to open records for."""
+"""Identity's real API on a real database, with test keys, and invented people to open records for."""
 
 import json
 import time
@@ -31,12 +31,12 @@ TEST_OID, NIR_OID, DEMO_OID = "1.2.250.1.213.1.4.10", "1.2.250.1.213.1.4.8", "1.
 TOKEN_ENDPOINT = f"{ISSUER}/oauth/token"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 CHEAP = {"password_memory_kib": 8, "password_passes": 1, "password_lanes": 1}
-"""argon2id below what the settings allow: nothing is at stake in a test, and thousands of passwords are checked."""
+"""argon2id parameters below the allowed minimum, because the tests check thousands of passwords."""
 SELECT_OUTBOX = "select topic, key, event_type, payload, traceparent from outbox order by id"
 
 
 def settings_of(database: Database, **changes: Any) -> Settings:
-    """As the environment would give them."""
+    """Returns settings like those from the environment."""
     rings = {"ins_hmac": KEYRING, "contacts": KEYRING, "persons": KEYRING}
     keys = {**rings, "signing": SIGNING, "receipts": RECEIPTS, **changes.pop("keys", {})}
     values: dict[str, Any] = {
@@ -56,7 +56,7 @@ def settings_of(database: Database, **changes: Any) -> Settings:
 async def running(
     settings: Settings, *, peer: str = "127.0.0.1", base_url: str = "http://127.0.0.1:8401"
 ) -> AsyncIterator[httpx2.AsyncClient]:
-    """The API in its lifespan, and a client of it."""
+    """Runs the API and yields a client of it."""
     app = known_routes(make_api(settings))
     async with app.router.lifespan_context(app):
         transport = httpx2.ASGITransport(app, client=(peer, 50000))
@@ -65,18 +65,18 @@ async def running(
 
 
 def administrator(scope: str = "records.open records.erase directory.write clients.write operations") -> dict[str, str]:
-    """The headers of the administrative client."""
+    """Returns the headers of the administrative client."""
     return bearer(make_token("administrator", "admin-1", scope=scope))
 
 
 def nir(number: int = 1) -> str:
-    """A number, with its key, that no person has: born in month 99, department 99."""
+    """Returns a number, with its key, that no person has: born in month 99, department 99."""
     first = f"25599999{number:05d}"
     return first + ins_key(first)
 
 
 def opening(number: int = 1, **changes: Any) -> dict[str, Any]:
-    """The body of an opening for an invented person."""
+    """Returns the body of an opening for an invented person."""
     return {
         "ins": {"value": nir(number), "oid": TEST_OID},
         "traits": {
@@ -92,7 +92,7 @@ def opening(number: int = 1, **changes: Any) -> dict[str, Any]:
 
 
 async def announced(database: Database) -> list[Event]:
-    """What the outbox holds, in order, decoded."""
+    """Returns the events in the outbox, in order."""
     rows = await query(database, SELECT_OUTBOX)
     events = [event_in(row) for row in rows]
     assert [event.key.encode() for event in events] == [row["key"] for row in rows]
@@ -100,7 +100,7 @@ async def announced(database: Database) -> list[Event]:
 
 
 async def query(database: Database, sql: str, *arguments: Any) -> list[asyncpg.Record]:
-    """Rows, as the owner."""
+    """Returns the rows of a query, run as the owner."""
     connection = await asyncpg.connect(database.owner_dsn)
     try:
         return await connection.fetch(sql, *arguments)
@@ -109,17 +109,17 @@ async def query(database: Database, sql: str, *arguments: Any) -> list[asyncpg.R
 
 
 def new_key() -> ECKey:
-    """A private key of a client."""
+    """Returns a new private key of a client."""
     return ECKey.generate_key("P-256", {"kid": uuid4().hex}, private=True)
 
 
 def public(key: Key) -> dict[str, Any]:
-    """The half that is registered."""
+    """Returns the public half of a key, which is registered."""
     return dict(key.as_dict(private=False))
 
 
 def assertion(client_id: str, key: Key, *, alg: str = "ES256", **claims: Any) -> str:
-    """A client's proof; claims that are None are left out."""
+    """Returns a client's assertion; claims that are None are left out."""
     now = int(time.time())
     payload = {
         "iss": client_id,
@@ -135,7 +135,7 @@ def assertion(client_id: str, key: Key, *, alg: str = "ES256", **claims: Any) ->
 
 
 def token_request(proof: str, **changes: str) -> dict[str, str]:
-    """The form of a token request."""
+    """Returns the form of a token request."""
     return {
         "grant_type": "client_credentials",
         "client_assertion_type": ASSERTION_TYPE,
@@ -145,7 +145,7 @@ def token_request(proof: str, **changes: str) -> dict[str, str]:
 
 
 async def open_one(client: httpx2.AsyncClient, number: int = 1) -> UUID:
-    """A record of an invented person."""
+    """Opens a record for an invented person and returns its id."""
     response = await client.post("/records", json=opening(number), headers=administrator())
     assert response.status_code in (200, 201, 202), response.text
     return UUID(response.json()["record_id"])

@@ -21,10 +21,10 @@ ENDED_WITHIN_S = 60.0
 
 
 class Installation(Stack):
-    """An installation in a process of its own; its process ids and ports are those of `endpoints.json`."""
+    """An installation in a separate process; its process ids and ports are read from `endpoints.json`."""
 
     def __init__(self, folder: Path, terminal: Path) -> None:
-        """`terminal` is the file that receives the output of `dmp up`."""
+        """Takes the file `terminal`, which receives the output of `dmp up`."""
         super().__init__(folder)
         self.terminal = terminal
         self._process: asyncio.subprocess.Process | None = None

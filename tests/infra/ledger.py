@@ -35,7 +35,7 @@ PARENT = UUID(int=0x9001)
 
 
 def id_at(time: datetime) -> UUID:
-    """Returns an event id as it would have been made at that time."""
+    """Returns an event id that was made at that time."""
     return UUID(int=int(time.timestamp() * 1000) << 80 | clock.new_id().int & (1 << 80) - 1)
 
 
@@ -74,7 +74,7 @@ def reading(**more: Any) -> Facts:
 
 
 class Ledger:
-    """The ledger of one record. Each event is a second later than the one before; its id carries its time."""
+    """The ledger of one record. Each event is a second later than the previous one; its id carries its time."""
 
     def __init__(self, client: httpx2.AsyncClient) -> None:
         self.client, self.record_id = client, uuid4()
@@ -91,7 +91,7 @@ class Ledger:
         return id
 
     async def record(self, status: str = "open", version: int = 1) -> None:
-        """Announces, as identity, the state of the record, and PARENT as its representative; the copies are fresh."""
+        """Applies identity's events of the record's state and of PARENT as its representative; the copies are fresh."""
         state = {"status": "open" if status == "open" else "closed", "deceased": status == "deceased"}
         event = record_changed(self.record_id, version).model_copy(update=state)
         async with transaction(self.pool) as connection:
@@ -100,7 +100,7 @@ class Ledger:
         await self.be_fresh()
 
     async def people(self, version: int, *representatives: UUID, until: datetime | None = None) -> None:
-        """Announces, as identity, who represents the patient, until when."""
+        """Applies identity's event of the representatives of the patient and the end of their rights."""
         persons = tuple(
             PersonNamed(person_id=id, kind="representative-of-minor", since=self.time, until=until)
             for id in representatives
@@ -116,7 +116,7 @@ class Ledger:
             await raise_watermarks(connection, {(topic, 0): clock.now() for topic in topics})
 
     async def document(self, *labels: str) -> UUID:
-        """Announces a document with these labels; returns its id."""
+        """Enters a document with these labels; returns its id."""
         event = document_received(self.record_id).model_copy(update={"labels": labels or ("N",)})
         await self.tell(event)
         return event.document_id

@@ -1,5 +1,7 @@
-"""A process that kills itself in the middle of linking two records: `python -m tests.infra.linking PLACE`, on stdin the
-database, the keyring of the INS and both ids."""
+"""A process that kills itself while linking two records: `python -m tests.infra.linking PLACE`.
+
+Standard input: the database, the keyring of the INS and both ids.
+"""
 
 import asyncio
 import signal

@@ -33,26 +33,27 @@ _WORDS = _TEXT.split()
 
 @dataclass(frozen=True)
 class Person:
-    """An invented person with a test INS (1.2.250.1.213.1.4.10) whose key is right. `record_id` once it is open."""
+    """An invented person with a test INS (1.2.250.1.213.1.4.10) and its correct key. `record_id` is set once it is
+    open."""
 
     number: int
     record_id: UUID | None = None
 
     @property
     def ins(self) -> str:
-        """15 characters: born abroad (99), so that no commune is meant."""
+        """The INS of 15 characters; its place of birth is abroad (99), so that it names no commune."""
         year, month = f"{self.birth_date:%y}", f"{self.birth_date:%m}"
         stem = f"{1 + self.number % 2}{year}{month}99{self.number // 1000 % 1000:03d}{self.number % 1000:03d}"
         return stem + ins_key(stem)
 
     @property
     def birth_date(self) -> date:
-        """Some day between 1930 and 2010."""
+        """A day between 1930 and 2010."""
         return date(1930, 1, 1) + timedelta(days=self.number * 37 % 29_000)
 
     @property
     def birth_name(self) -> str:
-        """Letters only, different for each number."""
+        """A name of letters only, different for each number."""
         letters, rest = "", self.number
         for _ in range(5):
             letters, rest = letters + string.ascii_uppercase[rest % 26], rest // 26
@@ -60,12 +61,12 @@ class Person:
 
     @property
     def given_name(self) -> str:
-        """One of four."""
+        """One of four given names."""
         return ("DOMINIQUE", "CAMILLE", "CLAUDE", "ANDREA")[self.number % 4]
 
     @property
     def sex(self) -> str:
-        """As the first digit of the INS says."""
+        """The sex that the first digit of the INS states."""
         return ("male", "female")[self.number % 2]
 
     @property
@@ -88,7 +89,8 @@ class Person:
 
 
 def make_content(source: random.Random, person: Person, unique_id: UUID, size: int, made_at: datetime) -> bytes:
-    """A CDA document of about that many bytes: a proper header, then sections of text, entries and invented values."""
+    """Returns a CDA document of about `size` bytes: a correct header, then sections of text, entries and invented
+    values."""
     parts = [_header(person, unique_id, made_at)]
     length = len(parts[0])
     while length < size - 400:
@@ -157,7 +159,7 @@ def _section(source: random.Random) -> str:
 
 
 def make_bundle(person: Person, unique_id: UUID, content: bytes, made_at: datetime) -> bytes:
-    """The ITI-65 transaction that deposits the content."""
+    """Returns the ITI-65 transaction that deposits the content."""
     subject = {"reference": f"Patient?identifier=urn:oid:{oids.INS_NIR_TEST}|{person.ins}"}
     submission_set, reference, binary = (
         f"urn:uuid:0d9c3ac0-1d1c-4b5e-8f0a-00000000000{number}" for number in (1, 2, 3)
@@ -260,7 +262,7 @@ def _author() -> dict[str, object]:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a prebuilt body lies in the file, and whose it is."""
+    """The position of a prepared body in the file, and its person."""
 
     person: int
     start: int
@@ -269,7 +271,8 @@ class Place:
 
 
 def build_bodies(path: Path, persons: list[Person], count: int, seed: int) -> Iterator[Place]:
-    """Writes `count` bundles one after another into the file: persons in turn, sizes spread evenly, by the seed."""
+    """Writes `count` bundles one after another into the file and yields their places: persons in turn, sizes spread
+    evenly."""
     source = random.Random(seed)
     made_at = datetime.now(UTC).replace(microsecond=0)
     at = 0

@@ -23,7 +23,7 @@ from tests.infra.waiting import eventually
 
 @asynccontextmanager
 async def app_pool(database: Database) -> AsyncIterator[Pool]:
-    """Connections of the app role."""
+    """Yields a pool of the app role."""
     pool = await create_pool(PostgresSettings.model_validate({"dsn": database.dsn}), application="tests")
     try:
         yield pool
@@ -32,7 +32,7 @@ async def app_pool(database: Database) -> AsyncIterator[Pool]:
 
 
 class HeldWatch(LossWatch):
-    """A check that waits until `may_check` is set, as if the broker were away."""
+    """A check that waits until `may_check` is set, as if the broker were unavailable."""
 
     def __init__(self, kafka: Topics, service: str) -> None:
         super().__init__(log_factory(kafka.settings(service), service), topics_of(service))
@@ -81,13 +81,13 @@ async def has_compared(database: Database) -> bool:
 
 
 async def compare_once(database: Database, kafka: Topics) -> None:
-    """Runs a relay until it has compared the topics: this database knows their records from then on."""
+    """Runs a relay until it has compared the topics, so that this database knows their records."""
     async with running_relay(database, kafka):
         await eventually(lambda: has_compared(database))
 
 
 async def copy_database(database: Database, kafka: Topics) -> Database:
-    """Copies the database as it is now, as a backup to be restored. Nobody may be connected to it."""
+    """Copies the database, like a backup to be restored. No session may be connected to it."""
     name = f"{database.name}_{uuid4().hex[:8]}"
     admin = await asyncpg.connect(kafka.parts.postgres_dsn)
     try:
@@ -108,5 +108,5 @@ async def all_sent(pool: Pool) -> bool:
 
 
 async def recover_at(pool: Pool, kafka: Topics, service: str, recovery: Recovery) -> RecoveryResult:
-    """Recovers as `python -m services.<service> recover` does."""
+    """Recovers like `python -m services.<service> recover`."""
     return await recover(pool, log_factory(kafka.settings(service), service), topics_of(service), recovery)

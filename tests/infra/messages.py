@@ -1,4 +1,4 @@
-"""Messages as a consumer's handler receives them, and the events that a transaction has put into the outbox."""
+"""Messages in the form that a consumer's handler receives, and the events in the outbox."""
 
 import itertools
 from datetime import datetime
@@ -23,7 +23,7 @@ _offsets = itertools.count()
 
 
 def sender_of(event: Event) -> Service:
-    """The service that announces an event; of an event that all services announce, the service that acted."""
+    """Returns the service that announces an event; if all services announce it, the service that acted."""
     match event:
         case AccessRecorded():
             return next(
@@ -43,7 +43,7 @@ def message(
     trace: str | None = None,
     topic: str | None = None,
 ) -> Message[Any]:
-    """The event as it comes from its topic, by default the topic of the service that announces it."""
+    """Returns the event as a message from its topic, by default the topic of the service that announces it."""
     return Message(
         event=event,
         id=id or uuid4(),
@@ -65,7 +65,7 @@ def fetched(
     partition: int = 0,
     id: UUID | None = None,
 ) -> KeptRecord:
-    """The Kafka record of an event as a consumer fetches it, with `changes` to its data or another type."""
+    """Returns the Kafka record of an event as a consumer fetches it, with `changes` to its data or another type."""
     body = {**orjson.loads(event.model_dump_json()), **(changes or {})}
     headers = {"ce_id": str(id or uuid4()), "ce_type": ce_type or event.ce_type, "ce_time": clock.now().isoformat()}
     return KeptRecord(
@@ -79,13 +79,14 @@ def fetched(
 
 
 async def outbox(connection: Connection | Pool) -> list[Event]:
-    """The events that are announced and not yet sent, in order."""
+    """Returns the events in the outbox that are not yet sent, in order."""
     rows = await connection.fetch(SELECT_OUTBOX)
     return [event_in(row) for row in rows]
 
 
 def event_in(row: asyncpg.Record) -> Event:
-    """The event of an outbox row (topic, event_type, payload), which its topic's writer may report."""
+    """Returns the event of an outbox row (topic, event_type, payload); asserts that the topic's writer may report
+    it."""
     event = EVENTS[row["event_type"]].model_validate_json(row["payload"])
     if isinstance(event, AccessRecorded):
         assert may_report(row["topic"], event), (row["topic"], event.action, event.actor.kind)
@@ -93,5 +94,5 @@ def event_in(row: asyncpg.Record) -> Event:
 
 
 async def traces(connection: Connection | Pool) -> list[str]:
-    """The trace ids of the events that are announced and not yet sent, in order."""
+    """Returns the trace ids of the events in the outbox that are not yet sent, in order."""
     return [tracing.trace_id(row["traceparent"]) for row in await connection.fetch(SELECT_OUTBOX)]

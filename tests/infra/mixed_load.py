@@ -1,11 +1,11 @@
-"""Many kinds of requests to one API, as a process of its own: `python -m tests.infra.mixed_load`.
+"""Sends many kinds of requests to one API from a separate process: `python -m tests.infra.mixed_load`.
 
 Reads one JSON line `Script` from standard input, writes the bodies of deposits into a file and answers "ready"; then
-each line `Phase` sends requests and ends with "done", its samples in the script's results file, one JSON line each
+each line `Phase` sends requests and ends with "done". Its samples go to the script's results file, one JSON line each
 (`Sample`).
 
-A phase with rates is an open loop: the time of each request is drawn beforehand (a Poisson process), nothing that the
-server does moves it, and latency counts from it. A phase without is a closed loop of `at_once` requests.
+A phase with rates is an open loop: the time of each request is drawn beforehand (a Poisson process), the server's
+behaviour does not move it, and latency counts from it. A phase without is a closed loop of `at_once` requests.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ DEPOSIT = "deposit"
 
 @dataclass(frozen=True)
 class Script:
-    """What is prepared once: to which API, and how many documents of whom."""
+    """The preparation: the API, and the number and patients of the documents."""
 
     url: str
     persons: list[int]
@@ -44,11 +44,11 @@ class Script:
 
 @dataclass(frozen=True)
 class Phase:
-    """`shares`: of each kind, in all requests. `stages`: requests per second and seconds, one after another; without
-    any, `at_once` requests for `seconds`.
+    """A phase of the load.
 
-    `requests`: by kind, lines of [method, path, token, content type, body, or the two bodies that take turns]; the
-    deposits' is their token alone.
+    `shares`: the share of each kind in all requests. `stages`: requests per second and seconds, one after another;
+    without any, `at_once` requests for `seconds`. `requests`: by kind, lines of [method, path, token, content type,
+    body, or the two bodies that take turns]; for deposits only the token.
     """
 
     shares: dict[str, float]
@@ -61,7 +61,7 @@ class Phase:
 
 @dataclass(slots=True)
 class Sample:
-    """One request; Unix seconds. `status` 0: no answer. `says_when`: the answer has Retry-After."""
+    """One request; times are Unix seconds. `status` 0: no answer. `says_when`: the answer has Retry-After."""
 
     kind: str
     due: float
@@ -73,7 +73,7 @@ class Sample:
 
 @dataclass(slots=True)
 class Request:
-    """What is sent; `bodies` take turns each time one was accepted."""
+    """A request; its `bodies` take turns each time one was accepted."""
 
     head: str
     bodies: deque[bytes | memoryview]
@@ -81,7 +81,7 @@ class Request:
 
 
 class Client(Connection):
-    """Notes whether the answer says when to come again."""
+    """A connection that notes whether the answer has Retry-After."""
 
     says_when = False
 
@@ -93,23 +93,23 @@ class Client(Connection):
 
 
 class Supply:
-    """The requests of one kind, in turn. What was accepted and counts once is not sent again while there is more."""
+    """The requests of one kind, in turn. An accepted request that counts once is not repeated while others are left."""
 
     head = ""
-    """Of all of them, where they have none of their own."""
+    """The head of all these requests, unless they have their own."""
 
     def __init__(self, requests: list[Request]) -> None:
         self._requests = deque(requests)
         self._spent: deque[Request] = deque()
 
     def take(self) -> Request | None:
-        """The next; None while all are under way."""
+        """Returns the next request; None while all are in progress."""
         if not self._requests:
             self._requests, self._spent = self._spent, self._requests
         return self._requests.popleft() if self._requests else None
 
     def give_back(self, request: Request, *, accepted: bool) -> None:
-        """It was answered."""
+        """Takes back a request that was answered."""
         if accepted:
             request.bodies.rotate(-1)
         (self._spent if accepted and request.once else self._requests).append(request)
@@ -131,7 +131,7 @@ class Mixer:
         self.used_up = Counter[str]()
 
     async def run(self, phase: Phase) -> None:
-        """All of it, answered."""
+        """Sends all requests of the phase and waits for the answers."""
         self.kinds, self.shares, self.samples = list(phase.shares), list(phase.shares.values()), []
         self.supplies = {kind: self._supply(kind, phase.requests[kind]) for kind in self.kinds}
         await asyncio.sleep(max(0.0, phase.start_at - time.time()))
@@ -215,7 +215,7 @@ def say(**what: Any) -> None:
 
 
 async def obey(script: Script, deposits: list[memoryview], read: Callable[[], bytes]) -> None:
-    """One phase after another."""
+    """Runs one phase after another."""
     mixer = Mixer(script, deposits)
     while line := await asyncio.to_thread(read):
         cpu = time.process_time()

@@ -1,4 +1,4 @@
-"""Fills a record with documents of every sort at once, and returns tokens of those who might read them."""
+"""Fills a record with documents of every sort at once, and returns tokens of possible readers."""
 
 import itertools
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ LABELS = (
     (("N", "INVISIBLE_REPRESENTANTS_LEGAUX"), None),
 )
 TYPES = ("11488-4", "ATTEST-RESID", "11502-2")
-"""For every doctor; for none; of the section BIOLOGIE."""
+"""A type for every doctor, one for none, and one of the section BIOLOGIE."""
 INSERT = """
 with inserted as (
 insert into documents (bucket, id, record_id, deposit_id, unique_id, fingerprint, status, type, class_code, section,
@@ -106,7 +106,7 @@ async def fill(
 
 
 def in_mode(mode: str, record_id: UUID, professional_id: str = OTHER_DOCTOR, **claims: Any) -> str:
-    """Returns a physician's token in an access mode; one of an emergency has a motive and is for this record."""
+    """Returns a physician's token in an access mode. A token of an emergency has a motive and is for this record."""
     session_id = uuid4()
     emergency = {"motive": "sealed.motive", "emergency_record": record_commitment(session_id, record_id)}
     more: dict[str, Any] = {} if mode == "secret" else emergency
@@ -126,7 +126,8 @@ def application(client_id: str = "app-1") -> str:
 
 
 def requesters(record_id: UUID, proxies: dict[str, UUID]) -> dict[str, str]:
-    """Returns name -> token of possible readers. `proxies`: kind -> id of the own record of who acts for the holder."""
+    """Returns name -> token of possible readers. `proxies`: kind -> record id of each person who acts for the
+    holder."""
     return {
         "patient": patient_token(record_id),
         "stranger": patient_token(uuid4()),
@@ -147,5 +148,5 @@ def requesters(record_id: UUID, proxies: dict[str, UUID]) -> dict[str, str]:
 
 
 def depositors() -> dict[str, str]:
-    """Returns tokens of software, which reads its own deposits and does not search."""
+    """Returns tokens of software, which reads its own deposits and cannot search."""
     return {"hospital": software_token("software-1", HOSPITAL), "clinic": software_token("software-1", CLINIC)}

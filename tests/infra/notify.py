@@ -1,4 +1,4 @@
-"""A worker of notify with a mail server of the tests, which gives the answers that a test sets."""
+"""A worker of notify with a mail server whose answers a test sets."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -39,9 +39,9 @@ NEXT_KEYRING = Keyring.parse(NEXT_KEYRING_TEXT)
 
 @dataclass
 class MailServer:
-    """Accepts mails; `answer(recipient, n)` may return another reply than 250 to the n-th attempt on a recipient.
+    """Accepts mails; `answer(recipient, n)` may return another reply than 250 to the n-th attempt for a recipient.
 
-    `stalled`: recipients whose mails it never answers; `cut`: those for whom it cuts the connection.
+    `stalled`: recipients whose mails get no answer. `cut`: recipients for whom the connection is cut.
     """
 
     answer: Callable[[str, int], str] = lambda _recipient, _attempt: "250 OK"
@@ -77,7 +77,7 @@ class MailServer:
         return "250 OK"
 
     async def start(self) -> None:
-        """Listens; after a stop at the port of the first start."""
+        """Starts to listen, after a stop on the port of the first start."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self._protocol, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
@@ -102,7 +102,7 @@ class MailServer:
         return TrackedSmtp(self, hostname="localhost", loop=asyncio.get_running_loop())
 
     async def received(self, count: int) -> list[EmailMessage]:
-        """Waits until there are so many mails. Returns them."""
+        """Waits until `count` mails have arrived and returns them."""
 
         async def enough() -> list[EmailMessage] | None:
             return self.mails if len(self.mails) >= count else None
@@ -112,7 +112,7 @@ class MailServer:
 
 @asynccontextmanager
 async def mail_server() -> AsyncIterator[MailServer]:
-    """A running mail server."""
+    """Yields a running mail server."""
     server = MailServer()
     await server.start()
     try:
@@ -131,7 +131,7 @@ def settings(
     window_s: int = 0,
     **smtp: object,
 ) -> Settings:
-    """The settings of notify. Each alert is sent at once unless there is a window."""
+    """Returns the settings of notify. Each alert is sent at once unless there is a window."""
     kafka = topics.settings("notify") if topics else {"bootstrap": "127.0.0.1:1"}
     return Settings(
         postgres=PostgresSettings.model_validate({"dsn": database.dsn}),
@@ -158,7 +158,7 @@ async def worker(
     window_s: int = 0,
     **smtp: object,
 ) -> AsyncIterator[WorkerRuntime]:
-    """A running worker of notify."""
+    """Runs a worker of notify."""
     service_settings = settings(database, topics, port, folders, keyring=keyring, window_s=window_s, **smtp)
     async with at_work(make_plan(service_settings, TestKeys()), service_settings) as runtime:
         yield runtime
@@ -175,7 +175,7 @@ def requested(
     expires_at: datetime | None = None,
     **values: str,
 ) -> MessageRequested:
-    """A request for a message, encrypted as identity encrypts it."""
+    """Returns a request for a message, encrypted as identity encrypts it."""
     address = {{"mail": "mail", "sms": "mobile", "letter": "address"}[channel]: to}
     plaintext = orjson.dumps({"to": address, "language": language, "values": values})
     id = request_id or uuid4()
@@ -201,7 +201,7 @@ def contact(
     mobile: str | None = None,
     keyring: Keyring = KEYRING,
 ) -> ContactChanged:
-    """A contact, encrypted as identity encrypts it."""
+    """Returns a contact, encrypted as identity encrypts it."""
     mobile_field = {} if mobile is None else {"mobile": mobile}
     plaintext = orjson.dumps({"mail": mail, "language": language, "relation": relation, **mobile_field})
     sealed = keyring.encrypt_jwe(plaintext, sealed_place("contact", record_id))
@@ -209,7 +209,7 @@ def contact(
 
 
 def published(record_id: UUID, *labels: str, document_id: UUID | None = None) -> DocumentPublished:
-    """The publication of a document."""
+    """Returns the event of a document's publication."""
     return DocumentPublished(
         record_id=record_id,
         document_id=document_id or clock.new_id(bucket_of(record_id)),
@@ -233,7 +233,7 @@ def consulted(
     mode: str = "normal",
     session_id: UUID | None = None,
 ) -> AccessRecorded:
-    """An attempt to read a document."""
+    """Returns the event of an attempt to read a document."""
     return AccessRecorded.model_validate(
         {
             "record_id": record_id,

@@ -21,24 +21,24 @@ from tests.infra.tokens import bearer, make_token, professional_token
 CARD = "1234567890"
 TERMS = "2026-11"
 RULES_NOW = OpeningRules(0, 1_000_000, 100, "https://dmp.example/opposition", TERMS)
-"""No time to object to an opening, no pace."""
+"""Rules without a delay for objections and without a limit of pace."""
 
 
 def number_of(number: int, born: str = "1955-06-12") -> str:
-    """A number nobody has, with its key: department 99."""
+    """Returns a number that no person has, with its key: department 99."""
     first = f"2{born[2:4]}{born[5:7]}99{number // 1000:03d}{number % 1000:03d}"
     return first + ins_key(first)
 
 
 def mail_of(number: int = 1) -> str:
-    """The mail that the register has of somebody."""
+    """Returns the mail address of a person in the register."""
     return f"invente.{number}@patient.example"
 
 
 def insured(number: int = 1, *, born: str = "1955-06-12", **changes: Any) -> InsuredPerson:
-    """Somebody of the register; `regime`, `region`, `status`, `card`, `mail`, `address` may be other.
+    """Returns a person of the register; `changes` may set `regime`, `region`, `status`, `card`, `mail`, `address`.
 
-    `card_owner`: whose card it is, as a number of `number_of`.
+    `card_owner`: the person whose card it is, as a number of `number_of`.
     """
     ins = Ins(number_of(number, born), INS_NIR_TEST)
     traits = StrictTraits("D'INVENTÉE-EXEMPLE", f"Zoé{'abcdefghij'[number % 10]}", born, Sex.FEMALE, "63220")
@@ -56,50 +56,50 @@ def insured(number: int = 1, *, born: str = "1955-06-12", **changes: Any) -> Ins
 
 
 async def enter(pool: Pool, people: Iterable[InsuredPerson]) -> None:
-    """Into the register."""
+    """Enters people in the register."""
     async with transaction(pool) as connection:
         await put_insured(connection, [seal_insured(KEYRINGS, person) for person in people])
 
 
 def ins_body(number: int = 1, born: str = "1955-06-12") -> dict[str, str]:
-    """Whose number it is, for a request."""
+    """Returns a person's INS in the form of a request."""
     return {"value": number_of(number, born), "oid": INS_NIR_TEST}
 
 
 def asking(number: int = 1, **changes: Any) -> dict[str, Any]:
-    """The body of an opening alone, with the mail that the register knows."""
+    """Returns the body of an opening without help, with the mail address that the register knows."""
     born = changes.pop("born", "1955-06-12")
     return {"ins": ins_body(number, born), "card_serial": CARD, "mail": mail_of(number), **changes}
 
 
 def assisting(number: int = 1, **changes: Any) -> dict[str, Any]:
-    """The body of an opening with help."""
+    """Returns the body of an opening with help."""
     born = changes.pop("born", "1955-06-12")
     return {"ins": ins_body(number, born), "card_serial": CARD, "consent_noted": True, **changes}
 
 
 def choosing(**changes: Any) -> dict[str, Any]:
-    """What the person chooses."""
+    """Returns the person's choices in an opening."""
     return {"terms_version": TERMS, "identifier": MAIL, "password": PASSWORD, "second_factor": "mail", **changes}
 
 
 def pharmacist() -> dict[str, str]:
-    """A pharmacist's headers."""
+    """Returns the headers of a pharmacist."""
     return bearer(professional_token("899700000021", "G15_21"))
 
 
 def campaigner() -> dict[str, str]:
-    """Headers of who may run campaigns."""
+    """Returns the headers of an administrator who may run campaigns."""
     return bearer(make_token("administrator", "admin-1", scope="campaigns.run records.assist records.open"))
 
 
 async def decide(api: IdentityApi) -> int:
-    """What the worker does with those who asked alone."""
+    """Runs the worker's step that decides openings without help."""
     return await send_opening_codes(api.pool, KEYRINGS, RULES.lookups, RULES_NOW)
 
 
 async def ask_alone(api: IdentityApi, number: int = 1, **changes: Any) -> UUID:
-    """Asks, and lets the worker decide."""
+    """Requests an opening without help, and lets the worker decide."""
     answer = await api.client.post("/openings/online", json=asking(number, **changes))
     assert answer.status_code == 202, answer.text
     await decide(api)
@@ -107,12 +107,12 @@ async def ask_alone(api: IdentityApi, number: int = 1, **changes: Any) -> UUID:
 
 
 async def give_code(api: IdentityApi, opening_id: UUID, code: str) -> httpx2.Response:
-    """The code of an opening alone."""
+    """Posts the code of an opening without help."""
     return await api.client.post(f"/openings/online/{opening_id}/code", json={"code": code})
 
 
 async def obtain_ticket(api: IdentityApi, number: int = 1) -> tuple[UUID, str]:
-    """An opening alone whose code was given."""
+    """Requests an opening without help and posts its code. Returns the id and the ticket."""
     opening_id = await ask_alone(api, number)
     answer = await give_code(api, opening_id, await api.code("opening-code"))
     assert answer.status_code == 200, answer.text
@@ -120,7 +120,7 @@ async def obtain_ticket(api: IdentityApi, number: int = 1) -> tuple[UUID, str]:
 
 
 async def complete(api: IdentityApi, opening_id: UUID, ticket: str, **changes: Any) -> httpx2.Response:
-    """The last step of an opening alone."""
+    """Posts the last step of an opening without help."""
     return await api.client.post(
         f"/openings/online/{opening_id}/complete", json={"ticket": ticket, **choosing(**changes)}
     )

@@ -1,9 +1,9 @@
 """The real PostgreSQL and Kafka of a test run: from the environment, else containers, else the embedded ones.
 
-Several workers (pytest-xdist) share those of the process that started them, see `Shared`.
+Several workers (pytest-xdist) share the servers of the process that started them, see `Shared`.
 
-Environment: `DMP_TEST_POSTGRES_DSN` (a superuser) and `DMP_TEST_KAFKA_BOOTSTRAP`, with
-`DMP_TEST_KAFKA_PASSWORD_<USER>` for SASL/SCRAM-SHA-512 users (admin, ops and the services); without them, plain text.
+Environment: `DMP_TEST_POSTGRES_DSN` (a superuser) and `DMP_TEST_KAFKA_BOOTSTRAP`, with `DMP_TEST_KAFKA_PASSWORD_<USER>`
+for SASL/SCRAM-SHA-512 users (admin, ops and the services); without them, plain text.
 """
 
 import asyncio
@@ -23,13 +23,13 @@ from shared.contracts.declarations import SERVICES
 from tests.infra.waiting import eventually
 
 SHARED = "DMP_TEST_SHARED_PARTS"
-"""Names the file in which the workers find where the servers are, once they are."""
+"""The environment variable with the file in which the workers find the addresses of the servers."""
 USERS = ("admin", "ops", *SERVICES)
 
 
 @dataclass(frozen=True)
 class Parts:
-    """Where the two servers are. `passwords` is empty on a broker without SASL."""
+    """The addresses of the two servers. `passwords` is empty for a broker without SASL."""
 
     postgres_dsn: str
     kafka_bootstrap: str
@@ -37,13 +37,13 @@ class Parts:
 
     @property
     def has_acls(self) -> bool:
-        """Whether the broker knows who is who."""
+        """Whether the broker authenticates its users."""
         return bool(self.passwords)
 
 
 @asynccontextmanager
 async def parts() -> AsyncIterator[Parts]:
-    """Both servers for the time of the block."""
+    """Yields both servers for the duration of the block."""
     if SHARED in os.environ:
         yield await _read(Path(os.environ[SHARED]))
         return
@@ -80,23 +80,23 @@ async def _own_parts() -> AsyncIterator[Parts]:
 
 
 class Shared:
-    """The servers of all workers of a run: they start beside the collection of the tests, and end with `end`."""
+    """The servers of all workers of a run: they start while the tests are collected, and end with `end`."""
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="dmp-test-")
         self._file = Path(self._folder.name) / "parts.json"
         self._loop = asyncio.new_event_loop()
         self._over = asyncio.Event()
-        # Servers end with the thread that started them, whatever happens to this process.
+        # The servers end with the thread that started them, whatever happens to this process.
         self._thread = threading.Thread(target=self._keep, name="servers", daemon=True)
 
     def start(self) -> None:
-        """Returns before they are ready; `parts` of the workers waits for them."""
+        """Starts the servers and returns before they are ready; `parts` in the workers waits for them."""
         self._thread.start()
         os.environ[SHARED] = str(self._file)
 
     def end(self) -> None:
-        """Returns when they have ended."""
+        """Ends the servers and waits for their end."""
         os.environ.pop(SHARED, None)
         self._loop.call_soon_threadsafe(self._over.set)
         self._thread.join()
@@ -133,7 +133,7 @@ async def _read(file: Path) -> Parts:
 
 
 async def _hurry(dsn: str) -> None:
-    """A server that is thrown away need not survive a power cut; cloning databases is several times faster."""
+    """Turns off fsync: a temporary server need not survive a power cut, and clones databases several times faster."""
     connection = await asyncpg.connect(dsn)
     try:
         for setting in ("fsync", "full_page_writes"):

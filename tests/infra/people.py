@@ -1,4 +1,4 @@
-"""Representatives and carers over HTTP: invented adults and minors, and what was announced of them."""
+"""Representatives and carers over HTTP: invented adults and minors, and the events announced about them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +21,7 @@ DECISION = {"kind": "court-decision", "reference": "RG 26/00001"}
 
 
 def traits(number: int, born: str) -> dict[str, Any]:
-    """As the register of `tests.infra.openings` has them."""
+    """Returns a person's traits as in the register of `tests.infra.openings`."""
     return {
         "birth_name": "D'INVENTÉE-EXEMPLE",
         "given_name": f"Zoé{'abcdefghij'[number % 10]}",
@@ -32,12 +32,12 @@ def traits(number: int, born: str) -> dict[str, Any]:
 
 
 def ins(number: int, born: str = "1955-06-12") -> dict[str, str]:
-    """Whose number it is."""
+    """Returns a person's INS in the form of a request."""
     return {"value": number_of(number, born), "oid": TEST_OID}
 
 
 async def adult(api: IdentityApi, number: int, *, born: str = "1955-06-12", mail: str | None = "") -> UUID:
-    """The record of somebody of age (or of whom nobody represents)."""
+    """Opens the record of an adult (or of a minor without representatives) and returns its id."""
     to = f"adult.{number}@patient.example" if mail == "" else mail
     body = {"ins": ins(number, born), "traits": traits(number, born), "contact": {"mail": to, "language": "fr"}}
     opened = await api.client.post("/records", json=body, headers=administrator())
@@ -46,7 +46,7 @@ async def adult(api: IdentityApi, number: int, *, born: str = "1955-06-12", mail
 
 
 def by(number: int, evidence: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
-    """Who represents, as an administrator states it."""
+    """Returns the body with a representative that an administrator states."""
     return {"representative": ins(number), "evidence": evidence or EVIDENCE, **more}
 
 
@@ -58,7 +58,7 @@ async def open_minor(
     born: str = MINOR,
     evidence: dict[str, str] | None = None,
 ) -> httpx2.Response:
-    """By an administrator."""
+    """Opens a minor's record as an administrator."""
     body = {"ins": ins(number, born), "traits": traits(number, born), "by": by(representative, evidence)}
     return await api.client.post("/records/represented", json=body, headers=administrator())
 
@@ -66,40 +66,40 @@ async def open_minor(
 async def open_own_minor(
     api: IdentityApi, own_id: UUID, number: int = 50, *, born: str = MINOR, **changes: Any
 ) -> httpx2.Response:
-    """By the representative, with the card."""
+    """Opens a minor's record as the representative, with the card."""
     body = {"ins": ins(number, born), "traits": traits(number, born), "card_serial": CARD, **changes}
     return await api.client.post("/records/represented", json=body, headers=bearer(patient_token(own_id)))
 
 
 async def add(api: IdentityApi, record_id: UUID, number: int, **more: Any) -> httpx2.Response:
-    """Another representative, by an administrator."""
+    """Adds another representative as an administrator."""
     return await api.client.post(
         f"/records/{record_id}/representatives", json=by(number, **more), headers=administrator()
     )
 
 
 async def acting(api: IdentityApi, own_id: UUID, record_id: UUID) -> dict[str, str]:
-    """The headers of somebody who acts for another."""
+    """Returns the headers of a person who acts for another."""
     answer = await ask_to_act(api, own_id, record_id)
     assert answer.status_code == 200, answer.text
     return bearer(answer.json()["access_token"])
 
 
 async def ask_to_act(api: IdentityApi, own_id: UUID, record_id: UUID) -> httpx2.Response:
-    """A token to act for another."""
+    """Requests a token for acting for another person."""
     return await api.client.post(
         "/token/acting-for", json={"record_id": str(record_id)}, headers=bearer(patient_token(own_id))
     )
 
 
 async def people(api: IdentityApi, record_id: UUID) -> list[PeopleChanged]:
-    """What was announced of a record's people, in order."""
+    """Returns the announced states of a record's people, in order."""
     return [event for event in await api.events() if isinstance(event, PeopleChanged) and event.record_id == record_id]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One of the ledger's."""
+    """One entry of the ledger."""
 
     outcome: str
     reason: str
@@ -109,7 +109,7 @@ class Entry:
 
 
 async def entries(api: IdentityApi, record_id: UUID, action: str) -> list[Entry]:
-    """The ledger's of a record."""
+    """Returns the ledger entries of a record for this action."""
     return [
         Entry(event.outcome, event.reason, event.actor.kind, event.actor.id, event.subject_id)
         for event in await api.events()
@@ -118,7 +118,7 @@ async def entries(api: IdentityApi, record_id: UUID, action: str) -> list[Entry]
 
 
 async def contacts(api: IdentityApi, record_id: UUID) -> list[tuple[str | None, str]]:
-    """Mail and relation of each contact that was announced of a record."""
+    """Returns mail and relation of each contact announced for a record."""
     details = []
     for event in await api.events():
         if isinstance(event, ContactChanged) and event.record_id == record_id:

@@ -61,7 +61,7 @@ class Recorder:
         return applied
 
     async def awaiting_version(self, connection: Connection, messages: list[Message[DocumentReceived]]) -> set[UUID]:
-        """The ids of messages that rest on a version of identity.records.v1 that has not been applied."""
+        """Returns the ids of messages that rest on a version of identity.records.v1 that has not been applied."""
         if not self.waits_for_copies:
             return set()
         required = {m.id: (m.event.record_id, m.event.seen.get("identity.records.v1", 0)) for m in messages}
@@ -70,7 +70,7 @@ class Recorder:
         return {id for id, (record_id, version) in required.items() if applied_versions.get(record_id, 0) < version}
 
     def subscriptions(self) -> list[Subscription]:
-        """A fact group and a state group."""
+        """Returns a fact group and a state group."""
         return [
             Subscription(
                 CONSENT_DEPOSIT_CHECKS, (DocumentReceived,), self.record, awaiting_version=self.awaiting_version
@@ -80,7 +80,7 @@ class Recorder:
 
 
 def settings(database: Database, topics: Topics, instance_id: str | None = "test") -> ServiceSettings:
-    """The settings of a worker. Without an `instance_id` it is one of several members that come and go."""
+    """Returns the settings of a worker. Without an `instance_id` it is one of several members that come and go."""
     return ServiceSettings(
         postgres=PostgresSettings.model_validate({"dsn": database.dsn}),
         kafka=topics.settings("consent").model_copy(update={"instance_id": instance_id}),
@@ -93,7 +93,7 @@ def settings(database: Database, topics: Topics, instance_id: str | None = "test
 async def worker(
     recorder: Recorder, database: Database, topics: Topics, instance_id: str | None = "test"
 ) -> AsyncIterator[WorkerRuntime]:
-    """Runs the worker for the time of the block."""
+    """Runs the worker for the duration of the block."""
     plan = Plan("consent", recorder.subscriptions(), keys=TestKeys())
     async with at_work(plan, settings(database, topics, instance_id)) as runtime:
         yield runtime
@@ -109,7 +109,7 @@ async def prepare(database: Database) -> None:
 
 
 async def effects(database: Database) -> list[asyncpg.Record]:
-    """The effects that the handlers wrote, in order."""
+    """Returns the effects that the handlers wrote, in order."""
     connection = await asyncpg.connect(database.dsn)
     try:
         return await connection.fetch("select event_id, record_id, document_id from effects order by id")
@@ -118,7 +118,7 @@ async def effects(database: Database) -> list[asyncpg.Record]:
 
 
 async def value(database: Database, query: str, *arguments: Any) -> Any:
-    """The single value of a query, run as the owner."""
+    """Returns the single value of a query, run as the owner."""
     connection = await asyncpg.connect(database.owner_dsn)
     try:
         return await connection.fetchval(query, *arguments)
@@ -127,7 +127,7 @@ async def value(database: Database, query: str, *arguments: Any) -> Any:
 
 
 def document_received(record_id: UUID, *, seen: dict[str, int] | None = None) -> DocumentReceived:
-    """Some document of that record."""
+    """Returns the event of a deposited document of that record."""
     return DocumentReceived(
         record_id=record_id,
         document_id=uuid4(),
@@ -144,7 +144,7 @@ def document_received(record_id: UUID, *, seen: dict[str, int] | None = None) ->
 
 
 def record_changed(record_id: UUID, version: int = 1) -> RecordChanged:
-    """An open record."""
+    """Returns the event of an open record."""
     traits = TraitFingerprints(birth_name="k.a", given_name="k.b", birth_date="k.c", sex="k.d")
     return RecordChanged(
         record_id=record_id, version=version, status="open", ins="k.0", traits=traits, opened_at=clock.now()

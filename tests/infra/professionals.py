@@ -1,4 +1,4 @@
-"""The doors of professionals: a provider that really listens, a PKI of the tests, and what is needed to come in."""
+"""The sign-in of professionals: a provider that listens on a port, a PKI for tests, and what a sign-in needs."""
 
 import asyncio
 import hashlib
@@ -50,7 +50,7 @@ EDGE_KEYS = Keyring.parse(KEYRING)
 MOTIVE = "Patient inconscient amené par le SMUR"
 PATIENT = f"urn:oid:{TEST_OID}|{nir()}"
 URGENT = {"mode": "bris_de_glace", "motive": MOTIVE, "patient": PATIENT}
-"""What is stated in an emergency."""
+"""The parameters of a sign-in in an emergency."""
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
 ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"
@@ -58,7 +58,7 @@ ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"
 
 @asynccontextmanager
 async def providing() -> AsyncIterator[Provider]:
-    """A provider on a free port of the loopback."""
+    """Yields a provider on a free port of the loopback."""
     provider = Provider("", PEOPLE, [OURS, Client(SOFTWARE_CLIENT, "x", "http://127.0.0.1/software")], KEY)
     config = uvicorn.Config(make_provider(provider), host="127.0.0.1", port=0, log_level="critical", lifespan="off")
     server = uvicorn.Server(config)
@@ -76,7 +76,7 @@ async def providing() -> AsyncIterator[Provider]:
 
 
 def doors(database: Database, provider: Provider | None = None, pki: Path | None = None, **more: Any) -> Any:
-    """Settings with these ways in."""
+    """Returns settings with these ways to sign in."""
     section: dict[str, Any] = {"motives": KEYRING, "centres_15": [SAMU], **more}
     if provider is not None:
         section |= {
@@ -92,7 +92,7 @@ def doors(database: Database, provider: Provider | None = None, pki: Path | None
 
 
 async def enter_all(client: httpx2.AsyncClient) -> None:
-    """Structures and professionals of the tests, as the directory has them; the stranger is not there."""
+    """Enters the structures and professionals of the tests in the directory, except the stranger."""
     for structure in (HOSPITAL, CLINIC, SAMU):
         put = await client.put(f"/structures/{structure}", json={"name": "Hôpital"}, headers=administrator())
         assert put.status_code == 200, put.text
@@ -102,7 +102,7 @@ async def enter_all(client: httpx2.AsyncClient) -> None:
 
 
 async def enter(client: httpx2.AsyncClient, person: Person, **changes: Any) -> None:
-    """One professional as the directory has them."""
+    """Enters one professional in the directory."""
     entry = {
         "name": person.name,
         "profession": PROFESSIONS[person.id],
@@ -115,14 +115,14 @@ async def enter(client: httpx2.AsyncClient, person: Person, **changes: Any) -> N
 
 
 async def begun(client: httpx2.AsyncClient, **query: str) -> str:
-    """Where the browser is sent; the client keeps the cookie."""
+    """Begins a sign-in and returns the URL of the redirection; the client keeps the cookie."""
     response = await client.get("/professionals/sign-in", params=query)
     assert response.status_code == 303, response.text
     return response.headers["location"]
 
 
 async def chosen(url: str, person: Person) -> dict[str, str]:
-    """What the provider sends back when somebody chooses that name."""
+    """Returns the parameters that the provider sends back when this person is chosen."""
     async with httpx2.AsyncClient() as browser:
         response = await browser.get(f"{url}&person={person.id}")
     assert response.status_code == 303, response.text
@@ -132,19 +132,19 @@ async def chosen(url: str, person: Person) -> dict[str, str]:
 
 
 async def sign_in(client: httpx2.AsyncClient, person: Person, **query: str) -> httpx2.Response:
-    """The whole way through the provider."""
+    """Signs in through the provider and returns the last answer."""
     back = await chosen(await begun(client, **query), person)
     return await client.get("/professionals/callback", params=back)
 
 
 async def caller_of(response: httpx2.Response) -> Caller:
-    """Whom the token that was given speaks for."""
+    """Returns the caller of the token in the answer."""
     assert response.status_code == 200, response.text
     return await TokenVerifier(SETTINGS, TestKeys()).verify(response.json()["access_token"])
 
 
 async def registered(client: httpx2.AsyncClient, key: Key, **changes: Any) -> str:
-    """Software of the hospital with all profiles; its client id."""
+    """Registers software of the hospital with all profiles; returns its client id."""
     body = {
         "name": f"DPI {uuid4().hex[:8]}",
         "kind": "software",
@@ -160,19 +160,19 @@ async def registered(client: httpx2.AsyncClient, key: Key, **changes: Any) -> st
 
 
 def passed_on(issued: Issued, target: str, body: bytes) -> dict[str, str]:
-    """The headers of the TLS entrance for that certificate and a POST of this body."""
+    """Returns the headers that the TLS entrance adds for this certificate and a POST of this body."""
     return sign_certificate(EDGE_KEYS, issued.der, SignedRequest("POST", target, body), clock.now())
 
 
 async def post_with(client: httpx2.AsyncClient, issued: Issued, target: str, **content: Any) -> httpx2.Response:
-    """A POST as the TLS entrance passes it on for whoever has that certificate."""
+    """Sends a POST as the TLS entrance passes it on for a client with this certificate."""
     request = client.build_request("POST", target, **content)
     request.headers.update(passed_on(issued, target, request.content))
     return await client.send(request)
 
 
 def presence_proof(client_id: str, key: Key, session: Caller, *, typ: str = "presence-proof+jwt", **claims: Any) -> str:
-    """As the reading software makes it; claims that are None are left out."""
+    """Returns a proof of presence as the reading software makes it; claims that are None are left out."""
     now = int(time.time())
     payload = {
         "iss": client_id,

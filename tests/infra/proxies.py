@@ -1,4 +1,4 @@
-"""A line between a client and a server that can fall silent: bytes are neither forwarded nor refused."""
+"""A proxy between a client and a server that can fall silent: bytes are neither forwarded nor refused."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,7 +10,7 @@ from tests.infra.databases import Database
 
 
 class Line:
-    """Forwards both ways while it speaks, new connections too."""
+    """Forwards both ways while it is not silent, new connections too."""
 
     def __init__(self, host: str, port: int) -> None:
         self._server = (host, port)
@@ -19,15 +19,15 @@ class Line:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def fall_silent(self) -> None:
-        """From now on nothing passes."""
+        """Stops forwarding."""
         self._speaks.clear()
 
     def speak(self) -> None:
-        """What was held back passes, and everything after it."""
+        """Forwards again, beginning with the bytes that were held back."""
         self._speaks.set()
 
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection of a client."""
+        """Handles one connection of a client."""
         server_reader, server_writer = await asyncio.open_connection(*self._server)
         for pair in ((reader, server_writer), (server_reader, writer)):
             task = asyncio.create_task(self._pump(*pair))
@@ -46,7 +46,7 @@ class Line:
             writer.transport.abort()
 
     async def end(self) -> None:
-        """Closes what is open."""
+        """Closes all connections."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -54,7 +54,7 @@ class Line:
 
 @asynccontextmanager
 async def line_to(database: Database) -> AsyncIterator[tuple[Line, Database]]:
-    """A line to the database's server, and the database as it is reached over it."""
+    """Yields a proxy to the database's server, and the database as reached through it."""
     place = urlsplit(database.dsn)
     line = Line(place.hostname or "", place.port or 0)
     server = await asyncio.start_server(line.accept, "127.0.0.1", 0)

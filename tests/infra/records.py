@@ -1,4 +1,4 @@
-"""The API of records on a database of its own: records and choices as its consumers apply them, and submissions."""
+"""The API of records on a separate database: records and choices as its consumers apply them, and submissions."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -70,12 +70,12 @@ TEXT = "Compte rendu inventé.\n".encode() * 50
 
 
 def ins_of(person: Person) -> Ins:
-    """The invented person's test INS."""
+    """Returns the invented person's test INS."""
     return Ins(person.ins, oids.INS_NIR_TEST)
 
 
 def traits_of(person: Person) -> StrictTraits:
-    """The invented person's strict traits."""
+    """Returns the invented person's strict traits."""
     return StrictTraits(
         birth_name=person.birth_name,
         given_name=person.given_name,
@@ -86,7 +86,7 @@ def traits_of(person: Person) -> StrictTraits:
 
 
 def a_deposit(person: Person, **changed: Any) -> iti65.Deposit:
-    """A consultation report as plain text, by DOCTOR, with an identifier of its own."""
+    """Returns a consultation report as plain text, by DOCTOR, with a new identifier."""
     kind = document_type("11488-4")
     assert kind is not None
     moment = datetime(2026, 10, 1, 9, 30, tzinfo=UTC)
@@ -129,7 +129,7 @@ def changed_bundle(body: bytes, change: Any) -> bytes:
 
 @dataclass
 class RecordsApi:
-    """The API of records on a database of its own, and what its consumers would do."""
+    """The API of records on a separate database, with the work of its consumers."""
 
     pool: Pool
     client: httpx2.AsyncClient
@@ -137,7 +137,8 @@ class RecordsApi:
     versions: dict[UUID, int] = field(default_factory=dict)
 
     async def be_empty(self) -> None:
-        """Empties the database: quicker than a new one for each test, which has some 200 partitions and indexes."""
+        """Empties the database, which is faster than a new one for each test (it has some 200 partitions and
+        indexes)."""
         await self.pool.execute(EMPTY)
         self.versions.clear()
 
@@ -214,7 +215,7 @@ class RecordsApi:
     async def deposit(
         self, body: bytes, *, organisation: str = HOSPITAL, prefer: str | None = None, **headers: str
     ) -> httpx2.Response:
-        """POST /fhir."""
+        """Sends POST /fhir."""
         headers = {**bearer(software_token("software-1", organisation)), "content-type": FHIR_JSON, **headers}
         if prefer is not None:
             headers["prefer"] = prefer
@@ -236,7 +237,7 @@ class RecordsApi:
         return ids
 
     async def get(self, path: str, token: str, **headers: str) -> httpx2.Response:
-        """GET."""
+        """Sends GET."""
         return await self.client.get(path, headers={**bearer(token), **headers})
 
     async def search(self, token: str, **parameters: str) -> httpx2.Response:
@@ -250,7 +251,7 @@ class RecordsApi:
 
 
 def times_held() -> float:
-    """Returns how often a request has found a record's row locked so far."""
+    """Returns the number of times that a request has found a record's row locked so far."""
     return REGISTRY.get_sample_value("held_records_total") or 0
 
 
@@ -304,22 +305,22 @@ def named(
 
 
 def as_doctor(professional_id: str = DOCTOR) -> str:
-    """A physician's token."""
+    """Returns a physician's token."""
     return professional_token(professional_id)
 
 
 def as_patient(record_id: UUID) -> str:
-    """The holder's token."""
+    """Returns the holder's token."""
     return patient_token(record_id)
 
 
 def as_software(organisation: str = HOSPITAL) -> str:
-    """An organisation's software's token."""
+    """Returns the token of an organisation's software."""
     return software_token("software-1", organisation)
 
 
 def settings_of(database: Database, **changed: Any) -> Settings:
-    """Settings on this database."""
+    """Returns settings with this database."""
     values = {
         "postgres": PostgresSettings.model_validate({"dsn": database.dsn}),
         "kafka": KafkaSettings(bootstrap="127.0.0.1:9"),

@@ -1,4 +1,4 @@
-"""Invented files: an insured register and an extraction of the directory; the same for the same seed."""
+"""Invented files: an insured register and an extraction of the directory. Equal seeds give equal files."""
 
 import random
 from collections.abc import Iterator
@@ -19,7 +19,10 @@ _SPACE = 2 * 80 * 12 * 999
 
 
 def number_of(place: int) -> str:
-    """The number at a place of all that name no commune and could be of somebody born from 1930 to 2009; with key."""
+    """Returns the number, with its key, at a place in the list of possible ones.
+
+    The numbers name no commune and belong to persons born from 1930 to 2009.
+    """
     place, order = divmod(place % _SPACE, 999)
     place, month = divmod(place, 12)
     sex, year = divmod(place, 80)
@@ -28,7 +31,7 @@ def number_of(place: int) -> str:
 
 
 def register_lines(count: int, seed: int = 1) -> Iterator[str]:
-    """Lines of as many different invented persons, without the header."""
+    """Yields the lines of `count` different invented persons, without the header."""
     dice = random.Random(seed)
     for index in range(count):
         ins = number_of(index * 7919 + seed)  # 7919 has no common divisor with the space
@@ -48,7 +51,7 @@ def register_lines(count: int, seed: int = 1) -> Iterator[str]:
 
 
 def write_register(path: Path, count: int, seed: int = 1) -> Path:
-    """A register of as many invented persons."""
+    """Writes a register of `count` invented persons and returns its path."""
     with path.open("w", encoding="utf-8") as file:
         file.write(REGISTER_HEADER + "\n")
         file.writelines(line + "\n" for line in register_lines(count, seed))
@@ -78,13 +81,13 @@ def activity(
     place: str = "Hôpital des Trois Rivières",
     national: str | None = None,
 ) -> str:
-    """A line of the extraction, as it would be without quotation marks."""
+    """Returns a line of the extraction, without quotation marks."""
     who = ("8", rpps, f"8{rpps}" if national is None else national, "DR", "Docteur", name, given_name)
     what = (profession, "Profession", category, "S", specialty, "Savoir-faire", "S")
     return "|".join((*who, *what, siret, "", finess, "", technical, place))
 
 
 def write_directory(path: Path, *lines: str) -> Path:
-    """An extraction with these lines."""
+    """Writes an extraction with these lines and returns its path."""
     path.write_text("\n".join((DIRECTORY_HEADER, *lines)) + "\n", encoding="utf-8")
     return path

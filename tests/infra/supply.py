@@ -1,6 +1,6 @@
-"""Topics and permissions made ahead, several prefixes at a time: a test takes one, and what it used is deleted.
+"""Creates topics and permissions ahead, several prefixes at a time. A test takes one set, which is deleted afterwards.
 
-A broker that keeps the topics of all tests grows slower from test to test: a set has a hundred partitions and three
+A broker that keeps the topics of all tests becomes slower from test to test: a set has a hundred partitions and three
 hundred permissions.
 """
 
@@ -26,7 +26,7 @@ _numbers = itertools.count(1)
 
 
 class Supply:
-    """Sets of all declared topics on one broker, each under a prefix of its own."""
+    """Sets of all declared topics on one broker, each under a separate prefix."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -36,7 +36,7 @@ class Supply:
         self._prefixes: list[str] = []
 
     async def new(self) -> Topics:
-        """A set that nobody has used."""
+        """Returns an unused set."""
         if not self._prefixes:
             prefixes = [f"t{os.getpid()}-{next(_numbers)}." for _ in range(BATCH)]
             await self._make(prefixes)
@@ -44,12 +44,12 @@ class Supply:
         return Topics(self._parts, self._prefixes.pop(0))
 
     async def give_back(self, topics: Topics) -> None:
-        """Deletes them. Whoever still reads or writes them finds nothing."""
+        """Deletes the topics of a set; clients that still read or write them find nothing."""
         await topics.close()
         names = [layout.name for layout in declared_topics(topics.prefix)]
         await _finished(self._client.delete_topics(names, operation_timeout=_TIMEOUT, request_timeout=_TIMEOUT))
         if self._parts.has_acls:
-            own = declared_grants(topics.prefix) - declared_grants("")  # what `ops` may is the same under each prefix
+            own = declared_grants(topics.prefix) - declared_grants("")  # the permissions of `ops` have no prefix
             await _settled(self._client.delete_acls([filter_of(grant) for grant in own]))
 
     async def _make(self, prefixes: list[str]) -> None:
@@ -60,7 +60,7 @@ class Supply:
             wanted = {grant for prefix in prefixes for grant in declared_grants(prefix)}
             grants = sorted(wanted, key=repr)
             await _settled(self._client.create_acls([grant.binding() for grant in grants]))
-            # The controller answers before the broker has heard of a permission; it hears of them in their order.
+            # The controller answers before the broker knows a permission; the broker learns them in their order.
             for end in (grants[0], grants[-1]):
                 await eventually(lambda end=end: self._in_force(end))  # type: ignore[misc]
 
@@ -73,7 +73,7 @@ async def _settled(futures: Mapping[Any, Future[Any]]) -> None:
 
 
 async def _finished(futures: Mapping[Any, Future[Any]]) -> None:
-    """A topic that a test deleted itself is gone already."""
+    """Waits for the deletions; a topic that a test has deleted itself is no error."""
     for error in await asyncio.gather(*map(asyncio.wrap_future, futures.values()), return_exceptions=True):
         if error is not None and not _is_gone(error):
             raise error

@@ -1,4 +1,4 @@
-"""Access tokens as identity would sign them, with a key of the tests."""
+"""Access tokens like those of identity, signed with a key for tests."""
 
 import time
 from typing import Any
@@ -26,21 +26,21 @@ GRANTED = (
 
 
 class TestKeys:
-    """Stands where identity's published keys do."""
+    """Replaces identity's published keys."""
 
     __test__ = False
 
     async def current(self) -> KeySet:
-        """The one key."""
+        """Returns the one key."""
         return KeySet([KEY])
 
     async def refreshed(self) -> KeySet:
-        """The same."""
+        """Returns the one key, too."""
         return KeySet([KEY])
 
 
 def make_token(kind: str, subject: str, *, key: ECKey = KEY, scope: str = "", **claims: Any) -> str:
-    """Signed; what GRANTED names goes into the `dmp` claim, the rest overrides."""
+    """Returns a signed token. Claims named in GRANTED go into the `dmp` claim, the others override the payload."""
     granted = {name: claims.pop(name) for name in GRANTED if name in claims}
     now = int(time.time())
     payload: dict[str, Any] = {
@@ -59,27 +59,27 @@ def make_token(kind: str, subject: str, *, key: ECKey = KEY, scope: str = "", **
 
 
 def patient_token(record_id: UUID, session_id: UUID | None = None) -> str:
-    """Of the holder of a record; `session_id`: of a sign-in."""
+    """Returns the token of the holder of a record; `session_id`: the session of its sign-in."""
     session: dict[str, Any] = {} if session_id is None else {"sid": str(session_id)}
     return make_token("patient", str(record_id), record_id=record_id, **session)
 
 
 def professional_token(professional_id: str, profession: str = "10", organisation_id: str | None = None) -> str:
-    """Of a professional; by default a physician."""
+    """Returns the token of a professional, by default a physician."""
     structure: dict[str, Any] = {} if organisation_id is None else {"organisation_id": organisation_id}
     return make_token("professional", professional_id, profession=profession, **structure)
 
 
 def software_token(client_id: str, organisation_id: str, scope: str = "documents.deposit") -> str:
-    """Of an organisation's software."""
+    """Returns the token of an organisation's software."""
     return make_token("software", client_id, organisation_id=organisation_id, scope=scope)
 
 
 def operator_token() -> str:
-    """Of operations."""
+    """Returns the token of an operator."""
     return make_token("operator", "ops", scope="operations")
 
 
 def bearer(token: str) -> dict[str, str]:
-    """The header that carries it."""
+    """Returns the header that carries the token."""
     return {"authorization": f"Bearer {token}"}

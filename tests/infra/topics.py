@@ -1,4 +1,4 @@
-"""The declared topics under a prefix of the test's own, and a client that reads and writes them."""
+"""The declared topics under a separate prefix for a test, and a client that reads and writes them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,18 +18,18 @@ from tests.infra.waiting import eventually
 
 @dataclass
 class Topics:
-    """One test's topics. `settings(service)` are the Kafka settings of that service's worker."""
+    """The topics of one test. `settings(service)` returns the Kafka settings of that service's worker."""
 
     parts: Parts
     prefix: str
     _producer: AIOKafkaProducer | None = field(default=None, repr=False)
 
     def settings(self, service: str) -> KafkaSettings:
-        """Broker, user and prefix for a service."""
+        """Returns broker, user and prefix for a service."""
         return KafkaSettings.model_validate(self.environment(service))
 
     def environment(self, service: str) -> dict[str, str]:
-        """The settings as values of `<SERVICE>_KAFKA__*`, by name in lower case."""
+        """Returns the settings as values of `<SERVICE>_KAFKA__*`, by name in lower case."""
         values = {
             "instance_id": "test",
             "bootstrap": self.parts.kafka_bootstrap,
@@ -41,7 +41,7 @@ class Topics:
         return values
 
     async def put(self, event: Event, by: Service | None = None, **options: Any) -> Announcement:
-        """Writes an event as the relay of `by` would: by default, of the service that owns the event."""
+        """Writes an event as the relay of `by` would; by default the service that owns the event."""
         announcement = announce(event, by or sender_of(event), **options)
         headers = {
             "ce_specversion": "1.0",
@@ -69,13 +69,13 @@ class Topics:
         await producer.send_and_wait(self.prefix + topic, value, key=key, headers=pairs, **options)
 
     async def read(self, topic: str) -> list[Message[Event]]:
-        """All events of a topic now, in the order of each partition."""
+        """Returns all events of a topic now, in the order of each partition."""
         decoded = [decode(record, self.prefix) for record in await self.read_raw(topic)]
         assert not any(isinstance(message, InvalidRecord) for message in decoded), decoded
         return [message for message in decoded if isinstance(message, Message)]
 
     async def read_raw(self, topic: str) -> list[Any]:
-        """All records of a topic now."""
+        """Returns all records of a topic now."""
         consumer = AIOKafkaConsumer(**self._client("admin"), enable_auto_commit=False)
         await consumer.start()
         try:
@@ -94,7 +94,7 @@ class Topics:
             await consumer.stop()
 
     async def wait_for(self, topic: str, enough: Callable[[list[Message[Event]]], bool]) -> list[Message[Event]]:
-        """Waits until the events of a topic are enough; returns them."""
+        """Waits until `enough` accepts the events of a topic; returns them."""
 
         async def read_enough() -> list[Message[Event]] | None:
             events = await self.read(topic)
@@ -118,7 +118,7 @@ class Topics:
 
 
 def client_options(parts: Parts, user: str) -> dict[str, Any]:
-    """aiokafka's options for one user."""
+    """Returns aiokafka's options for one user."""
     options: dict[str, Any] = {"bootstrap_servers": parts.kafka_bootstrap}
     if parts.has_acls:
         options |= {

@@ -1,7 +1,7 @@
-"""Waiting for a condition with a deadline; never a bare sleep.
+"""Waits for a condition with a deadline; never a bare sleep.
 
-A deadline only tells a test that has failed from one that is slow: it is one that a machine with ten times the usual
-load meets, and costs nothing where the condition comes true.
+The deadline only tells a failed test from a slow one. A machine with ten times the usual load meets it, and it costs
+nothing when the condition comes true.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ UNTIL_DONE = f"wait={DEADLINE_S:.0f}"
 
 
 async def eventually(look: Callable[[], Awaitable[T | None]], *, seconds: float = DEADLINE_S) -> T:
-    """The first look that is neither None nor False. Fails when the time is over."""
+    """Returns the first result that is neither None nor False. Fails when the time is over."""
     deadline = asyncio.get_running_loop().time() + seconds
     while True:
         value = await look()

@@ -1,4 +1,4 @@
-"""How pytest-xdist spreads the tests over its workers."""
+"""Spreads the tests over the workers of pytest-xdist."""
 
 from xdist.scheduler import LoadFileScheduling
 

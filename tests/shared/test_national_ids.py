@@ -1,4 +1,4 @@
-"""National identifiers as they are printed, typed and copied, and the full form that rights name."""
+"""National identifiers as printed, typed and copied, and the full form that rights name."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The INS and its key, strict traits in their one compared form, ids of documents, and what never prints."""
+"""The INS and its key, strict traits in their normal form, ids of documents, and values that never print."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Good and bad INS numbers, several hundred of them, judged as the numbering of the RNIPP says."""
+"""Several hundred good and bad INS numbers, judged by the numbering of the RNIPP."""
 
 import random
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ PUBLISHED_WRONG = ("276059205062865", "209053105611201")
 
 
 def key_by_hand(number: str) -> str:
-    """97 less the remainder by 97, digit after digit; Corsica counts as 19 and 18. Written apart from the code."""
+    """Returns 97 less the remainder by 97, digit after digit; Corsica counts as 19 and 18. Independent of the code."""
     remainder = 0
     for digit in number[:5] + {"2A": "19", "2B": "18"}.get(number[5:7], number[5:7]) + number[7:]:
         remainder = (remainder * 10 + "0123456789".index(digit)) % 97
@@ -30,7 +30,7 @@ def number(
     department: str | None = None,
     rest: str | None = None,
 ) -> str:
-    """Thirteen characters that fit, those that are given among them."""
+    """Returns thirteen valid characters that contain the given parts."""
     month = dice.randint(1, 12) if month is None else month
     parts = (
         dice.choice("12") if sex is None else sex,
@@ -47,7 +47,7 @@ def keyed(first: str) -> str:
 
 
 def good() -> Iterator[tuple[str, str]]:
-    """Text and OID."""
+    """Yields valid numbers: text and OID."""
     dice = random.Random(1955)
     yield from ((text, oids.INS_NIR) for text in PUBLISHED_GOOD)
     yield from ((keyed(number(dice, department=department)), oids.INS_NIR) for department in DEPARTMENTS)
@@ -72,7 +72,7 @@ def good() -> Iterator[tuple[str, str]]:
 
 
 def wrong_keys() -> Iterator[tuple[str, str]]:
-    """Of the right form, under a production OID."""
+    """Yields numbers of the right form with a wrong key, under a production OID."""
     dice = random.Random(1956)
     yield from ((text, oids.INS_NIR) for text in PUBLISHED_WRONG)
     for _ in range(60):
@@ -94,7 +94,7 @@ def wrong_keys() -> Iterator[tuple[str, str]]:
 
 
 def malformed() -> Iterator[tuple[str, str]]:
-    """No INS at all, whatever the key; where one can be reckoned it fits."""
+    """Yields texts that are no INS, with a matching key where one can be computed."""
     dice = random.Random(1957)
     yield from ((keyed(number(dice, sex=sex)), oids.INS_NIR) for sex in "03456789")
     yield from ((keyed(number(dice, sex=sex)), oids.INS_NIA) for sex in "12")

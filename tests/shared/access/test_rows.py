@@ -1,4 +1,4 @@
-"""What was settled, row by row, in plain words: who, what, and the code of the rule that answers."""
+"""Decisions of the access rules, row by row: a sentence, the facts, and the code of the rule that answers."""
 
 from typing import Any
 
@@ -215,7 +215,7 @@ ROWS: dict[str, tuple[Facts, str]] = {
         asking("software", "label", change="hide-from-patient", labels=MASKED, masked_by="patient"),
         "own-deposit",
     ),
-    # who labels
+    # labelling
     "the patient masks any document": (asking("patient", "label", change="mask"), "patient-side"),
     "a carer too": (asking("carer", "label", change="mask"), "patient-side"),
     "a professional who is not the author does not": (
@@ -235,7 +235,7 @@ ROWS: dict[str, tuple[Facts, str]] = {
         asking("professional", "label", **MINE, change="hide-from-representatives", shown_to_representatives=True),
         "lifting-is-final",
     ),
-    # who deletes
+    # deletion
     "the patient deletes own documents": (asking("patient", "delete", deposited_by="patient"), "patient-side"),
     "not a hospital's": (asking("patient", "delete"), "not-own-document"),
     "a carer what the carer deposited": (
@@ -243,7 +243,7 @@ ROWS: dict[str, tuple[Facts, str]] = {
         "patient-side",
     ),
     "not what the patient deposited": (asking("carer", "delete", deposited_by="patient"), "not-own-document"),
-    # patient's deposits
+    # deposits by the patient
     "the patient deposits documents of class 90": (
         asking("patient", "deposit", class_code="90", labels_asked=N),
         "own-document",
@@ -310,7 +310,7 @@ ROWS: dict[str, tuple[Facts, str]] = {
         asking("software", "change-rights", change="attest-care-team", about_self=True, care_team_objected=True),
         "care-team-objected",
     ),
-    # never
+    # callers who may never read
     **{
         f"{never} never, by no authorisation": (asking("professional", never=never), "kind-not-permitted")
         for never in ("insurer", "mutuelle", "bank", "employer", "occupational-medicine")
@@ -375,7 +375,7 @@ OPEN_REASONS = frozenset(
         *("mode-not-permitted", "motive-missing", "search-not-permitted", "copies-too-old", "choices-unknown"),
     }
 )
-"""Refusals of a reading that may be told: they say nothing of the record, the person's choices or a document."""
+"""Refusals of a reading that may be disclosed: they reveal nothing about the record, its choices or a document."""
 
 
 @pytest.mark.parametrize("row", sorted(ROWS))

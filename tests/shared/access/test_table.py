@@ -1,4 +1,4 @@
-"""The whole table of decisions against the same rules told a second time."""
+"""Compares the whole table of decisions with an independent statement of the rules."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace

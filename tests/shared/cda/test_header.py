@@ -1,4 +1,4 @@
-"""What the header of a CDA says, in the ways in which headers are written."""
+"""Reads the header of CDA documents in the variants in which headers are written."""
 
 from datetime import UTC, datetime, timedelta, timezone
 

@@ -1,4 +1,4 @@
-"""Every published CDA is read, deposited and read back; the invented ones are, where the samples are not at hand."""
+"""Every published CDA is read, deposited and read back; invented ones when the samples are not available."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""No process starts without a key under which rows lie; rows are sealed anew, and then the old key can go."""
+"""No process starts without a key that rows need; rows are re-encrypted, and then the old key can be removed."""
 
 import asyncio
 import json
@@ -82,7 +82,7 @@ async def may_start(database: Database, **keyrings: str) -> bool:
 
 
 async def rewrapped(database: Database, report: Report = lambda _: None, **keyrings: str) -> list[Rewrapped]:
-    """`keys rewrap` with these rings; only the columns in which something was to be done."""
+    """Runs `keys rewrap` with these rings; returns only the columns in which something was to be done."""
     settings = {name: SecretStr(text) for name, text in rings(database.service, **keyrings).items()}
     plan: KeyPlan = import_module(MODULES.get(database.service, f"services.{database.service}.keys")).make_keys(
         SimpleNamespace(**settings)
@@ -185,7 +185,7 @@ async def test_keys_of_rows_from_before_are_noted_by_the_migration(new_database:
 
 
 async def test_after_a_rewrap_the_old_key_of_persons_can_go(new_database: NewDatabase) -> None:
-    """An account of a former release too: sealed under the key itself, found by an identifier under the old key."""
+    """Includes an account of an earlier release: sealed with the key itself, its identifier under the old key."""
     database = await new_database("identity")
     async with run_identity_api(database) as home:
         record_id = await home.open_account()

@@ -1,4 +1,4 @@
-"""Every error of a database has a fate, and every API says it in its own form; the log says it once a minute."""
+"""Every database error has a class, every API answers it in its own format, and it is logged once a minute."""
 
 import inspect
 import time
@@ -92,7 +92,7 @@ def test_an_error_that_the_driver_has_no_class_for_is_known_by_its_class() -> No
 
 
 async def answer(error: Exception, render: Renderer, path: str, *, begun: bool = False) -> list[Message]:
-    """What goes over the line when an app raises this, before its answer or in the middle of it."""
+    """Returns the messages sent when an app raises this error, before its answer or in the middle of it."""
 
     async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
         if begun:

@@ -1,4 +1,4 @@
-"""What is about an erased record is dropped, before anything else happens to it, and cannot come back by any road."""
+"""Messages about an erased record are dropped before they have any effect, and nothing brings the record back."""
 
 import asyncio
 import base64
@@ -314,7 +314,7 @@ def test_the_fact_is_keyed_by_its_record() -> None:
 
 
 async def test_an_erasure_finds_what_waits_by_its_key_however_much_else_waits(consumers: OfflineConsumers) -> None:
-    """Hundreds of erasures are begun in one transaction, perhaps while the broker is away and the outbox is full."""
+    """Hundreds of erasures begin in one transaction, perhaps while the broker is away and the outbox is full."""
     async with transaction(consumers.pool) as connection:
         await connection.execute(
             "insert into outbox (topic, key, event_id, event_type, subject, traceparent, occurred_at) "

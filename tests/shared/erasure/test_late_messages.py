@@ -1,4 +1,4 @@
-"""Whatever comes late about an erased record, through whichever group: nothing of it is kept."""
+"""Late messages about an erased record leave nothing behind, whatever the group."""
 
 from uuid import UUID, uuid4
 
@@ -27,7 +27,7 @@ LEDGER = "audit.ledger"
 
 
 def late(event: type[Event], record_id: UUID, offset: int) -> KeptRecord:
-    """The golden example of that event, about this record."""
+    """Returns the golden example of that event, about this record."""
     body = orjson.loads((EXAMPLES / f"{event.ce_type}.json").read_bytes())
     body["record_id"] = str(record_id)
     about = EVENTS[event.ce_type].model_validate(body)

@@ -1,4 +1,4 @@
-"""An ITI-65 submission is read, or refused with codes and places that say what to mend; never anything else."""
+"""An ITI-65 submission is read, or refused with codes and places that say what to correct; never anything else."""
 
 import base64
 import hashlib
@@ -254,7 +254,7 @@ PLACES = [place for place in _places(good()) if place]
 
 
 def _set(bundle: Any, place: tuple[str | int, ...], value: object) -> None:
-    """Puts the value there, unless an earlier change removed the way."""
+    """Sets a value in the bundle, unless an earlier change removed its place."""
     try:
         for key in place[:-1]:
             bundle = bundle[key]

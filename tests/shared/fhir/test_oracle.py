@@ -1,4 +1,4 @@
-"""The check that every FHIR answer of the API tests goes through finds what is no FHIR R4."""
+"""The FHIR check of the API tests detects resources that are not valid FHIR R4."""
 
 from copy import deepcopy
 from typing import Any

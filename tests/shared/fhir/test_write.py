@@ -1,4 +1,4 @@
-"""What is written can be read back, and is what the profiles ask for."""
+"""Written resources can be read back, and conform to the profiles."""
 
 import base64
 import json
@@ -22,7 +22,7 @@ from tests.infra.paths import DOCUMENTS
 NOON = datetime(2026, 3, 12, 12, tzinfo=timezone(timedelta(hours=1)))
 INS = Ins("258077511402542", oids.INS_NIR_TEST)
 BIOLOGY = document_types()["11502-2"]
-# What the comprehensive profile makes mandatory beyond FHIR (PDSm 3.1.1).
+# The elements that the comprehensive profile makes mandatory in addition to FHIR (PDSm 3.1.1).
 MANDATORY = {"contained", "masterIdentifier", "status", "type", "category", "subject", "date", "author", "custodian"}
 MANDATORY |= {"securityLabel", "content", "context"}
 COMPARED = ["authors", "content", "content_type", "creation", "custodian", "facility_type", "format", "ins", "labels"]
@@ -130,7 +130,7 @@ def test_metadata_says_what_the_server_can_do() -> None:
 
 
 def same(document: SubmittedDocument, deposit: iti65.Deposit) -> None:
-    """Everything that a deposit says is read back equal."""
+    """Asserts that every value of a deposit is read back equal."""
     for name in COMPARED:
         assert getattr(document, name) == (getattr(deposit, name) or None), name
     assert deposit.unique_id in (None, document.unique_id)

@@ -1,4 +1,4 @@
-"""While a process has too much to do, the less urgent is refused early, and nothing tells why one asked."""
+"""In an overload the less urgent requests are refused early, and the refusal reveals nothing about the request."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -33,7 +33,7 @@ async def apis(databases: Databases) -> AsyncIterator[dict[str, Api]]:
 
 
 class Clock:
-    """Stands still unless it is moved."""
+    """A clock that does not move unless a test moves it."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -49,7 +49,7 @@ def working_on(count: int, clock: Clock | None = None) -> Load:
 
 
 def overloaded(count: int, clock: Clock | None = None) -> Load:
-    """Which has just refused somebody, and works on so many."""
+    """Returns a load of `count` requests in work that has just refused one."""
     load = working_on(max(limit.burst for limit in LIMITS.values()), clock)
     assert is_refused(load, Urgency.EMERGENCY)
     load.change(count - load.at_work)
@@ -65,7 +65,7 @@ def is_refused(load: Load, urgency: Urgency) -> bool:
 
 
 def refused_by(load: Callable[[], Load]) -> set[Urgency]:
-    """Each asked of a load of its own, as a refusal changes it."""
+    """Returns the refused urgencies, each tried on a new load, because a refusal changes it."""
     return {urgency for urgency in Urgency if is_refused(load(), urgency)}
 
 
@@ -95,7 +95,7 @@ def test_a_burst_is_admitted_and_what_is_more_begins_an_overload_with_closer_lim
 
 
 def ask_many(load: Load, clock: Clock, *, admitted: int, refused: int) -> None:
-    """Within one window, and then it is over."""
+    """Makes these requests within one window, and then ends the window."""
     at_work, limit = load.at_work, LIMITS[Urgency.READ].overload
     for count, is_expected in ((admitted, False), (refused, True)):
         load.change(limit * is_expected - load.at_work)
@@ -161,7 +161,7 @@ async def ask(api: Api, method: str, path: str, token: str) -> httpx2.Response:
 
 @pytest.fixture
 def records(apis: dict[str, Api]) -> Iterator[Api]:
-    """Which has its own load again afterwards."""
+    """Yields the API of records, and gives it a new load afterwards."""
     api = apis["records"]
     yield api
     api.app.state.load = Load()

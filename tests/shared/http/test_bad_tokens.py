@@ -1,4 +1,4 @@
-"""A table of bad access tokens, in the manner of Wycheproof: each differs in one thing from a good one."""
+"""A table of bad access tokens, like Wycheproof's: each differs from a good one in one point."""
 
 import base64
 import hmac
@@ -41,7 +41,7 @@ def b64(data: bytes) -> str:
 
 
 def raw(header: str, claims: str, key: ECKey = KEY) -> str:
-    """Signed with the right algorithm, whatever header and claims say."""
+    """Returns a token signed with the right algorithm, whatever header and claims say."""
     signed = f"{b64(header.encode())}.{b64(claims.encode())}"
     return f"{signed}.{b64(es256(signed, key))}"
 
@@ -53,7 +53,7 @@ def es256(signed: str, key: ECKey) -> bytes:
 
 
 def token(header: dict[str, Any] | None = None, key: ECKey = KEY, **claims: Any) -> str:
-    """A member that is None is left out."""
+    """Returns a token; members that are None are left out."""
     segments = [{**HEADER, **(header or {})}, {**CLAIMS, **claims}]
     texts = [json.dumps({name: value for name, value in part.items() if value is not None}) for part in segments]
     return raw(texts[0], texts[1], key)

@@ -1,4 +1,4 @@
-"""Whatever value stands in whatever parameter of whatever route, it is no fault of ours: never a 5xx."""
+"""No value of any parameter of any route leads to a server error (5xx)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -54,10 +54,10 @@ async def apis(databases: Databases) -> AsyncIterator[dict[str, Api]]:
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refusals do not wait for their beat."""
+    """Sends refusals without the fixed delay."""
 
     async def not_at_all(_: float) -> None:
-        """Nothing to wait for."""
+        """Returns at once."""
 
     monkeypatch.setattr(constant_time, "wait_until", not_at_all)
 
@@ -85,7 +85,7 @@ def _text_of(body: Any) -> str:
 
 
 def is_of_another(operation: Operation) -> bool:
-    """Where nothing of ours answers: what is sent goes on to a provider, or waits on purpose."""
+    """Whether the operation forwards the request to a provider, or waits on purpose."""
     return operation.path in ("/professionals/callback",)
 
 
@@ -113,13 +113,13 @@ async def test_no_extreme_value_anywhere_is_a_fault_of_ours(apis: dict[str, Api]
 
 
 def asking(operation: Operation) -> list[str]:
-    """Who may come furthest."""
+    """Returns the kinds of actor with the widest access to the operation."""
     alone = operation.service != "identity" and "matrices" not in operation.path
     return ["patient"] if alone or not operation.described.get("security") else ["patient", "administrator"]
 
 
 def extremes(value: Any) -> tuple[Any, ...]:
-    """Of the kind of an ordinary value."""
+    """Returns extreme values of the type of an ordinary value."""
     if isinstance(value, str):
         return (*DATES, *TEXTS) if value[:4].isdigit() and "-" in value else TEXTS
     return NUMBERS if isinstance(value, int) and not isinstance(value, bool) else ()

@@ -1,4 +1,4 @@
-"""The frame of every API: bad tokens, bodies that are too large, and errors that tell nothing they should not."""
+"""The frame of every API: bad tokens, bodies that are too large, and errors that reveal nothing internal."""
 
 import time
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""What only operations may see is not where callers come in, or asks for an operator's token."""
+"""Internal pages are not on the callers' port, or need an operator's token."""
 
 from collections.abc import AsyncIterator
 
@@ -14,7 +14,7 @@ from tests.infra.databases import Databases
 from tests.infra.tokens import SETTINGS
 
 OF_HEALTH = {"/livez", "/readyz", "/metrics"}
-"""On a worker's port, which operations alone reach."""
+"""Pages on a worker's port, which only operations can reach."""
 
 
 @pytest_asyncio.fixture(scope="module")

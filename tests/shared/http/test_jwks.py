@@ -11,7 +11,7 @@ FIRST, SECOND = (KeySet([OKPKey.generate_key("Ed25519", {"kid": kid})]) for kid 
 
 
 class Issuer:
-    """Publishes one key set after another; None: it is away."""
+    """Publishes one key set after another; None: it is unavailable."""
 
     def __init__(self, *published: KeySet | None) -> None:
         self.published = list(published)

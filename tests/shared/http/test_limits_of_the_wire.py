@@ -1,4 +1,4 @@
-"""What a peer may send and how long it may take, on a server as every API and worker runs it."""
+"""Limits on the size and duration of requests, on a server configured like that of every API and worker."""
 
 import asyncio
 import contextlib
@@ -59,7 +59,7 @@ async def port(app: FastAPI) -> AsyncIterator[int]:
 
 
 async def ask(port: int, *parts: bytes) -> bytes:
-    """What comes back until the server ends the connection; some of a long request may not be taken."""
+    """Returns the answer up to the end of the connection; the server may not read all of a long request."""
     loop = asyncio.get_running_loop()
     answer = b""
     with socket.socket() as peer, contextlib.suppress(ConnectionError):
@@ -107,7 +107,7 @@ WRONG: dict[str, tuple[Callable[[], list[bytes]], int | None]] = {
 async def test_what_no_request_needs_ends_the_connection(port: int, what: str) -> None:
     parts, status = WRONG[what]
     answer = await ask(port, *parts())
-    if status is None:  # its answer may have begun
+    if status is None:  # the answer may have begun
         assert answer == b""
     else:
         assert answer.count(b"HTTP/1.1") == 1

@@ -1,4 +1,4 @@
-"""Whatever a caller sends, as OpenAPI describes it or not: an answer that says what is wrong, never a fault of ours."""
+"""Any request, whether OpenAPI describes it or not, gets an answer that says what is wrong, never a server error."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -49,7 +49,7 @@ from tests.infra.tokens import make_token, operator_token, patient_token, softwa
 
 PARENT, CARER = UUID(int=0x9001), UUID(int=0x9002)
 EXAMPLES = {"identity": 3, "records": 10, "consent": 4, "audit": 12, "notify": 12}
-"""Random cases of each operation, as OpenAPI wants them, and as many that it does not want."""
+"""Number of random valid cases of each operation, and of as many invalid ones."""
 AT_ONCE = 8
 PATIENT = Limits(acquire_s=60, statement_s=60, grace_s=10)
 SERVED = {
@@ -59,20 +59,20 @@ SERVED = {
     "audit": {"patient", "representative", "professional", "operator"},
     "notify": {"patient"},
 }
-"""Who gets behind every check, so that what lies there is asked too."""
+"""The kinds of actor that must pass every check in each API, so that the code behind the checks is tested."""
 INSIDE = ("Traceback", 'File "', "asyncpg", "pydantic", "site-packages", ".py")
 
 
 @dataclass
 class Outcomes:
-    """What came of the requests to the API that `document` describes."""
+    """The outcomes of the requests to the API that `document` describes."""
 
     document: dict[str, Any]
     faults: set[str] = field(default_factory=set)
     served: set[str] = field(default_factory=set)
 
     def note(self, request: Generated, actor: str, answer: httpx2.Response) -> None:
-        """One answer."""
+        """Notes one answer."""
         if answer.is_success:
             self.served.add(actor)
         if (fault := self._fault_of(request, answer)) is not None:
@@ -98,16 +98,16 @@ MEMBERS = {
     "application/fhir+json": {"resourceType", "issue"},
     "application/json": {"error"},
 }
-"""What the body of an error has, by its media type; the last is OAuth's (RFC 6749, section 5.2)."""
+"""The members of an error's body, by its media type; the last is OAuth's (RFC 6749, section 5.2)."""
 
 
 def form_of_errors(route: str) -> str:
-    """The media type of an error that OpenAPI does not list."""
+    """Returns the media type of an error that OpenAPI does not list."""
     return "application/fhir+json" if is_fhir(route) else "application/problem+json"
 
 
 def tokens(record_id: UUID) -> dict[str, str | None]:
-    """One of each kind of actor, as far as the record would let them; None: without a token."""
+    """Returns a token of each kind of actor, with access to the record where possible; None: without a token."""
     professional: dict[str, Any] = {"profession": "G15_10", "organisation_id": HOSPITAL}
     emergency: dict[str, Any] = {"mode": "bris_de_glace", "motive": "sealed", "sid": str(uuid4())}
     return {
@@ -125,7 +125,7 @@ def tokens(record_id: UUID) -> dict[str, str | None]:
 
 @dataclass(frozen=True)
 class Seeded:
-    """The record of a service, and by the name of a parameter or a member of a body what exists under it."""
+    """The record of a service, and the existing values by name of a parameter or member of a body."""
 
     record_id: UUID
     values_by_name: dict[str, Any]
@@ -203,7 +203,7 @@ SEEDS = {
 
 @pytest_asyncio.fixture(scope="module")
 async def apis(databases: Databases) -> AsyncIterator[dict[str, Api]]:
-    """At work, and refusing nothing because the machine is busy: a 503 would hide what it stands for."""
+    """Yields the running APIs, without refusals for load, because such a 503 would hide other answers."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(frame, "ANSWER", PATIENT)
         async with all_apis(databases) as made:
@@ -222,10 +222,10 @@ async def apis(databases: Databases) -> AsyncIterator[dict[str, Api]]:
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refusals do not wait for their beat, nor answers for a result."""
+    """Sends refusals without the fixed delay, and answers without waiting for a result."""
 
     async def not_at_all(_: float) -> None:
-        """Nothing to wait for."""
+        """Returns at once."""
 
     monkeypatch.setattr(constant_time, "wait_until", not_at_all)
     monkeypatch.setattr(prefer, "LONGEST_WAIT_S", 0.0)

@@ -1,4 +1,4 @@
-"""Whoever has no token is told so before anything of the body is taken, on every route that needs one."""
+"""On every route that needs a token, a request without one is refused before any of its body is read."""
 
 from collections.abc import AsyncIterator
 from uuid import uuid4
@@ -36,7 +36,7 @@ OPEN_TO_ALL = {
     "identity POST /professionals/card",
     "records GET /fhir/metadata",
 }
-"""Who has no token yet, and what everybody may know."""
+"""Routes for callers without a token yet, and for public information."""
 WITH_LARGE_BODIES = {
     "records /fhir",
     "records /records/{record_id}/documents/{document_id}",
@@ -52,7 +52,7 @@ async def apis(databases: Databases) -> AsyncIterator[dict[str, Api]]:
 
 
 def path_of(operation: Operation) -> str:
-    """With something in each place."""
+    """Returns the path of an operation with a value for each parameter."""
     path = operation.path
     for parameter in operation.parameters("path"):
         path = path.replace("{" + parameter["name"] + "}", str(uuid4()))

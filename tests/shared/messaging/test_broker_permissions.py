@@ -1,4 +1,4 @@
-"""The broker itself holds who may use a topic: a topic has one writer, and nobody reads unbidden."""
+"""The broker enforces the permissions of topics: each has one writer, and only the declared services read it."""
 
 import asyncio
 import contextlib
@@ -57,7 +57,7 @@ async def may_write(kafka: Topics, user: str, topic: str) -> bool:
 
 
 async def may_read(kafka: Topics, user: str, topic: str, group: str) -> bool:
-    """Either it reads what is there, or it is refused."""
+    """Returns whether the user can read the topic or is refused."""
     assert await may_write(kafka, "admin", topic)
     consumer = AIOKafkaConsumer(
         kafka.prefix + topic,
@@ -149,7 +149,7 @@ async def test_nobody_writes_the_accesses_or_acknowledgements_of_another_service
 
 
 def former_grants(kafka: Topics, *services: str) -> set[Grant]:
-    """What the release that shared a topic gave these services on it."""
+    """Returns the permissions of these services on the topic that an earlier release shared."""
     name = kafka.prefix + FORMER_ACCESSES.name
     return {Grant(service, operation, "TOPIC", name) for service in services for operation in ("WRITE", "DESCRIBE")}
 
@@ -190,7 +190,7 @@ async def test_the_permission_on_a_retired_topic_ends_with_the_outbox_rows_and_n
 
 @dataclass
 class OnePostgres:
-    """What the look-up needs of a server."""
+    """The part of a server that the look-up needs."""
 
     database: Database
 

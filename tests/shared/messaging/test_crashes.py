@@ -25,7 +25,7 @@ from tests.shared.messaging.test_flow import access
 
 
 async def let_it_crash(place: str, database: Database, kafka: Topics) -> None:
-    """Runs a worker in a process of its own until it has killed itself at that place."""
+    """Runs a worker in a separate process until it has killed itself at that place."""
     spec = {
         "database": asdict(database),
         "bootstrap": kafka.parts.kafka_bootstrap,

@@ -69,7 +69,7 @@ async def test_garbage_becomes_a_dead_letter_with_its_reason_and_the_traffic_goe
 
 
 async def _records(kafka: Topics, topic: str) -> list[Any] | None:
-    """One record for each event: a relay may send an event twice."""
+    """Returns one record for each event, because a relay may send an event twice; None without any."""
     return list({dict(record.headers)["ce_id"]: record for record in await kafka.read_raw(topic)}.values()) or None
 
 

@@ -1,4 +1,4 @@
-"""The times that another machine tells: what cannot be kept, or vouches for too much, is noticed at decoding."""
+"""Times from other machines: decoding detects a time that cannot be stored or lies too far in the future."""
 
 from datetime import timedelta
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""Watermarks that are unknown, too old or in the future vouch for nothing."""
+"""Watermarks that are unknown, too old or in the future make no copy fresh."""
 
 from datetime import UTC, datetime, timedelta
 

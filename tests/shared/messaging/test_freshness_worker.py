@@ -1,4 +1,4 @@
-"""A running worker: what vouches for the erasures, and what is said of a watermark that lies in the future."""
+"""A running worker: the watermarks of erasures, and the log of a watermark that lies in the future."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -32,7 +32,7 @@ TOPIC = IDENTITY_ERASURES.name
 
 
 class Eraser:
-    """Consent's handler of erasures, while its database cannot do it (`is_away`) and afterwards."""
+    """Consent's handler of erasures, while its database is unavailable (`is_away`) and afterwards."""
 
     def __init__(self) -> None:
         self.is_away, self.attempts, self.partitions = True, 0, set[int]()
@@ -45,7 +45,7 @@ class Eraser:
 
     @asynccontextmanager
     async def at_work(self, database: Database, kafka: Topics) -> AsyncIterator[WorkerRuntime]:
-        """A worker with this group alone."""
+        """Runs a worker with this group alone."""
         group = Subscription(
             CONSENT_ERASURES, (RecordErased,), self.erase, uses_inbox=False, skips_erased_records=False
         )
@@ -55,7 +55,7 @@ class Eraser:
 
 
 async def beat(kafka: Topics, at: datetime) -> None:
-    """A heartbeat in each partition, as identity's relay sends it."""
+    """Writes a heartbeat into each partition, as identity's relay does."""
     for partition in range(IDENTITY_ERASURES.local_partitions):
         event = HeartbeatSent(partition=partition, at=at)
         headers = {"ce_id": str(uuid4()), "ce_type": event.ce_type, "ce_time": at.isoformat()}

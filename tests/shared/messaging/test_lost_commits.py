@@ -1,4 +1,4 @@
-"""A database that was set back: its relay announces nothing until what was lost has been recovered from the topics."""
+"""After its database was set back, a relay announces nothing until the lost commits are recovered from the topics."""
 
 from dataclasses import replace
 from typing import Any
@@ -177,7 +177,7 @@ async def test_until_the_choices_are_recovered_nothing_is_in_force_and_no_deposi
         await change(pool, record_id, blocked=(DOCTOR,))
         await eventually(lambda: all_sent(pool))
     async with app_pool(backup) as pool, running_relay(backup, kafka, held=True) as watch:
-        # As its consumer reads again what records had applied before.
+        # The consumer reads again the versions that records had applied before.
         await in_force(pool, {record_id: 3, untouched: 1})
         assert await are_in_force(pool, record_id, untouched) == [False, False]
         assert await deposits_wait(pool, record_id, untouched) == [True, True]

@@ -1,4 +1,4 @@
-"""A group goes on from the offsets in its database, whatever the broker, the database or other members do."""
+"""A group continues from the offsets in its database, whatever the broker, the database or other members do."""
 
 import asyncio
 import random
@@ -59,7 +59,7 @@ async def put_all(kafka: Topics, events: Sequence[DocumentReceived]) -> None:
 
 
 def documents(count: int, records: int = 5) -> list[DocumentReceived]:
-    """Documents of some records, in turn."""
+    """Returns deposits for `records` records, in turn."""
     ids = [uuid4() for _ in range(records)]
     return [document_received(ids[number % records]) for number in range(count)]
 
@@ -105,7 +105,7 @@ async def _as_owner(database: Database, *statements: str) -> None:
 
 
 def lost(topic: str = TOPIC) -> float:
-    """The metric of lost offsets."""
+    """Returns the metric of lost offsets."""
     value: float = OFFSETS_LOST.labels(GROUP, topic)._value.get()
     return value
 
@@ -289,7 +289,7 @@ async def test_a_lost_offset_stops_its_partition_alone_until_it_is_valid_again(
 
 
 async def cut(kafka: Topics, partition: int, before: int) -> None:
-    """Deletes what the partition holds below an offset, as retention does."""
+    """Deletes the records of a partition below an offset, as retention does."""
     admin = AIOKafkaAdminClient(**client_options(kafka.parts, "admin"))
     await admin.start()
     try:

@@ -1,4 +1,4 @@
-"""A consumer takes a service's word from that service's own topic, and from no other."""
+"""A consumer accepts a service's events only from that service's own topic."""
 
 from typing import get_args
 from uuid import UUID, uuid4
@@ -136,7 +136,7 @@ async def test_an_acknowledgement_on_the_topic_of_another_service_completes_noth
 
 
 class Alerting:
-    """notify's groups about accesses on one database, a contact in it."""
+    """The groups of notify about accesses on one database with a contact."""
 
     def __init__(self, pool: Pool, record_id: UUID) -> None:
         self.pool, self.record_id = pool, record_id

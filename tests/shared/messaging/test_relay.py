@@ -1,4 +1,4 @@
-"""The relay: what cannot be sent holds back nothing else, and a former leader writes nothing."""
+"""The relay: rows that cannot be sent hold back no others, and a former leader writes nothing."""
 
 import asyncio
 import random
@@ -61,7 +61,7 @@ def new_relay(database: Database, kafka: Topics, **options: Any) -> Relay:
 
 @asynccontextmanager
 async def relaying(database: Database, kafka: Topics, **options: Any) -> AsyncIterator[Relay]:
-    """A relay at work."""
+    """Yields a running relay."""
     relay = new_relay(database, kafka, **options)
     task = asyncio.create_task(relay.run())
     try:
@@ -115,16 +115,17 @@ async def administer(kafka: Topics, change: Callable[[Any], dict[Any, Any]]) -> 
 
 
 async def keys_of(kafka: Topics, topic: str) -> list[str]:
-    """The keys of a topic's records, without heartbeats."""
+    """Returns the keys of a topic's records, without heartbeats."""
     keys = [record.key.decode() for record in await kafka.read_raw(topic)]
     return [key for key in keys if not key.startswith("heartbeat-")]
 
 
 class SilentPartition:
-    """A topic without its replicas, as a client sees it: the broker acknowledges no record of it, and no transaction
-    with such a record can end, so that its transactional id cannot be started again until the replicas are back.
+    """A topic without its replicas, as a client sees it.
 
-    One broker cannot lose the replicas of one topic alone; everything else is the real broker.
+    The broker acknowledges no record of it, and no transaction with such a record can end, so that its transactional id
+    cannot be started again until the replicas are back. One broker cannot lose the replicas of one topic alone;
+    everything else is the real broker.
     """
 
     def __init__(self, kafka: Topics, topic: str) -> None:
@@ -146,7 +147,7 @@ class SilentPartition:
 
 
 class PartitionProducer:
-    """A real producer, but for the topic that is silent."""
+    """A real producer, except for the silent topic."""
 
     def __init__(self, real: Any, silent: SilentPartition, lane: int | None) -> None:
         self._real, self._silent, self._lane = real, silent, lane
@@ -286,7 +287,7 @@ class StallingProducer:
 async def test_a_former_leader_that_wakes_up_writes_nothing(
     database: Database, pool: Pool, kafka: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else compaction would keep its old state and forget the tombstone behind which it came."""
+    """Otherwise compaction would keep its old state and drop the earlier tombstone."""
     monkeypatch.setattr("shared.messaging.outbox.page_sender.LONGEST_ACK_S", 600)
     record_id = uuid4()
     stalled, goes_on = asyncio.Event(), asyncio.Event()
@@ -335,7 +336,7 @@ async def test_dead_rows_that_a_long_snapshot_keeps_are_not_read_again(database:
         await put(pool, announce(access(uuid4())))
         assert last is None
 
-        async def is_floor_raised() -> bool:  # once what other tests have under way on this server has ended
+        async def is_floor_raised() -> bool:  # once the transactions of other tests on this server have ended
             [row] = (await reader.read()).rows
             return bool(reader.floor == row["id"] - 1)
 

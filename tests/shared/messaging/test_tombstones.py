@@ -1,4 +1,4 @@
-"""A null payload: on a state topic the word that nothing stands there any more, on a facts topic a letter."""
+"""A null payload: on a state topic a tombstone, which is skipped; on a facts topic a dead letter."""
 
 from uuid import uuid4
 

@@ -1,4 +1,4 @@
-"""What a value that this release does not know means: never a right, never a refusal, never silence."""
+"""A value that this release does not know never grants a right, never refuses, and never goes unnoticed."""
 
 from datetime import timedelta
 from uuid import UUID, uuid4

@@ -1,4 +1,4 @@
-"""Libraries that warn again and again are told of once a minute."""
+"""Repeated warnings of libraries are logged once a minute."""
 
 import logging
 import time

@@ -1,4 +1,4 @@
-"""Lines that cannot be written cost lines, and never the process that writes them."""
+"""A line that cannot be written is lost, and never stops the process that writes it."""
 
 import fcntl
 import os
@@ -24,7 +24,7 @@ def loss(count: int) -> bytes:
 
 @pytest.fixture
 def pipe() -> Iterator[tuple[IO[bytes], IO[str]]]:
-    """A reading and a writing end that hold little."""
+    """Yields the reading and the writing end of a small pipe."""
     reading, writing = os.pipe()
     fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, SMALL_PIPE)
     with open(reading, "rb", buffering=0) as reader, open(writing, "w") as writer:

@@ -1,4 +1,4 @@
-"""The tables hold what the sources say, and codes are found the way senders write them."""
+"""The tables agree with their sources, and codes are found in the spellings of senders."""
 
 import pytest
 
