@@ -7,9 +7,9 @@ number new labels: those are ordered by their place on the topic, which keeps on
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from shared.contracts.records import DocumentPublished, DocumentReceived, DocumentRelabelled
-from shared.messaging.envelope import Message
 
 UNNUMBERED, RECEIVED, PUBLISHED = 0, 1, 2
 """Labels that a deposit came with, and those that it was published with. The numbers of new labels begin after them."""
@@ -21,6 +21,22 @@ REPLACES_KNOWN = """case when excluded.version > 2
            when known."offset" < 0 then coalesce(known.as_of < excluded.as_of, true)
            when excluded.version = 0 then excluded."offset" > known."offset"
            else excluded.version = 2 and known.version = 1 end"""
+
+
+class LabelMessage(Protocol):
+    """A message about a document's labels: the event, its place in the partition, and the sender's time."""
+
+    @property
+    def event(self) -> DocumentReceived | DocumentPublished | DocumentRelabelled:
+        """The event."""
+
+    @property
+    def offset(self) -> int:
+        """Its place in the partition."""
+
+    @property
+    def time(self) -> datetime:
+        """The sender's time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +51,7 @@ class LabelVersion:
     at: datetime
 
     @classmethod
-    def of(cls, message: Message[DocumentReceived | DocumentPublished | DocumentRelabelled]) -> "LabelVersion":
+    def of(cls, message: LabelMessage) -> "LabelVersion":
         """That of a message about a document's labels."""
         match message.event:
             case DocumentReceived():
