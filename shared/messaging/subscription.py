@@ -8,8 +8,7 @@ from uuid import UUID
 from shared.contracts.base import Event
 from shared.contracts.declarations import Group
 from shared.db.pool import Connection
-from shared.erasure import erased_records
-from shared.messaging.envelope import InvalidRecord
+from shared.messaging.envelope import InvalidRecord, record_ids
 
 Handler = Callable[[Connection, list[Any]], Awaitable[set[bytes] | None]]
 """Handles the messages (`Message[...]`, in order) in the transaction that it is given, with at most one `append`.
@@ -46,7 +45,7 @@ class Subscription:
 
     def erasable_records(self, keys: Iterable[bytes | None]) -> dict[bytes, UUID]:
         """The record ids that Kafka keys name, by key; none where the group keeps messages about erased records."""
-        return erased_records.record_ids(keys) if self.skips_erased_records else {}
+        return record_ids(keys) if self.skips_erased_records else {}
 
     @property
     def is_state(self) -> bool:
