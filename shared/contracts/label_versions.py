@@ -7,9 +7,9 @@ did not number new labels. Those are ordered by their offset, since all messages
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from shared.contracts.records import DocumentPublished, DocumentReceived, DocumentRelabelled
-from shared.messaging.envelope import Message
 
 UNNUMBERED, RECEIVED, PUBLISHED = 0, 1, 2
 """Numbers of the labels at deposit and at publication. Later labels are numbered from 3 on."""
@@ -21,6 +21,22 @@ REPLACES_KNOWN = """case when excluded.version > 2
            when known."offset" < 0 then coalesce(known.as_of < excluded.as_of, true)
            when excluded.version = 0 then excluded."offset" > known."offset"
            else excluded.version = 2 and known.version = 1 end"""
+
+
+class LabelMessage(Protocol):
+    """A message about a document's labels: the event, its place in the partition, and the sender's time."""
+
+    @property
+    def event(self) -> DocumentReceived | DocumentPublished | DocumentRelabelled:
+        """The event."""
+
+    @property
+    def offset(self) -> int:
+        """Its place in the partition."""
+
+    @property
+    def time(self) -> datetime:
+        """The sender's time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +52,7 @@ class LabelVersion:
     at: datetime
 
     @classmethod
-    def of(cls, message: Message[DocumentReceived | DocumentPublished | DocumentRelabelled]) -> "LabelVersion":
+    def of(cls, message: LabelMessage) -> "LabelVersion":
         """Returns the version of the labels that a message states."""
         match message.event:
             case DocumentReceived():

@@ -97,18 +97,6 @@ async def erased_among(connection: Connection, record_ids: Iterable[UUID]) -> se
     return {row["record_id"] for row in rows}
 
 
-def record_ids(keys: Iterable[bytes | None]) -> dict[bytes, UUID]:
-    """Returns the record ids among Kafka keys, by key; other keys are left out."""
-    return {key: record_id for key in set(keys) if key and (record_id := _record_of(key)) is not None}
-
-
-def _record_of(key: bytes) -> UUID | None:
-    try:
-        return UUID(key.decode())
-    except ValueError:
-        return None
-
-
 async def unfinished(connection: Connection, limit: int = 10) -> list[UUID]:
     """Returns erased records that may have data left here, oldest first."""
     return [row["record_id"] for row in await connection.fetch(SELECT_UNFINISHED, limit)]

@@ -6,12 +6,12 @@ a token stays valid for the rest of its five minutes.
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Protocol
 from uuid import UUID
 
 from shared.contracts.identity import SessionEnded
 from shared.db.pool import Connection
 from shared.errors import SessionOverError
-from shared.messaging.envelope import Message
 from shared.runtime import clock
 
 KEPT = timedelta(hours=1)
@@ -29,7 +29,15 @@ delete from ended_sessions where session_id in (
 IS_OVER = "select exists (select from ended_sessions where session_id = $1)"
 
 
-async def keep_ended_sessions(connection: Connection, messages: Sequence[Message[SessionEnded]]) -> None:
+class EndedSessionMessage(Protocol):
+    """A message about a session that has ended."""
+
+    @property
+    def event(self) -> SessionEnded:
+        """The event."""
+
+
+async def keep_ended_sessions(connection: Connection, messages: Sequence[EndedSessionMessage]) -> None:
     """Stores the sessions of these messages, and deletes those whose tokens have all expired."""
     past = clock.now() - KEPT
     events = [message.event for message in messages if message.event.ended_at >= past]

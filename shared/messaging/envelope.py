@@ -1,6 +1,6 @@
 """Decodes a Kafka record into a typed message, or into a stable code for what is wrong with it."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Generic, Protocol, TypeVar
@@ -159,3 +159,15 @@ def _is_plausible(moment: datetime, ahead: timedelta) -> bool:
         return FIRST_MOMENT <= moment <= clock.now() + ahead
     except (TypeError, OverflowError):
         return False
+
+
+def record_ids(keys: Iterable[bytes | None]) -> dict[bytes, UUID]:
+    """The record ids among Kafka keys, by key; other keys are left out."""
+    return {key: record_id for key in set(keys) if key and (record_id := _record_of(key)) is not None}
+
+
+def _record_of(key: bytes) -> UUID | None:
+    try:
+        return UUID(key.decode())
+    except ValueError:
+        return None

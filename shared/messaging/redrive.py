@@ -12,11 +12,10 @@ from shared.contracts.base import Actor
 from shared.contracts.declarations import Service
 from shared.crypto.keyring import KeyUnknownError
 from shared.db.pool import Connection, Pool, is_transient, transaction
-from shared.erasure import erased_records
 from shared.errors import ConflictError, NotFoundError, PermanentError
 from shared.messaging import copies, offsets, parked_messages
 from shared.messaging.consumer import Consumer, CopyBehindError
-from shared.messaging.envelope import InvalidRecord, Record, Skipped
+from shared.messaging.envelope import InvalidRecord, Record, Skipped, record_ids
 from shared.messaging.inbox import DAYS_KEPT
 from shared.messaging.outbox import announce, append
 from shared.runtime import clock
@@ -207,7 +206,7 @@ class Redriver:
                 AccessRecorded(
                     record_id=record_id, actor=actor, action="discard-dead-letter", outcome="permitted", reason=reason
                 )
-                for record_id in erased_records.record_ids([key]).values()
+                for record_id in record_ids([key]).values()
             ]
             await append(connection, [announce(entry, _service_of(group)) for entry in entries])
         log(

@@ -8,8 +8,7 @@ from uuid import UUID
 from shared.contracts.base import Event
 from shared.contracts.declarations import Group
 from shared.db.pool import Connection
-from shared.erasure import erased_records
-from shared.messaging.envelope import InvalidRecord
+from shared.messaging.envelope import InvalidRecord, record_ids
 
 Handler = Callable[[Connection, list[Any]], Awaitable[set[bytes] | None]]
 """Handles the messages (`Message[...]`, in order) in the given transaction, with at most one `append`. The handler
@@ -44,7 +43,7 @@ class Subscription:
 
     def erasable_records(self, keys: Iterable[bytes | None]) -> dict[bytes, UUID]:
         """Returns the record ids named by Kafka keys, by key; none if the group keeps messages about erased records."""
-        return erased_records.record_ids(keys) if self.skips_erased_records else {}
+        return record_ids(keys) if self.skips_erased_records else {}
 
     @property
     def is_state(self) -> bool:

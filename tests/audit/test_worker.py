@@ -5,8 +5,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
-import pytest
-
 from services.audit.app import make_worker
 from services.audit.settings import Settings
 from shared.contracts.audit import AccessRecorded, EntryRecorded
@@ -21,7 +19,6 @@ from shared.runtime import clock
 from shared.runtime.settings import PostgresSettings
 from shared.runtime.tracing import trace_id
 from shared.runtime.worker import WorkerRuntime
-from tests.conftest import NewDatabase
 from tests.infra.audit import KEYS
 from tests.infra.databases import Database
 from tests.infra.plumbing import document_received
@@ -31,11 +28,6 @@ from tests.infra.waiting import eventually
 
 ENTRIES = "audit.entries.v1"
 TRACE = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
-
-
-@pytest.fixture
-async def database(new_database: NewDatabase) -> Database:
-    return await new_database("audit")
 
 
 @asynccontextmanager

@@ -1,10 +1,18 @@
-"""Fixtures of the tests of notify."""
+"""Fixtures of the tests of notify: a database of its own, and the folders of SMS and letters."""
 
 from pathlib import Path
 
 import pytest
 
 from services.notify.settings import FoldersSettings
+from tests.conftest import NewDatabase
+from tests.infra.databases import Database
+
+
+@pytest.fixture
+async def database(new_database: NewDatabase) -> Database:
+    """An empty database of notify."""
+    return await new_database("notify")
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from shared.db.pool import Pool, transaction
 from shared.http.tokens import TokenVerifier
 from shared.runtime import clock
 from shared.runtime.settings import KafkaSettings, PostgresSettings
-from tests.conftest import NewDatabase
 from tests.infra.audit import KEYS, MOTIVES
+from tests.infra.databases import Database
 from tests.infra.messages import message, outbox
 from tests.infra.plumbing import document_received
 from tests.infra.tokens import (
@@ -39,8 +39,7 @@ DOCTOR, HOSPITAL = "899700000001", "1750000001"
 
 
 @pytest.fixture
-async def client(new_database: NewDatabase) -> AsyncIterator[httpx2.AsyncClient]:
-    database = await new_database("audit")
+async def client(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
     app = make_api(
         Settings(
             postgres=PostgresSettings.model_validate({"dsn": database.dsn}),

@@ -1,6 +1,5 @@
 """What the ledger says of a closed record is for its holder alone, and so it is while the state is not known."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -11,8 +10,7 @@ from shared.access import Permit, decide, decode_facts
 from shared.contracts.audit import AccessRecorded
 from shared.messaging.copies import MARK_BROKEN
 from shared.runtime import clock
-from tests.conftest import NewDatabase
-from tests.infra.ledger import DOCTOR, HOSPITAL, PARENT, Ledger, audit_api, doctor, judged, parent_token, reading
+from tests.infra.ledger import DOCTOR, HOSPITAL, PARENT, Ledger, doctor, judged, parent_token, reading
 from tests.infra.messages import outbox
 from tests.infra.tokens import bearer, make_token, operator_token, patient_token, professional_token, software_token
 
@@ -46,10 +44,8 @@ class Family:
 
 
 @pytest.fixture
-async def family(new_database: NewDatabase) -> AsyncIterator[Family]:
-    async with audit_api(await new_database("audit")) as client:
-        ledger = Ledger(client)
-        yield Family(ledger, await ledger.access(doctor(), "find-documents", judged(reading())))
+async def family(ledger: Ledger) -> Family:
+    return Family(ledger, await ledger.access(doctor(), "find-documents", judged(reading())))
 
 
 async def test_of_a_closed_record_the_holder_alone_sees_who_did_what(family: Family) -> None:

@@ -19,8 +19,8 @@ from shared.db.pool import Pool, transaction
 from shared.http.tokens import TokenVerifier
 from shared.runtime import clock
 from shared.runtime.settings import KafkaSettings, PostgresSettings
-from tests.conftest import NewDatabase
 from tests.infra.audit import KEYS, MOTIVES
+from tests.infra.databases import Database
 from tests.infra.erasing import erased
 from tests.infra.messages import message, outbox
 from tests.infra.plumbing import record_changed
@@ -69,8 +69,7 @@ class LinkedLedgers:
 
 
 @pytest.fixture
-async def ledgers(new_database: NewDatabase) -> AsyncIterator[LinkedLedgers]:
-    database = await new_database("audit")
+async def ledgers(database: Database) -> AsyncIterator[LinkedLedgers]:
     app = make_api(
         Settings(
             postgres=PostgresSettings.model_validate({"dsn": database.dsn}),

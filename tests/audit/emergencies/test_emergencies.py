@@ -1,6 +1,5 @@
 """Emergencies by session: whole to the person's side, counts to the structure, nothing to others."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,9 +15,8 @@ from shared.contracts.audit import AccessRecorded
 from shared.contracts.identity import ProfessionalChanged, StructureChanged
 from shared.db.pool import transaction
 from shared.runtime import clock
-from tests.conftest import NewDatabase
 from tests.infra.audit import MOTIVES
-from tests.infra.ledger import DOCTOR, HOSPITAL, PARENT, Ledger, audit_api, doctor, judged, parent_token, reading
+from tests.infra.ledger import DOCTOR, HOSPITAL, PARENT, Ledger, doctor, judged, parent_token, reading
 from tests.infra.messages import message, outbox
 from tests.infra.tokens import (
     bearer,
@@ -33,12 +31,6 @@ MOTIVE = "patient inconscient, recherche d'allergies"
 SECRET_FROM_PARENTS = "INVISIBLE_REPRESENTANTS_LEGAUX"
 WEEK = "2026-W47"
 MONDAY = datetime(2026, 11, 16, 9, tzinfo=ZoneInfo("Europe/Paris"))
-
-
-@pytest.fixture
-async def ledger(new_database: NewDatabase) -> AsyncIterator[Ledger]:
-    async with audit_api(await new_database("audit")) as client:
-        yield Ledger(client)
 
 
 async def name_them(ledger: Ledger) -> None:

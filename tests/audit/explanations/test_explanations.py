@@ -1,11 +1,9 @@
 """Why: told whole to the person, with care to a representative, and to a professional never by whose choice."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx2
-import pytest
 
 from shared.access import RULES_VERSION, Facts
 from shared.contracts.audit import AccessRecorded
@@ -13,8 +11,7 @@ from shared.contracts.base import Actor, Seen
 from shared.contracts.consent import DepositDecided
 from shared.contracts.records import DocumentRefused
 from shared.runtime import clock
-from tests.conftest import NewDatabase
-from tests.infra.ledger import DOCTOR, HOSPITAL, Ledger, audit_api, doctor, judged, parent_token, reading
+from tests.infra.ledger import DOCTOR, HOSPITAL, Ledger, doctor, judged, parent_token, reading
 from tests.infra.messages import outbox
 from tests.infra.tokens import (
     bearer,
@@ -26,12 +23,6 @@ from tests.infra.tokens import (
 )
 
 SECRET_FROM_PARENTS = "INVISIBLE_REPRESENTANTS_LEGAUX"
-
-
-@pytest.fixture
-async def ledger(new_database: NewDatabase) -> AsyncIterator[Ledger]:
-    async with audit_api(await new_database("audit")) as client:
-        yield Ledger(client)
 
 
 async def ask(ledger: Ledger, entry: UUID, token: str, language: str = "en") -> httpx2.Response:

@@ -1,11 +1,8 @@
 """A motive that comes before the key it is sealed under: its entry stands at once, the motive once the key is there."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
-
-import pytest
 
 from services.audit.erasure.usecases.erase_record import erase_record
 from services.audit.ledger.motives import MotiveVault
@@ -15,10 +12,9 @@ from shared.contracts.identity import RecordErased
 from shared.crypto.keyring import Keyring
 from shared.db.pool import transaction
 from shared.runtime import clock
-from tests.conftest import NewDatabase
 from tests.infra.audit import MOTIVES, SENT
 from tests.infra.databases import fetch_row
-from tests.infra.ledger import HOSPITAL, Ledger, audit_api, doctor, judged, reading
+from tests.infra.ledger import HOSPITAL, Ledger, doctor, judged, reading
 from tests.infra.messages import message
 from tests.infra.tokens import bearer, operator_token, patient_token
 
@@ -27,12 +23,6 @@ NEXT = "motives-2:" + "N" * 43
 LATER = MotiveVault(Keyring.parse(f"{SENT},{NEXT}"), MOTIVES.vault)
 ENTRIES = "select count(*) from ledger_entries where mode = 'bris_de_glace'"
 SELECT_LATE = "select sealed, kept from late_motives"
-
-
-@pytest.fixture
-async def ledger(new_database: NewDatabase) -> AsyncIterator[Ledger]:
-    async with audit_api(await new_database("audit")) as client:
-        yield Ledger(client)
 
 
 async def opened(ledger: Ledger, *, sealed: str | None = None) -> None:

@@ -26,7 +26,6 @@ from shared.messaging.envelope import KeptRecord, Message
 from shared.runtime import clock
 from shared.runtime.settings import PostgresSettings
 from shared.runtime.tracing import trace_id
-from tests.conftest import NewDatabase
 from tests.infra.audit import MOTIVES
 from tests.infra.databases import Database, fetch_row
 from tests.infra.erasing import erase
@@ -34,11 +33,6 @@ from tests.infra.messages import message, outbox, traces
 from tests.infra.plumbing import document_received
 
 DOCTOR = Actor(kind="professional", id="899700000001", profession="10")
-
-
-@pytest.fixture
-async def database(new_database: NewDatabase) -> Database:
-    return await new_database("audit")
 
 
 @pytest.fixture

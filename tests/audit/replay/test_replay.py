@@ -1,6 +1,5 @@
 """Decisions are decided again from what the ledger keeps: nothing differs, until a rule is taken away."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -13,16 +12,9 @@ from shared.contracts.base import Actor, Seen
 from shared.contracts.consent import DepositDecided
 from shared.contracts.records import DocumentRelabelled
 from shared.runtime import clock
-from tests.conftest import NewDatabase
 from tests.infra import ledger as made
-from tests.infra.ledger import DOCTOR, HOSPITAL, Ledger, audit_api, doctor, judged
+from tests.infra.ledger import DOCTOR, HOSPITAL, Ledger, doctor, judged
 from tests.infra.tokens import bearer, make_token, operator_token, patient_token, professional_token, software_token
-
-
-@pytest.fixture
-async def ledger(new_database: NewDatabase) -> AsyncIterator[Ledger]:
-    async with audit_api(await new_database("audit")) as client:
-        yield Ledger(client)
 
 
 async def replay(ledger: Ledger, **query: Any) -> dict[str, Any]:

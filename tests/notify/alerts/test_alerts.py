@@ -13,7 +13,6 @@ from shared.contracts.notify import AlertEvent, AlertFailed, AlertSent, AlertUnw
 from shared.messaging.envelope import Message
 from shared.runtime import clock, tracing
 from shared.runtime.clock import bucket_of
-from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.notify import consulted, contact, mail_server, published, worker
 from tests.infra.plumbing import value
@@ -22,11 +21,6 @@ from tests.infra.waiting import eventually
 
 TRACE = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
 ALERTS = "notify.alerts.v1"
-
-
-@pytest.fixture
-async def database(new_database: NewDatabase) -> Database:
-    return await new_database("notify")
 
 
 async def ends(kafka: Topics, count: int) -> list[Message[Event]]:

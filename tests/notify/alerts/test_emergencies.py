@@ -11,7 +11,6 @@ from shared.contracts.base import Actor
 from shared.contracts.notify import AlertEvent, AlertSent, AlertUnwanted
 from shared.contracts.records import DocumentPublished, DocumentRelabelled
 from shared.runtime import clock
-from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.notify import consulted, contact, mail_server, published, worker
 from tests.infra.plumbing import value
@@ -22,11 +21,6 @@ ALERTS = "notify.alerts.v1"
 HIDDEN = "INVISIBLE_REPRESENTANTS_LEGAUX"
 PUT_OFF = "insert into preferences values ('{}', false, false, now()) returning true"
 EMERGENCY, FOLLOW_UP = "emergency", "emergency-follow-up"
-
-
-@pytest.fixture
-async def database(new_database: NewDatabase) -> Database:
-    return await new_database("notify")
 
 
 async def ended(kafka: Topics, count: int) -> list[AlertEvent]:

@@ -13,7 +13,6 @@ from shared.contracts.notify import AlertEvent, AlertSent, AlertWithheld
 from shared.contracts.records import DocumentPublished, DocumentRelabelled, DocumentWithdrawn
 from shared.db.pool import Pool, transaction
 from shared.runtime import clock
-from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.notify import MailServer, consulted, contact, mail_server, published, worker
 from tests.infra.plumbing import value
@@ -28,11 +27,6 @@ with earlier as (update alert_windows set due_at = due_at - interval '{seconds} 
 update alerts set due_at = due_at - interval '{seconds} s', handled_at = handled_at - interval '{seconds} s'
 returning true"""
 SOMEBODY = Actor(kind="professional", id="899700000001")
-
-
-@pytest.fixture
-async def database(new_database: NewDatabase) -> Database:
-    return await new_database("notify")
 
 
 async def pass_window(database: Database) -> None:

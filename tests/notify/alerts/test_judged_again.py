@@ -11,7 +11,6 @@ from shared.contracts.notify import AlertEvent, AlertSent, AlertUnwanted, AlertW
 from shared.contracts.records import DocumentPublished, DocumentRelabelled, DocumentReplaced, DocumentWithdrawn
 from shared.runtime import clock
 from shared.runtime.clock import bucket_of
-from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.notify import consulted, contact, mail_server, published, worker
 from tests.infra.plumbing import value
@@ -21,11 +20,6 @@ from tests.infra.waiting import eventually
 SOMEBODY = Actor(kind="professional", id="899700000001")
 FROM_PATIENT, FROM_PARENTS = "INVISIBLE_PATIENT", "INVISIBLE_REPRESENTANTS_LEGAUX"
 WAITS = "select count(*) = 1 from alerts where status = 'queued'"
-
-
-@pytest.fixture
-async def database(new_database: NewDatabase) -> Database:
-    return await new_database("notify")
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,6 @@ from shared.contracts.notify import MessageRequested
 from shared.crypto.key_rewrap import Rewrapped, rewrap
 from shared.crypto.keyring import Keyring
 from shared.runtime.settings import PostgresSettings
-from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.identity_api import query
 from tests.infra.messages import message
@@ -44,11 +43,6 @@ from tests.shared.crypto.test_keyrings import unbound
 ROTATED = f"{NEXT_KEYRING_TEXT},{KEYRING_TEXT}"
 CODE: dict[str, Any] = {"code": "123456", "minutes": "10"}
 """What a sign-in code says."""
-
-
-@pytest.fixture
-async def database(new_database: NewDatabase) -> Database:
-    return await new_database("notify")
 
 
 def as_before(event: ContactChanged | MessageRequested, place: str) -> Event:

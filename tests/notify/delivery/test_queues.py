@@ -12,7 +12,7 @@ from shared.contracts.base import sealed_place
 from shared.crypto.keyring import KeyUnknownError
 from shared.db.pool import transaction
 from shared.runtime import clock
-from tests.conftest import NewDatabase, NewPool
+from tests.conftest import NewPool
 from tests.infra.databases import Database
 from tests.infra.messages import message
 from tests.infra.notify import (
@@ -34,11 +34,6 @@ from tests.infra.waiting import eventually
 BAD = "blocked@isp.example"
 CODE: dict[str, Any] = {"code": "123456", "minutes": "10"}
 TRIED = "select attempts > 0 from alerts where record_id = '{}'"
-
-
-@pytest.fixture
-async def database(new_database: NewDatabase) -> Database:
-    return await new_database("notify")
 
 
 async def stalled(server: MailServer, count: int) -> None:

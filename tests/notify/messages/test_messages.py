@@ -17,7 +17,6 @@ from shared.contracts.base import sealed_place
 from shared.contracts.notify import MessageRequested
 from shared.db.pool import transaction
 from shared.runtime import clock, tracing
-from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.notify import KEYRING, contact, mail_server, published, requested, worker
 from tests.infra.plumbing import value
@@ -27,11 +26,6 @@ from tests.infra.waiting import eventually
 TRACE = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
 HOME = ["Camille EXEMPLE", "1 rue de l'Essai", "75001 PARIS"]
 CODE: dict[str, Any] = {"code": "123456", "minutes": "10"}
-
-
-@pytest.fixture
-async def database(new_database: NewDatabase) -> Database:
-    return await new_database("notify")
 
 
 async def all_are(database: Database, status: str, count: int = 1) -> None:

@@ -10,7 +10,6 @@ import pytest
 
 from services.notify.app import make_api
 from shared.contracts.notify import AlertSent, AlertUnwanted
-from tests.conftest import NewDatabase
 from tests.infra import notify
 from tests.infra.databases import Database
 from tests.infra.notify import consulted, contact, mail_server, published, worker
@@ -18,11 +17,6 @@ from tests.infra.plumbing import value
 from tests.infra.tokens import TestKeys, bearer, patient_token, professional_token, software_token
 from tests.infra.topics import Topics
 from tests.infra.waiting import eventually
-
-
-@pytest.fixture
-async def database(new_database: NewDatabase) -> Database:
-    return await new_database("notify")
 
 
 @asynccontextmanager
