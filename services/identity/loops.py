@@ -16,6 +16,7 @@ from services.identity.erasure.usecases.watch_erasures import watch_erasures
 from services.identity.figures.usecases.publish_figures import publish_figures
 from services.identity.kit import store as rates
 from services.identity.kit.sealed_rows import Keyrings
+from services.identity.kit.unit_of_work import Storage
 from services.identity.lifecycle.domain.lifecycle import LifecycleRules
 from services.identity.lifecycle.usecases.sweep_deaths import sweep_deaths
 from services.identity.openings.domain.openings import OpeningRules
@@ -69,7 +70,7 @@ def erasure_loops(keyrings: Keyrings, lifecycle: LifecycleRules, erasure: Erasur
     acknowledgements."""
 
     async def erase_due(pool: Pool) -> None:
-        if not await sweep_retention(pool, keyrings, lifecycle, clock.now()):
+        if not await sweep_retention(Storage(pool, keyrings), lifecycle, clock.now()):
             await asyncio.sleep(SWEEP_EVERY_S)
 
     async def watch(pool: Pool) -> None:
@@ -107,7 +108,7 @@ def opening_loops(keyrings: Keyrings, lookups: Keyring, rules: OpeningRules) -> 
     """Returns the loops by name. They can be interrupted at any point: each page is one transaction."""
 
     async def send_codes(pool: Pool) -> None:
-        if not await send_opening_codes(pool, keyrings, lookups, rules):
+        if not await send_opening_codes(Storage(pool, keyrings), lookups, rules):
             await asyncio.sleep(POLL_INTERVAL_S)
 
     async def run_campaigns(pool: Pool) -> None:
@@ -121,9 +122,9 @@ def opening_loops(keyrings: Keyrings, lookups: Keyring, rules: OpeningRules) -> 
 
     async def _step(pool: Pool, campaign: Campaign) -> None:
         if campaign.status == "noticing":
-            await send_notices(pool, keyrings, rules, campaign.id)
+            await send_notices(Storage(pool, keyrings), rules, campaign.id)
         else:
-            await open_noticed(pool, keyrings, lookups, rules, campaign.id)
+            await open_noticed(Storage(pool, keyrings), lookups, rules, campaign.id)
 
     return {
         "send-opening-codes": send_codes,
@@ -156,11 +157,11 @@ def relation_loops(keyrings: Keyrings) -> dict[str, Loop]:
     """Returns the loops by name. They can be interrupted at any point: each record is one transaction."""
 
     async def minors(pool: Pool) -> None:
-        if not await sweep_minors(pool, keyrings, clock.now()):
+        if not await sweep_minors(Storage(pool, keyrings), clock.now()):
             await asyncio.sleep(SWEEP_EVERY_S)
 
     async def representations(pool: Pool) -> None:
-        if not await sweep_representations(pool, keyrings, clock.now()):
+        if not await sweep_representations(Storage(pool, keyrings), clock.now()):
             await asyncio.sleep(SWEEP_EVERY_S)
 
     async def invitations(pool: Pool) -> None:
@@ -168,7 +169,7 @@ def relation_loops(keyrings: Keyrings) -> dict[str, Loop]:
             await asyncio.sleep(SWEEP_EVERY_S)
 
     async def deaths(pool: Pool) -> None:
-        if not await sweep_deaths(pool, keyrings, clock.now()):
+        if not await sweep_deaths(Storage(pool, keyrings), clock.now()):
             await asyncio.sleep(SWEEP_EVERY_S)
 
     return {

@@ -32,6 +32,7 @@ from services.identity.campaigns.domain import NewCampaign
 from services.identity.campaigns.usecases.create_campaign import create_campaign
 from services.identity.campaigns.usecases.open_noticed import open_noticed
 from services.identity.campaigns.usecases.send_notices import send_notices
+from services.identity.kit.unit_of_work import Storage
 from services.identity.openings.domain.openings import OpeningRules
 from services.identity.people.domain.insured import InsuredPerson, InsuredSelection, parse_insured, seal_insured
 from services.identity.people.store.insured import put_insured
@@ -89,11 +90,13 @@ async def measure(size: int, tell: Callable[[str], None]) -> Figures:
 
 async def _campaign(pool: Pool, relay: Pool, size: int, tell: Callable[[str], None]) -> Figures:
     new = NewCampaign(InsuredSelection(), 0, FASTEST)
-    campaign_id = await create_campaign(pool, KEYRINGS, new, "benchmark")
+    campaign_id = await create_campaign(Storage(pool, KEYRINGS), new, "benchmark")
     tell(f"{size}: notices")
-    notices_s, notices_cpu = await _all(lambda: send_notices(pool, KEYRINGS, RULES_NOW, campaign_id), relay)
+    notices_s, notices_cpu = await _all(lambda: send_notices(Storage(pool, KEYRINGS), RULES_NOW, campaign_id), relay)
     tell(f"{size}: openings with codes")
-    codes_s, codes_cpu = await _all(lambda: open_noticed(pool, KEYRINGS, RULES.lookups, RULES_NOW, campaign_id), relay)
+    codes_s, codes_cpu = await _all(
+        lambda: open_noticed(Storage(pool, KEYRINGS), RULES.lookups, RULES_NOW, campaign_id), relay
+    )
     noticed, opened = await _counts(pool, campaign_id)
     return Figures(size, noticed, notices_s, notices_cpu, opened, codes_s, codes_cpu)
 

@@ -15,6 +15,7 @@ from services.identity.accounts.steps.create_account import AccountChoices, crea
 from services.identity.accounts.steps.hash_password import hash_password
 from services.identity.app import make_api
 from services.identity.kit.sealed_rows import Keyrings
+from services.identity.kit.unit_of_work import UnitOfWork
 from services.identity.people.domain.new_person import Contact
 from services.identity.people.store import records
 from services.identity.settings import Settings
@@ -56,7 +57,7 @@ class IdentityApi:
         async with transaction(self.pool) as connection:
             assert await records.load_record(connection, record_id) is not None
             choices = AccountChoices(identifier, hashed, second_factor, "2026-11")
-            await create_account(connection, RULES, KEYRINGS, record_id, contact, choices)
+            await create_account(UnitOfWork(connection, KEYRINGS), RULES, record_id, contact, choices)
         return record_id
 
     async def start(self, identifier: str = MAIL, password: str = PASSWORD, **more: Any) -> httpx2.Response:

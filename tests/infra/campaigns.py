@@ -16,6 +16,7 @@ import orjson
 from services.identity.campaigns import store as campaigns
 from services.identity.campaigns.usecases.open_noticed import open_noticed
 from services.identity.campaigns.usecases.send_notices import send_notices
+from services.identity.kit.unit_of_work import Storage
 from services.identity.openings.store import activation
 from shared.db.pool import Pool, create_pool
 from shared.messaging.outbox.append import INSERT_ROWS
@@ -40,13 +41,13 @@ PLACES: dict[str, tuple[str, str, int]] = {
 
 async def tell_all(pool: Pool, campaign_id: UUID) -> None:
     """Sends all notices, page by page."""
-    while await send_notices(pool, KEYRINGS, RULES_NOW, campaign_id):
+    while await send_notices(Storage(pool, KEYRINGS), RULES_NOW, campaign_id):
         pass
 
 
 async def open_all(pool: Pool, campaign_id: UUID) -> None:
     """Opens all records, page by page."""
-    while await open_noticed(pool, KEYRINGS, RULES.lookups, RULES_NOW, campaign_id):
+    while await open_noticed(Storage(pool, KEYRINGS), RULES.lookups, RULES_NOW, campaign_id):
         pass
 
 

@@ -19,6 +19,7 @@ from services.identity.erasure.usecases.collect_acknowledgements import collect_
 from services.identity.erasure.usecases.erase_record import erase_record
 from services.identity.erasure.usecases.sweep_retention import SWEEPER
 from services.identity.kit.sealed_rows import Keyrings
+from services.identity.kit.unit_of_work import Storage
 from services.identity.lifecycle import store as lifecycle
 from services.identity.lifecycle.domain.lifecycle import LifecycleRules
 from shared.contracts.declarations import SERVICES
@@ -92,7 +93,7 @@ async def _main(place: str, spec: dict[str, Any]) -> None:
     PLACES[place]()
     pool = await create_pool(PostgresSettings.model_validate({"dsn": spec["dsn"]}), application="tests")
     request = ErasureRequest(SWEEPER, "retention-over", datetime.fromisoformat(spec["now"]))
-    await erase_record(pool, KEYRINGS, LIFECYCLE, UUID(spec["record_id"]), request)
+    await erase_record(Storage(pool, KEYRINGS), LIFECYCLE, UUID(spec["record_id"]), request)
     die()
 
 

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import orjson
 
+from services.identity.kit.unit_of_work import Storage
 from services.identity.lifecycle import store as lifecycle
 from services.identity.lifecycle.steps import LifecycleRequest
 from services.identity.lifecycle.usecases import change_link as module
@@ -86,7 +87,7 @@ async def _main(place: str, spec: dict[str, Any]) -> None:
     PLACES[place]()
     pool = await create_pool(PostgresSettings.model_validate({"dsn": spec["dsn"]}), application="tests")
     keyrings = replace(KEYRINGS, ins=Keyring.parse(spec["ins_hmac"]))
-    await link_records(pool, keyrings, UUID(spec["first"]), UUID(spec["second"]), LINKING)
+    await link_records(Storage(pool, keyrings), UUID(spec["first"]), UUID(spec["second"]), LINKING)
     die()
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import httpx2
 
+from services.identity.kit.unit_of_work import Storage
 from services.identity.openings.domain.openings import OpeningRules
 from services.identity.openings.usecases.send_opening_codes import send_opening_codes
 from services.identity.people.domain.insured import ContactDetails, InsuredPerson, seal_insured
@@ -95,7 +96,7 @@ def campaigner() -> dict[str, str]:
 
 async def decide(api: IdentityApi) -> int:
     """Runs the worker's step that decides openings without help."""
-    return await send_opening_codes(api.pool, KEYRINGS, RULES.lookups, RULES_NOW)
+    return await send_opening_codes(Storage(api.pool, KEYRINGS), RULES.lookups, RULES_NOW)
 
 
 async def ask_alone(api: IdentityApi, number: int = 1, **changes: Any) -> UUID:

@@ -12,7 +12,7 @@ from services.identity.campaigns.usecases.pause_campaign import pause_campaign
 from services.identity.campaigns.usecases.reprint_letters import reprint_letters
 from services.identity.campaigns.usecases.show_campaign import list_campaigns, show_campaign
 from services.identity.directory.domain.kinds import CAMPAIGNS
-from services.identity.kit.dependencies import ProvidedKeyrings
+from services.identity.kit.dependencies import ProvidedStorage
 from services.identity.kit.problems import problems
 from services.identity.openings.api.openings import ProvidedOpeningRules
 from shared.http.app import AuthenticatedCaller, ServicePool
@@ -35,8 +35,7 @@ async def post_campaign(
     body: CampaignBody,
     response: Response,
     caller: AuthenticatedCaller,
-    pool: ServicePool,
-    keyrings: ProvidedKeyrings,
+    storage: ProvidedStorage,
     rules: ProvidedOpeningRules,
 ) -> CampaignView:
     """Every selected person receives a notice and has the time to object; then their record is opened. The campaign
@@ -51,9 +50,9 @@ async def post_campaign(
         window_days=body.window_days,
         rate=body.rate,
     )
-    campaign_id = await create_campaign(pool, keyrings, new, caller.id)
+    campaign_id = await create_campaign(storage, new, caller.id)
     response.headers["location"] = f"/campaigns/{campaign_id}"
-    return CampaignView.of(await show_campaign(pool, campaign_id))
+    return CampaignView.of(await show_campaign(storage.pool, campaign_id))
 
 
 @router.get("/campaigns", summary="List all campaigns", responses=problems(_403=SCOPE_NEEDED))
@@ -107,13 +106,12 @@ async def post_letters(
     campaign_id: CampaignId,
     body: PrintingBody,
     caller: AuthenticatedCaller,
-    pool: ServicePool,
-    keyrings: ProvidedKeyrings,
+    storage: ProvidedStorage,
     rules: ProvidedOpeningRules,
 ) -> PrintingView:
     """Reprints the codes that can still be used. Request page after page under one printing id; an interrupted printing
     can be resumed at any page, and no letter is sent twice."""
     caller.require(CAMPAIGNS)
     page = rules.page
-    printed = await reprint_letters(pool, keyrings, campaign_id, body.printing, body.after, page)
+    printed = await reprint_letters(storage, campaign_id, body.printing, body.after, page)
     return PrintingView(letters=printed[0], next_after=printed[1])

@@ -9,9 +9,8 @@ from services.identity.accounts.models import ChallengeView
 from services.identity.contact_changes.models import BothCodesBody, ContactChangeBody
 from services.identity.contact_changes.usecases.finish_contact_change import ContactChangeCodes, finish_contact_change
 from services.identity.contact_changes.usecases.start_contact_change import start_contact_change
-from services.identity.kit.dependencies import ProvidedKeyrings
+from services.identity.kit.dependencies import ProvidedStorage
 from services.identity.kit.problems import problems
-from shared.http.app import ServicePool
 from shared.http.door import Door
 
 router = APIRouter(route_class=Door, tags=["accounts"])
@@ -30,14 +29,10 @@ router = APIRouter(route_class=Door, tags=["accounts"])
     ),
 )
 async def post_contact_change(
-    body: ContactChangeBody,
-    holder: Holder,
-    pool: ServicePool,
-    keyrings: ProvidedKeyrings,
-    accounts: ProvidedAccountRules,
+    body: ContactChangeBody, holder: Holder, storage: ProvidedStorage, accounts: ProvidedAccountRules
 ) -> ChallengeView:
     """Sends one code to the contact on file and another to the new contact. Nothing changes until both are given."""
-    challenge_id = await start_contact_change(pool, accounts, keyrings, holder, body.mail, body.mobile)
+    challenge_id = await start_contact_change(storage, accounts, holder, body.mail, body.mobile)
     return ChallengeView.of(challenge_id, accounts.code_lifetime)
 
 
@@ -48,13 +43,8 @@ async def post_contact_change(
     responses=problems(_401="session-over", _403="holder-needed, code-wrong, code-over"),
 )
 async def post_both_codes(
-    challenge_id: UUID,
-    body: BothCodesBody,
-    holder: Holder,
-    pool: ServicePool,
-    keyrings: ProvidedKeyrings,
-    accounts: ProvidedAccountRules,
+    challenge_id: UUID, body: BothCodesBody, holder: Holder, storage: ProvidedStorage, accounts: ProvidedAccountRules
 ) -> None:
     """Changes the contact and notifies the old and the new one. The identifier for signing in does not change."""
     codes = ContactChangeCodes(challenge_id, body.old_code, body.new_code)
-    await finish_contact_change(pool, accounts, keyrings, holder, codes)
+    await finish_contact_change(storage, accounts, holder, codes)

@@ -10,12 +10,11 @@ from services.identity.demo.domain import DemoRules, SignInRefusedError
 from services.identity.demo.models import DemoPatientSignInBody, DemoProfessionalSignInBody
 from services.identity.demo.usecases.sign_in_patient import sign_in_patient
 from services.identity.demo.usecases.sign_in_professional import sign_in_professional
-from services.identity.kit.dependencies import ProvidedKeyrings
+from services.identity.kit.dependencies import ProvidedStorage
 from services.identity.kit.loopback import is_loopback
 from services.identity.kit.problems import problems
 from services.identity.professionals.api import ProvidedProfessionalRules
 from services.identity.professionals.usecases.resolve_stated_access import resolve_stated_access
-from shared.http.app import ServicePool
 from shared.http.dependencies import provided
 from shared.http.door import Door
 
@@ -51,8 +50,7 @@ def _check_local_request(request: Request, rules: ProvidedDemoRules) -> None:
 async def post_sign_in(
     body: DemoSignIn,
     response: Response,
-    pool: ServicePool,
-    keyrings: ProvidedKeyrings,
+    storage: ProvidedStorage,
     issuer: ProvidedIssuer,
     rules: ProvidedProfessionalRules,
 ) -> TokenView:
@@ -60,12 +58,10 @@ async def post_sign_in(
     response.headers["cache-control"] = "no-store"
     match body:
         case DemoPatientSignInBody():
-            token = await sign_in_patient(pool, issuer, body.record_id)
+            token = await sign_in_patient(storage.pool, issuer, body.record_id)
         case DemoProfessionalSignInBody():
-            stated_access = await resolve_stated_access(
-                pool, keyrings, rules.motives, body.mode, body.motive, body.patient
-            )
+            stated_access = await resolve_stated_access(storage, rules.motives, body.mode, body.motive, body.patient)
             token = await sign_in_professional(
-                pool, issuer, rules, body.professional_id, body.organisation_id, stated_access
+                storage.pool, issuer, rules, body.professional_id, body.organisation_id, stated_access
             )
     return TokenView.of(token)

@@ -10,7 +10,7 @@ from services.identity.erasure.models import EraseBody, ErasureView, ReceiptKeys
 from services.identity.erasure.steps import ErasureRequest
 from services.identity.erasure.usecases.erase_record import erase_record
 from services.identity.erasure.usecases.read_erasure import ErasureProgress, read_erasure, read_receipt
-from services.identity.kit.dependencies import ProvidedKeyrings
+from services.identity.kit.dependencies import ProvidedStorage
 from services.identity.kit.problems import problems
 from services.identity.lifecycle.api.lifecycle import ProvidedLifecycleRules
 from services.identity.lifecycle.domain.lifecycle import party_of
@@ -40,13 +40,12 @@ Prefer = Annotated[str | None, Header(description="`wait=N`: waits up to N secon
         **problems(_403="needs the scope records.erase", _404="record-unknown"),
     },
 )
-async def post_erasure(  # noqa: PLR0913 - FastAPI injects each parameter
+async def post_erasure(
     record_id: UUID,
     body: EraseBody,
     response: Response,
     caller: AuthenticatedCaller,
-    pool: ServicePool,
-    keyrings: ProvidedKeyrings,
+    storage: ProvidedStorage,
     rules: ProvidedLifecycleRules,
     prefer: Prefer = None,
 ) -> ErasureView:
@@ -55,8 +54,8 @@ async def post_erasure(  # noqa: PLR0913 - FastAPI injects each parameter
     caller.require(SCOPE)
     lifecycle_request = LifecycleRequest("erase", party_of(caller.kind, caller.record_id, record_id), caller.actor())
     request = ErasureRequest(lifecycle_request, body.reason, clock.now())
-    erasure = await erase_record(pool, keyrings, rules, record_id, request)
-    progress = await _erasure_progress(pool, erasure.id, prefer)
+    erasure = await erase_record(storage, rules, record_id, request)
+    progress = await _erasure_progress(storage.pool, erasure.id, prefer)
     response.headers["location"] = f"/erasures/{erasure.id}"
     response.status_code = 200 if progress.erasure.receipt else 202
     return ErasureView.of(progress)

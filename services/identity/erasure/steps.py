@@ -14,7 +14,7 @@ from services.identity.erasure import store as erasures
 from services.identity.erasure.domain import ErasureReason
 from services.identity.erasure.store import Erasure
 from services.identity.kit.announcements import announce
-from services.identity.kit.sealed_rows import Keyrings
+from services.identity.kit.unit_of_work import UnitOfWork
 from services.identity.lifecycle import store as lifecycle
 from services.identity.lifecycle.steps import (
     LifecycleRequest,
@@ -117,75 +117,66 @@ class ErasureRequest:
     now: datetime
 
 
-async def _lock_record(connection: Connection, keyrings: Keyrings, record_id: UUID) -> list[LifecycleRecord]:
+async def _lock_record(work: UnitOfWork, record_id: UUID) -> list[LifecycleRecord]:
     """Locks the number first, then the record, in the order of openings. Returns the record and the linked one."""
-    unlocked = await lifecycle.load_lifecycle_record(connection, record_id, lock=False)
+    unlocked = await lifecycle.load_lifecycle_record(work.connection, record_id, lock=False)
     if unlocked is None:
         raise RecordUnknownError
-    await records.lock_ins(connection, fingerprints_of(keyrings, open_holder(keyrings, unlocked)))
-    locked = await lifecycle.lock_linked(connection, record_id)
+    await records.lock_ins(work.connection, fingerprints_of(work.keyrings, open_holder(work.keyrings, unlocked)))
+    locked = await lifecycle.lock_linked(work.connection, record_id)
     if not locked:
         raise RecordUnknownError
     return locked
 
 
-async def erase_again(connection: Connection, keyrings: Keyrings, event: RecordErased) -> list[Announcement]:
+async def erase_again(work: UnitOfWork, event: RecordErased) -> list[Announcement]:
     """Repeats an erasure that was announced and then lost with the database: the restored record is erased again.
 
     Returns the announcements; none for an erasure that is known here.
     """
     record_id = event.record_id
-    await erased_records.hold(connection, [record_id])
-    if await erasures.find_erasure(connection, record_id) is not None:
+    await erased_records.hold(work.connection, [record_id])
+    if await erasures.find_erasure(work.connection, record_id) is not None:
         return []
     erasure = Erasure(event.erasure_id, record_id, event.reason, event.decided_at)
-    if await lifecycle.load_lifecycle_record(connection, record_id, lock=False) is None:
-        await erased_records.begin(connection, record_id, erasure.id, erasure.decided_at)
-        await erasures.insert_erasure(connection, erasure)
+    if await lifecycle.load_lifecycle_record(work.connection, record_id, lock=False) is None:
+        await erased_records.begin(work.connection, record_id, erasure.id, erasure.decided_at)
+        await erasures.insert_erasure(work.connection, erasure)
         return [tombstone(topic, event.key) for topic in STATE_TOPICS]
-    record, *other = await _lock_record(connection, keyrings, record_id)
+    record, *other = await _lock_record(work, record_id)
     request = ErasureRequest(LifecycleRequest("erase", "operator", IDENTITY_ACTOR), event.reason, event.decided_at)
-    return await _apply_erasure(connection, keyrings, record, other, erasure, request)
+    return await _apply_erasure(work, record, other, erasure, request)
 
 
 async def _apply_erasure(  # the erased record, the linked one, and the decision
-    connection: Connection,
-    keyrings: Keyrings,
-    erased: LifecycleRecord,
-    linked: list[LifecycleRecord],
-    erasure: Erasure,
-    request: ErasureRequest,
+    work: UnitOfWork, erased: LifecycleRecord, linked: list[LifecycleRecord], erasure: Erasure, request: ErasureRequest
 ) -> list[Announcement]:
-    await erased_records.begin(connection, erased.id, erasure.id, request.now)
-    await erasures.insert_erasure(connection, erasure)
-    ended = await end_all_sessions(connection, erased.id, "record-erased", request.now)
-    released = await release_people(connection, keyrings, erased.id, request.now, request.lifecycle_request.actor)
+    await erased_records.begin(work.connection, erased.id, erasure.id, request.now)
+    await erasures.insert_erasure(work.connection, erasure)
+    ended = await end_all_sessions(work.connection, erased.id, "record-erased", request.now)
+    released = await release_people(work, erased.id, request.now, request.lifecycle_request.actor)
     await erased_records.count_destroyed(
-        connection, erased.id, await destroy_record_data(connection, keyrings, erased, request.now)
+        work.connection, erased.id, await destroy_record_data(work, erased, request.now)
     )
     unlinking = LifecycleRequest("unlink", request.lifecycle_request.party, request.lifecycle_request.actor)
-    unlinked = [
-        await set_linked_record(connection, keyrings, other, None, unlinking, "erased", erased.id) for other in linked
-    ]
+    unlinked = [await set_linked_record(work, other, None, unlinking, "erased", erased.id) for other in linked]
     return [*_announcements(erasure, request), *(announce(event) for event in (*ended, *released)), *chain(*unlinked)]
 
 
-async def destroy_record_data(
-    connection: Connection, keyrings: Keyrings, record: LifecycleRecord, now: datetime
-) -> dict[str, int]:
+async def destroy_record_data(work: UnitOfWork, record: LifecycleRecord, now: datetime) -> dict[str, int]:
     """Deletes everything that identity holds about a record. Returns the numbers of deleted items by plural noun."""
-    fingerprints = fingerprints_of(keyrings, open_holder(keyrings, record))
+    fingerprints = fingerprints_of(work.keyrings, open_holder(work.keyrings, record))
     destroyed: dict[str, int] = {}
     for destroyer in DESTROYERS:
-        destroyed |= await destroyer(connection, record.id)
-    destroyed["care-relations"] = await care.delete_care(connection, record.id, fingerprints)
-    destroyed["contact-proposals"] = await proposals.delete_proposals(connection, fingerprints)
-    destroyed["fingerprints"] = await lifecycle.delete_fingerprints(connection, record.id, fingerprints)
+        destroyed |= await destroyer(work.connection, record.id)
+    destroyed["care-relations"] = await care.delete_care(work.connection, record.id, fingerprints)
+    destroyed["contact-proposals"] = await proposals.delete_proposals(work.connection, fingerprints)
+    destroyed["fingerprints"] = await lifecycle.delete_fingerprints(work.connection, record.id, fingerprints)
     if not destroyed["fingerprints"]:
         raise FingerprintUnknownError
-    destroyed["records"] = await lifecycle.delete_record(connection, record.id)
-    destroyed["persons"] = await lifecycle.delete_person(connection, record.id, record.person_id)
-    await lifecycle.suppress(connection, fingerprints[0], "erased", None, now)
+    destroyed["records"] = await lifecycle.delete_record(work.connection, record.id)
+    destroyed["persons"] = await lifecycle.delete_person(work.connection, record.id, record.person_id)
+    await lifecycle.suppress(work.connection, fingerprints[0], "erased", None, now)
     return destroyed
 
 

@@ -21,6 +21,7 @@ from services.identity.imports.usecases.import_activities import import_activiti
 from services.identity.imports.usecases.import_insured import import_insured
 from services.identity.imports.usecases.retire_absent import retire_absent
 from services.identity.kit.sealed_rows import Keyrings
+from services.identity.kit.unit_of_work import Storage
 from shared.crypto.key_uses import Rings, check_rings
 from shared.db.pool import TRANSIENT, Pool, create_pool
 from shared.runtime import clock
@@ -75,7 +76,7 @@ class Importer:
         """Imports the insured register. Raises FileEncodingError, FileHeaderError, ImportRunningError, OSError."""
         preparation = InsuredPreparer(self.keyrings, clock.now().date(), self.test_keys)
         async with self._run("insured", file, line_batches.INSURED_COLUMNS, report, resume=resume) as run:
-            write = partial(import_insured, run.pool, self.keyrings, run.mark)
+            write = partial(import_insured, Storage(run.pool, self.keyrings), run.mark)
             progress = await run.read(preparation.insured, write)
             return run.outcome(await end_import(run.pool, "insured", run.mark, progress))
 

@@ -11,6 +11,7 @@ from services.identity.figures import store as figures
 from services.identity.figures.domain import counted_region
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings, open_row
+from services.identity.kit.unit_of_work import UnitOfWork
 from services.identity.lifecycle import store as lifecycle
 from services.identity.lifecycle.domain.lifecycle import (
     LifecycleAction,
@@ -69,11 +70,7 @@ class LifecycleRequest:
 
 
 async def apply_transition(
-    connection: Connection,
-    keyrings: Keyrings,
-    rules: LifecycleRules,
-    record: LifecycleRecord,
-    request: LifecycleRequest,
+    work: UnitOfWork, rules: LifecycleRules, record: LifecycleRecord, request: LifecycleRequest
 ) -> tuple[ClientError | None, list[Announcement]]:
     """Changes the state of a locked record in the caller's transaction. Returns the refusal, if any, and the
     announcements."""
@@ -85,21 +82,21 @@ async def apply_transition(
         return decision.error(), [announce(ledger_entry(record.id, request, reason=decision.code, is_refused=True))]
     if decision.state == record.state:
         return None, []
-    person = open_holder(keyrings, record)
-    version = await _write_transition(connection, record, decision.state, now)
+    person = open_holder(work.keyrings, record)
+    version = await _write_transition(work.connection, record, decision.state, now)
     state, linked_to = decision.state, record.linked_to
-    changed = record_changed(keyrings.ins, record.id, version, state, person, record.opened_at, linked_to=linked_to)
+    changed = record_changed(
+        work.keyrings.ins, record.id, version, state, person, record.opened_at, linked_to=linked_to
+    )
     announcements = [
         announce(changed),
         announce(ledger_entry(record.id, request, reason=_REASONS[decision.state], version=version)),
     ]
     if decision.state == "closed":
-        await figures.count_life_event(connection, "closure", request.channel, counted_region(person.region), now)
-        announcements += [
-            announce(event) for event in await notify_holder(connection, keyrings, record.id, CLOSED_NOTICE)
-        ]
+        await figures.count_life_event(work.connection, "closure", request.channel, counted_region(person.region), now)
+        announcements += [announce(event) for event in await notify_holder(work, record.id, CLOSED_NOTICE)]
     if decision.state == "open":
-        await lifecycle.lift_suppression(connection, fingerprints_of(keyrings, person))
+        await lifecycle.lift_suppression(work.connection, fingerprints_of(work.keyrings, person))
     return None, announcements
 
 
@@ -152,8 +149,7 @@ async def _write_transition(
 
 
 async def set_linked_record(  # one side of the link, and the reason
-    connection: Connection,
-    keyrings: Keyrings,
+    work: UnitOfWork,
     record: LifecycleRecord,
     linked_to: UUID | None,
     request: LifecycleRequest,
@@ -163,10 +159,10 @@ async def set_linked_record(  # one side of the link, and the reason
     """Sets the link of a locked record from its next version on; None: it no longer links to `other`. Returns the
     announcements."""
     version = record.version + 1
-    await lifecycle.set_link(connection, record.id, linked_to, version)
-    person = open_holder(keyrings, record)
+    await lifecycle.set_link(work.connection, record.id, linked_to, version)
+    person = open_holder(work.keyrings, record)
     changed = record_changed(
-        keyrings.ins, record.id, version, record.state, person, record.opened_at, linked_to=linked_to
+        work.keyrings.ins, record.id, version, record.state, person, record.opened_at, linked_to=linked_to
     )
     return [
         announce(changed),
@@ -174,14 +170,12 @@ async def set_linked_record(  # one side of the link, and the reason
     ]
 
 
-async def end_life(
-    connection: Connection, keyrings: Keyrings, record_id: UUID, now: datetime, actor: Actor
-) -> list[Event]:
+async def end_life(work: UnitOfWork, record_id: UUID, now: datetime, actor: Actor) -> list[Event]:
     """Ends sessions, and relations to other holders. Returns the events to announce. The caller has locked the record
     in a transaction.
 
     Correcting a death restores none of it: the person signs in again, and is named again.
     """
-    ended = await end_all_sessions(connection, record_id, DECEASED, now)
-    await sessions.forget_devices(connection, record_id)
-    return ended + await release_people(connection, keyrings, record_id, now, actor, DECEASED)
+    ended = await end_all_sessions(work.connection, record_id, DECEASED, now)
+    await sessions.forget_devices(work.connection, record_id)
+    return ended + await release_people(work, record_id, now, actor, DECEASED)

@@ -17,6 +17,7 @@ from services.identity.clients.domain.edge import CERTIFICATE_HEADER
 from services.identity.clients.domain.tokens import AccessToken
 from services.identity.clients.models import TokenView
 from services.identity.clients.steps import CertificateProof, ClientProof
+from services.identity.kit.unit_of_work import Storage
 from services.identity.oauth.models import ExchangedTokenView, IssuerView, JwksView
 from services.identity.oauth.usecases.exchange_token import SubjectToken, exchange_token
 from services.identity.oauth.usecases.grant_token import grant_token
@@ -116,7 +117,11 @@ async def post_token(
     try:
         proof = await _proof(form, request, context.certificates)
         stated_access = await resolve_stated_access(
-            pool, context.keyrings, context.rules.motives, form.get("mode"), form.get("motive"), form.get("patient")
+            Storage(pool, context.keyrings),
+            context.rules.motives,
+            form.get("mode"),
+            form.get("motive"),
+            form.get("patient"),
         )
         if grant == EXCHANGE:
             token = await _exchange(form, proof, stated_access, pool, context)

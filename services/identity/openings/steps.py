@@ -12,6 +12,7 @@ from services.identity.figures import store as figures
 from services.identity.kit import store as rates
 from services.identity.kit.readable_codes import grouped_code
 from services.identity.kit.sealed_rows import Keyrings
+from services.identity.kit.unit_of_work import UnitOfWork
 from services.identity.lifecycle import store as lifecycle
 from services.identity.lifecycle.domain.lifecycle import LifecycleState
 from services.identity.openings.domain.activation import CodeBatch, issued_code, new_code_batch, open_code_batch
@@ -67,39 +68,34 @@ class CodeMessage:
 
 
 async def issue_code(
-    connection: Connection,
-    keyrings: Keyrings,
-    lookups: Keyring,
-    record_id: UUID,
-    person: str,
-    contact_details: ContactDetails,
+    work: UnitOfWork, lookups: Keyring, record_id: UUID, person: str, contact_details: ContactDetails
 ) -> CodeMessage:
     """Issues the next code of a record from the batch of the month, and revokes earlier ones. `person`: the fingerprint
     of the INS. Raises UnreachableError."""
     now = clock.now()
-    batch = await batch_for(connection, keyrings, f"assisted-{now:%Y-%m}", now)
-    attempt = await activation.last_attempt(connection, record_id) + 1
-    await activation.revoke_codes(connection, record_id, now)
+    batch = await batch_for(work, f"assisted-{now:%Y-%m}", now)
+    attempt = await activation.last_attempt(work.connection, record_id) + 1
+    await activation.revoke_codes(work.connection, record_id, now)
     issued = issued_code(batch, lookups, record_id, person, attempt, now)
-    await activation.insert_codes(connection, [issued])
+    await activation.insert_codes(work.connection, [issued])
     note = MessageContent(
         "activation-code", code_values(batch.code(person, attempt), issued.expires_at), issued.expires_at
     )
-    message = request_by_any_channel(keyrings.contacts, clock.new_id(), record_id, contact_details, note)
+    message = request_by_any_channel(work.keyrings.contacts, clock.new_id(), record_id, contact_details, note)
     if message is None:
         raise UnreachableError
     return CodeMessage(message)
 
 
-async def batch_for(connection: Connection, keyrings: Keyrings, purpose: str, now: datetime) -> CodeBatch:
+async def batch_for(work: UnitOfWork, purpose: str, now: datetime) -> CodeBatch:
     """Returns the batch for that purpose, created with a new key if there is none."""
-    batch_row = await activation.load_code_batch(connection, purpose)
+    batch_row = await activation.load_code_batch(work.connection, purpose)
     if batch_row is None:
-        batch, sealed = new_code_batch(clock.new_id(), keyrings.persons)
-        await activation.insert_code_batch(connection, batch.id, purpose, sealed, now)
-        batch_row = await activation.load_code_batch(connection, purpose)
+        batch, sealed = new_code_batch(clock.new_id(), work.keyrings.persons)
+        await activation.insert_code_batch(work.connection, batch.id, purpose, sealed, now)
+        batch_row = await activation.load_code_batch(work.connection, purpose)
         assert batch_row is not None, "the batch was inserted by the previous statement"
-    return open_code_batch(*batch_row, keyrings.persons)
+    return open_code_batch(*batch_row, work.keyrings.persons)
 
 
 def code_values(code: str, expires_at: datetime) -> dict[str, str]:
@@ -124,8 +120,7 @@ class ContactAssessment:
 
 
 async def assess_contact(
-    connection: Connection,
-    keyrings: Keyrings,
+    work: UnitOfWork,
     lookups: Keyring,
     rules: OpeningRules,
     person: Sequence[str],
@@ -138,7 +133,7 @@ async def assess_contact(
     if unknown_details is None or is_unreachable(on_file):
         return ContactAssessment("in-force", merged)
     now, hashes = clock.now(), contact_hashes(lookups, unknown_details)
-    proposed = await proposals.load_proposals(connection, person, now)
+    proposed = await proposals.load_proposals(work.connection, person, now)
     earlier = next((proposal for proposal in proposed if proposal.contact_hash in hashes), None)
     if earlier is not None and earlier.is_in_force(now):
         return ContactAssessment("in-force", merged)
@@ -153,10 +148,13 @@ async def assess_contact(
     code = new_invitation_code()
     in_force_from = effective_from(now, rules.contact_wait_h, on_file)
     new = ContactProposal(person[0], hashes[0], objection_hashes(lookups, code)[0], now, in_force_from)
-    if not await proposals.insert_proposal(connection, new):
+    if not await proposals.insert_proposal(work.connection, new):
         return ContactAssessment("pending", on_file, in_force_from)
     return ContactAssessment(
-        "proposed", on_file, in_force_from, _messages(keyrings, rules, unknown_details, on_file, (code, in_force_from))
+        "proposed",
+        on_file,
+        in_force_from,
+        _messages(work.keyrings, rules, unknown_details, on_file, (code, in_force_from)),
     )
 
 
@@ -212,13 +210,7 @@ async def name_attending_doctor(connection: Connection, record_id: UUID, doctor_
 
 
 async def add_record(
-    connection: Connection,
-    keyrings: Keyrings,
-    person: Person,
-    contact: Contact,
-    channel: OpeningChannel,
-    region: str,
-    actor: Actor | None,
+    work: UnitOfWork, person: Person, contact: Contact, channel: OpeningChannel, region: str, actor: Actor | None
 ) -> NewRecord:
     """Inserts a new record. The caller's transaction holds the lock of the INS and has found no record; the caller
     appends the events.
@@ -230,11 +222,11 @@ async def add_record(
     now, record_id = clock.now(), clock.new_id()
     ids = record_id, clock.new_id(bucket_of(record_id))
     opener = actor or Actor(kind="patient", id=str(record_id))
-    new = new_record(keyrings, ids, person, contact, channel, opener, now)
-    await openings.insert_records(connection, [new])
-    await lifecycle.lift_suppression(connection, keyrings.ins.fingerprints(*ins_parts(person.ins)))
-    await figures.count_life_event(connection, "opening", channel, region, now)
-    return replace(new, events=(*new.events, *await note_minor(connection, record_id, person, now)))
+    new = new_record(work.keyrings, ids, person, contact, channel, opener, now)
+    await openings.insert_records(work.connection, [new])
+    await lifecycle.lift_suppression(work.connection, work.keyrings.ins.fingerprints(*ins_parts(person.ins)))
+    await figures.count_life_event(work.connection, "opening", channel, region, now)
+    return replace(new, events=(*new.events, *await note_minor(work.connection, record_id, person, now)))
 
 
 async def state_of_person(connection: Connection, fingerprints: list[str]) -> LifecycleState:

@@ -12,6 +12,7 @@ from services.identity.clients.api import ProvidedCertificateAuth, ProvidedIssue
 from services.identity.clients.models import TokenView
 from services.identity.kit.dependencies import ProvidedKeyrings
 from services.identity.kit.problems import problems
+from services.identity.kit.unit_of_work import Storage
 from services.identity.professionals.domain.modes import StatedAccess
 from services.identity.professionals.domain.presence import ProfessionalSessionNeededError
 from services.identity.professionals.domain.professionals import ProfessionalRules
@@ -184,7 +185,7 @@ async def post_presence_proof(
         if caller.kind != "professional":
             raise ProfessionalSessionNeededError
         token = await prove_presence(
-            pool, context.issuer, context.keyrings, caller.actor(), caller.session_id, body.proof
+            Storage(pool, context.keyrings), context.issuer, caller.actor(), caller.session_id, body.proof
         )
     response.headers.update(NO_STORE)
     return TokenView.of(token)
@@ -202,7 +203,7 @@ def counted_refusals(action: str) -> Iterator[None]:
 
 async def _stated_access(pool: ServicePool, context: SignInContext, body: ProfessionalSignInBody) -> StatedAccess:
     motives = context.rules.motives
-    return await resolve_stated_access(pool, context.keyrings, motives, body.mode, body.motive, body.patient)
+    return await resolve_stated_access(Storage(pool, context.keyrings), motives, body.mode, body.motive, body.patient)
 
 
 async def _start(

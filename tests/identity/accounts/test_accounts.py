@@ -23,6 +23,7 @@ from services.identity.accounts.steps.create_account import AccountChoices, crea
 from services.identity.accounts.store.accounts import delete_accounts_of
 from services.identity.accounts.store.challenges import delete_challenges_of
 from services.identity.accounts.store.sessions import delete_sessions_of
+from services.identity.kit.unit_of_work import UnitOfWork
 from services.identity.people.domain.new_person import Contact
 from services.notify.contacts.encryption import decrypt_contact
 from shared.contracts.base import sealed_place
@@ -52,7 +53,11 @@ async def create(api: IdentityApi, record_id: UUID, identifier: str, rules: Acco
     async with transaction(api.pool) as connection:
         contact = Contact(MAIL, "fr", "holder")
         await create_account(
-            connection, rules, KEYRINGS, record_id, contact, AccountChoices(identifier, "h", "mail", "2026-11")
+            UnitOfWork(connection, KEYRINGS),
+            rules,
+            record_id,
+            contact,
+            AccountChoices(identifier, "h", "mail", "2026-11"),
         )
 
 

@@ -14,6 +14,7 @@ from services.identity.campaigns import store as campaigns
 from services.identity.campaigns.usecases.reprint_letters import reprint_letters
 from services.identity.campaigns.usecases.send_notices import send_notices
 from services.identity.kit.readable_codes import grouped_code
+from services.identity.kit.unit_of_work import Storage
 from services.identity.loops import opening_loops
 from services.identity.openings.domain.activation import open_code_batch
 from services.identity.openings.store import activation
@@ -168,7 +169,7 @@ async def test_letters_are_printed_again_with_the_same_codes_for_those_who_have_
     after: UUID | None = None
     pages: list[tuple[int, UUID | None]] = []
     while after is not None or not pages:
-        pages.append(await reprint_letters(api.pool, KEYRINGS, campaign_id, UUID(printing), after, 4))
+        pages.append(await reprint_letters(Storage(api.pool, KEYRINGS), campaign_id, UUID(printing), after, 4))
         after = pages[-1][1]
     assert [count for count, _ in pages] == [4, 2]
     body = {"printing": printing}
@@ -261,9 +262,9 @@ async def test_a_paused_campaign_does_nothing_until_it_is_resumed(api: IdentityA
     campaign_id = await begin(api)
     paused = await api.client.post(f"/campaigns/{campaign_id}/pause", headers=campaigner())
     assert paused.json()["is_paused"] is True
-    assert await send_notices(api.pool, KEYRINGS, RULES_NOW, campaign_id) == 0
+    assert await send_notices(Storage(api.pool, KEYRINGS), RULES_NOW, campaign_id) == 0
     await api.client.post(f"/campaigns/{campaign_id}/resume", headers=campaigner())
-    assert await send_notices(api.pool, KEYRINGS, RULES_NOW, campaign_id) == 1
+    assert await send_notices(Storage(api.pool, KEYRINGS), RULES_NOW, campaign_id) == 1
     await tell_all(api.pool, campaign_id)
     await open_all(api.pool, campaign_id)
     over = await api.client.post(f"/campaigns/{campaign_id}/pause", headers=campaigner())
@@ -275,10 +276,10 @@ async def test_the_pace_is_kept(api: IdentityApi, monkeypatch: pytest.MonkeyPatc
     campaign_id = await begin(api, rate=100)
     start = clock.now()
     monkeypatch.setattr(clock, "now", lambda: start)
-    assert await send_notices(api.pool, KEYRINGS, RULES_NOW, campaign_id) == 100
-    assert await send_notices(api.pool, KEYRINGS, RULES_NOW, campaign_id) == 0
+    assert await send_notices(Storage(api.pool, KEYRINGS), RULES_NOW, campaign_id) == 100
+    assert await send_notices(Storage(api.pool, KEYRINGS), RULES_NOW, campaign_id) == 0
     monkeypatch.setattr(clock, "now", lambda: start + timedelta(seconds=1))
-    assert await send_notices(api.pool, KEYRINGS, RULES_NOW, campaign_id) == 100
+    assert await send_notices(Storage(api.pool, KEYRINGS), RULES_NOW, campaign_id) == 100
     async with api.pool.acquire() as connection:
         campaign = await campaigns.load_campaign(connection, campaign_id)
     assert campaign is not None

@@ -22,6 +22,7 @@ from services.identity.erasure.usecases.erase_record import erase_record
 from services.identity.erasure.usecases.recover_commits import erase_again_and_end_sessions
 from services.identity.erasure.usecases.sweep_retention import sweep_retention
 from services.identity.erasure.usecases.watch_erasures import OVERDUE, watch_erasures
+from services.identity.kit.unit_of_work import Storage, UnitOfWork
 from services.identity.lifecycle import store as lifecycle
 from shared.contracts.declarations import SERVICES
 from shared.contracts.identity import RecordErased
@@ -120,7 +121,7 @@ async def test_every_table_that_names_a_record_is_among_those_that_are_emptied(
             lifecycle_record = await lifecycle.load_lifecycle_record(connection, record_id)
             assert lifecycle_record is not None
             async with connection.transaction():
-                await destroy_record_data(connection, KEYRINGS, lifecycle_record, clock.now())
+                await destroy_record_data(UnitOfWork(connection, KEYRINGS), lifecycle_record, clock.now())
     emptied = set(re.findall(r"delete from (\w+)", " ".join(statements)))
     rows = await query(
         database,
@@ -216,8 +217,8 @@ async def test_the_sweep_erases_what_was_closed_ten_years_ago_and_nothing_else(
         await close(client, record_id)
     later = clock.now() + timedelta(days=366 * 10)
     await query(database, "update closures set closed_at = $2 where record_id = $1", closed_late, later)
-    assert await sweep_retention(life.pool, KEYRINGS, LIFECYCLE, clock.now()) == 0
-    taken = [await sweep_retention(life.pool, KEYRINGS, LIFECYCLE, later, limit=2) for _ in range(3)]
+    assert await sweep_retention(Storage(life.pool, KEYRINGS), LIFECYCLE, clock.now()) == 0
+    taken = [await sweep_retention(Storage(life.pool, KEYRINGS), LIFECYCLE, later, limit=2) for _ in range(3)]
     assert taken == [2, 1, 0]
     left = {row["id"] for row in await query(database, "select id from records")}
     assert left == {still_open, closed_late}
@@ -234,13 +235,13 @@ async def test_records_that_cannot_be_erased_keep_no_others_though_they_fill_a_p
     stuck = set(closed[:3])
 
     async def erase_some(*values: Any) -> Any:
-        if values[3] in stuck:
+        if values[2] in stuck:
             raise CodedError
         return await erase_record(*values)
 
     monkeypatch.setattr("services.identity.erasure.usecases.sweep_retention.erase_record", erase_some)
     later = clock.now() + timedelta(days=366 * 11)
-    taken = [await sweep_retention(life.pool, KEYRINGS, LIFECYCLE, later, limit=2) for _ in range(2)]
+    taken = [await sweep_retention(Storage(life.pool, KEYRINGS), LIFECYCLE, later, limit=2) for _ in range(2)]
     assert taken == [1, 0]
     assert {row["id"] for row in await query(database, "select id from records")} == stuck
 
@@ -354,7 +355,7 @@ async def test_an_erasure_killed_in_the_middle_ends_as_if_nothing_had_happened(
     assert (len(erasures), len(await query(database, "select id from records"))) == (
         (1, 0) if place == "after the commit" else (0, 1)
     )
-    await sweep_retention(life.pool, KEYRINGS, LIFECYCLE, later)
+    await sweep_retention(Storage(life.pool, KEYRINGS), LIFECYCLE, later)
     assert await tables_with(database, ids) <= KEPT
     assert len(await query(database, "select id from erasures")) == 1
     topics = [topic for topic, _ in await unsent(database)]

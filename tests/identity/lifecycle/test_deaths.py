@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from services.identity.kit.unit_of_work import Storage
 from services.identity.lifecycle.usecases.sweep_deaths import sweep_deaths
 from shared.contracts.identity import RecordChanged, SessionEnded
 from shared.runtime import clock
@@ -133,8 +134,8 @@ async def test_deaths_of_before_are_announced_once_and_end_what_they_had_left(ap
     await query(api.database, "update closures set is_death_announced = false")
     await query(api.database, "update sessions set ended_at = null, ended_for = null")
     now = clock.now() + timedelta(seconds=1)
-    assert await sweep_deaths(api.pool, KEYRINGS, now) == 1
-    assert await sweep_deaths(api.pool, KEYRINGS, now) == 0
+    assert await sweep_deaths(Storage(api.pool, KEYRINGS), now) == 1
+    assert await sweep_deaths(Storage(api.pool, KEYRINGS), now) == 0
     assert await states(api, record_id) == [(1, "open", False), (2, "closed", True), (3, "closed", True)]
     assert await refresh(api, signed_in["refresh_token"]) == 401
     assert (await states(api, closed))[-1] == (2, "closed", False)

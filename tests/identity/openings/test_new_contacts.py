@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from services.identity.campaigns.usecases.open_noticed import open_noticed
 from services.identity.campaigns.usecases.send_notices import send_notices
+from services.identity.kit.unit_of_work import Storage
 from services.identity.openings.domain.proposals import MAX_PENDING, POSTAL_DELAY
 from shared.contracts.base import sealed_place
 from shared.contracts.identity import ContactChanged
@@ -80,9 +81,9 @@ async def by_campaign(api: IdentityApi) -> None:
     """The record of the first of the register opens without them."""
     begun = await api.client.post("/campaigns", json={"regions": ["84"]}, headers=campaigner())
     campaign_id = begun.json()["campaign_id"]
-    while await send_notices(api.pool, KEYRINGS, RULES_NOW, campaign_id):
+    while await send_notices(Storage(api.pool, KEYRINGS), RULES_NOW, campaign_id):
         pass
-    while await open_noticed(api.pool, KEYRINGS, RULES.lookups, RULES_NOW, campaign_id):
+    while await open_noticed(Storage(api.pool, KEYRINGS), RULES.lookups, RULES_NOW, campaign_id):
         pass
 
 

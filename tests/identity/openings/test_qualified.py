@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from services.identity.campaigns.usecases.open_noticed import open_noticed
+from services.identity.kit.unit_of_work import Storage
 from services.identity.openings.domain.online import ApplicantFacts, may_open_alone
 from services.identity.people.domain.persons import IdentityNotQualifiedError, IdentityStatus, check_may_share_ins
 from tests.infra.accounts import KEYRINGS, RULES, IdentityApi, run_identity_api
@@ -82,7 +83,7 @@ async def test_who_is_no_longer_qualified_when_a_campaign_opens_is_passed_over(a
     campaign_id = UUID(answer.json()["campaign_id"])
     await tell_all(api.pool, campaign_id)
     await enter(api.pool, [insured(2, status="provisional")])
-    while await open_noticed(api.pool, KEYRINGS, RULES.lookups, RULES_NOW, campaign_id):
+    while await open_noticed(Storage(api.pool, KEYRINGS), RULES.lookups, RULES_NOW, campaign_id):
         pass
     shown = await api.client.get(f"/campaigns/{campaign_id}", headers=campaigner())
     assert shown.json()["counts"] == {"selected": 2, "noticed": 2, "opened": 1, "not-qualified-since": 1}

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from services.identity.kit.sealed_rows import seal_row
+from services.identity.kit.unit_of_work import Storage, UnitOfWork
 from services.identity.people.domain.new_person import Contact
 from services.identity.people.store import contacts as store
 from services.identity.relations.steps.apply_representation_status import apply_representation_status
@@ -423,7 +424,8 @@ async def test_a_minors_contact_follows_the_representatives(api: IdentityApi) ->
         sealed = seal_row(KEYRINGS.persons, new.as_json(), "contact", own_id)
         assert await store.replace_contact(connection, own_id, 1, sealed) == 2
         await append(
-            connection, [announce(event, "identity") for event in await follow_contact(connection, KEYRINGS, own_id)]
+            connection,
+            [announce(event, "identity") for event in await follow_contact(UnitOfWork(connection, KEYRINGS), own_id)],
         )
     assert (await contacts(api, record_id))[-1] == ("moved@patient.example", "representative")
 
@@ -453,15 +455,15 @@ async def test_ends_that_cannot_be_written_keep_no_others_though_they_fill_a_pag
     stuck = {row["record_id"] for row in due[:2]}
 
     async def settle_some(*values: Any) -> Any:
-        if values[2].record_id in stuck:
+        if values[1].record_id in stuck:
             raise CodedError
         return await apply_representation_status(*values)
 
     monkeypatch.setattr(
         "services.identity.relations.usecases.sweep_representations.apply_representation_status", settle_some
     )
-    assert await sweep_representations(api.pool, KEYRINGS, end, limit=1) == 1
-    assert await sweep_representations(api.pool, KEYRINGS, end, limit=1) == 0
+    assert await sweep_representations(Storage(api.pool, KEYRINGS), end, limit=1) == 1
+    assert await sweep_representations(Storage(api.pool, KEYRINGS), end, limit=1) == 0
 
 
 async def test_an_end_that_was_stated_comes_by_itself(api: IdentityApi) -> None:
@@ -469,9 +471,9 @@ async def test_an_end_that_was_stated_comes_by_itself(api: IdentityApi) -> None:
     end = clock.now() + timedelta(days=30)
     await add(api, record_id, 1, evidence=DECISION, ends_at=end.isoformat())
     assert (await people(api, record_id))[-1].representatives[0].until == end
-    assert await sweep_representations(api.pool, KEYRINGS, end - timedelta(seconds=1)) == 0
-    assert await sweep_representations(api.pool, KEYRINGS, end) == 1
-    assert await sweep_representations(api.pool, KEYRINGS, end) == 0
+    assert await sweep_representations(Storage(api.pool, KEYRINGS), end - timedelta(seconds=1)) == 0
+    assert await sweep_representations(Storage(api.pool, KEYRINGS), end) == 1
+    assert await sweep_representations(Storage(api.pool, KEYRINGS), end) == 0
     assert (await people(api, record_id))[-1].representatives == ()
     entry = (await entries(api, record_id, "end-representation"))[0]
     assert (entry.kind, entry.reason, entry.subject) == ("system", "end-reached", str(own_id))
@@ -492,9 +494,9 @@ async def test_at_eighteen_the_representation_ends_by_itself_and_both_are_told(
     record_id = await adult(api, 50, born=born, mail="minor@patient.example")
     own_id = await adult(api, 1)
     await add(api, record_id, 1)
-    await sweep_minors(api.pool, KEYRINGS, birthday - timedelta(seconds=1))
+    await sweep_minors(Storage(api.pool, KEYRINGS), birthday - timedelta(seconds=1))
     assert (await people(api, record_id))[-1].is_minor
-    assert await sweep_minors(api.pool, KEYRINGS, birthday) == 1
+    assert await sweep_minors(Storage(api.pool, KEYRINGS), birthday) == 1
     last = (await people(api, record_id))[-1]
     assert (last.is_minor, last.representatives) == (False, ())
     assert (await contacts(api, record_id))[-1] == ("minor@patient.example", "holder")
@@ -503,7 +505,7 @@ async def test_at_eighteen_the_representation_ends_by_itself_and_both_are_told(
     entry = (await entries(api, record_id, "end-representation"))[0]
     assert (entry.kind, entry.reason, entry.subject) == ("system", "come-of-age", str(own_id))
     count_before = await count(api)
-    assert await sweep_minors(api.pool, KEYRINGS, birthday + timedelta(days=1)) == 0
+    assert await sweep_minors(Storage(api.pool, KEYRINGS), birthday + timedelta(days=1)) == 0
     assert await count(api) == count_before
 
 
@@ -511,7 +513,7 @@ async def test_without_a_contact_of_their_own_nobody_is_told_things_at_the_repre
     api: IdentityApi,
 ) -> None:
     _, record_id = await minor_of(api)
-    await sweep_minors(api.pool, KEYRINGS, BIRTHDAY)
+    await sweep_minors(Storage(api.pool, KEYRINGS), BIRTHDAY)
     assert (await contacts(api, record_id))[-1] == (None, "holder")
     assert await recipients(api, "coming-of-age") == ["adult.1@patient.example"]
 
@@ -532,7 +534,7 @@ async def test_one_who_waits_at_the_18th_birthday_is_refused_and_a_later_decisio
         headers=administrator(),
     )
     assert (await ask_to_act(api, guardian, record_id)).status_code == 404, "not before its time"
-    await sweep_minors(api.pool, KEYRINGS, BIRTHDAY)
+    await sweep_minors(Storage(api.pool, KEYRINGS), BIRTHDAY)
     assert [representative.person_id for representative in (await people(api, record_id))[-1].representatives] == [
         guardian
     ]
@@ -542,7 +544,7 @@ async def test_one_who_waits_at_the_18th_birthday_is_refused_and_a_later_decisio
 
 async def test_no_birth_date_stands_in_clear_or_travels(api: IdentityApi) -> None:
     await minor_of(api)
-    await sweep_minors(api.pool, KEYRINGS, datetime(2034, 5, 2, tzinfo=UTC))
+    await sweep_minors(Storage(api.pool, KEYRINGS), datetime(2034, 5, 2, tzinfo=UTC))
     rows = await query(api.database, "select due_month, minors::text as line from minors")
     assert (str(rows[0]["due_month"]), MINOR in rows[0]["line"]) == ("2034-05-01", False)
     for event in await api.events():
@@ -561,20 +563,20 @@ async def test_a_sweep_that_dies_at_its_last_line_has_done_nothing_and_goes_on_l
     try:
         await owner.execute(STOP)
         with pytest.raises(asyncpg.RaiseError):
-            await sweep_minors(api.pool, KEYRINGS, BIRTHDAY)
+            await sweep_minors(Storage(api.pool, KEYRINGS), BIRTHDAY)
         await owner.execute("drop trigger stop on outbox")
     finally:
         await owner.close()
     assert (await people(api, record_id))[-1].is_minor
     assert await recipients(api, "coming-of-age") == []
-    assert await sweep_minors(api.pool, KEYRINGS, BIRTHDAY) == 1
+    assert await sweep_minors(Storage(api.pool, KEYRINGS), BIRTHDAY) == 1
     assert not (await people(api, record_id))[-1].is_minor
     assert await recipients(api, "coming-of-age") == ["adult.1@patient.example"]
 
 
 async def test_two_sweepers_at_once_end_it_once(api: IdentityApi) -> None:
     _, record_id = await minor_of(api)
-    await asyncio.gather(*(sweep_minors(api.pool, KEYRINGS, BIRTHDAY) for _ in range(3)))
+    await asyncio.gather(*(sweep_minors(Storage(api.pool, KEYRINGS), BIRTHDAY) for _ in range(3)))
     assert len(await entries(api, record_id, "end-representation")) == 1
     assert len(await recipients(api, "coming-of-age")) == 1
 
@@ -582,10 +584,10 @@ async def test_two_sweepers_at_once_end_it_once(api: IdentityApi) -> None:
 async def test_the_minors_of_the_month_are_looked_at_once_a_day(api: IdentityApi) -> None:
     await minor_of(api)
     day = datetime(2034, 5, 2, 8, tzinfo=UTC)
-    assert await sweep_minors(api.pool, KEYRINGS, datetime(2034, 4, 30, tzinfo=UTC)) == 0
-    assert await sweep_minors(api.pool, KEYRINGS, day) == 1
-    assert await sweep_minors(api.pool, KEYRINGS, day + timedelta(hours=9)) == 0
-    assert await sweep_minors(api.pool, KEYRINGS, day + timedelta(days=1)) == 1
+    assert await sweep_minors(Storage(api.pool, KEYRINGS), datetime(2034, 4, 30, tzinfo=UTC)) == 0
+    assert await sweep_minors(Storage(api.pool, KEYRINGS), day) == 1
+    assert await sweep_minors(Storage(api.pool, KEYRINGS), day + timedelta(hours=9)) == 0
+    assert await sweep_minors(Storage(api.pool, KEYRINGS), day + timedelta(days=1)) == 1
 
 
 async def test_a_record_that_was_opened_for_a_minor_by_a_hospital_is_announced_as_such(api: IdentityApi) -> None:

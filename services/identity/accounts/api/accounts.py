@@ -31,9 +31,8 @@ from services.identity.accounts.usecases.finish_password_reset import PasswordRe
 from services.identity.accounts.usecases.finish_totp import finish_totp
 from services.identity.accounts.usecases.start_password_reset import start_password_reset
 from services.identity.accounts.usecases.start_totp import start_totp
-from services.identity.kit.dependencies import ProvidedKeyrings
+from services.identity.kit.dependencies import ProvidedStorage
 from services.identity.kit.problems import problems
-from shared.http.app import ServicePool
 from shared.http.door import Door
 
 router = APIRouter(route_class=Door, tags=["accounts"])
@@ -49,16 +48,12 @@ CONFIRMED = "holder-needed, password-wrong"
     responses=problems(_429="too-many-tries"),
 )
 async def post_reset(
-    body: PasswordResetBody,
-    request: Request,
-    pool: ServicePool,
-    keyrings: ProvidedKeyrings,
-    accounts: ProvidedAccountRules,
+    body: PasswordResetBody, request: Request, storage: ProvidedStorage, accounts: ProvidedAccountRules
 ) -> ChallengeView:
     """Sends a code to the contact on file. Answer and response time do not depend on whether the identifier exists."""
     credentials = body.identifier, body.device_token
     async with min_response_time(accounts.refusal_s, also_success=True):
-        challenge_id = await start_password_reset(pool, accounts, keyrings, credentials, source_of(request))
+        challenge_id = await start_password_reset(storage, accounts, credentials, source_of(request))
         return ChallengeView.of(challenge_id, accounts.code_lifetime)
 
 
@@ -72,15 +67,14 @@ async def post_new_password(
     challenge_id: UUID,
     body: NewPasswordBody,
     request: Request,
-    pool: ServicePool,
-    keyrings: ProvidedKeyrings,
+    storage: ProvidedStorage,
     accounts: ProvidedAccountRules,
 ) -> KnownDeviceView:
     """Sets the password and ends all sessions. This device becomes a known one; sign in on it with the new password and
     a code."""
     reset = PasswordReset(challenge_id, body.code, body.password, device_of(request))
     async with min_response_time(accounts.refusal_s):
-        token = await finish_password_reset(pool, accounts, keyrings, reset)
+        token = await finish_password_reset(storage, accounts, reset)
     return KnownDeviceView(device_token=token)
 
 
@@ -97,14 +91,10 @@ async def post_new_password(
     ),
 )
 async def put_password(
-    body: ChangePasswordBody,
-    holder: Holder,
-    pool: ServicePool,
-    keyrings: ProvidedKeyrings,
-    accounts: ProvidedAccountRules,
+    body: ChangePasswordBody, holder: Holder, storage: ProvidedStorage, accounts: ProvidedAccountRules
 ) -> None:
     """Needs the old password. All other sessions end, and the holder is notified."""
-    await change_password(pool, accounts, keyrings, holder, body.password, body.new_password)
+    await change_password(storage, accounts, holder, body.password, body.new_password)
 
 
 @router.post(
@@ -115,10 +105,10 @@ async def put_password(
     responses=problems(_401="session-over", _403=CONFIRMED, _409="account-missing", _429="too-many-tries"),
 )
 async def post_totp(
-    body: PasswordBody, holder: Holder, pool: ServicePool, keyrings: ProvidedKeyrings, accounts: ProvidedAccountRules
+    body: PasswordBody, holder: Holder, storage: ProvidedStorage, accounts: ProvidedAccountRules
 ) -> EnrolmentView:
     """Needs the password. Nothing changes until the first code of the application is given."""
-    return EnrolmentView.of(await start_totp(pool, accounts, keyrings, holder, body.password))
+    return EnrolmentView.of(await start_totp(storage, accounts, holder, body.password))
 
 
 @router.post(
@@ -127,11 +117,9 @@ async def post_totp(
     status_code=204,
     responses=problems(_401="session-over", _403="holder-needed, code-wrong, code-over"),
 )
-async def post_first_code(
-    challenge_id: UUID, body: CodeBody, holder: Holder, pool: ServicePool, keyrings: ProvidedKeyrings
-) -> None:
+async def post_first_code(challenge_id: UUID, body: CodeBody, holder: Holder, storage: ProvidedStorage) -> None:
     """Completes the enrolment. Every later sign-in needs a code of the application."""
-    await finish_totp(pool, keyrings, holder, challenge_id, body.code)
+    await finish_totp(storage, holder, challenge_id, body.code)
 
 
 @router.put(
@@ -147,12 +135,8 @@ async def post_first_code(
     ),
 )
 async def put_second_factor(
-    body: SecondFactorBody,
-    holder: Holder,
-    pool: ServicePool,
-    keyrings: ProvidedKeyrings,
-    accounts: ProvidedAccountRules,
+    body: SecondFactorBody, holder: Holder, storage: ProvidedStorage, accounts: ProvidedAccountRules
 ) -> None:
     """Needs the password. Deletes the secret of an enrolled application."""
     second_factor = cast(SecondFactor, body.second_factor)
-    await change_second_factor(pool, accounts, keyrings, holder, second_factor, body.password)
+    await change_second_factor(storage, accounts, holder, second_factor, body.password)

@@ -26,7 +26,7 @@ from services.identity.accounts.usecases.refresh_session import refresh_session
 from services.identity.accounts.usecases.sign_out import sign_out
 from services.identity.accounts.usecases.start_sign_in import SignInAttempt, start_sign_in
 from services.identity.clients.api import ProvidedIssuer
-from services.identity.kit.dependencies import ProvidedKeyrings
+from services.identity.kit.dependencies import ProvidedStorage
 from services.identity.kit.problems import problems
 from shared.http.app import ServicePool
 from shared.http.door import Door
@@ -43,17 +43,13 @@ router = APIRouter(route_class=Door, tags=["sessions"])
     ),
 )
 async def post_sign_in(
-    body: PasswordSignInBody,
-    request: Request,
-    pool: ServicePool,
-    keyrings: ProvidedKeyrings,
-    accounts: ProvidedAccountRules,
+    body: PasswordSignInBody, request: Request, storage: ProvidedStorage, accounts: ProvidedAccountRules
 ) -> SignInChallengeView:
     """Sends a code, or asks for one of the application. Answer and response time do not depend on whether the
     identifier exists. Repeated attempts wait longer and longer, except on a device that has signed in before."""
     attempt = SignInAttempt(body.identifier, body.password, body.device_token, source_of(request))
     async with min_response_time(accounts.refusal_s):
-        return SignInChallengeView.of(await start_sign_in(pool, accounts, keyrings, attempt))
+        return SignInChallengeView.of(await start_sign_in(storage, accounts, attempt))
 
 
 @router.post(
@@ -66,15 +62,14 @@ async def post_code(
     challenge_id: UUID,
     body: CodeBody,
     request: Request,
-    pool: ServicePool,
-    keyrings: ProvidedKeyrings,
+    storage: ProvidedStorage,
     accounts: ProvidedAccountRules,
     issuer: ProvidedIssuer,
 ) -> SessionView:
     """Returns an access token for five minutes and a refresh token. A new device also gets a device token, and the
     holder is notified."""
     answer = SignInAnswer(challenge_id, body.code, device_of(request))
-    return SessionView.of(await finish_sign_in(pool, accounts, keyrings, issuer, answer))
+    return SessionView.of(await finish_sign_in(storage, accounts, issuer, answer))
 
 
 @router.post(
@@ -84,23 +79,19 @@ async def post_code(
     responses=problems(_401="refresh-token-invalid: sign in again"),
 )
 async def post_refresh(
-    body: RefreshBody,
-    pool: ServicePool,
-    keyrings: ProvidedKeyrings,
-    accounts: ProvidedAccountRules,
-    issuer: ProvidedIssuer,
+    body: RefreshBody, storage: ProvidedStorage, accounts: ProvidedAccountRules, issuer: ProvidedIssuer
 ) -> SessionView:
     """Returns the next access and refresh token. A refresh token works once; using it again ends the session, so after
     a lost response the holder signs in again."""
-    tokens = await refresh_session(pool, accounts, keyrings, issuer, body.refresh_token)
+    tokens = await refresh_session(storage, accounts, issuer, body.refresh_token)
     return SessionView.of(tokens)
 
 
 @router.get("/devices", summary="List your devices", responses=problems(_401="session-over", _403="holder-needed"))
-async def get_devices(holder: Holder, pool: ServicePool, keyrings: ProvidedKeyrings) -> list[DeviceView]:
+async def get_devices(holder: Holder, storage: ProvidedStorage) -> list[DeviceView]:
     """Returns the holder's devices, the last seen first."""
     record_id, session_id = holder
-    devices = await list_devices(pool, keyrings, record_id, session_id)
+    devices = await list_devices(storage, record_id, session_id)
     return [DeviceView.of(device, session_id) for device in devices]
 
 

@@ -14,9 +14,9 @@ from services.identity.accounts.domain.codes import (
 )
 from services.identity.accounts.store import accounts as store
 from services.identity.accounts.store import challenges
-from services.identity.kit.sealed_rows import Keyrings, open_row
+from services.identity.kit.sealed_rows import open_row
+from services.identity.kit.unit_of_work import UnitOfWork
 from services.identity.people.store import records
-from shared.db.pool import Connection
 from shared.runtime import clock
 
 
@@ -28,9 +28,8 @@ class ChallengeResult(NamedTuple):
 
 
 async def answer_challenge(
-    connection: Connection,
+    work: UnitOfWork,
     accounts: AccountRules,
-    keyrings: Keyrings,
     purpose: Purpose,
     challenge_id: UUID,
     codes: tuple[str, ...],
@@ -40,28 +39,26 @@ async def answer_challenge(
     the commit of its transaction, so that the attempt stays counted. The row is locked until then. `holder`: the id of
     the record to which the challenge must belong, if known; the challenge of a deceased person cannot be answered."""
     now = clock.now()
-    challenge = await challenges.spend_attempt(connection, challenge_id, purpose, now)
+    challenge = await challenges.spend_attempt(work.connection, challenge_id, purpose, now)
     if challenge is None or holder not in (None, challenge.record_id):
         return ChallengeResult(None, CodeOverError())
-    if challenge.record_id is not None and await records.is_deceased(connection, challenge.record_id):
+    if challenge.record_id is not None and await records.is_deceased(work.connection, challenge.record_id):
         return ChallengeResult(None, CodeOverError())
     is_right = codes_match(accounts.lookups, challenge, codes)
     if not is_right and not challenge.codes and challenge.record_id is not None:
-        is_right = await _is_from_application(connection, keyrings, challenge.record_id, codes)
+        is_right = await _is_from_application(work, challenge.record_id, codes)
     if not is_right:
         return ChallengeResult(challenge, CodeWrongError())
-    if not await challenges.use_challenge(connection, challenge_id, now):
+    if not await challenges.use_challenge(work.connection, challenge_id, now):
         return ChallengeResult(challenge, CodeOverError())
     return ChallengeResult(challenge, None)
 
 
-async def _is_from_application(
-    connection: Connection, keyrings: Keyrings, record_id: UUID, codes: tuple[str, ...]
-) -> bool:
+async def _is_from_application(work: UnitOfWork, record_id: UUID, codes: tuple[str, ...]) -> bool:
     """Returns whether this is a code of the account's application, of a time step that was not used before."""
-    account = await store.lock_account(connection, record_id)
+    account = await store.lock_account(work.connection, record_id)
     if account is None or account.totp is None or len(codes) != 1:
         return False
-    secret = open_row(keyrings.persons, account.totp, "totp", record_id).decode()
+    secret = open_row(work.keyrings.persons, account.totp, "totp", record_id).decode()
     step = matching_totp_step(secret, codes[0], clock.now(), account.totp_step)
-    return step is not None and await store.use_totp_step(connection, record_id, step)
+    return step is not None and await store.use_totp_step(work.connection, record_id, step)

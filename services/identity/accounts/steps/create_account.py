@@ -14,10 +14,10 @@ from services.identity.accounts.domain.accounts import (
 )
 from services.identity.accounts.store import accounts as store
 from services.identity.accounts.store.accounts import NewAccount
-from services.identity.kit.sealed_rows import Keyrings, seal_row
+from services.identity.kit.sealed_rows import seal_row
+from services.identity.kit.unit_of_work import UnitOfWork
 from services.identity.people.domain.new_person import Contact
 from services.identity.people.store.records import lock_ins
-from shared.db.pool import Connection
 from shared.runtime import clock
 
 
@@ -33,12 +33,7 @@ class AccountChoices:
 
 
 async def create_account(
-    connection: Connection,
-    accounts: AccountRules,
-    keyrings: Keyrings,
-    record_id: UUID,
-    contact: Contact,
-    choices: AccountChoices,
+    work: UnitOfWork, accounts: AccountRules, record_id: UUID, contact: Contact, choices: AccountChoices
 ) -> None:
     """Inserts account and identifier in the caller's transaction. `contact`: the contact on file, which the second
     factor needs. Call it before anything is announced; it announces nothing itself.
@@ -47,13 +42,13 @@ async def create_account(
     """
     normalised = check_identifier(choices.identifier)
     fingerprints = accounts.lookups.fingerprints(*identifier_parts(normalised))
-    await lock_ins(connection, fingerprints)
-    sealed = seal_row(keyrings.persons, choices.identifier.strip().encode(), "account", record_id)
+    await lock_ins(work.connection, fingerprints)
+    sealed = seal_row(work.keyrings.persons, choices.identifier.strip().encode(), "account", record_id)
     channel = check_second_factor(choices.second_factor, contact)
     account = NewAccount(record_id, sealed, choices.password_hash, channel, choices.terms_version, clock.now())
-    if not await store.insert_account(connection, account):
+    if not await store.insert_account(work.connection, account):
         raise AccountExistsError
-    if await store.find_record_by_identifier(connection, fingerprints) is not None:
+    if await store.find_record_by_identifier(work.connection, fingerprints) is not None:
         raise IdentifierTakenError
-    if not await store.insert_identifier(connection, fingerprints[0], record_id):
+    if not await store.insert_identifier(work.connection, fingerprints[0], record_id):
         raise IdentifierTakenError

@@ -7,12 +7,11 @@ from uuid import UUID
 from services.identity.accounts.domain.throttling import TooManyTriesError, holder_keys
 from services.identity.accounts.store import throttles
 from services.identity.kit.announcements import announce
-from services.identity.kit.sealed_rows import Keyrings
+from services.identity.kit.unit_of_work import UnitOfWork
 from services.identity.people.domain.contacts import MessageContent
 from services.identity.people.steps import notify_holder
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event
-from shared.db.pool import Connection
 from shared.messaging.outbox import append
 from shared.runtime import clock
 from shared.runtime.metrics import REFUSED
@@ -24,8 +23,7 @@ ACCOUNT_LOCKED = MessageContent("account-locked")
 
 
 async def record_failure(
-    connection: Connection,
-    keyrings: Keyrings,
+    work: UnitOfWork,
     record_id: UUID | None,
     reason: str,
     keys: Sequence[str] = (),
@@ -40,10 +38,10 @@ async def record_failure(
     if record_id is None:
         return
     events: list[Event] = [_refusal_event(record_id, reason)]
-    if is_slowed and await throttles.mark_notified(connection, holder_keys(keys), clock.now(), NOTIFY_AGAIN_AFTER):
+    if is_slowed and await throttles.mark_notified(work.connection, holder_keys(keys), clock.now(), NOTIFY_AGAIN_AFTER):
         events.append(_refusal_event(record_id, TooManyTriesError.code))
-        events += await notify_holder(connection, keyrings, record_id, ACCOUNT_LOCKED)
-    await append(connection, [announce(event) for event in events])
+        events += await notify_holder(work, record_id, ACCOUNT_LOCKED)
+    await append(work.connection, [announce(event) for event in events])
 
 
 def _refusal_event(record_id: UUID, reason: str) -> AccessRecorded:

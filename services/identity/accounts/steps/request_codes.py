@@ -20,10 +20,10 @@ from services.identity.accounts.domain.codes import (
 from services.identity.accounts.store import challenges
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings
+from services.identity.kit.unit_of_work import UnitOfWork
 from services.identity.people.domain.contacts import MessageChannel, MessageContent, message_request
 from services.identity.people.domain.new_person import Contact
 from shared.contracts.notify import MessageRequested
-from shared.db.pool import Connection
 from shared.messaging.outbox import append
 from shared.runtime import clock
 
@@ -66,13 +66,11 @@ class _CodeSet:
     were_sent: bool
 
 
-async def request_codes(
-    connection: Connection, accounts: AccountRules, keyrings: Keyrings, request: CodeRequest
-) -> UUID:
+async def request_codes(work: UnitOfWork, accounts: AccountRules, request: CodeRequest) -> UUID:
     """Creates the challenge and returns its id. Call it last in the transaction, because it appends to the outbox."""
     challenge_id, now, record_id = clock.new_id(), clock.now(), request.record_id
-    unanswered = 0 if record_id is None else await challenges.count_unanswered(connection, record_id, now)
-    earlier = await _earlier_codes(connection, keyrings, request, now) if is_flooded(unanswered) else None
+    unanswered = 0 if record_id is None else await challenges.count_unanswered(work.connection, record_id, now)
+    earlier = await _earlier_codes(work, request, now) if is_flooded(unanswered) else None
     code_set = earlier or _CodeSet(
         tuple(new_code() for _ in request.addressees), now + accounts.code_lifetime, were_sent=False
     )
@@ -85,23 +83,21 @@ async def request_codes(
             code_hash(accounts.lookups, challenge_id, code, position) for position, code in enumerate(code_set.codes)
         ),
         code_set.expires_at,
-        seal_detail(keyrings, challenge_id, dict(detail)),
+        seal_detail(work.keyrings, challenge_id, dict(detail)),
     )
-    await challenges.insert_challenge(connection, challenge, allowed_attempts(unanswered))
+    await challenges.insert_challenge(work.connection, challenge, allowed_attempts(unanswered))
     if not code_set.were_sent:
-        messages = _messages(accounts, keyrings, request, code_set)
-        await append(connection, [announce(message) for message in messages])
+        messages = _messages(accounts, work.keyrings, request, code_set)
+        await append(work.connection, [announce(message) for message in messages])
     return challenge_id
 
 
-async def _earlier_codes(
-    connection: Connection, keyrings: Keyrings, request: CodeRequest, now: datetime
-) -> _CodeSet | None:
+async def _earlier_codes(work: UnitOfWork, request: CodeRequest, now: datetime) -> _CodeSet | None:
     """Returns the codes last sent for this record and purpose, if they have not expired."""
     if request.record_id is None or not request.is_unauthenticated:
         return None
-    last = await challenges.load_last_unanswered(connection, request.record_id, request.purpose, now)
-    codes = None if last is None else open_detail(keyrings, last).get("codes")
+    last = await challenges.load_last_unanswered(work.connection, request.record_id, request.purpose, now)
+    codes = None if last is None else open_detail(work.keyrings, last).get("codes")
     return None if last is None or not codes else _CodeSet(tuple(codes), last.expires_at, were_sent=True)
 
 

@@ -14,18 +14,16 @@ from services.identity.accounts.steps.confirm_password import confirm_password
 from services.identity.accounts.store import accounts as store
 from services.identity.accounts.store import challenges
 from services.identity.kit.announcements import announce
-from services.identity.kit.sealed_rows import Keyrings
+from services.identity.kit.unit_of_work import Storage
 from services.identity.people.steps import load_contact
 from shared.contracts.audit import AccessRecorded
-from shared.db.pool import Pool, transaction
 from shared.messaging.outbox import append
 from shared.runtime import clock
 
 
 async def change_second_factor(
-    pool: Pool,
+    storage: Storage,
     accounts: AccountRules,
-    keyrings: Keyrings,
     holder: tuple[UUID, UUID | None],
     second_factor: SecondFactor,
     password: str,
@@ -36,17 +34,17 @@ async def change_second_factor(
     ContactMissingError.
     """
     record_id, session_id = holder
-    async with pool.acquire() as connection:
-        await check_session(connection, session_id)
-        if await store.load_account(connection, record_id) is None:
+    async with storage.acquire() as work:
+        await check_session(work.connection, session_id)
+        if await store.load_account(work.connection, record_id) is None:
             raise AccountMissingError
-        _, contact = await load_contact(connection, keyrings, record_id)
+        _, contact = await load_contact(work, record_id)
         channel = check_second_factor(second_factor, contact)
-        await confirm_password(connection, accounts, record_id, password)
-    async with transaction(pool) as connection:
-        await check_session(connection, session_id)
-        await store.set_sent_codes(connection, record_id, channel)
-        await challenges.end_challenges(connection, record_id, clock.now())
+        await confirm_password(work.connection, accounts, record_id, password)
+    async with storage.transaction() as work:
+        await check_session(work.connection, session_id)
+        await store.set_sent_codes(work.connection, record_id, channel)
+        await challenges.end_challenges(work.connection, record_id, clock.now())
         entry = AccessRecorded(
             record_id=record_id,
             actor=holder_actor(record_id),
@@ -54,4 +52,4 @@ async def change_second_factor(
             outcome="permitted",
             reason=f"codes-by-{channel}",
         )
-        await append(connection, [announce(entry)])
+        await append(work.connection, [announce(entry)])

@@ -13,8 +13,7 @@ from services.identity.accounts.steps.record_failure import record_failure
 from services.identity.accounts.steps.replace_password import personal_words_of_holder, replace_password
 from services.identity.accounts.store import challenges, throttles
 from services.identity.kit.announcements import announce
-from services.identity.kit.sealed_rows import Keyrings
-from shared.db.pool import Pool, transaction
+from services.identity.kit.unit_of_work import Storage
 from shared.messaging.outbox import append
 from shared.runtime import clock
 
@@ -29,7 +28,7 @@ class PasswordReset:
     device_name: str
 
 
-async def finish_password_reset(pool: Pool, accounts: AccountRules, keyrings: Keyrings, reset: PasswordReset) -> str:
+async def finish_password_reset(storage: Storage, accounts: AccountRules, reset: PasswordReset) -> str:
     """Sets the password, ends all sessions and returns a device token. The device becomes a known one, so that attempts
     by strangers do not slow it down; sign-in still needs the second factor. A refused password leaves the code valid.
 
@@ -37,9 +36,9 @@ async def finish_password_reset(pool: Pool, accounts: AccountRules, keyrings: Ke
     """
     check_length(reset.password)
     with accounts.hashes.place() as place:
-        async with pool.acquire() as connection:
+        async with storage.acquire() as work:
             open_challenge = await challenges.load_challenge(
-                connection, reset.challenge_id, "password-reset", clock.now()
+                work.connection, reset.challenge_id, "password-reset", clock.now()
             )
             if open_challenge is None:
                 raise CodeOverError
@@ -47,22 +46,22 @@ async def finish_password_reset(pool: Pool, accounts: AccountRules, keyrings: Ke
             is_right = holder is not None and codes_match(accounts.lookups, open_challenge, (reset.code,))
             words: tuple[str, ...] = ()
             if is_right and holder:
-                words = await personal_words_of_holder(connection, keyrings, holder)
+                words = await personal_words_of_holder(work, holder)
         password_hash = await hash_password(accounts, place, reset.password, words)
-    async with transaction(pool) as connection:
-        challenge, error = await answer_challenge(
-            connection, accounts, keyrings, "password-reset", reset.challenge_id, (reset.code,)
-        )
+    async with storage.transaction() as work:
+        challenge, error = await answer_challenge(work, accounts, "password-reset", reset.challenge_id, (reset.code,))
         record_id = None if challenge is None else challenge.record_id
         if error is not None:
-            await record_failure(connection, keyrings, record_id, error.code)
+            await record_failure(work, record_id, error.code)
         else:
             assert challenge is not None, "without an error there is a challenge"
             assert record_id is not None, "a decoy is never answered"
-            await throttles.reset_attempts(connection, open_detail(keyrings, challenge)["keys"], clock.now())
-            events = await replace_password(connection, keyrings, record_id, password_hash)
-            token = await keep_device(connection, keyrings, record_id, reset.device_name)
-            await append(connection, [announce(event) for event in events])
+            await throttles.reset_attempts(
+                work.connection, open_detail(storage.keyrings, challenge)["keys"], clock.now()
+            )
+            events = await replace_password(work, record_id, password_hash)
+            token = await keep_device(work, record_id, reset.device_name)
+            await append(work.connection, [announce(event) for event in events])
     if error is not None:
         raise error
     return token.text

@@ -14,13 +14,13 @@ from services.identity.accounts.steps.record_failure import record_failure
 from services.identity.accounts.store import challenges, sessions, throttles
 from services.identity.clients.domain.tokens import AccessToken, TokenIssuer
 from services.identity.kit.announcements import announce
-from services.identity.kit.sealed_rows import Keyrings
+from services.identity.kit.unit_of_work import Storage, UnitOfWork
 from services.identity.people.domain.contacts import MessageContent, utc_minute
 from services.identity.people.steps import notify_holder
 from services.identity.people.store import records
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
-from shared.db.pool import Connection, Pool, transaction
+from shared.db.pool import Connection
 from shared.messaging.outbox import append
 from shared.runtime import clock
 from shared.runtime.clock import bucket_of
@@ -45,26 +45,24 @@ class SignInAnswer:
 
 
 async def finish_sign_in(
-    pool: Pool, accounts: AccountRules, keyrings: Keyrings, issuer: TokenIssuer, answer: SignInAnswer
+    storage: Storage, accounts: AccountRules, issuer: TokenIssuer, answer: SignInAnswer
 ) -> SessionTokens:
     """Returns the tokens of the new session. A code works once, also under concurrency. The record is locked, so that a
     death recorded meanwhile ends the session.
 
     Raises CodeWrongError, CodeOverError.
     """
-    async with transaction(pool) as connection:
-        open_challenge = await challenges.load_challenge(connection, answer.challenge_id, "sign-in", clock.now())
+    async with storage.transaction() as work:
+        open_challenge = await challenges.load_challenge(work.connection, answer.challenge_id, "sign-in", clock.now())
         if open_challenge is not None and open_challenge.record_id is not None:
-            await records.hold_record(connection, open_challenge.record_id)
-        challenge, error = await answer_challenge(
-            connection, accounts, keyrings, "sign-in", answer.challenge_id, (answer.code,)
-        )
+            await records.hold_record(work.connection, open_challenge.record_id)
+        challenge, error = await answer_challenge(work, accounts, "sign-in", answer.challenge_id, (answer.code,))
         record_id = None if challenge is None else challenge.record_id
         if error is not None:
-            await record_failure(connection, keyrings, record_id, error.code)
+            await record_failure(work, record_id, error.code)
         else:
             assert challenge is not None, "without an error there is a challenge"
-            refresh, device_token = await _sign_in_device(connection, accounts, keyrings, challenge, answer.device_name)
+            refresh, device_token = await _sign_in_device(work, accounts, challenge, answer.device_name)
     if error is not None:
         raise error
     assert record_id is not None, "a decoy is never answered"
@@ -74,19 +72,19 @@ async def finish_sign_in(
 
 
 async def _sign_in_device(
-    connection: Connection, accounts: AccountRules, keyrings: Keyrings, challenge: Challenge, device_name: str
+    work: UnitOfWork, accounts: AccountRules, challenge: Challenge, device_name: str
 ) -> tuple[OpaqueToken, str | None]:
     record_id, now = challenge.record_id, clock.now()
     assert record_id is not None, "a decoy is never answered"
-    detail = open_detail(keyrings, challenge)
-    await throttles.reset_attempts(connection, detail["keys"], now)
+    detail = open_detail(work.keyrings, challenge)
+    await throttles.reset_attempts(work.connection, detail["keys"], now)
     device_id, token = UUID(detail["device"]) if detail["device"] else None, None
-    if device_id is None or not await sessions.touch_device(connection, record_id, device_id, now):
-        token = await keep_device(connection, keyrings, record_id, device_name)
+    if device_id is None or not await sessions.touch_device(work.connection, record_id, device_id, now):
+        token = await keep_device(work, record_id, device_name)
         device_id = token.id
     # A device has one active session: an earlier one ends.
-    ended = await end_device_sessions(connection, record_id, device_id, "signed-in-again", now)
-    refresh = await _start_session(connection, accounts, record_id, device_id, now)
+    ended = await end_device_sessions(work.connection, record_id, device_id, "signed-in-again", now)
+    refresh = await _start_session(work.connection, accounts, record_id, device_id, now)
     events: list[Event] = [
         *ended,
         AccessRecorded(
@@ -99,8 +97,8 @@ async def _sign_in_device(
     ]
     if token is not None:
         note = MessageContent("new-device", {"when": utc_minute(now), "device": device_name})
-        events += await notify_holder(connection, keyrings, record_id, note)
-    await append(connection, [announce(event) for event in events])
+        events += await notify_holder(work, record_id, note)
+    await append(work.connection, [announce(event) for event in events])
     return refresh, None if token is None else token.text
 
 

@@ -10,43 +10,41 @@ from services.identity.accounts.steps.record_failure import record_failure
 from services.identity.accounts.store import accounts as store
 from services.identity.accounts.store import challenges
 from services.identity.kit.announcements import announce
-from services.identity.kit.sealed_rows import Keyrings, seal_row
+from services.identity.kit.sealed_rows import seal_row
+from services.identity.kit.unit_of_work import Storage, UnitOfWork
 from shared.contracts.audit import AccessRecorded
-from shared.db.pool import Connection, Pool, transaction
 from shared.messaging.outbox import append
 from shared.runtime import clock
 
 
-async def finish_totp(
-    pool: Pool, keyrings: Keyrings, holder: tuple[UUID, UUID | None], challenge_id: UUID, code: str
-) -> None:
+async def finish_totp(storage: Storage, holder: tuple[UUID, UUID | None], challenge_id: UUID, code: str) -> None:
     """Makes the application the second factor. `holder`: record id and session id.
 
     Raises SessionOverError, CodeWrongError, CodeOverError.
     """
     record_id, session_id = holder
-    async with transaction(pool) as connection:
-        await check_session(connection, session_id)
+    async with storage.transaction() as work:
+        await check_session(work.connection, session_id)
         now = clock.now()
-        challenge = await challenges.spend_attempt(connection, challenge_id, "totp-enrolment", now)
+        challenge = await challenges.spend_attempt(work.connection, challenge_id, "totp-enrolment", now)
         if challenge is None or challenge.record_id != record_id:
             raise CodeOverError
-        secret = open_detail(keyrings, challenge)["secret"]
+        secret = open_detail(storage.keyrings, challenge)["secret"]
         step = matching_totp_step(secret, code, now, last_step=0)
         if step is None:
-            await record_failure(connection, keyrings, record_id, CodeWrongError.code)
+            await record_failure(work, record_id, CodeWrongError.code)
         else:
-            await challenges.use_challenge(connection, challenge_id, now)
-            await _enrol(connection, keyrings, record_id, secret, step)
+            await challenges.use_challenge(work.connection, challenge_id, now)
+            await _enrol(work, record_id, secret, step)
     if step is None:
         raise CodeWrongError
 
 
-async def _enrol(connection: Connection, keyrings: Keyrings, record_id: UUID, secret: str, step: int) -> None:
-    if await store.lock_account(connection, record_id) is None:
+async def _enrol(work: UnitOfWork, record_id: UUID, secret: str, step: int) -> None:
+    if await store.lock_account(work.connection, record_id) is None:
         raise AccountMissingError
-    sealed = seal_row(keyrings.persons, secret.encode(), "totp", record_id)
-    await store.set_totp(connection, record_id, sealed, step)
+    sealed = seal_row(work.keyrings.persons, secret.encode(), "totp", record_id)
+    await store.set_totp(work.connection, record_id, sealed, step)
     entry = AccessRecorded(
         record_id=record_id,
         actor=holder_actor(record_id),
@@ -54,4 +52,4 @@ async def _enrol(connection: Connection, keyrings: Keyrings, record_id: UUID, se
         outcome="permitted",
         reason="application-enrolled",
     )
-    await append(connection, [announce(entry)])
+    await append(work.connection, [announce(entry)])

@@ -17,12 +17,12 @@ from services.identity.accounts.store import sessions
 from services.identity.accounts.usecases.finish_sign_in import SessionTokens
 from services.identity.clients.domain.tokens import TokenIssuer
 from services.identity.kit.announcements import announce
-from services.identity.kit.sealed_rows import Keyrings
+from services.identity.kit.unit_of_work import Storage, UnitOfWork
 from services.identity.people.domain.contacts import MessageContent
 from services.identity.people.steps import notify_holder
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
-from shared.db.pool import Connection, Pool, transaction
+from shared.db.pool import Connection
 from shared.messaging.outbox import append
 from shared.runtime import clock
 from shared.runtime.metrics import REFUSED
@@ -32,7 +32,7 @@ ENDED = MessageContent("session-ended")
 
 
 async def refresh_session(
-    pool: Pool, accounts: AccountRules, keyrings: Keyrings, issuer: TokenIssuer, refresh_token: str
+    storage: Storage, accounts: AccountRules, issuer: TokenIssuer, refresh_token: str
 ) -> SessionTokens:
     """Returns the session's next tokens. A refresh token works once. A second use means that it was copied or that a
     response was lost; these cannot be told apart, so the session ends, the device is deleted and the holder notified.
@@ -43,17 +43,17 @@ async def refresh_session(
     token = parse_opaque_token(refresh_token)
     if token is None:
         raise RefreshTokenInvalidError
-    async with transaction(pool) as connection:
-        session, now = await sessions.lock_session(connection, token.id), clock.now()
+    async with storage.transaction() as work:
+        session, now = await sessions.lock_session(work.connection, token.id), clock.now()
         if session is None or session["ended_at"] is not None or session["expires_at"] <= now:
             raise RefreshTokenInvalidError
         record_id: UUID = session["record_id"]
-        status = await sessions.use_refresh_token(connection, token, now)
+        status = await sessions.use_refresh_token(work.connection, token, now)
         if status == "fresh":
             expires_at = min(now + accounts.session_idle, session["expires_at"])
-            next_token = await _rotate(connection, record_id, session["device_id"], token, expires_at)
+            next_token = await _rotate(work.connection, record_id, session["device_id"], token, expires_at)
         elif status == "used":
-            await _end_session(connection, keyrings, record_id, session["device_id"], now)
+            await _end_session(work, record_id, session["device_id"], now)
     if status != "fresh":
         REFUSED.labels("refresh-session", REUSED if status == "used" else RefreshTokenInvalidError.code).inc()
         raise RefreshTokenInvalidError
@@ -71,11 +71,9 @@ async def _rotate(
     return next_token
 
 
-async def _end_session(
-    connection: Connection, keyrings: Keyrings, record_id: UUID, device_id: UUID, now: datetime
-) -> None:
-    ended = await end_device_sessions(connection, record_id, device_id, REUSED, now)
-    await sessions.forget_device(connection, record_id, device_id)
+async def _end_session(work: UnitOfWork, record_id: UUID, device_id: UUID, now: datetime) -> None:
+    ended = await end_device_sessions(work.connection, record_id, device_id, REUSED, now)
+    await sessions.forget_device(work.connection, record_id, device_id)
     entry = AccessRecorded(record_id=record_id, actor=UNKNOWN_ACTOR, action="sign-in", outcome="refused", reason=REUSED)
-    events: list[Event] = [entry, *ended, *await notify_holder(connection, keyrings, record_id, ENDED)]
-    await append(connection, [announce(event) for event in events])
+    events: list[Event] = [entry, *ended, *await notify_holder(work, record_id, ENDED)]
+    await append(work.connection, [announce(event) for event in events])

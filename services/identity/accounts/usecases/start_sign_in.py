@@ -17,10 +17,9 @@ from services.identity.accounts.steps.find_account import find_account
 from services.identity.accounts.steps.record_failure import record_failure
 from services.identity.accounts.steps.request_codes import CodeAddressee, CodeRequest, request_codes
 from services.identity.accounts.store import accounts as store
-from services.identity.kit.sealed_rows import Keyrings
+from services.identity.kit.unit_of_work import Storage, UnitOfWork
 from services.identity.people.domain.contacts import first_reachable_channel
 from services.identity.people.steps import load_contact
-from shared.db.pool import Connection, Pool, transaction
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -42,9 +41,7 @@ class SignInChallenge:
     seconds: int
 
 
-async def start_sign_in(
-    pool: Pool, accounts: AccountRules, keyrings: Keyrings, attempt: SignInAttempt
-) -> SignInChallenge:
+async def start_sign_in(storage: Storage, accounts: AccountRules, attempt: SignInAttempt) -> SignInChallenge:
     """Returns the challenge of a right password. A password is always hashed, so the work does not depend on whether
     the identifier exists.
 
@@ -54,36 +51,34 @@ async def start_sign_in(
     identifier = normalise_identifier(attempt.identifier)
     password = normalise_password(attempt.password)[: MAX_LENGTH + 1]
     with accounts.hashes.place() as place:
-        async with pool.acquire() as connection:
-            account, device_id = await find_account(connection, accounts, identifier, attempt.device_token)
+        async with storage.acquire() as work:
+            account, device_id = await find_account(work.connection, accounts, identifier, attempt.device_token)
             keys = attempt_keys(accounts.lookups, identifier, attempt.source, device_id)
-            is_slowed = await count_attempt(connection, keys, "sign-in")
+            is_slowed = await count_attempt(work.connection, keys, "sign-in")
         stored_hash = None if account is None else account.password_hash
         verdict = await place.run(lambda: accounts.hasher.check(stored_hash, password))
         new_hash = await place.run(lambda: accounts.hasher.hash(password)) if verdict == "stale" else None
     if account is None or verdict == "wrong":
-        async with transaction(pool) as connection:
+        async with storage.transaction() as work:
             record_id = None if account is None else account.record_id
             code = CredentialsWrongError.code
-            await record_failure(connection, keyrings, record_id, code, keys, is_slowed=is_slowed)
+            await record_failure(work, record_id, code, keys, is_slowed=is_slowed)
         raise CredentialsWrongError
-    async with transaction(pool) as connection:
+    async with storage.transaction() as work:
         if new_hash is not None:
-            await store.replace_hash(connection, account.record_id, account.password_hash, new_hash)
-        return await _request_code(
-            connection, accounts, keyrings, account, {"device": str(device_id or ""), "keys": keys}
-        )
+            await store.replace_hash(work.connection, account.record_id, account.password_hash, new_hash)
+        return await _request_code(work, accounts, account, {"device": str(device_id or ""), "keys": keys})
 
 
 async def _request_code(
-    connection: Connection, accounts: AccountRules, keyrings: Keyrings, account: Account, detail: dict[str, object]
+    work: UnitOfWork, accounts: AccountRules, account: Account, detail: dict[str, object]
 ) -> SignInChallenge:
     addressees: tuple[CodeAddressee, ...] = ()
     second_factor = account.second_factor
     if second_factor != "totp":
-        _, contact = await load_contact(connection, keyrings, account.record_id)
+        _, contact = await load_contact(work, account.record_id)
         second_factor = first_reachable_channel(contact, second_factor)
         addressees = (CodeAddressee(contact, second_factor),)
     code_request = CodeRequest("sign-in", account.record_id, addressees, detail)
-    challenge_id = await request_codes(connection, accounts, keyrings, code_request)
+    challenge_id = await request_codes(work, accounts, code_request)
     return SignInChallenge(challenge_id, second_factor, int(accounts.code_lifetime.total_seconds()))

@@ -9,8 +9,7 @@ from services.identity.accounts.steps.check_session import check_session
 from services.identity.accounts.steps.confirm_password import confirm_password
 from services.identity.accounts.steps.request_codes import CodeRequest, request_codes
 from services.identity.accounts.store import accounts as store
-from services.identity.kit.sealed_rows import Keyrings
-from shared.db.pool import Pool, transaction
+from services.identity.kit.unit_of_work import Storage
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -23,20 +22,20 @@ class TotpEnrolment:
 
 
 async def start_totp(
-    pool: Pool, accounts: AccountRules, keyrings: Keyrings, holder: tuple[UUID, UUID | None], password: str
+    storage: Storage, accounts: AccountRules, holder: tuple[UUID, UUID | None], password: str
 ) -> TotpEnrolment:
     """Returns the secret and its challenge. `holder`: record id and session id.
 
     Raises SessionOverError, AccountMissingError, PasswordWrongError, TooManyTriesError.
     """
     record_id, session_id = holder
-    async with pool.acquire() as connection:
-        await check_session(connection, session_id)
-        if await store.load_account(connection, record_id) is None:
+    async with storage.acquire() as work:
+        await check_session(work.connection, session_id)
+        if await store.load_account(work.connection, record_id) is None:
             raise AccountMissingError
-        await confirm_password(connection, accounts, record_id, password)
+        await confirm_password(work.connection, accounts, record_id, password)
     secret = new_totp_secret()
-    async with transaction(pool) as connection:
+    async with storage.transaction() as work:
         code_request = CodeRequest("totp-enrolment", record_id, detail={"secret": secret})
-        challenge_id = await request_codes(connection, accounts, keyrings, code_request)
+        challenge_id = await request_codes(work, accounts, code_request)
     return TotpEnrolment(challenge_id, secret, totp_uri(secret, accounts.app_name))

@@ -10,11 +10,10 @@ from services.identity.erasure import store as erasures
 from services.identity.erasure.steps import ErasureRequest, _apply_erasure, _lock_record
 from services.identity.erasure.store import Erasure
 from services.identity.kit.announcements import announce
-from services.identity.kit.sealed_rows import Keyrings
+from services.identity.kit.unit_of_work import Storage
 from services.identity.lifecycle.domain.lifecycle import LifecycleRefusal, LifecycleRules, decide
 from services.identity.lifecycle.steps import count_refusal, ledger_entry
 from services.identity.lifecycle.store import LifecycleRecord
-from shared.db.pool import Pool, transaction
 from shared.erasure import erased_records
 from shared.errors import ClientError
 from shared.messaging.outbox import append
@@ -22,23 +21,21 @@ from shared.runtime import clock
 from shared.runtime.clock import bucket_of
 
 
-async def erase_record(
-    pool: Pool, keyrings: Keyrings, rules: LifecycleRules, record_id: UUID, request: ErasureRequest
-) -> Erasure:
+async def erase_record(storage: Storage, rules: LifecycleRules, record_id: UUID, request: ErasureRequest) -> Erasure:
     """Returns the erasure. Raises RecordUnknownError, FingerprintUnknownError, and the refusals of the table."""
-    async with transaction(pool) as connection:
-        await erased_records.hold(connection, [record_id])
-        earlier = await erasures.find_erasure(connection, record_id)
+    async with storage.transaction() as work:
+        await erased_records.hold(work.connection, [record_id])
+        earlier = await erasures.find_erasure(work.connection, record_id)
         if earlier is not None:
             return earlier
-        record, *other = await _lock_record(connection, keyrings, record_id)
+        record, *other = await _lock_record(work, record_id)
         refusal = _refusal(record, rules, request)
         if refusal is None:
             erasure = Erasure(clock.new_id(bucket_of(record_id)), record_id, request.reason, request.now)
-            await append(connection, await _apply_erasure(connection, keyrings, record, other, erasure, request))
+            await append(work.connection, await _apply_erasure(work, record, other, erasure, request))
         else:
             refusal_entry = ledger_entry(record_id, request.lifecycle_request, reason=refusal.code, is_refused=True)
-            await append(connection, [announce(refusal_entry)])
+            await append(work.connection, [announce(refusal_entry)])
     if refusal is not None:
         raise count_refusal(request.lifecycle_request, refusal)
     return erasure

@@ -11,6 +11,7 @@ from uuid import UUID
 from services.identity.erasure import store as erasures
 from services.identity.erasure.steps import erase_again
 from services.identity.kit.sealed_rows import Keyrings
+from services.identity.kit.unit_of_work import UnitOfWork
 from shared.contracts.base import StateEvent
 from shared.contracts.identity import ContactChanged, PeopleChanged, RecordChanged, RecordErased
 from shared.contracts.topics import IDENTITY_CONTACTS, IDENTITY_ERASURES, IDENTITY_PEOPLE, IDENTITY_RECORDS
@@ -47,5 +48,5 @@ async def erase_again_and_end_sessions(
     for record in facts:
         if record.place.topic == IDENTITY_ERASURES.name and record.body is not None:
             event = RecordErased.model_validate_json(record.body)
-            announcements += await erase_again(connection, keyrings, event)
+            announcements += await erase_again(UnitOfWork(connection, keyrings), event)
     return announcements

@@ -6,9 +6,9 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header
 
 from services.identity.accounts.api.holders import ProvidedAccountRules
-from services.identity.kit.dependencies import ProvidedKeyrings
+from services.identity.kit.dependencies import ProvidedStorage
 from services.identity.kit.problems import problems
-from services.identity.kit.sealed_rows import Keyrings
+from services.identity.kit.unit_of_work import Storage
 from services.identity.lifecycle.domain.lifecycle import LifecycleAction, LifecycleRules, RequestChannel, party_of
 from services.identity.lifecycle.models import CloseBody, ObjectionBody, ObjectionView
 from services.identity.lifecycle.steps import LifecycleRequest
@@ -21,7 +21,7 @@ from services.identity.people.api import ProvidedPersonRules
 from services.identity.people.domain.persons import PersonRules
 from services.identity.people.models import RecordView
 from shared.db.pool import Pool
-from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.app import AuthenticatedCaller
 from shared.http.dependencies import provided
 from shared.http.door import Door
 from shared.http.prefer import seconds_to_wait, wait_for
@@ -43,12 +43,11 @@ Prefer = Annotated[str | None, Header(description="`wait=N`: waits up to N secon
         _429="too-many-tries",
     ),
 )
-async def post_close(  # noqa: PLR0913 - FastAPI injects each parameter
+async def post_close(
     record_id: UUID,
     body: CloseBody,
     caller: AuthenticatedCaller,
-    pool: ServicePool,
-    keyrings: ProvidedKeyrings,
+    storage: ProvidedStorage,
     accounts: ProvidedAccountRules,
     rules: ProvidedLifecycleRules,
     prefer: Prefer = None,
@@ -56,8 +55,8 @@ async def post_close(  # noqa: PLR0913 - FastAPI injects each parameter
     """For the holder, who confirms with the password. Once this is in force, only the holder reads and nobody deposits.
     It has no effect on reimbursements. Reopening within ten years restores everything."""
     request = _lifecycle_request("close", caller, record_id)
-    await close_record(pool, keyrings, accounts, rules, record_id, request, body.password)
-    return await _record_in_force(pool, record_id, prefer)
+    await close_record(storage, accounts, rules, record_id, request, body.password)
+    return await _record_in_force(storage.pool, record_id, prefer)
 
 
 @router.post(
@@ -70,15 +69,14 @@ async def post_close(  # noqa: PLR0913 - FastAPI injects each parameter
 async def post_reopen(
     record_id: UUID,
     caller: AuthenticatedCaller,
-    pool: ServicePool,
-    keyrings: ProvidedKeyrings,
+    storage: ProvidedStorage,
     rules: ProvidedLifecycleRules,
     prefer: Prefer = None,
 ) -> RecordView:
     """For its holder, or an administrator with the scope records.open."""
     request = _lifecycle_request("reopen", caller, record_id)
-    await reopen_record(pool, keyrings, rules, record_id, request)
-    return await _record_in_force(pool, record_id, prefer)
+    await reopen_record(storage, rules, record_id, request)
+    return await _record_in_force(storage.pool, record_id, prefer)
 
 
 @router.post(
@@ -89,15 +87,14 @@ async def post_reopen(
 async def post_death(
     record_id: UUID,
     caller: AuthenticatedCaller,
-    pool: ServicePool,
-    keyrings: ProvidedKeyrings,
+    storage: ProvidedStorage,
     rules: ProvidedLifecycleRules,
     prefer: Prefer = None,
 ) -> RecordView:
     """For an administrator. The record closes; an administrator reopens it if the death was recorded in error."""
     request = _lifecycle_request("record-death", caller, record_id)
-    await record_death(pool, keyrings, rules, record_id, request)
-    return await _record_in_force(pool, record_id, prefer)
+    await record_death(storage, rules, record_id, request)
+    return await _record_in_force(storage.pool, record_id, prefer)
 
 
 _OBJECTION_PROBLEMS = problems(
@@ -111,42 +108,39 @@ _OBJECTION_PROBLEMS = problems(
 async def put_objection(
     body: ObjectionBody,
     caller: AuthenticatedCaller,
-    pool: ServicePool,
-    keyrings: ProvidedKeyrings,
+    storage: ProvidedStorage,
     persons: ProvidedPersonRules,
     rules: ProvidedLifecycleRules,
 ) -> ObjectionView:
     """For an administrator, on the person's statement. No campaign opens a record for them; an open record closes. It
     has no effect on reimbursements."""
-    return await _object("object", body, caller, pool, keyrings, persons, rules)
+    return await _object("object", body, caller, storage, persons, rules)
 
 
 @router.post("/opening-objections/withdraw", summary="Withdraw an objection to opening", responses=_OBJECTION_PROBLEMS)
 async def post_withdrawal(
     body: ObjectionBody,
     caller: AuthenticatedCaller,
-    pool: ServicePool,
-    keyrings: ProvidedKeyrings,
+    storage: ProvidedStorage,
     persons: ProvidedPersonRules,
     rules: ProvidedLifecycleRules,
 ) -> ObjectionView:
     """For an administrator, on the person's statement. A closed record stays closed and is reopened separately. (A
     POST, since a DELETE carries no body and a number has no place in a URL.)"""
-    return await _object("withdraw-objection", body, caller, pool, keyrings, persons, rules)
+    return await _object("withdraw-objection", body, caller, storage, persons, rules)
 
 
 async def _object(
     action: LifecycleAction,
     body: ObjectionBody,
     caller: Caller,
-    pool: Pool,
-    keyrings: Keyrings,
+    storage: Storage,
     persons: PersonRules,
     rules: LifecycleRules,
 ) -> ObjectionView:
     caller.require(SCOPE)
     request = LifecycleRequest(action, party_of(caller.kind, None, None), caller.actor(), body.channel)
-    outcome = await object_to_opening(pool, keyrings, rules, body.person(), request, test_keys=persons.test_nir_keys)
+    outcome = await object_to_opening(storage, rules, body.person(), request, test_keys=persons.test_nir_keys)
     return ObjectionView.of(outcome)
 
 

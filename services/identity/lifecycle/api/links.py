@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Response
 
-from services.identity.kit.dependencies import ProvidedKeyrings
+from services.identity.kit.dependencies import ProvidedStorage
 from services.identity.kit.problems import problems
 from services.identity.lifecycle.domain.lifecycle import party_of
 from services.identity.lifecycle.models import LinkBody, LinkView
@@ -43,15 +43,14 @@ async def post_link(  # FastAPI injects each parameter
     body: LinkBody,
     response: Response,
     caller: AuthenticatedCaller,
-    pool: ServicePool,
-    keyrings: ProvidedKeyrings,
+    storage: ProvidedStorage,
     prefer: Prefer = None,
 ) -> LinkView:
     """For an administrator who has verified that both records belong to one person. No document moves: the person sees
     both records as one, while the state of each record and the blocks of both decide about its documents. Repeating the
     request changes nothing."""
-    await link_records(pool, keyrings, record_id, body.linked_to, _lifecycle_request("link", caller))
-    return await _link_in_force(pool, record_id, body.linked_to, response, prefer)
+    await link_records(storage, record_id, body.linked_to, _lifecycle_request("link", caller))
+    return await _link_in_force(storage.pool, record_id, body.linked_to, response, prefer)
 
 
 @router.post("/records/{record_id}/unlink", summary="End the link of two records", status_code=202, responses=RESPONSES)
@@ -60,13 +59,12 @@ async def post_unlink(  # FastAPI injects each parameter
     body: LinkBody,
     response: Response,
     caller: AuthenticatedCaller,
-    pool: ServicePool,
-    keyrings: ProvidedKeyrings,
+    storage: ProvidedStorage,
     prefer: Prefer = None,
 ) -> LinkView:
     """For an administrator. Afterwards reads behave as before the link. Repeating the request changes nothing."""
-    await unlink_records(pool, keyrings, record_id, body.linked_to, _lifecycle_request("unlink", caller))
-    return await _link_in_force(pool, record_id, body.linked_to, response, prefer)
+    await unlink_records(storage, record_id, body.linked_to, _lifecycle_request("unlink", caller))
+    return await _link_in_force(storage.pool, record_id, body.linked_to, response, prefer)
 
 
 @router.get(

@@ -8,7 +8,7 @@ requested state stays unchanged.
 from uuid import UUID
 
 from services.identity.kit.announcements import announce
-from services.identity.kit.sealed_rows import Keyrings
+from services.identity.kit.unit_of_work import Storage, UnitOfWork
 from services.identity.lifecycle import store as lifecycle
 from services.identity.lifecycle.domain.lifecycle import LifecycleRefusal, decide
 from services.identity.lifecycle.domain.links import SameRecordError, are_linked, link_refusal
@@ -20,28 +20,25 @@ from services.identity.lifecycle.steps import (
     set_linked_record,
 )
 from services.identity.lifecycle.store import LifecycleRecord
-from shared.db.pool import Connection, Pool, transaction
 from shared.errors import ClientError
 from shared.messaging.outbox import Announcement, append
 
 
-async def change_link(
-    pool: Pool, keyrings: Keyrings, first_id: UUID, second_id: UUID, request: LifecycleRequest
-) -> None:
+async def change_link(storage: Storage, first_id: UUID, second_id: UUID, request: LifecycleRequest) -> None:
     """Applies `request.action`: link or unlink. Raises SameRecordError, RecordUnknownError, ForbiddenError,
     HolderDeceasedError, RecordLinkedError."""
     if first_id == second_id:
         raise count_refusal(request, SameRecordError())
-    async with transaction(pool) as connection:
-        records = await lifecycle.lock_pair(connection, first_id, second_id)
+    async with storage.transaction() as work:
+        records = await lifecycle.lock_pair(work.connection, first_id, second_id)
         refusal = _refusal(records, request)
         if refusal is None:
-            announcements = await _apply_change(connection, keyrings, records[0], records[1], request)
+            announcements = await _apply_change(work, records[0], records[1], request)
         else:
             announcements = [
                 announce(ledger_entry(record.id, request, reason=refusal.code, is_refused=True)) for record in records
             ]
-        await append(connection, announcements)
+        await append(work.connection, announcements)
     if refusal is not None:
         raise count_refusal(request, refusal)
 
@@ -55,21 +52,13 @@ def _refusal(records: list[LifecycleRecord], request: LifecycleRequest) -> Clien
 
 
 async def _apply_change(
-    connection: Connection,
-    keyrings: Keyrings,
-    first: LifecycleRecord,
-    second: LifecycleRecord,
-    request: LifecycleRequest,
+    work: UnitOfWork, first: LifecycleRecord, second: LifecycleRecord, request: LifecycleRequest
 ) -> list[Announcement]:
     is_linking = request.action == "link"
     if are_linked(first, second) == is_linking:
         return []
     reason: LinkReason = "linked" if is_linking else "unlinked"
     return [
-        *await set_linked_record(
-            connection, keyrings, first, second.id if is_linking else None, request, reason, second.id
-        ),
-        *await set_linked_record(
-            connection, keyrings, second, first.id if is_linking else None, request, reason, first.id
-        ),
+        *await set_linked_record(work, first, second.id if is_linking else None, request, reason, second.id),
+        *await set_linked_record(work, second, first.id if is_linking else None, request, reason, first.id),
     ]

@@ -7,26 +7,23 @@ and writes to the ledger. A refusal is written to the ledger too. A record alrea
 from uuid import UUID
 
 from services.identity.accounts.steps.check_session import check_session
-from services.identity.kit.sealed_rows import Keyrings
+from services.identity.kit.unit_of_work import Storage
 from services.identity.lifecycle import store as lifecycle
 from services.identity.lifecycle.domain.lifecycle import LifecycleRules
 from services.identity.lifecycle.steps import LifecycleRequest, apply_transition, count_refusal
 from services.identity.people.domain.new_person import RecordUnknownError
-from shared.db.pool import Pool, transaction
 from shared.messaging.outbox import append
 
 
-async def move_record(
-    pool: Pool, keyrings: Keyrings, rules: LifecycleRules, record_id: UUID, request: LifecycleRequest
-) -> None:
+async def move_record(storage: Storage, rules: LifecycleRules, record_id: UUID, request: LifecycleRequest) -> None:
     """Closes or reopens a record, or records a death. Raises SessionOverError, RecordUnknownError, and the refusals of
     the table."""
-    async with transaction(pool) as connection:
-        await check_session(connection, request.session_id)
-        record = await lifecycle.load_lifecycle_record(connection, record_id)
+    async with storage.transaction() as work:
+        await check_session(work.connection, request.session_id)
+        record = await lifecycle.load_lifecycle_record(work.connection, record_id)
         if record is None:
             raise RecordUnknownError
-        refusal, announcements = await apply_transition(connection, keyrings, rules, record, request)
-        await append(connection, announcements)
+        refusal, announcements = await apply_transition(work, rules, record, request)
+        await append(work.connection, announcements)
     if refusal is not None:
         raise count_refusal(request, refusal)

@@ -11,6 +11,7 @@ from services.identity.figures import store as figures
 from services.identity.figures.domain import counted_region
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings
+from services.identity.kit.unit_of_work import Storage, UnitOfWork
 from services.identity.lifecycle import store as lifecycle
 from services.identity.lifecycle.domain.lifecycle import (
     LifecycleRefusal,
@@ -30,7 +31,7 @@ from services.identity.lifecycle.steps import (
 from services.identity.lifecycle.store import LifecycleRecord
 from services.identity.people.domain.new_person import Person, TraitsDifferError, are_same_person, check_traits
 from services.identity.people.store import insured, records
-from shared.db.pool import Connection, Pool, transaction
+from shared.db.pool import Connection
 from shared.errors import ClientError
 from shared.messaging.outbox import Announcement, append
 from shared.runtime import clock
@@ -55,8 +56,7 @@ class _PersonState:
 
 
 async def object_to_opening(  # the person, the request, and two parameters of the installation
-    pool: Pool,
-    keyrings: Keyrings,
+    storage: Storage,
     rules: LifecycleRules,
     person: Person,
     request: LifecycleRequest,
@@ -69,17 +69,17 @@ async def object_to_opening(  # the person, the request, and two parameters of t
     """
     check_key(person.ins, lenient_test_oids=test_keys)
     check_traits(person.traits, clock.now().date())
-    async with transaction(pool) as connection:
-        person_state = await _find_person(connection, keyrings, person)
-        refusal = _refusal(keyrings, person_state, person, request)
+    async with storage.transaction() as work:
+        person_state = await _find_person(work, person)
+        refusal = _refusal(storage.keyrings, person_state, person, request)
         announcements: list[Announcement] = []
         if refusal is None:
-            work = _object if request.action == "object" else _withdraw
-            announcements = await work(connection, keyrings, rules, person, person_state, request)
+            act = _object if request.action == "object" else _withdraw
+            announcements = await act(work, rules, person, person_state, request)
         elif person_state.record is not None:
             refused = ledger_entry(person_state.record.id, request, reason=refusal.code, is_refused=True)
             announcements = [announce(refused)]
-        await append(connection, announcements)
+        await append(work.connection, announcements)
     if refusal is not None:
         raise count_refusal(request, refusal)
     decision = decide(person_state.state, request.action, request.party)
@@ -87,14 +87,14 @@ async def object_to_opening(  # the person, the request, and two parameters of t
     return ObjectionOutcome(decision.state, person_state.record.id if person_state.record else None)
 
 
-async def _find_person(connection: Connection, keyrings: Keyrings, person: Person) -> _PersonState:
-    fingerprints = fingerprints_of(keyrings, person)
-    await records.lock_ins(connection, fingerprints)
-    record_id = await records.find_record(connection, fingerprints)
-    record = await lifecycle.load_lifecycle_record(connection, record_id) if record_id else None
+async def _find_person(work: UnitOfWork, person: Person) -> _PersonState:
+    fingerprints = fingerprints_of(work.keyrings, person)
+    await records.lock_ins(work.connection, fingerprints)
+    record_id = await records.find_record(work.connection, fingerprints)
+    record = await lifecycle.load_lifecycle_record(work.connection, record_id) if record_id else None
     if record is not None:
         return _PersonState(record.state, record)
-    return _PersonState(await state_without_record(connection, fingerprints), None)
+    return _PersonState(await state_without_record(work.connection, fingerprints), None)
 
 
 async def state_without_record(connection: Connection, fingerprints: list[str]) -> LifecycleState:
@@ -116,35 +116,25 @@ def _refusal(
 
 
 async def _object(  # the parameters of the use case
-    connection: Connection,
-    keyrings: Keyrings,
-    rules: LifecycleRules,
-    person: Person,
-    person_state: _PersonState,
-    request: LifecycleRequest,
+    work: UnitOfWork, rules: LifecycleRules, person: Person, person_state: _PersonState, request: LifecycleRequest
 ) -> list[Announcement]:
-    now, fingerprints = clock.now(), fingerprints_of(keyrings, person)
+    now, fingerprints = clock.now(), fingerprints_of(work.keyrings, person)
     announcements: list[Announcement] = []
     if person_state.record is not None:
-        _, announcements = await apply_transition(connection, keyrings, rules, person_state.record, request)
-    listed = await lifecycle.suppress(connection, fingerprints[0], "objected", request.channel, now)
+        _, announcements = await apply_transition(work, rules, person_state.record, request)
+    listed = await lifecycle.suppress(work.connection, fingerprints[0], "objected", request.channel, now)
     if listed:
-        region = await _region(connection, person, fingerprints)
-        await figures.count_life_event(connection, "objection", request.channel, region, now)
+        region = await _region(work.connection, person, fingerprints)
+        await figures.count_life_event(work.connection, "objection", request.channel, region, now)
     if listed and person_state.record is not None and not announcements:
         announcements = [announce(ledger_entry(person_state.record.id, request, reason=OBJECTED_REASON))]
     return announcements
 
 
 async def _withdraw(  # the parameters of the use case
-    connection: Connection,
-    keyrings: Keyrings,
-    _: LifecycleRules,
-    person: Person,
-    person_state: _PersonState,
-    request: LifecycleRequest,
+    work: UnitOfWork, _: LifecycleRules, person: Person, person_state: _PersonState, request: LifecycleRequest
 ) -> list[Announcement]:
-    lifted = await lifecycle.lift_suppression(connection, fingerprints_of(keyrings, person))
+    lifted = await lifecycle.lift_suppression(work.connection, fingerprints_of(work.keyrings, person))
     if not lifted or person_state.record is None:
         return []
     return [announce(ledger_entry(person_state.record.id, request, reason=WITHDRAWN_REASON))]

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Request, Response
 
 from services.identity.accounts.api.holders import NoStore, ProvidedAccountRules, min_response_time, source_of
-from services.identity.kit.dependencies import ProvidedKeyrings
+from services.identity.kit.dependencies import ProvidedStorage
 from services.identity.kit.problems import problems
 from services.identity.lifecycle.usecases.read_record import read_record
 from services.identity.openings.domain.channels import OpeningCaller, assisted_channel
@@ -73,8 +73,7 @@ async def get_terms(rules: ProvidedOpeningRules) -> TermsView:
 async def post_online(
     body: OnlineBody,
     request: Request,
-    pool: ServicePool,
-    keyrings: ProvidedKeyrings,
+    storage: ProvidedStorage,
     accounts: ProvidedAccountRules,
     persons: ProvidedPersonRules,
 ) -> OpeningRequestView:
@@ -82,7 +81,7 @@ async def post_online(
     its holder may open a record alone (adults of the general regime and those attached to it, without a record)."""
     opening_request = body.opening_request(test_keys=persons.test_nir_keys)
     lookups = accounts.lookups
-    opening_id = await ask_to_open(pool, keyrings, lookups, opening_request, source_of(request))
+    opening_id = await ask_to_open(storage, lookups, opening_request, source_of(request))
     french = prefers_french(request.headers.get("accept-language", ""))
     minutes = int(CODE_LIFETIME.total_seconds() // 60)
     return OpeningRequestView(
@@ -119,12 +118,11 @@ async def post_code(
         ),
     },
 )
-async def post_complete(  # noqa: PLR0913 - FastAPI injects each parameter
+async def post_complete(
     opening_id: UUID,
     body: CompleteBody,
     response: Response,
-    pool: ServicePool,
-    keyrings: ProvidedKeyrings,
+    storage: ProvidedStorage,
     accounts: ProvidedAccountRules,
     rules: ProvidedOpeningRules,
     prefer: Prefer = None,
@@ -132,9 +130,9 @@ async def post_complete(  # noqa: PLR0913 - FastAPI injects each parameter
     """Accepts the terms, creates the account, names the médecin traitant and opens the record, in one transaction."""
     _check_terms(body, rules)
     account_request = body.account_request(body.attending_doctor_id)
-    record_id = await open_alone(pool, accounts, keyrings, opening_id, body.ticket, account_request)
+    record_id = await open_alone(storage, accounts, opening_id, body.ticket, account_request)
     record = await wait_for(
-        lambda: read_record(pool, record_id), lambda state: state.is_in_force, seconds_to_wait(prefer)
+        lambda: read_record(storage.pool, record_id), lambda state: state.is_in_force, seconds_to_wait(prefer)
     )
     response.headers["location"] = f"/records/{record_id}"
     response.status_code = 201 if record.is_in_force else 202
@@ -157,12 +155,11 @@ async def post_complete(  # noqa: PLR0913 - FastAPI injects each parameter
         ),
     },
 )
-async def post_assisted(  # noqa: PLR0913 - FastAPI injects each parameter
+async def post_assisted(
     body: AssistedBody,
     response: Response,
     caller: AuthenticatedCaller,
-    pool: ServicePool,
-    keyrings: ProvidedKeyrings,
+    storage: ProvidedStorage,
     accounts: ProvidedAccountRules,
     persons: ProvidedPersonRules,
     rules: ProvidedOpeningRules,
@@ -178,7 +175,7 @@ async def post_assisted(  # noqa: PLR0913 - FastAPI injects each parameter
     assisted_request = AssistedRequest(
         ins, body.card_serial, body.parsed_contact(), channel, caller.actor(), body.attending_doctor_id
     )
-    outcome = await open_assisted(pool, keyrings, accounts.lookups, rules, assisted_request)
+    outcome = await open_assisted(storage, accounts.lookups, rules, assisted_request)
     response.headers["location"] = f"/records/{outcome.record_id}"
     response.status_code = 201 if outcome.is_new else 200
     return AssistedView.of(outcome)
@@ -195,8 +192,7 @@ async def post_assisted(  # noqa: PLR0913 - FastAPI injects each parameter
 async def post_contact_objection(
     body: ContactObjectionBody,
     request: Request,
-    pool: ServicePool,
-    keyrings: ProvidedKeyrings,
+    storage: ProvidedStorage,
     accounts: ProvidedAccountRules,
     persons: ProvidedPersonRules,
 ) -> None:
@@ -204,7 +200,7 @@ async def post_contact_objection(
     stays."""
     ins, lookups = checked_ins(body.ins, test_keys=persons.test_nir_keys), accounts.lookups
     async with min_response_time(accounts.refusal_s):
-        await object_to_contact(pool, keyrings, lookups, ins, body.code, source_of(request))
+        await object_to_contact(storage, lookups, ins, body.code, source_of(request))
 
 
 @router.post(
@@ -222,8 +218,7 @@ async def post_contact_objection(
 async def post_activation(
     body: ActivationBody,
     request: Request,
-    pool: ServicePool,
-    keyrings: ProvidedKeyrings,
+    storage: ProvidedStorage,
     accounts: ProvidedAccountRules,
     persons: ProvidedPersonRules,
     rules: ProvidedOpeningRules,
@@ -233,7 +228,7 @@ async def post_activation(
     ins = checked_ins(body.ins, test_keys=persons.test_nir_keys)
     activation = ActivationRequest(ins, body.code, *body.parsed_addresses(), source_of(request))
     async with min_response_time(accounts.refusal_s):
-        record_id = await activate_account(pool, accounts, keyrings, activation, body.account_request())
+        record_id = await activate_account(storage, accounts, activation, body.account_request())
     return ActivationView(record_id=record_id)
 
 

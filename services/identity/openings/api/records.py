@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Response
 
-from services.identity.kit.dependencies import ProvidedKeyrings
+from services.identity.kit.dependencies import ProvidedStorage
 from services.identity.kit.problems import problems
 from services.identity.lifecycle.usecases.read_record import read_record
 from services.identity.openings.domain.channels import OpeningCaller, administrative_channel
@@ -42,8 +42,7 @@ async def post_record(
     body: OpenRecordBody,
     response: Response,
     caller: AuthenticatedCaller,
-    pool: ServicePool,
-    keyrings: ProvidedKeyrings,
+    storage: ProvidedStorage,
     persons: ProvidedPersonRules,
     prefer: Prefer = None,
 ) -> RecordView:
@@ -51,15 +50,14 @@ async def post_record(
     once it is "in force". Another request for this person returns the existing record."""
     caller.require("records.open")
     record_id, is_new = await open_record(
-        pool,
-        keyrings,
+        storage,
         body.person(),
         body.parsed_contact(),
         caller.actor(),
         channel=administrative_channel(OpeningCaller(caller.kind, caller.scopes), body.channel),
         test_keys=persons.test_nir_keys,
     )
-    record = await _record_in_force(pool, record_id, prefer)
+    record = await _record_in_force(storage.pool, record_id, prefer)
     response.headers["location"] = f"/records/{record_id}"
     response.status_code = (201 if record.is_in_force else 202) if is_new else 200
     return RecordView.of(record)

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 
 from services.identity.accounts.api.holders import ProvidedAccountRules, holder, min_response_time
-from services.identity.kit.dependencies import ProvidedKeyrings
+from services.identity.kit.dependencies import ProvidedStorage
 from services.identity.kit.problems import problems
 from services.identity.openings.models import RepresentedBody
 from services.identity.openings.usecases.open_represented import ByAdministrator, ByRepresentative, open_represented
@@ -11,7 +11,7 @@ from services.identity.people.api import ProvidedPersonRules
 from services.identity.relations.api.people import EVIDENCE_PROBLEMS, INS_PROBLEMS, require_administrator
 from services.identity.relations.domain.representation import RepresentationUnprovenError
 from services.identity.relations.models.people import RepresentationView
-from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.app import AuthenticatedCaller
 from shared.http.door import Door
 
 router = APIRouter(route_class=Door, tags=["people of a record"])
@@ -36,8 +36,7 @@ async def post_represented(
     body: RepresentedBody,
     response: Response,
     caller: AuthenticatedCaller,
-    pool: ServicePool,
-    keyrings: ProvidedKeyrings,
+    storage: ProvidedStorage,
     accounts: ProvidedAccountRules,
     persons: ProvidedPersonRules,
 ) -> RepresentationView:
@@ -58,9 +57,7 @@ async def post_represented(
             raise RepresentationUnprovenError
         opener = ByAdministrator(caller.actor(), body.by.representative_ins(), body.by.stated())
     async with min_response_time(accounts.refusal_s):
-        admission, is_new = await open_represented(
-            pool, keyrings, body.person(), opener, test_keys=persons.test_nir_keys
-        )
+        admission, is_new = await open_represented(storage, body.person(), opener, test_keys=persons.test_nir_keys)
     response.status_code = 201 if is_new else 200
     response.headers["location"] = f"/records/{admission.representation.record_id}"
     return RepresentationView.of(admission)

@@ -12,7 +12,8 @@ from services.identity.figures import store as figures
 from services.identity.figures.domain import counted_region
 from services.identity.kit.announcements import announce
 from services.identity.kit.readable_codes import parse_code
-from services.identity.kit.sealed_rows import Keyrings, open_row
+from services.identity.kit.sealed_rows import open_row
+from services.identity.kit.unit_of_work import Storage, UnitOfWork
 from services.identity.openings.domain.activation import ActivationCodeWrongError, activation_code_hashes
 from services.identity.openings.steps import check_rate_limit
 from services.identity.openings.store import activation, openings
@@ -23,7 +24,7 @@ from services.identity.people.store import records
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event
 from shared.crypto.fingerprints import ins_parts
-from shared.db.pool import Connection, Pool, transaction
+from shared.db.pool import Pool, transaction
 from shared.messaging.outbox import append
 from shared.runtime import clock
 from shared.runtime.metrics import REFUSED
@@ -42,7 +43,7 @@ class ActivationRequest(RedactedRepr):
 
 
 async def activate_account(
-    pool: Pool, accounts: AccountRules, keyrings: Keyrings, request: ActivationRequest, chosen: AccountRequest
+    storage: Storage, accounts: AccountRules, request: ActivationRequest, chosen: AccountRequest
 ) -> UUID:
     """Creates the account and returns the id of its record. An INS without a record gives the answer of a wrong code.
     When the account is refused for another reason, the code stays valid.
@@ -58,59 +59,59 @@ async def activate_account(
         f"activation-source:{lookups.fingerprint('source', network)}",
     ]
     with accounts.hashes.place() as place:
-        await check_rate_limit(pool, "activate-account", rate_keys)
-        async with pool.acquire() as connection:
-            record_id = await records.find_record(connection, keyrings.ins.fingerprints(*ins_parts(request.ins)))
+        await check_rate_limit(storage.pool, "activate-account", rate_keys)
+        async with storage.acquire() as work:
+            record_id = await records.find_record(
+                work.connection, storage.keyrings.ins.fingerprints(*ins_parts(request.ins))
+            )
             hashes = [] if record_id is None else activation_code_hashes(lookups, record_id, code)
-            usable = record_id is not None and await activation.is_usable(connection, record_id, hashes, clock.now())
-            words = await _personal_words(connection, keyrings, record_id, chosen) if record_id and usable else None
+            usable = record_id is not None and await activation.is_usable(
+                work.connection, record_id, hashes, clock.now()
+            )
+            words = await _personal_words(work, record_id, chosen) if record_id and usable else None
         if record_id is None or words is None:
-            raise await _record_refusal(pool, record_id)
+            raise await _record_refusal(storage.pool, record_id)
         password_hash = await hash_password(accounts, place, chosen.password, words)
     choices = AccountChoices(chosen.identifier, password_hash, chosen.second_factor, chosen.terms_version)
-    async with transaction(pool) as connection:
-        deceased = await records.is_deceased(connection, record_id)
-        used = not deceased and await activation.use_code(connection, record_id, hashes, clock.now())
+    async with storage.transaction() as work:
+        deceased = await records.is_deceased(work.connection, record_id)
+        used = not deceased and await activation.use_code(work.connection, record_id, hashes, clock.now())
         if used:
-            contact, events = await _update_contact(connection, keyrings, record_id, request)
-            await create_account(connection, accounts, keyrings, record_id, contact, choices)
-            await activation.revoke_codes(connection, record_id, clock.now())
-            await _count_activation(connection, keyrings, record_id)
-            await append(connection, [announce(event) for event in (*events, _access(record_id, "activated"))])
+            contact, events = await _update_contact(work, record_id, request)
+            await create_account(work, accounts, record_id, contact, choices)
+            await activation.revoke_codes(work.connection, record_id, clock.now())
+            await _count_activation(work, record_id)
+            await append(work.connection, [announce(event) for event in (*events, _access(record_id, "activated"))])
     if not used:
-        raise await _record_refusal(pool, record_id)
+        raise await _record_refusal(storage.pool, record_id)
     return record_id
 
 
-async def _personal_words(
-    connection: Connection, keyrings: Keyrings, record_id: UUID, chosen: AccountRequest
-) -> tuple[str, ...]:
-    _, contact = await load_contact(connection, keyrings, record_id)
-    return personal_words(await _holder(connection, keyrings, record_id), contact, chosen.identifier)
+async def _personal_words(work: UnitOfWork, record_id: UUID, chosen: AccountRequest) -> tuple[str, ...]:
+    _, contact = await load_contact(work, record_id)
+    return personal_words(await _holder(work, record_id), contact, chosen.identifier)
 
 
-async def _holder(connection: Connection, keyrings: Keyrings, record_id: UUID) -> Person:
-    person_id, sealed = await records.load_person(connection, record_id)
-    return Person.from_json(open_row(keyrings.persons, sealed, "person", person_id))
+async def _holder(work: UnitOfWork, record_id: UUID) -> Person:
+    person_id, sealed = await records.load_person(work.connection, record_id)
+    return Person.from_json(open_row(work.keyrings.persons, sealed, "person", person_id))
 
 
-async def _update_contact(
-    connection: Connection, keyrings: Keyrings, record_id: UUID, request: ActivationRequest
-) -> tuple[Contact, list[Event]]:
+async def _update_contact(work: UnitOfWork, record_id: UUID, request: ActivationRequest) -> tuple[Contact, list[Event]]:
     """Replaces the contact by what the person states now, which counts because the code reached the contact on file.
     Returns the new contact and the events to announce."""
-    _, current = await load_contact(connection, keyrings, record_id)
+    _, current = await load_contact(work, record_id)
     contact = replace(current, mail=request.mail or current.mail, mobile=request.mobile or current.mobile)
-    events = await replace_contact(connection, keyrings, record_id, contact)
+    events = await replace_contact(work, record_id, contact)
     if contact != current and not events:
         raise ActivationCodeWrongError
     return contact, events
 
 
-async def _count_activation(connection: Connection, keyrings: Keyrings, record_id: UUID) -> None:
-    channel = await openings.load_channel(connection, record_id) or "hospital"
-    region = counted_region((await _holder(connection, keyrings, record_id)).region)
-    await figures.count_life_event(connection, "activation", channel, region, clock.now())
+async def _count_activation(work: UnitOfWork, record_id: UUID) -> None:
+    channel = await openings.load_channel(work.connection, record_id) or "hospital"
+    region = counted_region((await _holder(work, record_id)).region)
+    await figures.count_life_event(work.connection, "activation", channel, region, clock.now())
 
 
 async def _record_refusal(pool: Pool, record_id: UUID | None) -> ActivationCodeWrongError:

@@ -3,7 +3,7 @@
 from services.identity.accounts.domain.throttling import network_of
 from services.identity.accounts.steps.record_failure import UNKNOWN_ACTOR
 from services.identity.kit.announcements import announce
-from services.identity.kit.sealed_rows import Keyrings
+from services.identity.kit.unit_of_work import Storage
 from services.identity.openings.domain.proposals import ObjectionCodeWrongError, objection_hashes
 from services.identity.openings.steps import check_rate_limit
 from services.identity.openings.store import activation, proposals
@@ -11,28 +11,28 @@ from services.identity.people.store import records
 from shared.contracts.audit import AccessRecorded
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
-from shared.db.pool import Connection, Pool, transaction
+from shared.db.pool import Connection
 from shared.messaging.outbox import append
 from shared.runtime import clock
 from shared.runtime.metrics import REFUSED
 from shared.values import Ins
 
 
-async def object_to_contact(pool: Pool, keyrings: Keyrings, lookups: Keyring, ins: Ins, code: str, source: str) -> None:
+async def object_to_contact(storage: Storage, lookups: Keyring, ins: Ins, code: str, source: str) -> None:
     """Objecting again changes nothing. The response does not depend on whether the number has a record.
 
     Raises ActivationCodeMalformedError, ObjectionCodeWrongError, TooManyOpeningsError.
     """
     hashes = objection_hashes(lookups, code)
     await check_rate_limit(
-        pool, "object-to-contact", [f"objection-source:{lookups.fingerprint('source', network_of(source))}"]
+        storage.pool, "object-to-contact", [f"objection-source:{lookups.fingerprint('source', network_of(source))}"]
     )
-    fingerprints = keyrings.ins.fingerprints(*ins_parts(ins))
-    async with transaction(pool) as connection:
-        await records.lock_ins(connection, fingerprints)
-        objected = await proposals.set_objected(connection, fingerprints, hashes, clock.now())
+    fingerprints = storage.keyrings.ins.fingerprints(*ins_parts(ins))
+    async with storage.transaction() as work:
+        await records.lock_ins(work.connection, fingerprints)
+        objected = await proposals.set_objected(work.connection, fingerprints, hashes, clock.now())
         if objected is not None:
-            await _record_objection(connection, fingerprints, was_in_force=objected <= clock.now())
+            await _record_objection(work.connection, fingerprints, was_in_force=objected <= clock.now())
     if objected is None:
         REFUSED.labels("object-to-contact", ObjectionCodeWrongError.code).inc()
         raise ObjectionCodeWrongError

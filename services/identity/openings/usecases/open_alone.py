@@ -11,6 +11,7 @@ from services.identity.figures import store as figures
 from services.identity.figures.domain import counted_region
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings
+from services.identity.kit.unit_of_work import Storage, UnitOfWork
 from services.identity.openings.domain.online import OnlineOpening, OpeningOverError, OpeningRequest
 from services.identity.openings.domain.openings import mail_or_letter_request, merged_contact_details
 from services.identity.openings.domain.records import NewRecord
@@ -21,7 +22,6 @@ from services.identity.people.store import insured, records
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event
 from shared.crypto.fingerprints import ins_parts
-from shared.db.pool import Connection, Pool, transaction
 from shared.messaging.outbox import append
 from shared.runtime import clock
 
@@ -38,12 +38,7 @@ class AccountRequest:
 
 
 async def open_alone(
-    pool: Pool,
-    accounts: AccountRules,
-    keyrings: Keyrings,
-    opening_id: UUID,
-    ticket: str,
-    account_request: AccountRequest,
+    storage: Storage, accounts: AccountRules, opening_id: UUID, ticket: str, account_request: AccountRequest
 ) -> UUID:
     """Returns the record's id. The traits are those of the register. A refusal leaves the ticket valid.
 
@@ -52,54 +47,50 @@ async def open_alone(
     check_length(account_request.password)
     hashes = accounts.lookups.fingerprints("opening-ticket", str(opening_id), ticket)
     with accounts.hashes.place() as place:
-        async with pool.acquire() as connection:
-            opening = await online.load_proved(connection, opening_id, hashes, clock.now())
-            request, person = await _request_and_person(connection, keyrings, opening)
+        async with storage.acquire() as work:
+            opening = await online.load_proved(work.connection, opening_id, hashes, clock.now())
+            request, person = await _request_and_person(work, opening)
         words = personal_words(person.person, request.contact, account_request.identifier)
         password_hash = await hash_password(accounts, place, account_request.password, words)
-    async with transaction(pool) as connection:
-        opening = await online.lock_proved(connection, opening_id, hashes, clock.now())
+    async with storage.transaction() as work:
+        opening = await online.lock_proved(work.connection, opening_id, hashes, clock.now())
         if opening is None:
             raise OpeningOverError
-        new_record = await _add_record(connection, keyrings, person, request)
+        new_record = await _add_record(work, person, request)
         choices = AccountChoices(
             account_request.identifier, password_hash, account_request.second_factor, account_request.terms_version
         )
-        await create_account(connection, accounts, keyrings, new_record.record_id, request.contact, choices)
+        await create_account(work, accounts, new_record.record_id, request.contact, choices)
         doctor_events = await name_attending_doctor(
-            connection, new_record.record_id, account_request.attending_doctor_id
+            work.connection, new_record.record_id, account_request.attending_doctor_id
         )
-        await online.set_used(connection, opening_id)
+        await online.set_used(work.connection, opening_id)
         region = counted_region(person.person.region)
-        await figures.count_life_event(connection, "activation", "online", region, clock.now())
-        events = _events(keyrings, new_record.record_id, request, person)
-        await append(connection, [announce(event) for event in (*new_record.events, *events, *doctor_events)])
+        await figures.count_life_event(work.connection, "activation", "online", region, clock.now())
+        events = _events(storage.keyrings, new_record.record_id, request, person)
+        await append(work.connection, [announce(event) for event in (*new_record.events, *events, *doctor_events)])
     return new_record.record_id
 
 
-async def _request_and_person(
-    connection: Connection, keyrings: Keyrings, opening: OnlineOpening | None
-) -> tuple[OpeningRequest, InsuredPerson]:
+async def _request_and_person(work: UnitOfWork, opening: OnlineOpening | None) -> tuple[OpeningRequest, InsuredPerson]:
     if opening is None:
         raise OpeningOverError
-    request = opening.open_request(keyrings.persons)
-    row = await insured.find_insured(connection, keyrings.ins.fingerprints(*ins_parts(request.ins)))
+    request = opening.open_request(work.keyrings.persons)
+    row = await insured.find_insured(work.connection, work.keyrings.ins.fingerprints(*ins_parts(request.ins)))
     if row is None:
         raise OpeningOverError
-    return request, open_insured(keyrings.persons, row)
+    return request, open_insured(work.keyrings.persons, row)
 
 
-async def _add_record(
-    connection: Connection, keyrings: Keyrings, person: InsuredPerson, request: OpeningRequest
-) -> NewRecord:
+async def _add_record(work: UnitOfWork, person: InsuredPerson, request: OpeningRequest) -> NewRecord:
     """Opens the record unless it was opened in another way meanwhile. The person's own wish lifts an earlier
     objection."""
-    fingerprints = keyrings.ins.fingerprints(*ins_parts(person.person.ins))
-    await records.lock_ins(connection, fingerprints)
-    if await state_of_person(connection, fingerprints) in ("open", "closed", "dead"):
+    fingerprints = work.keyrings.ins.fingerprints(*ins_parts(person.person.ins))
+    await records.lock_ins(work.connection, fingerprints)
+    if await state_of_person(work.connection, fingerprints) in ("open", "closed", "dead"):
         raise OpeningOverError
     region = counted_region(person.person.region)
-    return await add_record(connection, keyrings, person.person, request.contact, "online", region, None)
+    return await add_record(work, person.person, request.contact, "online", region, None)
 
 
 def _events(keyrings: Keyrings, record_id: UUID, request: OpeningRequest, person: InsuredPerson) -> list[Event]:

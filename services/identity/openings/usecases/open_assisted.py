@@ -9,7 +9,7 @@ from uuid import UUID
 from services.identity.accounts.store import accounts
 from services.identity.figures.domain import counted_region
 from services.identity.kit.announcements import announce
-from services.identity.kit.sealed_rows import Keyrings
+from services.identity.kit.unit_of_work import Storage, UnitOfWork
 from services.identity.lifecycle.domain.lifecycle import LifecycleParty, LifecycleRefusal, decide
 from services.identity.openings.domain.online import is_minor
 from services.identity.openings.domain.openings import (
@@ -36,7 +36,7 @@ from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
-from shared.db.pool import Connection, Pool, transaction
+from shared.db.pool import Connection
 from shared.errors import ClientError
 from shared.messaging.outbox import append
 from shared.runtime import clock
@@ -68,22 +68,22 @@ class AssistedOutcome:
 
 
 async def open_assisted(
-    pool: Pool, keyrings: Keyrings, lookups: Keyring, rules: OpeningRules, request: AssistedRequest
+    storage: Storage, lookups: Keyring, rules: OpeningRules, request: AssistedRequest
 ) -> AssistedOutcome:
     """Returns the outcome. Raises InsuredUnknownError, RepresentativeNeededError, IdentityNotQualifiedError,
     UnreachableError, AttendingDoctorUnknownError, TooManyOpeningsError, and the refusals of the life cycle's table."""
     turn = f"assisted-person:{lookups.fingerprint(*ins_parts(request.ins), request.actor.id)}"
-    await check_rate_limit(pool, "open-record", [turn])
-    fingerprints = keyrings.ins.fingerprints(*ins_parts(request.ins))
-    async with transaction(pool) as connection:
-        await records.lock_ins(connection, fingerprints)
-        refusal = await _refusal(connection, fingerprints, request)
+    await check_rate_limit(storage.pool, "open-record", [turn])
+    fingerprints = storage.keyrings.ins.fingerprints(*ins_parts(request.ins))
+    async with storage.transaction() as work:
+        await records.lock_ins(work.connection, fingerprints)
+        refusal = await _refusal(work.connection, fingerprints, request)
         if refusal is None:
-            person = await _insured_person(connection, keyrings, fingerprints, request)
-            outcome, events = await _open_or_send_code(connection, keyrings, lookups, rules, person, request)
+            person = await _insured_person(work, fingerprints, request)
+            outcome, events = await _open_or_send_code(work, lookups, rules, person, request)
         else:
-            events = await _refusal_events(connection, fingerprints, request, refusal)
-        await append(connection, [announce(event) for event in events])
+            events = await _refusal_events(work.connection, fingerprints, request, refusal)
+        await append(work.connection, [announce(event) for event in events])
     if refusal is not None:
         REFUSED.labels("open-record", refusal.code).inc()
         raise refusal
@@ -108,60 +108,51 @@ async def _refusal_events(
     return [entry]
 
 
-async def _insured_person(
-    connection: Connection, keyrings: Keyrings, fingerprints: list[str], request: AssistedRequest
-) -> InsuredPerson:
-    row = await insured.find_insured(connection, fingerprints)
-    if row is None or not is_card_of(keyrings.ins, row, request.ins, request.card_serial):
+async def _insured_person(work: UnitOfWork, fingerprints: list[str], request: AssistedRequest) -> InsuredPerson:
+    row = await insured.find_insured(work.connection, fingerprints)
+    if row is None or not is_card_of(work.keyrings.ins, row, request.ins, request.card_serial):
         raise InsuredUnknownError
-    person = open_insured(keyrings.persons, row)
+    person = open_insured(work.keyrings.persons, row)
     if is_minor(date.fromisoformat(person.person.traits.birth_date or ""), clock.now().date()):
         raise RepresentativeNeededError
     return person
 
 
 async def _open_or_send_code(
-    connection: Connection,
-    keyrings: Keyrings,
-    lookups: Keyring,
-    rules: OpeningRules,
-    person: InsuredPerson,
-    request: AssistedRequest,
+    work: UnitOfWork, lookups: Keyring, rules: OpeningRules, person: InsuredPerson, request: AssistedRequest
 ) -> tuple[AssistedOutcome, list[Event]]:
-    fingerprints = keyrings.ins.fingerprints(*ins_parts(request.ins))
-    existing_id = await records.find_record(connection, fingerprints)
-    if existing_id is not None and await accounts.load_account(connection, existing_id) is not None:
+    fingerprints = work.keyrings.ins.fingerprints(*ins_parts(request.ins))
+    existing_id = await records.find_record(work.connection, fingerprints)
+    if existing_id is not None and await accounts.load_account(work.connection, existing_id) is not None:
         return AssistedOutcome(existing_id, False, None), await name_attending_doctor(
-            connection, existing_id, request.attending_doctor_id
+            work.connection, existing_id, request.attending_doctor_id
         )
-    on_file = await _contact_on_file(connection, keyrings, existing_id, person)
-    assessment = await assess_contact(connection, keyrings, lookups, rules, fingerprints, request.contact, on_file)
+    on_file = await _contact_on_file(work, existing_id, person)
+    assessment = await assess_contact(work, lookups, rules, fingerprints, request.contact, on_file)
     events = list[Event]()
     if existing_id is None:
         contact, region = contact_from_details(assessment.contact_details), counted_region(person.person.region)
-        new = await add_record(connection, keyrings, person.person, contact, request.channel, region, request.actor)
+        new = await add_record(work, person.person, contact, request.channel, region, request.actor)
         record_id, events = new.record_id, [*new.events]
     else:
         record_id = existing_id
         if assessment.standing == "in-force":
-            events += await _replace_contact(connection, keyrings, record_id, request.contact)
-    events += await name_attending_doctor(connection, record_id, request.attending_doctor_id)
-    issued = await issue_code(connection, keyrings, lookups, record_id, fingerprints[0], assessment.contact_details)
+            events += await _replace_contact(work, record_id, request.contact)
+    events += await name_attending_doctor(work.connection, record_id, request.attending_doctor_id)
+    issued = await issue_code(work, lookups, record_id, fingerprints[0], assessment.contact_details)
     outcome = AssistedOutcome(record_id, existing_id is None, issued.channel, assessment.in_force_from)
     return outcome, [*events, *assessment.messages, issued.message]
 
 
-async def _replace_contact(connection: Connection, keyrings: Keyrings, record_id: UUID, stated: Contact) -> list[Event]:
-    _, current = await load_contact(connection, keyrings, record_id)
+async def _replace_contact(work: UnitOfWork, record_id: UUID, stated: Contact) -> list[Event]:
+    _, current = await load_contact(work, record_id)
     contact = replace(current, mail=stated.mail or current.mail, mobile=stated.mobile or current.mobile)
-    return await replace_contact(connection, keyrings, record_id, contact)
+    return await replace_contact(work, record_id, contact)
 
 
-async def _contact_on_file(
-    connection: Connection, keyrings: Keyrings, record_id: UUID | None, person: InsuredPerson
-) -> ContactDetails:
+async def _contact_on_file(work: UnitOfWork, record_id: UUID | None, person: InsuredPerson) -> ContactDetails:
     """Returns the contact details of the register; without any, those of the record."""
     if record_id is None or not is_unreachable(person.contact_details):
         return person.contact_details
-    _, contact = await load_contact(connection, keyrings, record_id)
+    _, contact = await load_contact(work, record_id)
     return ContactDetails(contact.mail, contact.mobile, (), contact.language)

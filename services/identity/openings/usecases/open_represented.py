@@ -14,7 +14,7 @@ from services.identity.accounts.steps.count_attempt import count_attempt
 from services.identity.accounts.store import throttles
 from services.identity.figures.domain import counted_region
 from services.identity.kit.announcements import announce
-from services.identity.kit.sealed_rows import Keyrings
+from services.identity.kit.unit_of_work import Storage, UnitOfWork
 from services.identity.lifecycle import store as lifecycle
 from services.identity.lifecycle.domain.lifecycle import LifecycleRefusal, decide
 from services.identity.openings.steps import add_record
@@ -34,7 +34,6 @@ from services.identity.relations.steps.sync_minor_contact import representatives
 from services.identity.relations.store import representations
 from shared.contracts.base import Actor, Event
 from shared.crypto.fingerprints import ins_parts
-from shared.db.pool import Connection, Pool, transaction
 from shared.messaging.outbox import append
 from shared.runtime import clock
 from shared.values import Ins, RedactedRepr, check_key
@@ -59,7 +58,7 @@ class ByAdministrator(RedactedRepr):
 
 
 async def open_represented(
-    pool: Pool, keyrings: Keyrings, person: Person, by: ByRepresentative | ByAdministrator, *, test_keys: bool
+    storage: Storage, person: Person, by: ByRepresentative | ByAdministrator, *, test_keys: bool
 ) -> tuple[AdmittedRepresentation, bool]:
     """Returns the representation, and whether the record is new.
 
@@ -68,27 +67,27 @@ async def open_represented(
     """
     check_key(person.ins, lenient_test_oids=test_keys)
     check_traits(person.traits, clock.now().date())
-    fingerprints = keyrings.ins.fingerprints(*ins_parts(person.ins))
+    fingerprints = storage.keyrings.ins.fingerprints(*ins_parts(person.ins))
     actor = _actor(by)
     if isinstance(by, ByRepresentative):
-        async with pool.acquire() as connection:
-            await check_session(connection, by.session_id)
-            await count_attempt(connection, [f"represent:{by.own_id}"], "represent")
-    async with pool.acquire() as connection:
-        existing_id = await records.find_record(connection, fingerprints)
-    async with logged_refusals(pool, existing_id, actor, "represent"), transaction(pool) as connection:
-        await records.lock_ins(connection, fingerprints)
-        row = await insured.find_insured(connection, fingerprints)
+        async with storage.acquire() as work:
+            await check_session(work.connection, by.session_id)
+            await count_attempt(work.connection, [f"represent:{by.own_id}"], "represent")
+    async with storage.acquire() as work:
+        existing_id = await records.find_record(work.connection, fingerprints)
+    async with logged_refusals(storage.pool, existing_id, actor, "represent"), storage.transaction() as work:
+        await records.lock_ins(work.connection, fingerprints)
+        row = await insured.find_insured(work.connection, fingerprints)
         if isinstance(by, ByRepresentative):
-            await check_session(connection, by.session_id)
-            person, stated = await _registered_minor(connection, keyrings, person, by, row)
+            await check_session(work.connection, by.session_id)
+            person, stated = await _registered_minor(work, person, by, row)
             if stated.is_proven:
-                await throttles.reset_attempts(connection, [f"represent:{by.own_id}"], clock.now())
+                await throttles.reset_attempts(work.connection, [f"represent:{by.own_id}"], clock.now())
         else:
-            stated = await _stated_representation(connection, keyrings, by)
-        record_id, opening_events = await _find_or_add_record(connection, keyrings, person, stated, actor, row)
-        admission = await admit_representative(connection, keyrings, record_id, stated, actor)
-        await append(connection, [announce(event) for event in (*opening_events, *admission.events)])
+            stated = await _stated_representation(work, by)
+        record_id, opening_events = await _find_or_add_record(work, person, stated, actor, row)
+        admission = await admit_representative(work, record_id, stated, actor)
+        await append(work.connection, [announce(event) for event in (*opening_events, *admission.events)])
     return admission, bool(opening_events)
 
 
@@ -97,71 +96,62 @@ def _actor(by: ByRepresentative | ByAdministrator) -> Actor:
 
 
 async def _registered_minor(
-    connection: Connection, keyrings: Keyrings, person: Person, by: ByRepresentative, row: InsuredRow | None
+    work: UnitOfWork, person: Person, by: ByRepresentative, row: InsuredRow | None
 ) -> tuple[Person, StatedRepresentation]:
     """Returns the minor as the register describes them. Every mismatch raises one error,
     RepresentationUnprovenError."""
-    if row is None or not is_card_of(keyrings.ins, row, person.ins, by.card):
+    if row is None or not is_card_of(work.keyrings.ins, row, person.ins, by.card):
         raise RepresentationUnprovenError
-    registered = open_insured(keyrings.persons, row)
+    registered = open_insured(work.keyrings.persons, row)
     is_same = are_same_person(registered.person.traits.normalised(), person.traits.normalised())
     if not is_same or not is_minor(birth_date(registered.person), clock.now()):
         raise RepresentationUnprovenError
-    is_proven = registered.card_owner is not None and await _is_number_of(
-        connection, keyrings, by.own_id, registered.card_owner
-    )
+    is_proven = registered.card_owner is not None and await _is_number_of(work, by.own_id, registered.card_owner)
     return registered.person, StatedRepresentation(by.own_id, "insured-register", is_proven=is_proven)
 
 
-async def _is_number_of(connection: Connection, keyrings: Keyrings, own_id: UUID, number: Ins) -> bool:
+async def _is_number_of(work: UnitOfWork, own_id: UUID, number: Ins) -> bool:
     """Returns whether this number is that of the holder of the record or of the linked one."""
-    record_id = await records.find_record(connection, keyrings.ins.fingerprints(*ins_parts(number)))
-    return record_id in await load_records_of_person(connection, own_id)
+    record_id = await records.find_record(work.connection, work.keyrings.ins.fingerprints(*ins_parts(number)))
+    return record_id in await load_records_of_person(work.connection, own_id)
 
 
-async def _stated_representation(
-    connection: Connection, keyrings: Keyrings, by: ByAdministrator
-) -> StatedRepresentation:
-    representative_id = await find_representative(connection, keyrings, by.representative)
+async def _stated_representation(work: UnitOfWork, by: ByAdministrator) -> StatedRepresentation:
+    representative_id = await find_representative(work, by.representative)
     return replace(by.stated, representative_id=representative_id)
 
 
 async def _find_or_add_record(
-    connection: Connection,
-    keyrings: Keyrings,
-    person: Person,
-    stated: StatedRepresentation,
-    actor: Actor,
-    row: InsuredRow | None,
+    work: UnitOfWork, person: Person, stated: StatedRepresentation, actor: Actor, row: InsuredRow | None
 ) -> tuple[UUID, tuple[Event, ...]]:
     """Returns the person's record, and the events of its opening if it is new. Raises RepresentationUnprovenError
     rather than opening a record without proof."""
-    fingerprints = keyrings.ins.fingerprints(*ins_parts(person.ins))
-    record_id = await records.find_record(connection, fingerprints)
+    fingerprints = work.keyrings.ins.fingerprints(*ins_parts(person.ins))
+    record_id = await records.find_record(work.connection, fingerprints)
     if record_id is not None:
-        await _check_existing_record(connection, keyrings, record_id, person, stated)
+        await _check_existing_record(work, record_id, person, stated)
         return record_id, ()
     if not stated.is_proven:
         raise RepresentationUnprovenError
     contact = Contact(None, "fr", "holder")
     if is_minor(birth_date(person), clock.now()):
-        contact = await representatives_contact(connection, keyrings, stated.representative_id)
+        contact = await representatives_contact(work, stated.representative_id)
     region = counted_region(row.region if row else None)
-    new = await add_record(connection, keyrings, person, contact, "representative", region, actor)
-    await lifecycle.lift_suppression(connection, fingerprints)
+    new = await add_record(work, person, contact, "representative", region, actor)
+    await lifecycle.lift_suppression(work.connection, fingerprints)
     return new.record_id, new.events
 
 
 async def _check_existing_record(
-    connection: Connection, keyrings: Keyrings, record_id: UUID, person: Person, stated: StatedRepresentation
+    work: UnitOfWork, record_id: UUID, person: Person, stated: StatedRepresentation
 ) -> None:
     """Raises TraitsDifferError and the refusals of the life cycle's table."""
-    await representations.lock_records(connection, [record_id, stated.representative_id])
-    record = await lifecycle.load_lifecycle_record(connection, record_id, lock=False)
+    await representations.lock_records(work.connection, [record_id, stated.representative_id])
+    record = await lifecycle.load_lifecycle_record(work.connection, record_id, lock=False)
     assert record is not None, "its fingerprint was there a statement ago"
     decision = decide(record.state, "open", "representative")
     if isinstance(decision, LifecycleRefusal):
         raise decision.error()
-    holder = await load_holder(connection, keyrings, record_id)
+    holder = await load_holder(work, record_id)
     if not are_same_person(holder.traits.normalised(), person.traits.normalised()):
         raise TraitsDifferError

@@ -8,7 +8,7 @@ from datetime import date
 
 from services.identity.accounts.domain.codes import new_code
 from services.identity.kit.announcements import announce
-from services.identity.kit.sealed_rows import Keyrings
+from services.identity.kit.unit_of_work import Storage, UnitOfWork
 from services.identity.openings.domain.online import (
     CODE_LIFETIME,
     ApplicantFacts,
@@ -27,7 +27,6 @@ from services.identity.people.store import insured
 from shared.contracts.notify import MessageRequested
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
-from shared.db.pool import Connection, Pool, transaction
 from shared.messaging.outbox import append
 from shared.runtime import clock
 
@@ -35,32 +34,28 @@ PAGE_ROWS = 50
 _HOURS = str(int(CODE_LIFETIME.total_seconds() // 3600))
 
 
-async def send_opening_codes(pool: Pool, keyrings: Keyrings, lookups: Keyring, rules: OpeningRules) -> int:
+async def send_opening_codes(storage: Storage, lookups: Keyring, rules: OpeningRules) -> int:
     """Processes one page of requests, oldest first. Returns how many were decided."""
     now = clock.now()
-    async with transaction(pool) as connection:
-        waiting = await online.lock_undecided(connection, now, PAGE_ROWS)
+    async with storage.transaction() as work:
+        waiting = await online.lock_undecided(work.connection, now, PAGE_ROWS)
         messages: list[MessageRequested] = []
         for opening in waiting:
-            request = opening.open_request(keyrings.persons)
-            insured_person = await _find_insured(connection, keyrings, request)
+            request = opening.open_request(storage.keyrings.persons)
+            insured_person = await _find_insured(work, request)
             if insured_person is None or not may_open_alone(
-                await _applicant_facts(connection, keyrings, request, *insured_person), now.date()
+                await _applicant_facts(work, request, *insured_person), now.date()
             ):
-                await online.set_code(connection, opening.id, None)
+                await online.set_code(work.connection, opening.id, None)
                 continue
             fingerprints, on_file = (
-                keyrings.ins.fingerprints(*ins_parts(request.ins)),
+                storage.keyrings.ins.fingerprints(*ins_parts(request.ins)),
                 insured_person[1].contact_details,
             )
-            assessment = await assess_contact(
-                connection, keyrings, lookups, rules, fingerprints, request.contact, on_file
-            )
+            assessment = await assess_contact(work, lookups, rules, fingerprints, request.contact, on_file)
             messages += assessment.messages
-            messages += await _send_code(
-                connection, keyrings, lookups, opening, _addressed_request(request, assessment)
-            )
-        await append(connection, [announce(message) for message in messages])
+            messages += await _send_code(work, lookups, opening, _addressed_request(request, assessment))
+        await append(work.connection, [announce(message) for message in messages])
     return len(waiting)
 
 
@@ -75,34 +70,32 @@ def _addressed_request(request: OpeningRequest, assessment: ContactAssessment) -
 
 
 async def _send_code(
-    connection: Connection, keyrings: Keyrings, lookups: Keyring, opening: OnlineOpening, request: OpeningRequest | None
+    work: UnitOfWork, lookups: Keyring, opening: OnlineOpening, request: OpeningRequest | None
 ) -> list[MessageRequested]:
     if request is None:
-        await online.set_code(connection, opening.id, None)
+        await online.set_code(work.connection, opening.id, None)
         return []
     code = new_code()
-    await online.set_request(connection, opening.id, seal_opening_request(keyrings, opening.id, request))
-    await online.set_code(connection, opening.id, opening_code_hash(lookups, opening.id, code))
+    await online.set_request(work.connection, opening.id, seal_opening_request(work.keyrings, opening.id, request))
+    await online.set_code(work.connection, opening.id, opening_code_hash(lookups, opening.id, code))
     content = MessageContent("opening-code", {"code": code, "hours": _HOURS}, opening.expires_at)
-    return [message_request(keyrings.contacts, opening.id, None, request.contact, content)]
+    return [message_request(work.keyrings.contacts, opening.id, None, request.contact, content)]
 
 
-async def _find_insured(
-    connection: Connection, keyrings: Keyrings, request: OpeningRequest
-) -> tuple[InsuredRow, InsuredPerson] | None:
-    row = await insured.find_insured(connection, keyrings.ins.fingerprints(*ins_parts(request.ins)))
-    return None if row is None else (row, open_insured(keyrings.persons, row))
+async def _find_insured(work: UnitOfWork, request: OpeningRequest) -> tuple[InsuredRow, InsuredPerson] | None:
+    row = await insured.find_insured(work.connection, work.keyrings.ins.fingerprints(*ins_parts(request.ins)))
+    return None if row is None else (row, open_insured(work.keyrings.persons, row))
 
 
 async def _applicant_facts(
-    connection: Connection, keyrings: Keyrings, request: OpeningRequest, row: InsuredRow, insured_person: InsuredPerson
+    work: UnitOfWork, request: OpeningRequest, row: InsuredRow, insured_person: InsuredPerson
 ) -> ApplicantFacts:
-    person, fingerprints = insured_person.person, keyrings.ins.fingerprints(*ins_parts(request.ins))
+    person, fingerprints = insured_person.person, work.keyrings.ins.fingerprints(*ins_parts(request.ins))
     assert person.traits.birth_date is not None, "the register has every birth date"
     return ApplicantFacts(
         regime=row.regime,
         birth_date=date.fromisoformat(person.traits.birth_date),
-        is_own_card=is_card_of(keyrings.ins, row, request.ins, request.card_serial),
-        state=await state_of_person(connection, fingerprints),
+        is_own_card=is_card_of(work.keyrings.ins, row, request.ins, request.card_serial),
+        state=await state_of_person(work.connection, fingerprints),
         status=person.status,
     )

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 
 from services.identity.accounts.api.holders import Holder, ProvidedAccountRules
-from services.identity.kit.dependencies import ProvidedKeyrings
+from services.identity.kit.dependencies import ProvidedStorage
 from services.identity.kit.problems import problems
 from services.identity.relations.domain.care import RelationRules
 from services.identity.relations.models.carers import (
@@ -21,7 +21,7 @@ from services.identity.relations.usecases.answer_invitation import answer_invita
 from services.identity.relations.usecases.end_care import end_care
 from services.identity.relations.usecases.invite_carer import invite_carer
 from services.identity.relations.usecases.list_people import list_carers, list_invitations
-from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.app import AuthenticatedCaller
 from shared.http.dependencies import provided
 from shared.http.door import Door
 from shared.runtime import clock
@@ -47,8 +47,7 @@ async def post_invitation(
     record_id: UUID,
     body: InvitationBody,
     caller: AuthenticatedCaller,
-    pool: ServicePool,
-    keyrings: ProvidedKeyrings,
+    storage: ProvidedStorage,
     accounts: ProvidedAccountRules,
     rules: ProvidedRelationRules,
 ) -> InvitationView:
@@ -56,7 +55,7 @@ async def post_invitation(
     the named person. The response does not depend on whether such a person is known here."""
     invitation = body.invitation(rules.invitation_life)
     lookups = accounts.lookups
-    return InvitationView.of(await invite_carer(pool, keyrings, lookups, caller, record_id, invitation))
+    return InvitationView.of(await invite_carer(storage, lookups, caller, record_id, invitation))
 
 
 @router.get(
@@ -64,12 +63,10 @@ async def post_invitation(
     summary="List carers and invitations",
     responses=problems(_401="session-over", _403="relation-insufficient", _404="record-unknown"),
 )
-async def get_carers(
-    record_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, keyrings: ProvidedKeyrings
-) -> list[CarerView]:
+async def get_carers(record_id: UUID, caller: AuthenticatedCaller, storage: ProvidedStorage) -> list[CarerView]:
     """For the holder and representatives."""
     now = clock.now()
-    return [CarerView.of(named_care, now) for named_care in await list_carers(pool, keyrings, caller, record_id)]
+    return [CarerView.of(named_care, now) for named_care in await list_carers(storage, caller, record_id)]
 
 
 @router.delete(
@@ -78,10 +75,10 @@ async def get_carers(
     responses=problems(_401="session-over", _403="relation-insufficient", _404="record-unknown, care-unknown"),
 )
 async def delete_carer(
-    record_id: UUID, care_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, keyrings: ProvidedKeyrings
+    record_id: UUID, care_id: UUID, caller: AuthenticatedCaller, storage: ProvidedStorage
 ) -> CareView:
     """For the holder, representatives, and the carer concerned."""
-    return CareView.of(await end_care(pool, keyrings, caller, record_id, care_id))
+    return CareView.of(await end_care(storage, caller, record_id, care_id))
 
 
 @router.get(
@@ -89,9 +86,9 @@ async def delete_carer(
     summary="List the invitations that name the caller",
     responses=problems(_401="session-over", _403="holder-needed"),
 )
-async def get_invitations(holder: Holder, pool: ServicePool, keyrings: ProvidedKeyrings) -> list[MyInvitationView]:
+async def get_invitations(holder: Holder, storage: ProvidedStorage) -> list[MyInvitationView]:
     """These invitations can be answered without the code."""
-    return [MyInvitationView.of(named_care) for named_care in await list_invitations(pool, keyrings, holder)]
+    return [MyInvitationView.of(named_care) for named_care in await list_invitations(storage, holder)]
 
 
 @router.post(
@@ -110,12 +107,11 @@ async def post_answer(
     body: InvitationAnswerBody,
     caller: AuthenticatedCaller,
     holder: Holder,
-    pool: ServicePool,
-    keyrings: ProvidedKeyrings,
+    storage: ProvidedStorage,
     accounts: ProvidedAccountRules,
 ) -> CareView:
     """For the invited person, signed in with their own account. Give the code, or the id of an invitation that names
     the caller. Number, names and birth date must match those given by the holder."""
     answer = body.invitation_answer(holder.record_id)
     lookups = accounts.lookups
-    return CareView.of(await answer_invitation(pool, keyrings, lookups, caller, answer))
+    return CareView.of(await answer_invitation(storage, lookups, caller, answer))

@@ -6,9 +6,9 @@ from fastapi import APIRouter
 
 from services.identity.accounts.api.holders import Holder, NoStore
 from services.identity.clients.api import ProvidedIssuer
-from services.identity.kit.dependencies import ProvidedKeyrings
+from services.identity.kit.dependencies import ProvidedStorage
 from services.identity.kit.problems import problems
-from services.identity.kit.sealed_rows import Keyrings
+from services.identity.kit.unit_of_work import Storage
 from services.identity.relations.domain.representation import RepresentationAction
 from services.identity.relations.models.people import (
     ActingForBody,
@@ -28,9 +28,8 @@ from services.identity.relations.usecases.answer_representation import answer_re
 from services.identity.relations.usecases.list_people import list_acting_for, list_representatives
 from services.identity.relations.usecases.put_people_to_call import put_people_to_call
 from services.identity.relations.usecases.read_people_to_call import read_people_to_call
-from shared.db.pool import Pool
 from shared.errors import ForbiddenError
-from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.app import AuthenticatedCaller
 from shared.http.door import Door
 from shared.http.tokens import Caller
 
@@ -58,17 +57,11 @@ def require_administrator(caller: Caller) -> None:
     ),
 )
 async def post_representative(
-    record_id: UUID,
-    body: RepresentativeBody,
-    caller: AuthenticatedCaller,
-    pool: ServicePool,
-    keyrings: ProvidedKeyrings,
+    record_id: UUID, body: RepresentativeBody, caller: AuthenticatedCaller, storage: ProvidedStorage
 ) -> RepresentationView:
     """For an administrator with the scope records.open. `state`: validated for the first, waiting for a later one."""
     require_administrator(caller)
-    admission = await add_representative(
-        pool, keyrings, record_id, body.representative_ins(), body.stated(), caller.actor()
-    )
+    admission = await add_representative(storage, record_id, body.representative_ins(), body.stated(), caller.actor())
     return RepresentationView.of(admission)
 
 
@@ -78,10 +71,10 @@ async def post_representative(
     responses=problems(_401="session-over", _403="relation-insufficient, forbidden", _404="record-unknown"),
 )
 async def get_representatives(
-    record_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, keyrings: ProvidedKeyrings
+    record_id: UUID, caller: AuthenticatedCaller, storage: ProvidedStorage
 ) -> list[RepresentativeView]:
     """For the holder, representatives, and an administrator with the scope records.open."""
-    named_representations = await list_representatives(pool, keyrings, caller, record_id)
+    named_representations = await list_representatives(storage, caller, record_id)
     return [RepresentativeView.of(named) for named in named_representations]
 
 
@@ -103,12 +96,11 @@ async def post_representation_answer(  # FastAPI injects each parameter
     representation_id: UUID,
     body: RepresentationAnswerBody,
     caller: AuthenticatedCaller,
-    pool: ServicePool,
-    keyrings: ProvidedKeyrings,
+    storage: ProvidedStorage,
 ) -> RepresentationView:
     """For an administrator with the scope records.open, and for another representative acting for the holder."""
     action: RepresentationAction = "validate" if body.answer == "validated" else "refuse"
-    return await _answer(pool, keyrings, caller, record_id, (representation_id, action))
+    return await _answer(storage, caller, record_id, (representation_id, action))
 
 
 @router.delete(
@@ -117,20 +109,16 @@ async def post_representation_answer(  # FastAPI injects each parameter
     responses=_ANSWER_PROBLEMS,
 )
 async def delete_representative(
-    record_id: UUID, representation_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, keyrings: ProvidedKeyrings
+    record_id: UUID, representation_id: UUID, caller: AuthenticatedCaller, storage: ProvidedStorage
 ) -> RepresentationView:
     """For an administrator with the scope records.open."""
-    return await _answer(pool, keyrings, caller, record_id, (representation_id, "end"))
+    return await _answer(storage, caller, record_id, (representation_id, "end"))
 
 
 async def _answer(
-    pool: Pool,
-    keyrings: Keyrings,
-    caller: Caller,
-    record_id: UUID,
-    answer: tuple[UUID, RepresentationAction],
+    storage: Storage, caller: Caller, record_id: UUID, answer: tuple[UUID, RepresentationAction]
 ) -> RepresentationView:
-    representation, version = await answer_representation(pool, keyrings, caller, record_id, *answer)
+    representation, version = await answer_representation(storage, caller, record_id, *answer)
     return RepresentationView.of(AdmittedRepresentation(representation, version, ()))
 
 
@@ -139,9 +127,9 @@ async def _answer(
     summary="List the records in which the caller may act",
     responses=problems(_401="session-over", _403="holder-needed"),
 )
-async def get_acting_for(holder_session: Holder, pool: ServicePool, keyrings: ProvidedKeyrings) -> list[ActingForView]:
+async def get_acting_for(holder_session: Holder, storage: ProvidedStorage) -> list[ActingForView]:
     """Returns the records whose holders the caller represents or cares for now."""
-    return [ActingForView.of(record) for record in await list_acting_for(pool, keyrings, holder_session)]
+    return [ActingForView.of(record) for record in await list_acting_for(storage, holder_session)]
 
 
 @router.post(
@@ -154,12 +142,11 @@ async def post_acting_for(
     body: ActingForBody,
     caller: AuthenticatedCaller,
     holder_session: Holder,
-    pool: ServicePool,
-    keyrings: ProvidedKeyrings,
+    storage: ProvidedStorage,
     issuer: ProvidedIssuer,
 ) -> ActingTokenView:
     """The token is valid for five minutes, as representative or as carer. Acts with it are recorded with both ids."""
-    token, relation = await act_for(pool, keyrings, issuer, caller, holder_session.record_id, body.record_id)
+    token, relation = await act_for(storage, issuer, caller, holder_session.record_id, body.record_id)
     return ActingTokenView.of(token, relation)
 
 
@@ -169,10 +156,10 @@ async def post_acting_for(
     responses=problems(_401="session-over", _404="record-unknown"),
 )
 async def get_people_to_call(
-    record_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, keyrings: ProvidedKeyrings
+    record_id: UUID, caller: AuthenticatedCaller, storage: ProvidedStorage
 ) -> PeopleToCallView:
     """For the holder, representatives and carers."""
-    return PeopleToCallView.of(await read_people_to_call(pool, keyrings, caller, record_id))
+    return PeopleToCallView.of(await read_people_to_call(storage, caller, record_id))
 
 
 @router.put(
@@ -183,9 +170,9 @@ async def get_people_to_call(
     ),
 )
 async def put_people_to_call_list(
-    record_id: UUID, body: PeopleToCallBody, caller: AuthenticatedCaller, pool: ServicePool, keyrings: ProvidedKeyrings
+    record_id: UUID, body: PeopleToCallBody, caller: AuthenticatedCaller, storage: ProvidedStorage
 ) -> PeopleToCallView:
     """For the holder and representatives. Ten people at most, one trusted person at most."""
     people = tuple(person.person() for person in body.people)
-    await put_people_to_call(pool, keyrings, caller, record_id, people)
+    await put_people_to_call(storage, caller, record_id, people)
     return PeopleToCallView.of(people)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from services.identity.kit.sealed_rows import Keyrings, seal_row
+from services.identity.kit.sealed_rows import seal_row
+from services.identity.kit.unit_of_work import UnitOfWork
 from services.identity.people.domain.contacts import MessageContent
 from services.identity.people.domain.new_person import RecordUnknownError
 from services.identity.people.steps import birth_date, load_holder
@@ -26,7 +27,6 @@ from services.identity.relations.steps.notify_family import notify_family
 from services.identity.relations.steps.sync_minor_contact import sync_minor_contact
 from services.identity.relations.store import minors, representations
 from shared.contracts.base import Actor, Event
-from shared.db.pool import Connection
 from shared.runtime import clock
 from shared.runtime.clock import bucket_of
 
@@ -56,7 +56,7 @@ class AdmittedRepresentation:
 
 
 async def admit_representative(
-    connection: Connection, keyrings: Keyrings, record_id: UUID, stated: StatedRepresentation, actor: Actor
+    work: UnitOfWork, record_id: UUID, stated: StatedRepresentation, actor: Actor
 ) -> AdmittedRepresentation:
     """Locks both records in order. The first representative is in force at once if proven; others wait.
 
@@ -64,54 +64,50 @@ async def admit_representative(
     RepresentationPeriodInvalidError, RepresentationExistsError.
     """
     now = clock.now()
-    existing = await representations.lock_records(connection, [record_id, stated.representative_id])
+    existing = await representations.lock_records(work.connection, [record_id, stated.representative_id])
     if record_id not in existing:
         raise RecordUnknownError
     if stated.representative_id not in existing or stated.representative_id in await load_records_of_person(
-        connection, record_id
+        work.connection, record_id
     ):
         raise RepresentativeUnfitError
-    born = birth_date(await load_holder(connection, keyrings, record_id))
-    new = await _representation(connection, keyrings, record_id, stated, (born, now))
-    if not await representations.insert_representation(connection, new):
+    born = birth_date(await load_holder(work, record_id))
+    new = await _representation(work, record_id, stated, (born, now))
+    if not await representations.insert_representation(work.connection, new):
         raise RepresentationExistsError
     if is_minor(born, now):
-        await minors.insert_minor(connection, record_id, coming_of_age(born))
+        await minors.insert_minor(work.connection, record_id, coming_of_age(born))
     events: list[Event] = [permitted_access(record_id, actor, "represent", new.status, subject=new.representative_id)]
-    version, people = await announce_people(connection, record_id)
+    version, people = await announce_people(work.connection, record_id)
     events += people
     if new.status == "validated":
-        events += await notify_of_representation(connection, keyrings, new)
+        events += await notify_of_representation(work, new)
     else:
-        events += await notify_family(connection, keyrings, new, MessageContent("representation-requested"))
+        events += await notify_family(work, new, MessageContent("representation-requested"))
     return AdmittedRepresentation(new, version, tuple(events))
 
 
-async def notify_of_representation(connection: Connection, keyrings: Keyrings, new: Representation) -> list[Event]:
+async def notify_of_representation(work: UnitOfWork, new: Representation) -> list[Event]:
     """Returns the messages about a new representation in force, to the contact on file, the other representatives and
     the new one. Afterwards a minor's contact becomes that of the first representative."""
     content = MessageContent("representation-added")
-    events: list[Event] = [*await notify_family(connection, keyrings, new, content)]
+    events: list[Event] = [*await notify_family(work, new, content)]
     if new.basis == "representative-of-minor":
-        events += await sync_minor_contact(connection, keyrings, new.record_id)
+        events += await sync_minor_contact(work, new.record_id)
     return events
 
 
 async def _representation(
-    connection: Connection,
-    keyrings: Keyrings,
-    record_id: UUID,
-    stated: StatedRepresentation,
-    born_and_now: tuple[date, datetime],
+    work: UnitOfWork, record_id: UUID, stated: StatedRepresentation, born_and_now: tuple[date, datetime]
 ) -> Representation:
     born, now = born_and_now
     starts_at, ends_at = representation_period(born, stated.starts_at, stated.ends_at, now)
     basis = basis_at(born, starts_at)
     if basis == "representative-of-adult":
-        representative = await load_holder(connection, keyrings, stated.representative_id)
+        representative = await load_holder(work, stated.representative_id)
         if is_minor(birth_date(representative), now):
             raise RepresentativeUnfitError
-    earlier = await representations.load_representations(connection, record_id)
+    earlier = await representations.load_representations(work.connection, record_id)
     id = clock.new_id(bucket_of(record_id))
     return Representation(
         id=id,
@@ -119,7 +115,7 @@ async def _representation(
         representative_id=stated.representative_id,
         basis=basis,
         evidence=check_evidence(basis, stated.evidence),
-        reference=seal_row(keyrings.persons, stated.reference.encode(), "representation", id),
+        reference=seal_row(work.keyrings.persons, stated.reference.encode(), "representation", id),
         status=initial_status(
             sum(representation.status == "validated" for representation in earlier), is_proven=stated.is_proven
         ),

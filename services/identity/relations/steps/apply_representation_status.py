@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from services.identity.kit.sealed_rows import Keyrings
+from services.identity.kit.unit_of_work import UnitOfWork
 from services.identity.people.domain.contacts import MessageContent
 from services.identity.people.steps import notify_holder
 from services.identity.relations.domain.acts_for_holder import permitted_access
@@ -12,12 +12,10 @@ from services.identity.relations.steps.sync_minor_contact import sync_minor_cont
 from services.identity.relations.store import representations
 from shared.contracts.audit import Action as LedgerAction
 from shared.contracts.base import Actor, Event
-from shared.db.pool import Connection
 
 
 async def apply_representation_status(
-    connection: Connection,
-    keyrings: Keyrings,
+    work: UnitOfWork,
     representation: Representation,
     status: RepresentationStatus,
     now: datetime,
@@ -28,19 +26,17 @@ async def apply_representation_status(
     people."""
     if status == representation.status:
         return []
-    await representations.settle_representation(connection, representation.id, status, now, reason)
+    await representations.settle_representation(work.connection, representation.id, status, now, reason)
     verb: LedgerAction = "end-representation" if status == "ended" else "represent"
     subject = representation.representative_id
     events: list[Event] = [permitted_access(representation.record_id, actor, verb, reason or status, subject=subject)]
     match status:
         case "validated":
-            events += await notify_of_representation(connection, keyrings, representation)
+            events += await notify_of_representation(work, representation)
         case "ended":
             if representation.basis == "representative-of-minor":
-                events += await sync_minor_contact(connection, keyrings, representation.record_id)
+                events += await sync_minor_contact(work, representation.record_id)
             else:
-                events += await notify_holder(
-                    connection, keyrings, representation.record_id, MessageContent("representation-ended")
-                )
-            events += await notify_holder(connection, keyrings, subject, MessageContent("representation-ended"))
+                events += await notify_holder(work, representation.record_id, MessageContent("representation-ended"))
+            events += await notify_holder(work, subject, MessageContent("representation-ended"))
     return events

@@ -7,7 +7,7 @@ from services.identity.accounts.steps.check_session import check_session
 from services.identity.accounts.steps.count_attempt import count_attempt
 from services.identity.accounts.store import throttles
 from services.identity.kit.announcements import announce
-from services.identity.kit.sealed_rows import Keyrings
+from services.identity.kit.unit_of_work import Storage, UnitOfWork
 from services.identity.people.domain.contacts import MessageContent
 from services.identity.people.steps import load_holder, logged_refusals, notify_holder
 from services.identity.relations.domain.acts_for_holder import permitted_access
@@ -25,7 +25,7 @@ from services.identity.relations.steps.announce_people import announce_people
 from services.identity.relations.store import care, representations
 from shared.contracts.base import Event
 from shared.crypto.keyring import Keyring
-from shared.db.pool import Connection, Pool, transaction
+from shared.db.pool import Connection
 from shared.http.tokens import Caller
 from shared.messaging.outbox import append
 from shared.runtime import clock
@@ -43,7 +43,7 @@ class InvitationAnswer:
 
 
 async def answer_invitation(
-    pool: Pool, keyrings: Keyrings, lookups: Keyring, caller: Caller, answer: InvitationAnswer
+    storage: Storage, lookups: Keyring, caller: Caller, answer: InvitationAnswer
 ) -> tuple[CareRelation, int]:
     """Returns the relation after the answer, and the version of the record's people. Of several answers at once exactly
     one succeeds.
@@ -52,24 +52,24 @@ async def answer_invitation(
     InvitationOverError, CareExistsError.
     """
     keys = [f"invitation:{answer.own_id}"]
-    async with pool.acquire() as connection:
-        await check_session(connection, caller.session_id)
-        await count_attempt(connection, keys, "answer-invitation")
-        invitation = await _find_invitation(connection, lookups, answer)
+    async with storage.acquire() as work:
+        await check_session(work.connection, caller.session_id)
+        await count_attempt(work.connection, keys, "answer-invitation")
+        invitation = await _find_invitation(work.connection, lookups, answer)
     record_id = None if invitation is None else invitation.record_id
-    async with logged_refusals(pool, record_id, caller.actor(), "answer-invitation"):
+    async with logged_refusals(storage.pool, record_id, caller.actor(), "answer-invitation"):
         if invitation is None:
             raise InvitationUnknownError
-        async with transaction(pool) as connection:
-            await check_session(connection, caller.session_id)
-            relation, version, events = await _apply_answer(connection, keyrings, invitation, answer)
+        async with storage.transaction() as work:
+            await check_session(work.connection, caller.session_id)
+            relation, version, events = await _apply_answer(work, invitation, answer)
             if events:
                 ledger_event = permitted_access(
                     invitation.record_id, caller.actor(), "answer-invitation", relation.status, subject=answer.own_id
                 )
                 events = [*events, ledger_event]
-            await throttles.reset_attempts(connection, keys, clock.now())
-            await append(connection, [announce(event) for event in events])
+            await throttles.reset_attempts(work.connection, keys, clock.now())
+            await append(work.connection, [announce(event) for event in events])
     return relation, version
 
 
@@ -81,14 +81,14 @@ async def _find_invitation(connection: Connection, lookups: Keyring, answer: Inv
 
 
 async def _apply_answer(
-    connection: Connection, keyrings: Keyrings, invitation: CareRelation, answer: InvitationAnswer
+    work: UnitOfWork, invitation: CareRelation, answer: InvitationAnswer
 ) -> tuple[CareRelation, int, list[Event]]:
     now = clock.now()
-    locked = await representations.lock_records(connection, [invitation.record_id, answer.own_id])
-    relation = await care.load_care(connection, invitation.id)
+    locked = await representations.lock_records(work.connection, [invitation.record_id, answer.own_id])
+    relation = await care.load_care(work.connection, invitation.id)
     if relation is None or len(locked) < 2:
         raise InvitationUnknownError
-    if not is_invited_person(keyrings, relation, await load_holder(connection, keyrings, answer.own_id)):
+    if not is_invited_person(work.keyrings, relation, await load_holder(work, answer.own_id)):
         raise InvitationUnknownError
     if relation.carer_id not in (None, answer.own_id):
         raise InvitationOverError
@@ -97,13 +97,13 @@ async def _apply_answer(
     if isinstance(decision, CareRefusal):
         raise decision.error()
     if decision.status == status:
-        return relation, (await announce_people(connection, relation.record_id))[0], []
+        return relation, (await announce_people(work.connection, relation.record_id))[0], []
     if answer.accepts:
-        await _check_not_yet_carer(connection, relation, answer.own_id)
-    await care.settle_care(connection, relation.id, decision.status, now, answer.own_id)
+        await _check_not_yet_carer(work.connection, relation, answer.own_id)
+    await care.settle_care(work.connection, relation.id, decision.status, now, answer.own_id)
     changed = replace(relation, status=decision.status, carer_id=answer.own_id, settled_at=now)
-    version, events = await announce_people(connection, relation.record_id)
-    notices = await notify_holder(connection, keyrings, relation.record_id, MessageContent("carer-answered"))
+    version, events = await announce_people(work.connection, relation.record_id)
+    notices = await notify_holder(work, relation.record_id, MessageContent("carer-answered"))
     return changed, version, [*events, *notices]
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from services.identity.accounts.steps.check_session import check_session
 from services.identity.kit.announcements import announce
-from services.identity.kit.sealed_rows import Keyrings
+from services.identity.kit.unit_of_work import Storage, UnitOfWork
 from services.identity.people.domain.new_person import RecordUnknownError
 from services.identity.people.steps import logged_refusals
 from services.identity.relations.domain.representation import (
@@ -21,14 +21,14 @@ from services.identity.relations.steps.apply_representation_status import apply_
 from services.identity.relations.steps.check_relation import check_relation, is_holder_of
 from services.identity.relations.store import representations
 from shared.contracts.audit import Action as LedgerAction
-from shared.db.pool import Connection, Pool, transaction
+from shared.db.pool import Connection
 from shared.http.tokens import Caller
 from shared.messaging.outbox import append
 from shared.runtime import clock
 
 
 async def answer_representation(
-    pool: Pool, keyrings: Keyrings, caller: Caller, record_id: UUID, id: UUID, action: RepresentationAction
+    storage: Storage, caller: Caller, record_id: UUID, id: UUID, action: RepresentationAction
 ) -> tuple[Representation, int]:
     """Returns the representation after the answer, and the version of the record's people.
 
@@ -36,19 +36,17 @@ async def answer_representation(
     """
     actor = caller.actor()
     verb: LedgerAction = "end-representation" if action == "end" else "represent"
-    async with logged_refusals(pool, record_id, actor, verb), transaction(pool) as connection:
-        if not await representations.lock_records(connection, [record_id]):
+    async with logged_refusals(storage.pool, record_id, actor, verb), storage.transaction() as work:
+        if not await representations.lock_records(work.connection, [record_id]):
             raise RecordUnknownError
-        representation = await _find_representation(connection, record_id, id)
-        party = await _party(connection, keyrings, caller, representation)
+        representation = await _find_representation(work.connection, record_id, id)
+        party = await _party(work, caller, representation)
         decision = decide(representation.status, action, party)
         if isinstance(decision, RepresentationRefusal):
             raise decision.error()
-        events = await apply_representation_status(
-            connection, keyrings, representation, decision.status, clock.now(), actor
-        )
-        version, people = await announce_people(connection, record_id)
-        await append(connection, [announce(event) for event in (*people, *events)])
+        events = await apply_representation_status(work, representation, decision.status, clock.now(), actor)
+        version, people = await announce_people(work.connection, record_id)
+        await append(work.connection, [announce(event) for event in (*people, *events)])
     return replace(representation, status=decision.status), version
 
 
@@ -59,14 +57,12 @@ async def _find_representation(connection: Connection, record_id: UUID, id: UUID
     raise RepresentationUnknownError
 
 
-async def _party(
-    connection: Connection, keyrings: Keyrings, caller: Caller, representation: Representation
-) -> RepresentationParty:
+async def _party(work: UnitOfWork, caller: Caller, representation: Representation) -> RepresentationParty:
     if caller.kind == "administrator":
         caller.require("records.open")
         return "administrator"
-    if await is_holder_of(connection, caller, representation.representative_id):
-        await check_session(connection, caller.session_id)
+    if await is_holder_of(work.connection, caller, representation.representative_id):
+        await check_session(work.connection, caller.session_id)
         return "self"
-    relation = await check_relation(connection, keyrings, caller, representation.record_id, "see-representatives")
+    relation = await check_relation(work, caller, representation.record_id, "see-representatives")
     return "self" if caller.id == str(representation.representative_id) else relation

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from services.identity.accounts.steps.check_session import check_session
 from services.identity.kit.announcements import announce
-from services.identity.kit.sealed_rows import Keyrings
+from services.identity.kit.unit_of_work import Storage, UnitOfWork
 from services.identity.people.domain.new_person import RecordUnknownError
 from services.identity.people.steps import logged_refusals
 from services.identity.relations.domain.acts_for_holder import permitted_access
@@ -13,27 +13,24 @@ from services.identity.relations.domain.care import CareParty, CareRefusal, Care
 from services.identity.relations.steps.announce_people import announce_people
 from services.identity.relations.steps.check_relation import check_relation, is_holder_of
 from services.identity.relations.store import care, representations
-from shared.db.pool import Connection, Pool, transaction
 from shared.http.tokens import Caller
 from shared.messaging.outbox import append
 from shared.runtime import clock
 
 
-async def end_care(
-    pool: Pool, keyrings: Keyrings, caller: Caller, record_id: UUID, id: UUID
-) -> tuple[CareRelation, int]:
+async def end_care(storage: Storage, caller: Caller, record_id: UUID, id: UUID) -> tuple[CareRelation, int]:
     """Returns the relation after the end, and the version of the record's people.
 
     Raises RecordUnknownError, SessionOverError, RelationInsufficientError, CareUnknownError.
     """
     actor, now = caller.actor(), clock.now()
-    async with logged_refusals(pool, record_id, actor, "end-care"), transaction(pool) as connection:
-        if not await representations.lock_records(connection, [record_id]):
+    async with logged_refusals(storage.pool, record_id, actor, "end-care"), storage.transaction() as work:
+        if not await representations.lock_records(work.connection, [record_id]):
             raise RecordUnknownError
-        relation = await care.load_care(connection, id)
+        relation = await care.load_care(work.connection, id)
         if relation is not None and relation.record_id != record_id:
             relation = None
-        party = await _party(connection, keyrings, caller, record_id, relation)
+        party = await _party(work, caller, record_id, relation)
         if relation is None:
             raise CareUnknownError
         status = relation.status_at(now)
@@ -41,20 +38,18 @@ async def end_care(
         if isinstance(decision, CareRefusal):
             raise decision.error()
         if decision.status != status:
-            await care.settle_care(connection, relation.id, decision.status, now)
-        version, events = await announce_people(connection, record_id)
+            await care.settle_care(work.connection, relation.id, decision.status, now)
+        version, events = await announce_people(work.connection, record_id)
         if decision.status != status:
             events.append(permitted_access(record_id, actor, "end-care", decision.status, subject=relation.carer_id))
-        await append(connection, [announce(event) for event in events])
+        await append(work.connection, [announce(event) for event in events])
     return replace(relation, status=decision.status), version
 
 
-async def _party(
-    connection: Connection, keyrings: Keyrings, caller: Caller, record_id: UUID, relation: CareRelation | None
-) -> CareParty:
+async def _party(work: UnitOfWork, caller: Caller, record_id: UUID, relation: CareRelation | None) -> CareParty:
     if relation is not None and relation.carer_id is not None:
         acting = caller.kind == "carer" and caller.id == str(relation.carer_id)
-        if acting or await is_holder_of(connection, caller, relation.carer_id):
-            await check_session(connection, caller.session_id)
+        if acting or await is_holder_of(work.connection, caller, relation.carer_id):
+            await check_session(work.connection, caller.session_id)
             return "invited"
-    return await check_relation(connection, keyrings, caller, record_id, "end-care")
+    return await check_relation(work, caller, record_id, "end-care")

@@ -7,7 +7,8 @@ from uuid import UUID
 from services.identity.accounts.steps.check_session import check_session
 from services.identity.accounts.steps.count_attempt import count_attempt
 from services.identity.kit.announcements import announce
-from services.identity.kit.sealed_rows import Keyrings, seal_row
+from services.identity.kit.sealed_rows import seal_row
+from services.identity.kit.unit_of_work import Storage, UnitOfWork
 from services.identity.people.domain.contacts import MessageContent, message_request
 from services.identity.people.domain.new_person import Contact, RecordUnknownError
 from services.identity.people.steps import logged_refusals, notify_holder
@@ -27,7 +28,7 @@ from services.identity.relations.store import care, representations
 from shared.contracts.base import Event
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
-from shared.db.pool import Connection, Pool, transaction
+from shared.db.pool import Connection
 from shared.http.tokens import Caller
 from shared.messaging.outbox import append
 from shared.runtime import clock
@@ -45,26 +46,26 @@ class CarerInvitation(RedactedRepr):
 
 
 async def invite_carer(
-    pool: Pool, keyrings: Keyrings, lookups: Keyring, caller: Caller, record_id: UUID, invitation: CarerInvitation
+    storage: Storage, lookups: Keyring, caller: Caller, record_id: UUID, invitation: CarerInvitation
 ) -> CareRelation:
     """Returns the invitation. It does not depend on whether the number has a record.
 
     Raises TooManyTriesError, RecordUnknownError, SessionOverError, RelationInsufficientError, CarersManyError,
     CarerSelfError.
     """
-    async with logged_refusals(pool, record_id, caller.actor(), "invite-carer"):
-        async with pool.acquire() as connection:
-            await check_relation(connection, keyrings, caller, record_id, "invite-carer")
-            await count_attempt(connection, _attempt_keys(lookups, record_id, invitation), "invite-carer")
-        async with transaction(pool) as connection:
-            if not await representations.lock_records(connection, [record_id]):
+    async with logged_refusals(storage.pool, record_id, caller.actor(), "invite-carer"):
+        async with storage.acquire() as work:
+            await check_relation(work, caller, record_id, "invite-carer")
+            await count_attempt(work.connection, _attempt_keys(lookups, record_id, invitation), "invite-carer")
+        async with storage.transaction() as work:
+            if not await representations.lock_records(work.connection, [record_id]):
                 raise RecordUnknownError
-            await check_session(connection, caller.session_id)
-            new, code = await _invitation(connection, keyrings, lookups, record_id, invitation)
-            await care.insert_care(connection, new)
+            await check_session(work.connection, caller.session_id)
+            new, code = await _invitation(work, lookups, record_id, invitation)
+            await care.insert_care(work.connection, new)
             events: list[Event] = [permitted_access(record_id, caller.actor(), "invite-carer", "invited")]
-            events += await _invitation_messages(connection, keyrings, new, code, invitation)
-            await append(connection, [announce(event) for event in events])
+            events += await _invitation_messages(work, new, code, invitation)
+            await append(work.connection, [announce(event) for event in events])
     return new
 
 
@@ -79,17 +80,17 @@ def _attempt_keys(lookups: Keyring, record_id: UUID, invitation: CarerInvitation
 
 
 async def _invitation(
-    connection: Connection, keyrings: Keyrings, lookups: Keyring, record_id: UUID, invitation: CarerInvitation
+    work: UnitOfWork, lookups: Keyring, record_id: UUID, invitation: CarerInvitation
 ) -> tuple[CareRelation, str]:
     now, code = clock.now(), new_invitation_code()
-    await _check_number(connection, record_id, now)
+    await _check_number(work.connection, record_id, now)
     fingerprint = None
     if invitation.ins is not None:
-        fingerprint = keyrings.ins.fingerprint(*ins_parts(invitation.ins))
-        if await _record_of(connection, keyrings, invitation.ins) == record_id:
+        fingerprint = work.keyrings.ins.fingerprint(*ins_parts(invitation.ins))
+        if await _record_of(work, invitation.ins) == record_id:
             raise CarerSelfError
     id = clock.new_id(bucket_of(record_id))
-    detail = seal_row(keyrings.persons, invitation.invited.as_json(), "care", id)
+    detail = seal_row(work.keyrings.persons, invitation.invited.as_json(), "care", id)
     hashed = invitation_code_hashes(lookups, code)[0]
     return CareRelation(
         id, record_id, None, fingerprint, hashed, detail, "pending", now, now + invitation.lifetime
@@ -102,12 +103,12 @@ async def _check_number(connection: Connection, record_id: UUID, now: datetime) 
         raise CarersManyError
 
 
-async def _record_of(connection: Connection, keyrings: Keyrings, ins: Ins) -> UUID | None:
-    return await records.find_record(connection, keyrings.ins.fingerprints(*ins_parts(ins)))
+async def _record_of(work: UnitOfWork, ins: Ins) -> UUID | None:
+    return await records.find_record(work.connection, work.keyrings.ins.fingerprints(*ins_parts(ins)))
 
 
 async def _invitation_messages(
-    connection: Connection, keyrings: Keyrings, new: CareRelation, code: str, invitation: CarerInvitation
+    work: UnitOfWork, new: CareRelation, code: str, invitation: CarerInvitation
 ) -> list[Event]:
     """Returns the message to the stated address, else to the contact on file for that number; none if both are
     missing."""
@@ -117,6 +118,6 @@ async def _invitation_messages(
     invited = invitation.invited
     if invited.mail is not None:
         contact = Contact(invited.mail, invited.language, "holder")
-        return [message_request(keyrings.contacts, clock.new_id(), new.record_id, contact, content)]
-    own_id = None if invitation.ins is None else await _record_of(connection, keyrings, invitation.ins)
-    return [] if own_id is None else list(await notify_holder(connection, keyrings, own_id, content))
+        return [message_request(work.keyrings.contacts, clock.new_id(), new.record_id, contact, content)]
+    own_id = None if invitation.ins is None else await _record_of(work, invitation.ins)
+    return [] if own_id is None else list(await notify_holder(work, own_id, content))

@@ -10,7 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from services.identity.kit.announcements import announce
-from services.identity.kit.sealed_rows import Keyrings
+from services.identity.kit.unit_of_work import Storage, UnitOfWork
 from services.identity.people.domain.contacts import MessageContent
 from services.identity.people.steps import birth_date, load_holder, notify_holder
 from services.identity.relations.domain.representation import Representation, is_minor
@@ -19,7 +19,6 @@ from services.identity.relations.steps.apply_representation_status import apply_
 from services.identity.relations.steps.sync_minor_contact import sync_minor_contact
 from services.identity.relations.store import minors, representations
 from shared.contracts.base import Actor, Event
-from shared.db.pool import Connection, Pool, transaction
 from shared.errors import CodedError
 from shared.messaging.outbox import append
 from shared.runtime.logs import log
@@ -29,55 +28,49 @@ SWEEPER: Final = Actor(kind="system", id="sweep-minors")
 COMING_OF_AGE_NOTICE: Final = MessageContent("coming-of-age")
 
 
-async def sweep_minors(pool: Pool, keyrings: Keyrings, now: datetime, *, limit: int = BATCH) -> int:
+async def sweep_minors(storage: Storage, now: datetime, *, limit: int = BATCH) -> int:
     """Returns how many were checked; 0 when none is left for today."""
     today = now.astimezone(UTC).date()
-    async with pool.acquire() as connection:
-        due = await minors.find_due(connection, today, limit)
+    async with storage.acquire() as work:
+        due = await minors.find_due(work.connection, today, limit)
     for record_id in due:
         try:
-            await _check_age(pool, keyrings, record_id, now)
+            await _check_age(storage, record_id, now)
         except CodedError as error:  # a key is missing: retried tomorrow, without blocking the others
             log("loop.failed", place="sweep-minors", error=error)
-            async with transaction(pool) as connection:
-                await minors.set_looked_on(connection, record_id, today)
+            async with storage.transaction() as work:
+                await minors.set_looked_on(work.connection, record_id, today)
     return len(due)
 
 
-async def _check_age(pool: Pool, keyrings: Keyrings, record_id: UUID, now: datetime) -> None:
-    async with transaction(pool) as connection:
-        await representations.lock_records(connection, [record_id])
-        if not await minors.is_minor(connection, record_id):
+async def _check_age(storage: Storage, record_id: UUID, now: datetime) -> None:
+    async with storage.transaction() as work:
+        await representations.lock_records(work.connection, [record_id])
+        if not await minors.is_minor(work.connection, record_id):
             return
-        if is_minor(birth_date(await load_holder(connection, keyrings, record_id)), now):
-            await minors.set_looked_on(connection, record_id, now.astimezone(UTC).date())
+        if is_minor(birth_date(await load_holder(work, record_id)), now):
+            await minors.set_looked_on(work.connection, record_id, now.astimezone(UTC).date())
             return
-        events = await _come_of_age(connection, keyrings, record_id, now)
-        await append(connection, [announce(event) for event in events])
+        events = await _come_of_age(work, record_id, now)
+        await append(work.connection, [announce(event) for event in events])
 
 
-async def _come_of_age(connection: Connection, keyrings: Keyrings, record_id: UUID, now: datetime) -> list[Event]:
+async def _come_of_age(work: UnitOfWork, record_id: UUID, now: datetime) -> list[Event]:
     events: list[Event] = []
-    all_representations = await representations.load_representations(connection, record_id)
+    all_representations = await representations.load_representations(work.connection, record_id)
     for representation in all_representations:
-        events += await _end_representation(connection, keyrings, representation, now)
-    events += await sync_minor_contact(connection, keyrings, record_id)
-    events += await notify_holder(connection, keyrings, record_id, COMING_OF_AGE_NOTICE)
-    await minors.delete_minors(connection, [record_id])
-    _, people = await announce_people(connection, record_id)
+        events += await _end_representation(work, representation, now)
+    events += await sync_minor_contact(work, record_id)
+    events += await notify_holder(work, record_id, COMING_OF_AGE_NOTICE)
+    await minors.delete_minors(work.connection, [record_id])
+    _, people = await announce_people(work.connection, record_id)
     return [*people, *events]
 
 
-async def _end_representation(
-    connection: Connection, keyrings: Keyrings, representation: Representation, now: datetime
-) -> list[Event]:
+async def _end_representation(work: UnitOfWork, representation: Representation, now: datetime) -> list[Event]:
     if representation.basis != "representative-of-minor" or representation.status not in ("waiting", "validated"):
         return []
     if representation.status == "waiting":
-        return await apply_representation_status(
-            connection, keyrings, representation, "refused", now, SWEEPER, "come-of-age"
-        )
-    ended = await apply_representation_status(
-        connection, keyrings, representation, "ended", now, SWEEPER, "come-of-age"
-    )
-    return [*ended, *await notify_holder(connection, keyrings, representation.representative_id, COMING_OF_AGE_NOTICE)]
+        return await apply_representation_status(work, representation, "refused", now, SWEEPER, "come-of-age")
+    ended = await apply_representation_status(work, representation, "ended", now, SWEEPER, "come-of-age")
+    return [*ended, *await notify_holder(work, representation.representative_id, COMING_OF_AGE_NOTICE)]
