@@ -4,15 +4,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
-import pytest
-
 from services.consent.choices.store import states as store
 from services.consent.consumers import subscriptions
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
 from shared.contracts.records import CopyApplied
 from shared.runtime.tracing import trace_id
 from shared.runtime.worker import Plan, WorkerRuntime, at_work
-from tests.conftest import NewDatabase
 from tests.infra.consent import choose
 from tests.infra.databases import Database
 from tests.infra.plumbing import document_received, record_changed, settings
@@ -22,11 +19,6 @@ from tests.infra.waiting import eventually
 
 RECORDS, STATES, DECISIONS = "identity.records.v1", "consent.states.v1", "consent.decisions.v1"
 TRACE = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
-
-
-@pytest.fixture
-async def database(new_database: NewDatabase) -> Database:
-    return await new_database("consent")
 
 
 @asynccontextmanager

@@ -1,11 +1,13 @@
 """Sessions that identity has ended: what a still valid token can no longer do in the other services."""
 
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx2
 import orjson
+import pytest
 
 from services.consent.app import make_plan as plan_of_consent
 from services.identity.app import make_worker
@@ -24,7 +26,7 @@ from tests.infra.consent_api import Record, consent_api
 from tests.infra.ledger import Ledger, audit_api
 from tests.infra.load import Person
 from tests.infra.messages import message
-from tests.infra.records import RecordsApi, a_deposit
+from tests.infra.records import RecordsApi, a_deposit, run_records_api
 from tests.infra.tokens import TestKeys, bearer, patient_token
 from tests.infra.topics import Topics
 from tests.infra.waiting import eventually
@@ -69,7 +71,15 @@ async def test_no_choice_is_changed_with_a_token_whose_session_was_ended(new_dat
         assert (kept.status_code, kept.json()["version"]) == (202, 2)
 
 
-async def test_no_document_is_labelled_or_added_with_a_token_whose_session_was_ended(api: RecordsApi) -> None:
+@pytest.fixture
+async def records_api(new_database: NewDatabase) -> AsyncIterator[RecordsApi]:
+    async with run_records_api(await new_database("records")) as api:
+        await api.be_fresh()
+        yield api
+
+
+async def test_no_document_is_labelled_or_added_with_a_token_whose_session_was_ended(records_api: RecordsApi) -> None:
+    api = records_api
     person, stolen = Person(88), uuid4()
     record_id = await api.open_record(person)
     await api.choose(record_id, 1)

@@ -5,8 +5,15 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.infra.databases import Databases
+from tests.conftest import NewDatabase
+from tests.infra.databases import Database, Databases
 from tests.infra.records import RecordsApi, run_records_api
+
+
+@pytest.fixture
+async def database(new_database: NewDatabase) -> Database:
+    """A migrated database of records."""
+    return await new_database("records")
 
 
 @pytest_asyncio.fixture(scope="module")

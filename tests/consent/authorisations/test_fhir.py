@@ -1,6 +1,5 @@
 """Authorisations as FHIR R4 Consent: created by an explicit act, searched, ended; errors as OperationOutcome."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,18 +10,11 @@ import pytest
 
 from shared.http import constant_time
 from shared.runtime import clock
-from tests.conftest import NewDatabase
-from tests.infra.consent_api import Record, consent_api
+from tests.infra.consent_api import Record
 from tests.infra.tokens import bearer, make_token, operator_token, patient_token, professional_token, software_token
 
 DOCTOR, NURSE, HOSPITAL = "899700000001", "899700000002", "1750000001"
 PROFESSIONAL, STRUCTURE = "urn:oid:1.2.250.1.71.4.2.1", "urn:oid:1.2.250.1.71.4.2.2"
-
-
-@pytest.fixture
-async def record(new_database: NewDatabase) -> AsyncIterator[Record]:
-    async with consent_api(await new_database("consent")) as api:
-        yield await api.open_record()
 
 
 def consent(record_id: UUID, holder: str = DOCTOR, system: str = PROFESSIONAL, **changes: Any) -> dict[str, Any]:

@@ -1,21 +1,18 @@
 """Bodies that set rights: whole, with nothing unknown in them; their dates as extreme as anybody may write them."""
 
 import re
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import httpx2
-import pytest
 
 from services.consent.app import make_api
 from services.consent.settings import Settings
 from shared.runtime import clock
 from shared.runtime.settings import KafkaSettings, PostgresSettings
-from tests.conftest import NewDatabase
 from tests.consent.authorisations.test_fhir import ask, consent
 from tests.consent.choices.test_changes import EMERGENCY, attestation
-from tests.infra.consent_api import APPLICATION, ConsentApi, Record, consent_api
+from tests.infra.consent_api import APPLICATION, ConsentApi, Record
 from tests.infra.tokens import SETTINGS, bearer, operator_token, software_token
 
 DOCTOR, HOSPITAL = "899700000001", "1750000001"
@@ -35,17 +32,6 @@ EXTREME = (
     *("2026-02-30T00:00:00Z", "-0001-01-01T00:00:00Z", "2026-11-28T24:00:00Z", "", "\x00", "now"),
     *(0, -1, 2**31, 2**63, 1e308, -1e308, True),
 )
-
-
-@pytest.fixture
-async def api(new_database: NewDatabase) -> AsyncIterator[ConsentApi]:
-    async with consent_api(await new_database("consent")) as served_api:
-        yield served_api
-
-
-@pytest.fixture
-async def record(api: ConsentApi) -> Record:
-    return await api.open_record()
 
 
 async def put(record: Record, route: str, body: Any) -> Any:

@@ -1,7 +1,6 @@
 """Who may change what of a record's choices, what a change refuses, the limit, If-Match, and the history."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -15,8 +14,7 @@ from shared.contracts.audit import AccessRecorded
 from shared.contracts.consent import ConsentStateChanged
 from shared.db.pool import transaction
 from shared.runtime import clock
-from tests.conftest import NewDatabase
-from tests.infra.consent_api import APPLICATION, ConsentApi, Record, consent_api, person, representative
+from tests.infra.consent_api import APPLICATION, ConsentApi, Record, person, representative
 from tests.infra.messages import message
 from tests.infra.mixes import in_mode
 from tests.infra.plumbing import record_changed
@@ -25,17 +23,6 @@ from tests.infra.tokens import make_token, patient_token, professional_token, so
 DOCTOR, NURSE, HOSPITAL, CLINIC = "899700000001", "899700000002", "1750000001", "1750000002"
 SECOND_DOCTOR = BLOCKED = "899700000003"
 PERMITTED = (200, 202)
-
-
-@pytest.fixture
-async def api(new_database: NewDatabase) -> AsyncIterator[ConsentApi]:
-    async with consent_api(await new_database("consent")) as served_api:
-        yield served_api
-
-
-@pytest.fixture
-async def record(api: ConsentApi) -> Record:
-    return await api.open_record()
 
 
 def days(count: float) -> str:

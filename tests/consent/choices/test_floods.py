@@ -1,6 +1,5 @@
 """Many changes in an hour: what is refused then, whose hundred is used up, and what always works."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -10,17 +9,10 @@ import pytest
 from services.consent.choices.domain.choices import UNLIMITED_ACTIONS
 from services.consent.choices.usecases import change_choices
 from shared.runtime import clock
-from tests.conftest import NewDatabase
-from tests.infra.consent_api import APPLICATION, Record, consent_api, person, representative
+from tests.infra.consent_api import APPLICATION, Record, person, representative
 from tests.infra.tokens import make_token, professional_token, software_token
 
 DOCTOR, NURSE, HOSPITAL, CLINIC = "899700000001", "899700000002", "1750000001", "1750000002"
-
-
-@pytest.fixture
-async def record(new_database: NewDatabase) -> AsyncIterator[Record]:
-    async with consent_api(await new_database("consent")) as api:
-        yield await api.open_record()
 
 
 def attestation(days: int = 30) -> dict[str, Any]:

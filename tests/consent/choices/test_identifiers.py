@@ -1,6 +1,5 @@
 """A right reaches whoever it names, however the identifier was typed; what reaches nobody is refused or warned of."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,10 +17,9 @@ from shared.db.migrate import migrate, migrations_of
 from shared.db.pool import transaction
 from shared.messaging.copies import raise_watermarks
 from shared.runtime import clock
-from tests.conftest import NewDatabase
 from tests.consent.authorisations.test_fhir import STRUCTURE, ask, consent
 from tests.consent.choices.test_changes import attestation
-from tests.infra.consent_api import ConsentApi, Record, consent_api, enter
+from tests.infra.consent_api import ConsentApi, Record, enter
 from tests.infra.databases import APP, Database, fetch_row
 from tests.infra.tokens import make_token, patient_token, professional_token, software_token
 
@@ -29,22 +27,6 @@ DOCTOR, PHARMACIST, HOSPITAL = "899700000001", "899700000004", "1750000001"
 PRINTED = "99700000001"
 SEPARATED = ("997 0000 0001", "997-0000-0001", " 99700000001 ", "8 99700000001", "99700000001\u00a0", "997.0000.0001")
 NINE, TOLD_APART = HOSPITAL[1:], "national-id-ambiguous"
-
-
-@pytest.fixture
-async def database(new_database: NewDatabase) -> Database:
-    return await new_database("consent")
-
-
-@pytest.fixture
-async def api(database: Database) -> AsyncIterator[ConsentApi]:
-    async with consent_api(database) as served_api:
-        yield served_api
-
-
-@pytest.fixture
-async def record(api: ConsentApi) -> Record:
-    return await api.open_record()
 
 
 async def put(record: Record, right: str, typed: str, body: Any = None, **more: Any) -> tuple[int, Any]:

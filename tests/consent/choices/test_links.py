@@ -1,7 +1,6 @@
 """Two linked records of one person: who is blocked in one changes nothing in the other, and deposits in neither."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -16,8 +15,7 @@ from shared.contracts.base import Actor
 from shared.contracts.consent import DepositDecided
 from shared.db.pool import transaction
 from shared.runtime import clock
-from tests.conftest import NewDatabase
-from tests.infra.consent_api import ConsentApi, Record, consent_api
+from tests.infra.consent_api import ConsentApi, Record
 from tests.infra.messages import message, outbox
 from tests.infra.plumbing import document_received, record_changed
 from tests.infra.tokens import make_token, software_token
@@ -27,12 +25,11 @@ Pair = tuple[Record, Record]
 
 
 @pytest.fixture
-async def pair(new_database: NewDatabase) -> AsyncIterator[Pair]:
-    async with consent_api(await new_database("consent")) as api:
-        first, second = await api.open_record(), await api.open_record()
-        await link(first, second.id, 2)
-        await link(second, first.id, 2)
-        yield first, second
+async def pair(api: ConsentApi) -> Pair:
+    first, second = await api.open_record(), await api.open_record()
+    await link(first, second.id, 2)
+    await link(second, first.id, 2)
+    return first, second
 
 
 async def link(record: Record, other: UUID | None, version: int) -> None:

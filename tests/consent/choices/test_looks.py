@@ -1,24 +1,16 @@
 """Who looks at the choices of a record, or is refused it, stands in the ledger."""
 
-from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import httpx2
 import pytest
 
 from services.consent.choices.usecases import view_choices
-from tests.conftest import NewDatabase
-from tests.infra.consent_api import APPLICATION, Record, consent_api, person, representative
+from tests.infra.consent_api import APPLICATION, Record, person, representative
 from tests.infra.tokens import bearer, make_token, operator_token, patient_token, professional_token, software_token
 
 DOCTOR, HOSPITAL = "899700000001", "1750000001"
 LOOKS = ("choices", "choices/history", "choices/versions/1")
-
-
-@pytest.fixture
-async def record(new_database: NewDatabase) -> AsyncIterator[Record]:
-    async with consent_api(await new_database("consent")) as api:
-        yield await api.open_record()
 
 
 async def answers_to_views(record: Record, token: str) -> set[tuple[int, str]]:

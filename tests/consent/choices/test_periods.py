@@ -1,6 +1,5 @@
 """What holds how long: authorisations to come beside those in force, attestations ended for good, dates of FHIR."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -11,25 +10,13 @@ import pytest
 from services.consent.choices.domain.changes import apply_change
 from services.consent.choices.domain.choices import Change, Choices
 from shared.runtime import clock
-from tests.conftest import NewDatabase
 from tests.consent.authorisations.test_fhir import ask, consent, holder_ids_found
 from tests.consent.choices.test_changes import attestation, days
-from tests.infra.consent_api import ConsentApi, Record, consent_api, person, representative
+from tests.infra.consent_api import ConsentApi, Record, person, representative
 from tests.infra.tokens import professional_token, software_token
 
 DOCTOR, HOSPITAL, CLINIC = "899700000001", "1750000001", "1750000002"
 OPEN_ENDED = {"until": None}
-
-
-@pytest.fixture
-async def api(new_database: NewDatabase) -> AsyncIterator[ConsentApi]:
-    async with consent_api(await new_database("consent")) as served_api:
-        yield served_api
-
-
-@pytest.fixture
-async def record(api: ConsentApi) -> Record:
-    return await api.open_record()
 
 
 async def authorise(record: Record, body: Any) -> None:

@@ -1,6 +1,5 @@
 """Versions of the national matrix: imported, compared, activated, and told to everybody."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import Any
@@ -12,8 +11,7 @@ from shared.contracts.consent import MatrixChanged
 from shared.runtime import clock
 from shared.runtime.settings import FreshnessSettings
 from shared.terminology.matrix import matrix_of, packaged
-from tests.conftest import NewDatabase
-from tests.infra.consent_api import ConsentApi, consent_api
+from tests.infra.consent_api import ConsentApi
 from tests.infra.messages import outbox
 from tests.infra.tokens import bearer, make_token, operator_token, patient_token, professional_token
 
@@ -21,12 +19,6 @@ NEW = "2027-01-01"
 FIRST = packaged()[0]
 LIMIT = timedelta(seconds=FreshnessSettings().limit_s)
 HEAD = "profession,type,answer,status\n"
-
-
-@pytest.fixture
-async def api(new_database: NewDatabase) -> AsyncIterator[ConsentApi]:
-    async with consent_api(await new_database("consent")) as served_api:
-        yield served_api
 
 
 def first_text() -> str:

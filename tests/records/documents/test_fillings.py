@@ -15,7 +15,6 @@ from shared.db.backfill import fill
 from shared.db.migrate import Migration, migrate, migrations_of
 from shared.db.pool import transaction
 from shared.erasure.erased_records import ErasureFinisher
-from tests.conftest import NewDatabase
 from tests.infra.databases import APP, Database
 from tests.infra.erasing import erased, finish
 from tests.infra.load import Person
@@ -36,11 +35,6 @@ FACTS = """
 insert into combinations (facts)
 select distinct document_facts(status, life, archived, type, class_code, section, labels, masked_by,
                                shown_to_representatives, deposited_by, in_secret) from documents"""
-
-
-@pytest.fixture
-async def database(new_database: NewDatabase) -> Database:
-    return await new_database("records")
 
 
 @pytest.fixture

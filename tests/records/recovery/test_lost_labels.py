@@ -15,7 +15,6 @@ from shared.contracts.topics import RECORDS_DOCUMENTS
 from shared.db.pool import Pool, transaction
 from shared.fhir.write import IS_ARCHIVED
 from shared.messaging.outbox.recovery import RecoveryResult
-from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.load import Person
 from tests.infra.lost_commits import all_sent, compare_once, copy_database, recover_at, running_relay
@@ -57,11 +56,6 @@ MASK, HIDE = label("MASQUE_PS"), label("INVISIBLE_PATIENT")
 SHOW = {"op": "remove", "path": "/securityLabel/1"}
 ARCHIVE = {"op": "add", "path": "/extension/-", "value": {"url": IS_ARCHIVED, "valueBoolean": True}}
 DELETE = {"op": "replace", "path": "/status", "value": "entered-in-error"}
-
-
-@pytest.fixture
-async def database(new_database: NewDatabase) -> Database:
-    return await new_database("records")
 
 
 async def open_for(api: RecordsApi, *persons: Person) -> list[UUID]:
