@@ -158,7 +158,7 @@ def _kafka_container(resources: AsyncExitStack) -> str | None:
         return None
     from testcontainers.community.kafka import KafkaContainer
 
-    container = resources.enter_context(KafkaContainer("apache/kafka:4.1.1").with_kraft())
+    container = resources.enter_context(KafkaContainer("apache/kafka:4.4.0").with_kraft())
     bootstrap: str = container.get_bootstrap_server()
     return bootstrap
 
