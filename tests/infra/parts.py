@@ -20,6 +20,7 @@ import asyncpg
 
 from deploy.local.platform.stack import Part, Stack
 from shared.contracts.declarations import SERVICES
+from tests.infra.containers import kafka_container, postgres_container
 from tests.infra.waiting import eventually
 
 SHARED = "DMP_TEST_SHARED_PARTS"
@@ -57,9 +58,9 @@ async def _own_parts() -> AsyncIterator[Parts]:
     passwords = {user: os.environ.get(f"DMP_TEST_KAFKA_PASSWORD_{user.upper()}", "") for user in USERS}
     async with AsyncExitStack() as resources:
         if dsn is None:
-            dsn = _postgres_container(resources)
+            dsn = postgres_container(resources)
         if bootstrap is None:
-            bootstrap = _kafka_container(resources)
+            bootstrap = kafka_container(resources)
         missing: set[Part] = set()
         if dsn is None:
             missing.add("postgres")
@@ -141,34 +142,3 @@ async def _hurry(dsn: str) -> None:
         await connection.execute("select pg_reload_conf()")
     finally:
         await connection.close()
-
-
-def _postgres_container(resources: AsyncExitStack) -> str | None:
-    if not _docker_works():
-        return None
-    from testcontainers.community.postgres import PostgresContainer
-
-    container = resources.enter_context(PostgresContainer("postgres:18", driver=None))
-    url: str = container.get_connection_url()
-    return url
-
-
-def _kafka_container(resources: AsyncExitStack) -> str | None:
-    if not _docker_works():
-        return None
-    from testcontainers.community.kafka import KafkaContainer
-
-    container = resources.enter_context(KafkaContainer("apache/kafka:4.1.1").with_kraft())
-    bootstrap: str = container.get_bootstrap_server()
-    return bootstrap
-
-
-def _docker_works() -> bool:
-    import docker
-    from docker.errors import DockerException
-
-    try:
-        docker.from_env().ping()
-    except DockerException:
-        return False
-    return True

@@ -158,6 +158,7 @@ def give(kafka: Topics, grants: set[Grant]) -> None:
     client = admin_client(kafka.parts.kafka_bootstrap, Credentials("admin", kafka.parts.passwords["admin"]))
     for future in client.create_acls([grant.binding() for grant in grants]).values():
         future.result(30)
+    topics._wait_in_force(client, grants)
 
 
 async def test_the_permission_on_a_retired_topic_ends_with_the_outbox_rows_and_never_returns(
