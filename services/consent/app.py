@@ -19,7 +19,7 @@ from shared.http.app import make_app, serving
 from shared.http.outcomes import render
 from shared.http.tokens import Keys
 from shared.messaging.outbox.recovery import Recovery
-from shared.runtime.worker import Loop, Plan, make_worker_app
+from shared.service.worker import Loop, Plan, make_worker_app
 
 LARGEST_BODY = 512 * 1024
 """In bytes. The largest body is a matrix of all professions and document types."""

@@ -40,7 +40,7 @@ from services.identity.usecases.recover_commits import erase_again_and_end_sessi
 from shared.crypto.keyring import Keyring
 from shared.http.app import make_app, serving
 from shared.messaging.outbox.recovery import Recovery
-from shared.runtime.worker import Loop, Plan, make_worker_app
+from shared.service.worker import Loop, Plan, make_worker_app
 
 MAX_BODY_BYTES = 64 * 1024
 

@@ -21,7 +21,7 @@ from services.identity.usecases.end_import import end_import
 from services.identity.usecases.import_activities import import_activities
 from services.identity.usecases.import_insured import import_insured
 from services.identity.usecases.retire_absent import retire_absent
-from shared.crypto.key_uses import Rings, check_rings
+from shared.db.key_uses import Rings, check_rings
 from shared.db.pool import TRANSIENT, Pool, create_pool
 from shared.runtime import clock
 from shared.runtime.settings import PostgresSettings

@@ -13,8 +13,8 @@ from services.identity.domain import insured, online
 from services.identity.domain.sealed_rows import Keyrings, Sealed, open_row, seal_row
 from services.identity.settings import ImportKeySettings, KeySettings
 from services.identity.usecases.refingerprint_identifiers import refingerprint_identifiers
-from shared.crypto.key_rewrap import KeyPlan, SealedColumn
 from shared.crypto.keyring import UNDER_ROW_KEY, Keyring
+from shared.db.key_rewrap import KeyPlan, SealedColumn
 
 COLUMNS: Final = (
     ("persons", "id", "key_id", "sealed", "person"),

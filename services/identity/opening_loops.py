@@ -15,7 +15,7 @@ from services.identity.usecases.send_opening_codes import send_opening_codes
 from shared.crypto.keyring import Keyring
 from shared.db.pool import Pool
 from shared.runtime import clock
-from shared.runtime.worker import Loop
+from shared.service.worker import Loop
 
 POLL_INTERVAL_S = 0.3
 FIGURES_EVERY_S = 30.0

@@ -9,7 +9,7 @@ from services.identity.usecases.sweep_minors import sweep_minors
 from services.identity.usecases.sweep_representations import sweep_representations
 from shared.db.pool import Pool
 from shared.runtime import clock
-from shared.runtime.worker import Loop
+from shared.service.worker import Loop
 
 POLL_INTERVAL_S = 10.0
 

@@ -1,9 +1,9 @@
 """The keyrings of records, and the wrapped keys that `keys rewrap` wraps anew."""
 
 from services.records.settings import KeySettings
-from shared.crypto.key_rewrap import KeyPlan, wrapped_keys
 from shared.crypto.keyring import Keyring
 from shared.crypto.vault import Vault
+from shared.db.key_rewrap import KeyPlan, wrapped_keys
 
 
 def make_keys(settings: KeySettings) -> KeyPlan:

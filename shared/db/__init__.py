@@ -1,1 +1,1 @@
-"""PostgreSQL by hand: pools, transactions, migrations."""
+"""PostgreSQL by hand: pools, transactions, migrations, and the keys under which rows lie."""

@@ -18,7 +18,7 @@ from shared.contracts.audit import AccessRecorded
 from shared.http.tokens import Caller
 from shared.messaging.outbox import announce, append
 from shared.runtime.clock import bucket_of
-from shared.runtime.process import main
+from shared.service.process import main
 
 SELECT_NEWEST = """
 select id, record_id, deposit_id, status, life, archived, masked_by, shown_to_representatives, version,

@@ -11,7 +11,7 @@ from services.consent.store import states as store
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
 from shared.contracts.records import CopyApplied
 from shared.runtime.tracing import trace_id
-from shared.runtime.worker import Plan, WorkerRuntime, at_work
+from shared.service.worker import Plan, WorkerRuntime, at_work
 from tests.conftest import NewDatabase
 from tests.infra.consent import choose
 from tests.infra.databases import Database
