@@ -21,7 +21,7 @@ from shared.erasure.erased_records import ErasureFinisher
 from shared.http.app import make_app, serving
 from shared.http.dependencies import provide
 from shared.http.issuer_keys import Keys
-from shared.runtime.worker import Loop, Plan, make_worker_app
+from shared.service.worker import Loop, Plan, make_worker_app
 
 LARGEST_BODY = 16 * 1024
 

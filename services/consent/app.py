@@ -27,7 +27,7 @@ from shared.http.dependencies import provide
 from shared.http.issuer_keys import Keys
 from shared.http.outcomes import render
 from shared.messaging.outbox.recovery import Recovery
-from shared.runtime.worker import Loop, Plan, make_worker_app
+from shared.service.worker import Loop, Plan, make_worker_app
 
 LARGEST_BODY = 512 * 1024
 """In bytes. The largest body is a matrix of all professions and document types."""

@@ -47,7 +47,7 @@ from shared.crypto.keyring import Keyring
 from shared.http.app import make_app, serving
 from shared.http.dependencies import provide
 from shared.messaging.outbox.recovery import Recovery
-from shared.runtime.worker import Plan, make_worker_app
+from shared.service.worker import Plan, make_worker_app
 
 MAX_BODY_BYTES = 64 * 1024
 ROUTERS = (

@@ -14,8 +14,8 @@ from services.identity.kit.sealed_rows import Keyrings, Sealed, open_row, seal_r
 from services.identity.openings.domain import online
 from services.identity.people.domain import insured
 from services.identity.settings import ImportKeySettings, KeySettings
-from shared.crypto.key_rewrap import KeyPlan, SealedColumn
 from shared.crypto.keyring import UNDER_ROW_KEY, Keyring
+from shared.db.key_rewrap import KeyPlan, SealedColumn
 
 COLUMNS: Final = (
     ("persons", "id", "key_id", "sealed", "person"),

@@ -31,7 +31,7 @@ from shared.db.pool import Connection, Pool
 from shared.db.sweep import sweep
 from shared.erasure.erased_records import ErasureFinisher
 from shared.runtime import clock
-from shared.runtime.worker import Loop
+from shared.service.worker import Loop
 
 SWEEP_EVERY_S = 10.0
 POLL_INTERVAL_S = 0.3

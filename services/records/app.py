@@ -28,7 +28,7 @@ from shared.http.app import make_app, serving
 from shared.http.dependencies import provide
 from shared.http.issuer_keys import Keys
 from shared.messaging.outbox.recovery import Recovery
-from shared.runtime.worker import Loop, Plan, make_worker_app
+from shared.service.worker import Loop, Plan, make_worker_app
 
 
 def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:

@@ -1,1 +1,1 @@
-"""Keyrings, fingerprints, data keys per record, and the inventory of the keys that seal rows."""
+"""Keyrings, fingerprints, commitments, and data keys per record."""

@@ -18,7 +18,7 @@ from shared.messaging.outbox import Announcement
 from shared.runtime import clock
 from shared.runtime.settings import PostgresSettings
 from shared.runtime.tracing import trace_id
-from shared.runtime.worker import WorkerRuntime
+from shared.service.worker import WorkerRuntime
 from tests.infra.audit import KEYS
 from tests.infra.databases import Database
 from tests.infra.plumbing import document_received

@@ -22,7 +22,7 @@ from shared.contracts.audit import AccessRecorded
 from shared.http.tokens import Caller
 from shared.messaging.outbox import announce, append
 from shared.runtime.clock import bucket_of
-from shared.runtime.process import main
+from shared.service.process import main
 
 SELECT_NEWEST = f"""
 select {COLUMNS} from documents d

@@ -9,7 +9,7 @@ from services.consent.consumers import subscriptions
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
 from shared.contracts.records import CopyApplied
 from shared.runtime.tracing import trace_id
-from shared.runtime.worker import Plan, WorkerRuntime, at_work
+from shared.service.worker import Plan, WorkerRuntime, at_work
 from tests.infra.consent import choose
 from tests.infra.databases import Database
 from tests.infra.plumbing import document_received, record_changed, settings

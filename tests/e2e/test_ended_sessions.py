@@ -17,7 +17,7 @@ from shared.contracts.identity import SessionEnded
 from shared.db.pool import Pool, transaction
 from shared.http.ended_sessions import KEPT, keep_ended_sessions
 from shared.runtime import clock
-from shared.runtime.worker import at_work
+from shared.service.worker import at_work
 from shared.terminology import oids
 from tests.conftest import NewDatabase
 from tests.infra import identity_api, notify, plumbing

@@ -22,7 +22,7 @@ from shared.contracts.identity import ErasureAcknowledged
 from shared.contracts.topics import CONSENT_STATES, ERASURE_ACKNOWLEDGEMENTS
 from shared.runtime import clock
 from shared.runtime.settings import FreshnessSettings, PostgresSettings, ServiceSettings
-from shared.runtime.worker import Plan, at_work
+from shared.service.worker import Plan, at_work
 from tests.conftest import NewDatabase
 from tests.infra import notify, plumbing
 from tests.infra.audit import KEYS

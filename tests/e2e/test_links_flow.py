@@ -17,7 +17,7 @@ from services.identity.app import make_worker
 from services.records.app import make_plan as plan_of_records
 from shared.http.tokens import TokenVerifier
 from shared.runtime.settings import FreshnessSettings, PostgresSettings
-from shared.runtime.worker import at_work
+from shared.service.worker import at_work
 from tests.conftest import NewDatabase
 from tests.infra import identity_api, linking
 from tests.infra.audit import KEYS

@@ -12,7 +12,7 @@ from services.records.erasure import store
 from shared.erasure import erased_records
 from shared.messaging.outbox.append import INSERT_ROWS
 from shared.runtime.settings import KafkaSettings
-from shared.runtime.worker import at_work
+from shared.service.worker import at_work
 from tests.infra.crashing import die, die_behind_the_commit_of
 from tests.infra.databases import Database
 from tests.infra.records import settings_of

@@ -25,7 +25,7 @@ from shared.crypto.keyring import Keyring
 from shared.runtime import clock
 from shared.runtime.clock import bucket_of
 from shared.runtime.settings import FreshnessSettings, PostgresSettings
-from shared.runtime.worker import WorkerRuntime, at_work
+from shared.service.worker import WorkerRuntime, at_work
 from tests.infra.databases import Database
 from tests.infra.tokens import SETTINGS, TestKeys
 from tests.infra.topics import Topics

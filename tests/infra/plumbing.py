@@ -16,7 +16,7 @@ from shared.messaging.envelope import Message
 from shared.messaging.subscription import Subscription
 from shared.runtime import clock
 from shared.runtime.settings import FreshnessSettings, PostgresSettings, ServiceSettings
-from shared.runtime.worker import Plan, WorkerRuntime, at_work
+from shared.service.worker import Plan, WorkerRuntime, at_work
 from tests.infra.databases import Database
 from tests.infra.tokens import SETTINGS, TestKeys
 from tests.infra.topics import Topics

@@ -16,7 +16,7 @@ from shared.crypto.fingerprints import ins_parts, trait_fingerprints
 from shared.crypto.keyring import Keyring
 from shared.crypto.vault import Vault
 from shared.runtime import clock
-from shared.runtime.worker import Plan, WorkerRuntime, at_work
+from shared.service.worker import Plan, WorkerRuntime, at_work
 from tests.conftest import NewDatabase
 from tests.infra.databases import Database
 from tests.infra.load import Person

@@ -6,14 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 from deploy.local.demo import mailbox
-from deploy.local.demo.bootstrap import (
-    DOCTOR,
-    HOSPITAL,
-    PROFESSIONALS,
-    SECOND_HOSPITAL,
-    STRUCTURES,
-    session_of,
-)
+from deploy.local.demo.bootstrap import DOCTOR, HOSPITAL, PROFESSIONALS, SECOND_HOSPITAL, STRUCTURES, session_of
 from deploy.local.demo.client import FHIR, RefusedError, Session
 from deploy.local.demo.letter import letter
 from deploy.local.demo.mailbox import CaughtMail

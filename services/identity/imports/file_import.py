@@ -22,7 +22,7 @@ from services.identity.imports.usecases.import_insured import import_insured
 from services.identity.imports.usecases.retire_absent import retire_absent
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.kit.unit_of_work import Storage
-from shared.crypto.key_uses import Rings, check_rings
+from shared.db.key_uses import Rings, check_rings
 from shared.db.pool import TRANSIENT, Pool, create_pool
 from shared.runtime import clock
 from shared.runtime.settings import PostgresSettings

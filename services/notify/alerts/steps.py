@@ -5,16 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from services.notify.alerts.domain.alerts import (
-    Alert,
-    AlertEnd,
-    Decision,
-    Send,
-    Unwanted,
-    Withheld,
-    decide,
-    status_of,
-)
+from services.notify.alerts.domain.alerts import Alert, AlertEnd, Decision, Send, Unwanted, Withheld, decide, status_of
 from services.notify.alerts.domain.consultations import is_consultation
 from services.notify.alerts.domain.emergencies import is_emergency
 from services.notify.alerts.domain.ids import alert_id

@@ -17,20 +17,6 @@ from shared.db.pool import TRANSIENT, Pool, wake_in_process
 from shared.runtime.logs import log
 from shared.runtime.tasks import end_tasks
 
-
-class Gateway(Protocol):
-    """Delivers messages, one at a time. A message may come twice with one id; its recipient should receive it once."""
-
-    async def send(self, message: OutgoingMessage) -> GatewayAnswer:
-        """Delivers one message. Returns every failure as an answer and raises nothing."""
-
-    def close_if_idle(self, seconds: float) -> None:
-        """Releases what has been idle for so many seconds. The delivery loop calls this while its queue is empty."""
-
-    def close(self) -> None:
-        """Closes at once, without a goodbye to the server; a later `send` opens the gateway again."""
-
-
 BATCH_SIZE = 64
 MESSAGES_PER_GATEWAY = 8
 POLL_S = 1.0
@@ -44,6 +30,19 @@ Due = TypeVar("Due")
 Outcome = TypeVar("Outcome")
 Group = tuple[Due, ...]
 """What leaves as one message: one message, or several alerts."""
+
+
+class Gateway(Protocol):
+    """Delivers messages, one at a time. A message may come twice with one id; its recipient should receive it once."""
+
+    async def send(self, message: OutgoingMessage) -> GatewayAnswer:
+        """Delivers one message. Returns every failure as an answer and raises nothing."""
+
+    def close_if_idle(self, seconds: float) -> None:
+        """Releases what has been idle for so many seconds. The delivery loop calls this while its queue is empty."""
+
+    def close(self) -> None:
+        """Closes at once, without a goodbye to the server; a later `send` opens the gateway again."""
 
 
 class Sender(Protocol[Due, Outcome]):

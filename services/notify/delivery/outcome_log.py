@@ -3,13 +3,7 @@
 from collections import Counter as Counts
 from collections.abc import Iterable
 
-from services.notify.delivery.domain import (
-    AwaitingKey,
-    Deferred,
-    Delivered,
-    Refused,
-    Skipped,
-)
+from services.notify.delivery.domain import AwaitingKey, Deferred, Delivered, Refused, Skipped
 from shared.runtime.logs import LogEvent, log
 
 LOG_EVENTS: tuple[tuple[str, LogEvent], ...] = (

@@ -1,8 +1,8 @@
 """The keyrings of records, and the wrapped keys that `keys rewrap` wraps anew."""
 
-from shared.crypto.key_rewrap import KeyPlan, wrapped_keys
 from shared.crypto.keyring import Keyring
 from shared.crypto.vault import Vault
+from shared.db.key_rewrap import KeyPlan, wrapped_keys
 from shared.runtime.settings import KeyringText, Section
 
 

@@ -19,8 +19,8 @@ from services.notify.settings import KeysSettings
 from shared.contracts.base import Event
 from shared.contracts.identity import ContactChanged
 from shared.contracts.notify import MessageRequested
-from shared.crypto.key_rewrap import Rewrapped, rewrap
 from shared.crypto.keyring import Keyring
+from shared.db.key_rewrap import Rewrapped, rewrap
 from shared.runtime.settings import PostgresSettings
 from tests.infra.databases import Database
 from tests.infra.identity_api import query

@@ -16,9 +16,9 @@ from services.identity.app import make_importer
 from services.identity.keys import COLUMNS
 from services.identity.kit.sealed_rows import Sealed, open_row
 from services.identity.settings import ImportSettings
-from shared.crypto.key_rewrap import KeyPlan, Report, Rewrapped, rewrap
-from shared.crypto.key_uses import KeyDiffersError, KeyMissingError, check_rings, key_status
 from shared.crypto.keyring import Keyring, seal
+from shared.db.key_rewrap import KeyPlan, Report, Rewrapped, rewrap
+from shared.db.key_uses import KeyDiffersError, KeyMissingError, check_rings, key_status
 from shared.runtime.clock import bucket_of
 from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
@@ -221,7 +221,7 @@ async def test_after_a_rewrap_the_old_key_of_persons_can_go(new_database: NewDat
 async def test_a_rewrap_goes_on_where_it_was_and_leaves_alone_what_changed_meanwhile(
     new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.crypto.key_rewrap.PAGE", 2)
+    monkeypatch.setattr("shared.db.key_rewrap.PAGE", 2)
     database = await new_database("identity")
     old, rotated = Keyring.parse(OLD), Keyring.parse(f"{NEW},{OLD}")
     ids = [uuid4() for _ in range(7)]

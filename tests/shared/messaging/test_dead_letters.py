@@ -9,7 +9,7 @@ import pytest
 from shared.contracts.records import DocumentReceived
 from shared.errors import PermanentError
 from shared.messaging.envelope import Message
-from shared.runtime.worker import Plan, make_worker_app
+from shared.service.worker import Plan, make_worker_app
 from tests.conftest import NewDatabase
 from tests.infra import plumbing
 from tests.infra.databases import Database

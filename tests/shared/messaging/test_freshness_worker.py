@@ -19,7 +19,7 @@ from shared.messaging.subscription import Subscription
 from shared.runtime import clock
 from shared.runtime.metrics import COPY_AGE
 from shared.runtime.settings import PostgresSettings
-from shared.runtime.worker import Plan, WorkerRuntime, at_work
+from shared.service.worker import Plan, WorkerRuntime, at_work
 from tests.conftest import NewDatabase
 from tests.infra import plumbing
 from tests.infra.databases import Database

@@ -11,8 +11,9 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from shared.contracts.records import DocumentReceived
-from shared.runtime import clock, worker
+from shared.runtime import clock
 from shared.runtime.metrics import LAG_RECORDS, SKIPPED
+from shared.service import worker
 from tests.conftest import NewDatabase
 from tests.infra import plumbing
 from tests.infra.databases import Database

@@ -23,7 +23,7 @@ from shared.messaging.inbox import DAYS_KEPT
 from shared.messaging.redrive import DeadLetterIsNewestStateError, DeadLetterUnknownError
 from shared.runtime import clock
 from shared.runtime.settings import PostgresSettings
-from shared.runtime.worker import Plan, make_worker_app
+from shared.service.worker import Plan, make_worker_app
 from tests.conftest import NewDatabase
 from tests.infra import plumbing
 from tests.infra.consumers import FACTS, STATES, OfflineConsumers

@@ -26,7 +26,7 @@ from shared.messaging.outbox.producer import producer_factory
 from shared.messaging.outbox.relay import Relay
 from shared.runtime import clock
 from shared.runtime.settings import PostgresSettings
-from shared.runtime.worker import Plan, make_worker_app
+from shared.service.worker import Plan, make_worker_app
 from tests.conftest import NewDatabase
 from tests.infra import plumbing
 from tests.infra.databases import Database

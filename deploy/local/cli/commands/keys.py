@@ -21,9 +21,9 @@ from services.notify import keys as notify
 from services.notify.settings import KeysSettings as NotifyKeys
 from services.records.kit import keys as records
 from services.records.kit.keys import KeySettings as RecordsKeys
-from shared.crypto.key_rewrap import KeyPlan, Rewrapped
-from shared.crypto.key_rewrap import rewrap as rewrap_rows
-from shared.crypto.key_uses import KeyStatus, key_status
+from shared.db.key_rewrap import KeyPlan, Rewrapped
+from shared.db.key_rewrap import rewrap as rewrap_rows
+from shared.db.key_uses import KeyStatus, key_status
 from shared.runtime.settings import PostgresSettings
 
 PLANS: Mapping[str, Callable[[Any], KeyPlan]] = {

@@ -4,11 +4,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from shared.contracts.label_versions import LabelVersion
-from shared.contracts.records import (
-    DocumentPublished,
-    DocumentReceived,
-    DocumentRelabelled,
-)
+from shared.contracts.records import DocumentPublished, DocumentReceived, DocumentRelabelled
 from shared.messaging.envelope import Message
 from shared.terminology.visibility import KNOWN_LABELS, Visibility
 

@@ -12,10 +12,10 @@ from uuid import UUID
 
 import asyncpg
 
-from shared.crypto.key_uses import Rings, connect, forget_unused
 from shared.crypto.keyring import Keyring, KeyUnknownError, SealBrokenError
 from shared.crypto.vault import Vault, WrappedKey
 from shared.db.errors import is_transient
+from shared.db.key_uses import Rings, connect, forget_unused
 from shared.db.pool import Connection
 from shared.runtime.settings import PostgresSettings
 

@@ -17,9 +17,9 @@ from fastapi import FastAPI
 from prometheus_client import start_http_server
 from pydantic import ValidationError
 
-from shared.crypto.key_rewrap import KeyPlan, Rewrapped, rewrap
-from shared.crypto.key_uses import KeyDiffersError, KeyMissingError, check_rings, key_status
 from shared.db.errors import DATABASE_ERRORS, is_transient
+from shared.db.key_rewrap import KeyPlan, Rewrapped, rewrap
+from shared.db.key_uses import KeyDiffersError, KeyMissingError, check_rings, key_status
 from shared.db.migrate import migrate, migrations_of
 from shared.db.pool import create_pool
 from shared.errors import CodedError
