@@ -65,6 +65,12 @@ def first_id_at(moment: datetime) -> UUID:
     return UUID(int=min(max(milliseconds, 0), _LAST_MILLISECOND) << 80)
 
 
+def hashed_id(content: bytes) -> UUID:
+    """Returns the id of a content: a UUIDv8 of the first 16 bytes of its SHA-256, which says no time."""
+    number = int.from_bytes(hashlib.sha256(content).digest()[:16], "big")
+    return UUID(int=(number & ~(0xF << 76) & ~(0b11 << 62)) | _VERSION_8 | _VARIANT)
+
+
 def derived_id(cause: UUID, effect: str) -> UUID:
     """Returns the id of an effect of that cause: equal arguments give equal ids, with the cause's millisecond."""
     digest = hashlib.sha256(cause.bytes + effect.encode()).digest()

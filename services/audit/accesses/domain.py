@@ -18,6 +18,7 @@ from shared.contracts.records import (
     DocumentReplaced,
     DocumentWithdrawn,
 )
+from shared.terminology import access_modes
 
 PATIENT_LIST_TYPES = (
     AccessRecorded.ce_type,
@@ -114,8 +115,8 @@ def access_list_facts(
         action="read-access-list",
         actor_kind=actor.kind,
         relation=_relation(actor, copy, now) if is_own_record else "none",
-        mode="normal" if mode == "secret" else mode,
-        secret=mode == "secret",
+        mode=access_modes.NORMAL if mode == access_modes.SECRET else mode,
+        secret=mode == access_modes.SECRET,
         record_status=copy.status,
         copies_fresh=not is_own_record or copy.is_fresh(now, limit),
     )

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 from shared.errors import InvalidError
 
-EMERGENCY_MODES = ("bris_de_glace", "centre_15")
 READ_ACTIONS = ("read-document", "find-documents", "read-summary", "read-reimbursements")
 PARIS = ZoneInfo("Europe/Paris")
 _WEEK = re.compile(r"(20[0-9]{2})-W([0-9]{2})")

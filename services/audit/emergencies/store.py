@@ -3,10 +3,11 @@
 from datetime import datetime
 from uuid import UUID
 
-from services.audit.emergencies.domain import EMERGENCY_MODES, READ_ACTIONS, EmergencyAccess
+from services.audit.emergencies.domain import READ_ACTIONS, EmergencyAccess
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_of
+from shared.terminology.access_modes import EMERGENCY_MODES
 
 SELECT_RECORD_EMERGENCIES = """
 select entry.event_id, entry.occurred_at, entry.record_id, entry.action, entry.actor_id, entry.profession,
@@ -29,7 +30,7 @@ select entry.event_id, entry.occurred_at, entry.record_id, entry.action, entry.a
 from ledger_entries entry
 left join late_motives late on late.record_id = entry.record_id and late.event_id = entry.event_id
 where entry.organisation_id = $1 and entry.occurred_at >= $2 and entry.occurred_at < $3
-  and entry.mode in ('bris_de_glace', 'centre_15') and entry.event_type = $4 and entry.action = any($5::text[])
+  and entry.mode = any($4::text[]) and entry.event_type = $5 and entry.action = any($6::text[])
   and entry.outcome = 'permitted' and entry.actor_kind = 'professional'
 order by entry.occurred_at"""
 
@@ -57,6 +58,6 @@ async def find_structure_emergencies(
 ) -> list[EmergencyAccess]:
     """Returns all emergency accesses in a period. A motive whose key is not here yet is returned as sent."""
     rows = await connection.fetch(
-        SELECT_STRUCTURE_EMERGENCIES, structure_id, since, until, AccessRecorded.ce_type, READ_ACTIONS
+        SELECT_STRUCTURE_EMERGENCIES, structure_id, since, until, EMERGENCY_MODES, AccessRecorded.ce_type, READ_ACTIONS
     )
     return [EmergencyAccess(**row) for row in rows]

@@ -12,12 +12,11 @@ from shared.contracts.identity import PeopleChanged
 from shared.contracts.records import DocumentReceived
 from shared.contracts.topics import CONSENT_STATES, IDENTITY_PEOPLE, IDENTITY_RECORDS
 from shared.errors import PermanentError
+from shared.terminology import access_modes
 from shared.terminology.professions import role_code
 from shared.terminology.visibility import KNOWN_LABELS
 
-SECRET_CONNECTION: Final = "secret"  # noqa: S105 - the secret connection of a minor
-REGULATION_CENTRE: Final = "centre_15"
-_KNOWN_MODES: Final = MODES | {SECRET_CONNECTION}
+_KNOWN_MODES: Final = MODES | {access_modes.SECRET}
 _KNOWN_ACTORS: Final = frozenset(get_args(ActorKind))
 
 
@@ -103,9 +102,9 @@ def deposit_facts(event: DocumentReceived, context: DepositContext, rules: Depos
             "actor_kind": actor.kind,
             "profession": None if actor.profession is None else role_code(actor.profession),
             "relation": record.relation_of(actor.kind, actor.id, own_record, event.record_id, event.received_at),
-            "mode": "normal" if event.mode == SECRET_CONNECTION else event.mode,
-            "secret": event.mode == SECRET_CONNECTION,
-            "regulator": event.mode == REGULATION_CENTRE,
+            "mode": access_modes.NORMAL if event.mode == access_modes.SECRET else event.mode,
+            "secret": event.mode == access_modes.SECRET,
+            "regulator": event.mode == access_modes.REGULATION_CENTRE,
             "minor": context.people is not None and context.people.is_minor,
             "record_status": context.status,
             "choices_known": has_state,

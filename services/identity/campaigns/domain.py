@@ -13,10 +13,9 @@ from datetime import date, datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
-from services.identity.openings.domain.online import is_minor
 from services.identity.openings.domain.openings import OpeningRules
 from services.identity.people.domain.insured import InsuredPerson, InsuredRow, InsuredSelection
-from services.identity.people.domain.persons import regime_code, region_code
+from services.identity.people.domain.persons import is_minor, regime_code, region_code
 from shared.contracts.base import Actor
 from shared.errors import ConflictError, InvalidError, NotFoundError
 

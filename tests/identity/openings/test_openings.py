@@ -32,10 +32,10 @@ from services.identity.openings.domain.channels import (
     administrative_channel,
     assisted_channel,
 )
-from services.identity.openings.domain.online import RATE_LIMITS, ApplicantFacts, is_minor, may_open_alone, window_wait
+from services.identity.openings.domain.online import RATE_LIMITS, ApplicantFacts, may_open_alone, window_wait
 from services.identity.openings.domain.openings import OpeningRules
 from services.identity.openings.domain.regimes import ONLINE_REGIMES
-from services.identity.people.domain.persons import REGIONS
+from services.identity.people.domain.persons import REGIONS, is_minor
 from shared.contracts.base import ActorKind
 from shared.errors import ClientError
 from shared.terminology.professions import professions

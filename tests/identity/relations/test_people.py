@@ -8,6 +8,7 @@ import pytest
 
 from services.identity.kit.readable_codes import ActivationCodeMalformedError
 from services.identity.kit.sealed_rows import Sealed
+from services.identity.people.domain.persons import coming_of_age, is_minor
 from services.identity.relations.domain import acts_for_holder, care, representation
 from services.identity.relations.domain.emergency_contacts import (
     PeopleToCallInvalidError,
@@ -23,9 +24,7 @@ from services.identity.relations.domain.representation import (
     RepresentationPeriodInvalidError,
     basis_at,
     check_evidence,
-    coming_of_age,
     initial_status,
-    is_minor,
     representation_period,
 )
 from shared.crypto.keyring import Keyring

@@ -25,6 +25,7 @@ from shared.messaging.freshness import are_fresh
 from shared.messaging.outbox import append
 from shared.runtime import clock
 from shared.runtime.metrics import REFUSED
+from shared.terminology import access_modes
 
 
 class ExplanationForbiddenError(ForbiddenError):
@@ -123,7 +124,7 @@ async def _reason_to_explain(
         return "own-entry" if is_own_entry else None
     is_representative = request.is_representative
     readable_records = await request.readable_records(connection)
-    if entry.record_id not in readable_records or (is_representative and entry.mode == "secret"):
+    if entry.record_id not in readable_records or (is_representative and entry.mode == access_modes.SECRET):
         return None
     if entry.document_id is not None and not await store.is_document_visible(
         connection, entry.record_id, entry.document_id, to_representatives=is_representative

@@ -35,6 +35,7 @@ from shared.http.tokens import Caller
 from shared.messaging.outbox import append
 from shared.runtime import clock
 from shared.runtime.metrics import REFUSED
+from shared.terminology import access_modes
 from shared.terminology.professions import role_code
 
 CARD_PRESENT_ACTION: Final = "authorise-professional"
@@ -230,8 +231,8 @@ def change_facts(
         occupational_medicine=rules.occupational_medicine,
         profession=None if caller.profession is None else role_code(caller.profession),
         relation=record.relation_of(caller.kind, caller.id, caller.record_id, record_id, now),
-        mode="normal" if caller.mode == "secret" else caller.mode,
-        secret=caller.mode == "secret",
+        mode=access_modes.NORMAL if caller.mode == access_modes.SECRET else caller.mode,
+        secret=caller.mode == access_modes.SECRET,
         record_named=any(caller.names(id) for id in person_record_ids),
         card_present=caller.patient_present in person_record_ids,
         about_self=_is_about_self(caller, change),

@@ -18,6 +18,7 @@ from services.identity.kit.readable_codes import ALPHABET, CODE_LENGTH, check_ch
 from services.identity.kit.sealed_rows import Sealed, open_row, seal_row
 from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError
+from shared.runtime import clock
 
 CODE_LIFETIME: Final = timedelta(days=90)
 """How long a code sent by letter or mail can be used."""
@@ -81,9 +82,7 @@ def open_code_batch(wave_id: UUID, sealed: Sealed, persons: Keyring) -> CodeBatc
 def reprinted_letter_id(printing: UUID, record_id: UUID, attempt: int) -> UUID:
     """Returns the request id of a reprinted letter, derived from its arguments: resuming an interrupted printing
     requests no letter twice."""
-    digest = hashlib.sha256(printing.bytes + record_id.bytes + attempt.to_bytes(4, "big")).digest()
-    value = int.from_bytes(digest[:16], "big")
-    return UUID(int=(value & ~(0xF << 76) & ~(0b11 << 62)) | 8 << 76 | 0b10 << 62)
+    return clock.hashed_id(printing.bytes + record_id.bytes + attempt.to_bytes(4, "big"))
 
 
 def issued_code(

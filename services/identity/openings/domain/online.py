@@ -15,14 +15,13 @@ from services.identity.kit.sealed_rows import Keyrings, Sealed, open_row, seal_r
 from services.identity.lifecycle.domain.lifecycle import LifecycleState, LifecycleTransition, decide
 from services.identity.openings.domain.regimes import ONLINE_REGIMES
 from services.identity.people.domain.new_person import LANGUAGES, Contact, LanguageUnknownError, checked_contact
-from services.identity.people.domain.persons import IdentityStatus
+from services.identity.people.domain.persons import IdentityStatus, is_minor
 from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError, InvalidError, TooManyRequestsError
 from shared.values import Ins, RedactedRepr
 
 CODE_LIFETIME: Final = timedelta(hours=2)
 MAX_TRIES: Final = 5
-ADULT_YEARS: Final = 18
 KIND = "online-opening"
 
 
@@ -161,12 +160,6 @@ def may_open_alone(facts: ApplicantFacts, today: date) -> bool:
     if not facts.status.may_share_ins:
         return False
     return facts.state != "open" and decide(facts.state, "open", "holder") == LifecycleTransition("open")
-
-
-def is_minor(birth_date: date, today: date) -> bool:
-    """Returns whether the person is under eighteen; on the eighteenth birthday they are of age."""
-    had_birthday = (today.month, today.day) >= (birth_date.month, birth_date.day)
-    return today.year - birth_date.year - (not had_birthday) < ADULT_YEARS
 
 
 def window_wait(kind: str, times: list[datetime], now: datetime) -> timedelta | None:

@@ -11,7 +11,6 @@ from services.identity.figures.domain import counted_region
 from services.identity.kit.announcements import announce
 from services.identity.kit.unit_of_work import Storage, UnitOfWork
 from services.identity.lifecycle.domain.lifecycle import LifecycleParty, LifecycleRefusal, decide
-from services.identity.openings.domain.online import is_minor
 from services.identity.openings.domain.openings import (
     InsuredUnknownError,
     OpeningRules,
@@ -30,6 +29,7 @@ from services.identity.openings.steps import (
 )
 from services.identity.people.domain.insured import ContactDetails, InsuredPerson, is_card_of, open_insured
 from services.identity.people.domain.new_person import Contact, OpeningChannel
+from services.identity.people.domain.persons import is_minor
 from services.identity.people.steps import load_contact, replace_contact
 from services.identity.people.store import insured, records
 from shared.contracts.audit import AccessRecorded

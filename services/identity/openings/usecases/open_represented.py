@@ -20,10 +20,11 @@ from services.identity.lifecycle.domain.lifecycle import LifecycleRefusal, decid
 from services.identity.openings.steps import add_record
 from services.identity.people.domain.insured import InsuredRow, is_card_of, open_insured
 from services.identity.people.domain.new_person import Contact, Person, TraitsDifferError, are_same_person, check_traits
+from services.identity.people.domain.persons import is_minor
 from services.identity.people.steps import birth_date, load_holder, logged_refusals
 from services.identity.people.store import insured, records
 from services.identity.people.store.records import load_records_of_person
-from services.identity.relations.domain.representation import RepresentationUnprovenError, is_minor
+from services.identity.relations.domain.representation import RepresentationUnprovenError
 from services.identity.relations.steps.admit_representative import (
     AdmittedRepresentation,
     StatedRepresentation,

@@ -1,6 +1,5 @@
 """The insured register: the persons insured, as the file of the health insurance describes them (docs/imports.md)."""
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -24,6 +23,7 @@ from services.identity.people.domain.persons import IdentityStatus, UsedNames, r
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
 from shared.errors import InvalidError
+from shared.runtime import clock
 from shared.terminology.oids import INS_NIR
 from shared.values import Ins, RedactedRepr, StrictTraits, check_key
 
@@ -35,7 +35,6 @@ OPTIONAL_COLUMNS = (
     *("ins_oid", "birth_place", "used_family_name", "used_given_name", "identity_status", "card_serial"),
     *("card_owner_ins", "card_owner_ins_oid", "mail", "mobile", "language", *ADDRESS_COLUMNS),
 )
-_VERSION_8, _VARIANT = 8 << 76, 0b10 << 62
 _CARD = re.compile(r"[0-9A-Za-z]{6,24}")
 _ADDRESS_LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,60}")
 _SEXES = {"1": "male", "2": "female", "M": "male", "F": "female"}
@@ -137,10 +136,8 @@ class InsuredSelection:
 
 
 def insured_id(fingerprint: str) -> UUID:
-    """Returns the id of a row: the UUIDv8 of the SHA-256 of the fingerprint, with the bucket in its last 16 bits
-    (`clock.bucket_in`)."""
-    value = int.from_bytes(hashlib.sha256(fingerprint.encode()).digest()[:16], "big")
-    return UUID(int=(value & ~(0xF << 76) & ~(0b11 << 62)) | _VERSION_8 | _VARIANT)
+    """Returns the id of a row, derived from its fingerprint; its last 16 bits are the bucket (`clock.bucket_in`)."""
+    return clock.hashed_id(fingerprint.encode())
 
 
 def seal_insured(keyrings: Keyrings, insured_person: InsuredPerson, fingerprint: str | None = None) -> InsuredRowUpdate:

@@ -6,6 +6,7 @@ officiel géographique.
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from enum import StrEnum
 
 from shared.errors import ConflictError, InvalidError
@@ -21,6 +22,8 @@ REGIONS = frozenset(
 _REGIME = re.compile(r"[0-9]{2}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _MAX_NAME_LENGTH = 100
+MAJORITY_YEARS = 18
+"""Code civil, article 414."""
 
 
 class IdentityStatusUnknownError(InvalidError):
@@ -126,3 +129,18 @@ class PersonRules:
     """The parameters of persons. `test_nir_keys`: whether the keys of test numbers are accepted unchecked."""
 
     test_nir_keys: bool = False
+
+
+def coming_of_age(born: date) -> date:
+    """Returns the 18th birthday; for a birth on 29 February, 1 March in other than leap years."""
+    year = born.year + MAJORITY_YEARS
+    try:
+        return born.replace(year=year)
+    except ValueError:
+        return date(year, 3, 1)
+
+
+def is_minor(born: date, at: datetime | date) -> bool:
+    """Returns whether a person born on that day is under age; a moment counts by its day in UTC."""
+    day = at.astimezone(UTC).date() if isinstance(at, datetime) else at
+    return day < coming_of_age(born)

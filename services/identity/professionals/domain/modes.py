@@ -16,12 +16,11 @@ from shared.contracts.audit import MOTIVE
 from shared.crypto.commitment import record_commitment
 from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError, InvalidError
+from shared.terminology.access_modes import EMERGENCY_MODES, AccessMode
 from shared.terminology.professions import DOCTOR
 from shared.values import Ins
 
-AccessMode = Literal["normal", "bris_de_glace", "centre_15", "secret"]
 MODES: Final[tuple[AccessMode, ...]] = get_args(AccessMode)
-EMERGENCY_MODES: Final[frozenset[AccessMode]] = frozenset({"bris_de_glace", "centre_15"})
 MIN_MOTIVE_LENGTH, MAX_MOTIVE_LENGTH = 10, 500
 
 Role = Literal[

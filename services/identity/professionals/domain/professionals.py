@@ -15,14 +15,10 @@ from services.identity.directory.domain.kinds import (
     check_professional,
     exclusion_of_professional,
 )
-from services.identity.professionals.domain.modes import (
-    AccessMode,
-    StatedAccess,
-    check_mode_allowed,
-    role_of_professional,
-)
+from services.identity.professionals.domain.modes import StatedAccess, check_mode_allowed, role_of_professional
 from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError
+from shared.terminology.access_modes import AccessMode
 
 SignInMethod = Literal["pro-sante-connect", "card", "token-exchange"]
 PSC_CLIENT: Final = "pro-sante-connect"

@@ -6,15 +6,15 @@ until an administrator or another representative has agreed.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from types import MappingProxyType
 from typing import Final, Literal, get_args
 from uuid import UUID
 
 from services.identity.kit.sealed_rows import Sealed
+from services.identity.people.domain.persons import is_minor
 from shared.errors import ClientError, ConflictError, ForbiddenError, InvalidError, NotFoundError
 
-MAJORITY_YEARS: Final = 18
 Basis = Literal["representative-of-minor", "representative-of-adult"]
 Evidence = Literal["birth-certificate", "family-booklet", "court-decision", "protection-mandate", "insured-register"]
 """`insured-register`: the register lists the minor with the card on which they are insured. This proves the relation
@@ -189,20 +189,6 @@ def initial_status(validated_before: int, *, is_proven: bool) -> RepresentationS
     """Returns the status of a new representation: in force at once for the first representative with proof of their
     relation to the holder; all others wait until a second person has checked it."""
     return "validated" if is_proven and validated_before == 0 else "waiting"
-
-
-def coming_of_age(born: date) -> date:
-    """Returns the 18th birthday; for a birth on 29 February, 1 March in other than leap years."""
-    year = born.year + MAJORITY_YEARS
-    try:
-        return born.replace(year=year)
-    except ValueError:
-        return date(year, 3, 1)
-
-
-def is_minor(born: date, at: datetime) -> bool:
-    """Returns whether a person born on that day is under age; days begin in UTC."""
-    return at.astimezone(UTC).date() < coming_of_age(born)
 
 
 def basis_at(born: date, at: datetime) -> Basis:

@@ -8,6 +8,7 @@ from services.identity.kit.sealed_rows import seal_row
 from services.identity.kit.unit_of_work import UnitOfWork
 from services.identity.people.domain.contacts import MessageContent
 from services.identity.people.domain.new_person import RecordUnknownError
+from services.identity.people.domain.persons import coming_of_age, is_minor
 from services.identity.people.steps import birth_date, load_holder
 from services.identity.people.store.records import load_records_of_person
 from services.identity.relations.domain.acts_for_holder import permitted_access
@@ -17,9 +18,7 @@ from services.identity.relations.domain.representation import (
     RepresentativeUnfitError,
     basis_at,
     check_evidence,
-    coming_of_age,
     initial_status,
-    is_minor,
     representation_period,
 )
 from services.identity.relations.steps.announce_people import announce_people

@@ -7,6 +7,7 @@ from uuid import UUID
 from services.identity.accounts.steps.check_session import check_session
 from services.identity.kit.unit_of_work import UnitOfWork
 from services.identity.people.domain.new_person import RecordUnknownError
+from services.identity.people.domain.persons import is_minor
 from services.identity.people.steps import birth_date, load_holder
 from services.identity.people.store import records
 from services.identity.people.store.records import load_records_of_person
@@ -17,7 +18,6 @@ from services.identity.relations.domain.acts_for_holder import (
     RelationInsufficientError,
     is_permitted,
 )
-from services.identity.relations.domain.representation import is_minor
 from services.identity.relations.store import care, representations
 from shared.db.pool import Connection
 from shared.http.tokens import Caller

@@ -12,8 +12,9 @@ from uuid import UUID
 from services.identity.kit.announcements import announce
 from services.identity.kit.unit_of_work import Storage, UnitOfWork
 from services.identity.people.domain.contacts import MessageContent
+from services.identity.people.domain.persons import is_minor
 from services.identity.people.steps import birth_date, load_holder, notify_holder
-from services.identity.relations.domain.representation import Representation, is_minor
+from services.identity.relations.domain.representation import Representation
 from services.identity.relations.steps.announce_people import announce_people
 from services.identity.relations.steps.apply_representation_status import apply_representation_status
 from services.identity.relations.steps.sync_minor_contact import sync_minor_contact

@@ -5,10 +5,9 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.notify.kit.kinds import AlertChannel, AlertKind
-from shared.runtime.clock import bucket_of
+from shared.runtime import clock
 
 EMERGENCY_SESSION_LENGTH = timedelta(hours=1)
-_VERSION_8, _VARIANT = 8 << 76, 0b10 << 62
 
 
 def emergency_session_id(record_id: UUID, professional_id: str, at: datetime) -> UUID:
@@ -20,13 +19,11 @@ def emergency_session_id(record_id: UUID, professional_id: str, at: datetime) ->
         at.timestamp() // EMERGENCY_SESSION_LENGTH.total_seconds() * EMERGENCY_SESSION_LENGTH.total_seconds() * 1000
     )
     digest = hashlib.sha256(record_id.bytes + professional_id.encode() + hour_start_ms.to_bytes(8, "big")).digest()
-    return UUID(int=hour_start_ms << 80 | _VERSION_8 | _VARIANT | int.from_bytes(digest[:6], "big"))
+    return clock.uuid8(hour_start_ms, digest[:6].rjust(clock.RANDOM_BYTES, b"\0"))
 
 
 def alert_id(record_id: UUID, kind: AlertKind, cause: UUID, channel: AlertChannel = "mail") -> UUID:
     """Returns the deterministic id of an alert: a UUIDv8 with the time of its cause and the bucket of its record."""
     channel_bytes = b"" if channel == "mail" else channel.encode()
     digest = hashlib.sha256(b"alert" + kind.encode() + channel_bytes + record_id.bytes + cause.bytes).digest()
-    random = int.from_bytes(digest[:10], "big")
-    low = (random & 0x3FFF_FFFF_FFFF_0000) | bucket_of(record_id)
-    return UUID(int=cause.int >> 80 << 80 | _VERSION_8 | (random >> 62 & 0xFFF) << 64 | _VARIANT | low)
+    return clock.uuid8(clock.millisecond_of(cause), digest[: clock.RANDOM_BYTES], clock.bucket_of(record_id))

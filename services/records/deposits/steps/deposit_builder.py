@@ -9,13 +9,13 @@ from services.records.deposits.store.deposits import NewDeposit, NewDocument
 from services.records.documents.domain import sealed_contents
 from services.records.documents.domain.label_changes import sorted_labels
 from services.records.documents.domain.metadata import metadata_of
-from services.records.facts.domain.facts import SECRET
 from services.records.tracking.depositor import Depositor
 from shared.contracts.audit import RecordedFacts
 from shared.contracts.base import Seen
 from shared.contracts.records import DocumentReceived
 from shared.fhir.submission import Submission, SubmittedDocument
 from shared.runtime import clock
+from shared.terminology import access_modes
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,8 @@ class DepositBuilder:
             author_ids=author_ids,
             metadata=sealed_contents.seal_metadata(self.key, id, metadata_of(document)),
             content=sealed_contents.seal_content(self.key, id, document.content),
-            in_secret=self.depositor.caller.mode == SECRET or (replaced is not None and replaced.in_secret),
+            in_secret=self.depositor.caller.mode == access_modes.SECRET
+            or (replaced is not None and replaced.in_secret),
             replaces=None if replaced is None else replaced.id,
             chain_id=None if replaced is None else replaced.first_version,
         )

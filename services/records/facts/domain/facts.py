@@ -11,9 +11,8 @@ from services.records.facts.domain.rules import FactsRules
 from shared.access import Facts, blocked_of
 from shared.access.facts import PATIENT_SIDE
 from shared.contracts.base import Actor
+from shared.terminology import access_modes
 
-SECRET = "secret"  # noqa: S105 - the secret connection of a minor
-REGULATION = "centre_15"
 LABEL_MASKED = "MASQUE_PS"
 
 
@@ -125,7 +124,7 @@ def record_facts(
 ) -> Facts:
     """Returns the facts of a request, all but those of a document."""
     choices = record.choices
-    is_in_secret = requester.mode == SECRET
+    is_in_secret = requester.mode == access_modes.SECRET
     record_ids = [id for id in (record.id, record.linked_to) if id is not None]
     return Facts(
         action=action,
@@ -135,7 +134,7 @@ def record_facts(
         profession=profession_code(requester.profession),
         relation=relation_of(requester, record, now),
         never=requester.never,
-        regulator=requester.mode == REGULATION,
+        regulator=requester.mode == access_modes.REGULATION_CENTRE,
         mode="normal" if is_in_secret else requester.mode,
         secret=is_in_secret,
         motive=requester.motive is not None,

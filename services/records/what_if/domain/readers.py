@@ -13,6 +13,7 @@ from uuid import UUID
 from services.records.copies.domain.choices import Choices
 from services.records.copies.domain.copies import ProfessionsById
 from shared.contracts.base import Actor
+from shared.terminology import access_modes
 from shared.terminology.professions import DOCTOR
 
 PROFESSIONS = ("G15_10", "G15_21", "G15_40", "G15_50", "G15_60", "G15_70", "G15_80", "G15_91")
@@ -72,7 +73,10 @@ def possible_readers(
     return [
         *readers,
         *(_named_reader("professional", id, professions) for id in others),
-        *(ImaginedReader("emergency", IMAGINED_ID, mode=mode, motive="-") for mode in ("bris_de_glace", "centre_15")),
+        *(
+            ImaginedReader("emergency", IMAGINED_ID, mode=mode, motive="-")
+            for mode in (access_modes.BREAK_GLASS, access_modes.REGULATION_CENTRE)
+        ),
         *(ImaginedReader("profession", IMAGINED_ID, profession=code, is_newcomer=True) for code in PROFESSIONS),
     ]
 
