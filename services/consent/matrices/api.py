@@ -7,8 +7,10 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from services.consent.matrices.domain import MatricesRules
 from services.consent.matrices.models import ActivationBody, MatrixDiffView, MatrixView
 from services.consent.matrices.usecases.activate_matrix import activate_matrix
-from services.consent.matrices.usecases.compare_matrix import compare_matrix, list_matrices, read_matrix_file
+from services.consent.matrices.usecases.compare_matrix import compare_matrix
 from services.consent.matrices.usecases.import_matrix import import_matrix
+from services.consent.matrices.usecases.list_matrices import list_matrices
+from services.consent.matrices.usecases.read_matrix_file import read_matrix_file
 from shared.contracts.base import CODE_PATTERN
 from shared.http.admission import Urgency, urgent
 from shared.http.app import AuthenticatedCaller, LongPool, ServicePool

@@ -1,5 +1,6 @@
 """Versions of the national matrix: which may be activated, and what a version changes for which profession. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -145,3 +146,11 @@ def _difference_for(before: Matrix | None, after: Matrix, profession: str) -> Pr
     return ProfessionDifference(
         profession, tuple(sorted(allowed_after - allowed_before)), tuple(sorted(allowed_before - allowed_after))
     )
+
+
+def find_version(versions: Iterable[StoredMatrix], name: str) -> StoredMatrix:
+    """Returns the version with this name. Raises MatrixUnknownError."""
+    for version in versions:
+        if version.matrix.name == name:
+            return version
+    raise MatrixUnknownError

@@ -11,7 +11,8 @@ from services.records.tracking.depositor import depositor_of
 from services.records.tracking.domain import disclosed_reason
 from services.records.tracking.models import DepositList, DepositProgress, DocumentProgress
 from services.records.tracking.store import TrackedDeposit, TrackedDocument
-from services.records.tracking.usecases.show_deposits import FIRST_ID, show_deposit, show_deposits
+from services.records.tracking.usecases.show_deposit import show_deposit
+from services.records.tracking.usecases.show_deposits import FIRST_ID, show_deposits
 from shared.errors import NotFoundError
 from shared.http.app import AuthenticatedCaller, ServicePool
 from shared.http.door import Door

@@ -23,7 +23,7 @@ from services.records.kit.requests import InsHmac, caller_of
 from services.records.tracking.depositor import depositor_of
 from services.records.tracking.domain import disclosed_reason
 from services.records.tracking.store import TrackedDeposit, TrackedDocument
-from services.records.tracking.usecases.show_deposits import show_deposit
+from services.records.tracking.usecases.show_deposit import show_deposit
 from shared.db.pool import Pool
 from shared.errors import ForbiddenError
 from shared.fhir.answer_bundles import EntryResponse, transaction_response

@@ -4,17 +4,11 @@ from datetime import datetime
 from uuid import UUID
 
 from services.records.tracking import store
-from services.records.tracking.store import DepositPage, TrackedDeposit
+from services.records.tracking.store import DepositPage
 from shared.db.pool import Pool
 from shared.runtime import clock
 
 FIRST_ID = UUID(int=0)
-
-
-async def show_deposit(pool: Pool, organisation_id: str, deposit_id: UUID) -> TrackedDeposit | None:
-    """Returns one of the owner's deposits; None when it is another's or does not exist."""
-    async with pool.acquire() as connection:
-        return await store.find_deposit(connection, organisation_id, deposit_id)
 
 
 async def show_deposits(pool: Pool, organisation_id: str, since: datetime, *, after: UUID, limit: int) -> DepositPage:
