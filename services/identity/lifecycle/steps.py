@@ -11,15 +11,16 @@ from services.identity.figures import store as figures
 from services.identity.figures.domain import counted_region
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings, open_row
+from services.identity.kit.transitions import TransitionRefusal
 from services.identity.kit.unit_of_work import UnitOfWork
 from services.identity.lifecycle import store as lifecycle
 from services.identity.lifecycle.domain.lifecycle import (
     LifecycleAction,
     LifecycleParty,
-    LifecycleRefusal,
     LifecycleRules,
     LifecycleState,
     RequestChannel,
+    RetentionOverError,
     decide,
 )
 from services.identity.lifecycle.domain.record_event import record_changed
@@ -77,25 +78,25 @@ async def apply_transition(
     now = clock.now()
     decision = decide(record.state, request.action, request.party)
     if request.action == "reopen" and record.closed_at is not None and rules.is_over(record.closed_at, now):
-        decision = LifecycleRefusal("retention-over")
-    if isinstance(decision, LifecycleRefusal):
+        decision = TransitionRefusal(RetentionOverError)
+    if isinstance(decision, TransitionRefusal):
         return decision.error(), [announce(ledger_entry(record.id, request, reason=decision.code, is_refused=True))]
-    if decision.state == record.state:
+    if decision.status == record.state:
         return None, []
     person = open_holder(work.keyrings, record)
-    version = await _write_transition(work.connection, record, decision.state, now)
-    state, linked_to = decision.state, record.linked_to
+    version = await _write_transition(work.connection, record, decision.status, now)
+    state, linked_to = decision.status, record.linked_to
     changed = record_changed(
         work.keyrings.ins, record.id, version, state, person, record.opened_at, linked_to=linked_to
     )
     announcements = [
         announce(changed),
-        announce(ledger_entry(record.id, request, reason=_REASONS[decision.state], version=version)),
+        announce(ledger_entry(record.id, request, reason=_REASONS[decision.status], version=version)),
     ]
-    if decision.state == "closed":
+    if decision.status == "closed":
         await figures.count_life_event(work.connection, "closure", request.channel, counted_region(person.region), now)
         announcements += [announce(event) for event in await notify_holder(work, record.id, CLOSED_NOTICE)]
-    if decision.state == "open":
+    if decision.status == "open":
         await lifecycle.lift_suppression(work.connection, fingerprints_of(work.keyrings, person))
     return None, announcements
 

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from services.identity.kit.transitions import Transition, TransitionRefusal
 from services.identity.lifecycle.domain import lifecycle
 from services.identity.lifecycle.domain.lifecycle import (
     ACTIONS,
@@ -16,16 +17,14 @@ from services.identity.lifecycle.domain.lifecycle import (
     TABLE,
     LifecycleAction,
     LifecycleParty,
-    LifecycleRefusal,
     LifecycleRules,
     LifecycleState,
-    LifecycleTransition,
     decide,
     party_of,
 )
 from services.identity.people.domain.new_person import RecordUnknownError
 from shared.contracts.base import ActorKind
-from shared.errors import ClientError
+from shared.errors import ClientError, ForbiddenError
 
 N, X = "record-unknown", "forbidden"
 # fmt: off
@@ -59,8 +58,8 @@ CASES = list(product(STATES, ACTIONS, PARTIES))
 
 
 def test_the_table_is_whole_and_has_the_size_it_must() -> None:
-    assert set(TABLE) == set(CASES)
-    assert len(TABLE) == len(STATES) * len(ACTIONS) * len(PARTIES) == 6 * 9 * 9 == 486
+    assert set(TABLE.rows) == set(CASES)
+    assert len(TABLE.rows) == len(STATES) * len(ACTIONS) * len(PARTIES) == 6 * 9 * 9 == 486
 
 
 @pytest.mark.parametrize(("action", "party"), list(product(ACTIONS, PARTIES)))
@@ -68,36 +67,36 @@ def test_what_anybody_may_do_in_any_state(action: LifecycleAction, party: Lifecy
     outcomes = []
     for state in STATES:
         decision = decide(state, action, party)
-        outcomes.append(decision.state if isinstance(decision, LifecycleTransition) else decision.code)
+        outcomes.append(decision.status if isinstance(decision, Transition) else decision.code)
     assert tuple(outcomes) == EXPECTED.get((action, party), (X,) * 6)
 
 
 def test_every_refusal_is_an_error_with_its_own_code() -> None:
-    refusals = {decision.code for decision in TABLE.values() if isinstance(decision, LifecycleRefusal)}
+    refusals = {decision.code for decision in TABLE.rows.values() if isinstance(decision, TransitionRefusal)}
     assert refusals <= set(REFUSALS)
     for code in REFUSALS:
-        assert LifecycleRefusal(code).error().code == code
+        assert TransitionRefusal(REFUSALS[code]).error().code == code
 
 
 @pytest.mark.parametrize("name", ["mutuelle", "insurer", "bank", "employer", "", "Holder"])
 def test_what_the_table_does_not_know_is_refused(name: str) -> None:
     for state, action in product(STATES, ACTIONS):
-        assert decide(state, action, cast(LifecycleParty, name)) == LifecycleRefusal("forbidden")
-    assert decide("open", cast(LifecycleAction, name), "holder") == LifecycleRefusal("forbidden")
-    assert decide(cast(LifecycleState, name), "close", "holder") == LifecycleRefusal("forbidden")
+        assert decide(state, action, cast(LifecycleParty, name)) == TransitionRefusal(ForbiddenError)
+    assert decide("open", cast(LifecycleAction, name), "holder") == TransitionRefusal(ForbiddenError)
+    assert decide(cast(LifecycleState, name), "close", "holder") == TransitionRefusal(ForbiddenError)
 
 
 def test_nobody_but_its_own_people_closes_a_record_and_nobody_outside_erases_one() -> None:
-    closers = {party for state, action, party in TABLE if action == "close" and _moves(state, action, party)}
+    closers = {party for state, action, party in TABLE.rows if action == "close" and _moves(state, action, party)}
     assert closers == {"holder", "representative"}
-    erasers = {party for state, action, party in TABLE if action == "erase" and _moves(state, action, party)}
+    erasers = {party for state, action, party in TABLE.rows if action == "erase" and _moves(state, action, party)}
     assert erasers == {"administrator", "system"}
     idle = {"carer", "software", "operator", "unknown"}
     assert not any(_moves(*case) for case in CASES if case[2] in idle)
 
 
 def _moves(state: LifecycleState, action: LifecycleAction, party: LifecycleParty) -> bool:
-    return isinstance(decide(state, action, party), LifecycleTransition)
+    return isinstance(decide(state, action, party), Transition)
 
 
 @pytest.mark.parametrize("kind", get_args(ActorKind))

@@ -10,8 +10,9 @@ from services.identity.erasure import store as erasures
 from services.identity.erasure.steps import ErasureRequest, _apply_erasure, _lock_record
 from services.identity.erasure.store import Erasure
 from services.identity.kit.announcements import announce
+from services.identity.kit.transitions import TransitionRefusal
 from services.identity.kit.unit_of_work import Storage
-from services.identity.lifecycle.domain.lifecycle import LifecycleRefusal, LifecycleRules, decide
+from services.identity.lifecycle.domain.lifecycle import LifecycleRules, RetentionRunningError, decide
 from services.identity.lifecycle.steps import count_refusal, ledger_entry
 from services.identity.lifecycle.store import LifecycleRecord
 from shared.erasure import erased_records
@@ -43,7 +44,7 @@ async def erase_record(storage: Storage, rules: LifecycleRules, record_id: UUID,
 
 def _refusal(record: LifecycleRecord, rules: LifecycleRules, request: ErasureRequest) -> ClientError | None:
     decision = decide(record.state, "erase", request.lifecycle_request.party)
-    if isinstance(decision, LifecycleRefusal):
+    if isinstance(decision, TransitionRefusal):
         return decision.error()
     over = record.closed_at is not None and rules.is_over(record.closed_at, request.now)
-    return LifecycleRefusal("retention-running").error() if request.reason == "retention-over" and not over else None
+    return RetentionRunningError() if request.reason == "retention-over" and not over else None

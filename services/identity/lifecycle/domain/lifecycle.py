@@ -6,10 +6,10 @@ retention after closing (L1111-18), disclosure after a death (L1110-4 V). Combin
 
 from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
 from typing import Final, Literal, get_args
 from uuid import UUID
 
+from services.identity.kit.transitions import TransitionTable
 from services.identity.people.domain.new_person import RecordUnknownError
 from shared.contracts.base import ActorKind
 from shared.errors import ClientError, ConflictError, ForbiddenError
@@ -106,24 +106,6 @@ REFUSALS: Final[dict[str, type[ClientError]]] = {
 """The refusals of this module by code."""
 
 
-@dataclass(frozen=True, slots=True)
-class LifecycleTransition:
-    """The action is allowed and leads to this state, which may be the current one."""
-
-    state: LifecycleState
-
-
-@dataclass(frozen=True, slots=True)
-class LifecycleRefusal:
-    """The action is refused; `code` is a key of REFUSALS."""
-
-    code: str
-
-    def error(self) -> ClientError:
-        """Returns the error for the caller."""
-        return REFUSALS[self.code]()
-
-
 _OWN: Final = frozenset[LifecycleParty]({"holder", "representative"})
 _WHO: Final[dict[LifecycleAction, frozenset[LifecycleParty]]] = {
     "open": _OWN | {"professional", "administrator", "system"},
@@ -157,32 +139,11 @@ _EXCEPTIONS: Final[dict[tuple[LifecycleState, LifecycleAction, LifecycleParty], 
 }
 
 
-def _decide(
-    state: LifecycleState, action: LifecycleAction, party: LifecycleParty
-) -> LifecycleTransition | LifecycleRefusal:
-    if party not in _WHO[action]:
-        return LifecycleRefusal("forbidden")
-    outcome = _EXCEPTIONS.get((state, action, party), _RULES[action][STATES.index(state)])
-    states: dict[str, LifecycleState] = {name: name for name in STATES}
-    return LifecycleTransition(states[outcome]) if outcome in states else LifecycleRefusal(outcome)
-
-
-TABLE: Final = MappingProxyType(
-    {
-        (state, action, party): _decide(state, action, party)
-        for state in STATES
-        for action in ACTIONS
-        for party in PARTIES
-    }
+TABLE: Final[TransitionTable[LifecycleState, LifecycleAction, LifecycleParty]] = TransitionTable(
+    (STATES, ACTIONS, PARTIES), _WHO, _RULES, REFUSALS, _EXCEPTIONS
 )
-"""The decision for every combination."""
-
-
-def decide(
-    state: LifecycleState, action: LifecycleAction, party: LifecycleParty
-) -> LifecycleTransition | LifecycleRefusal:
-    """Returns the outcome of an action by a party in this state; `forbidden` for combinations outside the table."""
-    return TABLE.get((state, action, party), LifecycleRefusal("forbidden"))
+decide: Final = TABLE.decide
+"""Returns the outcome of an action by a party in this state."""
 
 
 def party_of(kind: ActorKind, own_record: UUID | None, record_id: UUID | None) -> LifecycleParty:

@@ -7,7 +7,8 @@ still reads it. A record whose holder has died cannot: the living holder of the 
 from typing import Literal, Protocol
 from uuid import UUID
 
-from services.identity.lifecycle.domain.lifecycle import LifecycleParty, LifecycleRefusal, LifecycleState, decide
+from services.identity.kit.transitions import TransitionRefusal
+from services.identity.lifecycle.domain.lifecycle import LifecycleParty, LifecycleState, decide
 from shared.errors import ClientError, ConflictError, InvalidError
 
 
@@ -51,7 +52,7 @@ def link_refusal(
 ) -> ClientError | None:
     """Returns why these records cannot be linked or unlinked, or None if they can."""
     for record in (first, second):
-        if isinstance(decision := decide(record.state, action, party), LifecycleRefusal):
+        if isinstance(decision := decide(record.state, action, party), TransitionRefusal):
             return decision.error()
     if {first.linked_to, second.linked_to} <= {None, first.id, second.id}:
         return None

@@ -8,9 +8,10 @@ requested state stays unchanged.
 from uuid import UUID
 
 from services.identity.kit.announcements import announce
+from services.identity.kit.transitions import TransitionRefusal
 from services.identity.kit.unit_of_work import Storage, UnitOfWork
 from services.identity.lifecycle import store as lifecycle
-from services.identity.lifecycle.domain.lifecycle import LifecycleRefusal, decide
+from services.identity.lifecycle.domain.lifecycle import decide
 from services.identity.lifecycle.domain.links import SameRecordError, are_linked, link_refusal
 from services.identity.lifecycle.steps import (
     LifecycleRequest,
@@ -47,7 +48,7 @@ def _refusal(records: list[LifecycleRecord], request: LifecycleRequest) -> Clien
     if len(records) == 2:
         return link_refusal("link" if request.action == "link" else "unlink", records[0], records[1], request.party)
     decision = decide("none", request.action, request.party)
-    assert isinstance(decision, LifecycleRefusal), "what is not there cannot be linked"
+    assert isinstance(decision, TransitionRefusal), "what is not there cannot be linked"
     return decision.error()
 
 

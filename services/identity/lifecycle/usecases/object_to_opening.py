@@ -11,15 +11,10 @@ from services.identity.figures import store as figures
 from services.identity.figures.domain import counted_region
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings
+from services.identity.kit.transitions import Transition, TransitionRefusal
 from services.identity.kit.unit_of_work import Storage, UnitOfWork
 from services.identity.lifecycle import store as lifecycle
-from services.identity.lifecycle.domain.lifecycle import (
-    LifecycleRefusal,
-    LifecycleRules,
-    LifecycleState,
-    LifecycleTransition,
-    decide,
-)
+from services.identity.lifecycle.domain.lifecycle import LifecycleRules, LifecycleState, decide
 from services.identity.lifecycle.steps import (
     LifecycleRequest,
     apply_transition,
@@ -83,8 +78,8 @@ async def object_to_opening(  # the person, the request, and two parameters of t
     if refusal is not None:
         raise count_refusal(request, refusal)
     decision = decide(person_state.state, request.action, request.party)
-    assert isinstance(decision, LifecycleTransition)
-    return ObjectionOutcome(decision.state, person_state.record.id if person_state.record else None)
+    assert isinstance(decision, Transition)
+    return ObjectionOutcome(decision.status, person_state.record.id if person_state.record else None)
 
 
 async def _find_person(work: UnitOfWork, person: Person) -> _PersonState:
@@ -107,7 +102,7 @@ def _refusal(
     keyrings: Keyrings, person_state: _PersonState, person: Person, request: LifecycleRequest
 ) -> ClientError | None:
     decision = decide(person_state.state, request.action, request.party)
-    if isinstance(decision, LifecycleRefusal):
+    if isinstance(decision, TransitionRefusal):
         return decision.error()
     if person_state.record is not None:
         recorded = open_holder(keyrings, person_state.record).traits.normalised()

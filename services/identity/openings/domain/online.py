@@ -12,7 +12,8 @@ from uuid import UUID
 import orjson
 
 from services.identity.kit.sealed_rows import Keyrings, Sealed, open_row, seal_row
-from services.identity.lifecycle.domain.lifecycle import LifecycleState, LifecycleTransition, decide
+from services.identity.kit.transitions import Transition
+from services.identity.lifecycle.domain.lifecycle import LifecycleState, decide
 from services.identity.openings.domain.regimes import ONLINE_REGIMES
 from services.identity.people.domain.new_person import LANGUAGES, Contact, LanguageUnknownError, checked_contact
 from services.identity.people.domain.persons import IdentityStatus, is_minor
@@ -159,7 +160,7 @@ def may_open_alone(facts: ApplicantFacts, today: date) -> bool:
         return False
     if not facts.status.may_share_ins:
         return False
-    return facts.state != "open" and decide(facts.state, "open", "holder") == LifecycleTransition("open")
+    return facts.state != "open" and decide(facts.state, "open", "holder") == Transition("open")
 
 
 def window_wait(kind: str, times: list[datetime], now: datetime) -> timedelta | None:

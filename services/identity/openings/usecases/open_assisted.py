@@ -9,8 +9,9 @@ from uuid import UUID
 from services.identity.accounts.store import accounts
 from services.identity.figures.domain import counted_region
 from services.identity.kit.announcements import announce
+from services.identity.kit.transitions import TransitionRefusal
 from services.identity.kit.unit_of_work import Storage, UnitOfWork
-from services.identity.lifecycle.domain.lifecycle import LifecycleParty, LifecycleRefusal, decide
+from services.identity.lifecycle.domain.lifecycle import LifecycleParty, decide
 from services.identity.openings.domain.openings import (
     InsuredUnknownError,
     OpeningRules,
@@ -93,7 +94,7 @@ async def open_assisted(
 async def _refusal(connection: Connection, fingerprints: list[str], request: AssistedRequest) -> ClientError | None:
     party: LifecycleParty = "professional" if request.actor.kind == "professional" else "administrator"
     decision = decide(await state_of_person(connection, fingerprints), "open", party)
-    return decision.error() if isinstance(decision, LifecycleRefusal) else None
+    return decision.error() if isinstance(decision, TransitionRefusal) else None
 
 
 async def _refusal_events(

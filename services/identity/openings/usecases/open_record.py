@@ -5,9 +5,10 @@ from uuid import UUID
 from services.identity.figures.domain import counted_region
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import open_row
+from services.identity.kit.transitions import TransitionRefusal
 from services.identity.kit.unit_of_work import Storage, UnitOfWork
 from services.identity.lifecycle import store as lifecycle
-from services.identity.lifecycle.domain.lifecycle import LifecycleRefusal, decide, party_of
+from services.identity.lifecycle.domain.lifecycle import decide, party_of
 from services.identity.openings.domain.openings import register_contact_first
 from services.identity.openings.steps import add_record
 from services.identity.people.domain.insured import open_insured
@@ -78,7 +79,7 @@ async def _refusal(work: UnitOfWork, record_id: UUID, person: Person, actor: Act
     if not are_same_person(holder.traits.normalised(), person.traits.normalised()):
         return TraitsDifferError()
     decision = decide(record.state, "open", party_of(actor.kind, record_id, record_id))
-    return decision.error() if isinstance(decision, LifecycleRefusal) else None
+    return decision.error() if isinstance(decision, TransitionRefusal) else None
 
 
 def _refusal_entry(record_id: UUID, actor: Actor, reason: str) -> AccessRecorded:

@@ -14,9 +14,10 @@ from services.identity.accounts.steps.count_attempt import count_attempt
 from services.identity.accounts.store import throttles
 from services.identity.figures.domain import counted_region
 from services.identity.kit.announcements import announce
+from services.identity.kit.transitions import TransitionRefusal
 from services.identity.kit.unit_of_work import Storage, UnitOfWork
 from services.identity.lifecycle import store as lifecycle
-from services.identity.lifecycle.domain.lifecycle import LifecycleRefusal, decide
+from services.identity.lifecycle.domain.lifecycle import decide
 from services.identity.openings.steps import add_record
 from services.identity.people.domain.insured import InsuredRow, is_card_of, open_insured
 from services.identity.people.domain.new_person import Contact, Person, TraitsDifferError, are_same_person, check_traits
@@ -151,7 +152,7 @@ async def _check_existing_record(
     record = await lifecycle.load_lifecycle_record(work.connection, record_id, lock=False)
     assert record is not None, "its fingerprint was there a statement ago"
     decision = decide(record.state, "open", "representative")
-    if isinstance(decision, LifecycleRefusal):
+    if isinstance(decision, TransitionRefusal):
         raise decision.error()
     holder = await load_holder(work, record_id)
     if not are_same_person(holder.traits.normalised(), person.traits.normalised()):

@@ -3,7 +3,6 @@
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import Final, Literal, get_args
 from uuid import UUID
 
@@ -11,6 +10,7 @@ import orjson
 
 from services.identity.kit.readable_codes import ALPHABET, CODE_LENGTH, check_character, parse_code
 from services.identity.kit.sealed_rows import Keyrings, Sealed, open_row
+from services.identity.kit.transitions import TransitionTable
 from services.identity.people.domain.new_person import Person
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
@@ -88,24 +88,6 @@ REFUSALS: Final[dict[str, type[ClientError]]] = {error.code: error for error in 
 
 
 @dataclass(frozen=True, slots=True)
-class CareTransition:
-    """The action is allowed and leads to this status, which may be the current one."""
-
-    status: CareStatus
-
-
-@dataclass(frozen=True, slots=True)
-class CareRefusal:
-    """The action is refused; `code` is a key of REFUSALS."""
-
-    code: str
-
-    def error(self) -> ClientError:
-        """Returns the error for the caller."""
-        return REFUSALS[self.code]()
-
-
-@dataclass(frozen=True, slots=True)
 class CareRelation:
     """An invitation and its outcome. `invited_fingerprint`: the fingerprint of the only INS that may answer; None:
     anybody with the code."""
@@ -173,28 +155,11 @@ _EXCEPTIONS: Final[dict[tuple[CareStatus, CareAction, CareParty], CareStatus]] =
 }
 
 
-def _decide(status: CareStatus, action: CareAction, party: CareParty) -> CareTransition | CareRefusal:
-    if party not in _WHO[action]:
-        return CareRefusal(ForbiddenError.code)
-    outcome = _EXCEPTIONS.get((status, action, party), _RULES[action][STATUSES.index(status)])
-    statuses: dict[str, CareStatus] = {name: name for name in STATUSES}
-    return CareTransition(statuses[outcome]) if outcome in statuses else CareRefusal(outcome)
-
-
-TABLE: Final = MappingProxyType(
-    {
-        (status, action, party): _decide(status, action, party)
-        for status in STATUSES
-        for action in ACTIONS
-        for party in PARTIES
-    }
+TABLE: Final[TransitionTable[CareStatus, CareAction, CareParty]] = TransitionTable(
+    (STATUSES, ACTIONS, PARTIES), _WHO, _RULES, REFUSALS, _EXCEPTIONS
 )
-"""The decision for every combination."""
-
-
-def decide(status: CareStatus, action: CareAction, party: CareParty) -> CareTransition | CareRefusal:
-    """Returns the outcome of an action by a party on a relation in this status."""
-    return TABLE[status, action, party]
+decide: Final = TABLE.decide
+"""Returns the outcome of an action by a party on a relation in this status."""
 
 
 def new_invitation_code() -> str:

@@ -7,11 +7,11 @@ until an administrator or another representative has agreed.
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from types import MappingProxyType
 from typing import Final, Literal, get_args
 from uuid import UUID
 
 from services.identity.kit.sealed_rows import Sealed
+from services.identity.kit.transitions import TransitionTable
 from services.identity.people.domain.persons import is_minor
 from shared.errors import ClientError, ConflictError, ForbiddenError, InvalidError, NotFoundError
 
@@ -103,24 +103,6 @@ REFUSALS: Final[dict[str, type[ClientError]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class RepresentationTransition:
-    """The action is allowed and leads to this status, which may be the current one."""
-
-    status: RepresentationStatus
-
-
-@dataclass(frozen=True, slots=True)
-class RepresentationRefusal:
-    """The action is refused; `code` is a key of REFUSALS."""
-
-    code: str
-
-    def error(self) -> ClientError:
-        """Returns the error for the caller."""
-        return REFUSALS[self.code]()
-
-
-@dataclass(frozen=True, slots=True)
 class Representation:
     """A legal representation. `record_id`: the record of the represented person; `representative_id`: the
     representative's own record."""
@@ -157,32 +139,11 @@ _RULES: Final[dict[RepresentationAction, tuple[RepresentationStatus | str, ...]]
 }  # fmt: skip
 
 
-def _decide(
-    status: RepresentationStatus, action: RepresentationAction, party: RepresentationParty
-) -> RepresentationTransition | RepresentationRefusal:
-    if party not in _WHO[action]:
-        return RepresentationRefusal(ForbiddenError.code)
-    outcome = _RULES[action][STATUSES.index(status)]
-    statuses: dict[str, RepresentationStatus] = {name: name for name in STATUSES}
-    return RepresentationTransition(statuses[outcome]) if outcome in statuses else RepresentationRefusal(outcome)
-
-
-TABLE: Final = MappingProxyType(
-    {
-        (status, action, party): _decide(status, action, party)
-        for status in STATUSES
-        for action in ACTIONS
-        for party in PARTIES
-    }
+TABLE: Final[TransitionTable[RepresentationStatus, RepresentationAction, RepresentationParty]] = TransitionTable(
+    (STATUSES, ACTIONS, PARTIES), _WHO, _RULES, REFUSALS
 )
-"""The decision for every combination."""
-
-
-def decide(
-    status: RepresentationStatus, action: RepresentationAction, party: RepresentationParty
-) -> RepresentationTransition | RepresentationRefusal:
-    """Returns the outcome of an action by a party on a representation in this status."""
-    return TABLE[status, action, party]
+decide: Final = TABLE.decide
+"""Returns the outcome of an action by a party on a representation in this status."""
 
 
 def initial_status(validated_before: int, *, is_proven: bool) -> RepresentationStatus:

@@ -7,13 +7,13 @@ from services.identity.accounts.steps.check_session import check_session
 from services.identity.accounts.steps.count_attempt import count_attempt
 from services.identity.accounts.store import throttles
 from services.identity.kit.announcements import announce
+from services.identity.kit.transitions import TransitionRefusal
 from services.identity.kit.unit_of_work import Storage, UnitOfWork
 from services.identity.people.domain.contacts import MessageContent
 from services.identity.people.steps import load_holder, logged_refusals, notify_holder
 from services.identity.relations.domain.acts_for_holder import permitted_access
 from services.identity.relations.domain.care import (
     CareExistsError,
-    CareRefusal,
     CareRelation,
     InvitationOverError,
     InvitationUnknownError,
@@ -94,7 +94,7 @@ async def _apply_answer(
         raise InvitationOverError
     status = relation.status_at(now)
     decision = decide(status, "accept" if answer.accepts else "refuse", "invited")
-    if isinstance(decision, CareRefusal):
+    if isinstance(decision, TransitionRefusal):
         raise decision.error()
     if decision.status == status:
         return relation, (await announce_people(work.connection, relation.record_id))[0], []

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from services.identity.accounts.steps.check_session import check_session
 from services.identity.kit.announcements import announce
+from services.identity.kit.transitions import TransitionRefusal
 from services.identity.kit.unit_of_work import Storage, UnitOfWork
 from services.identity.people.domain.new_person import RecordUnknownError
 from services.identity.people.steps import logged_refusals
@@ -12,7 +13,6 @@ from services.identity.relations.domain.representation import (
     Representation,
     RepresentationAction,
     RepresentationParty,
-    RepresentationRefusal,
     RepresentationUnknownError,
     decide,
 )
@@ -42,7 +42,7 @@ async def answer_representation(
         representation = await _find_representation(work.connection, record_id, id)
         party = await _party(work, caller, representation)
         decision = decide(representation.status, action, party)
-        if isinstance(decision, RepresentationRefusal):
+        if isinstance(decision, TransitionRefusal):
             raise decision.error()
         events = await apply_representation_status(work, representation, decision.status, clock.now(), actor)
         version, people = await announce_people(work.connection, record_id)

@@ -5,11 +5,12 @@ from uuid import UUID
 
 from services.identity.accounts.steps.check_session import check_session
 from services.identity.kit.announcements import announce
+from services.identity.kit.transitions import TransitionRefusal
 from services.identity.kit.unit_of_work import Storage, UnitOfWork
 from services.identity.people.domain.new_person import RecordUnknownError
 from services.identity.people.steps import logged_refusals
 from services.identity.relations.domain.acts_for_holder import permitted_access
-from services.identity.relations.domain.care import CareParty, CareRefusal, CareRelation, CareUnknownError, decide
+from services.identity.relations.domain.care import CareParty, CareRelation, CareUnknownError, decide
 from services.identity.relations.steps.announce_people import announce_people
 from services.identity.relations.steps.check_relation import check_relation, is_holder_of
 from services.identity.relations.store import care, representations
@@ -35,7 +36,7 @@ async def end_care(storage: Storage, caller: Caller, record_id: UUID, id: UUID) 
             raise CareUnknownError
         status = relation.status_at(now)
         decision = decide(status, "end", party)
-        if isinstance(decision, CareRefusal):
+        if isinstance(decision, TransitionRefusal):
             raise decision.error()
         if decision.status != status:
             await care.settle_care(work.connection, relation.id, decision.status, now)
