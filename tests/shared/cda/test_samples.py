@@ -18,7 +18,7 @@ from tests.shared.fhir.test_write import same
 SAMPLES = Path(os.environ.get("DMP_SAMPLES", ROOT.parent / "shared" / "samples"))
 INVENTED = sorted((ROOT / "tests" / "documents").glob("*.xml"))
 PUBLISHED = sorted((SAMPLES / "cda").glob("*.xml"))
-LETTER = ROOT / "deploy" / "local" / "documents" / "discharge-letter.xml"
+LETTER = ROOT / "deploy" / "local" / "demo" / "documents" / "discharge-letter.xml"
 
 
 @pytest.mark.parametrize("path", [*INVENTED, *PUBLISHED], ids=lambda path: path.name)
