@@ -143,11 +143,11 @@ async def test_garbage_is_quarantined_sent_to_the_dead_letters_and_what_follows_
 
         await eventually(quarantined)
 
-        async def letters() -> list[Any] | None:
+        async def dead_letters() -> list[Any] | None:
             sent = await kafka.read_raw("audit.ledger.dlt")  # perhaps twice: a relay may send the same one again
             return list({dict(record.headers)["ce_id"]: record for record in sent}.values()) or None
 
-        [dead] = await eventually(letters)
+        [dead] = await eventually(dead_letters)
         assert dict(dead.headers)["dlt_error_code"] == b"type-unknown"
 
 

@@ -92,11 +92,11 @@ async def test_garbage_goes_to_the_dead_letters_and_the_word_behind_it_is_heard(
 
     await eventually(in_force)
 
-    async def letters() -> list[str] | None:
+    async def dead_letter_codes() -> list[str] | None:
         rows = (await worker.get("/dead-letters", headers=bearer(operator_token()))).json()
         return [letter["code"] for letter in rows] or None
 
-    assert await eventually(letters) == ["envelope-invalid"]
+    assert await eventually(dead_letter_codes) == ["envelope-invalid"]
 
 
 async def test_the_worker_is_alive_and_sweeps(worker: httpx2.AsyncClient) -> None:

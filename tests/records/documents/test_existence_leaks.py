@@ -187,8 +187,11 @@ async def test_a_document_that_is_refused_by_choice_answers_like_one_that_is_mis
         missing, waited = await delays.of(send_request(api, uuid4(), token))
         assert (missing.status_code, waited) == (403 if (who, send_request) == ("an application", patch) else 404, 1)
         for name in hidden:
-            refused, beat = await delays.of(send_request(api, documents[name], token))
-            assert (visible_parts(refused), beat) == (visible_parts(missing), waited), (send_request.__name__, name)
+            refused, delay_count = await delays.of(send_request(api, documents[name], token))
+            assert (visible_parts(refused), delay_count) == (visible_parts(missing), waited), (
+                send_request.__name__,
+                name,
+            )
 
 
 @pytest.mark.parametrize(
@@ -205,8 +208,8 @@ async def test_a_record_that_may_not_be_searched_answers_like_one_that_is_unknow
         search_by_ins(api, SOMEBODY, token),
         search_by_ins(api, NOBODY, token),
     ):
-        hidden, beat = await delays.of(request)
-        assert (visible_parts(hidden), beat, waited) == (visible_parts(absent), 1, 1)
+        hidden, delay_count = await delays.of(request)
+        assert (visible_parts(hidden), delay_count, waited) == (visible_parts(absent), 1, 1)
 
 
 async def test_what_if_answers_of_a_foreign_record_and_of_an_invisible_document_like_of_none(
@@ -324,9 +327,9 @@ async def test_td02_alone_tells_a_professional_of_a_block(api: RecordsApi, delay
             f"/fhir/Patient?{httpx2.QueryParams({'identifier': identifier})}", token
         ),
     }
-    telling = set()
+    differing = set()
     for name, send_request in ways.items():
         blocked, stranger = await send_request(as_doctor(BLOCKED)), await send_request(as_doctor(STRANGER))
         if visible_parts(blocked) != visible_parts(stranger):
-            telling.add(name)
-    assert telling == TOLD_OF_A_BLOCK
+            differing.add(name)
+    assert differing == TOLD_OF_A_BLOCK

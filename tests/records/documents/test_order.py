@@ -87,7 +87,7 @@ async def test_replacements_in_many_records_and_choices_about_them_do_not_lock_e
             [new] = document_ids(answer)
             decisions.append(message(decided(record, new, deposit_id(answer))))
 
-        async def settle(messages: list[Message[DepositDecided]]) -> None:
+        async def apply_decisions(messages: list[Message[DepositDecided]]) -> None:
             async with transaction(api.pool) as connection:
                 await apply_deposit_decisions(connection, messages)
 
@@ -98,7 +98,9 @@ async def test_replacements_in_many_records_and_choices_about_them_do_not_lock_e
             async with transaction(api.pool) as connection:
                 await apply_consent_copies(connection, [message(state) for state in states])
 
-        await asyncio.gather(settle(decisions), choose(), settle(decisions[::-1]), settle(decisions[3:]))
+        await asyncio.gather(
+            apply_decisions(decisions), choose(), apply_decisions(decisions[::-1]), apply_decisions(decisions[3:])
+        )
     lives = await api.pool.fetch("select life, count(*) as documents from documents group by life order by life")
     assert [tuple(row) for row in lives] == [("current", 36), ("superseded", 36)]
 
@@ -108,24 +110,24 @@ async def test_a_decision_finds_its_documents_though_others_change_them_meanwhil
 ) -> None:
     """Also those of the partitions that were not looked at last: `test_rows_of_a_partitioned_table_...`."""
     people = [Person(number) for number in range(90, 98)]
-    words, documents = [], []
+    decisions, documents = [], []
     for person in people:
         other = await api.open_record(person)
         await api.choose(other, 1)
         answer = await api.deposit(bundle_of(a_deposit(person)))
         [document] = document_ids(answer)
         documents.append(document)
-        words.append(message(decided(other, document, deposit_id(answer))))
+        decisions.append(message(decided(other, document, deposit_id(answer))))
     async with transaction(api.pool) as tracker:
         await track_documents(tracker, {document: clock.now() for document in documents}, {})
 
-        async def settle() -> None:
+        async def apply_decisions() -> None:
             async with transaction(api.pool) as connection:
-                await apply_deposit_decisions(connection, words)
+                await apply_deposit_decisions(connection, decisions)
 
-        settling = asyncio.create_task(settle())
+        applying = asyncio.create_task(apply_decisions())
         await eventually(lambda: somebody_waits(api))
-    await settling
+    await applying
     rows = await api.pool.fetch("select status, audited_at from documents")
     assert [(row["status"], row["audited_at"] is not None) for row in rows] == [("published", True)] * len(people)
 

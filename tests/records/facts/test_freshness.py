@@ -188,9 +188,9 @@ async def test_a_record_whose_erasure_cannot_be_read_is_served_to_the_patient_al
     await feed.consume((erased(record), b"{}"), HeartbeatSent(partition=0, at=clock.now()))
     assert set((await statuses(api, record, document)).values()) == {503}
     assert (await api.get(f"/fhir/Binary/{document}", as_patient(record))).status_code == 200
-    letter = await api.pool.fetchval("select id from parked_messages where reason = 'dead'")
+    dead_letter_id = await api.pool.fetchval("select id from parked_messages where reason = 'dead'")
     await Redriver(api.pool, {feed.consumer.name: feed.consumer}).discard(
-        letter, Actor(kind="operator", id="ops-1"), "unreadable"
+        dead_letter_id, Actor(kind="operator", id="ops-1"), "unreadable"
     )
     assert set((await statuses(api, record, document)).values()) == {200}, "an operator's word: it was none"
 
