@@ -1,7 +1,6 @@
 """Pro Santé Connect over HTTP: discovery, keys, token and userinfo endpoints. Discovery document and keys are
 cached."""
 
-import asyncio
 import time
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,12 +19,11 @@ from services.identity.professionals.domain.psc import (
     RelyingParty,
 )
 from shared.http.admission import idle
+from shared.http.jwks import JwksCache
 from shared.runtime.logs import log
 
 TIMEOUT_S = 5.0
 METADATA_MAX_AGE_S = 3600.0
-KEYS_MAX_AGE_S = 300.0
-MIN_FETCH_INTERVAL_S = 2.0
 MAX_RESPONSE_BYTES = 256 * 1024
 
 
@@ -58,9 +56,7 @@ class HttpProvider:
         self._secret = secret
         self._metadata: _Metadata | None = None
         self._metadata_fetched_at = -METADATA_MAX_AGE_S
-        self._keys: KeySet | None = None
-        self._keys_fetched_at = -KEYS_MAX_AGE_S
-        self._keys_lock = asyncio.Lock()
+        self._keys = JwksCache(self._fetch_keys)
         self._http: httpx2.AsyncClient | None = None
 
     async def authorization_endpoint(self) -> str:
@@ -68,16 +64,11 @@ class HttpProvider:
         return (await self._load_metadata()).authorization_endpoint
 
     async def keys(self, *, refreshed: bool = False) -> KeySet:
-        """Returns cached keys for up to 5 minutes, or fetches them, at most every 2 seconds. Cached keys outlive an
-        outage."""
-        async with self._keys_lock:
-            age = time.monotonic() - self._keys_fetched_at
-            if age > (MIN_FETCH_INTERVAL_S if refreshed or self._keys is None else KEYS_MAX_AGE_S):
-                self._keys_fetched_at = time.monotonic()
-                await self._fetch_keys()
-        if self._keys is None:
+        """Returns the cached keys, see `JwksCache.load`. Raises ProviderUnavailableError where there are none."""
+        keys = await self._keys.load(refreshed=refreshed)
+        if keys is None:
             raise ProviderUnavailableError
-        return self._keys
+        return keys
 
     async def redeem(self, code: str, verifier: str) -> ProviderTokens:
         """Exchanges an authorization code for tokens (RFC 6749, section 4.1.3, with the verifier of RFC 7636)."""
@@ -118,16 +109,17 @@ class HttpProvider:
             self._metadata, self._metadata_fetched_at = metadata, time.monotonic()
         return self._metadata
 
-    async def _fetch_keys(self) -> None:
+    async def _fetch_keys(self) -> KeySet | None:
         try:
             jwk_set = _object(await self._request("GET", (await self._load_metadata()).jwks_uri))
             signing = [key for key in jwk_set["keys"] if key.get("use", "sig") == "sig"]
             supported = [key for key in signing if key.get("kty") in ("RSA", "EC")]
-            self._keys = KeySet.import_key_set({"keys": supported})
+            keys = KeySet.import_key_set({"keys": supported})
         except (JoseError, ValueError, KeyError, TypeError, AttributeError, ProviderUnavailableError) as error:
             log("keys.unreachable", error=error)
-            return
-        log("keys.refreshed", count=len(self._keys.keys))
+            return None
+        log("keys.refreshed", count=len(keys.keys))
+        return keys
 
     async def _request(self, method: str, url: str, **options: Any) -> httpx2.Response:
         try:

@@ -16,7 +16,7 @@ from joserfc import jwt
 
 from deploy.local.platform.psc import Person, Provider
 from deploy.local.platform.psc import new_key as new_provider_key
-from services.identity.professionals import provider as provider_module
+from shared.http import jwks
 from shared.runtime import clock
 from shared.runtime.metrics import REFUSED
 from tests.infra.databases import Database
@@ -234,7 +234,7 @@ async def test_a_signature_that_is_not_the_providers_is_refused(
 async def test_a_provider_that_rotates_its_keys_is_looked_at_again(
     client: httpx2.AsyncClient, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(provider_module, "MIN_FETCH_INTERVAL_S", -1)
+    monkeypatch.setattr(jwks, "MIN_FETCH_INTERVAL_S", -1)
     assert (await caller_of(await sign_in(client, DOCTOR))).id == DOCTOR.id
     provider.key = new_provider_key()
     assert (await caller_of(await sign_in(client, DOCTOR))).id == DOCTOR.id
