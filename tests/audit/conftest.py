@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.conftest import NewDatabase
-from tests.infra.databases import Database
-from tests.infra.ledger import Ledger, audit_api
+from tests.infra.audit.ledger import Ledger, audit_api
+from tests.infra.platform.databases import Database
 
 
 @pytest.fixture

@@ -19,12 +19,12 @@ from shared.runtime import clock
 from shared.runtime.settings import PostgresSettings
 from shared.runtime.tracing import trace_id
 from shared.service.worker import WorkerRuntime
-from tests.infra.audit import KEYS
-from tests.infra.databases import Database
-from tests.infra.plumbing import document_received
-from tests.infra.tokens import SETTINGS
-from tests.infra.topics import Topics
-from tests.infra.waiting import eventually
+from tests.infra.audit.keys import KEYS
+from tests.infra.http.tokens import SETTINGS
+from tests.infra.messaging.plumbing import document_received
+from tests.infra.platform.databases import Database
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import eventually
 
 ENTRIES = "audit.entries.v1"
 TRACE = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"

@@ -39,9 +39,9 @@ from services.identity.people.store.insured import put_insured
 from shared.db.pool import Pool, create_pool, transaction
 from shared.runtime import clock
 from shared.runtime.settings import PostgresSettings
-from tests.infra.accounts import KEYRINGS, RULES
-from tests.infra.databases import Databases
-from tests.infra.registers import REGISTER_HEADER, register_lines
+from tests.infra.identity.accounts import KEYRINGS, RULES
+from tests.infra.identity.registers import REGISTER_HEADER, register_lines
+from tests.infra.platform.databases import Databases
 
 RULES_NOW = OpeningRules(0, 50_000, 250, "https://dmp.example/opposition", "2026-11")
 FASTEST = 1_000_000_000

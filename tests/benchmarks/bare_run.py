@@ -30,10 +30,10 @@ from tests.benchmarks.bench import (
     summarise,
 )
 from tests.benchmarks.figures import Figures
-from tests.infra import costs
-from tests.infra.depositing import Run
-from tests.infra.flow import Journey, StalledError
-from tests.infra.hospital import Depositing, end, launch
+from tests.infra.messaging.flow import Journey, StalledError
+from tests.infra.platform import costs
+from tests.infra.records.depositing import Run
+from tests.infra.records.hospital import Depositing, end, launch
 
 DATABASE = "bare"
 Processes = Mapping[str, asyncio.subprocess.Process]

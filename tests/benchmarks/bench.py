@@ -19,11 +19,11 @@ from deploy.local.platform.services import NAMES
 from deploy.local.platform.stack import Stack
 from tests.benchmarks import profiling, statements
 from tests.benchmarks.figures import Figures, Latency, Work
-from tests.infra import costs
-from tests.infra.costs import Moment
-from tests.infra.depositing import Order, Result, Run
-from tests.infra.flow import Journey, StalledError, journeys, wait_complete
-from tests.infra.hospital import Depositing, Hospital, depositing
+from tests.infra.messaging.flow import Journey, StalledError, journeys, wait_complete
+from tests.infra.platform import costs
+from tests.infra.platform.costs import Moment
+from tests.infra.records.depositing import Order, Result, Run
+from tests.infra.records.hospital import Depositing, Hospital, depositing
 
 WARM_UP, WARM_UP_RATE = 300, 30.0
 IDLE_S = 15.0

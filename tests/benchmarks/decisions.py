@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from shared.access import Facts, Permit, decide
-from tests.infra.access_table import MASKED, asking
+from tests.infra.access.table import MASKED, asking
 
 GOAL_US = 15.0
 ROUNDS, EACH = 100, 200

@@ -31,9 +31,9 @@ from rich.table import Table
 
 from deploy.local.cli.interruptible import Interrupted, run
 from deploy.local.platform.stack import Stack
-from tests.infra.databases import Database, Databases
-from tests.infra.identity_api import KEYRING
-from tests.infra.registers import write_register
+from tests.infra.identity.identity_api import KEYRING
+from tests.infra.identity.registers import write_register
+from tests.infra.platform.databases import Database, Databases
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNT = "select count(*) from insured"

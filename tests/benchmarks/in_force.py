@@ -26,7 +26,7 @@ from rich.table import Table
 from deploy.local.platform.databases import app_dsn
 from tests.benchmarks.bench import Bench, Load, bench
 from tests.benchmarks.figures import Latency
-from tests.infra.commands import run_command
+from tests.infra.platform.commands import run_command
 
 DOCTOR = "899700000001"
 RECORDS = 20

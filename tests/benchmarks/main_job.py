@@ -34,8 +34,8 @@ from rich.console import Console
 from tests.benchmarks import bare_run, figures, profiling
 from tests.benchmarks.bench import PROCESSES, Load, bench
 from tests.benchmarks.figures import Figures
-from tests.infra.commands import run_command
-from tests.infra.flow import StalledError
+from tests.infra.messaging.flow import StalledError
+from tests.infra.platform.commands import run_command
 
 THREE = ["1", "100", "fast"]
 

@@ -2,7 +2,7 @@
 
 .venv/bin/python tests/benchmarks/overload.py [--seconds 60] [--times 4] [--settle 60] [--json FILE]
 
-Everything runs in a temporary folder, on the loopback, beside the load generator (`tests.infra.mixed_load`): one
+Everything runs in a temporary folder, on the loopback, beside the load generator (`tests.infra.load.mixed_load`): one
 process, an open loop, latency counted from the time at which a request was due. The mix is constant: emergencies (a
 doctor breaks the glass and reads), changes (a patient masks and unmasks), reads (content and searches by patients),
 deposits (CDA of 20 to 100 KB) and bulk (what-if). First the capacity is measured, the best of three closed loops of 16;
@@ -36,12 +36,12 @@ from deploy.local.platform.stack import Stack
 from shared.terminology import oids
 from shared.terminology.oids import INS_NIR_TEST
 from tests.benchmarks.overload_figures import KINDS, Memory, Overload, print_figures
-from tests.infra import costs
-from tests.infra.commands import run_in_folder
-from tests.infra.flow import wait_complete
-from tests.infra.hospital import Hospital, Software, end, launch, token_of
-from tests.infra.load import Person
-from tests.infra.mixed_load import DEPOSIT, Phase, Sample, Script
+from tests.infra.load.documents import Person
+from tests.infra.load.mixed_load import DEPOSIT, Phase, Sample, Script
+from tests.infra.messaging.flow import wait_complete
+from tests.infra.platform import costs
+from tests.infra.platform.commands import run_in_folder
+from tests.infra.records.hospital import Hospital, Software, end, launch, token_of
 
 SHARES = dict(zip(KINDS, (0.04, 0.06, 0.5, 0.3, 0.1), strict=True))
 RECORDS, DOCUMENTS = 40, 400
@@ -201,7 +201,7 @@ async def _overloading(folder: Path, seconds: float) -> AsyncIterator[Overloadin
         software = await hospital.register()
         persons = await hospital.open_records(RECORDS, tell)
         streams = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
-        process = await launch("tests.infra.mixed_load", **streams)
+        process = await launch("tests.infra.load.mixed_load", **streams)
         resources.push_async_callback(end, process)
         generator = Generator(process, folder / "results.jsonl")
         numbers = [person.number for person in persons]

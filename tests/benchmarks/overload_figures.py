@@ -10,7 +10,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from tests.infra.mixed_load import Sample
+from tests.infra.load.mixed_load import Sample
 
 KINDS: Final = ("emergency", "change", "read", "deposit", "bulk")
 LIVE: Final = KINDS[:-1]

@@ -41,9 +41,9 @@ from deploy.local.platform.stack import Stack
 from shared.fhir.iti65 import bundle_of_cda
 from shared.terminology.documents import document_types
 from tests.e2e.acting import Scene, free_port, set_scene
-from tests.infra import costs
-from tests.infra.commands import run_in_folder
-from tests.infra.waiting import eventually
+from tests.infra.platform import costs
+from tests.infra.platform.commands import run_in_folder
+from tests.infra.platform.waiting import eventually
 
 AT_ONCE, READERS = 12, 4
 SIZE = 20_000

@@ -40,7 +40,7 @@ from deploy.local.platform import endpoints
 from deploy.local.platform.stack import Stack
 from shared.http.constant_time import RESPONSE_DELAY_S
 from tests.e2e.acting import Scene, set_scene
-from tests.infra.commands import run_in_folder
+from tests.infra.platform.commands import run_in_folder
 
 DELETE = [{"op": "replace", "path": "/status", "value": "entered-in-error"}]
 FORM = {"content-type": "application/x-www-form-urlencoded"}

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import httpx2
 
-from tests.infra.depositing import Result
-from tests.infra.hospital import Software, token_of
-from tests.infra.load import Place
+from tests.infra.load.documents import Place
+from tests.infra.records.depositing import Result
+from tests.infra.records.hospital import Software, token_of
 
 TOKEN_KEPT_S = 120.0
 ANSWER_WITHIN_S = 60.0

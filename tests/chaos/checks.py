@@ -21,7 +21,7 @@ from shared.contracts.consent import DepositDecided
 from shared.contracts.notify import AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
 from shared.contracts.records import DocumentPublished, DocumentReceived
 from shared.contracts.topics import RECORDS_DOCUMENTS
-from tests.infra.depositing import Result
+from tests.infra.records.depositing import Result
 
 SETTLED_WITHIN_S = 30.0
 EXAMPLES = 5

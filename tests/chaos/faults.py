@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from tests.infra.installation import Installation
+from tests.infra.platform.installation import Installation
 
 TOP_UP_EVERY_S = 0.2
 SPARE_DESCRIPTORS = 5

@@ -34,11 +34,11 @@ from tests.chaos import faults
 from tests.chaos.answers import Answer, Hospital, count_by_status
 from tests.chaos.checks import Check, check_everything
 from tests.chaos.outage import Times, check_answers, check_return
-from tests.infra import hospital
-from tests.infra.commands import run_in_folder
-from tests.infra.flow import StalledError, wait_complete
-from tests.infra.installation import Installation
-from tests.infra.load import build_bodies
+from tests.infra.load.documents import build_bodies
+from tests.infra.messaging.flow import StalledError, wait_complete
+from tests.infra.platform.commands import run_in_folder
+from tests.infra.platform.installation import Installation
+from tests.infra.records import hospital
 
 BEFORE_S, AFTER_S = 6.0, 15.0
 BACK_WITHIN_S, WHOLE_START_S = 30.0, 60.0

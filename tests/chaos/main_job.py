@@ -30,10 +30,10 @@ from deploy.local.cli.interruptible import print_progress
 from deploy.local.platform.services import NAMES
 from deploy.local.platform.stack import Stack
 from tests.chaos.checks import Check, check_everything
-from tests.infra.commands import run_command
-from tests.infra.depositing import Order, Result, Run
-from tests.infra.flow import StalledError, wait_complete
-from tests.infra.hospital import Depositing, Hospital, depositing
+from tests.infra.messaging.flow import StalledError, wait_complete
+from tests.infra.platform.commands import run_command
+from tests.infra.records.depositing import Order, Result, Run
+from tests.infra.records.hospital import Depositing, Hospital, depositing
 
 PROCESSES = tuple(f"{service}-{role}" for service in NAMES for role in ("api", "worker"))
 VICTIMS = (*PROCESSES, "kafka", "postgres")

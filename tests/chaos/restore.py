@@ -46,11 +46,11 @@ from tests.chaos.main_job import hospital_at
 from tests.chaos.masks import mask_and_read, without_unannounced
 from tests.chaos.rights import hold, renew_all
 from tests.e2e.acting import Scene, set_scene
-from tests.infra.commands import run_in_folder
-from tests.infra.databases import Database
-from tests.infra.depositing import Result, Run
-from tests.infra.erasing import KEPT_HERE, tables_with
-from tests.infra.waiting import eventually
+from tests.infra.erasure.erasing import KEPT_HERE, tables_with
+from tests.infra.platform.commands import run_in_folder
+from tests.infra.platform.databases import Database
+from tests.infra.platform.waiting import eventually
+from tests.infra.records.depositing import Result, Run
 
 BEFORE_S, AFTER_S = 5.0, 8.0
 RECORDS, HELD, MASKED, CHANGES, PAUSE_S = 20, 4, 2, 24, 0.05

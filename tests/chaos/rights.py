@@ -36,7 +36,7 @@ from deploy.local.platform.stack import Stack
 from tests.benchmarks.figures import Latency
 from tests.chaos.judging import Held, Seen, change_and_read
 from tests.e2e.acting import another_reader, set_scene
-from tests.infra.commands import run_in_folder
+from tests.infra.platform.commands import run_in_folder
 
 VICTIMS = ("records-worker", "consent-worker", "records-api", "records-worker", "consent-api")
 KILL_EVERY_S = 15.0

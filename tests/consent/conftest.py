@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.conftest import NewDatabase
-from tests.infra.consent_api import ConsentApi, Record, consent_api
-from tests.infra.databases import Database
+from tests.infra.consent.consent_api import ConsentApi, Record, consent_api
+from tests.infra.platform.databases import Database
 
 
 @pytest.fixture

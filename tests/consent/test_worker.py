@@ -10,12 +10,12 @@ from shared.contracts.consent import ConsentStateChanged, DepositDecided
 from shared.contracts.records import CopyApplied
 from shared.runtime.tracing import trace_id
 from shared.service.worker import Plan, WorkerRuntime, at_work
-from tests.infra.consent import choose
-from tests.infra.databases import Database
-from tests.infra.plumbing import document_received, record_changed, settings
-from tests.infra.tokens import TestKeys
-from tests.infra.topics import Topics
-from tests.infra.waiting import eventually
+from tests.infra.consent.changes import choose
+from tests.infra.http.tokens import TestKeys
+from tests.infra.messaging.plumbing import document_received, record_changed, settings
+from tests.infra.platform.databases import Database
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import eventually
 
 RECORDS, STATES, DECISIONS = "identity.records.v1", "consent.states.v1", "consent.decisions.v1"
 TRACE = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"

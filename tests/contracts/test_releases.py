@@ -20,12 +20,12 @@ from shared.db.pool import Pool
 from shared.messaging.consumer import Consumer
 from shared.messaging.envelope import KeptRecord
 from tests.conftest import NewDatabase, NewPool
-from tests.infra.load import Person
-from tests.infra.messages import fetched
-from tests.infra.notify import contact, requested
-from tests.infra.plumbing import record_changed
-from tests.infra.records import a_deposit, bundle_of, decided, deposit_id, document_ids, run_records_api
-from tests.infra.subscriptions import ALL, subscription_of
+from tests.infra.load.documents import Person
+from tests.infra.messaging.messages import fetched
+from tests.infra.messaging.plumbing import record_changed
+from tests.infra.messaging.subscriptions import ALL, subscription_of
+from tests.infra.notify.notify import contact, requested
+from tests.infra.records.records_api import a_deposit, bundle_of, decided, deposit_id, document_ids, run_records_api
 
 EXAMPLES = Path(__file__).parents[2] / "shared" / "contracts" / "examples"
 LATER = "added-later"

@@ -15,7 +15,7 @@ from deploy.local.platform import endpoints
 from deploy.local.platform.probes import answers
 from deploy.local.platform.stack import Stack
 from shared.fhir.iti65 import bundle_of_cda
-from tests.infra.waiting import eventually
+from tests.infra.platform.waiting import eventually
 
 SECOND = "records-api-2"
 

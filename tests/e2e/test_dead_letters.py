@@ -10,9 +10,9 @@ from uuid import uuid4
 
 from deploy.local.platform.stack import Stack
 from shared.contracts.topics import AUDIT_LEDGER, CONSENT_DEPOSIT_CHECKS, RECORDS_DOCUMENTS
-from tests.infra.parts import USERS, Parts
-from tests.infra.topics import Topics
-from tests.infra.waiting import eventually
+from tests.infra.platform.parts import USERS, Parts
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import eventually
 
 CHECKS, LEDGER = CONSENT_DEPOSIT_CHECKS.name, AUDIT_LEDGER.name
 

@@ -20,16 +20,18 @@ from shared.runtime import clock
 from shared.service.worker import at_work
 from shared.terminology import oids
 from tests.conftest import NewDatabase
-from tests.infra import identity_api, notify, plumbing
-from tests.infra.accounts import run_identity_api, session
-from tests.infra.consent_api import Record, consent_api
-from tests.infra.ledger import Ledger, audit_api
-from tests.infra.load import Person
-from tests.infra.messages import message
-from tests.infra.records import RecordsApi, a_deposit, run_records_api
-from tests.infra.tokens import TestKeys, bearer, patient_token
-from tests.infra.topics import Topics
-from tests.infra.waiting import eventually
+from tests.infra.audit.ledger import Ledger, audit_api
+from tests.infra.consent.consent_api import Record, consent_api
+from tests.infra.http.tokens import TestKeys, bearer, patient_token
+from tests.infra.identity import identity_api
+from tests.infra.identity.accounts import run_identity_api, session
+from tests.infra.load.documents import Person
+from tests.infra.messaging import plumbing
+from tests.infra.messaging.messages import message
+from tests.infra.notify import notify
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import eventually
+from tests.infra.records.records_api import RecordsApi, a_deposit, run_records_api
 
 DOCTOR, HOSPITAL = "899700000001", "1750000001"
 CHANGES: tuple[tuple[str, str, Any], ...] = (

@@ -24,18 +24,19 @@ from shared.runtime import clock
 from shared.runtime.settings import FreshnessSettings, PostgresSettings, ServiceSettings
 from shared.service.worker import Plan, at_work
 from tests.conftest import NewDatabase
-from tests.infra import notify, plumbing
-from tests.infra.audit import KEYS
-from tests.infra.databases import Database
-from tests.infra.dying import PLACES
-from tests.infra.erasing import KEPT_HERE, erased, tables_with
-from tests.infra.load import Person
-from tests.infra.paths import ROOT
-from tests.infra.plumbing import record_changed
-from tests.infra.records import a_deposit, run_records_api, settings_of
-from tests.infra.tokens import SETTINGS, TestKeys
-from tests.infra.topics import Topics
-from tests.infra.waiting import DEADLINE_S, eventually
+from tests.infra.audit.keys import KEYS
+from tests.infra.erasure.erasing import KEPT_HERE, erased, tables_with
+from tests.infra.http.tokens import SETTINGS, TestKeys
+from tests.infra.load.documents import Person
+from tests.infra.messaging import plumbing
+from tests.infra.messaging.dying import PLACES
+from tests.infra.messaging.plumbing import record_changed
+from tests.infra.notify import notify
+from tests.infra.platform.databases import Database
+from tests.infra.platform.paths import ROOT
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import DEADLINE_S, eventually
+from tests.infra.records.records_api import a_deposit, run_records_api, settings_of
 
 SOMEBODY = Person(81)
 
@@ -128,7 +129,7 @@ async def a_full_record(database: Database) -> UUID:
 async def let_it_die(place: str, database: Database, kafka: Topics) -> None:
     spec = {"database": asdict(database), "kafka": kafka.environment("records")}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.infra.dying", place, cwd=ROOT, stdin=asyncio.subprocess.PIPE
+        sys.executable, "-m", "tests.infra.messaging.dying", place, cwd=ROOT, stdin=asyncio.subprocess.PIPE
     )
     await asyncio.wait_for(process.communicate(orjson.dumps(spec)), DEADLINE_S)
     assert process.returncode == -signal.SIGKILL

@@ -40,14 +40,15 @@ from shared.runtime import clock
 from shared.runtime.clock import bucket_of
 from shared.runtime.settings import KafkaSettings, PostgresSettings
 from tests.conftest import NewDatabase
-from tests.infra import notify
-from tests.infra.audit import KEYS, MOTIVES
-from tests.infra.databases import Database
-from tests.infra.erasing import KEPT_HERE, acknowledged, erase, finish, tables_with
-from tests.infra.load import Person
-from tests.infra.messages import message
-from tests.infra.plumbing import document_received, record_changed
-from tests.infra.records import (
+from tests.infra.audit.keys import KEYS, MOTIVES
+from tests.infra.erasure.erasing import KEPT_HERE, acknowledged, erase, finish, tables_with
+from tests.infra.http.tokens import SETTINGS, TestKeys, bearer, patient_token
+from tests.infra.load.documents import Person
+from tests.infra.messaging.messages import message
+from tests.infra.messaging.plumbing import document_received, record_changed
+from tests.infra.notify import notify
+from tests.infra.platform.databases import Database
+from tests.infra.records.records_api import (
     CLINIC,
     RING,
     RecordsApi,
@@ -63,7 +64,6 @@ from tests.infra.records import (
     named,
     run_records_api,
 )
-from tests.infra.tokens import SETTINGS, TestKeys, bearer, patient_token
 
 SOMEBODY, ANOTHER = Person(71), Person(72)
 DOCTOR, HOSPITAL = "899700000001", "1750000001"

@@ -14,11 +14,11 @@ from shared.contracts.topics import IDENTITY_ERASURES
 from shared.db.pool import Pool
 from shared.runtime import clock
 from tests.conftest import NewDatabase
-from tests.infra.consent_api import Record, consent_api, person, representative
-from tests.infra.erasing import erase
-from tests.infra.ledger import DOCTOR, HOSPITAL, Ledger, audit_api, doctor, judged, parent_token, reading
-from tests.infra.messages import outbox
-from tests.infra.tokens import bearer, patient_token, professional_token, software_token
+from tests.infra.audit.ledger import DOCTOR, HOSPITAL, Ledger, audit_api, doctor, judged, parent_token, reading
+from tests.infra.consent.consent_api import Record, consent_api, person, representative
+from tests.infra.erasure.erasing import erase
+from tests.infra.http.tokens import bearer, patient_token, professional_token, software_token
+from tests.infra.messaging.messages import outbox
 
 TOPIC = IDENTITY_ERASURES.name
 AGED = f"update copy_watermarks set at = at - interval '5 minutes' where topic = '{TOPIC}'"

@@ -20,10 +20,10 @@ from shared.messaging.envelope import Message
 from shared.runtime import clock
 from shared.runtime.clock import bucket_of
 from tests.conftest import NewPool
-from tests.infra.audit import MOTIVES
-from tests.infra.messages import message
-from tests.infra.notify import KEYRING, contact, published
-from tests.infra.plumbing import document_received
+from tests.infra.audit.keys import MOTIVES
+from tests.infra.messaging.messages import message
+from tests.infra.messaging.plumbing import document_received
+from tests.infra.notify.notify import KEYRING, contact, published
 
 HIDDEN, SHOWN = ("N", "INVISIBLE_PATIENT"), ("N",)
 Tell = Callable[[Sequence[Message[Any]]], Awaitable[None]]

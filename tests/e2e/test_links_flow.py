@@ -19,15 +19,15 @@ from shared.http.tokens import TokenVerifier
 from shared.runtime.settings import FreshnessSettings, PostgresSettings
 from shared.service.worker import at_work
 from tests.conftest import NewDatabase
-from tests.infra import identity_api, linking
-from tests.infra.audit import KEYS
-from tests.infra.databases import Database
-from tests.infra.identity_api import administrator
-from tests.infra.load import Person
-from tests.infra.records import INS_HMAC, RecordsApi, a_deposit, run_records_api, settings_of
-from tests.infra.tokens import SETTINGS, TestKeys, bearer, patient_token
-from tests.infra.topics import Topics
-from tests.infra.waiting import UNTIL_DONE, eventually
+from tests.infra.audit.keys import KEYS
+from tests.infra.http.tokens import SETTINGS, TestKeys, bearer, patient_token
+from tests.infra.identity import identity_api, linking
+from tests.infra.identity.identity_api import administrator
+from tests.infra.load.documents import Person
+from tests.infra.platform.databases import Database
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import UNTIL_DONE, eventually
+from tests.infra.records.records_api import INS_HMAC, RecordsApi, a_deposit, run_records_api, settings_of
 
 FIRST, SECOND = Person(85), Person(86)
 """One person with records under two numbers."""

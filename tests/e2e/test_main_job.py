@@ -15,9 +15,9 @@ from deploy.local.platform.stack import Stack
 from shared.contracts.declarations import SERVICES
 from shared.contracts.topics import GROUPS, TOPICS
 from tests.e2e.acting import set_scene
-from tests.infra.parts import USERS, Parts
-from tests.infra.topics import Topics
-from tests.infra.waiting import DEADLINE_S, eventually
+from tests.infra.platform.parts import USERS, Parts
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import DEADLINE_S, eventually
 
 
 async def test_the_story_comes_true_from_the_opening_to_the_list_of_accesses(stack: Stack) -> None:

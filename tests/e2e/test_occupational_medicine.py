@@ -10,11 +10,10 @@ from deploy.local.platform.psc import Person as Professional
 from shared.runtime import clock
 from shared.runtime.settings import ParameterSettings
 from tests.conftest import NewDatabase
-from tests.infra.consent_api import consent_api
-from tests.infra.databases import Database
-from tests.infra.identity_api import administrator, running
-from tests.infra.load import Person
-from tests.infra.professionals import (
+from tests.infra.consent.consent_api import consent_api
+from tests.infra.http.tokens import make_token
+from tests.infra.identity.identity_api import administrator, running
+from tests.infra.identity.professionals import (
     DOCTOR,
     HOSPITAL,
     OCCUPATIONAL,
@@ -28,8 +27,9 @@ from tests.infra.professionals import (
     providing,
     sign_in,
 )
-from tests.infra.records import RecordsApi, a_deposit, codes, run_records_api
-from tests.infra.tokens import make_token
+from tests.infra.load.documents import Person
+from tests.infra.platform.databases import Database
+from tests.infra.records.records_api import RecordsApi, a_deposit, codes, run_records_api
 
 NEVER, ALLOWED = ParameterSettings(), ParameterSettings(occupational_medicine="allowed")
 SOMEBODY = Person(61)

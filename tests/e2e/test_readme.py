@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.infra.waiting import DEADLINE_S, eventually
+from tests.infra.platform.waiting import DEADLINE_S, eventually
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = [

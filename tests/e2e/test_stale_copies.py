@@ -9,7 +9,7 @@ from deploy.local.demo.bootstrap import DOCTOR, PROFESSIONALS, SECOND_DOCTOR
 from deploy.local.demo.client import Dmp, Session
 from deploy.local.platform.stack import Stack
 from tests.e2e.acting import Scene, another_reader, set_scene
-from tests.infra.waiting import eventually
+from tests.infra.platform.waiting import eventually
 
 LIMIT_S = 12
 """Age limit of copies; heartbeats are sent every five seconds."""

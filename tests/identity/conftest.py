@@ -10,10 +10,10 @@ import pytest_asyncio
 from deploy.local.platform.pki import Pki, make_pki
 from deploy.local.platform.psc import Provider
 from tests.conftest import NewDatabase
-from tests.infra.accounts import IdentityApi, run_identity_api
-from tests.infra.databases import Database, Databases
-from tests.infra.identity_api import running, settings_of
-from tests.infra.professionals import DOCTOR, HOSPITAL, providing
+from tests.infra.identity.accounts import IdentityApi, run_identity_api
+from tests.infra.identity.identity_api import running, settings_of
+from tests.infra.identity.professionals import DOCTOR, HOSPITAL, providing
+from tests.infra.platform.databases import Database, Databases
 
 
 @pytest_asyncio.fixture

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.identity.settings import Settings
-from tests.infra.identity_api import KEYRING, RECEIPTS, SIGNING
+from tests.infra.identity.identity_api import KEYRING, RECEIPTS, SIGNING
 
 ENVIRONMENT = {
     "IDENTITY_POSTGRES__DSN": "postgresql://identity_app:x@127.0.0.1/identity",

@@ -12,11 +12,11 @@ from services.identity.settings import Settings
 from shared.contracts.identity import RecordChanged
 from shared.contracts.records import CopyApplied
 from shared.contracts.topics import CONSENT_STATES, IDENTITY_RECORDS
-from tests.infra.databases import Database
-from tests.infra.identity_api import administrator, open_one, opening, query, running, settings_of
-from tests.infra.tokens import bearer, operator_token
-from tests.infra.topics import Topics
-from tests.infra.waiting import UNTIL_DONE, eventually
+from tests.infra.http.tokens import bearer, operator_token
+from tests.infra.identity.identity_api import administrator, open_one, opening, query, running, settings_of
+from tests.infra.platform.databases import Database
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import UNTIL_DONE, eventually
 
 
 @pytest_asyncio.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from services.notify.settings import FoldersSettings
 from tests.conftest import NewDatabase
-from tests.infra.databases import Database
+from tests.infra.platform.databases import Database
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 import pytest_asyncio
 
 from tests.conftest import NewDatabase
-from tests.infra.databases import Database, Databases
-from tests.infra.records import RecordsApi, run_records_api
+from tests.infra.platform.databases import Database, Databases
+from tests.infra.records.records_api import RecordsApi, run_records_api
 
 
 @pytest.fixture

@@ -18,9 +18,12 @@ from shared.crypto.vault import Vault
 from shared.runtime import clock
 from shared.service.worker import Plan, WorkerRuntime, at_work
 from tests.conftest import NewDatabase
-from tests.infra.databases import Database
-from tests.infra.load import Person
-from tests.infra.records import (
+from tests.infra.http.tokens import TestKeys
+from tests.infra.load.documents import Person
+from tests.infra.platform.databases import Database
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import eventually
+from tests.infra.records.records_api import (
     DOCTOR,
     HOSPITAL,
     KEK,
@@ -37,9 +40,6 @@ from tests.infra.records import (
     settings_of,
     traits_of,
 )
-from tests.infra.tokens import TestKeys
-from tests.infra.topics import Topics
-from tests.infra.waiting import eventually
 
 SOMEBODY = Person(41)
 

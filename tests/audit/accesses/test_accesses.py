@@ -21,11 +21,8 @@ from shared.db.pool import Pool, transaction
 from shared.http.tokens import TokenVerifier
 from shared.runtime import clock
 from shared.runtime.settings import KafkaSettings, PostgresSettings
-from tests.infra.audit import KEYS, MOTIVES
-from tests.infra.databases import Database
-from tests.infra.messages import message, outbox
-from tests.infra.plumbing import document_received
-from tests.infra.tokens import (
+from tests.infra.audit.keys import KEYS, MOTIVES
+from tests.infra.http.tokens import (
     SETTINGS,
     TestKeys,
     bearer,
@@ -34,6 +31,9 @@ from tests.infra.tokens import (
     professional_token,
     software_token,
 )
+from tests.infra.messaging.messages import message, outbox
+from tests.infra.messaging.plumbing import document_received
+from tests.infra.platform.databases import Database
 
 DOCTOR, HOSPITAL = "899700000001", "1750000001"
 

@@ -10,9 +10,16 @@ from shared.access import Permit, decide, decode_facts
 from shared.contracts.audit import AccessRecorded
 from shared.messaging.copies import MARK_BROKEN
 from shared.runtime import clock
-from tests.infra.ledger import DOCTOR, HOSPITAL, PARENT, Ledger, doctor, judged, parent_token, reading
-from tests.infra.messages import outbox
-from tests.infra.tokens import bearer, make_token, operator_token, patient_token, professional_token, software_token
+from tests.infra.audit.ledger import DOCTOR, HOSPITAL, PARENT, Ledger, doctor, judged, parent_token, reading
+from tests.infra.http.tokens import (
+    bearer,
+    make_token,
+    operator_token,
+    patient_token,
+    professional_token,
+    software_token,
+)
+from tests.infra.messaging.messages import outbox
 
 ROW_OF_BEFORE = "update record_copies set status = null, status_version = null"
 WORKER_OF_BEFORE = "update record_copies set version = version + 1"

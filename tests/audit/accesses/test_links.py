@@ -19,12 +19,12 @@ from shared.db.pool import Pool, transaction
 from shared.http.tokens import TokenVerifier
 from shared.runtime import clock
 from shared.runtime.settings import KafkaSettings, PostgresSettings
-from tests.infra.audit import KEYS, MOTIVES
-from tests.infra.databases import Database
-from tests.infra.erasing import erased
-from tests.infra.messages import message, outbox
-from tests.infra.plumbing import record_changed
-from tests.infra.tokens import SETTINGS, TestKeys, bearer, patient_token
+from tests.infra.audit.keys import KEYS, MOTIVES
+from tests.infra.erasure.erasing import erased
+from tests.infra.http.tokens import SETTINGS, TestKeys, bearer, patient_token
+from tests.infra.messaging.messages import message, outbox
+from tests.infra.messaging.plumbing import record_changed
+from tests.infra.platform.databases import Database
 
 FIRST, SECOND = UUID(int=0x8001), UUID(int=0x8002)
 

@@ -15,10 +15,9 @@ from shared.contracts.audit import AccessRecorded
 from shared.contracts.identity import ProfessionalChanged, StructureChanged
 from shared.db.pool import transaction
 from shared.runtime import clock
-from tests.infra.audit import MOTIVES
-from tests.infra.ledger import DOCTOR, HOSPITAL, PARENT, Ledger, doctor, judged, parent_token, reading
-from tests.infra.messages import message, outbox
-from tests.infra.tokens import (
+from tests.infra.audit.keys import MOTIVES
+from tests.infra.audit.ledger import DOCTOR, HOSPITAL, PARENT, Ledger, doctor, judged, parent_token, reading
+from tests.infra.http.tokens import (
     bearer,
     make_token,
     operator_token,
@@ -26,6 +25,7 @@ from tests.infra.tokens import (
     professional_token,
     software_token,
 )
+from tests.infra.messaging.messages import message, outbox
 
 MOTIVE = "patient inconscient, recherche d'allergies"
 SECRET_FROM_PARENTS = "INVISIBLE_REPRESENTANTS_LEGAUX"

@@ -11,9 +11,8 @@ from shared.contracts.base import Actor, Seen
 from shared.contracts.consent import DepositDecided
 from shared.contracts.records import DocumentRefused
 from shared.runtime import clock
-from tests.infra.ledger import DOCTOR, HOSPITAL, Ledger, doctor, judged, parent_token, reading
-from tests.infra.messages import outbox
-from tests.infra.tokens import (
+from tests.infra.audit.ledger import DOCTOR, HOSPITAL, Ledger, doctor, judged, parent_token, reading
+from tests.infra.http.tokens import (
     bearer,
     make_token,
     operator_token,
@@ -21,6 +20,7 @@ from tests.infra.tokens import (
     professional_token,
     software_token,
 )
+from tests.infra.messaging.messages import outbox
 
 SECRET_FROM_PARENTS = "INVISIBLE_REPRESENTANTS_LEGAUX"
 

@@ -25,8 +25,8 @@ from shared.contracts.records import (
 )
 from shared.contracts.topics import AUDIT_LEDGER
 from shared.messaging.envelope import InvalidRecord, KeptRecord
-from tests.infra.messages import message
-from tests.infra.plumbing import document_received
+from tests.infra.messaging.messages import message
+from tests.infra.messaging.plumbing import document_received
 
 RECORD, DOCUMENT, DEPOSIT, OTHER = uuid4(), uuid4(), uuid4(), uuid4()
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)

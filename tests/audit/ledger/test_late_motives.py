@@ -12,11 +12,11 @@ from shared.contracts.identity import RecordErased
 from shared.crypto.keyring import Keyring
 from shared.db.pool import transaction
 from shared.runtime import clock
-from tests.infra.audit import MOTIVES, SENT
-from tests.infra.databases import fetch_row
-from tests.infra.ledger import HOSPITAL, Ledger, doctor, judged, reading
-from tests.infra.messages import message
-from tests.infra.tokens import bearer, operator_token, patient_token
+from tests.infra.audit.keys import MOTIVES, SENT
+from tests.infra.audit.ledger import HOSPITAL, Ledger, doctor, judged, reading
+from tests.infra.http.tokens import bearer, operator_token, patient_token
+from tests.infra.messaging.messages import message
+from tests.infra.platform.databases import fetch_row
 
 MOTIVE = "patient inconscient, recherche d'allergies"
 NEXT = "motives-2:" + "N" * 43

@@ -26,11 +26,11 @@ from shared.messaging.envelope import KeptRecord, Message
 from shared.runtime import clock
 from shared.runtime.settings import PostgresSettings
 from shared.runtime.tracing import trace_id
-from tests.infra.audit import MOTIVES
-from tests.infra.databases import Database, fetch_row
-from tests.infra.erasing import erase
-from tests.infra.messages import message, outbox, traces
-from tests.infra.plumbing import document_received
+from tests.infra.audit.keys import MOTIVES
+from tests.infra.erasure.erasing import erase
+from tests.infra.messaging.messages import message, outbox, traces
+from tests.infra.messaging.plumbing import document_received
+from tests.infra.platform.databases import Database, fetch_row
 
 DOCTOR = Actor(kind="professional", id="899700000001", profession="10")
 

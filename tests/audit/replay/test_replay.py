@@ -12,9 +12,16 @@ from shared.contracts.base import Actor, Seen
 from shared.contracts.consent import DepositDecided
 from shared.contracts.records import DocumentRelabelled
 from shared.runtime import clock
-from tests.infra import ledger as made
-from tests.infra.ledger import DOCTOR, HOSPITAL, Ledger, doctor, judged
-from tests.infra.tokens import bearer, make_token, operator_token, patient_token, professional_token, software_token
+from tests.infra.audit import ledger as made
+from tests.infra.audit.ledger import DOCTOR, HOSPITAL, Ledger, doctor, judged
+from tests.infra.http.tokens import (
+    bearer,
+    make_token,
+    operator_token,
+    patient_token,
+    professional_token,
+    software_token,
+)
 
 
 async def replay(ledger: Ledger, **query: Any) -> dict[str, Any]:

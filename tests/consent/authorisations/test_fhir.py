@@ -10,8 +10,15 @@ import pytest
 
 from shared.http import constant_time
 from shared.runtime import clock
-from tests.infra.consent_api import Record
-from tests.infra.tokens import bearer, make_token, operator_token, patient_token, professional_token, software_token
+from tests.infra.consent.consent_api import Record
+from tests.infra.http.tokens import (
+    bearer,
+    make_token,
+    operator_token,
+    patient_token,
+    professional_token,
+    software_token,
+)
 
 DOCTOR, NURSE, HOSPITAL = "899700000001", "899700000002", "1750000001"
 PROFESSIONAL, STRUCTURE = "urn:oid:1.2.250.1.71.4.2.1", "urn:oid:1.2.250.1.71.4.2.2"

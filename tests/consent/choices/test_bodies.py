@@ -12,8 +12,8 @@ from shared.runtime import clock
 from shared.runtime.settings import KafkaSettings, PostgresSettings
 from tests.consent.authorisations.test_fhir import ask, consent
 from tests.consent.choices.test_changes import EMERGENCY, attestation
-from tests.infra.consent_api import APPLICATION, ConsentApi, Record
-from tests.infra.tokens import SETTINGS, bearer, operator_token, software_token
+from tests.infra.consent.consent_api import APPLICATION, ConsentApi, Record
+from tests.infra.http.tokens import SETTINGS, bearer, operator_token, software_token
 
 DOCTOR, HOSPITAL = "899700000001", "1750000001"
 OPTIONAL = {"from"}

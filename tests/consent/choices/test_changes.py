@@ -14,11 +14,11 @@ from shared.contracts.audit import AccessRecorded
 from shared.contracts.consent import ConsentStateChanged
 from shared.db.pool import transaction
 from shared.runtime import clock
-from tests.infra.consent_api import APPLICATION, ConsentApi, Record, person, representative
-from tests.infra.messages import message
-from tests.infra.mixes import in_mode
-from tests.infra.plumbing import record_changed
-from tests.infra.tokens import make_token, patient_token, professional_token, software_token
+from tests.infra.consent.consent_api import APPLICATION, ConsentApi, Record, person, representative
+from tests.infra.http.tokens import make_token, patient_token, professional_token, software_token
+from tests.infra.messaging.messages import message
+from tests.infra.messaging.plumbing import record_changed
+from tests.infra.records.mixes import in_mode
 
 DOCTOR, NURSE, HOSPITAL, CLINIC = "899700000001", "899700000002", "1750000001", "1750000002"
 SECOND_DOCTOR = BLOCKED = "899700000003"

@@ -18,10 +18,8 @@ from shared.db.pool import Pool, transaction
 from shared.http.tokens import TokenVerifier
 from shared.runtime.settings import KafkaSettings, PostgresSettings
 from tests.conftest import NewDatabase
-from tests.infra.consent_api import enter
-from tests.infra.messages import message, outbox
-from tests.infra.plumbing import record_changed
-from tests.infra.tokens import (
+from tests.infra.consent.consent_api import enter
+from tests.infra.http.tokens import (
     SETTINGS,
     TestKeys,
     bearer,
@@ -30,7 +28,9 @@ from tests.infra.tokens import (
     professional_token,
     software_token,
 )
-from tests.infra.waiting import UNTIL_DONE
+from tests.infra.messaging.messages import message, outbox
+from tests.infra.messaging.plumbing import record_changed
+from tests.infra.platform.waiting import UNTIL_DONE
 
 DOCTOR, NURSE, HOSPITAL = "899700000001", "899700000002", "1750000001"
 

@@ -9,8 +9,8 @@ import pytest
 from services.consent.choices.domain.choices import UNLIMITED_ACTIONS
 from services.consent.choices.usecases import change_choices
 from shared.runtime import clock
-from tests.infra.consent_api import APPLICATION, Record, person, representative
-from tests.infra.tokens import make_token, professional_token, software_token
+from tests.infra.consent.consent_api import APPLICATION, Record, person, representative
+from tests.infra.http.tokens import make_token, professional_token, software_token
 
 DOCTOR, NURSE, HOSPITAL, CLINIC = "899700000001", "899700000002", "1750000001", "1750000002"
 

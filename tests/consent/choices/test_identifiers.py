@@ -19,9 +19,9 @@ from shared.messaging.copies import raise_watermarks
 from shared.runtime import clock
 from tests.consent.authorisations.test_fhir import STRUCTURE, ask, consent
 from tests.consent.choices.test_changes import attestation
-from tests.infra.consent_api import ConsentApi, Record, enter
-from tests.infra.databases import APP, Database, fetch_row
-from tests.infra.tokens import make_token, patient_token, professional_token, software_token
+from tests.infra.consent.consent_api import ConsentApi, Record, enter
+from tests.infra.http.tokens import make_token, patient_token, professional_token, software_token
+from tests.infra.platform.databases import APP, Database, fetch_row
 
 DOCTOR, PHARMACIST, HOSPITAL = "899700000001", "899700000004", "1750000001"
 PRINTED = "99700000001"

@@ -15,10 +15,10 @@ from shared.contracts.base import Actor
 from shared.contracts.consent import DepositDecided
 from shared.db.pool import transaction
 from shared.runtime import clock
-from tests.infra.consent_api import ConsentApi, Record
-from tests.infra.messages import message, outbox
-from tests.infra.plumbing import document_received, record_changed
-from tests.infra.tokens import make_token, software_token
+from tests.infra.consent.consent_api import ConsentApi, Record
+from tests.infra.http.tokens import make_token, software_token
+from tests.infra.messaging.messages import message, outbox
+from tests.infra.messaging.plumbing import document_received, record_changed
 
 DOCTOR, HOSPITAL = "899700000001", "1750000001"
 Pair = tuple[Record, Record]

@@ -6,8 +6,15 @@ import httpx2
 import pytest
 
 from services.consent.choices.usecases import view_choices
-from tests.infra.consent_api import APPLICATION, Record, person, representative
-from tests.infra.tokens import bearer, make_token, operator_token, patient_token, professional_token, software_token
+from tests.infra.consent.consent_api import APPLICATION, Record, person, representative
+from tests.infra.http.tokens import (
+    bearer,
+    make_token,
+    operator_token,
+    patient_token,
+    professional_token,
+    software_token,
+)
 
 DOCTOR, HOSPITAL = "899700000001", "1750000001"
 LOOKS = ("choices", "choices/history", "choices/versions/1")

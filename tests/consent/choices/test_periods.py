@@ -12,8 +12,8 @@ from services.consent.choices.domain.choices import Change, Choices
 from shared.runtime import clock
 from tests.consent.authorisations.test_fhir import ask, consent, holder_ids_found
 from tests.consent.choices.test_changes import attestation, days
-from tests.infra.consent_api import ConsentApi, Record, person, representative
-from tests.infra.tokens import professional_token, software_token
+from tests.infra.consent.consent_api import ConsentApi, Record, person, representative
+from tests.infra.http.tokens import professional_token, software_token
 
 DOCTOR, HOSPITAL, CLINIC = "899700000001", "1750000001", "1750000002"
 OPEN_ENDED = {"until": None}

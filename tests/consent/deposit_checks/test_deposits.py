@@ -23,10 +23,10 @@ from shared.db.pool import Pool, transaction
 from shared.runtime import clock
 from shared.runtime.tracing import trace_id
 from tests.conftest import NewPool
-from tests.infra.consent import choose
-from tests.infra.messages import message, outbox, traces
-from tests.infra.plumbing import document_received, record_changed
-from tests.infra.waiting import eventually
+from tests.infra.consent.changes import choose
+from tests.infra.messaging.messages import message, outbox, traces
+from tests.infra.messaging.plumbing import document_received, record_changed
+from tests.infra.platform.waiting import eventually
 
 STATES, RECORDS = "consent.states.v1", "identity.records.v1"
 HOSPITAL, OTHER_HOSPITAL = "1750000001", "1750000002"

@@ -11,9 +11,9 @@ from shared.contracts.consent import MatrixChanged
 from shared.runtime import clock
 from shared.runtime.settings import FreshnessSettings
 from shared.terminology.matrix import matrix_of, packaged
-from tests.infra.consent_api import ConsentApi
-from tests.infra.messages import outbox
-from tests.infra.tokens import bearer, make_token, operator_token, patient_token, professional_token
+from tests.infra.consent.consent_api import ConsentApi
+from tests.infra.http.tokens import bearer, make_token, operator_token, patient_token, professional_token
+from tests.infra.messaging.messages import outbox
 
 NEW = "2027-01-01"
 FIRST = packaged()[0]

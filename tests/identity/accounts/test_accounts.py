@@ -31,7 +31,8 @@ from shared.contracts.identity import ContactChanged
 from shared.contracts.notify import MessageRequested
 from shared.crypto.keyring import Keyring
 from shared.db.pool import transaction
-from tests.infra.accounts import (
+from tests.infra.http.tokens import bearer, patient_token
+from tests.infra.identity.accounts import (
     KEYRINGS,
     MAIL,
     OTHER_PASSWORD,
@@ -43,8 +44,7 @@ from tests.infra.accounts import (
     run_identity_api,
     session,
 )
-from tests.infra.identity_api import KEYRING, OTHER_KEYRING, open_one, query, settings_of
-from tests.infra.tokens import bearer, patient_token
+from tests.infra.identity.identity_api import KEYRING, OTHER_KEYRING, open_one, query, settings_of
 
 NEW_MAIL = "zoe@elsewhere.example"
 

@@ -18,7 +18,7 @@ from services.identity.accounts.domain.codes import (
 )
 from services.identity.accounts.domain.sessions import device_name, new_opaque_token, parse_opaque_token
 from shared.crypto.keyring import Keyring
-from tests.infra.identity_api import KEYRING, OTHER_KEYRING
+from tests.infra.identity.identity_api import KEYRING, OTHER_KEYRING
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 LOOKUPS = lookup_keys(Keyring.parse(KEYRING))

@@ -9,11 +9,11 @@ import pytest
 from services.identity.app import make_api
 from shared.contracts.identity import SessionEnded
 from shared.http.tokens import TokenVerifier
-from tests.infra.accounts import MAIL, OTHER_PASSWORD, PASSWORD, IdentityApi, session
-from tests.infra.identity_api import administrator, query, settings_of
-from tests.infra.people import ins, traits
-from tests.infra.tokens import SETTINGS, TestKeys
-from tests.infra.waiting import eventually
+from tests.infra.http.tokens import SETTINGS, TestKeys
+from tests.infra.identity.accounts import MAIL, OTHER_PASSWORD, PASSWORD, IdentityApi, session
+from tests.infra.identity.identity_api import administrator, query, settings_of
+from tests.infra.identity.people import ins, traits
+from tests.infra.platform.waiting import eventually
 
 ANY = "00000000-0000-4000-8000-000000000001"
 HOLDERS: dict[tuple[str, str], Any] = {

@@ -15,9 +15,9 @@ from services.identity.accounts.domain.passwords import Argon2Hasher
 from shared.errors import OverloadedError
 from shared.http.admission import LIMITS, Limits, Urgency
 from shared.runtime.metrics import REFUSED
-from tests.infra.accounts import MAIL, OTHER_PASSWORD, PASSWORD, IdentityApi, run_identity_api, session
-from tests.infra.databases import Database
-from tests.infra.identity_api import settings_of
+from tests.infra.identity.accounts import MAIL, OTHER_PASSWORD, PASSWORD, IdentityApi, run_identity_api, session
+from tests.infra.identity.identity_api import settings_of
+from tests.infra.platform.databases import Database
 
 REAL = {"password_memory_kib": 19456, "password_passes": 2, "password_lanes": 1, "refusal_s": 0.5}
 """What hashing costs outside of tests."""

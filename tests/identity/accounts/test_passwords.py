@@ -13,7 +13,7 @@ from services.identity.accounts.domain.passwords import (
 )
 from services.identity.people.domain.new_person import Contact, Person
 from shared.values import Ins, Sex, StrictTraits
-from tests.infra.identity_api import TEST_OID, nir
+from tests.infra.identity.identity_api import TEST_OID, nir
 
 TRAITS = StrictTraits("D'INVENTÉE-EXEMPLE", "Zoé", "1955-06-12", Sex.FEMALE, "63220")
 PERSON = Person(Ins.parse(nir(), TEST_OID), TRAITS)

@@ -9,9 +9,9 @@ import pytest
 from shared.contracts.notify import MessageRequested
 from shared.http.tokens import TokenVerifier
 from tests.conftest import NewDatabase
-from tests.infra.accounts import MAIL, IdentityApi, other_code, run_identity_api, session
-from tests.infra.identity_api import query, settings_of
-from tests.infra.tokens import SETTINGS, TestKeys, bearer, professional_token
+from tests.infra.http.tokens import SETTINGS, TestKeys, bearer, professional_token
+from tests.infra.identity.accounts import MAIL, IdentityApi, other_code, run_identity_api, session
+from tests.infra.identity.identity_api import query, settings_of
 
 
 async def test_password_and_code_give_tokens_and_a_device_that_is_told_of(api: IdentityApi) -> None:

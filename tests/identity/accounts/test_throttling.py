@@ -16,7 +16,7 @@ from services.identity.accounts.domain.throttling import (
     network_of,
 )
 from shared.crypto.keyring import Keyring
-from tests.infra.identity_api import KEYRING
+from tests.infra.identity.identity_api import KEYRING
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 LOOKUPS = lookup_keys(Keyring.parse(KEYRING))

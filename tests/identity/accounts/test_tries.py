@@ -12,9 +12,9 @@ from services.identity.accounts.domain.codes import MAX_UNANSWERED
 from services.identity.accounts.steps import count_attempt
 from shared.runtime import clock, metrics
 from shared.runtime.metrics import REFUSED
-from tests.infra.accounts import MAIL, OTHER_PASSWORD, IdentityApi, other_code, run_identity_api
-from tests.infra.databases import Database
-from tests.infra.identity_api import query
+from tests.infra.identity.accounts import MAIL, OTHER_PASSWORD, IdentityApi, other_code, run_identity_api
+from tests.infra.identity.identity_api import query
+from tests.infra.platform.databases import Database
 
 WRONG = "not this one, surely not"
 

@@ -24,11 +24,10 @@ from shared.contracts.base import sealed_place
 from shared.contracts.identity import RecordChanged
 from shared.contracts.notify import MessageRequested
 from shared.runtime import clock
-from tests.infra.accounts import KEYRINGS, RULES, IdentityApi, run_identity_api
-from tests.infra.campaigns import PLACES, die_at, open_all, tell_all
-from tests.infra.databases import Database
-from tests.infra.identity_api import administrator, query, settings_of
-from tests.infra.openings import (
+from tests.infra.identity.accounts import KEYRINGS, RULES, IdentityApi, run_identity_api
+from tests.infra.identity.campaigns import PLACES, die_at, open_all, tell_all
+from tests.infra.identity.identity_api import administrator, query, settings_of
+from tests.infra.identity.openings import (
     RULES_NOW,
     assisting,
     campaigner,
@@ -39,7 +38,8 @@ from tests.infra.openings import (
     number_of,
     pharmacist,
 )
-from tests.infra.waiting import eventually
+from tests.infra.platform.databases import Database
+from tests.infra.platform.waiting import eventually
 
 
 @pytest_asyncio.fixture

@@ -17,8 +17,8 @@ from services.identity.clients.domain.assertions import (
     verify_assertion,
 )
 from services.identity.clients.domain.clients import Client, public_jwks
-from tests.infra.identity_api import TOKEN_ENDPOINT, assertion, new_key, public
-from tests.infra.tokens import ISSUER
+from tests.infra.http.tokens import ISSUER
+from tests.infra.identity.identity_api import TOKEN_ENDPOINT, assertion, new_key, public
 
 KEY, RSA = new_key(), RSAKey.generate_key(2048, {"kid": "rsa"})
 ED = OKPKey.generate_key("Ed25519", {"kid": "ed"})

@@ -5,7 +5,7 @@ from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from services.identity.clients.domain import clients
 from shared.errors import ClientError
-from tests.infra.identity_api import new_key, public
+from tests.infra.identity.identity_api import new_key, public
 
 
 def test_a_key_is_registered_with_its_public_members_only() -> None:

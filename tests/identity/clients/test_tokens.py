@@ -9,7 +9,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey
 
 from services.identity.clients.domain.tokens import SigningKeys, SigningKeysError, TokenIssuer, TokenSubject
-from tests.infra.identity_api import new_key
+from tests.infra.identity.identity_api import new_key
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 

@@ -7,9 +7,9 @@ import httpx2
 import pytest
 
 from shared.http.tokens import TokenVerifier
-from tests.infra.databases import Database
-from tests.infra.identity_api import administrator, open_one, running, settings_of
-from tests.infra.tokens import SETTINGS, TestKeys
+from tests.infra.http.tokens import SETTINGS, TestKeys
+from tests.infra.identity.identity_api import administrator, open_one, running, settings_of
+from tests.infra.platform.databases import Database
 
 DOCTOR = "899700000001"
 

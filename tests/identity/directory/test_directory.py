@@ -7,8 +7,8 @@ import httpx2
 import pytest
 
 from shared.contracts.identity import ProfessionalChanged, StructureChanged
-from tests.infra.databases import Database
-from tests.infra.identity_api import administrator, announced
+from tests.infra.identity.identity_api import administrator, announced
+from tests.infra.platform.databases import Database
 
 HOSPITAL = {"name": "Hôpital de Démonstration"}
 DOCTOR: dict[str, Any] = {"name": "Dr Camille INVENTÉ", "profession": "10", "structure_ids": ["1750000001"]}

@@ -27,7 +27,7 @@ from services.identity.directory.domain.kinds import (
 from services.identity.professionals.domain.modes import ALLOWED_MODES, MODES, Role, role_of_professional
 from shared.contracts.base import ActorKind
 from shared.runtime.settings import ParameterSettings
-from tests.infra.identity_api import new_key, public
+from tests.infra.identity.identity_api import new_key, public
 
 NEVER = get_args(Exclusion)
 ALL_SCOPES = sorted(frozenset().union(*MAX_SCOPES.values()))

@@ -35,11 +35,11 @@ from shared.messaging.outbox import append
 from shared.messaging.outbox.lost import SentRecord
 from shared.messaging.outbox.partitions import TopicPartition
 from shared.runtime import clock
-from tests.infra.databases import Database
-from tests.infra.erasures import ERASURE, KEYRINGS, LIFECYCLE, PLACES, Life
-from tests.infra.identity_api import administrator, nir, open_one, opening, query, settings_of
-from tests.infra.tokens import bearer, make_token, patient_token
-from tests.infra.waiting import DEADLINE_S
+from tests.infra.erasure.erasures import ERASURE, KEYRINGS, LIFECYCLE, PLACES, Life
+from tests.infra.http.tokens import bearer, make_token, patient_token
+from tests.infra.identity.identity_api import administrator, nir, open_one, opening, query, settings_of
+from tests.infra.platform.databases import Database
+from tests.infra.platform.waiting import DEADLINE_S
 
 ROOT = Path(__file__).parents[3]
 KEPT = {"erased_records", "erasures", "erasure_acknowledgements", "outbox"}
@@ -336,7 +336,7 @@ async def crash(place: str, database: Database, record_id: UUID, now: datetime) 
     """An erasure in a process of its own, until it has killed itself at that place."""
     spec = {"dsn": database.dsn, "record_id": str(record_id), "now": now.isoformat()}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.infra.erasures", place, cwd=ROOT, stdin=asyncio.subprocess.PIPE
+        sys.executable, "-m", "tests.infra.erasure.erasures", place, cwd=ROOT, stdin=asyncio.subprocess.PIPE
     )
     await asyncio.wait_for(process.communicate(json.dumps(spec).encode()), DEADLINE_S)
     assert process.returncode == -signal.SIGKILL

@@ -7,8 +7,8 @@ from services.identity.figures.domain import LifeEvent
 from services.identity.figures.store import count_life_event, count_life_events
 from services.identity.figures.usecases.publish_figures import publish_figures
 from shared.db.pool import transaction
-from tests.infra.accounts import IdentityApi
-from tests.infra.identity_api import query
+from tests.infra.identity.accounts import IdentityApi
+from tests.infra.identity.identity_api import query
 
 MONDAY = datetime(2026, 11, 2, 9, tzinfo=timezone(timedelta(hours=1)))
 AFTER = MONDAY + timedelta(days=8)

@@ -30,10 +30,25 @@ from shared.db.pool import create_pool
 from shared.http.tokens import TokenVerifier
 from shared.terminology.oids import INS_NIR_TEST
 from shared.values import Ins
-from tests.infra.databases import Database
-from tests.infra.identity_api import KEYRING, OTHER_KEYRING, administrator, announced, query, running, settings_of
-from tests.infra.registers import REGISTER_HEADER, activity, number_of, register_lines, write_directory, write_register
-from tests.infra.tokens import SETTINGS, TestKeys
+from tests.infra.http.tokens import SETTINGS, TestKeys
+from tests.infra.identity.identity_api import (
+    KEYRING,
+    OTHER_KEYRING,
+    administrator,
+    announced,
+    query,
+    running,
+    settings_of,
+)
+from tests.infra.identity.registers import (
+    REGISTER_HEADER,
+    activity,
+    number_of,
+    register_lines,
+    write_directory,
+    write_register,
+)
+from tests.infra.platform.databases import Database
 
 RING = Keyring.parse(KEYRING)
 COUNT = "select count(*) from insured"

@@ -15,9 +15,16 @@ from shared.contracts.notify import MessageRequested
 from shared.crypto.fingerprints import ins_parts
 from shared.db.pool import create_pool, transaction
 from shared.values import Ins
-from tests.infra.databases import Database
-from tests.infra.erasures import RING
-from tests.infra.identity_api import (
+from tests.infra.erasure.erasures import RING
+from tests.infra.http.tokens import (
+    bearer,
+    make_token,
+    operator_token,
+    patient_token,
+    professional_token,
+    software_token,
+)
+from tests.infra.identity.identity_api import (
     NIR_OID,
     TEST_OID,
     administrator,
@@ -28,7 +35,7 @@ from tests.infra.identity_api import (
     query,
     settings_of,
 )
-from tests.infra.tokens import bearer, make_token, operator_token, patient_token, professional_token, software_token
+from tests.infra.platform.databases import Database
 
 WRONG_KEY = {"value": nir()[:13] + ("01" if nir()[13:] != "01" else "02"), "oid": NIR_OID}
 

@@ -10,10 +10,10 @@ from services.identity.kit.unit_of_work import Storage
 from services.identity.lifecycle.usecases.sweep_deaths import sweep_deaths
 from shared.contracts.identity import RecordChanged, SessionEnded
 from shared.runtime import clock
-from tests.infra.accounts import KEYRINGS, MAIL, PASSWORD, IdentityApi
-from tests.infra.identity_api import administrator, query
-from tests.infra.people import DECISION, acting, add, adult, ask_to_act, contacts, entries, open_minor, people
-from tests.infra.tokens import bearer, patient_token
+from tests.infra.http.tokens import bearer, patient_token
+from tests.infra.identity.accounts import KEYRINGS, MAIL, PASSWORD, IdentityApi
+from tests.infra.identity.identity_api import administrator, query
+from tests.infra.identity.people import DECISION, acting, add, adult, ask_to_act, contacts, entries, open_minor, people
 
 
 async def die(api: IdentityApi, record_id: UUID) -> None:

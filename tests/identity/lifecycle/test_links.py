@@ -10,11 +10,11 @@ import pytest
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
 from shared.contracts.identity import RecordChanged
-from tests.infra.databases import Database
-from tests.infra.identity_api import administrator, open_one, query
-from tests.infra.linking import PLACES, let_it_die
-from tests.infra.messages import event_in
-from tests.infra.tokens import bearer, make_token, patient_token
+from tests.infra.http.tokens import bearer, make_token, patient_token
+from tests.infra.identity.identity_api import administrator, open_one, query
+from tests.infra.identity.linking import PLACES, let_it_die
+from tests.infra.messaging.messages import event_in
+from tests.infra.platform.databases import Database
 
 
 async def pair(client: httpx2.AsyncClient) -> tuple[UUID, UUID]:

@@ -19,8 +19,8 @@ from services.identity.clients.domain.clients import ClientNameTakenError
 from services.identity.clients.usecases.register_client import register_client
 from shared.db.pool import Pool, create_pool
 from shared.http.tokens import TokenVerifier
-from tests.infra.databases import Database
-from tests.infra.identity_api import (
+from tests.infra.http.tokens import ISSUER, KEY, SETTINGS, TestKeys, bearer
+from tests.infra.identity.identity_api import (
     ASSERTION_TYPE,
     TOKEN_ENDPOINT,
     administrator,
@@ -32,7 +32,7 @@ from tests.infra.identity_api import (
     settings_of,
     token_request,
 )
-from tests.infra.tokens import ISSUER, KEY, SETTINGS, TestKeys, bearer
+from tests.infra.platform.databases import Database
 
 CLIENT_KEY = new_key()
 BOOTSTRAP: dict[str, Any] = {

@@ -16,10 +16,9 @@ from shared.contracts.base import sealed_place
 from shared.contracts.identity import ContactChanged
 from shared.contracts.notify import MessageRequested
 from shared.runtime import clock
-from tests.infra.accounts import KEYRINGS, MAIL, RING, RULES, IdentityApi, run_identity_api
-from tests.infra.databases import Database
-from tests.infra.identity_api import administrator, query, settings_of
-from tests.infra.openings import (
+from tests.infra.identity.accounts import KEYRINGS, MAIL, RING, RULES, IdentityApi, run_identity_api
+from tests.infra.identity.identity_api import administrator, query, settings_of
+from tests.infra.identity.openings import (
     CARD,
     RULES_NOW,
     ask_alone,
@@ -34,6 +33,7 @@ from tests.infra.openings import (
     mail_of,
     pharmacist,
 )
+from tests.infra.platform.databases import Database
 
 STRANGER = "somebody.else@elsewhere.example"
 WAIT = timedelta(hours=48, minutes=1)

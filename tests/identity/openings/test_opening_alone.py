@@ -11,10 +11,20 @@ from services.identity.people.domain.insured import InsuredPerson
 from shared.contracts.identity import ContactChanged, PeopleChanged, RecordChanged
 from shared.contracts.notify import MessageRequested
 from shared.runtime import clock
-from tests.infra.accounts import MAIL, PASSWORD, IdentityApi, other_code, run_identity_api
-from tests.infra.identity_api import administrator, query
-from tests.infra.openings import ask_alone, asking, complete, decide, enter, give_code, insured, mail_of, obtain_ticket
-from tests.infra.tokens import bearer, make_token
+from tests.infra.http.tokens import bearer, make_token
+from tests.infra.identity.accounts import MAIL, PASSWORD, IdentityApi, other_code, run_identity_api
+from tests.infra.identity.identity_api import administrator, query
+from tests.infra.identity.openings import (
+    ask_alone,
+    asking,
+    complete,
+    decide,
+    enter,
+    give_code,
+    insured,
+    mail_of,
+    obtain_ticket,
+)
 
 DOCTOR = "899700000001"
 

@@ -11,10 +11,10 @@ import pytest_asyncio
 from shared.contracts.identity import ContactChanged
 from shared.contracts.notify import MessageRequested
 from shared.runtime import clock
-from tests.infra.accounts import IdentityApi, run_identity_api
-from tests.infra.identity_api import administrator, query
-from tests.infra.openings import assisting, campaigner, choosing, enter, ins_body, insured, pharmacist
-from tests.infra.tokens import bearer, professional_token, software_token
+from tests.infra.http.tokens import bearer, professional_token, software_token
+from tests.infra.identity.accounts import IdentityApi, run_identity_api
+from tests.infra.identity.identity_api import administrator, query
+from tests.infra.identity.openings import assisting, campaigner, choosing, enter, ins_body, insured, pharmacist
 
 
 @pytest_asyncio.fixture

@@ -12,11 +12,20 @@ from services.identity.campaigns.usecases.open_noticed import open_noticed
 from services.identity.kit.unit_of_work import Storage
 from services.identity.openings.domain.online import ApplicantFacts, may_open_alone
 from services.identity.people.domain.persons import IdentityNotQualifiedError, IdentityStatus, check_may_share_ins
-from tests.infra.accounts import KEYRINGS, RULES, IdentityApi, run_identity_api
-from tests.infra.campaigns import tell_all
-from tests.infra.databases import Database
-from tests.infra.identity_api import administrator, query, settings_of
-from tests.infra.openings import RULES_NOW, ask_alone, assisting, campaigner, enter, ins_body, insured, pharmacist
+from tests.infra.identity.accounts import KEYRINGS, RULES, IdentityApi, run_identity_api
+from tests.infra.identity.campaigns import tell_all
+from tests.infra.identity.identity_api import administrator, query, settings_of
+from tests.infra.identity.openings import (
+    RULES_NOW,
+    ask_alone,
+    assisting,
+    campaigner,
+    enter,
+    ins_body,
+    insured,
+    pharmacist,
+)
+from tests.infra.platform.databases import Database
 
 OTHERS = ("provisional", "retrieved", "validated")
 TRAITS = {"birth_name": "INVENTEE", "given_name": "ZOE", "birth_date": "1955-06-12", "sex": "female"}

@@ -16,9 +16,9 @@ from shared.crypto.fingerprints import ins_parts, trait_parts
 from shared.crypto.keyring import Keyring
 from shared.db.pool import create_pool, transaction
 from shared.values import Ins
-from tests.infra import identity_api
-from tests.infra.databases import Database
-from tests.infra.identity_api import (
+from tests.infra.http.tokens import bearer, make_token, patient_token
+from tests.infra.identity import identity_api
+from tests.infra.identity.identity_api import (
     DEMO_OID,
     KEYRING,
     NIR_OID,
@@ -33,8 +33,8 @@ from tests.infra.identity_api import (
     running,
     settings_of,
 )
-from tests.infra.tokens import bearer, make_token, patient_token
-from tests.infra.waiting import UNTIL_DONE, eventually
+from tests.infra.platform.databases import Database
+from tests.infra.platform.waiting import UNTIL_DONE, eventually
 
 RING = Keyring.parse(KEYRING)
 

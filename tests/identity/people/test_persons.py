@@ -12,7 +12,7 @@ from shared.crypto.fingerprints import ins_parts, trait_fingerprints, trait_part
 from shared.crypto.keyring import Keyring, SealBrokenError
 from shared.errors import ClientError
 from shared.values import Ins, InvalidTraitsError, Sex, StrictTraits
-from tests.infra.identity_api import DEMO_OID, KEYRING, NIR_OID, OTHER_KEYRING, TEST_OID, nir
+from tests.infra.identity.identity_api import DEMO_OID, KEYRING, NIR_OID, OTHER_KEYRING, TEST_OID, nir
 
 RING = Keyring.parse(KEYRING)
 PERSON = new_person.Person(Ins(nir(), TEST_OID), StrictTraits("D'INVENTÉE", "Zoé", "1955-06-12", Sex.FEMALE, "63220"))

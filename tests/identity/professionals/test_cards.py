@@ -20,9 +20,8 @@ from services.identity.app import make_api
 from services.identity.clients.domain.edge import SignedRequest, sign_certificate
 from shared.crypto.keyring import Keyring
 from shared.runtime import clock
-from tests.infra.databases import Database
-from tests.infra.identity_api import OTHER_KEYRING, administrator, new_key, running
-from tests.infra.professionals import (
+from tests.infra.identity.identity_api import OTHER_KEYRING, administrator, new_key, running
+from tests.infra.identity.professionals import (
     CLINIC,
     DOCTOR,
     EDGE_KEYS,
@@ -36,7 +35,8 @@ from tests.infra.professionals import (
     post_with,
     registered,
 )
-from tests.infra.waiting import eventually
+from tests.infra.platform.databases import Database
+from tests.infra.platform.waiting import eventually
 
 CARD = "/professionals/card"
 

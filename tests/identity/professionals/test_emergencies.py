@@ -17,9 +17,9 @@ from deploy.local.platform.psc import Provider
 from services.identity.kit import store as rates
 from services.identity.kit.metrics import EMERGENCIES_OVER_LIMIT
 from shared.runtime import clock
-from tests.infra.databases import Database
-from tests.infra.identity_api import TEST_OID, assertion, new_key, nir, open_one, query, running, token_request
-from tests.infra.professionals import (
+from tests.infra.http.tokens import bearer
+from tests.infra.identity.identity_api import TEST_OID, assertion, new_key, nir, open_one, query, running, token_request
+from tests.infra.identity.professionals import (
     ACCESS_TOKEN,
     DOCTOR,
     EXCHANGE,
@@ -35,7 +35,7 @@ from tests.infra.professionals import (
     presence_proof,
     registered,
 )
-from tests.infra.tokens import bearer
+from tests.infra.platform.databases import Database
 
 CARD = "/professionals/card"
 KEY = new_key()

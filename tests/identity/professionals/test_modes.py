@@ -13,9 +13,8 @@ import pytest_asyncio
 from deploy.local.platform.pki import Pki
 from deploy.local.platform.psc import Provider
 from shared.contracts.audit import MOTIVE as MOTIVE_PLACE
-from tests.infra.databases import Database
-from tests.infra.identity_api import administrator, assertion, new_key, query, running, token_request
-from tests.infra.professionals import (
+from tests.infra.identity.identity_api import administrator, assertion, new_key, query, running, token_request
+from tests.infra.identity.professionals import (
     ACCESS_TOKEN,
     DOCTOR,
     EXCHANGE,
@@ -36,6 +35,7 @@ from tests.infra.professionals import (
     registered,
     sign_in,
 )
+from tests.infra.platform.databases import Database
 
 CARD = "/professionals/card"
 KEY = new_key()

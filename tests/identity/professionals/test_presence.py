@@ -14,9 +14,9 @@ import pytest_asyncio
 from deploy.local.platform.pki import Pki
 from shared.contracts.audit import AccessRecorded
 from shared.http.tokens import Caller
-from tests.infra.databases import Database
-from tests.infra.identity_api import TEST_OID, announced, new_key, nir, open_one, query, running
-from tests.infra.professionals import (
+from tests.infra.http.tokens import bearer, patient_token, professional_token
+from tests.infra.identity.identity_api import TEST_OID, announced, new_key, nir, open_one, query, running
+from tests.infra.identity.professionals import (
     CLINIC,
     DOCTOR,
     HOSPITAL,
@@ -29,7 +29,7 @@ from tests.infra.professionals import (
     presence_proof,
     registered,
 )
-from tests.infra.tokens import bearer, patient_token, professional_token
+from tests.infra.platform.databases import Database
 
 CARD = "/professionals/card"
 KEY = new_key()

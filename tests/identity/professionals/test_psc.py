@@ -19,9 +19,8 @@ from deploy.local.platform.psc import new_key as new_provider_key
 from shared.http import jwks
 from shared.runtime import clock
 from shared.runtime.metrics import REFUSED
-from tests.infra.databases import Database
-from tests.infra.identity_api import administrator, assertion, new_key, query, running, token_request
-from tests.infra.professionals import (
+from tests.infra.identity.identity_api import administrator, assertion, new_key, query, running, token_request
+from tests.infra.identity.professionals import (
     ACCESS_TOKEN,
     CLINIC,
     DOCTOR,
@@ -45,6 +44,7 @@ from tests.infra.professionals import (
     registered,
     sign_in,
 )
+from tests.infra.platform.databases import Database
 
 KEY = new_key()
 

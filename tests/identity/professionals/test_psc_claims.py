@@ -25,7 +25,7 @@ from services.identity.professionals.domain.psc_claims import identity_proof_of
 from services.identity.settings import ProfessionalSettings
 from shared.crypto.keyring import Keyring
 from shared.errors import ClientError
-from tests.infra.identity_api import KEYRING
+from tests.infra.identity.identity_api import KEYRING
 
 ME, HERE, THERE = "899700000001", "1750000001", "1750000002"
 RULES = ProfessionalRules(Keyring.parse(KEYRING), None, timedelta(minutes=2), frozenset(), {})

@@ -11,9 +11,10 @@ import pytest
 from services.identity.relations.domain.care import UNANSWERED_RETENTION
 from services.identity.relations.usecases.sweep_invitations import sweep_invitations
 from shared.runtime import clock
-from tests.infra.accounts import IdentityApi
-from tests.infra.identity_api import administrator, query
-from tests.infra.people import (
+from tests.infra.http.tokens import bearer, make_token, patient_token, professional_token
+from tests.infra.identity.accounts import IdentityApi
+from tests.infra.identity.identity_api import administrator, query
+from tests.infra.identity.people import (
     MINOR,
     acting,
     adult,
@@ -25,7 +26,6 @@ from tests.infra.people import (
     recipients,
     traits,
 )
-from tests.infra.tokens import bearer, make_token, patient_token, professional_token
 
 MAIL = "carer@patient.example"
 OLD = """

@@ -29,7 +29,7 @@ from services.identity.relations.domain.representation import (
     representation_period,
 )
 from shared.crypto.keyring import Keyring
-from tests.infra.identity_api import KEYRING, OTHER_KEYRING
+from tests.infra.identity.identity_api import KEYRING, OTHER_KEYRING
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 BORN = date(2015, 3, 4)

@@ -21,10 +21,11 @@ from shared.errors import CodedError
 from shared.http.tokens import TokenVerifier
 from shared.messaging.outbox import announce, append
 from shared.runtime import clock
-from tests.infra.accounts import KEYRINGS, PASSWORD, IdentityApi
-from tests.infra.identity_api import administrator, nir, query
-from tests.infra.openings import enter, insured, number_of
-from tests.infra.people import (
+from tests.infra.http.tokens import SETTINGS, TestKeys, bearer, make_token, patient_token
+from tests.infra.identity.accounts import KEYRINGS, PASSWORD, IdentityApi
+from tests.infra.identity.identity_api import administrator, nir, query
+from tests.infra.identity.openings import enter, insured, number_of
+from tests.infra.identity.people import (
     DECISION,
     MINOR,
     acting,
@@ -40,7 +41,6 @@ from tests.infra.people import (
     recipients,
     traits,
 )
-from tests.infra.tokens import SETTINGS, TestKeys, bearer, make_token, patient_token
 
 BIRTHDAY = datetime(2034, 5, 17, tzinfo=UTC)
 

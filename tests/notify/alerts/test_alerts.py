@@ -13,11 +13,11 @@ from shared.contracts.notify import AlertEvent, AlertFailed, AlertSent, AlertUnw
 from shared.messaging.envelope import Message
 from shared.runtime import clock, tracing
 from shared.runtime.clock import bucket_of
-from tests.infra.databases import Database
-from tests.infra.notify import consulted, contact, mail_server, published, worker
-from tests.infra.plumbing import value
-from tests.infra.topics import Topics
-from tests.infra.waiting import eventually
+from tests.infra.messaging.plumbing import value
+from tests.infra.notify.notify import consulted, contact, mail_server, published, worker
+from tests.infra.platform.databases import Database
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import eventually
 
 TRACE = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
 ALERTS = "notify.alerts.v1"

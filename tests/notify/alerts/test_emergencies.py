@@ -11,11 +11,11 @@ from shared.contracts.base import Actor
 from shared.contracts.notify import AlertEvent, AlertSent, AlertUnwanted
 from shared.contracts.records import DocumentPublished, DocumentRelabelled
 from shared.runtime import clock
-from tests.infra.databases import Database
-from tests.infra.notify import consulted, contact, mail_server, published, worker
-from tests.infra.plumbing import value
-from tests.infra.topics import Topics
-from tests.infra.waiting import eventually
+from tests.infra.messaging.plumbing import value
+from tests.infra.notify.notify import consulted, contact, mail_server, published, worker
+from tests.infra.platform.databases import Database
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import eventually
 
 ALERTS = "notify.alerts.v1"
 HIDDEN = "INVISIBLE_REPRESENTANTS_LEGAUX"

@@ -13,11 +13,11 @@ from shared.contracts.notify import AlertEvent, AlertSent, AlertWithheld
 from shared.contracts.records import DocumentPublished, DocumentRelabelled, DocumentWithdrawn
 from shared.db.pool import Pool, transaction
 from shared.runtime import clock
-from tests.infra.databases import Database
-from tests.infra.notify import MailServer, consulted, contact, mail_server, published, worker
-from tests.infra.plumbing import value
-from tests.infra.topics import Topics
-from tests.infra.waiting import eventually
+from tests.infra.messaging.plumbing import value
+from tests.infra.notify.notify import MailServer, consulted, contact, mail_server, published, worker
+from tests.infra.platform.databases import Database
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import eventually
 
 WINDOW_S = 900
 QUEUED = "select count(*) = {} from alerts where status = 'queued'"
@@ -285,8 +285,8 @@ async def raised(pool: Pool, at: datetime, of: Any, *documents: DocumentPublishe
 
     from services.notify.alerts.usecases.alert_documents import alert_documents
     from services.notify.contacts.usecases.keep_contacts import keep_contacts
-    from tests.infra.messages import message
-    from tests.infra.notify import KEYRING
+    from tests.infra.messaging.messages import message
+    from tests.infra.notify.notify import KEYRING
 
     window = timedelta(seconds=WINDOW_S)
     with patch("services.notify.alerts.steps.clock.now", lambda: at):

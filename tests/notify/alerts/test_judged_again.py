@@ -11,11 +11,11 @@ from shared.contracts.notify import AlertEvent, AlertSent, AlertUnwanted, AlertW
 from shared.contracts.records import DocumentPublished, DocumentRelabelled, DocumentReplaced, DocumentWithdrawn
 from shared.runtime import clock
 from shared.runtime.clock import bucket_of
-from tests.infra.databases import Database
-from tests.infra.notify import consulted, contact, mail_server, published, worker
-from tests.infra.plumbing import value
-from tests.infra.topics import Topics
-from tests.infra.waiting import eventually
+from tests.infra.messaging.plumbing import value
+from tests.infra.notify.notify import consulted, contact, mail_server, published, worker
+from tests.infra.platform.databases import Database
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import eventually
 
 SOMEBODY = Actor(kind="professional", id="899700000001")
 FROM_PATIENT, FROM_PARENTS = "INVISIBLE_PATIENT", "INVISIBLE_REPRESENTANTS_LEGAUX"

@@ -22,10 +22,10 @@ from shared.contracts.notify import MessageRequested
 from shared.crypto.keyring import Keyring
 from shared.db.key_rewrap import Rewrapped, rewrap
 from shared.runtime.settings import PostgresSettings
-from tests.infra.databases import Database
-from tests.infra.identity_api import query
-from tests.infra.messages import message
-from tests.infra.notify import (
+from tests.infra.identity.identity_api import query
+from tests.infra.messaging.messages import message
+from tests.infra.messaging.plumbing import value
+from tests.infra.notify.notify import (
     KEYRING,
     KEYRING_TEXT,
     NEXT_KEYRING_TEXT,
@@ -35,9 +35,9 @@ from tests.infra.notify import (
     requested,
     worker,
 )
-from tests.infra.plumbing import value
-from tests.infra.topics import Topics
-from tests.infra.waiting import eventually
+from tests.infra.platform.databases import Database
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import eventually
 from tests.shared.crypto.test_keyrings import unbound
 
 ROTATED = f"{NEXT_KEYRING_TEXT},{KEYRING_TEXT}"

@@ -13,9 +13,9 @@ from shared.crypto.keyring import KeyUnknownError
 from shared.db.pool import transaction
 from shared.runtime import clock
 from tests.conftest import NewPool
-from tests.infra.databases import Database
-from tests.infra.messages import message
-from tests.infra.notify import (
+from tests.infra.messaging.messages import message
+from tests.infra.messaging.plumbing import value
+from tests.infra.notify.notify import (
     KEYRING_TEXT,
     NEXT_KEYRING,
     NEXT_KEYRING_TEXT,
@@ -27,9 +27,9 @@ from tests.infra.notify import (
     requested,
     worker,
 )
-from tests.infra.plumbing import value
-from tests.infra.topics import Topics
-from tests.infra.waiting import eventually
+from tests.infra.platform.databases import Database
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import eventually
 
 BAD = "blocked@isp.example"
 CODE: dict[str, Any] = {"code": "123456", "minutes": "10"}
@@ -184,7 +184,7 @@ async def test_an_alert_whose_contact_waits_for_its_key_stops_no_other_and_is_se
 
 
 async def test_a_request_under_an_unknown_key_is_no_dead_letter(new_pool: NewPool) -> None:
-    from tests.infra.notify import KEYRING
+    from tests.infra.notify.notify import KEYRING
 
     pool = await new_pool("notify")
     event = requested("someone@mail.example", **CODE)

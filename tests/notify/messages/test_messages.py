@@ -17,11 +17,11 @@ from shared.contracts.base import sealed_place
 from shared.contracts.notify import MessageRequested
 from shared.db.pool import transaction
 from shared.runtime import clock, tracing
-from tests.infra.databases import Database
-from tests.infra.notify import KEYRING, contact, mail_server, published, requested, worker
-from tests.infra.plumbing import value
-from tests.infra.topics import Topics
-from tests.infra.waiting import eventually
+from tests.infra.messaging.plumbing import value
+from tests.infra.notify.notify import KEYRING, contact, mail_server, published, requested, worker
+from tests.infra.platform.databases import Database
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import eventually
 
 TRACE = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
 HOME = ["Camille EXEMPLE", "1 rue de l'Essai", "75001 PARIS"]

@@ -10,13 +10,13 @@ import pytest
 
 from services.notify.app import make_api
 from shared.contracts.notify import AlertSent, AlertUnwanted
-from tests.infra import notify
-from tests.infra.databases import Database
-from tests.infra.notify import consulted, contact, mail_server, published, worker
-from tests.infra.plumbing import value
-from tests.infra.tokens import TestKeys, bearer, patient_token, professional_token, software_token
-from tests.infra.topics import Topics
-from tests.infra.waiting import eventually
+from tests.infra.http.tokens import TestKeys, bearer, patient_token, professional_token, software_token
+from tests.infra.messaging.plumbing import value
+from tests.infra.notify import notify
+from tests.infra.notify.notify import consulted, contact, mail_server, published, worker
+from tests.infra.platform.databases import Database
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import eventually
 
 
 @asynccontextmanager

@@ -17,10 +17,10 @@ from shared.contracts.consent import MatrixChanged
 from shared.contracts.records import CopyApplied
 from shared.db.pool import transaction
 from shared.runtime import clock
-from tests.infra.load import Person
-from tests.infra.messages import message
-from tests.infra.records import DOCTOR, OTHER_DOCTOR, RecordsApi, named
-from tests.infra.waiting import eventually
+from tests.infra.load.documents import Person
+from tests.infra.messaging.messages import message
+from tests.infra.platform.waiting import eventually
+from tests.infra.records.records_api import DOCTOR, OTHER_DOCTOR, RecordsApi, named
 
 SOMEBODY = Person(85)
 

@@ -18,9 +18,10 @@ from joserfc.jwk import ECKey
 
 from shared.runtime.settings import HttpSettings
 from shared.values import Ins
-from tests.infra.databases import Databases
-from tests.infra.load import Person
-from tests.infra.records import (
+from tests.infra.http.tokens import bearer, make_token, software_token
+from tests.infra.load.documents import Person
+from tests.infra.platform.databases import Databases
+from tests.infra.records.records_api import (
     HOSPITAL,
     RecordsApi,
     a_deposit,
@@ -32,7 +33,6 @@ from tests.infra.records import (
     codes,
     run_records_api,
 )
-from tests.infra.tokens import bearer, make_token, software_token
 
 SOMEBODY = Person(61)
 LIMIT = 4 * 1024 * 1024

@@ -18,9 +18,11 @@ from shared.crypto.vault import WrappedKey
 from shared.fhir.submission import Author, AuthorKind
 from shared.messaging.outbox import append
 from shared.values import Ins, NationalProfessionalId, SentTraits
-from tests.infra.load import Person
-from tests.infra.messages import outbox
-from tests.infra.records import (
+from tests.infra.http.tokens import bearer
+from tests.infra.load.documents import Person
+from tests.infra.messaging.messages import outbox
+from tests.infra.platform.waiting import UNTIL_DONE, eventually
+from tests.infra.records.records_api import (
     CLINIC,
     DOCTOR,
     HOSPITAL,
@@ -36,8 +38,6 @@ from tests.infra.records import (
     document_ids,
     traits_of,
 )
-from tests.infra.tokens import bearer
-from tests.infra.waiting import UNTIL_DONE, eventually
 
 SOMEBODY = Person(71)
 FHIR = {"content-type": "application/fhir+json"}

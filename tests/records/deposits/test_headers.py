@@ -12,8 +12,16 @@ import pytest
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.records import DocumentReceived
 from shared.fhir import iti65
-from tests.infra.load import Person
-from tests.infra.records import CLINIC, RecordsApi, a_deposit, bundle_of, changed_bundle, codes, document_ids
+from tests.infra.load.documents import Person
+from tests.infra.records.records_api import (
+    CLINIC,
+    RecordsApi,
+    a_deposit,
+    bundle_of,
+    changed_bundle,
+    codes,
+    document_ids,
+)
 from tests.records.deposits.test_replacing import by_id, by_unique_id, replacing
 
 SOMEBODY = Person(71)

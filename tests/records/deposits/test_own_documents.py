@@ -13,9 +13,10 @@ from shared.contracts.audit import AccessRecorded
 from shared.contracts.records import DocumentPublished, DocumentReceived, DocumentWithdrawn
 from shared.runtime import clock
 from shared.terminology import oids
-from tests.infra.load import Person
-from tests.infra.mixes import acting
-from tests.infra.records import (
+from tests.infra.http.tokens import bearer, make_token, professional_token
+from tests.infra.load.documents import Person
+from tests.infra.records.mixes import acting
+from tests.infra.records.records_api import (
     DOCTOR,
     HOSPITAL,
     OTHER_DOCTOR,
@@ -28,7 +29,6 @@ from tests.infra.records import (
     document_ids,
     named,
 )
-from tests.infra.tokens import bearer, make_token, professional_token
 
 SOMEBODY = Person(88)
 MOTHER, NEIGHBOUR, STRANGER = uuid4(), uuid4(), uuid4()

@@ -12,9 +12,10 @@ from shared.contracts.audit import AccessRecorded
 from shared.contracts.records import DocumentPublished, DocumentReceived, DocumentRefused, DocumentReplaced
 from shared.terminology import oids
 from shared.terminology.documents import document_type
-from tests.infra.load import Person
-from tests.infra.mixes import acting
-from tests.infra.records import (
+from tests.infra.http.tokens import bearer, make_token
+from tests.infra.load.documents import Person
+from tests.infra.records.mixes import acting
+from tests.infra.records.records_api import (
     CLINIC,
     DOCTOR,
     HOSPITAL,
@@ -29,7 +30,6 @@ from tests.infra.records import (
     document_ids,
     named,
 )
-from tests.infra.tokens import bearer, make_token
 
 SOMEBODY = Person(89)
 PATCH = {"content-type": "application/json-patch+json"}

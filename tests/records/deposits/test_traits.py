@@ -7,7 +7,7 @@ import pytest
 from services.records.deposits.domain.submissions import as_code, differing_traits
 from shared.crypto.fingerprints import trait_fingerprints
 from shared.values import SentTraits, Sex
-from tests.infra.records import RING
+from tests.infra.records.records_api import RING
 
 RECORD = UUID("11111111-1111-4111-8111-111111111111")
 KNOWN = trait_fingerprints(

@@ -16,11 +16,13 @@ from shared.contracts.records import DocumentPublished, DocumentRelabelled, Docu
 from shared.db.pool import transaction
 from shared.fhir.write import IS_ARCHIVED
 from shared.terminology import oids
-from tests.infra.databases import fetch_row
-from tests.infra.load import Person
-from tests.infra.messages import message
-from tests.infra.mixes import acting
-from tests.infra.records import (
+from tests.infra.http.tokens import bearer, make_token
+from tests.infra.load.documents import Person
+from tests.infra.messaging.messages import message
+from tests.infra.platform.databases import fetch_row
+from tests.infra.platform.waiting import eventually
+from tests.infra.records.mixes import acting
+from tests.infra.records.records_api import (
     CLINIC,
     DOCTOR,
     HOSPITAL,
@@ -38,8 +40,6 @@ from tests.infra.records import (
     named,
     times_held,
 )
-from tests.infra.tokens import bearer, make_token
-from tests.infra.waiting import eventually
 
 SOMEBODY = Person(87)
 PATCH = {"content-type": "application/json-patch+json"}

@@ -12,9 +12,11 @@ import pytest
 from shared.http import constant_time
 from shared.runtime import clock
 from shared.terminology.documents import document_type
-from tests.infra.load import Person
-from tests.infra.mixes import acting, application, in_mode
-from tests.infra.records import (
+from tests.infra.http.tokens import bearer, make_token, professional_token
+from tests.infra.load.documents import Person
+from tests.infra.platform.waiting import eventually
+from tests.infra.records.mixes import acting, application, in_mode
+from tests.infra.records.records_api import (
     CLINIC,
     DOCTOR,
     OTHER_DOCTOR,
@@ -28,8 +30,6 @@ from tests.infra.records import (
     ins_of,
     named,
 )
-from tests.infra.tokens import bearer, make_token, professional_token
-from tests.infra.waiting import eventually
 
 SOMEBODY, NOBODY = Person(92), Person(93)
 STRANGER, BLOCKED, STUDENT = "899900000042", "899900000043", "899900000044"

@@ -15,12 +15,12 @@ from shared.db.backfill import fill
 from shared.db.migrate import Migration, migrate, migrations_of
 from shared.db.pool import transaction
 from shared.erasure.erased_records import ErasureFinisher
-from tests.infra.databases import APP, Database
-from tests.infra.erasing import erased, finish
-from tests.infra.load import Person
-from tests.infra.messages import message
-from tests.infra.records import RecordsApi, a_deposit, bundle_of, run_records_api
-from tests.infra.waiting import eventually
+from tests.infra.erasure.erasing import erased, finish
+from tests.infra.load.documents import Person
+from tests.infra.messaging.messages import message
+from tests.infra.platform.databases import APP, Database
+from tests.infra.platform.waiting import eventually
+from tests.infra.records.records_api import RecordsApi, a_deposit, bundle_of, run_records_api
 
 NAME = "records/0008_pre_fill_document_combinations.sql"
 SOMEBODY, OTHER = Person(89), Person(90)

@@ -8,9 +8,10 @@ import pytest
 
 from services.records.copies.store.reads import read_locked
 from shared.contracts.audit import AccessRecorded
-from tests.infra.load import Person
-from tests.infra.mixes import in_mode
-from tests.infra.records import (
+from tests.infra.load.documents import Person
+from tests.infra.platform.waiting import eventually
+from tests.infra.records.mixes import in_mode
+from tests.infra.records.records_api import (
     OTHER_DOCTOR,
     TEXT,
     RecordsApi,
@@ -19,7 +20,6 @@ from tests.infra.records import (
     as_patient,
     times_held,
 )
-from tests.infra.waiting import eventually
 
 FIRST, SECOND = Person(83), Person(84)
 """The same person, known under two numbers."""

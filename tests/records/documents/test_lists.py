@@ -13,9 +13,10 @@ from services.records.facts.context import ReadContext
 from services.records.facts.domain.rules import FactsRules
 from shared.access import Permit, decide, decode_facts
 from shared.contracts.audit import AccessRecorded
-from tests.infra.load import Person
-from tests.infra.mixes import LABELS, STATES, TYPES, Sort, every_sort, fill, requesters
-from tests.infra.records import (
+from tests.infra.http.tokens import professional_token
+from tests.infra.load.documents import Person
+from tests.infra.records.mixes import LABELS, STATES, TYPES, Sort, every_sort, fill, requesters
+from tests.infra.records.records_api import (
     CLINIC,
     DOCTOR,
     OTHER_DOCTOR,
@@ -26,7 +27,6 @@ from tests.infra.records import (
     bundle_of,
     named,
 )
-from tests.infra.tokens import professional_token
 
 SOMEBODY = Person(86)
 REPRESENTATIVE, CARER = uuid4(), uuid4()

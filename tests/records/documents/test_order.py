@@ -15,9 +15,10 @@ from shared.db.pool import transaction
 from shared.messaging.envelope import Message
 from shared.runtime import clock
 from shared.terminology import oids
-from tests.infra.load import Person
-from tests.infra.messages import message, outbox
-from tests.infra.records import (
+from tests.infra.load.documents import Person
+from tests.infra.messaging.messages import message, outbox
+from tests.infra.platform.waiting import eventually
+from tests.infra.records.records_api import (
     OTHER_DOCTOR,
     RecordsApi,
     a_deposit,
@@ -27,7 +28,6 @@ from tests.infra.records import (
     deposit_id,
     document_ids,
 )
-from tests.infra.waiting import eventually
 from tests.records.deposits.test_replacing import by_id, labels_of, patch, replacing
 
 SOMEBODY = Person(89)

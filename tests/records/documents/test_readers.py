@@ -12,10 +12,11 @@ from shared.contracts.audit import AccessRecorded
 from shared.contracts.consent import MatrixChanged
 from shared.db.pool import transaction
 from shared.runtime import clock
-from tests.infra.load import Person
-from tests.infra.messages import message
-from tests.infra.mixes import acting, application, in_mode
-from tests.infra.records import (
+from tests.infra.http.tokens import bearer, make_token, professional_token
+from tests.infra.load.documents import Person
+from tests.infra.messaging.messages import message
+from tests.infra.records.mixes import acting, application, in_mode
+from tests.infra.records.records_api import (
     CLINIC,
     DOCTOR,
     HOSPITAL,
@@ -29,7 +30,6 @@ from tests.infra.records import (
     ins_of,
     named,
 )
-from tests.infra.tokens import bearer, make_token, professional_token
 
 SOMEBODY, NOBODY = Person(88), Person(89)
 STRANGER = "899900000042"

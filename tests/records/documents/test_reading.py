@@ -12,8 +12,10 @@ from services.records.copies.store.reads import read_locked
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import TRANSIENT, is_transient, transaction
 from shared.runtime import clock
-from tests.infra.load import Person
-from tests.infra.records import (
+from tests.infra.http.tokens import bearer, make_token, operator_token
+from tests.infra.load.documents import Person
+from tests.infra.platform.waiting import eventually
+from tests.infra.records.records_api import (
     CLINIC,
     DOCTOR,
     OTHER_DOCTOR,
@@ -29,8 +31,6 @@ from tests.infra.records import (
     ins_of,
     times_held,
 )
-from tests.infra.tokens import bearer, make_token, operator_token
-from tests.infra.waiting import eventually
 
 SOMEBODY, NOBODY = Person(81), Person(82)
 CURRENT = {"status": "current"}

@@ -14,8 +14,8 @@ from services.records.documents.domain import sealed_contents
 from services.records.documents.domain.metadata import metadata_of
 from shared.crypto.keyring import Keyring, SealBrokenError, new_data_key
 from shared.crypto.vault import Vault, WrappedKey
-from tests.infra.load import Person
-from tests.infra.records import KEK, a_deposit, bundle_of
+from tests.infra.load.documents import Person
+from tests.infra.records.records_api import KEK, a_deposit, bundle_of
 
 KEY = new_data_key()
 SOMEBODY = Person(51)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from services.records.documents.api.search import parse_query
 from services.records.kit.forms import SearchError, parse_form
-from tests.infra.records import RING
+from tests.infra.records.records_api import RING
 
 RECORD = UUID("11111111-1111-4111-8111-111111111111")
 

@@ -16,9 +16,10 @@ from shared.fhir.submission import Author, AuthorKind
 from shared.fhir.write import IS_ARCHIVED
 from shared.values import NationalProfessionalId, NationalStructureId
 from tests.conftest import NewDatabase
-from tests.infra.load import Person
-from tests.infra.mixes import acting
-from tests.infra.records import (
+from tests.infra.http.tokens import bearer
+from tests.infra.load.documents import Person
+from tests.infra.records.mixes import acting
+from tests.infra.records.records_api import (
     DOCTOR,
     HOSPITAL,
     OTHER_DOCTOR,
@@ -31,7 +32,6 @@ from tests.infra.records import (
     named,
     run_records_api,
 )
-from tests.infra.tokens import bearer
 from tests.records.deposits.test_replacing import by_id, labels_of, patch, replacing
 
 SOMEBODY = Person(89)

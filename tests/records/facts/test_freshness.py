@@ -17,10 +17,11 @@ from shared.messaging.copies import raise_watermarks
 from shared.messaging.envelope import KeptRecord
 from shared.messaging.redrive import Redriver
 from shared.runtime import clock
-from tests.infra.erasing import erase, erased
-from tests.infra.load import Person
-from tests.infra.mixes import in_mode
-from tests.infra.records import (
+from tests.infra.erasure.erasing import erase, erased
+from tests.infra.http.tokens import bearer, make_token
+from tests.infra.load.documents import Person
+from tests.infra.records.mixes import in_mode
+from tests.infra.records.records_api import (
     DOCTOR,
     OTHER_DOCTOR,
     RecordsApi,
@@ -31,7 +32,6 @@ from tests.infra.records import (
     ins_of,
     named,
 )
-from tests.infra.tokens import bearer, make_token
 
 ERASURES = IDENTITY_ERASURES.name
 SOMEBODY, NOBODY = Person(91), Person(92)

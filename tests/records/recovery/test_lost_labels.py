@@ -15,12 +15,15 @@ from shared.contracts.topics import RECORDS_DOCUMENTS
 from shared.db.pool import Pool, transaction
 from shared.fhir.write import IS_ARCHIVED
 from shared.messaging.outbox.recovery import RecoveryResult
-from tests.infra.databases import Database
-from tests.infra.load import Person
-from tests.infra.lost_commits import all_sent, compare_once, copy_database, recover_at, running_relay
-from tests.infra.messages import message
-from tests.infra.mixes import acting
-from tests.infra.records import (
+from tests.infra.http.tokens import bearer
+from tests.infra.load.documents import Person
+from tests.infra.messaging.lost_commits import all_sent, compare_once, copy_database, recover_at, running_relay
+from tests.infra.messaging.messages import message
+from tests.infra.platform.databases import Database
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import eventually
+from tests.infra.records.mixes import acting
+from tests.infra.records.records_api import (
     DOCTOR,
     OTHER_DOCTOR,
     RecordsApi,
@@ -35,9 +38,6 @@ from tests.infra.records import (
     run_records_api,
     settings_of,
 )
-from tests.infra.tokens import bearer
-from tests.infra.topics import Topics
-from tests.infra.waiting import eventually
 
 SOMEBODY, ANOTHER, REPRESENTATIVE = Person(71), Person(72), uuid4()
 DOCUMENTS = """

@@ -20,10 +20,11 @@ from shared.contracts.records import CopyApplied, DocumentPublished, DocumentRec
 from shared.db.pool import transaction
 from shared.messaging.envelope import Message
 from shared.runtime import clock
-from tests.infra.load import Person
-from tests.infra.messages import message
-from tests.infra.plumbing import record_changed
-from tests.infra.records import (
+from tests.infra.http.tokens import operator_token
+from tests.infra.load.documents import Person
+from tests.infra.messaging.messages import message
+from tests.infra.messaging.plumbing import record_changed
+from tests.infra.records.records_api import (
     CLINIC,
     HOSPITAL,
     RecordsApi,
@@ -35,7 +36,6 @@ from tests.infra.records import (
     deposit_id,
     document_ids,
 )
-from tests.infra.tokens import operator_token
 
 SOMEBODY = Person(91)
 

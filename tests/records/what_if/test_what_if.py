@@ -8,9 +8,10 @@ import pytest
 
 from shared.contracts.audit import AccessRecorded
 from shared.terminology.documents import document_type
-from tests.infra.load import Person
-from tests.infra.mixes import acting
-from tests.infra.records import (
+from tests.infra.http.tokens import bearer, professional_token
+from tests.infra.load.documents import Person
+from tests.infra.records.mixes import acting
+from tests.infra.records.records_api import (
     CLINIC,
     DOCTOR,
     OTHER_DOCTOR,
@@ -21,7 +22,6 @@ from tests.infra.records import (
     as_software,
     named,
 )
-from tests.infra.tokens import bearer, professional_token
 
 SOMEBODY = Person(90)
 REPRESENTATIVE, CARER = uuid4(), uuid4()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from shared.access import Facts, Permit, Refusal, decide
-from tests.infra.access_table import MASKED, NOT_FOR_PATIENT, NOT_FOR_REPRESENTATIVES, N, asking
+from tests.infra.access.table import MASKED, NOT_FOR_PATIENT, NOT_FOR_REPRESENTATIVES, N, asking
 
 OCCUPATIONAL: dict[str, Any] = {"never": "occupational-medicine", "occupational_medicine": "allowed"}
 NOBODYS: dict[str, Any] = {"authorisation": "none"}

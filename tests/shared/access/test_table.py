@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from shared.access import RULES_VERSION, Facts, Permit, Refusal, decide, decode_facts, encode_facts
 from shared.access.decide import ACTIONS
-from tests.infra.access_oracle import may
-from tests.infra.access_table import (
+from tests.infra.access.oracle import may
+from tests.infra.access.table import (
     COLUMNS,
     KINDS,
     NEVER_KINDS,

@@ -8,7 +8,7 @@ from shared.cda.errors import IncompleteHeaderError, InvalidCdaError, NotCdaErro
 from shared.cda.header import read_header
 from shared.cda.summary import CdaCode, parse_time
 from shared.terminology import oids
-from tests.infra.paths import DOCUMENTS
+from tests.infra.platform.paths import DOCUMENTS
 
 CONSULTATION = (DOCUMENTS / "consultation.xml").read_bytes()
 PARIS = timezone(timedelta(hours=1))

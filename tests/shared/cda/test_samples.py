@@ -12,7 +12,7 @@ from shared.cda.xml import check_xml
 from shared.fhir import iti65
 from shared.fhir.bundle import parse_submission
 from shared.fhir.submission import InvalidSubmissionError
-from tests.infra.paths import ROOT
+from tests.infra.platform.paths import ROOT
 from tests.shared.fhir.test_write import same
 
 SAMPLES = Path(os.environ.get("DMP_SAMPLES", ROOT.parent / "shared" / "samples"))

@@ -18,7 +18,7 @@ from shared.cda.errors import (
 )
 from shared.cda.header import read_header
 from shared.cda.xml import CheckedXml, check_xml
-from tests.infra.paths import DOCUMENTS
+from tests.infra.platform.paths import DOCUMENTS
 
 CONSULTATION = (DOCUMENTS / "consultation.xml").read_bytes()
 WRAPPED = (DOCUMENTS / "self-displaying.xml").read_bytes()

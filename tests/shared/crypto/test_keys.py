@@ -22,11 +22,11 @@ from shared.db.key_uses import KeyDiffersError, KeyMissingError, check_rings, ke
 from shared.runtime.clock import bucket_of
 from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
-from tests.infra.accounts import MAIL, run_identity_api
-from tests.infra.databases import Database
-from tests.infra.identity_api import administrator, opening, query, settings_of
-from tests.infra.processes import run
-from tests.infra.waiting import eventually
+from tests.infra.identity.accounts import MAIL, run_identity_api
+from tests.infra.identity.identity_api import administrator, opening, query, settings_of
+from tests.infra.platform.databases import Database
+from tests.infra.platform.processes import run
+from tests.infra.platform.waiting import eventually
 
 OLD, NEW, OTHER_OLD = "test:" + "A" * 43, "next:" + "B" * 42 + "A", "test:" + "C" * 42 + "A"
 RECORD = UUID("01234567-89ab-8def-8123-456789ab0001")

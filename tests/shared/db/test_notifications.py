@@ -15,8 +15,8 @@ from shared.messaging.outbox import append
 from shared.runtime.clock import bucket_of
 from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
-from tests.infra.databases import Database
-from tests.infra.waiting import eventually
+from tests.infra.platform.databases import Database
+from tests.infra.platform.waiting import eventually
 from tests.shared.messaging.test_flow import access
 
 INSERT_STATE = """

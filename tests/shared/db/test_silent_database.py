@@ -10,10 +10,10 @@ from shared.db.pool import ANSWER, NoConnectionError, create_pool
 from shared.http.app import is_ready
 from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
-from tests.infra.load import Person
-from tests.infra.proxies import Line, line_to
-from tests.infra.records import RecordsApi, a_deposit, as_patient, bundle_of, codes, run_records_api
-from tests.infra.waiting import eventually
+from tests.infra.load.documents import Person
+from tests.infra.platform.proxies import Line, line_to
+from tests.infra.platform.waiting import eventually
+from tests.infra.records.records_api import RecordsApi, a_deposit, as_patient, bundle_of, codes, run_records_api
 
 LONGEST_S = 5.0
 

@@ -24,13 +24,13 @@ from shared.runtime import clock
 from shared.runtime.metrics import DROPPED
 from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
-from tests.infra import plumbing
-from tests.infra.audit import MOTIVES
-from tests.infra.consumers import FACTS, STATES, OfflineConsumers
-from tests.infra.databases import Database
-from tests.infra.erasing import erased
-from tests.infra.plumbing import document_received, record_changed
-from tests.infra.waiting import eventually
+from tests.infra.audit.keys import MOTIVES
+from tests.infra.erasure.erasing import erased
+from tests.infra.messaging import plumbing
+from tests.infra.messaging.consumers import FACTS, STATES, OfflineConsumers
+from tests.infra.messaging.plumbing import document_received, record_changed
+from tests.infra.platform.databases import Database
+from tests.infra.platform.waiting import eventually
 
 
 @pytest.fixture

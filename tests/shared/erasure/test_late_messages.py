@@ -18,10 +18,10 @@ from shared.runtime import clock
 from shared.runtime.metrics import DROPPED
 from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
-from tests.infra.erasing import KEPT_HERE, tables_with
-from tests.infra.messages import sender_of
-from tests.infra.paths import EXAMPLES
-from tests.infra.subscriptions import subscriptions_of
+from tests.infra.erasure.erasing import KEPT_HERE, tables_with
+from tests.infra.messaging.messages import sender_of
+from tests.infra.messaging.subscriptions import subscriptions_of
+from tests.infra.platform.paths import EXAMPLES
 
 LEDGER = "audit.ledger"
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from shared.fhir.bundle import parse_submission
 from shared.fhir.submission import Author, AuthorKind, InvalidSubmissionError, Relation, Submission
 from shared.terminology import oids
-from tests.infra.paths import DOCUMENTS
+from tests.infra.platform.paths import DOCUMENTS
 
 Json = dict[str, Any]
 GOOD = (DOCUMENTS / "submission.json").read_bytes()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tests.infra.fhir_oracle import NotFhirError, assert_fhir_resource
+from tests.infra.fhir.oracle import NotFhirError, assert_fhir_resource
 
 CONSENT: dict[str, Any] = {
     "resourceType": "Consent",

@@ -17,7 +17,7 @@ from shared.fhir.write import StoredDocument
 from shared.terminology import oids
 from shared.terminology.documents import document_types
 from shared.values import Ins, SentTraits, Sex
-from tests.infra.paths import DOCUMENTS
+from tests.infra.platform.paths import DOCUMENTS
 
 NOON = datetime(2026, 3, 12, 12, tzinfo=timezone(timedelta(hours=1)))
 INS = Ins("258077511402542", oids.INS_NIR_TEST)

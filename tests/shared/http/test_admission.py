@@ -17,10 +17,10 @@ from shared.errors import OverloadedError
 from shared.http import constant_time
 from shared.http.admission import LIMITS, WINDOW_S, Load, Urgency, idle, urgency_for, urgency_of
 from shared.http.tokens import Caller
-from tests.infra.apis import NAMES, Api, all_apis, routes_of
-from tests.infra.databases import Databases
-from tests.infra.tokens import bearer, make_token, patient_token, software_token
-from tests.infra.waiting import eventually
+from tests.infra.http.apis import NAMES, Api, all_apis, routes_of
+from tests.infra.http.tokens import bearer, make_token, patient_token, software_token
+from tests.infra.platform.databases import Databases
+from tests.infra.platform.waiting import eventually
 
 BULK = {"records /records/{record_id}/what-if", "consent /matrices", "audit /replay"}
 DEPOSITS = {"records /fhir", "records /records/{record_id}/documents/{document_id}"}

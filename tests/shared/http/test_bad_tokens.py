@@ -16,7 +16,7 @@ from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
 
 from shared.errors import NotAuthenticatedError
 from shared.http.tokens import TokenVerifier
-from tests.infra.tokens import ISSUER, KEY, SETTINGS, TestKeys, make_token
+from tests.infra.http.tokens import ISSUER, KEY, SETTINGS, TestKeys, make_token
 
 NOW = int(time.time())
 HEADER: dict[str, Any] = {"alg": "ES256", "kid": "test", "typ": "at+jwt"}

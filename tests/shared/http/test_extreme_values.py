@@ -16,14 +16,14 @@ from shared.db.pool import transaction
 from shared.http import constant_time
 from shared.messaging.copies import raise_watermarks
 from shared.runtime import clock
-from tests.infra.apis import NAMES, Api, Operation, all_apis, operations
-from tests.infra.databases import Databases
-from tests.infra.examples import ExampleRequest, example_request, resolved
-from tests.infra.load import Person
-from tests.infra.messages import message
-from tests.infra.plumbing import record_changed
-from tests.infra.records import RecordsApi, read_context_of
-from tests.infra.tokens import bearer, make_token
+from tests.infra.http.apis import NAMES, Api, Operation, all_apis, operations
+from tests.infra.http.examples import ExampleRequest, example_request, resolved
+from tests.infra.http.tokens import bearer, make_token
+from tests.infra.load.documents import Person
+from tests.infra.messaging.messages import message
+from tests.infra.messaging.plumbing import record_changed
+from tests.infra.platform.databases import Databases
+from tests.infra.records.records_api import RecordsApi, read_context_of
 
 RECORD = uuid4()
 INT4 = 2**31 - 1

@@ -25,7 +25,7 @@ from shared.http.issuer_keys import IssuerKeys
 from shared.http.tokens import TokenVerifier
 from shared.runtime.settings import TokenSettings
 from tests.conftest import NewPool
-from tests.infra.tokens import KEY, SETTINGS, TestKeys, bearer, make_token
+from tests.infra.http.tokens import KEY, SETTINGS, TestKeys, bearer, make_token
 
 REFUSALS = (ForbiddenError, NotFoundError, UncheckableError, NotAuthenticatedError, ConflictError, InvalidError)
 

@@ -15,7 +15,7 @@ from shared.http.app import make_app
 from shared.http.bodies import Buffers, BuffersFullError
 from shared.http.door import Door
 from shared.http.protocol import LimitedProtocol
-from tests.infra.waiting import eventually
+from tests.infra.platform.waiting import eventually
 
 
 def build() -> FastAPI:

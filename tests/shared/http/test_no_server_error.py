@@ -26,15 +26,18 @@ from shared.http.admission import Load
 from shared.http.outcomes import is_fhir
 from shared.messaging.copies import raise_watermarks
 from shared.runtime import clock
-from tests.infra import accounts, consent_api, ledger
-from tests.infra.apis import NAMES, Api, all_apis
-from tests.infra.databases import Databases
-from tests.infra.generated import Generated, Generator
-from tests.infra.ledger import Ledger
-from tests.infra.load import Person
-from tests.infra.messages import message
-from tests.infra.plumbing import record_changed
-from tests.infra.records import (
+from tests.infra.audit import ledger
+from tests.infra.audit.ledger import Ledger
+from tests.infra.consent import consent_api
+from tests.infra.http.apis import NAMES, Api, all_apis
+from tests.infra.http.generated import Generated, Generator
+from tests.infra.http.tokens import make_token, operator_token, patient_token, software_token
+from tests.infra.identity import accounts
+from tests.infra.load.documents import Person
+from tests.infra.messaging.messages import message
+from tests.infra.messaging.plumbing import record_changed
+from tests.infra.platform.databases import Databases
+from tests.infra.records.records_api import (
     DOCTOR,
     HOSPITAL,
     RecordsApi,
@@ -45,7 +48,6 @@ from tests.infra.records import (
     named,
     read_context_of,
 )
-from tests.infra.tokens import make_token, operator_token, patient_token, software_token
 
 PARENT, CARER = UUID(int=0x9001), UUID(int=0x9002)
 EXAMPLES = {"identity": 3, "records": 10, "consent": 4, "audit": 12, "notify": 12}

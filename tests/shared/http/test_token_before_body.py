@@ -8,9 +8,9 @@ import pytest_asyncio
 
 from shared.http.bodies import SMALL
 from shared.http.door import Door, largest_body
-from tests.infra.apis import NAMES, Api, Operation, all_apis, operations, routes_of
-from tests.infra.databases import Databases
-from tests.infra.tokens import bearer, make_token
+from tests.infra.http.apis import NAMES, Api, Operation, all_apis, operations, routes_of
+from tests.infra.http.tokens import bearer, make_token
+from tests.infra.platform.databases import Databases
 
 OPEN_TO_ALL = {
     "identity GET /terms",

@@ -22,8 +22,8 @@ from shared.messaging.envelope import KeptRecord, Message
 from shared.runtime import clock
 from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
-from tests.infra import plumbing
-from tests.infra.plumbing import Recorder, document_received, record_changed
+from tests.infra.messaging import plumbing
+from tests.infra.messaging.plumbing import Recorder, document_received, record_changed
 
 INSERT_OFFSET = """
 insert into consumer_offsets (group_name, topic, partition, next, cluster_id) values ($1, $2, $3, 0, 'a-cluster')"""

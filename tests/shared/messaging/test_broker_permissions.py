@@ -34,12 +34,12 @@ from shared.messaging.outbox import announce, append
 from shared.messaging.outbox.producer import discard, transactional_id
 from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
-from tests.infra import plumbing
-from tests.infra.databases import Database
-from tests.infra.notify import consulted
-from tests.infra.parts import Parts
-from tests.infra.topics import Topics, client_options
-from tests.infra.waiting import DEADLINE_S, eventually
+from tests.infra.messaging import plumbing
+from tests.infra.notify.notify import consulted
+from tests.infra.platform.databases import Database
+from tests.infra.platform.parts import Parts
+from tests.infra.platform.topics import Topics, client_options
+from tests.infra.platform.waiting import DEADLINE_S, eventually
 
 REFUSED = (TopicAuthorizationFailedError, GroupAuthorizationFailedError)
 

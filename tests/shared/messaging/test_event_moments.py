@@ -9,7 +9,7 @@ from shared.contracts.base import HeartbeatSent
 from shared.contracts.topics import CONSENT_STATES, RECORDS_DOCUMENTS
 from shared.messaging.envelope import InvalidRecord, KeptRecord, Message, Skipped, decode
 from shared.runtime import clock
-from tests.infra.plumbing import document_received
+from tests.infra.messaging.plumbing import document_received
 
 
 def record(body: bytes, event_type: str, key: str, time: str, topic: str = RECORDS_DOCUMENTS.name) -> KeptRecord:

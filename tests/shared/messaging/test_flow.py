@@ -15,11 +15,11 @@ from shared.messaging.envelope import Message
 from shared.messaging.outbox import announce, append
 from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
-from tests.infra import plumbing
-from tests.infra.databases import Database
-from tests.infra.plumbing import Recorder, document_received, record_changed, worker
-from tests.infra.topics import Topics
-from tests.infra.waiting import eventually
+from tests.infra.messaging import plumbing
+from tests.infra.messaging.plumbing import Recorder, document_received, record_changed, worker
+from tests.infra.platform.databases import Database
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import eventually
 
 TRACE = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
 SOMEBODY = Actor(kind="professional", id="899700000001")

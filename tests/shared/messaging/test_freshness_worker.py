@@ -21,12 +21,12 @@ from shared.runtime.metrics import COPY_AGE
 from shared.runtime.settings import PostgresSettings
 from shared.service.worker import Plan, WorkerRuntime, at_work
 from tests.conftest import NewDatabase
-from tests.infra import plumbing
-from tests.infra.databases import Database
-from tests.infra.erasing import erased
-from tests.infra.tokens import TestKeys
-from tests.infra.topics import Topics
-from tests.infra.waiting import eventually
+from tests.infra.erasure.erasing import erased
+from tests.infra.http.tokens import TestKeys
+from tests.infra.messaging import plumbing
+from tests.infra.platform.databases import Database
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import eventually
 
 TOPIC = IDENTITY_ERASURES.name
 

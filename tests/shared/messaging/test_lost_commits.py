@@ -22,12 +22,19 @@ from shared.messaging.outbox import append
 from shared.messaging.outbox.recovery import Recovery, RecoveryResult
 from shared.runtime import clock
 from tests.conftest import NewDatabase
-from tests.infra.databases import Database
-from tests.infra.lost_commits import all_sent, app_pool, compare_once, copy_database, recover_at, running_relay
-from tests.infra.messages import message
-from tests.infra.plumbing import document_received, record_changed
-from tests.infra.topics import Topics
-from tests.infra.waiting import eventually
+from tests.infra.messaging.lost_commits import (
+    all_sent,
+    app_pool,
+    compare_once,
+    copy_database,
+    recover_at,
+    running_relay,
+)
+from tests.infra.messaging.messages import message
+from tests.infra.messaging.plumbing import document_received, record_changed
+from tests.infra.platform.databases import Database
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import eventually
 
 PATIENT = Actor(kind="patient", id="p")
 DOCTOR, OTHER = "899700000001", "899700000002"

@@ -27,12 +27,12 @@ from shared.runtime import clock
 from shared.runtime.metrics import OFFSETS_LOST
 from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
-from tests.infra import plumbing
-from tests.infra.consumers import OfflineConsumers
-from tests.infra.databases import APP, Database
-from tests.infra.plumbing import Recorder, document_received, record_changed, worker
-from tests.infra.topics import Topics, client_options
-from tests.infra.waiting import eventually
+from tests.infra.messaging import plumbing
+from tests.infra.messaging.consumers import OfflineConsumers
+from tests.infra.messaging.plumbing import Recorder, document_received, record_changed, worker
+from tests.infra.platform.databases import APP, Database
+from tests.infra.platform.topics import Topics, client_options
+from tests.infra.platform.waiting import eventually
 
 GROUP, TOPIC = "consent.deposit-checks", "records.documents.v1"
 SET_BACK = ("effects", "seen_copies", "inbox", "parked_messages", "consumer_offsets")

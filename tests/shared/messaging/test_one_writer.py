@@ -27,10 +27,10 @@ from shared.messaging.consumer import Consumer
 from shared.runtime import clock
 from shared.runtime.clock import bucket_of
 from tests.conftest import NewPool
-from tests.infra.erasures import acknowledgement_of
-from tests.infra.messages import fetched, outbox
-from tests.infra.notify import consulted, contact, published
-from tests.infra.subscriptions import subscription_of, subscriptions_of
+from tests.infra.erasure.erasures import acknowledgement_of
+from tests.infra.messaging.messages import fetched, outbox
+from tests.infra.messaging.subscriptions import subscription_of, subscriptions_of
+from tests.infra.notify.notify import consulted, contact, published
 
 
 def ledger(pool: Pool) -> Consumer:

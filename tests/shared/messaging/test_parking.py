@@ -25,12 +25,12 @@ from shared.runtime import clock
 from shared.runtime.settings import PostgresSettings
 from shared.service.worker import Plan, make_worker_app
 from tests.conftest import NewDatabase
-from tests.infra import plumbing
-from tests.infra.consumers import FACTS, STATES, OfflineConsumers
-from tests.infra.plumbing import Recorder, document_received, record_changed
-from tests.infra.tokens import TestKeys, bearer, operator_token, patient_token
-from tests.infra.topics import Topics
-from tests.infra.waiting import eventually
+from tests.infra.http.tokens import TestKeys, bearer, operator_token, patient_token
+from tests.infra.messaging import plumbing
+from tests.infra.messaging.consumers import FACTS, STATES, OfflineConsumers
+from tests.infra.messaging.plumbing import Recorder, document_received, record_changed
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import eventually
 
 OPERATOR = Actor(kind="operator", id="operations")
 SEEN = {IDENTITY_RECORDS.name: 2}

@@ -28,11 +28,11 @@ from shared.runtime import clock
 from shared.runtime.settings import PostgresSettings
 from shared.service.worker import Plan, make_worker_app
 from tests.conftest import NewDatabase
-from tests.infra import plumbing
-from tests.infra.databases import Database
-from tests.infra.tokens import TestKeys, bearer, operator_token, patient_token
-from tests.infra.topics import Topics
-from tests.infra.waiting import eventually
+from tests.infra.http.tokens import TestKeys, bearer, operator_token, patient_token
+from tests.infra.messaging import plumbing
+from tests.infra.platform.databases import Database
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import eventually
 from tests.shared.messaging.test_flow import access
 
 ACCESSES, DECISIONS, STATES = "consent.accesses.v1", "consent.decisions.v1", "consent.states.v1"

@@ -12,13 +12,13 @@ from shared.db.pool import Pool
 from shared.messaging.consumer import Consumer
 from shared.runtime import clock
 from tests.conftest import NewDatabase, NewPool
-from tests.infra.erasing import erased
-from tests.infra.load import Person
-from tests.infra.messages import fetched
-from tests.infra.notify import consulted, contact, published
-from tests.infra.plumbing import document_received, record_changed
-from tests.infra.records import a_deposit, bundle_of, decided, deposit_id, document_ids, run_records_api
-from tests.infra.subscriptions import subscription_of
+from tests.infra.erasure.erasing import erased
+from tests.infra.load.documents import Person
+from tests.infra.messaging.messages import fetched
+from tests.infra.messaging.plumbing import document_received, record_changed
+from tests.infra.messaging.subscriptions import subscription_of
+from tests.infra.notify.notify import consulted, contact, published
+from tests.infra.records.records_api import a_deposit, bundle_of, decided, deposit_id, document_ids, run_records_api
 
 LATER = "added-later"
 

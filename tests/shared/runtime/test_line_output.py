@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from shared.runtime.line_output import LineOutput
-from tests.infra.paths import ROOT
+from tests.infra.platform.paths import ROOT
 
 FULL = Path("/dev/full")
 SMALL_PIPE = 4 * 4096

@@ -10,7 +10,7 @@ import pytest
 from deploy.local.platform.databases import app_dsn, create_databases, owner_dsn, process_dsn
 from deploy.local.platform.postgres import Postgres
 from deploy.local.platform.secrets import Secrets
-from tests.infra.parts import Parts
+from tests.infra.platform.parts import Parts
 
 SERVICES = ("ward_one", "ward_two")
 ROLES = ("owner", "app", "api", "worker")

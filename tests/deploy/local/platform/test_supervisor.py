@@ -17,7 +17,7 @@ from deploy.local.platform.paths import Layout
 from deploy.local.platform.stack import Stack
 from deploy.local.platform.supervisor import Progress, Supervisor
 from shared.runtime.line_output import LineOutput
-from tests.infra.waiting import eventually
+from tests.infra.platform.waiting import eventually
 
 FULL = Path("/dev/full")
 NAME = "child"
