@@ -1,5 +1,5 @@
 # Needs Python >= 3.11 and make; everything else goes into .venv and var/.
-.PHONY: help install install-dev demo up down status test lint format baseline lock
+.PHONY: help install install-dev demo up down status test test-long lint format baseline lock
 .DEFAULT_GOAL := help
 COMPILE = uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
@@ -24,8 +24,11 @@ down: install ## end what `make up` or `make demo` started
 status: install ## show what runs
 	@.venv/bin/python -m deploy.local status
 
-test: install-dev ## run all tests
-	@.venv/bin/python -m pytest -n 2
+test: install-dev ## run all tests but the long ones
+	@.venv/bin/python -m pytest -n 2 -m "not long"
+
+test-long: install-dev ## run the long ones: restores, killed processes, generated requests, the README's commands
+	@.venv/bin/python -m pytest -n 2 -m long
 
 lint: install-dev ## run every check of .pre-commit-config.yaml over all files
 	@.venv/bin/pre-commit run --all-files

@@ -27,6 +27,8 @@ from tests.infra.messaging.subscriptions import ALL, subscription_of
 from tests.infra.notify.notify import contact, requested
 from tests.infra.records.records_api import a_deposit, bundle_of, decided, deposit_id, document_ids, run_records_api
 
+pytestmark = pytest.mark.long
+
 EXAMPLES = Path(__file__).parents[2] / "shared" / "contracts" / "examples"
 LATER = "added-later"
 SOMEBODY = {"kind": "professional", "id": "899700000001"}

@@ -8,11 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from deploy.local.platform.stack import Stack
 from shared.contracts.topics import AUDIT_LEDGER, CONSENT_DEPOSIT_CHECKS, RECORDS_DOCUMENTS
 from tests.infra.platform.parts import USERS, Parts
 from tests.infra.platform.topics import Topics
 from tests.infra.platform.waiting import eventually
+
+pytestmark = pytest.mark.long
 
 CHECKS, LEDGER = CONSENT_DEPOSIT_CHECKS.name, AUDIT_LEDGER.name
 

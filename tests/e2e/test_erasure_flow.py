@@ -135,6 +135,7 @@ async def let_it_die(place: str, database: Database, kafka: Topics) -> None:
     assert process.returncode == -signal.SIGKILL
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", list(PLACES))
 async def test_killed_there_an_erasure_goes_on_and_is_acknowledged_once_with_the_right_counts(
     place: str, new_database: NewDatabase, kafka: Topics

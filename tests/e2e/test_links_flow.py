@@ -118,6 +118,7 @@ async def _listed(town: Town, record_id: UUID, documents: set[UUID]) -> bool:
     return await town.documents_listed_by_audit(record_id) == documents
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", ["one written, the other not", "after the commit"])
 async def test_killed_in_the_middle_a_link_asked_for_again_is_in_force_once(place: str, town: Town) -> None:
     first, second = await town.open(FIRST), await town.open(SECOND)

@@ -13,6 +13,8 @@ import pytest
 
 from tests.infra.platform.waiting import DEADLINE_S, eventually
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 COMMANDS = [
     line.split("#")[0].strip()

@@ -11,6 +11,8 @@ from deploy.local.platform import endpoints
 from deploy.local.platform.stack import Stack
 from tests.e2e.samples import Outcome, deposit_sample
 
+pytestmark = pytest.mark.long
+
 SAMPLES = Path(os.environ.get("DMP_SAMPLES", Path(__file__).parents[3] / "shared" / "samples")) / "cda"
 REASONS = {
     ("file", "ins-missing"),

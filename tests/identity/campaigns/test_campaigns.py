@@ -89,6 +89,7 @@ def addressees(events: list[Any], kind: str) -> list[str]:
     ]
 
 
+@pytest.mark.long
 async def test_a_thousand_are_told_three_object_and_the_others_get_a_record_once_though_the_worker_is_killed(
     api: IdentityApi,
 ) -> None:

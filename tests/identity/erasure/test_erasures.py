@@ -342,6 +342,7 @@ async def crash(place: str, database: Database, record_id: UUID, now: datetime) 
     assert process.returncode == -signal.SIGKILL
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", PLACES)
 async def test_an_erasure_killed_in_the_middle_ends_as_if_nothing_had_happened(
     place: str, client: httpx2.AsyncClient, database: Database, life: Life

@@ -294,6 +294,7 @@ async def test_links_deaths_and_erasures_at_once_never_leave_one_side_alone(
     assert (await changes_of(database, second))[-1] == (version, status, other)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", list(PLACES))
 async def test_killed_there_both_or_none_are_linked_and_asked_again_it_ends_as_if_nothing_had_happened(
     place: str, client: httpx2.AsyncClient, database: Database

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
+
 import services.records
 from services.records.copies.store.matrices import MatrixCache
 from services.records.deposits.domain.submissions import parse_and_check
@@ -81,6 +83,7 @@ CHOICES: dict[str, Any] = {
 }
 
 
+@pytest.mark.long
 async def test_who_asks_finds_exactly_what_they_may_open(api: RecordsApi) -> None:
     record, documents = await filled(api, **CHOICES)
     assert len(documents) == len(STATES) * len(LABELS) * len(TYPES) * 2

@@ -39,6 +39,8 @@ from tests.infra.records.records_api import (
     settings_of,
 )
 
+pytestmark = pytest.mark.long
+
 SOMEBODY, ANOTHER, REPRESENTATIVE = Person(71), Person(72), uuid4()
 DOCUMENTS = """
 select d.id, status, life, archived, labels, masked_by, shown_to_representatives, version, changed_at, decision_id,

@@ -28,6 +28,8 @@ from tests.infra.platform.databases import Database
 from tests.infra.platform.processes import run
 from tests.infra.platform.waiting import eventually
 
+pytestmark = pytest.mark.long
+
 OLD, NEW, OTHER_OLD = "test:" + "A" * 43, "next:" + "B" * 42 + "A", "test:" + "C" * 42 + "A"
 RECORD = UUID("01234567-89ab-8def-8123-456789ab0001")
 ROWS = {

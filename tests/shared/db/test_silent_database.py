@@ -15,6 +15,8 @@ from tests.infra.platform.proxies import Line, line_to
 from tests.infra.platform.waiting import eventually
 from tests.infra.records.records_api import RecordsApi, a_deposit, as_patient, bundle_of, codes, run_records_api
 
+pytestmark = pytest.mark.long
+
 LONGEST_S = 5.0
 
 

@@ -25,6 +25,8 @@ from tests.infra.messaging.plumbing import record_changed
 from tests.infra.platform.databases import Databases
 from tests.infra.records.records_api import RecordsApi, read_context_of
 
+pytestmark = pytest.mark.long
+
 RECORD = uuid4()
 INT4 = 2**31 - 1
 SCOPES = "records.open records.erase directory.write clients.write operations matrices.write"

@@ -233,6 +233,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prefer, "LONGEST_WAIT_S", 0.0)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
 async def test_no_generated_request_is_a_fault_of_ours(apis: dict[str, Api], name: str) -> None:
     api = apis[name]

@@ -23,6 +23,8 @@ from tests.infra.platform.topics import Topics
 from tests.infra.platform.waiting import DEADLINE_S, eventually
 from tests.shared.messaging.test_flow import access
 
+pytestmark = pytest.mark.long
+
 
 async def let_it_crash(place: str, database: Database, kafka: Topics) -> None:
     """Runs a worker in a separate process until it has killed itself at that place."""

@@ -36,6 +36,8 @@ from tests.infra.platform.databases import Database
 from tests.infra.platform.topics import Topics
 from tests.infra.platform.waiting import eventually
 
+pytestmark = pytest.mark.long
+
 PATIENT = Actor(kind="patient", id="p")
 DOCTOR, OTHER = "899700000001", "899700000002"
 

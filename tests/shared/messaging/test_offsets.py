@@ -139,6 +139,7 @@ async def test_a_database_that_was_set_back_reads_again_what_it_lost(
     assert await plumbing.value(database, "select count(*) from parked_messages") == 0
 
 
+@pytest.mark.long
 async def test_members_that_come_and_go_while_transactions_fail_lose_double_and_reorder_nothing(
     database: Database, kafka: Topics
 ) -> None:

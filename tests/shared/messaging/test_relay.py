@@ -161,6 +161,7 @@ class PartitionProducer:
         return await self._real.send(topic, value, **options)
 
 
+@pytest.mark.long
 async def test_a_topic_whose_replicas_are_away_holds_back_its_own_rows_only(
     database: Database, pool: Pool, kafka: Topics
 ) -> None:
@@ -188,6 +189,7 @@ async def test_a_topic_whose_replicas_are_away_holds_back_its_own_rows_only(
     assert set(await keys_of(kafka, DECISIONS)) == {event.key for event in held}
 
 
+@pytest.mark.long
 async def test_a_topic_that_goes_away_in_the_middle_is_held_and_sent_in_order_when_it_is_back(
     database: Database, pool: Pool, kafka: Topics
 ) -> None:
@@ -222,6 +224,7 @@ async def test_a_missing_topic_holds_back_its_own_rows_only(database: Database, 
         assert await pool.fetchval(COUNT, dead_letters) == 3
 
 
+@pytest.mark.long
 async def test_a_topic_that_may_not_be_written_holds_back_its_own_rows_only(
     database: Database, pool: Pool, kafka: Topics
 ) -> None:

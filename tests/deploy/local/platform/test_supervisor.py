@@ -159,6 +159,6 @@ def test_a_line_for_a_terminal_that_is_gone_is_dropped_and_stops_nobody(monkeypa
     os.close(reading)
     with os.fdopen(writing, "w") as terminal:
         output = LineOutput(terminal, lambda count: f"{count} lines".encode())
-        monkeypatch.setattr("deploy.local.interruptible._terminal", lambda: output)
+        monkeypatch.setattr("deploy.local.cli.interruptible._terminal", lambda: output)
         print_line("nobody reads this")
     assert output.dropped == 1
