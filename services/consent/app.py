@@ -59,13 +59,12 @@ def make_api(settings: Settings) -> FastAPI:
 
 
 def make_worker(settings: Settings) -> FastAPI:
-    """Builds the worker: it announces the states of new records, decides deposits and notes which version is in
-    force."""
+    """Builds the worker: it announces first states, decides deposits, and tracks which version is in force."""
     return make_worker_app(make_plan(rules=DepositChecksRules(settings.parameters.masked_and_invisible)), settings)
 
 
 def make_recovery(_: Settings) -> Recovery:
-    """Returns how consent recovers lost commits: it adopts the states that the topic holds."""
+    """Returns the recovery from lost commits: consent adopts the states that the topic holds."""
     return Recovery(adopt=adopt_states)
 
 

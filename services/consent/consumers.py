@@ -1,4 +1,4 @@
-"""The subscriptions of consent: which topic is read, and which use case handles its events."""
+"""The subscriptions of consent: the topics that it reads, and the use case that handles their events."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Settings of consent: `CONSENT_<SECTION>__<FIELD>`."""
+"""The settings of consent, read from `CONSENT_<SECTION>__<FIELD>`."""
 
 from pydantic_settings import SettingsConfigDict
 

@@ -93,7 +93,10 @@ async def create(
     prefer: Prefer = None,
     if_match: IfMatch = None,
 ) -> Response:
-    """The patient side authorises anybody; a professional authorises themselves while the patient's card is present."""
+    """Creates an authorisation.
+
+    The patient side authorises anybody; a professional authorises themselves while the patient's card is present.
+    """
     body = ConsentBody.read(await request.body())
     possible_holder_ids = full_ids(body.holder_id, body.holder_kind) or (body.holder_id,)
     has_consent_ids = all(consent_id(body.record_id, id) is not None for id in possible_holder_ids)
@@ -115,8 +118,11 @@ async def search(
     actor: ActorParam = None,
     status: StatusParam = None,
 ) -> Response:
-    """The patient side finds all authorisations of the record; a professional and the software of a structure find
-    their own."""
+    """Searches authorisations.
+
+    The patient side finds all authorisations of the record; a professional and the software of a structure find their
+    own.
+    """
     return await _search(request, caller, context, patient, actor, status)
 
 
@@ -149,7 +155,10 @@ async def update(
     prefer: Prefer = None,
     if_match: IfMatch = None,
 ) -> Response:
-    """`inactive` ends the authorisation, and the one that begins later; `active` gives it the period in the body."""
+    """Ends or changes the authorisation.
+
+    `inactive` ends it, and the one that begins later; `active` gives it the period in the body.
+    """
     body = ConsentBody.read(await request.body())
     record_id, holder_id, _ = _parse_id(id)
     is_of_holder = holder_id in possible_ids(body.holder_id, body.holder_kind)

@@ -1,4 +1,4 @@
-"""An authorisation as a resource of its own (FHIR `Consent`): its id, its version, and who sees which. Pure."""
+"""An authorisation as a resource of its own (FHIR `Consent`): its id, its version, and the callers who see it."""
 
 import re
 from collections.abc import Iterable
@@ -18,7 +18,8 @@ _ID = re.compile(r"([0-9a-f]{32})\.([A-Za-z0-9.-]{1,31}?)(\.next)?")
 
 
 class ConsentReference(NamedTuple):
-    """What the id of a Consent names. `is_next`: the authorisation that begins later, beside a current one."""
+    """The record and the holder that the id of a Consent names. `is_next`: the authorisation begins later, beside a
+    current one."""
 
     record_id: UUID
     holder_id: str
@@ -36,9 +37,9 @@ class GrantedAuthorisation(NamedTuple):
 class VersionedAuthorisation:
     """An authorisation with its version and the time of its last change.
 
-    The patient side gets the version of all choices. Everybody else gets a version of this authorisation alone: so
-    they do not learn from it that, or when, something else was chosen. `is_next`: it begins later, beside a current
-    one of that holder.
+    The patient side gets the version of all choices. Everybody else gets a version of this authorisation alone, so that
+    it does not reveal whether, or when, something else was chosen. `is_next`: it begins later, beside a current one of
+    that holder.
     """
 
     authorisation: Authorisation
@@ -57,7 +58,7 @@ def consent_id(record_id: UUID, holder_id: str, *, is_next: bool = False) -> str
 
 
 def parse_consent_id(consent_id: str) -> ConsentReference | None:
-    """Returns what the id names; None for a text that is no id of a Consent."""
+    """Returns what the id names; None for a text that is not an id of a Consent."""
     match = _ID.fullmatch(consent_id)
     return None if match is None else ConsentReference(UUID(hex=match[1]), match[2], match[3] is not None)
 
@@ -88,10 +89,10 @@ def _with_own_version(granted: GrantedAuthorisation, now: datetime) -> Versioned
 def granted_authorisations(
     choices: Choices, holders: frozenset[str] | None, now: datetime
 ) -> tuple[GrantedAuthorisation, ...]:
-    """Returns what the patient side gave to these holders, or to anybody if `holders` is None.
+    """Returns the authorisations that the patient side gave to these holders, or to anybody if `holders` is None.
 
-    Of a holder's authorisations that have begun only the one that ends last is returned. Attestations of a care team
-    are left out: a structure made them.
+    Of a holder's authorisations that have begun, only the one that ends last is returned. Attestations of a care team
+    are left out, because structures make them.
     """
     by_holder: dict[str, list[Authorisation]] = {}
     for authorisation in choices.authorisations:

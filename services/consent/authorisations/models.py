@@ -121,7 +121,7 @@ class ConsentBody(_Element):
 
     @property
     def holder_kind(self) -> HolderKind:
-        """Whether the holder is a professional or a structure, from the system of the identifier."""
+        """Returns whether the holder is a professional or a structure, from the system of the identifier."""
         system = self.provision.actor[0].reference.identifier.system
         return "professional" if system == PROFESSIONAL else "structure"
 

@@ -1,1 +1,1 @@
-"""The choices of a patient: one versioned state for each record, read, changed and announced."""
+"""The choices of a patient: one versioned state for each record, which is read, changed and announced."""

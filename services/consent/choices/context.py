@@ -1,4 +1,4 @@
-"""What the routes about choices need of the app."""
+"""The context that the routes about choices get from the app."""
 
 from dataclasses import dataclass
 from typing import Annotated

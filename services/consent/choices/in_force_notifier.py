@@ -1,4 +1,4 @@
-"""Wakes requests that wait for a change to come into force: one connection of the API listens for all of them."""
+"""Wakes requests that wait for a change to come into force. One connection of the API listens for all of them."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ from shared.runtime.tasks import end_tasks
 
 T = TypeVar("T")
 RECHECK_INTERVAL_S = 0.5
-"""A waiting request reads again after this time even without a notification: the listening connection may be down."""
+"""The interval at which a waiting request reads again even without a notification: the listener may be disconnected."""
 RECONNECT_S = 1.0
 
 

@@ -150,8 +150,7 @@ class HistoryView(BaseModel):
 
 
 class RightsBody(BaseModel):
-    """A body that sets rights. It must be complete and without unknown fields, so that no slip gives or takes a
-    right."""
+    """A body that sets rights: complete and without unknown fields, so that no slip gives or takes a right."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -164,8 +163,10 @@ class AuthorisationBody(RightsBody):
 
 
 class AttestationBody(RightsBody):
-    """A structure attests that the patient was informed on that day and did not object. `from` is its beginning, by
-    default now."""
+    """A structure's attestation that the patient was informed on that day and did not object.
+
+    `from` is its beginning, by default now.
+    """
 
     informed_on: date
     since: Moment | None = Field(default=None, alias="from")
@@ -191,7 +192,7 @@ class CareTeamBody(RightsBody):
 
 
 class EmergencyBody(RightsBody):
-    """What the patient permits in emergencies: break-glass, the regulation centre, masked documents in both."""
+    """The patient's choices for emergencies: break-glass, the regulation centre, masked documents in both."""
 
     break_glass: StrictBool
     regulation_centre: StrictBool

@@ -1,4 +1,5 @@
-"""What changes choices in a caller's transaction: resolving a subject, applying copies, acknowledgements, recovery."""
+"""Changes choices in a caller's transaction: resolves subjects, applies copies and acknowledgements, recovers
+states."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,8 +42,7 @@ RECOVERY_ACTION: Final = "recover-state"
 
 @dataclass(frozen=True, slots=True)
 class ResolvedChange:
-    """A change with the full identifier of its subject. `error`: why the subject cannot be resolved; then the change
-    has none.
+    """A change with the full identifier of its subject, or the error that its subject cannot be resolved.
 
     `is_known`: whether the directory has the subject; True for a change without one.
     """
@@ -53,8 +53,10 @@ class ResolvedChange:
 
 
 async def resolve_subject(connection: Connection, change: Change, caller: Caller, choices: Choices) -> ResolvedChange:
-    """Resolves the subject of a change. `choices`: those of the record; an identifier can be taken out as it stands in
-    them."""
+    """Resolves the subject of a change.
+
+    `choices`: the record's present choices; an identifier in them can be removed exactly as it is stored.
+    """
     if change.action not in HOLDER_KINDS or change.subject_id is None:
         return ResolvedChange(change)
     text, kind = change.subject_id.strip(), change.kind or HOLDER_KINDS[change.action]
@@ -75,10 +77,10 @@ async def resolve_subject(connection: Connection, change: Change, caller: Caller
 
 
 async def copy_records(connection: Connection, messages: list[Message[RecordChanged]]) -> set[bytes]:
-    """Stores the newer copies. At first only the médecin traitant named at the opening may read, and emergency access
-    is permitted. Later versions of a record change its copy alone.
+    """Stores newer copies of records, and the first choices of a new record.
 
-    Returns the keys of the messages that were newer.
+    At first only the médecin traitant named at the opening may read, and emergency access is permitted. Later versions
+    of a record change its copy alone. Returns the keys of the messages that were newer.
     """
     latest: dict[str, Message[RecordChanged]] = {}
     for message in messages:
@@ -121,10 +123,10 @@ def _first_state(event: RecordChanged, doctors: Mapping[UUID, str]) -> ConsentSt
 
 
 async def copy_people(connection: Connection, messages: list[Message[PeopleChanged]]) -> set[bytes]:
-    """A newly named médecin traitant is added to the choices; one whom the patient has ended is not added again. A
-    person whom the directory does not list as a doctor is not added.
+    """Stores newer copies of people, and adds a newly named médecin traitant to the choices.
 
-    Returns the keys of the messages that were newer.
+    A médecin traitant whom the patient has ended is not added again, nor a person whom the directory does not list as a
+    doctor. Returns the keys of the messages that were newer.
     """
     latest = newest_of_each(messages, lambda event: event.record_id)
     ids = sorted(latest)
@@ -146,8 +148,10 @@ async def copy_people(connection: Connection, messages: list[Message[PeopleChang
 
 
 async def _add_attending_doctor(connection: Connection, record_id: UUID, doctor_id: str) -> list[Event]:
-    """Returns the events to announce; none if the record has no state yet, or if the patient has blocked this
-    doctor."""
+    """Adds the doctor to the choices and returns the events to announce.
+
+    Returns none if the record has no state yet, or if the patient has blocked this doctor.
+    """
     state = await states.lock_state(connection, record_id)
     if state is None or doctor_id in state.choices.blocked:
         return []
@@ -185,9 +189,9 @@ async def acknowledge_copies(connection: Connection, messages: list[Message[Copy
 
 
 async def adopt_states(connection: Connection, record: SentRecord, is_changed_since: bool) -> bool:
-    """Stores the topic's state of one record at its version. Returns False if it was not adopted: the event does not
-    hold all choices, or they were changed here since.
+    """Stores the topic's state of one record at its version.
 
+    Returns False if it was not adopted, because the event does not hold all choices or they were changed here since.
     Choices that were changed here get a version above the topic's, so that they do not count as in force; the next
     change announces them.
     """

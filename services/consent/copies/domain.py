@@ -1,4 +1,4 @@
-"""What the copies say about a record, who may act for its patient, and the entries of the directory."""
+"""The local copies of a record's state, of the people who act for its patient, and of the directory's entries."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,8 +12,7 @@ from shared.terminology.professions import DOCTOR
 
 @dataclass(frozen=True, slots=True)
 class RecordCopy:
-    """Consent's copy of a record. `partition`: the one that its event came from, whose watermark tells how fresh it
-    is."""
+    """Consent's copy of a record. `partition`: the one of its event, whose watermark shows how fresh the copy is."""
 
     record_id: UUID
     version: int
@@ -24,7 +23,7 @@ class RecordCopy:
 
 @dataclass(frozen=True, slots=True)
 class CopyAge:
-    """How old the copies about one record are: consent has what identity announced before these moments.
+    """The age of the copies about one record: consent has what identity announced before these moments.
 
     A moment is None if it is not known. `is_broken`: a state or an erasure of the record could not be read.
     """
@@ -35,12 +34,14 @@ class CopyAge:
     is_broken: bool = False
 
     def is_fresh(self, now: datetime, limit: timedelta) -> bool:
-        """Whether the copies are fresh enough for somebody to act for the patient."""
+        """Returns whether the copies are fresh enough for somebody to act for the patient."""
         return not self.is_broken and are_fresh((self.record_at, self.people_at, self.erasures_at), now, limit)
 
     def is_fresh_for_holders(self, now: datetime, limit: timedelta) -> bool:
-        """Whether the copies are fresh enough to show holders what they were given; who acts for the patient does not
-        matter then."""
+        """Returns whether the copies are fresh enough to show holders their own authorisations.
+
+        The people who act for the patient do not matter then.
+        """
         return not self.is_broken and are_fresh((self.record_at, self.erasures_at), now, limit)
 
 
@@ -49,10 +50,10 @@ UNKNOWN_AGE = CopyAge()
 
 @dataclass(frozen=True, slots=True)
 class RecordContext:
-    """What a change is decided on besides the state: the record, and who may act for the patient.
+    """The facts for a decision on a change, besides the state: the record, and the people who act for the patient.
 
-    `linked_to`: the other record of the same person; `blocked_in_linked`: the identifiers blocked in it, which are
-    blocked in this record too.
+    `linked_to`: the other record of this person; `blocked_in_linked`: the identifiers blocked in it, which are blocked
+    in this record too.
     """
 
     status: str

@@ -1,4 +1,4 @@
-"""Keeps a copy of the public directory: the professionals and structures, and who is a doctor."""
+"""Keeps a copy of the public directory: the professionals, the structures, and which of them are doctors."""
 
 from services.consent.copies import store
 from shared.contracts.identity import ProfessionalChanged, StructureChanged

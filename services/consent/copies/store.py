@@ -1,4 +1,4 @@
-"""Copies of identity's records, of who may act for their patients, and of the public directory."""
+"""Stores the copies of identity's records, of the people who act for their patients, and of the public directory."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -14,7 +14,7 @@ from shared.runtime.clock import bucket_of
 from shared.terminology.professions import DOCTOR
 
 COPIED_TOPICS = (IDENTITY_RECORDS.name, IDENTITY_PEOPLE.name, IDENTITY_ERASURES.name)
-"""The topics whose watermarks tell how old the copies about a record are."""
+"""The topics whose watermarks show how old the copies about a record are."""
 
 UPSERT_RECORD_COPIES = """
 insert into record_copies (bucket, record_id, version, status, partition, linked_to)
@@ -99,7 +99,7 @@ SELECT_BLOCKED = "select blocked from consent_states where bucket = $1 and recor
 
 
 async def find_record_context(connection: Connection, record_id: UUID) -> RecordContext | None:
-    """Returns what a change is decided on besides the state; None for an unknown record.
+    """Returns the facts for a decision on a change, besides the state; None for an unknown record.
 
     The blocks of the linked record are read without a lock: a change holds the lock of its record's state, and two
     changes of linked records would wait for each other. An authorisation that is given here while the patient blocks
@@ -118,8 +118,7 @@ SELECT_WATERMARKS = "select topic, at from copy_watermarks where topic in ($1, $
 
 
 async def find_decoy_age(connection: Connection, record_id: UUID) -> CopyAge:
-    """Returns an age for a record that is not here, so that the age of copies does not reveal whether a record
-    exists."""
+    """Returns an age for an absent record, so that the age of copies does not reveal whether a record exists."""
     watermarks: dict[str, list[datetime]] = {}
     for row in await connection.fetch(SELECT_WATERMARKS, *COPIED_TOPICS):
         watermarks.setdefault(row["topic"], []).append(row["at"])
@@ -128,7 +127,7 @@ async def find_decoy_age(connection: Connection, record_id: UUID) -> CopyAge:
 
 
 def people_of(stored: str | None) -> PeopleChanged | None:
-    """Parses who may act for a patient from the stored JSON."""
+    """Returns the people who act for a patient, parsed from the stored JSON; None for None."""
     return None if stored is None else PeopleChanged.model_validate_json(stored)
 
 
@@ -137,8 +136,10 @@ select pg_advisory_xact_lock(1146097667, bucket) from unnest($1::integer[]) as b
 
 
 async def lock_first_states(connection: Connection, record_ids: Sequence[UUID]) -> None:
-    """Locks the buckets of these records, so that transactions give first states or name médecins traitants one after
-    the other."""
+    """Locks the buckets of these records.
+
+    Transactions that give first states or name médecins traitants thereby run one after the other.
+    """
     await connection.execute(LOCK_FIRST_STATES, sorted({bucket_of(record_id) for record_id in record_ids}))
 
 

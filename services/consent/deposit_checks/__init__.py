@@ -1,1 +1,1 @@
-"""Decides whether a deposited document may enter the record."""
+"""The decision whether a deposited document may enter the record."""

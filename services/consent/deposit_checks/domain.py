@@ -28,7 +28,8 @@ class ValueUnknownError(PermanentError):
 
 @dataclass(frozen=True, slots=True)
 class DepositChecksRules:
-    """`masked_and_invisible`: the national parameter `cumul-invisible_patient-masque_ps`."""
+    """The parameters of the checks. `masked_and_invisible`: the national parameter
+    `cumul-invisible_patient-masque_ps`."""
 
     masked_and_invisible: bool = False
 
@@ -38,8 +39,10 @@ DEFAULT_RULES: Final = DepositChecksRules()
 
 @dataclass(frozen=True, slots=True)
 class DepositContext:
-    """What a deposit is decided on. `state_version` None: consent has no choices of the record. `awaits_recovery`: the
-    state may be outdated, because this database may have lost commits."""
+    """The facts for a decision on a deposit. `state_version` None: consent has no choices of the record.
+
+    `awaits_recovery`: the state may be outdated, because this database may have lost commits.
+    """
 
     status: str
     record_version: int

@@ -22,8 +22,11 @@ from shared.runtime.metrics import REFUSED, STEP_SECONDS
 
 
 async def deposits_awaiting_version(connection: Connection, messages: list[Message[DocumentReceived]]) -> set[UUID]:
-    """Returns the ids of messages that must wait: consent does not have the record yet, has an older version than the
-    sender saw, has no choices of it, or may have lost commits about them."""
+    """Returns the ids of messages that must wait.
+
+    For these consent does not have the record yet, has an older version than the sender saw, has no choices of it, or
+    may have lost commits about them.
+    """
     contexts = await store.find_deposit_contexts(connection, {message.event.record_id for message in messages})
     return {message.id for message in messages if _awaits_version(contexts.get(message.event.record_id), message.event)}
 

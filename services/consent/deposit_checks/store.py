@@ -1,4 +1,4 @@
-"""What deposits are decided on: the copies of a record, and the choices about it."""
+"""Reads the facts for decisions on deposits: the copies of a record, and the choices about it."""
 
 from collections.abc import Iterable
 from uuid import UUID
@@ -56,12 +56,11 @@ left join state on state.record_id = wanted.record_id"""
 
 
 async def lock_deposit_contexts(connection: Connection, record_ids: Iterable[UUID]) -> dict[UUID, DepositContext]:
-    """Returns the copies with the choices, by record id. The states are locked against changes, so that no decision
-    under an older version follows a change.
+    """Returns the copies with the choices, by record id.
 
-    The states of linked records are locked too: a professional who is blocked in one deposits in neither. The links are
-    read with the records themselves; a second statement locks the linked records, out of order: a deadlock is
-    transient.
+    The states are locked against changes, so that no decision under an older version follows a change. The states of
+    linked records are locked too: a professional who is blocked in one deposits in neither. The links are read with the
+    records themselves; a second statement locks the linked records, out of order: a deadlock is transient.
     """
     requested = set(record_ids)
     contexts = await _lock(connection, requested)

@@ -1,1 +1,1 @@
-"""Erases a record: its choices at once, their history in steps."""
+"""Erasure of a record from consent: its choices at once, their history in steps."""

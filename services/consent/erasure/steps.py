@@ -10,7 +10,9 @@ from shared.messaging.outbox import append, tombstone
 
 
 async def erase_record(connection: Connection, messages: list[Message[RecordErased]]) -> None:
-    """Deletes the choices, and announces a tombstone, so that the topic loses the state even if this database never had
-    it."""
+    """Deletes the choices and announces a tombstone.
+
+    The tombstone removes the state from the topic even if this database never had it.
+    """
     begun = await begin_each(connection, messages, store.destroy_state, store.lock_states)
     await append(connection, [tombstone(CONSENT_STATES, message.event.key, trace=message.trace) for message in begun])

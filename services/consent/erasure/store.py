@@ -1,4 +1,4 @@
-"""Statements that erase a record: its choices and copies at once, their history in steps."""
+"""Erases a record's rows: its choices and copies at once, their history in steps."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -19,7 +19,7 @@ cross join lateral (
 
 
 async def lock_states(connection: Connection, record_ids: Sequence[UUID]) -> None:
-    """Locks the states, and so waits for running changes."""
+    """Locks the states, which waits for running changes."""
     await connection.execute(LOCK_STATES, [bucket_of(record_id) for record_id in record_ids], record_ids)
 
 
@@ -48,7 +48,9 @@ CHANGES_PER_DELETE = 500
 
 
 async def remove_changes(connection: Connection, record_id: UUID) -> dict[str, int]:
-    """Deletes some of an erased record's history. Returns the number of deleted rows; 0 if nothing is left, or if the
-    record is not erased."""
+    """Deletes some of an erased record's history.
+
+    Returns the number of deleted rows; 0 if nothing is left, or if the record is not erased.
+    """
     count = await connection.fetchval(REMOVE_CHANGES, bucket_of(record_id), record_id, CHANGES_PER_DELETE)
     return {"state_changes": count}

@@ -1,1 +1,1 @@
-"""The lowest floor of consent: what every room uses, and what knows no room."""
+"""The lowest layer of consent: code that every room uses and that imports no room."""

@@ -1,1 +1,1 @@
-"""The versions of the national matrix: imported, compared, activated."""
+"""The versions of the national matrix: import, comparison and activation."""

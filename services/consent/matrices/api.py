@@ -29,7 +29,7 @@ MatrixName = Annotated[str, Path(**_NAME)]
 
 
 async def administrator(caller: AuthenticatedCaller) -> Caller:
-    """FastAPI dependency: returns the caller. Raises ForbiddenError without the scope."""
+    """Returns the caller; a dependency of routes. Raises ForbiddenError without the scope."""
     caller.require(SCOPE)
     return caller
 
@@ -55,8 +55,10 @@ async def post_matrix(
     caller: Administrator,
     name: Annotated[str, Query(**_NAME)],
 ) -> MatrixView:
-    """The body is CSV with the columns profession, type, answer, status. The version is not in force before it is
-    activated."""
+    """Imports a version of the matrix. It is not in force before it is activated.
+
+    The body is CSV with the columns profession, type, answer, status.
+    """
     try:
         text = (await request.body()).decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -67,7 +69,7 @@ async def post_matrix(
 
 @router.get("", summary="List the versions of the matrix")
 async def get_matrices(pool: ServicePool) -> list[MatrixView]:
-    """Packaged versions come first, then the imported ones in the order of their import."""
+    """Lists all versions: packaged ones first, then the imported ones in the order of their import."""
     listed = await list_matrices(pool)
     return [MatrixView.of(version, listed.in_force) for version in listed.versions]
 
@@ -79,13 +81,14 @@ async def get_matrices(pool: ServicePool) -> list[MatrixView]:
     responses={200: _CSV, 404: {"description": "`matrix-unknown`, `matrix-file-unknown`"}},
 )
 async def get_matrix(name: MatrixName, pool: ServicePool) -> Response:
-    """The file as it was imported: the answer of each cell, and whether a decree, a court or a default gives it."""
+    """Returns the imported file: the answer of each cell, and whether a decree, a court or a default gives it."""
     return Response(await read_matrix_file(pool, name), media_type="text/csv")
 
 
 @router.get("/{name}/diff", summary="Compare a version with the one in force", responses=_UNKNOWN)
 async def get_diff(name: MatrixName, request: Request, pool: LongPool) -> MatrixDiffView:
-    """Says in words which document types open or close for which profession. In French with `Accept-Language: fr`."""
+    """Returns in words which document types open or close for which profession; in French with `Accept-Language:
+    fr`."""
     french = prefers_french(request.headers.get("accept-language", ""))
     return MatrixDiffView.of(await compare_matrix(pool, name), french)
 
@@ -102,7 +105,9 @@ async def post_activation(
     caller: Administrator,
     rules: Annotated[MatricesRules, Depends(provided(MatricesRules))],
 ) -> MatrixView:
-    """The version comes into force everywhere at `active_from`. Of the versions whose date has passed, the one with the
-    latest date is in force."""
+    """Activates the version: it comes into force everywhere at `active_from`.
+
+    Of the versions whose date has passed, the one with the latest date is in force.
+    """
     stored = await activate_matrix(pool, name, body.active_from, rules, caller.id)
     return MatrixView.of(stored, (await list_matrices(pool)).in_force)

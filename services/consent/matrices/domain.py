@@ -1,4 +1,4 @@
-"""Versions of the national matrix: which may be activated, and what a version changes for which profession. Pure."""
+"""The rules of the national matrix's versions: when one may be activated, and its differences for each profession."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,8 +17,11 @@ _ALLOWED: Final = frozenset({"allowed", "allowed-by-default"})
 
 @dataclass(frozen=True, slots=True)
 class MatricesRules:
-    """`notice`: the greatest age of a copy. A version comes into force this long after its activation at the earliest:
-    at that date every service knows the date, or knows that its copies are too old."""
+    """The parameters of the matrix. `notice`: the greatest age of a copy.
+
+    A version comes into force this long after its activation at the earliest: by then every service knows the date, or
+    knows that its copies are too old.
+    """
 
     notice: timedelta
 
@@ -69,10 +72,10 @@ class ActivationInvalidError(InvalidError):
 
 @dataclass(frozen=True, slots=True)
 class StoredMatrix:
-    """A stored version of the matrix. `version` counts its announcements; it is 0 for a packaged one, which nobody
-    imported.
+    """A stored version of the matrix.
 
-    `text` and `imported_by` are None for versions that were imported before these were kept.
+    `version` counts its announcements; it is 0 for a packaged version, which was not imported. `text` and `imported_by`
+    are None for versions that were imported before these were kept.
     """
 
     matrix: Matrix
@@ -89,7 +92,7 @@ class StoredMatrix:
         return None if self.text is None else read_stated(self.text)
 
     def has_same_cells(self, other: "StoredMatrix") -> bool:
-        """Whether both have the same cells, and the same sources as far as they are known."""
+        """Returns whether both versions have equal cells, and equal sources as far as these are known."""
         if self.text is None or other.text is None:
             return all(self.matrix.listed(cell) == other.matrix.listed(cell) for cell in _STATED_CELLS)
         return self.stated == other.stated
@@ -109,7 +112,7 @@ class StoredMatrix:
 
 @dataclass(frozen=True, slots=True)
 class ProfessionDifference:
-    """The document types that one profession may read after a change, or may no longer read."""
+    """The document types that a version opens and closes for one profession."""
 
     profession: str
     opens: tuple[str, ...]
@@ -117,10 +120,10 @@ class ProfessionDifference:
 
 
 def check_activation(matrix: Matrix, active_from: datetime, earliest: datetime) -> None:
-    """Checks the date on which a version comes into force. `earliest`: from then on, every service that does not know
-    the date knows that its copies are too old.
+    """Checks the date on which a version comes into force.
 
-    Raises MatrixInForceError, ActivationInvalidError.
+    `earliest`: the time from which every service that does not know the date knows that its copies are too old. Raises
+    MatrixInForceError, ActivationInvalidError.
     """
     if matrix.active_from is not None and matrix.active_from < earliest:
         raise MatrixInForceError
@@ -129,7 +132,7 @@ def check_activation(matrix: Matrix, active_from: datetime, earliest: datetime) 
 
 
 def differences_between(before: Matrix | None, after: Matrix) -> tuple[ProfessionDifference, ...]:
-    """Returns what changes for each profession; a cell whose source alone changes is no difference."""
+    """Returns the differences for each profession; a cell of which only the source changes is none."""
     differences = (_difference_for(before, after, profession) for profession in sorted(role_codes()))
     return tuple(difference for difference in differences if difference.opens or difference.closes)
 

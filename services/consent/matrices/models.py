@@ -67,7 +67,7 @@ class DocumentTypeView(BaseModel):
 
 
 class ProfessionDifferenceView(BaseModel):
-    """What changes for one profession."""
+    """The differences for one profession."""
 
     profession: str
     label: str
@@ -79,8 +79,10 @@ class ProfessionDifferenceView(BaseModel):
     def of(
         cls, difference: ProfessionDifference, stated: StatedCells | None, french: bool
     ) -> "ProfessionDifferenceView":
-        """Returns the view of a difference, with its sentence in French or English. `stated`: the cells of the new
-        version."""
+        """Returns the view of a difference, with its sentence in French or English.
+
+        `stated`: the cells of the new version.
+        """
         table, _, code = difference.profession.partition("_")
         entry = professions().get((f"TRE_{table}", code))
         label = difference.profession if entry is None else entry.label
@@ -93,7 +95,7 @@ class ProfessionDifferenceView(BaseModel):
 
 
 class MatrixDiffView(BaseModel):
-    """What a version changes, compared with the one in force."""
+    """The differences between a version and the one in force."""
 
     name: str
     against: str | None
@@ -123,8 +125,11 @@ class MatrixDiffView(BaseModel):
 
 
 class ActivationBody(BaseModel):
-    """When the version comes into force; by default as soon as every service is sure to know the date, which is after
-    the limit of freshness."""
+    """The time when the version comes into force.
+
+    By default it is the earliest at which every service is sure to know the date, which is after the limit of
+    freshness.
+    """
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
     active_from: Moment | None = Field(default=None, alias="from")
@@ -145,7 +150,7 @@ def _summary(comparison: MatrixComparison, cells: int, french: bool) -> str:
 
 
 def _types(codes: Iterable[str], cells: Mapping[str, Stated] | None) -> list[DocumentTypeView]:
-    """A cell that a version does not state is a default."""
+    """Returns the views of document types; a cell that a version does not state is a default."""
     sources = {code: None if cells is None else cells.get(code, _UNSTATED)[1] for code in codes}
     return [
         DocumentTypeView(code=code, label=document_types()[code].label, source=source)

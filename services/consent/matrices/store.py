@@ -1,4 +1,4 @@
-"""The imported versions of the national matrix."""
+"""Stores the imported versions of the national matrix."""
 
 from collections.abc import Mapping
 
@@ -50,7 +50,7 @@ update matrices set version = $2, active_from = $3, activated_at = $4, activated
 
 
 async def activate_matrix(connection: Connection, stored: StoredMatrix) -> None:
-    """Stores the date of the activation and who activated the version."""
+    """Stores the date of the activation and its author."""
     matrix = stored.matrix
     by = (stored.activated_at, stored.activated_by)
     await connection.execute(UPDATE_MATRIX, matrix.name, stored.version, matrix.active_from, *by)

@@ -20,7 +20,10 @@ from shared.messaging.outbox import append
 async def apply_record_copies(
     vault: Vault, connection: Connection, messages: list[Message[RecordChanged]]
 ) -> set[bytes]:
-    """Applies and announces newer versions; a new record gets its data key. Returns the keys of newer copies."""
+    """Applies and announces newer versions, and creates the data keys of new records.
+
+    Returns the message keys whose copy is newer now.
+    """
     latest = newest_of_each(messages, lambda event: event.record_id)
     stored = await store.lock_records(connection, sorted(latest))
     newer = [latest[id] for id in sorted(latest) if id not in stored or stored[id].version < latest[id].event.version]
@@ -98,7 +101,10 @@ async def apply_people_copies(connection: Connection, messages: list[Message[Peo
 
 
 async def apply_matrix_copies(connection: Connection, messages: list[Message[MatrixChanged]]) -> set[bytes]:
-    """Stores newer versions; announces nothing, as a matrix is about no record. Returns the keys of newer copies."""
+    """Stores newer versions of matrices. Announces nothing, because a matrix is about no single record.
+
+    Returns the message keys whose copy is newer now.
+    """
     latest = newest_of_each(messages, lambda event: event.name)
     applied = await store.upsert_matrices(connection, [latest[name].event for name in sorted(latest)])
     return {name.encode() for name in applied}
@@ -107,9 +113,9 @@ async def apply_matrix_copies(connection: Connection, messages: list[Message[Mat
 async def apply_profession_copies(
     connection: Connection, messages: list[Message[ProfessionalChanged | StructureChanged]]
 ) -> set[bytes]:
-    """Stores newer versions. Structures, which come on the same topic, are skipped.
+    """Stores newer versions of professionals; skips structures, which share their topic.
 
-    Returns the message keys of newer copies, and those of all structures, of which no copy is stored.
+    Returns the message keys of newer copies and of all structures, of which no copy is stored.
     """
     events = [message.event for message in messages if isinstance(message.event, ProfessionalChanged)]
     latest = {event.professional_id: event for event in sorted(events, key=lambda event: event.version)}

@@ -1,1 +1,1 @@
-"""Documents: they are found, read, relabelled, archived and deleted."""
+"""Published documents of a record: search, reading, relabelling, archiving and deletion."""

@@ -1,1 +1,1 @@
-"""Erases a record: at once all that finds and opens it, then its bytes."""
+"""Erasure of a record: first everything that finds and opens it, then its bytes."""

@@ -1,4 +1,4 @@
-"""Erases a record: after this commit nobody finds it, and nobody can decrypt its bytes.
+"""Erases a record: after this commit it can be neither found nor decrypted.
 
 The bytes are deleted afterwards in batches; backups have them without the key.
 """

@@ -1,4 +1,4 @@
-"""Statements that erase a record: first all that finds and opens it, then its deposits in batches."""
+"""Erases a record's rows: first everything that finds and opens it, then its deposits in batches."""
 
 from uuid import UUID
 

@@ -1,1 +1,1 @@
-"""The facts on which the access rules decide, and what follows from a decision."""
+"""The facts on which the access rules decide, and the consequences of a decision."""

@@ -1,4 +1,4 @@
-"""The context of use cases that read, and how routes take it."""
+"""The context of use cases that read, and the route parameter that provides it."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -14,7 +14,7 @@ from shared.http.dependencies import provided
 
 @dataclass(frozen=True, slots=True)
 class ReadContext:
-    """What a use case that reads needs."""
+    """The pool, the vault of keys, the matrices and the rules that a use case needs to read documents."""
 
     pool: Pool
     vault: Vault

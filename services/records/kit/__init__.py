@@ -1,1 +1,1 @@
-"""The lowest floor of records: what every room uses, and what knows no room."""
+"""The lowest layer of records: code that every room uses and that imports no room."""

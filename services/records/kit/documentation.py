@@ -1,4 +1,4 @@
-"""What the OpenAPI documentation of routes that parse and write bytes themselves has in common."""
+"""The common parts of the OpenAPI documentation of routes that parse and write bytes themselves."""
 
 from typing import Any
 

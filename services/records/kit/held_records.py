@@ -1,4 +1,4 @@
-"""Requests about a record whose row is locked wait outside the database, so that other requests find a connection.
+"""Lets requests about a locked record wait outside the database, so that other requests find a connection.
 
 Copies are applied and labels are changed under a lock on the record's row. If requests waited for this lock inside the
 database, each would keep a connection of the pool, and a few readers of one record would block all other readers.
@@ -24,7 +24,7 @@ PAUSES_S: Final = (0.01, 0.03)
 
 
 def retry_while_locked(use_case: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
-    """Decorates a use case: begins it again while the record's row is locked. It must lock that row first of all.
+    """Decorates a use case, which must first lock the record's row: repeats it while that row is locked.
 
     Raises UncheckableError after 2 s, whether or not there is such a record.
     """
@@ -40,7 +40,7 @@ def retry_while_locked(use_case: Callable[P, Awaitable[T]]) -> Callable[P, Await
                     RECORDS_HELD.inc()
                     if asyncio.get_running_loop().time() > deadline:
                         raise UncheckableError from error
-                waiting.enter_context(idle())  # until the end: its further tries must keep out nobody else either
+                waiting.enter_context(idle())  # for all retries: none of them may block other requests
                 await asyncio.sleep(random.uniform(*PAUSES_S))
 
     return retried

@@ -1,4 +1,4 @@
-"""What routes take from the app and from a request, and the headers that state how an answer was permitted."""
+"""Reads the caller from a request, and makes the response headers that state how an answer was permitted."""
 
 from collections.abc import Iterable
 from typing import Annotated

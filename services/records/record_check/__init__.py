@@ -1,1 +1,1 @@
-"""Tells professionals whether a person has a record, and their access to it (TD0.2)."""
+"""The check whether a person has a record, and of a professional's access to it (TD0.2)."""

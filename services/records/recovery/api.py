@@ -1,4 +1,4 @@
-"""Deposits that the database has lost, for operators."""
+"""The list of deposits that the database has lost, for operators."""
 
 from typing import Annotated
 

@@ -61,7 +61,7 @@ def _relabelled(summary: DocumentSummary, event: DocumentRelabelled) -> Document
 
 
 def _masker(summary: DocumentSummary, event: DocumentRelabelled, *, is_next: bool) -> str | None:
-    """Returns who set the mask. A mask whose event is lost too is the patient's: only the patient side lifts it."""
+    """Returns who set the mask. A mask whose event is also lost is the patient's: only the patient side lifts it."""
     if LABEL_MASKED not in event.labels:
         return None
     if event.change == "mask":

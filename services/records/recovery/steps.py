@@ -1,7 +1,7 @@
 """Restores documents from the topic of records after the database has lost commits, or records them as lost.
 
-The consumers read copies of other services' state again, and would read publications too. But what a patient or an
-author did to a document is only on the topic of records.
+The consumers read copies of other services' state again, and would read publications too. But changes that a patient or
+an author made to a document are only on the topic of records.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Statements that restore documents after the database has lost commits, and those about the ones that are lost."""
+"""Restores documents after the database has lost commits, and stores which documents are lost."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -112,7 +112,7 @@ class LostDeposit:
 
 
 async def insert_lost(connection: Connection, events: Sequence[DepositDecided | DocumentEvent]) -> set[UUID]:
-    """Records lost documents, named by one event each; returns the ids of those not recorded before."""
+    """Records lost documents, each named by one event; returns the ids that were not recorded before."""
     rows = await connection.fetch(
         INSERT_LOST,
         [bucket_in(event.document_id) for event in events],

@@ -1,1 +1,1 @@
-"""The progress of deposits, shown to their depositors."""
+"""The tracking of deposits by their depositors."""

@@ -1,4 +1,4 @@
-"""The tracking of a depositor's own deposits."""
+"""The routes with which depositors track their own deposits."""
 
 from datetime import datetime
 from typing import Annotated

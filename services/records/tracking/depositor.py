@@ -1,4 +1,4 @@
-"""The depositor: an organisation's software, a professional or the patient side."""
+"""The depositor of a document: an organisation's software, a professional or the patient side."""
 
 from dataclasses import dataclass
 
@@ -14,9 +14,9 @@ SCOPE = "documents.deposit"
 
 @dataclass(frozen=True, slots=True)
 class Depositor:
-    """A caller who may deposit. `kind`: on whose behalf.
+    """A caller who may deposit. `kind`: the party on whose behalf they deposit.
 
-    `owner`: who may follow the deposit: the structure (Struct_IdNat), or the person of the patient side who deposits.
+    `owner`: may follow the deposit; the structure (Struct_IdNat), or the person of the patient side who deposits.
     """
 
     caller: Caller

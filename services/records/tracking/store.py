@@ -1,4 +1,4 @@
-"""The tracking of deposits by their depositors."""
+"""Stores and reads the tracking of deposits."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ COLUMNS: Final = """
        d.settled_at, d.reason, d.audited_at, d.alert_handled_at, array_position(p.document_ids, d.id) as place"""
 LOST_COLUMNS: Final = """
        l.deposit_id, l.received_at, l.document_id, 'lost', l.received_at, null, null, null, null, null, null"""
-"""What these columns are for a document in `lost_documents l`."""
+"""The tracking columns of a document in `lost_documents l`."""
 SELECT_DEPOSIT = f"""
 select {COLUMNS}
 from deposits p

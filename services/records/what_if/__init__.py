@@ -1,1 +1,1 @@
-"""Previews a change of rights or labels: who would see which documents no longer."""
+"""Previews of a change of rights or labels: which readers would see fewer or more documents."""

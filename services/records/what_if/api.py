@@ -1,4 +1,4 @@
-"""POST /records/{id}/what-if: who would see which documents no longer, before a change is made."""
+"""POST /records/{id}/what-if: previews which readers would see which documents after a change."""
 
 from typing import Annotated
 from uuid import UUID
@@ -37,7 +37,7 @@ async def what_if(
     caller: AuthenticatedCaller,
     accept_language: Annotated[str, Header()] = "",
 ) -> WhatIfAnswer:
-    """For those who may change the rights: the holder, representatives, carers.
+    """Previews a change of rights, for callers who may make it: the holder, representatives, carers.
 
     Counts only documents that you may see. The preview changes and announces nothing.
     """

@@ -9,7 +9,7 @@ from shared.terminology.documents import section_labels
 
 
 class SupposedChange(BaseModel):
-    """A change of rights, by its name in the ledger, and what it concerns."""
+    """A change of rights, by its name in the ledger, and the subject of the change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     change: Literal[
@@ -61,7 +61,7 @@ class WhatIfRequest(BaseModel):
 
 
 class WhatIfEffect(BaseModel):
-    """How many documents a reader sees now and would see. A structure or a care team is counted as one doctor."""
+    """The numbers of documents that a reader sees now and would see. A structure or care team counts as one doctor."""
 
     model_config = ConfigDict(frozen=True)
     who: Literal["professional", "structure", "care-team", "attending-doctor", "emergency", "profession"]

@@ -1,4 +1,4 @@
-"""Finds authorisations as resources: all of a record for the patient side, their own for everybody else."""
+"""Finds authorisations as resources: all of a record for the patient side, for everybody else their own."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -38,7 +38,7 @@ async def find_consents(
 
 
 async def find_changed_consents(pool: Pool, record_id: UUID, caller: Caller) -> tuple[VersionedAuthorisation, ...]:
-    """Returns the authorisations that the caller may see after a change; that change has checked the caller."""
+    """Returns the authorisations that the caller may see after a change, which has checked the caller."""
     if caller.kind in PATIENT_SIDE:
         return consents_for_patient_side(await find_choices(pool, record_id), clock.now())
     return await _find_granted(pool, record_id, caller)
@@ -47,7 +47,7 @@ async def find_changed_consents(pool: Pool, record_id: UUID, caller: Caller) -> 
 async def _find_granted(
     pool: Pool, record_id: UUID, caller: Caller, limit: timedelta | None = None
 ) -> tuple[VersionedAuthorisation, ...]:
-    """`limit` None: the age of the copies does not matter."""
+    """Returns the authorisations of the caller as a holder. `limit`: the greatest age of the copies; None: any age."""
     holder_id = caller.id if caller.kind == "professional" else caller.organisation_id
     state, now = None, clock.now()
     async with pool.acquire() as connection:

@@ -86,8 +86,10 @@ class ChoiceChanger:
         self._answers_in_french = prefers_french(request.headers.get("accept-language", ""))
 
     async def apply(self, change: Change) -> ChangeView:
-        """Makes a change and waits for as long as `Prefer` asks. The response is 200 if the change is in force, else
-        202."""
+        """Makes a change and waits for as long as `Prefer` asks.
+
+        The response is 200 if the change is in force, else 202.
+        """
         return (await self.apply_to_subject(change)).view
 
     async def apply_to_subject(self, change: Change) -> AppliedChange:
@@ -100,7 +102,7 @@ class ChoiceChanger:
     async def _wait(self, outcome: ChangeOutcome) -> ChangeView:
         state = outcome.state
         version, latest = state.version, state
-        if not self._sees_choices:  # the caller must not learn that something else was chosen since
+        if not self._sees_choices:  # the caller must not learn that other choices have changed since
             version = await find_latest_version_about(self.pool, self.record_id, outcome.subject_id)
         if self._wait_s:
             latest = await self._context.in_force.wait_for(

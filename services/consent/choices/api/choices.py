@@ -1,4 +1,4 @@
-"""The choices of a patient: read by the patient side, changed by those whom the access rules permit."""
+"""The routes of a patient's choices: the patient side reads them, callers permitted by the access rules change them."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -73,7 +73,7 @@ ApplicationId = Annotated[str, Path(pattern=CODE_PATTERN, max_length=64, descrip
 async def get_choices(
     record_id: UUID, caller: AuthenticatedCaller, context: InjectedChoicesContext, response: Response
 ) -> ChoicesView:
-    """Who may read, who is blocked, whose deposits are refused, and all other choices. `ETag` is the version."""
+    """Returns the readers, the blocks, the objections to deposits, and all other choices. `ETag` is the version."""
     state = await view_choices(context.pool, record_id, caller, context.rules.copy_limit)
     response.headers["etag"] = etag_of(state.version)
     return ChoicesView.of(state)
@@ -89,7 +89,7 @@ async def get_history(
     ] = LARGEST_VERSION,
     limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE)] = 50,
 ) -> HistoryView:
-    """Every change, newest first: what was changed, when and by whom."""
+    """Returns every change, newest first: its subject, its time and its author."""
     page = await view_history(context.pool, record_id, caller, context.rules.copy_limit, before=before, count=limit)
     return HistoryView(
         changes=[HistoryEntryView.of(entry) for entry in page.entries],
@@ -104,19 +104,18 @@ async def get_version(
     caller: AuthenticatedCaller,
     context: InjectedChoicesContext,
 ) -> VersionView:
-    """All choices as they were in that version."""
+    """Returns all choices as they were in that version."""
     choices = await view_version(context.pool, record_id, caller, context.rules.copy_limit, version)
     return VersionView(version=version, choices=choices)
 
 
 @router.put("/authorisations/{holder_id}", summary="Authorise a professional or structure", responses=_CHANGE_RESPONSES)
 async def authorise(holder_id: HolderId, changer: InjectedChanger, body: AuthorisationBody | None = None) -> ChangeView:
-    """The holder may read the record, within the matrix and the labels of its documents, until the authorisation ends.
-    Without a body it begins now and has no end.
+    """Authorises the holder to read the record, within the matrix and the labels of its documents.
 
-    An authorisation that begins later stands beside the current one; a new one replaces the earlier one of its kind.
-    The patient, a representative or a carer authorises anybody; a professional only themselves, with the patient's card
-    present.
+    Without a body the authorisation begins now and has no end. One that begins later stands beside the current one; a
+    new one replaces the earlier one of its kind. The patient, a representative or a carer authorises anybody; a
+    professional only themselves, with the patient's card present.
     """
     change = Change(
         action="authorise-professional",
@@ -130,16 +129,16 @@ async def authorise(holder_id: HolderId, changer: InjectedChanger, body: Authori
 
 @router.delete("/authorisations/{holder_id}", summary="End an authorisation", responses=_CHANGE_RESPONSES)
 async def end_authorisation(holder_id: HolderId, changer: InjectedChanger) -> ChangeView:
-    """The holder may no longer read; an authorisation that was to begin later does not begin."""
+    """Ends the holder's authorisation; one that was to begin later does not begin."""
     return await _apply(changer, "end-authorisation", holder_id)
 
 
 @router.put("/attestations/{structure_id}", summary="Attest a care team", responses=_CHANGE_RESPONSES)
 async def attest(structure_id: StructureId, body: AttestationBody, changer: InjectedChanger) -> ChangeView:
-    """A structure attests that the patient was informed of its care team and did not object; the patient can end the
-    attestation.
+    """Attests that the patient was informed of a structure's care team and did not object.
 
-    A professional who acts in that structure attests, or its software. The attestation lasts a year at most.
+    A professional who acts in that structure attests, or its software. The attestation lasts a year at most; the
+    patient can end it.
     """
     change = Change(
         action="attest-care-team",
@@ -154,8 +153,11 @@ async def attest(structure_id: StructureId, body: AttestationBody, changer: Inje
 
 @router.delete("/attestations/{structure_id}", summary="End an attestation", responses=_CHANGE_RESPONSES)
 async def end_attestation(structure_id: StructureId, changer: InjectedChanger) -> ChangeView:
-    """The care team of the structure may no longer read because of the attestation. If the patient side ends it, the
-    structure cannot attest again before they permit that (DELETE .../attestation-objections/{structure_id})."""
+    """Ends the attestation: the structure's care team may no longer read because of it.
+
+    If the patient side ends it, the structure cannot attest again before they permit that (DELETE
+    .../attestation-objections/{structure_id}).
+    """
     return await _apply(changer, "end-attestation", structure_id)
 
 
@@ -163,14 +165,16 @@ async def end_attestation(structure_id: StructureId, changer: InjectedChanger) -
     "/attestation-objections/{structure_id}", summary="Let a structure attest again", responses=_CHANGE_RESPONSES
 )
 async def withdraw_attestation_objection(structure_id: StructureId, changer: InjectedChanger) -> ChangeView:
-    """The structure may attest again, after the patient side had ended an attestation of it."""
+    """Permits the structure to attest again, after the patient side has ended an attestation of it."""
     return await _apply(changer, "withdraw-attestation-objection", structure_id)
 
 
 @router.put("/blocks/{holder_id}", summary="Block a professional or structure", responses=_CHANGE_RESPONSES)
 async def block(holder_id: HolderId, changer: InjectedChanger) -> ChangeView:
-    """The professional or structure can never read, whatever else would permit it; their authorisations end. The
-    médecin traitant may block others too."""
+    """Blocks the professional or structure from reading, whatever else would permit it.
+
+    The holder's authorisations end. The médecin traitant may block others too.
+    """
     return await _apply(changer, "block-professional", holder_id)
 
 
@@ -182,8 +186,10 @@ async def unblock(holder_id: HolderId, changer: InjectedChanger) -> ChangeView:
 
 @router.put("/attending-doctors/{professional_id}", summary="Name a médecin traitant", responses=_CHANGE_RESPONSES)
 async def name_attending_doctor(professional_id: HolderId, changer: InjectedChanger) -> ChangeView:
-    """The doctor reads without an authorisation, sees masked documents and hidden sections, and may block others. Only
-    doctors can be named."""
+    """Names a doctor as médecin traitant. Only doctors can be named.
+
+    The doctor reads without an authorisation, sees masked documents and hidden sections, and may block others.
+    """
     return await _apply(changer, "name-attending-doctor", professional_id)
 
 
@@ -201,7 +207,7 @@ async def end_attending_doctor(professional_id: HolderId, changer: InjectedChang
     responses=_CHANGE_RESPONSES,
 )
 async def choose_care_team(body: CareTeamBody, changer: InjectedChanger) -> ChangeView:
-    """While the patient objects, no attestation of a care team permits reading."""
+    """Sets the patient's objection to the care team; while it lasts, no attestation of a care team permits reading."""
     return await _apply(changer, "object-to-care-team" if body.objected else "withdraw-care-team-objection", None)
 
 
@@ -213,25 +219,25 @@ async def choose_emergency(body: EmergencyBody, changer: InjectedChanger) -> Cha
 
 @router.put("/hidden-sections/{section}", summary="Hide a section from professionals", responses=_CHANGE_RESPONSES)
 async def hide_section(section: SectionCode, changer: InjectedChanger) -> ChangeView:
-    """Professionals no longer see the documents of the section; the médecin traitant and their authors still do."""
+    """Hides the section from professionals, except from the médecin traitant and the authors of its documents."""
     return await _apply(changer, "hide-section", section)
 
 
 @router.delete("/hidden-sections/{section}", summary="Show a section again", responses=_CHANGE_RESPONSES)
 async def show_section(section: SectionCode, changer: InjectedChanger) -> ChangeView:
-    """Professionals see the section again, within their rights."""
+    """Shows the section to professionals again, within their rights."""
     return await _apply(changer, "show-section", section)
 
 
 @router.put("/default-label", summary="Mask new documents, or stop masking them", responses=_CHANGE_RESPONSES)
 async def choose_default_label(body: DefaultLabelBody, changer: InjectedChanger) -> ChangeView:
-    """Applies to documents that are deposited from now on."""
+    """Sets whether documents deposited from now on are masked."""
     return await changer.apply(Change(action="choose-default-label", masked=body.masked))
 
 
 @router.put("/feeding-objections/{structure_id}", summary="Object to deposits", responses=_CHANGE_RESPONSES)
 async def object_to_feeding(structure_id: StructureId, changer: InjectedChanger) -> ChangeView:
-    """Later deposits of this structure are refused; its earlier documents stay."""
+    """Refuses later deposits of this structure; its earlier documents stay."""
     return await _apply(changer, "object-to-feeding", structure_id)
 
 
@@ -239,7 +245,7 @@ async def object_to_feeding(structure_id: StructureId, changer: InjectedChanger)
     "/feeding-objections/{structure_id}", summary="Withdraw an objection to deposits", responses=_CHANGE_RESPONSES
 )
 async def withdraw_feeding_objection(structure_id: StructureId, changer: InjectedChanger) -> ChangeView:
-    """This structure may deposit again."""
+    """Permits this structure to deposit again."""
     return await _apply(changer, "withdraw-feeding-objection", structure_id)
 
 
@@ -247,7 +253,7 @@ async def withdraw_feeding_objection(structure_id: StructureId, changer: Injecte
 async def reference_application(
     application_id: ApplicationId, body: ApplicationBody, changer: InjectedChanger
 ) -> ChangeView:
-    """The application may read these sections and nothing else."""
+    """Permits the application to read these sections and nothing else."""
     return await changer.apply(
         Change(action="reference-application", subject_id=application_id, sections=body.sections)
     )
@@ -257,7 +263,7 @@ async def reference_application(
     "/applications/{application_id}", summary="Stop an application from reading", responses=_CHANGE_RESPONSES
 )
 async def end_application(application_id: ApplicationId, changer: InjectedChanger) -> ChangeView:
-    """The application may no longer read anything of the record."""
+    """Ends the application's access to the record."""
     return await _apply(changer, "end-application", application_id)
 
 

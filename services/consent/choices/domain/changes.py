@@ -1,4 +1,4 @@
-"""What a change does to the choices of a patient."""
+"""Applies a change to the choices of a patient."""
 
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ from shared.moments import LATEST
 from shared.terminology.documents import section_labels
 
 LONGEST_ATTESTATION = timedelta(days=366)
-"""National parameter: how long the attestation of a care team lasts at most."""
+"""The national parameter: how long the attestation of a care team lasts at most."""
 _CLOCKS_DIFFER = timedelta(minutes=5)
 _EASTERNMOST = timedelta(hours=12)  # UTC+12, Wallis-et-Futuna: where a French day begins first
 
@@ -115,7 +115,10 @@ def _with_setting(choices: Choices, change: Change, subject_id: str) -> Choices:
 
 
 def _with_authorisation(choices: Choices, change: Change, by: ActorKind, now: datetime) -> Choices:
-    """An authorisation that begins now replaces the one that has begun, a later one replaces the one to come."""
+    """Returns the choices with a new authorisation.
+
+    One that begins now replaces the one that has begun; a later one replaces the one to come.
+    """
     holder_id, is_attestation = change.subject_id or "", change.action == "attest-care-team"
     _refuse_blocked(choices, holder_id)
     of_holder = _authorisations_of(choices, holder_id, is_attestation=is_attestation)
@@ -132,7 +135,7 @@ def _with_authorisation(choices: Choices, change: Change, by: ActorKind, now: da
 
 
 def _new_authorisation(change: Change, by: ActorKind, now: datetime) -> Authorisation:
-    """An authorisation with an end at or after `LATEST` has no end; an attestation always has one."""
+    """Returns the new authorisation; an end at or after `LATEST` means none, except for an attestation."""
     is_attestation = change.action == "attest-care-team"
     since = max(change.since or now, now - _CLOCKS_DIFFER)
     until = None if not is_attestation and change.until is not None and change.until >= LATEST else change.until
@@ -155,14 +158,17 @@ def _has_same_terms(authorisation: Authorisation, new: Authorisation) -> bool:
 
 
 def _without_authorisations_of(choices: Choices, holder_id: str, now: datetime, *, is_attestation: bool) -> Choices:
-    """Removes authorisations that are valid or to come; those that have ended stay."""
+    """Returns the choices without valid or future authorisations of a holder; those that have ended stay."""
     of_holder = _authorisations_of(choices, holder_id, is_attestation=is_attestation)
     ending = [authorisation for authorisation in of_holder if not has_ended(authorisation, now)]
     return _replaced(choices, authorisations=_authorisations_except(choices, ending))
 
 
 def _without_attestation(choices: Choices, holder_id: str, by: ActorKind, now: datetime) -> Choices:
-    """If the patient side ends it, the structure cannot attest again before they withdraw their objection."""
+    """Returns the choices without an attestation.
+
+    If the patient side ends it, the structure cannot attest again before they withdraw their objection.
+    """
     ended = _without_authorisations_of(choices, holder_id, now, is_attestation=True)
     return _with_attestation_objection(ended, holder_id) if by in PATIENT_SIDE else ended
 
@@ -179,7 +185,10 @@ def _check_attestation(change: Change, since: datetime, now: datetime) -> None:
 
 
 def _with_block(choices: Choices, holder_id: str, by: ActorKind, now: datetime) -> Choices:
-    """A block ends all authorisations; unblocking brings none back, and no attestation of a structure."""
+    """Returns the choices with a block.
+
+    A block ends all authorisations; unblocking brings none back, and no attestation of a structure.
+    """
     of_holder = [authorisation for authorisation in choices.authorisations if authorisation.holder_id == holder_id]
     blocked = _replaced(
         choices,

@@ -1,4 +1,4 @@
-"""All choices of a patient as one value, and the changes that there are."""
+"""All choices of a patient as one value, and the kinds of changes to them."""
 
 from datetime import date, datetime, timedelta
 from typing import Final, Literal
@@ -10,9 +10,9 @@ from shared.contracts.consent import ApplicationChoice, Authorisation, Emergency
 from shared.national_ids import LONGEST_INPUT, HolderKind
 
 LONGEST_LIST = 1000
-"""Most entries of one list of choices: the state travels as a whole."""
+"""The limit of entries in one list of choices; a state is announced as a whole."""
 ENDED_SHOWN_FOR = timedelta(days=366)
-"""How long an ended authorisation is kept and shown as ended (EXPIRE in TD0.2, `inactive` in FHIR)."""
+"""The time for which an ended authorisation is kept and shown as ended (EXPIRE in TD0.2, `inactive` in FHIR)."""
 
 ChangeAction = Literal[
     "authorise-professional",
@@ -47,8 +47,10 @@ UNLIMITED_ACTIONS: Final = frozenset(
 
 
 class Choices(BaseModel):
-    """All choices of a patient, in sorted lists without duplicates. A holder has at most one authorisation that has
-    begun and one to come, and as many attestations."""
+    """All choices of a patient, in sorted lists without duplicates.
+
+    A holder has at most one authorisation that has begun and one to come, and as many attestations.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore", serialize_by_alias=True)
     authorisations: tuple[Authorisation, ...] = ()
@@ -64,10 +66,10 @@ class Choices(BaseModel):
 
 
 class Change(BaseModel):
-    """One change: the action, the professional, structure, application or section that it is about, and its terms.
+    """One change: the action, its subject (a professional, structure, application or section), and its terms.
 
     `subject_id`: the identifier of a professional or structure as the caller typed it, until it is resolved to the full
-    one; `kind`: which of the two the caller says it is.
+    one; `kind`: the kind of holder that the caller stated.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")

@@ -1,4 +1,4 @@
-"""Replaces partial identifiers, which an older release stored in choices, by full ones. Pure."""
+"""Replaces partial identifiers, which an older release stored in choices, by full ones."""
 
 from collections.abc import Iterable, Iterator, Mapping
 

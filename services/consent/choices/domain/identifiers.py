@@ -1,4 +1,4 @@
-"""Resolves the identifier that a caller typed to the full identifier of a professional or structure. Pure."""
+"""Resolves the identifier that a caller typed to the full identifier of a professional or structure."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -24,7 +24,7 @@ HOLDER_KINDS: Final[Mapping[ChangeAction, HolderKind | None]] = {
     "name-attending-doctor": "professional",
     "end-attending-doctor": "professional",
 }
-"""The changes that are about a professional or a structure, and about which of the two; None: either."""
+"""The changes whose subject is a professional or a structure, and which of the two it is; None: either."""
 
 
 class AttendingDoctorUnknownError(InvalidError):
@@ -46,7 +46,7 @@ def _is_code(text: str) -> bool:
 
 
 def resolve_id(text: str, kind: HolderKind | None, known_ids: Collection[str]) -> str:
-    """Returns the identifier that the text stands for. `known_ids`: those that the directory has, and the caller's own.
+    """Returns the identifier that the text stands for. `known_ids`: those of the directory, and the caller's own.
 
     A text that is itself known stands for itself; a text with one possible identifier stands for that, known or not; of
     several possible ones the known one is meant. Raises NationalIdUnknownError, NationalIdAmbiguousError.
@@ -61,7 +61,7 @@ def resolve_id(text: str, kind: HolderKind | None, known_ids: Collection[str]) -
 
 
 def removable_ids(choices: Choices, action: ChangeAction) -> frozenset[str]:
-    """Returns the identifiers that a change may take out of its list; none for a change that takes nothing out."""
+    """Returns the identifiers that a change may remove from its list; empty for a change that removes nothing."""
     match action:
         case "end-authorisation":
             return frozenset(

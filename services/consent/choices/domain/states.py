@@ -12,9 +12,11 @@ from shared.contracts.topics import IDENTITY_RECORDS
 from shared.errors import ClientError, ConflictError, TooManyRequestsError, UncheckableError
 
 MAX_CHANGES = 100
-"""Most changes of a record within `CHANGES_PERIOD`: by the patient side together, and separately by others about each
-professional or structure. Others change only what concerns themselves, so nobody uses up the changes of the patient
-side, and no structure floods a record."""
+"""The limit of changes of a record within `CHANGES_PERIOD`.
+
+It holds for the patient side together, and separately for others about each professional or structure. Others change
+only their own access, so they cannot use up the changes of the patient side, and no structure floods a record.
+"""
 CHANGES_PERIOD = timedelta(hours=1)
 
 
@@ -45,7 +47,7 @@ class TooManyChangesError(TooManyRequestsError):
 
 @dataclass(frozen=True, slots=True)
 class ConsentState:
-    """The choices of one record in one version. `record_version`: the version of the record's copy that it rests on."""
+    """The choices of one record in one version. `record_version`: the version of the record's copy behind it."""
 
     record_id: UUID
     version: int
@@ -97,7 +99,7 @@ class VersionDiffersError(ClientError):
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """One version of the choices: which change made it, when and by whom."""
+    """One version of the choices: the change that made it, its time and its author."""
 
     version: int
     action: str

@@ -1,1 +1,1 @@
-"""Every SQL statement of the room `choices`."""
+"""The SQL statements of the room `choices`."""

@@ -1,4 +1,4 @@
-"""The records whose choices hold a partial identifier, as a migration has found them."""
+"""The records whose choices hold a partial identifier; a migration has listed them."""
 
 from datetime import datetime
 from uuid import UUID
@@ -19,7 +19,7 @@ DELETE_INCOMPLETE = "delete from incomplete_states where bucket = $1 and record_
 
 
 async def delete_incomplete(connection: Connection, record_id: UUID) -> None:
-    """Notes that the choices of this record hold full identifiers alone."""
+    """Removes a record from the list, because its choices hold only full identifiers now."""
     await connection.execute(DELETE_INCOMPLETE, bucket_of(record_id), record_id)
 
 

@@ -1,11 +1,11 @@
-"""The readings of patients' cards that were used for an act."""
+"""Stores which readings of patients' cards were used, so that each serves one act."""
 
 from datetime import datetime, timedelta
 
 from shared.db.pool import Connection
 
 RETENTION = timedelta(hours=1)
-"""Far longer than a token is valid."""
+"""How long a used reading is kept: far longer than a token is valid."""
 PAGE = 100
 
 INSERT_USED = """

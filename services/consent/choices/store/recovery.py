@@ -1,4 +1,4 @@
-"""Writes of the recovery after consent's database has lost commits."""
+"""Writes states during the recovery after consent's database has lost commits."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""The states of choices and their history. Rows of several records are always locked in the order of bucket and id."""
+"""Stores the states of choices and their history. Rows are always locked in the order of bucket and record id."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -51,7 +51,7 @@ from unnest($1::integer[], $2::uuid[], $3::integer[], $4::timestamptz[], $5::jso
 async def insert_changes(
     connection: Connection, states: Sequence[ConsentState], action: str, change: Change | None, actor: Actor
 ) -> None:
-    """Adds these versions to the history: who made them, by which change, and all choices from then on."""
+    """Adds these versions to the history: their author, their change, and all choices from then on."""
     await connection.execute(
         INSERT_CHANGES,
         [bucket_of(state.record_id) for state in states],
@@ -80,8 +80,11 @@ from consent_states state where state.bucket = $1 and state.record_id = $2"""  #
 
 
 async def find_state(connection: Connection | Pool, record_id: UUID) -> ConsentState | None:
-    """Returns the current state of a record. While commits about it may have been lost, its version in force is 0:
-    records may have applied higher versions with other choices."""
+    """Returns the current state of a record, or None.
+
+    While commits about it may have been lost, its version in force is 0: records may have applied higher versions with
+    other choices.
+    """
     return _state_of_row(await connection.fetchrow(SELECT_STATE, bucket_of(record_id), record_id))
 
 
@@ -139,8 +142,10 @@ where bucket = $1 and record_id = $2 and version > coalesce((select version from
 
 
 async def count_changes(connection: Connection, record_id: UUID, since: datetime, subject_id: str | None) -> int:
-    """Counts the changes of a record since a time, without `UNLIMITED_ACTIONS`: those by the patient side, or with
-    `subject_id` those by others about this professional or structure."""
+    """Counts the changes of a record since a time, without `UNLIMITED_ACTIONS`.
+
+    Counts those by the patient side, or with `subject_id` those by others about this professional or structure.
+    """
     filters = (since, sorted(UNLIMITED_ACTIONS), sorted(PATIENT_SIDE), subject_id)
     return int(await connection.fetchval(COUNT_CHANGES, bucket_of(record_id), record_id, *filters))
 
@@ -171,8 +176,10 @@ SELECT_VERSION = "select choices from state_changes where bucket = $1 and record
 
 
 async def find_version(connection: Connection, record_id: UUID, version: int) -> Choices | None:
-    """Returns all choices of that version; None if there is no such version, or if it was made before choices were
-    kept."""
+    """Returns all choices of that version.
+
+    Returns None if there is no such version, or if it was made before choices were kept.
+    """
     stored = await connection.fetchval(SELECT_VERSION, bucket_of(record_id), record_id, version)
     return None if stored is None else Choices.model_validate_json(stored)
 

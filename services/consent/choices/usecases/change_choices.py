@@ -49,8 +49,10 @@ DEFAULT_RULES: Final = ChoicesRules()
 
 @dataclass(frozen=True, slots=True)
 class ChangeOutcome:
-    """The state after a change, and the full identifier of its subject. `is_known`: whether the directory has the
-    subject."""
+    """The state after a change, and the full identifier of its subject.
+
+    `is_known`: whether the directory has the subject.
+    """
 
     state: ConsentState
     subject_id: str | None = None
@@ -86,10 +88,11 @@ async def change_choices(
     expected_version: int | None = None,
     rules: ChoicesRules = DEFAULT_RULES,
 ) -> ChangeOutcome:
-    """Returns the state afterwards. A change that changes nothing makes no new version and is not announced.
+    """Applies a change and returns the state afterwards.
 
-    `change.subject_id` may be as the caller typed it. `expected_version`: the version that the change is based on; it
-    is checked for the patient side alone, for others do not see the choices.
+    A change without effect makes no new version and is not announced. `change.subject_id` may be as the caller typed
+    it. `expected_version`: the version that the change is based on; it is checked for the patient side alone, because
+    others do not see the choices.
 
     Raises NotFoundError, RecordNotReadyError, RecordClosedError, ForbiddenError, VersionDiffersError,
     TooManyChangesError, InvalidNationalIdError, AttendingDoctorUnknownError, and what `apply_change` raises.
@@ -130,8 +133,10 @@ async def change_choices(
 async def _error_for_unknown_record(
     connection: Connection, record_id: UUID, caller: Caller, change: Change, now: datetime, rules: ChoicesRules
 ) -> ClientError:
-    """Only the patient side of the record learns that it is being opened; for others an unknown record answers like any
-    other."""
+    """Returns the error for a record without choices.
+
+    Only the patient side of the record learns that it is being opened; others get the error of any unknown record.
+    """
     if caller.kind in PATIENT_SIDE and caller.record_id == record_id:
         return NotFoundError() if await erased_among(connection, [record_id]) else RecordNotReadyError()
     facts = change_facts(caller, record_id, RecordContext("unknown"), Choices(), change, now, rules)
@@ -139,7 +144,7 @@ async def _error_for_unknown_record(
     return _error_of_refusal(decision, facts) if isinstance(decision, Refusal) else NotFoundError()
 
 
-async def _next_state(  # makes every check that may refuse a change, always in this order
+async def _next_state(  # every check that may refuse a change, always in this order
     connection: Connection,
     state: ConsentState,
     caller: Caller,

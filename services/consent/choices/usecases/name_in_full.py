@@ -1,4 +1,4 @@
-"""Replaces partial identifiers, which an older release stored in choices: they gave and took rights of nobody."""
+"""Replaces partial identifiers, which an older release stored in choices and which matched nobody."""
 
 import asyncio
 from datetime import timedelta
@@ -23,8 +23,10 @@ DIRECTORY_MARGIN: Final = timedelta(minutes=2)
 
 
 async def name_in_full(pool: Pool) -> None:
-    """A loop of the worker: resolves the identifiers of some records, each in a transaction. Waits while no record is
-    left, and while the copy of the directory is not complete."""
+    """Resolves the identifiers of some records, each in a transaction; one round of a loop of the worker.
+
+    It waits while no record is left, and while the copy of the directory is not complete.
+    """
     async with pool.acquire() as connection:
         record_ids = await incomplete.find_incomplete(connection, BATCH_SIZE)
         can_resolve = bool(record_ids) and await incomplete.is_directory_complete(
@@ -39,7 +41,7 @@ async def name_in_full(pool: Pool) -> None:
 
 
 async def _name_record_in_full(connection: Connection, record_id: UUID) -> None:
-    """Changes nothing if another worker has resolved this record meanwhile."""
+    """Resolves the identifiers of one record, unless another worker has done so meanwhile."""
     state = await states.lock_state(connection, record_id)
     announcements = []
     if state is not None:

@@ -1,4 +1,4 @@
-"""The patient side reads the choices: the current ones, their history, an earlier version.
+"""Shows the choices to the patient side: the current ones, their history, an earlier version.
 
 Views by representatives and carers and all refusals are announced to the ledger.
 """
@@ -42,7 +42,7 @@ class ViewPermit:
 
 @dataclass(frozen=True, slots=True)
 class ViewRefusal:
-    """The caller may not view the choices. `has_record`: consent has the record, whose ledger gets the refusal."""
+    """The caller may not view the choices. `has_record`: consent has the record, so its ledger gets the refusal."""
 
     reason: str
     error: ClientError
@@ -72,8 +72,9 @@ async def find_latest_version_about(pool: Pool, record_id: UUID, subject_id: str
 
 
 async def view_choices(pool: Pool, record_id: UUID, caller: Caller, limit: timedelta) -> ConsentState:
-    """Returns the current state for the patient side. `limit`: the greatest age of the copies on which somebody acts
-    for the patient.
+    """Returns the current state for the patient side.
+
+    `limit`: the greatest age of the copies on which somebody acts for the patient.
 
     Raises ForbiddenError for other kinds of callers; NotFoundError for another record, and for a closed one unless the
     patient asks; RecordNotReadyError, UncheckableError.
@@ -123,7 +124,7 @@ async def record_refused_kind(pool: Pool, record_id: UUID, caller: Caller) -> Cl
 async def _view(
     pool: Pool, record_id: UUID, caller: Caller, limit: timedelta, read: Callable[[Connection], Awaitable[T]]
 ) -> T:
-    """Decides, reads and announces in one transaction: nothing is returned whose announcement is not stored."""
+    """Decides, reads and announces in one transaction, so that nothing is returned without its announcement."""
     async with transaction(pool) as connection:
         outcome = await _decide_view(connection, record_id, caller, limit)
         if isinstance(outcome, ViewPermit):
@@ -154,7 +155,10 @@ def _refusal_of_kind(record: RecordContext | None) -> ViewRefusal:
 
 
 async def _refusal_of_unknown_record(connection: Connection, record_id: UUID, caller: Caller) -> ViewRefusal:
-    """Only callers whose token was issued for the record learn that it is being opened."""
+    """Returns the refusal for a record without choices.
+
+    Only callers whose token was issued for the record learn that it is being opened.
+    """
     is_being_opened = caller.record_id == record_id and not await erased_among(connection, [record_id])
     error = RecordNotReadyError() if is_being_opened else NotFoundError()
     return ViewRefusal("record-unknown", error, has_record=False)
@@ -175,7 +179,7 @@ def _outcome_for(relation: str, record_status: str) -> ViewOutcome:
 
 
 async def _announce_view(connection: Connection, record_id: UUID, caller: Caller, outcome: ViewOutcome) -> None:
-    """Announces to the ledger each view by a representative or carer, and each refusal of a record that is here."""
+    """Announces each view by a representative or carer, and each refusal about a record here, to the ledger."""
     is_announced = caller.kind != "patient" if isinstance(outcome, ViewPermit) else outcome.has_record
     if not is_announced:
         return

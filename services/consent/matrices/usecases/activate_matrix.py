@@ -1,4 +1,4 @@
-"""An administrator activates a version of the national matrix from a date on."""
+"""Activates a version of the national matrix from a date on, for an administrator."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -21,10 +21,9 @@ from shared.terminology.matrix import packaged
 async def activate_matrix(
     pool: Pool, name: str, active_from: datetime | None, rules: MatricesRules, by: str
 ) -> StoredMatrix:
-    """Returns the version with its date; without `active_from` the earliest. The date can be moved until `rules.notice`
-    before it.
+    """Returns the version with its date; without `active_from` the earliest.
 
-    `by`: the administrator's id.
+    The date can be moved until `rules.notice` before it. `by`: the administrator's id.
 
     Raises MatrixUnknownError, MatrixInForceError, ActivationInvalidError.
     """

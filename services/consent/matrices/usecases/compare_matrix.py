@@ -1,4 +1,4 @@
-"""Says what a version of the national matrix would change for which profession."""
+"""Compares a version of the national matrix with the one in force, for each profession."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from shared.terminology.matrix import Matrix
 
 @dataclass(frozen=True, slots=True)
 class MatrixComparison:
-    """`against`: the version in force now. `records`: the number of records in which something changes, at most.
+    """The differences to the version in force (`against`). `records`: how many records they affect at most.
 
     Consent does not know which documents a record has: a changed cell may concern every record.
     """

@@ -1,4 +1,4 @@
-"""An administrator imports a version of the national matrix; it is not in force before it is activated."""
+"""Imports a version of the national matrix for an administrator; it is not in force before it is activated."""
 
 from services.consent.kit.announcements import announce
 from services.consent.matrices import store

@@ -1,4 +1,4 @@
-"""The patient's choices from the local copy of consent's state, and what they say about one requester.
+"""The patient's choices, read from the local copy of consent's state, and the rights that they give one requester.
 
 The copy stores the JSON of `ConsentStateChanged`. It is read without building Pydantic models, because every read of a
 record reads it.

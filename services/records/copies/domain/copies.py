@@ -1,4 +1,4 @@
-"""What the local copies say about a record and how old they are; and the decoy for a record that does not exist."""
+"""The facts about a record in the local copies, the age of these copies, and the decoy for an absent record."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -53,9 +53,9 @@ class CopyAge:
 
 @dataclass(frozen=True, slots=True)
 class RecordFacts:
-    """What the copies say about a record. `id` is None where there is no such record.
+    """The facts about a record in the local copies. `id` is None where there is no such record.
 
-    `linked_to`: the other record of the same person; its blocks hold here too, and `age` covers the copies of both.
+    `linked_to`: the other record of this person; its blocks hold here too, and `age` covers the copies of both.
     `matrix` is None where the matrix in force is not known here. `awaits_recovery`: the database may have lost commits
     about the record's documents, so their labels may be outdated; they cannot be changed until they are recovered.
     """
@@ -120,4 +120,4 @@ class RecordCopy:
 
 
 ProfessionsById = Mapping[str, str | None]
-"""National id -> profession (JDV_J65) of those that the directory knows; None: does not practise (any more)."""
+"""National id -> profession (JDV_J65), for each professional of the directory; None: no longer practises."""

@@ -1,1 +1,1 @@
-"""Every SQL statement of the room `copies`."""
+"""The SQL statements of the room `copies`."""

@@ -1,6 +1,7 @@
-"""Local copies of other services' state. To apply one, the handler first locks the record's row FOR UPDATE (the fence).
+"""Writes the local copies of other services' state.
 
-Where the row does not exist yet, an advisory lock of its bucket replaces it, so that nobody inserts it meanwhile.
+To apply a copy, the handler first locks the record's row FOR UPDATE (the fence). Where the row does not exist yet, an
+advisory lock of its bucket replaces it, so that no other transaction inserts it meanwhile.
 """
 
 from collections.abc import Sequence
@@ -96,7 +97,7 @@ left join consent_states c on c.bucket = wanted.bucket and c.record_id = wanted.
 
 @dataclass(frozen=True, slots=True)
 class CopyVersions:
-    """The versions of the copies about a record, 0 where there is none.
+    """The versions of the copies about a record; 0 where there is no copy.
 
     `awaits_recovery`: the database may have lost commits about the record's documents.
     """
@@ -123,9 +124,9 @@ class RecordFingerprint:
 
 
 async def lock_records(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, LockedRecord]:
-    """Locks the rows of these records, in the order of ids; returns those that exist.
+    """Locks the rows of these records, in the order of ids; returns the existing records by id.
 
-    The others cannot be inserted or read by another transaction before this one ends.
+    Another transaction can neither insert nor read a missing record before this one ends.
     """
     locked = await _lock(connection, ids)
     absent = [id for id in ids if id not in locked]

@@ -1,4 +1,4 @@
-"""The access matrix in force: each request loads its version with the facts, and its cells once for each version."""
+"""Loads the access matrix in force: its version with each request's facts, its cells once for each version."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,7 +35,7 @@ class MatrixVersion:
 
 @dataclass(frozen=True, slots=True)
 class MatrixState:
-    """What the local copies say about the matrices at the moment `at`.
+    """The state of the matrices in the local copies at the moment `at`.
 
     `stored`: the stored version that is in force, None if none is. `watermark`: the oldest one of all partitions, None
     where it is unknown. `is_broken`: some matrix could not be applied.

@@ -18,7 +18,7 @@ returning professional_id"""
 
 
 async def upsert_professions(connection: Connection, events: Sequence[ProfessionalChanged]) -> set[str]:
-    """Applies newer versions, at most one event for each professional. Returns the ids of those that changed."""
+    """Applies newer versions, at most one event for each professional. Returns the ids of changed professionals."""
     rows = await connection.fetch(
         UPSERT_PROFESSIONS,
         [event.professional_id for event in events],
@@ -35,6 +35,6 @@ from professions where professional_id = any($1::text[])"""
 
 
 async def load_professions(connection: Connection, ids: Iterable[str]) -> ProfessionsById:
-    """Returns the professions of those that the directory knows (`ProfessionsById`)."""
+    """Returns the professions of the professionals in the directory (`ProfessionsById`); unknown ids are left out."""
     rows = await connection.fetch(SELECT_PROFESSIONS, list(ids))
     return {row["professional_id"]: row["profession"] for row in rows}

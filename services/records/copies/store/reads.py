@@ -1,4 +1,4 @@
-"""Statements that begin a read: take the fence, then load what the copies say about the record.
+"""Takes the fence of a record, then loads the facts about it from the local copies: the beginning of every read.
 
 The fence is a share lock on the record's row, taken by a statement before the one that loads the facts. A handler that
 applies a copy locks this row FOR UPDATE: once it has committed, no read under the older version can follow. Where the
@@ -105,7 +105,7 @@ async def fence_by_ins(connection: Connection, ins_fingerprints: Sequence[str]) 
 
 
 async def _fence_linked_record(connection: Connection, row: asyncpg.Record | None) -> UUID | None:
-    """Takes both fences of a linked record in the order of ids, after it has released the one taken already.
+    """Takes the fences of both linked records in the order of ids, after releasing the one taken already.
 
     Raises UncheckableError where the link has changed in between, or where the other record is not known here yet.
     """
@@ -126,7 +126,7 @@ async def _fence_linked_record(connection: Connection, row: asyncpg.Record | Non
 async def load_facts(
     connection: Connection, matrices: MatrixCache, record_id: UUID | None, decoy_seed: int
 ) -> RecordFacts:
-    """Returns what the copies say about the record. Its fence must be taken.
+    """Returns the facts about the record from the local copies. Its fence must be taken.
 
     For a record that does not exist (None) it returns decoy facts, as old as the partition that `decoy_seed` selects.
     """

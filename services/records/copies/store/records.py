@@ -1,4 +1,4 @@
-"""Statements that find a record by its id or by an INS fingerprint, with its traits and its key."""
+"""Finds a record by its id or by an INS fingerprint, with its traits and its key."""
 
 from collections.abc import Sequence
 from uuid import UUID

@@ -64,7 +64,7 @@ async def put_document(  # noqa: PLR0913  # each is a part of the request or of 
     ins_hmac: InsHmac,
     prefer: Annotated[str | None, Header(description="`wait=N`: wait N s for the publication or refusal.")] = None,
 ) -> DepositProgress:
-    """For the holder, representatives and carers. You choose `document_id`; a repeated request is the same document.
+    """Deposits a document as the holder, a representative or a carer. You choose `document_id`; repeating is harmless.
 
     The document is invisible until it is checked, as every deposit is. Follow it at GET /deposits/{id}.
     """

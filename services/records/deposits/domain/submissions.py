@@ -1,4 +1,4 @@
-"""Checks of a submission that need no more than the submission itself and the copy of the record."""
+"""Checks a submission with no more than the submission itself and the copy of the record."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -87,7 +87,7 @@ def parse_and_check(body: bytes) -> Submission:
 
 
 def _with_header(document: SubmittedDocument, issues: list[Issue]) -> SubmittedDocument:
-    """Returns the document with the header of its CDA; adds an issue for each thing that cannot be accepted."""
+    """Returns the document with the header of its CDA; adds an issue for each part that cannot be accepted."""
     try:
         header = check_xml(document.content).summary
     except InvalidCdaError as error:
@@ -166,7 +166,7 @@ def _differences(document: SubmittedDocument, header: CdaSummary) -> Iterator[Is
 
 
 def _is_same_moment(authored_facts: str | None, creation: datetime) -> bool:
-    """Compares to the second where the header states a time zone; else within one day, as the zone may differ."""
+    """Returns whether two times agree: to the second where the header states a time zone, else within one day."""
     moment = parse_time(authored_facts)
     if moment is None or authored_facts is None:
         return True
@@ -174,7 +174,7 @@ def _is_same_moment(authored_facts: str | None, creation: datetime) -> bool:
 
 
 def immediate_refusal(ring: Keyring, record: RecordCopy, submission: Submission) -> InvalidError | None:
-    """Returns why this record cannot take the submission, as far as its copy tells; None where it can."""
+    """Returns why this record cannot take the submission, judged by its copy alone; None where it can."""
     if record.status != "open":
         return RecordClosedError()
     for document in submission.documents:

@@ -1,1 +1,1 @@
-"""The pieces of the room `deposits` that run in a caller's transaction."""
+"""The steps of the room `deposits`: parts of use cases that run in the caller's transaction."""

@@ -44,7 +44,7 @@ class DocumentElsewhereError(PermanentError):
 
 @dataclass(frozen=True, slots=True)
 class _AppliedDecision:
-    """A decision, its document as it will be, and the one that it replaces. `reason`: of a refusal, else None."""
+    """A decision, its document after it, and the document that it replaces. `reason`: of a refusal, else None."""
 
     message: DecisionMessage
     document: PendingDocument
@@ -57,7 +57,7 @@ class _AppliedDecision:
 
 
 async def apply_deposit_decisions(connection: Connection, messages: list[DecisionMessage]) -> None:
-    """Applies the decisions on received documents. Others keep their outcome; missing ones are recorded as lost.
+    """Applies the decisions on received documents; settled ones keep their outcome, missing ones are recorded as lost.
 
     Raises DocumentElsewhereError.
     """
@@ -137,15 +137,18 @@ def _is_replaceable(document: PendingDocument) -> bool:
 def _labelled_by_decision(
     message: DecisionMessage, document: PendingDocument, replaced: PendingDocument | None
 ) -> PendingDocument:
-    """Returns the document with its labels at publication: masked where the patient wants new documents masked, and
-    hidden as the replaced document was. Both labels are added after the check, whatever else is hidden."""
+    """Returns the document with its labels at publication.
+
+    It is masked where the patient wants new documents masked, and hidden as the replaced document was. Both labels are
+    added after the check, whatever else is hidden.
+    """
     if message.event.mask:
         document = _mask_for_patient(document)
     return document if replaced is None else _inherit_labels(document, replaced)
 
 
 def _inherit_labels(document: PendingDocument, replaced: PendingDocument) -> PendingDocument:
-    """Returns the document with labels of the one that it replaces.
+    """Returns the document with labels inherited from the document that it replaces.
 
     It inherits the patient's mask and the label that hides it from representatives, and every hiding label if the
     replaced document was changed after the new one was received. What was shown to representatives stays shown.
@@ -226,7 +229,7 @@ def _replaced(replaced: PendingDocument, replacement: PendingDocument, at: datet
 
 
 def _depositor(document: PendingDocument) -> Actor:
-    """Returns who deposited a document, as far as it is stored with it."""
+    """Returns the depositor of a document, as stored with it."""
     if document.deposited_by != "organisation":
         id = document.depositor_id or document.organisation_id
         return Actor(kind=document.deposited_by, id=id, client_id=document.client_id)

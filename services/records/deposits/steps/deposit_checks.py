@@ -1,4 +1,4 @@
-"""Decisions at the door: whether the patient side may deposit a document, and which document it may replace."""
+"""Checks a deposit before it is accepted: whether the patient side may deposit, and what a document may replace."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -47,7 +47,7 @@ _LABELS_KEPT_BY_REPLACEMENT = frozenset({Visibility.INVISIBLE_TO_REPRESENTATIVES
 
 @dataclass(frozen=True, slots=True)
 class DepositCheck:
-    """The result of the checks at the door.
+    """The result of the checks before a deposit is accepted.
 
     `seen`: the versions of identity's copies on which it rests. `refusal`: the error to raise, None where the deposit
     is accepted; `access`: its event for the ledger. `replaced`: the replaced documents by the entry of the new one.
@@ -69,8 +69,8 @@ async def check_deposit(
 ) -> DepositCheck:
     """Decides on each document of a submission, up to the first refusal.
 
-    A deposit of an organisation that replaces nothing is left to consent. Raises UncheckableError where the labels of
-    the replaced document may be outdated.
+    Consent decides on an organisation's deposit that replaces nothing. Raises UncheckableError where the labels of the
+    replaced document may be outdated.
     """
     replacing = {
         document.entry: target for document in submission.documents if (target := replaced_of(document)) is not None
@@ -182,8 +182,10 @@ def _rule_questions(
 
 
 def _is_left_to_consent(facts: Facts, refusal: Refusal) -> bool:
-    """Returns whether consent decides instead: the rules check the patient's choices about depositors last, and
-    consent checks them for every deposit."""
+    """Returns whether consent decides instead.
+
+    The rules check the patient's choices about depositors last, and consent checks them for every deposit.
+    """
     return facts.action == "replace" and refusal.reason in _CONSENT_REASONS
 
 

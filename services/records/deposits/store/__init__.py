@@ -1,1 +1,1 @@
-"""Every SQL statement of the room `deposits`."""
+"""The SQL statements of the room `deposits`."""

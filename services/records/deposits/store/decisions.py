@@ -60,7 +60,7 @@ where d.bucket = given.bucket and d.id = given.id"""
 
 @dataclass(frozen=True, slots=True)
 class PendingDocument:
-    """A document on which consent has decided, or the document that such a one replaces."""
+    """A document on which consent has decided, or the document that it replaces."""
 
     id: UUID
     record_id: UUID
@@ -98,7 +98,7 @@ class DocumentOutcome:
 
 
 async def lock_documents(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, PendingDocument]:
-    """Locks these documents and those that they replace, in the order of ids; returns them by id.
+    """Locks these documents and the documents that they replace, in the order of ids; returns them by id.
 
     Before them it locks the rows of the records in which a document is replaced.
     """

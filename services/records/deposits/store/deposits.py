@@ -1,4 +1,4 @@
-"""Statements that insert a deposit, and find an earlier one."""
+"""Inserts a deposit, and finds an earlier one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,7 +68,7 @@ COUNT_OF_DEPOSIT = "select cardinality(document_ids) from deposits where bucket 
 class NewDocument:
     """A document ready to be stored. `metadata` and `content` are sealed.
 
-    `replaces`: the document that it replaces; `chain_id`: the first version of that one.
+    `replaces`: the id of the replaced document; `chain_id`: the first version of that document.
     """
 
     id: UUID
@@ -90,8 +90,8 @@ class NewDocument:
 class NewDeposit:
     """A deposit ready to be stored. `request` is sealed.
 
-    `organisation_id`: who may follow it (`Depositor.owner`). `depositor_id`: the person who deposits, None for
-    software.
+    `organisation_id`: the owner, who may follow it (`Depositor.owner`). `depositor_id`: the person who deposits, None
+    for software.
     """
 
     id: UUID

@@ -1,8 +1,8 @@
-"""Stores a submission, whose documents are invisible until consent has decided. A repeated submission gets the answer
-of the first.
+"""Stores a submission, whose documents are invisible until consent has decided.
 
-Decided here is what consent cannot know: whether a document may replace another one, and what the patient side may
-deposit. Consent decides the rest from the patient's choices.
+Repeating a submission returns the result of the first. This use case decides what consent cannot know: whether a
+document may replace another one, and what the patient side may deposit. Consent decides the rest from the patient's
+choices.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ class AcceptedDeposit:
 
 @dataclass(frozen=True, slots=True)
 class RecordLocator:
-    """How the record is found: by the id in the URL, or else by the INS of the submission."""
+    """The identification of the record: the id in the URL, or else the INS of the submission."""
 
     ins_hmac: Keyring
     record_id: UUID | None = None
@@ -106,7 +106,7 @@ async def _find(
 async def _keep_once(
     connection: Connection, builder: DepositBuilder, deposit: NewDeposit, check: DepositCheck
 ) -> AcceptedDeposit:
-    """Stores the deposit, unless it is stored already: then it returns the earlier one, whatever has changed since."""
+    """Stores the deposit once: returns the stored one if there is one, whatever has changed since."""
     for _ in range(ATTEMPTS):
         if check.refusal is None and await _keep(connection, deposit, builder, check.seen):
             return AcceptedDeposit(deposit.id, tuple(document.id for document in deposit.documents))
@@ -148,7 +148,7 @@ async def _keep(connection: Connection, deposit: NewDeposit, builder: DepositBui
 
 
 def _undoable(connection: Connection, deposit: NewDeposit) -> AbstractAsyncContextManager[object]:
-    """Returns a transaction where a part may have to be rolled back.
+    """Returns a transaction where a part may have to be rolled back, else a context that does nothing.
 
     A deposit of one document, as most are, needs none: its single statement is atomic, and saves two round trips.
     """
@@ -158,7 +158,7 @@ def _undoable(connection: Connection, deposit: NewDeposit) -> AbstractAsyncConte
 async def _find_identical_deposit(connection: Connection, deposit: NewDeposit) -> AcceptedDeposit | None:
     """Returns the identical earlier deposit; None when the document with the identifier was refused meanwhile.
 
-    All documents must be those of one earlier deposit. Raises UniqueIdTakenError when they are not.
+    All documents must belong to one earlier deposit; raises UniqueIdTakenError otherwise.
     """
     unique_ids = [document.unique_id for document in deposit.documents]
     earlier = await store.find_earlier(connection, deposit.record_id, unique_ids)
@@ -179,7 +179,7 @@ async def _find_identical_deposit(connection: Connection, deposit: NewDeposit) -
 
 
 async def _trace(connection: Connection, builder: DepositBuilder, check: DepositCheck, refusal: ClientError) -> None:
-    """Records a refusal of the rules, with their facts, in a transaction of its own before the answer."""
+    """Records a refusal of the rules, with their facts, in a separate transaction before the response."""
     if check.access is None:
         await _trace_refusal(connection, builder.depositor.caller, builder.record, refusal)
         return
@@ -189,7 +189,7 @@ async def _trace(connection: Connection, builder: DepositBuilder, check: Deposit
 
 
 async def _trace_refusal(connection: Connection, caller: Caller, record: RecordCopy, refusal: ClientError) -> None:
-    """Records a refusal, which the patient can see, in a transaction of its own before the answer."""
+    """Records a refusal, which the patient can see, in a separate transaction before the response."""
     REFUSED.labels("deposit-document", refusal.code).inc()
     refused = AccessRecorded(
         record_id=record.id,

@@ -85,7 +85,7 @@ class ChangeRequest:
 
 @dataclass(frozen=True, slots=True)
 class DecidedChange:
-    """One change with its decision, and the versions that it affects, as they are after it."""
+    """One change with its decision, and the affected versions as they are after it."""
 
     change: str
     rule_decision: RuleDecision
@@ -94,7 +94,7 @@ class DecidedChange:
 
 @dataclass(frozen=True, slots=True)
 class ChangePlan:
-    """What a request does: the changes up to the first that is refused.
+    """The plan of a request: its changes up to the first that is refused.
 
     `knowledge`: the decision whether the requester may know of the document. Without it there are no changes.
     """
@@ -104,7 +104,7 @@ class ChangePlan:
 
     @property
     def rule_decision(self) -> RuleDecision:
-        """The decision on the whole request: that on the last change, or on the knowledge where nothing changes."""
+        """The decision on the whole request: on its last change, or on the knowledge where nothing changes."""
         return self.changes[-1].rule_decision if self.changes else self.knowledge
 
     @property

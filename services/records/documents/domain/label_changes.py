@@ -1,4 +1,4 @@
-"""Changes of a document's labels and life: which changes lead to a requested state, and what each one does."""
+"""The changes of a document's labels and life: which ones lead to a requested state, and what each one does."""
 
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -36,7 +36,7 @@ class TargetState:
 
 
 def changes_between(summary: DocumentSummary, target: TargetState, *, by_patient_side: bool) -> list[str]:
-    """Returns the codes of the changes (as in the access rules), those that lift before those that set.
+    """Returns the codes of the changes (as in the access rules); changes that lift a label come first.
 
     `delete` stands alone. When the patient side masks a document that its author has masked, the mask becomes the
     patient's.

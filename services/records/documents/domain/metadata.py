@@ -56,7 +56,7 @@ class DocumentMetadata(BaseModel):
 
 
 def metadata_of(document: SubmittedDocument) -> DocumentMetadata:
-    """Returns the metadata that is stored of a submitted document."""
+    """Returns the metadata to store for a submitted document."""
     return DocumentMetadata(
         unique_id=document.unique_id,
         ins_system=document.ins.system if document.ins is not None else None,
@@ -85,7 +85,7 @@ def metadata_of(document: SubmittedDocument) -> DocumentMetadata:
 
 
 def served_type(content_type: str, content: bytes) -> str:
-    """Returns the Content-Type of the answer: as sent where it is safe in a header, else without its parameters.
+    """Returns the Content-Type of the response: the stated one where it is safe in a header, else without parameters.
 
     HTML that was sent as XML is declared as HTML, because a browser would show and run it as a page.
     """

@@ -21,7 +21,7 @@ class DocumentVersions:
 
     @classmethod
     def of(cls, requested: DocumentSummary, published: Iterable[DocumentSummary]) -> "DocumentVersions":
-        """Returns the versions of a document from the published ones.
+        """Returns the versions of a document, selected from the published ones.
 
         A document that is not among them (not published, or deleted) is its own only version.
         """

@@ -1,1 +1,1 @@
-"""Every SQL statement of the room `documents`."""
+"""The SQL statements of the room `documents`."""

@@ -1,4 +1,4 @@
-"""Statements that change a published document: its labels, its archiving, its deletion."""
+"""Changes a published document: its labels, its archiving, its deletion."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ where bucket = $1 and id = $2"""
 
 @dataclass(frozen=True, slots=True)
 class RecordIds:
-    """The id of a document's record, and that of the same person's other record, if there is one."""
+    """The id of a document's record, and the id of the person's other record, if there is one."""
 
     id: UUID
     linked_to: UUID | None
@@ -48,13 +48,13 @@ class RecordIds:
 
 
 async def find_record_of_document(connection: Connection, document_id: UUID) -> RecordIds | None:
-    """Returns the record of a document and the other record of the same person, without a lock; None if unknown."""
+    """Returns a document's record and the person's other record, without a lock; None for an unknown document."""
     row = await connection.fetchrow(FIND_RECORD_OF_DOCUMENT, bucket_in(document_id), document_id)
     return RecordIds(row["id"], row["linked_to"]) if row is not None else None
 
 
 async def lock_records(connection: Connection, ids: Sequence[UUID]) -> set[UUID]:
-    """Locks the rows of these records FOR UPDATE, in the order of ids; returns the ids of those that exist here.
+    """Locks the rows of these records FOR UPDATE, in the order of ids; returns the ids of the existing ones.
 
     Raises asyncpg.LockNotAvailableError when another transaction has locked one of them.
     """

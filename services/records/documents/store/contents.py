@@ -1,4 +1,4 @@
-"""The sealed bytes of documents; they are loaded only with a Permit."""
+"""Loads the sealed bytes of documents, only with a Permit."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

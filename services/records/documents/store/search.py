@@ -1,4 +1,4 @@
-"""Statements of a search in a record: its documents' combinations of facts, and the documents of permitted ones."""
+"""Searches a record: loads its documents' combinations of facts, and the documents of permitted combinations."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The codes of documents, from the columns of `documents`."""
+"""Loads the codes of documents from the columns of `documents`."""
 
 from typing import Final
 from uuid import UUID

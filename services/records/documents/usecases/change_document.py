@@ -2,7 +2,7 @@
 
 The transaction first locks the record's row FOR UPDATE, which waits for reads in progress. It makes all changes of the
 request, or none, on every version of the document (`domain.versions`), and announces an event for each. Nothing is
-deleted from the database: a deleted document is one that nobody sees.
+deleted from the database: a deleted document becomes invisible to everybody.
 """
 
 from dataclasses import dataclass, replace
@@ -45,7 +45,7 @@ from shared.runtime.metrics import REFUSED
 
 @dataclass(frozen=True, slots=True)
 class ChangedDocument:
-    """The document after the changes. `view` is None where the caller may change it and not see it (blocked author)."""
+    """The document after the changes. `view` is None where the caller may change but not see it (a blocked author)."""
 
     summary: DocumentSummary
     view: DocumentView | None
@@ -57,8 +57,8 @@ async def change_document(
 ) -> ChangedDocument:
     """Brings a document into the state that `target_for` returns. `expected_version`: the version in If-Match, if any.
 
-    Where the document is in this state already, nothing changes. Raises SessionOverError, NotFoundError,
-    ForbiddenError, UncheckableError, VersionDiffersError, and what `target_for` raises.
+    A document already in this state does not change. Raises SessionOverError, NotFoundError, ForbiddenError,
+    UncheckableError, VersionDiffersError, and what `target_for` raises.
     """
     error: ClientError | None = None
     async with context.pool.acquire() as connection:

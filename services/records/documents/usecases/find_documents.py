@@ -46,7 +46,7 @@ class DocumentQuery:
 
     @property
     def decoy_seed(self) -> int:
-        """A number that is always the same for this record."""
+        """A number derived from the record's identification, so that a decoy is stable for it."""
         return self.record_id.int if self.record_id else int(self.ins_fingerprints[0].rpartition(".")[2][:8], 16)
 
 
@@ -73,7 +73,7 @@ class DocumentPage:
 
 @retry_while_locked
 async def find_documents(context: ReadContext, caller: Caller, query: DocumentQuery) -> DocumentPage:
-    """Returns a page of documents; an empty one for an unknown record, and for one whose existence is hidden.
+    """Returns a page of documents; empty for an unknown record, and for one whose existence is hidden.
 
     Raises ForbiddenError, UncheckableError.
     """
@@ -95,7 +95,7 @@ async def find_documents(context: ReadContext, caller: Caller, query: DocumentQu
 
 
 async def _records(context: ReadContext, connection: Connection, query: DocumentQuery) -> list[RecordFacts]:
-    """Returns the facts of the requested record, and of the same person's other one."""
+    """Returns the facts of the requested record, and of the person's other record."""
     if query.record_id is not None:
         record_id = await store.fence_by_id(connection, query.record_id)
     else:
@@ -117,7 +117,7 @@ async def _search(
 async def _list_permitted(
     connection: Connection, caller: Caller, searches: Iterable[RecordSearch], query: DocumentQuery
 ) -> list[DocumentSummary]:
-    """Returns the documents of the page, newest first, and one more if there is one."""
+    """Returns the documents of the page, newest first, plus one more if another page follows."""
     summaries: list[DocumentSummary] = []
     for search in searches:
         keys = [key for key in search.permitted if has_fhir_status(search.combinations[key], query.statuses)]
@@ -151,7 +151,7 @@ async def _open(
     for record_id in {summary.record_id for summary in summaries}:
         ids = [summary.id for summary in summaries if summary.record_id == record_id]
         sealed = await contents.list_metadata(connection, permit, record_id, ids)
-        if not sealed:  # erased since
+        if not sealed:  # the record was erased in the meantime
             continue
         key = context.vault.unwrap(record_id, next(iter(sealed.values())).key)
         metadata |= {id: sealed_contents.open_metadata(key, id, document.metadata) for id, document in sealed.items()}

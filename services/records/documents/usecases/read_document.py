@@ -1,4 +1,4 @@
-"""Reads one document: fence, facts, decision and event in one transaction, and only after the commit the bytes."""
+"""Reads one document: decides and announces in one transaction under the fence, then loads the bytes."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -39,7 +39,7 @@ class DocumentView:
 
 @dataclass(frozen=True, slots=True)
 class _DecidedRead:
-    """The decision on a read, and the document, None if there is no such document."""
+    """The decision on a read, and the document; None if there is no such document."""
 
     decision: Permit | Refusal
     summary: DocumentSummary | None

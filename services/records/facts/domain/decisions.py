@@ -1,4 +1,4 @@
-"""What follows from a decision of the rules: the event for the ledger, and the error for the caller."""
+"""Turns a decision of the rules into the event for the ledger and the error for the caller."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple

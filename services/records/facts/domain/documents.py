@@ -1,4 +1,4 @@
-"""What is stored of a document in clear: the codes that the access rules and the lists need."""
+"""The codes of a document that are stored in clear, because the access rules and the lists need them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ DocumentStatus = Literal["received", "published", "refused"]
 DocumentLife = Literal["current", "superseded", "deleted"]
 """The life of a document after its publication."""
 DepositorKind = Literal["organisation", "patient", "representative", "carer"]
-"""On whose behalf a document was deposited."""
+"""The kind of party on whose behalf a document was deposited."""
 
 
 @dataclass(frozen=True, slots=True)

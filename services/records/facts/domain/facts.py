@@ -21,7 +21,7 @@ class Requester(Protocol):
 
     @property
     def kind(self) -> str:
-        """patient, professional, software ..."""
+        """The kind of caller: patient, professional, software ..."""
 
     @property
     def id(self) -> str:
@@ -33,19 +33,19 @@ class Requester(Protocol):
 
     @property
     def record_id(self) -> UUID | None:
-        """Of the patient side: the patient's record, their own or that of the holder they act for."""
+        """The patient's record; for a representative or carer, the record of the holder they act for."""
 
     @property
     def profession(self) -> str | None:
-        """The profession of a professional."""
+        """The profession of a professional, None for others."""
 
     @property
     def organisation_id(self) -> str | None:
-        """The structure of software and professionals."""
+        """The structure of software or of a professional."""
 
     @property
     def session_id(self) -> UUID | None:
-        """The session of the request."""
+        """The session of the request, if any."""
 
     @property
     def mode(self) -> str:
@@ -106,7 +106,7 @@ ABSENT_DOCUMENT = FactCombination(
 
 
 class RecordPolicy(NamedTuple):
-    """What the record's choices and the matrix in force say to a requester about documents of one type and section."""
+    """For one requester: whether the choices hide the section and admit the application, and the cell of the matrix."""
 
     section_hidden: bool
     application_may: bool
@@ -171,7 +171,7 @@ def document_facts(facts: Facts, requester: Requester, record: RecordFacts, comb
 
 
 def policy_for(requester: Requester, record: RecordFacts, combination: FactCombination) -> RecordPolicy:
-    """Returns what the choices and the matrix say about such documents."""
+    """Returns what the choices and the matrix say about documents of this combination."""
     sections = _application_sections(requester, record) or frozenset()
     return RecordPolicy(
         section_hidden=combination.section in record.choices.hidden_sections,
@@ -225,7 +225,7 @@ def combination_of(summary: DocumentSummary, requester: Requester) -> FactCombin
 
 
 def is_own(summary: DocumentSummary, requester: Requester) -> bool:
-    """Returns whether the requester (or the organisation, of software) deposited the document, or wrote it."""
+    """Returns whether the requester (or its organisation, for software) deposited or wrote the document."""
     match requester.kind:
         case "software":
             return requester.organisation_id == summary.organisation_id
@@ -271,7 +271,7 @@ def profession_code(profession: str | None) -> str | None:
 
 
 def _application_sections(requester: Requester, record: RecordFacts) -> frozenset[str] | None:
-    """Returns the sections that the holder lets this application read; None where it is not one of theirs."""
+    """Returns the sections that the holder lets this application read; None for any other requester."""
     if requester.kind != "application" or record.choices.applications is None:
         return None
     return record.choices.applications.get(requester.client_id)

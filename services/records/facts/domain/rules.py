@@ -1,4 +1,4 @@
-"""What the settings of records decide about access."""
+"""The parameters of the access rules, taken from the settings of records."""
 
 from dataclasses import dataclass
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""TD0.2: tells a professional or their software whether a person has a record, and the caller's access to it.
+"""Checks for a professional or their software whether a person has a record, and the caller's access (TD0.2).
 
 It returns no traits. The DMP's protocol discloses a block, and only here.
 """
@@ -38,7 +38,10 @@ class RecordAccess:
 
 @retry_while_locked
 async def check_record(context: ReadContext, caller: Caller, ins_fingerprints: tuple[str, ...]) -> RecordAccess | None:
-    """Returns None where there is no record. Raises ForbiddenError, UncheckableError (for absent records as well)."""
+    """Returns the record and the caller's access to it; None where there is no record.
+
+    Raises ForbiddenError, UncheckableError (for absent records as well).
+    """
     decoy_seed = int(ins_fingerprints[0].rpartition(".")[2][:8], 16)
     async with context.pool.acquire() as connection, store.read_locked(connection):
         record_id = await store.fence_by_ins(connection, ins_fingerprints)
@@ -68,8 +71,10 @@ def _decide(caller: Caller, facts: Facts, *, is_there: bool) -> Permit | Refusal
 
 
 def dmp_authorisation(facts: Facts) -> DmpAuthorisation:
-    """Returns the DMP's code of the authorisation (TD0.2): a future one does not count yet, and a care team's counts
-    unless the patient objects to it."""
+    """Returns the DMP's code of the authorisation (TD0.2).
+
+    A future authorisation does not count yet; a care team's counts unless the patient objects to it.
+    """
     team = "none" if facts.care_team_objected else facts.care_team
     if facts.blocked != "none":
         return "INTERDIT"

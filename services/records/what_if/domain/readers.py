@@ -1,8 +1,8 @@
-"""The possible readers of a record for a preview: those that its choices name, and imagined ones.
+"""The possible readers of a record for a preview: those named by its choices, and imagined ones.
 
-A professional has the profession of the directory: none, and so sees nothing, where they no longer practise; that of a
-doctor, who may see most, where the directory does not know them (`assumed`). The members of a structure or a care team
-are not known here: one doctor stands for them.
+A professional has the profession of the directory. One who no longer practises has none, and so sees nothing. One whom
+the directory does not know counts as a doctor (`assumed`), the profession that may see most. The members of a structure
+or a care team are not known here: one doctor represents them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ from shared.terminology import access_modes
 from shared.terminology.professions import DOCTOR
 
 PROFESSIONS = ("G15_10", "G15_21", "G15_40", "G15_50", "G15_60", "G15_70", "G15_80", "G15_91")
-"""The professions of each of which one reader is imagined, whom the patient has authorised."""
+"""The professions for each of which one reader is imagined, authorised by the patient."""
 IMAGINED_ID = "imagined"
 ReaderRole = Literal["professional", "structure", "care-team", "attending-doctor", "emergency", "profession"]
 
@@ -64,7 +64,7 @@ class ImaginedReader:
 def possible_readers(
     choices: Choices, professions: ProfessionsById, in_question: frozenset[str] = frozenset()
 ) -> list[ImaginedReader]:
-    """Returns those who may see documents of the record now or in an emergency, and one reader of each profession.
+    """Returns the readers who may see documents of the record now or in an emergency, and one of each profession.
 
     `in_question`: further professionals, who may read as authors or as staff of a structure.
     """
@@ -101,9 +101,9 @@ def _named_reader(role: ReaderRole, id: str, professions: ProfessionsById) -> Im
 
 
 def ways_to_read(reader: ImaginedReader, choices: Choices, in_question: frozenset[str]) -> list[ImaginedReader]:
-    """Returns the reader in person, and for one in question also as staff of each structure that may read.
+    """Returns the reader in person, and for a professional in question also as staff of each structure that may read.
 
-    It is not known here who works where: the most that a professional in question may see is counted.
+    The employers of professionals are not known here, so the most that one in question may see is counted.
     """
     if reader.id not in in_question:
         return [reader]
@@ -118,5 +118,5 @@ def is_structure(national_id: str) -> bool:
 
 
 def is_attestation(authorisation: Mapping[str, Any]) -> bool:
-    """Returns whether a structure attested it of its care team, instead of the patient side granting it."""
+    """Returns whether a structure attested this authorisation for its care team; else the patient side gave it."""
     return bool(authorisation["how"] == "care-team")

@@ -1,4 +1,4 @@
-"""Previews a change of rights or of a label: the same rules decide with the present and with the changed facts.
+"""Previews a change of rights or labels: the rules decide with the present facts, then with the changed ones.
 
 The documents are counted for each possible reader (`domain.readers`), by the facts that they have.
 """
@@ -32,7 +32,7 @@ _RULES = FactsRules(max_copy_age=timedelta(0))
 
 @dataclass(frozen=True, slots=True)
 class RightsChange:
-    """A supposed change of rights: a code of the access rules, and what it concerns.
+    """A supposed change of rights: a code of the access rules, and the subject of the change.
 
     `holder_id`: the professional or structure. The emergency choices: None leaves one unchanged.
     """
@@ -63,7 +63,7 @@ class ChangedFacts:
 
 @dataclass(frozen=True, slots=True)
 class VisibilityEffect:
-    """How many documents a reader sees before and after, and how many of them are lost and gained.
+    """The numbers of documents that a reader sees before and after, and of those lost and gained.
 
     `profession`: of the count; `assumed`: the directory does not know the reader, who is counted as a doctor.
     """
@@ -80,7 +80,7 @@ class VisibilityEffect:
 
 @dataclass(frozen=True, slots=True)
 class _CountedChange:
-    """How many documents have these facts before and after."""
+    """The number of documents that have these facts before and after."""
 
     before: AuthoredFacts
     after: AuthoredFacts

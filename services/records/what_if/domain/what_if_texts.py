@@ -1,4 +1,4 @@
-"""The effects of a supposed change in sentences, in French or English."""
+"""Words the effects of a supposed change as sentences, in French or English."""
 
 from collections.abc import Sequence
 
@@ -28,7 +28,7 @@ _ASSUMED_EN = "profession not known here, counted as a doctor"
 
 
 def sentences(effects: Sequence[VisibilityEffect], *, french: bool) -> list[str]:
-    """Returns one sentence for each reader who would see fewer or more documents; if none would, one that says so."""
+    """Returns a sentence for each reader who would see fewer or more documents, or one that says that none would."""
     texts = [_sentence(effect, french=french) for effect in effects if effect.lost or effect.gained]
     if texts:
         return texts

@@ -39,7 +39,7 @@ from shared.runtime.clock import bucket_in, bucket_of
 from shared.runtime.metrics import REFUSED
 
 REQUIRED_CHANGE = "hide-section"
-"""Callers who may make this change of rights may ask for a preview."""
+"""The change of rights that a caller must be permitted to make in order to ask for a preview."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class WhatIfQuestion:
 class _Documents:
     """The documents of a record for a preview.
 
-    `counts`: how many documents have which facts. `changed`: the documents whose label would change, with all their
+    `counts`: the number of documents by their facts. `changed`: the documents whose label would change, with all their
     versions. `professions`: of the professionals who are possible readers.
     """
 
