@@ -1,1 +1,1 @@
-"""How the five services are run: images, manifests, and the whole on one machine."""
+"""The deployment of the five services: generated contracts and pages, and the whole system on one machine."""

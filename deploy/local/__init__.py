@@ -1,1 +1,1 @@
-"""The whole on one machine: PostgreSQL, Apache Kafka, a mail catcher, five services, one supervisor."""
+"""The whole system on one machine: PostgreSQL, Apache Kafka, a mail catcher, five services, one supervisor."""

@@ -1,4 +1,4 @@
-"""Audit owns the ledger: every access, decision and change, kept for ever; entries are added and never altered.
+"""The service audit owns the ledger: every access, decision and change, kept for ever and never altered.
 
 It announces which entries are stored (`audit.entries.v1`), and shows patients who did what with their record.
 """

@@ -1,4 +1,4 @@
-"""The subscriptions of audit: which topic is read, and which use case handles its events."""
+"""The subscriptions of audit: the topics that it reads, and the use case that handles their events."""
 
 from functools import partial
 
@@ -56,10 +56,10 @@ LEDGER_EVENTS = (
 
 
 def subscriptions(motives: MotiveVault) -> list[Subscription]:
-    """Returns the subscriptions of audit. The ledger's primary key deduplicates its events; dead letters are entered in
-    the ledger, and nothing waits behind them.
+    """Returns the subscriptions of audit.
 
-    The ledger also takes late events about erased records.
+    The ledger's primary key deduplicates its events. Dead letters are entered in the ledger, and no message is parked
+    behind them. The ledger also takes late events about erased records.
     """
     ledger = Subscription(
         AUDIT_LEDGER,

@@ -1,4 +1,4 @@
-"""Loops of the worker: creates the ledger's partitions in advance, and opens motives whose key came late."""
+"""The loops of audit's worker: partitions are created in advance, and motives whose key came late are opened."""
 
 import asyncio
 
@@ -28,8 +28,10 @@ class PartitionMaintainer:
 
 
 async def open_late_motives(pool: Pool, *, motives: MotiveVault) -> None:
-    """A loop of the worker: opens one page of motives after another. Returns after `MAX_SWEEP_S` at the latest, so that
-    the loop reports progress."""
+    """Opens one page of late motives after another; one round of a loop of the worker.
+
+    Returns after `MAX_SWEEP_S` at the latest, so that the loop reports progress.
+    """
     deadline = asyncio.get_running_loop().time() + MAX_SWEEP_S
     while await open_motives(pool, motives):
         if asyncio.get_running_loop().time() > deadline:

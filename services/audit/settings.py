@@ -1,4 +1,4 @@
-"""Settings of audit: `AUDIT_<SECTION>__<FIELD>`."""
+"""The settings of audit, read from `AUDIT_<SECTION>__<FIELD>`."""
 
 from pydantic_settings import SettingsConfigDict
 

@@ -1,4 +1,4 @@
-"""Owns the notifications of the patient side: alerts, messages, preferences, the encrypted copy of contacts.
+"""The service notify owns the notifications of the patient side: alerts, messages, preferences, encrypted contacts.
 
-Publishes `notify.alerts.v1`: the end of each alert.
+It publishes `notify.alerts.v1`: the end of each alert.
 """

@@ -1,4 +1,4 @@
-"""Composition root: constructs all parts of notify."""
+"""The composition root of notify: builds the API, the worker and its delivery loops."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -67,7 +67,7 @@ def make_alert_rules(settings: Settings) -> AlertRules:
 
 
 def make_mail_server(settings: SmtpSettings) -> MailServer:
-    """Returns the mail server that mails are delivered to."""
+    """Returns the mail server to which mails are delivered."""
     return MailServer(
         host=settings.host,
         port=settings.port,
@@ -80,7 +80,7 @@ def make_mail_server(settings: SmtpSettings) -> MailServer:
 
 
 def _senders(settings: Settings, keyring: Keyring, rules: AlertRules) -> dict[str, Loop]:
-    """Returns a delivery loop with its own gateways for each queue, so that no queue delays another."""
+    """Returns a delivery loop with separate gateways for each queue, so that no queue delays another."""
     smtp, folders = make_mail_server(settings.smtp), settings.folders
     attempt_timeout_s = 3 * smtp.timeout_s
 

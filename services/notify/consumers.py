@@ -39,8 +39,10 @@ from shared.messaging.subscription import Subscription
 
 
 def subscriptions(keyring: Keyring, rules: AlertRules) -> list[Subscription]:
-    """Returns the subscriptions of notify. None needs the inbox: versions, derived alert ids and windows deduplicate
-    events."""
+    """Returns the subscriptions of notify.
+
+    None needs the inbox: versions, derived alert ids and windows deduplicate events.
+    """
     return [
         Subscription(NOTIFY_CONTACT_COPIES, (ContactChanged,), keep_contacts, uses_inbox=False),
         Subscription(

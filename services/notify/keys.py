@@ -42,7 +42,7 @@ def make_keys(settings: KeysSettings) -> KeyPlan:
 
 
 def _resealer(ring: Keyring, kind: str) -> Callable[[UUID, str, str], str]:
-    """Returns a function that encrypts a value again. It accepts unbound values: IS_OLD selects them where allowed."""
+    """Returns a function that encrypts a value again. It accepts unbound values, which IS_OLD selects where allowed."""
 
     def reseal(id: UUID, _: str, sealed: str) -> str:
         place = sealed_place(kind, id)

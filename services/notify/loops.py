@@ -1,4 +1,4 @@
-"""Loops of the worker beside its consumers and delivery loops: deletion of old rows, and metrics of the queues."""
+"""The loops of notify's worker beside consumers and delivery: deletion of old rows, and metrics of the queues."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

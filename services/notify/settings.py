@@ -1,4 +1,4 @@
-"""Settings of notify: `NOTIFY_<SECTION>__<FIELD>`."""
+"""The settings of notify, read from `NOTIFY_<SECTION>__<FIELD>`."""
 
 from email.utils import parseaddr
 from functools import cached_property
@@ -41,7 +41,7 @@ class SmtpSettings(Section):
 
 
 class AlertSettings(Section):
-    """How alerts of new documents and consultations are gathered into one mail."""
+    """The gathering of alerts about new documents and consultations into one mail."""
 
     window_s: int = Field(
         default=900,
@@ -53,7 +53,7 @@ class AlertSettings(Section):
 
 
 class EmergencySettings(Section):
-    """When the follow-up of an emergency is sent, once its session has ended."""
+    """The follow-up of an emergency, sent once its session has ended."""
 
     follow_up_after_s: int = Field(
         default=3600, ge=0, le=86400, description="how long after the first access of the session"
@@ -61,7 +61,7 @@ class EmergencySettings(Section):
 
 
 class FoldersSettings(Section):
-    """The folders that SMS and letters are written to, one file each, to be sent or printed. They must exist."""
+    """The folders to which SMS and letters are written, one file each, to be sent or printed. They must exist."""
 
     sms: Path
     letters: Path
@@ -79,5 +79,5 @@ class Settings(ServiceSettings):
 
     @cached_property
     def contacts_keyring(self) -> Keyring:
-        """The keyring that contacts are encrypted with. Raises KeyringError."""
+        """The keyring that encrypts contacts. Raises KeyringError."""
         return Keyring.parse(self.keys.contacts.get_secret_value())

@@ -1,1 +1,1 @@
-"""The command `dmp`."""
+"""The command line `dmp`."""

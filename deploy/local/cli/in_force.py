@@ -1,4 +1,4 @@
-"""How long changes of rights took to come into force, from the metrics of consent's worker."""
+"""Measures how long changes of rights took to come into force, from the metrics of consent's worker."""
 
 import math
 from collections import defaultdict

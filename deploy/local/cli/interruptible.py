@@ -19,7 +19,10 @@ class Interrupted(Exception):  # noqa: N818  # it is not an error
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Runs the coroutine; the first stopping signal cancels it. Raises Interrupted if that has ended it."""
+    """Runs the coroutine and returns its result; the first stopping signal cancels it.
+
+    Raises Interrupted if a signal has ended it.
+    """
     is_interrupted = False
 
     async def supervised() -> T:

@@ -48,7 +48,7 @@ class RefusedError(LocalError):
 
 @dataclass(frozen=True)
 class Session:
-    """A caller with its access token. The token is requested when it is needed, and again before it expires."""
+    """A caller with its access token, which is requested when needed and renewed before it expires."""
 
     http: httpx2.AsyncClient
     urls: Mapping[str, str]

@@ -109,7 +109,7 @@ async def list_accesses(story: Story) -> None:
 
 
 async def follow(story: Story, software: Session, place: str) -> dict[str, Any]:
-    """Tells each step of the deposit's only document until its tracking ends. Returns the last state."""
+    """Prints each step of the deposit's only document until its tracking ends. Returns the last state."""
     reported: set[str] = set()
     while True:
         progress: dict[str, Any] = (await software.call("GET", "records", place)).json()["documents"][0]

@@ -22,7 +22,7 @@ from shared.values import ins_key
 CROWD, OBJECTING = 1000, 3
 REGION_OF_CAMPAIGN, ELSEWHERE, GENERAL_REGIME = "94", "11", "01"
 WITH_A_MAIL = 10
-"""One of so many persons has a mail address; the others receive letters."""
+"""One person in so many has a mail address; the others receive letters."""
 COLUMNS = (
     "ins;ins_oid;birth_name;given_name;birth_date;sex;birth_place;used_family_name;used_given_name;identity_status;"
     "regime;region;card_serial;mail;mobile;language;address_1;address_2;address_3"
@@ -173,7 +173,7 @@ def _crowd() -> list[InventedPerson]:
 
 
 def _another(taken: set[str]) -> InventedPerson:
-    """Returns a person with an INS of its own; the places 99600 to 99899 stand for no country."""
+    """Returns a person with an unused INS; the birth places 99600 to 99899 belong to no country."""
     while True:
         person = invent()
         stem = f"{person.ins[:5]}99{_RANDOM.randrange(600, 900)}{person.ins[10:13]}"

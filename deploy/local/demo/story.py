@@ -1,4 +1,4 @@
-"""The state of the story: its people, its sessions, and how it is told."""
+"""The state of the story: its people and its sessions, and the function that prints its events."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ class StoryError(LocalError):
 
 @dataclass
 class Story:
-    """The state of the story. `tell` receives each line of it."""
+    """The state of the story. `tell` prints one line of it."""
 
     layout: Layout
     tell: Tell
@@ -50,7 +50,7 @@ class Story:
         return self._once(name, lambda: session_of(self.dmp, self.credentials, name))
 
     def tell_event(self, who: str, what: str, at: datetime | None = None) -> None:
-        """Tells an event in one line: the time, the time since the deposit, the actor, the act."""
+        """Prints an event in one line: the time, the time since the deposit, the actor, the act."""
         moment = at or datetime.now(UTC)
         since = f"+{(moment - self.deposited_at).total_seconds() * 1000:.0f} ms" if self.deposited_at else ""
         self.tell(f"   {moment.astimezone():%H:%M:%S.%f}"[:-3] + f"  {since:>9}  {who:<26} {what}")

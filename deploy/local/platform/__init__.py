@@ -1,1 +1,1 @@
-"""The parts of one machine: servers, processes, addresses, keys, and the installation of what they need."""
+"""The parts of an installation on one machine: servers, processes, addresses, keys, and what they need."""

@@ -28,7 +28,7 @@ class Account:
 
 @dataclass(frozen=True)
 class ChildSpec:
-    """What to run. `healthy` is called until it returns True; `prepare` runs before each start.
+    """The specification of a process. `healthy` is called until it returns True; `prepare` runs before each start.
 
     `patience` is the time limit until it is healthy, `grace` the time between `stop_signal` and SIGKILL, both in
     seconds. The system sends `orphan_signal` when the supervisor dies.
@@ -54,7 +54,7 @@ class Child:
     def __init__(self, spec: ChildSpec) -> None:
         self.spec = spec
         self.log_problem = ""
-        """Why its log could not be opened; empty if it writes its log."""
+        """The reason why its log could not be opened; empty if it writes its log."""
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -130,7 +130,7 @@ async def run_in_thread(work: Callable[[], None]) -> None:
 
 
 async def spawn(spec: ChildSpec, log: IO[bytes]) -> asyncio.subprocess.Process:
-    """Starts the process in a session of its own; its output is appended to the log."""
+    """Starts the process in a new session; its output is appended to the log."""
     account = spec.account or Account(-1, -1)
     ties = (str(os.getpid()), str(int(spec.orphan_signal)), str(account.uid), str(account.gid))
     return await asyncio.create_subprocess_exec(

@@ -50,7 +50,10 @@ class _RefusedError(Exception):
 
 
 def _new_client() -> httpx2.AsyncClient:
-    """One for the process, with a connection for each request: none is lost to an upstream that closes an idle one."""
+    """Returns the process's only client, with a new connection for each request.
+
+    No request is lost to an upstream that closes an idle connection.
+    """
     limits = httpx2.Limits(max_keepalive_connections=0)
     return httpx2.AsyncClient(timeout=PATIENCE_S, limits=limits, trust_env=False, follow_redirects=False)
 

@@ -58,7 +58,7 @@ class Services:
         return self._spec(service, "migrate", variables, port=None)
 
     def process(self, service: str, role: Role) -> ChildSpec:
-        """Returns a long-running process of a service, with a database role of its own."""
+        """Returns a long-running process of a service, which has its own database role."""
         prefix, variables = service.upper(), self._variables(service)
         variables[f"{prefix}_POSTGRES__DSN"] = process_dsn(self.postgres, self.secrets, service, role)
         if role == "worker":

@@ -53,7 +53,7 @@ _DISK_NEEDED = 300 * 1024 * 1024
 
 
 def ignore_progress(_progress: Progress) -> None:
-    """Reports nothing."""
+    """Ignores the report."""
 
 
 class Stack:
@@ -88,7 +88,7 @@ class Stack:
         self.layout.create()
         self._resources.enter_context(hold_lock(self.layout.lock))
         try:
-            endpoints.remove(self.layout)  # of a supervisor that was killed: its processes are gone
+            endpoints.remove(self.layout)  # the file of a killed supervisor, whose processes are gone
             await self._start()
         except BaseException:
             await self._stop()
@@ -259,7 +259,7 @@ class Stack:
 
 @contextlib.contextmanager
 def running(stack: Stack) -> Iterator[Stack]:
-    """Runs the stack on an event loop in a thread of its own."""
+    """Runs the stack on an event loop in another thread."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="stack", daemon=True)
     thread.start()

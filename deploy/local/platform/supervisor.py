@@ -45,7 +45,10 @@ class Supervisor:
     """The children by name. Use it from one event loop, whose thread must live as long as the children."""
 
     def __init__(self, report: Report) -> None:
-        """`report` receives each step; an OSError or ValueError that it raises is ignored."""
+        """Makes a supervisor without children.
+
+        `report` receives each step; an OSError or ValueError that it raises is ignored.
+        """
         self._report_step = report
         self._managed: dict[str, ManagedChild] = {}
         self._ranks = 0

@@ -1,1 +1,1 @@
-"""The patient's list of accesses, and who may read it."""
+"""The list of accesses to a record, for the patient and representatives."""

@@ -1,4 +1,4 @@
-"""HTTP API: the patient side reads who did what with a record."""
+"""The route with which the patient side reads who did what with a record."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -36,8 +36,11 @@ async def get_accesses(
     before: Annotated[str | None, Query(max_length=80, description="`next` of the previous page, or a time")] = None,
     limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE)] = 50,
 ) -> AccessesView:
-    """Entries newest first, refusals included; of both records if a person has two linked ones. Equal refusals that
-    follow one another are one line of a page. Each request becomes an entry of the list itself, a moment later."""
+    """Returns entries newest first, refusals included; of both records if a person has two linked ones.
+
+    Equal refusals that follow one another are one line of a page. Each request becomes an entry of the list itself, a
+    moment later.
+    """
     cursor = LedgerCursor(clock.now() + _CLOCKS_DIFFER, UUID(int=0)) if before is None else LedgerCursor.parse(before)
     accesses = await list_accesses(pool, record_id, caller, cursor, limit, copy_limit)
     page = accesses.page

@@ -1,4 +1,4 @@
-"""Who may read the list of a record's accesses, and its lines. Pure."""
+"""The rules of the list of accesses: the facts of a request to read it, and the lines that it shows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -29,19 +29,21 @@ PATIENT_LIST_TYPES = (
     DocumentReplaced.ce_type,
     DocumentWithdrawn.ce_type,
 )
-"""Types of entries in a patient's list. The checks of deposits and the patient's own alerts are left out: they add
-nothing."""
+"""The types of entries in a patient's list.
+
+The checks of deposits and the patient's own alerts are left out, because they add nothing.
+"""
 STRUCTURE_ACTIONS = frozenset(
     {
         *("object-to-feeding", "withdraw-feeding-objection"),
         *("attest-care-team", "end-attestation", "withdraw-attestation-objection"),
     }
 )
-"""Actions whose subject is a structure."""
+"""The actions whose subject is a structure."""
 RECORD_ACTIONS = frozenset({"link-records", "unlink-records"})
-"""Actions whose subject is a record."""
+"""The actions whose subject is a record."""
 NON_PROFESSIONAL_ACTIONS = STRUCTURE_ACTIONS | RECORD_ACTIONS
-"""Actions whose subject is no professional; that of every other action is one."""
+"""The actions whose subject is not a professional; that of every other action is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +80,10 @@ class ShownEntry:
 
 @dataclass(frozen=True, slots=True)
 class AccessLine:
-    """A line of the list: one entry, or equal refusals that followed one another. `newest`: the latest of them;
-    `times`: their number; `first_at`: the time of the earliest."""
+    """A line of the list: one entry, or equal refusals that followed one another.
+
+    `newest`: the latest of them; `times`: their number; `first_at`: the time of the earliest.
+    """
 
     newest: ShownEntry
     times: int
@@ -87,8 +91,10 @@ class AccessLine:
 
 
 def fold_refusals(page: Sequence[ShownEntry]) -> list[AccessLine]:
-    """Returns the lines of a page, newest first. Repeated refusals fill one line only. If they differ in the document,
-    the line names none."""
+    """Returns the lines of a page, newest first. Repeated refusals fill one line only.
+
+    If repeated refusals differ in the document, their line names none.
+    """
     lines: list[AccessLine] = []
     for _, alike in groupby(page, key=_refusal_of):
         group = list(alike)
@@ -109,8 +115,11 @@ def _refusal_of(entry: ShownEntry) -> object:
 def access_list_facts(
     actor: Actor, mode: str, copy: RecordCopy, now: datetime, limit: timedelta, *, is_own_record: bool
 ) -> Facts:
-    """Returns the facts of a request by `actor` in the access mode of the token. `is_own_record`: the token was issued
-    for this record; otherwise no copy counts, so that all such callers are refused alike."""
+    """Returns the facts of a request by `actor` in the access mode of the token.
+
+    `is_own_record`: the token was issued for this record; otherwise no copy counts, so that all such callers are
+    refused alike.
+    """
     return Facts(
         action="read-access-list",
         actor_kind=actor.kind,
@@ -123,7 +132,7 @@ def access_list_facts(
 
 
 def _relation(actor: Actor, copy: RecordCopy, now: datetime) -> str:
-    """Identity's copy says who represents now: a token may be older than the end of a representation."""
+    """Returns the actor's relation to the patient by identity's copy: a token may outlive a representation."""
     match actor.kind:
         case "patient":
             return "holder"

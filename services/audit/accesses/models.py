@@ -1,4 +1,4 @@
-"""Responses with accesses: codes and names, for programs that render them in the reader's language."""
+"""The responses with accesses: codes and names, for programs that render them in the reader's language."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -45,8 +45,10 @@ class NamedView(BaseModel):
 
 
 class ActorView(BaseModel):
-    """The actor. `you`: the patient or representative who reads the list. Only professionals and structures have an id
-    here."""
+    """The actor. `you`: the patient or representative who reads the list.
+
+    Only professionals and structures have an id here.
+    """
 
     kind: str = Field(
         description="patient, representative, carer, professional, software, administrator, operator, system or unknown"

@@ -1,4 +1,4 @@
-"""Decides who may read the ledger of a record: the patient, and representatives while the record is open."""
+"""Decides whether a caller may read a record's ledger: the patient may, representatives while the record is open."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -46,22 +46,26 @@ class AccessRequest:
         return self.caller.kind == "representative"
 
     async def readable_records(self, connection: Connection) -> list[UUID]:
-        """Returns the ids of the records that the caller may read: none after a refusal; for the patient both linked
-        ones."""
+        """Returns the ids of the records that the caller may read.
+
+        Returns none after a refusal; for the patient both linked records.
+        """
         if not self.is_permitted:
             return []
         return [self.record_id] if self.is_representative else await find_linked_records(connection, self.record_id)
 
     def announcements(self, action: Action, records: Iterable[UUID]) -> list[Announcement]:
-        """Returns the request as entries for the ledger of each record. A refused request is entered if audit has the
-        record, or if the caller's token was issued for it."""
+        """Returns the request as entries for the ledger of each record.
+
+        A refused request is entered if audit has the record, or if the caller's token was issued for it.
+        """
         if not self.is_permitted:
             belongs_in_ledger = self.facts.record_status != "unknown" or self.caller.record_id == self.record_id
             records = [self.record_id] if belongs_in_ledger else []
         return [announce(self._entry(action, id)) for id in records]
 
     def raise_if_refused(self, action: Action) -> None:
-        """Raises ForbiddenError, UncheckableError, or NotFoundError if the refusal hides the existence."""
+        """Raises the error of a refusal: ForbiddenError, UncheckableError, or NotFoundError to hide the existence."""
         if isinstance(self.decision, Refusal):
             REFUSED.labels(action, self.decision.reason).inc()
             raise _error_of(self.decision)
@@ -82,8 +86,10 @@ class AccessRequest:
 async def check_access_request(
     connection: Connection, caller: Caller, record_id: UUID, limit: timedelta
 ) -> AccessRequest:
-    """Decides a request. `limit`: the greatest age of the copies on which a representative acts. Raises
-    SessionOverError, and NotFoundError if the caller's record was erased."""
+    """Decides a request. `limit`: the greatest age of the copies on which a representative acts.
+
+    Raises SessionOverError, and NotFoundError if the caller's record was erased.
+    """
     await check_session(connection, caller.session_id)
     is_own_record = caller.record_id == record_id
     if is_own_record and await erased_among(connection, [record_id]):
@@ -94,7 +100,7 @@ async def check_access_request(
 
 
 async def find_linked_records(connection: Connection, record_id: UUID) -> list[UUID]:
-    """Returns the record and the one linked to it, unless that is erased; sorted."""
+    """Returns the record and its linked one, sorted; an erased linked record is left out."""
     linked_id = await store.find_linked_record(connection, record_id)
     if linked_id is None or await erased_among(connection, [linked_id]):
         return [record_id]

@@ -1,4 +1,4 @@
-"""The SQL statement of the list of accesses."""
+"""Reads the entries of the list of accesses."""
 
 from uuid import UUID
 
@@ -24,10 +24,11 @@ order by entry.occurred_at desc, entry.event_id desc limit $6"""
 async def find_shown_entries(
     connection: Connection, record_id: UUID, before: LedgerCursor, limit: int, *, to_representatives: bool
 ) -> list[ShownEntry]:
-    """Returns the newest entries of a record before a cursor. Leaves out entries about documents that the patient may
-    not know of; for representatives also those that are invisible to them, and secret connections.
+    """Returns the newest entries of a record before a cursor.
 
-    A document is shown only if labels that permit it are stored; one whose labels have not reached audit is left out.
+    Leaves out entries about documents that the patient may not know of; for representatives also entries that are
+    invisible to them, and secret connections. A document is shown only if labels that permit it are stored; one whose
+    labels have not reached audit is left out.
     """
     rows = await connection.fetch(
         SELECT_SHOWN_ENTRIES,

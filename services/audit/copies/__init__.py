@@ -1,1 +1,1 @@
-"""The copies of identity's records, people and public names."""
+"""The local copies of identity's records, people and public names."""

@@ -1,4 +1,4 @@
-"""What audit knows of records, of the people who represent their patients, and of public names. Pure."""
+"""The local copies of a record's state, of the people who represent its patient, and of public names."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class PublicNames:
 
 @dataclass(frozen=True, slots=True)
 class RecordCopy:
-    """Audit's copy of a record's state and of who represents its patient.
+    """Audit's copy of a record's state and of the people who represent its patient.
 
     `record_at`, `people_at`, `erasures_at`: audit has what identity announced of each before these moments; None if
     that is not known. `is_broken`: a state, the people or an erasure of this record could not be read.
@@ -32,12 +32,13 @@ class RecordCopy:
     is_broken: bool = False
 
     def is_fresh(self, now: datetime, limit: timedelta) -> bool:
-        """Whether the copies are fresh enough for somebody to act for the patient."""
+        """Returns whether the copies are fresh enough for somebody to act for the patient."""
         watermarks = (self.record_at, self.people_at, self.erasures_at)
         return not self.is_broken and are_fresh(watermarks, now, limit)
 
     def is_represented_by(self, person_id: str, now: datetime) -> bool:
-        """Whether that person, given by the id of their own record, represents the patient at this moment."""
+        """Returns whether this person represents the patient at this moment. `person_id`: the id of their own
+        record."""
         return any(
             str(person.person_id) == person_id and person.since <= now and (person.until is None or now < person.until)
             for person in self.representatives

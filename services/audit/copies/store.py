@@ -1,4 +1,4 @@
-"""The SQL statements of the copies: public names, who represents the patients, records and their links."""
+"""Stores the copies: public names, the people who represent patients, records and their links."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -74,7 +74,7 @@ SELECT_STRUCTURE_NAMES = "select structure_id as id, name from structure_copies 
 
 
 async def find_names(connection: Connection, professionals: Iterable[str], structures: Iterable[str]) -> PublicNames:
-    """Returns the public names that audit's copies have."""
+    """Returns the public names in audit's copies; unknown ids are left out."""
     professional_rows = await connection.fetch(SELECT_PROFESSIONAL_NAMES, list(professionals))
     structure_rows = await connection.fetch(SELECT_STRUCTURE_NAMES, list(structures))
     return PublicNames(
@@ -167,7 +167,7 @@ where record.bucket = $1 and record.record_id = $2 and record.status_version = r
 
 
 async def find_record_copy(connection: Connection, record_id: UUID) -> RecordCopy:
-    """Returns the copy of a record's state and of who represents its patient; `RecordCopy()` for an unknown record."""
+    """Returns the copy of a record's state and of its representatives; `RecordCopy()` for an unknown record."""
     topics = IDENTITY_RECORDS.name, IDENTITY_ERASURES.name, IDENTITY_PEOPLE.name
     row = await connection.fetchrow(SELECT_RECORD_COPY, bucket_of(record_id), record_id, *topics)
     if row is None:
@@ -191,7 +191,7 @@ SELECT_LINK = "select linked_to from record_copies where bucket = $1 and record_
 
 
 async def find_linked_record(connection: Connection, record_id: UUID) -> UUID | None:
-    """Returns the other record of the same person; None without one."""
+    """Returns the person's other record; None without one."""
     linked_id: UUID | None = await connection.fetchval(SELECT_LINK, bucket_of(record_id), record_id)
     if linked_id is None or await connection.fetchval(SELECT_LINK, bucket_of(linked_id), linked_id) != record_id:
         return None

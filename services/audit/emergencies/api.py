@@ -1,4 +1,4 @@
-"""HTTP API: the patient side and structures read the emergencies."""
+"""The routes with which the patient side and structures read emergency accesses."""
 
 from typing import Annotated
 from uuid import UUID
@@ -32,8 +32,10 @@ async def get_emergencies(
     copy_limit: CopyLimit,
     motives: Annotated[MotiveVault, Depends(provided(MotiveVault))],
 ) -> EmergenciesView:
-    """Emergency sessions, newest first: who, from when to when, the motive, and the documents that were read. Each
-    request becomes an entry of the ledger itself."""
+    """Returns emergency sessions, newest first: professional, period, motive, and the documents that were read.
+
+    Each request becomes an entry of the ledger itself.
+    """
     emergencies, names = await list_emergencies(pool, motives, caller, record_id, copy_limit)
     return EmergenciesView.of(emergencies, names)
 
@@ -52,7 +54,10 @@ async def get_structure_emergencies(
     pool: ServicePool,
     week: Annotated[str, Query(max_length=10, examples=["2026-W47"], description="a week of ISO 8601 in French time")],
 ) -> StructureEmergenciesView:
-    """For the structure's data protection officer: who, when, how many records and documents, and whether a motive was
-    given. Names no patient, no document and no motive."""
+    """Returns a structure's emergency sessions for its data protection officer.
+
+    Shows the professional, the time, the numbers of records and documents, and whether a motive was given. Names no
+    patient, no document and no motive.
+    """
     sessions, names = await list_structure_emergencies(pool, caller, structure_id, week)
     return StructureEmergenciesView.of(structure_id, week, sessions, names)

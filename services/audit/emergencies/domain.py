@@ -1,4 +1,4 @@
-"""Groups emergency accesses into sessions, and computes the weeks of a structure's report. Pure."""
+"""Groups emergency accesses into sessions, and computes the weeks of a structure's report."""
 
 import re
 from collections.abc import Iterable
@@ -23,8 +23,10 @@ class WeekInvalidError(InvalidError):
 
 @dataclass(frozen=True, slots=True)
 class EmergencyAccess:
-    """One reading in an emergency. `document_id` is None if the reader of the list may not know of it; `motive`: as the
-    ledger stores it."""
+    """One reading in an emergency.
+
+    `document_id` is None if the reader of the list may not know of it; `motive`: as the ledger stores it.
+    """
 
     event_id: UUID
     occurred_at: datetime
@@ -81,8 +83,10 @@ class EmergencySession:
 
 
 def sessions_of(accesses: Iterable[EmergencyAccess]) -> list[EmergencySession]:
-    """Returns the sessions, newest first. Without a session id, the readings of a professional in a structure are
-    grouped by the hour of the clock."""
+    """Returns the sessions, newest first.
+
+    Without a session id, the readings of a professional in a structure are grouped by the hour of the clock.
+    """
     grouped: dict[object, list[EmergencyAccess]] = {}
     for access in sorted(accesses, key=lambda access: (access.occurred_at, access.event_id)):
         hour = access.occurred_at.replace(minute=0, second=0, microsecond=0)

@@ -1,4 +1,4 @@
-"""Responses with emergencies: complete for the patient side, counts for structures."""
+"""The responses with emergencies: complete for the patient side, counts for structures."""
 
 from datetime import datetime
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Emergency accesses of a record or of a structure."""
+"""Reads the emergency accesses to a record, or by a structure."""
 
 from datetime import datetime
 from uuid import UUID
@@ -38,8 +38,10 @@ order by entry.occurred_at"""
 async def find_record_emergencies(
     connection: Connection, record_id: UUID, limit: int, *, to_representatives: bool
 ) -> list[EmergencyAccess]:
-    """Returns the newest emergency accesses, without the ids of documents that the patient may not know of; for
-    representatives also without those invisible to them."""
+    """Returns the newest emergency accesses.
+
+    Ids of documents that the patient may not know of are left out; for representatives also those invisible to them.
+    """
     rows = await connection.fetch(
         SELECT_RECORD_EMERGENCIES,
         bucket_of(record_id),

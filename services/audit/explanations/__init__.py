@@ -1,1 +1,1 @@
-"""Why something was permitted or refused, in the reader's words."""
+"""The explanations why something was permitted or refused, in the reader's words."""

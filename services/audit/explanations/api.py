@@ -1,4 +1,4 @@
-"""HTTP API: the patient side and professionals read why something was permitted or refused."""
+"""The route with which the patient side and professionals read why something was permitted or refused."""
 
 from typing import Annotated
 from uuid import UUID
@@ -32,9 +32,11 @@ async def get_explanation(
     response: Response,
     accept_language: Annotated[str, Header(max_length=500)] = "",
 ) -> ExplanationView:
-    """The requirements of the access rules in their order, the facts that each looked at, and a sentence, in French or
-    English (`Accept-Language`). A professional sees only the facts about the own request. Each request becomes an entry
-    of the ledger itself."""
+    """Explains an entry of the ledger in French or English (`Accept-Language`).
+
+    Returns the requirements of the access rules in their order, the facts that each looked at, and a sentence. A
+    professional sees only the facts about their own request. Each request becomes an entry of the ledger itself.
+    """
     language: Language = "fr" if prefers_french(accept_language) else "en"
     explanation = await explain_decision(pool, caller, event_id, language, copy_limit)
     response.headers.update({"content-language": language, "vary": "accept-language"})

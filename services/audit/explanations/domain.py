@@ -1,5 +1,4 @@
-"""Explains why something was permitted or refused: the requirements in order, the facts that each saw, a sentence.
-Pure.
+"""Explains why something was permitted or refused: the requirements in order, the facts of each, a sentence.
 
 The patient and representatives get the whole explanation. The professional who made the request gets what they may
 know: a refusal that rests on a patient's choice is not explained, as if it did not exist.
@@ -79,8 +78,10 @@ class CombinationAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """An entry with its explanation. `recomputed`: the rules that decided are kept, and were applied again to the
-    stored facts."""
+    """An entry with its explanation.
+
+    `recomputed`: the rules that decided are kept, and were applied again to the stored facts.
+    """
 
     entry: LedgerDecision
     recomputed: bool
@@ -99,8 +100,10 @@ class RequirementTexts:
 
 @dataclass(frozen=True, slots=True)
 class ExplanationTexts:
-    """All texts of `explanations.toml`. `of_actions`: by action and reason, the texts of decisions that no access rule
-    made."""
+    """All texts of `explanations.toml`.
+
+    `of_actions`: by action and reason, the texts of decisions that no access rule made.
+    """
 
     requirements: Mapping[str, RequirementTexts]
     sentences: Mapping[str, Mapping[Language, str]]
@@ -133,8 +136,10 @@ def choice_reasons() -> frozenset[str]:
 
 
 def redecide(values: FactValues, version: str | None) -> Permit | Refusal | None:
-    """Decides stored facts again under this version of the rules, or under the present ones if it is not kept. Returns
-    None for facts of an unknown form."""
+    """Decides stored facts again under this version of the rules, or under the present ones if it is not kept.
+
+    Returns None for facts of an unknown form.
+    """
     try:
         facts = decode_facts({**values, "as_of": version})
     except TypeError:
@@ -143,8 +148,10 @@ def redecide(values: FactValues, version: str | None) -> Permit | Refusal | None
 
 
 def is_explained_to_professional(entry: LedgerDecision) -> bool:
-    """Whether the professional who made the request may know the reason: not that of a refusal by a patient's choice,
-    nor one that is unknown now."""
+    """Returns whether the professional who made the request may know the reason.
+
+    They may not know a refusal by a patient's choice, nor a reason that is unknown now.
+    """
     if entry.outcome != "refused":
         return True
     decision = redecide(entry.details["facts"], entry.rules_version) if "facts" in entry.details else None

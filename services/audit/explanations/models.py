@@ -1,4 +1,4 @@
-"""Responses with an explanation: codes for programs, and texts in the reader's language."""
+"""The responses with an explanation: codes for programs, and texts in the reader's language."""
 
 from datetime import datetime
 from typing import Any
@@ -40,8 +40,11 @@ class CombinationAnswerView(BaseModel):
 
 
 class ExplanationView(BaseModel):
-    """Why something was permitted or refused. `steps` is empty if the rules have changed since, if no access rule
-    decided, and for a search that was permitted for some of its documents."""
+    """The explanation why something was permitted or refused.
+
+    `steps` is empty if the rules have changed since, if no access rule decided, and for a search that was permitted for
+    some of its documents.
+    """
 
     event_id: UUID
     occurred_at: datetime

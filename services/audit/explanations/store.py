@@ -1,4 +1,4 @@
-"""Single entries of the ledger, found by the time that their id carries."""
+"""Reads single entries of the ledger, found by the time that their id carries."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -35,7 +35,7 @@ async def find_entry(connection: Connection, event_id: UUID) -> LedgerDecision |
 async def is_document_visible(
     connection: Connection, record_id: UUID, document_id: UUID, *, to_representatives: bool
 ) -> bool:
-    """Whether the patient, or with `to_representatives` also representatives, may know of this document."""
+    """Returns whether the patient, or with `to_representatives` also representatives, may know of this document."""
     row = await connection.fetchrow(SELECT_VISIBILITY, bucket_of(record_id), record_id, document_id)
     if row is None:
         return False

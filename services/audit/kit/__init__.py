@@ -1,1 +1,1 @@
-"""What every room of audit uses."""
+"""The lowest layer of audit: code that every room uses and that imports no room."""

@@ -14,22 +14,23 @@ from shared.crypto.vault import Vault, WrappedKey, place
 
 @dataclass(frozen=True, repr=False)
 class MotiveVault:
-    """Opens and stores motives. `transport_keys`: the keyring shared with identity; `vault`: makes and opens the
-    records' keys."""
+    """Opens and stores motives.
+
+    `transport_keys`: the keyring shared with identity; `vault`: makes and opens the records' keys.
+    """
 
     transport_keys: Keyring
     vault: Vault
 
     def reseal(self, key: bytes, event_id: UUID, sent: str) -> str | None:
-        """Returns a motive encrypted under the record's key, base64; None if nobody can ever decrypt what identity
-        sent.
+        """Returns a motive encrypted under the record's key, in base64; None if it can never be decrypted.
 
         Raises KeyUnknownError if audit does not have identity's key yet.
         """
         try:
             plain = self.transport_keys.decrypt_jwe(
                 sent, MOTIVE, takes_unbound=True
-            )  # some of former releases still wait
+            )  # motives that former releases sent may still be stored
         except KeyUnknownError:
             raise
         except SealBrokenError:

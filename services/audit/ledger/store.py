@@ -1,4 +1,4 @@
-"""The SQL statements of the ledger (its rows are inserted and selected only), visibilities, keys and late motives."""
+"""Stores the ledger, whose rows are only inserted and selected; and visibilities, keys and late motives."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -89,7 +89,7 @@ join record_keys known on known.bucket = wanted.bucket and known.record_id = wan
 
 
 async def ensure_keys(connection: Connection, new_keys: Mapping[UUID, WrappedKey]) -> dict[UUID, WrappedKey]:
-    """Returns the keys of these records: the stored one if there is one, else the new one, which it stores."""
+    """Returns the keys of these records; stores and returns the new key of a record that has none."""
     ids = list(new_keys)
     keys = list(new_keys.values())
     buckets = [bucket_of(id) for id in ids]

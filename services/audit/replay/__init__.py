@@ -1,1 +1,1 @@
-"""Decisions of the ledger, decided again for an operator."""
+"""The replay: decisions of the ledger are decided again for an operator."""

@@ -1,4 +1,4 @@
-"""HTTP API of audit: an operator has decisions decided again, a part of the ledger at a time."""
+"""The route with which an operator has decisions decided again, a part of the ledger at a time."""
 
 from typing import Annotated
 from uuid import UUID
@@ -38,7 +38,7 @@ async def get_replay(
     after: Annotated[str | None, Query(max_length=80, description="`next` of the previous part")] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_ENTRIES)] = MAX_ENTRIES,
 ) -> ReplayView:
-    """Oldest first. Returns codes and counts only, names nobody and writes nothing."""
+    """Decides a part of the ledger again, oldest first. Returns codes and counts only, and writes nothing."""
     if caller.kind != "operator":
         raise ReplayForbiddenError
     caller.require("operations")

@@ -1,4 +1,4 @@
-"""Decides decisions of the ledger again, from the facts that were stored with them. Pure.
+"""Decides decisions of the ledger again, from the facts that were stored with them.
 
 Each is decided under the version of the rules that decided it, if that is kept: there nothing may differ. Then it is
 decided under the present rules: a difference between versions shows what a release has changed. The result holds codes
@@ -17,19 +17,19 @@ from shared.contracts.consent import DepositDecided
 from shared.contracts.records import DocumentRelabelled, DocumentWithdrawn
 
 REPLAYED_TYPES = (AccessRecorded.ce_type, DepositDecided.ce_type, DocumentRelabelled.ce_type, DocumentWithdrawn.ce_type)
-"""Types of entries that may rest on a decision of the rules; those that name a version of the rules do."""
+"""The types of entries that may rest on a decision of the rules; those that name a version of the rules do."""
 NON_FACTS = frozenset({"organisation_id"})
-"""Fields that are stored beside the facts of a deposit."""
+"""The fields that are stored beside the facts of a deposit."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayDifference:
-    """A decision with another answer now. `combination`: its place among the combinations of a search; None for the
-    entry itself.
+    """A decision that the rules answer otherwise now.
 
-    `made_by`: the versions of the rules since then, one of which made the difference; empty under the version that
-    decided, and after unknown rules. `decided_under`: the version that gives the new answer; it equals `rules_version`
-    if a version no longer gives its own answer.
+    `combination`: its place among the combinations of a search; None for the entry itself. `made_by`: the versions of
+    the rules since then, one of which made the difference; empty under the version that decided, and after unknown
+    rules. `decided_under`: the version that gives the new answer; it equals `rules_version` if a version no longer
+    gives its own answer.
     """
 
     event_id: UUID
@@ -46,8 +46,11 @@ class ReplayDifference:
 
 @dataclass(slots=True)
 class ReplayResult:
-    """The result for some entries. `decisions`: each combination of a search counts. `unreadable`: decisions whose
-    facts have another form now. `without_facts`: entries without stored facts."""
+    """The result for some entries.
+
+    `decisions`: each combination of a search counts. `unreadable`: decisions whose facts have another form now.
+    `without_facts`: entries without stored facts.
+    """
 
     entries: int = 0
     decisions: int = 0
@@ -124,8 +127,11 @@ def _versions_to_check(version: str) -> tuple[str, ...]:
 
 
 def _decision_under(fact_sets: list[FactValues], version: str) -> Permit | Refusal:
-    """Decides like a search: a caller whom a patient's choice keeps from the record is still let in for the first
-    document that the rules permit in any case. Raises TypeError for facts of an unknown form."""
+    """Returns the decision of this version on a set of facts, or on the sets of a search.
+
+    A caller whom a patient's choice keeps from the record is still let in for the first document that the rules permit
+    in any case. Raises TypeError for facts of an unknown form.
+    """
     decisions = (decide(decode_facts({**_without_non_facts(values), "as_of": version})) for values in fact_sets)
     first_decision = next(decisions)
     if isinstance(first_decision, Permit) or not first_decision.hides_existence:
@@ -144,8 +150,11 @@ def releases_since(version: str) -> tuple[str, ...]:
 
 
 def is_same_answer(outcome: str, reason: str | None, decision: Permit | Refusal) -> bool:
-    """Whether the ledger has the answer of this decision. An act that the rules permit may still be refused, or
-    recorded, for reasons other than access rules; their codes are none of the rules'."""
+    """Returns whether the ledger has the answer of this decision.
+
+    An act that the rules permit may still be refused, or recorded, for reasons other than access rules, with codes of
+    their own.
+    """
     texts = explanation_texts()
     match decision:
         case Refusal():

@@ -1,4 +1,4 @@
-"""Responses with decisions that were decided again."""
+"""The responses with decisions that were decided again."""
 
 from uuid import UUID
 
@@ -17,7 +17,7 @@ class AnswerView(BaseModel):
 
 
 class ReplayDifferenceView(BaseModel):
-    """One decision with another answer now."""
+    """One decision that the rules answer otherwise now."""
 
     event_id: UUID
     action: str

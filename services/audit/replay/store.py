@@ -1,4 +1,4 @@
-"""Decisions in the order of the ledger."""
+"""Reads decisions in the order of the ledger."""
 
 from datetime import datetime
 

@@ -18,8 +18,7 @@ _ID = re.compile(r"([0-9a-f]{32})\.([A-Za-z0-9.-]{1,31}?)(\.next)?")
 
 
 class ConsentReference(NamedTuple):
-    """The record and the holder that the id of a Consent names. `is_next`: the authorisation begins later, beside a
-    current one."""
+    """The record and the holder that a Consent's id names. `is_next`: it begins later, beside a current one."""
 
     record_id: UUID
     holder_id: str

@@ -1,5 +1,4 @@
-"""Changes choices in a caller's transaction: resolves subjects, applies copies and acknowledgements, recovers
-states."""
+"""Changes choices in a caller's transaction: resolves subjects, applies copies, recovers states."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -28,8 +28,10 @@ class ValueUnknownError(PermanentError):
 
 @dataclass(frozen=True, slots=True)
 class DepositChecksRules:
-    """The parameters of the checks. `masked_and_invisible`: the national parameter
-    `cumul-invisible_patient-masque_ps`."""
+    """The parameters of the checks.
+
+    `masked_and_invisible`: the national parameter `cumul-invisible_patient-masque_ps`.
+    """
 
     masked_and_invisible: bool = False
 

@@ -1,4 +1,4 @@
-"""Sends the alerts of one queue: decides again whether each is sent, then delivers them through a gateway."""
+"""Sends the alerts of one queue: decides again whether to send each, then delivers them through a gateway."""
 
 from collections import Counter as Counts
 from collections.abc import Sequence
@@ -58,7 +58,7 @@ class AlertSender:
         self._merges_alerts = merges_alerts
 
     async def take(self, pool: Pool, limit: int, held_for: timedelta) -> list[tuple[DueAlert, ...]]:
-        """Takes the `limit` longest due alerts, in groups that are sent as one message."""
+        """Takes the `limit` alerts that have been due longest, in groups that are sent as one message."""
         due = await take_due_alerts(pool, self._queue, limit, held_for)
         if self._merges_alerts:
             return group_alerts(due)
@@ -67,7 +67,8 @@ class AlertSender:
     async def attempt(self, gateway: Gateway, group: tuple[DueAlert, ...]) -> list[AlertAttemptOutcome]:
         """Decides again by the current contact, preferences and labels, then sends one message under the newest id.
 
-        The message counts only the alerts that may still be sent.
+        The message counts only the alerts that may still be sent. Returns an outcome for each alert, in the order of
+        the group.
         """
         outcomes = [self._decide(due) for due in group]
         contacts = [outcome.contact for outcome in outcomes if isinstance(outcome, Send)]

@@ -1,4 +1,4 @@
-"""Pieces of the transactions about alerts: deciding, raising and announcing them, and finding what awaits a contact."""
+"""Decides, raises and announces alerts in a caller's transaction, and finds messages that must wait for a contact."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -28,7 +28,7 @@ from shared.runtime.metrics import STEP_SECONDS
 
 
 def announce_handled(alert: Alert, end: AlertEnd, at: datetime) -> Announcement:
-    """Announces the end of an alert. The event has the same id and time whatever the end, since an alert ends once."""
+    """Returns the announcement of an alert's end. Its id and time do not depend on the end: an alert ends once."""
     return announce_effect(_event(alert, end, at), cause=alert, effect="alert-handled")
 
 
@@ -54,7 +54,7 @@ def _event(alert: Alert, end: AlertEnd, at: datetime) -> AlertEvent:
 
 
 class DecidedAlert(NamedTuple):
-    """An alert, and whether it is sent."""
+    """An alert, and the decision whether it is sent."""
 
     alert: Alert
     decision: Decision
@@ -94,7 +94,7 @@ async def raise_alerts(connection: Connection, decided: Sequence[DecidedAlert], 
 
 
 MAX_DOCUMENT_DELAY = timedelta(days=30)
-"""The retention of topics of facts: documents published before that have arrived."""
+"""The retention of topics of facts: every document published before that has arrived."""
 
 
 async def documents_awaiting_contacts(

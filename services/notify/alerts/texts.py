@@ -27,8 +27,10 @@ class AlertText:
 
 @dataclass(frozen=True, slots=True)
 class AlertNotices:
-    """The notices below each mail in one language. `switchable`, `always_sent`: below alerts that the person can switch
-    off, and below those of emergencies."""
+    """The notices below each mail in one language.
+
+    `switchable`, `always_sent`: below alerts that the person can switch off, and below those of emergencies.
+    """
 
     safety: str
     switchable: str

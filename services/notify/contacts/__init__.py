@@ -1,1 +1,1 @@
-"""The encrypted copy of the contact of each record."""
+"""The encrypted copy of each record's contact."""

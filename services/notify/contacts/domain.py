@@ -1,4 +1,4 @@
-"""How to reach the person of a record. Pure."""
+"""The contact of a record's person, as alerts use it."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +10,7 @@ Relation = Literal["holder", "representative"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Contact:
-    """How to reach the person of a record: addresses, language, and the person's relation to the record's holder."""
+    """The contact of a record's person: addresses, language, and the person's relation to the record's holder."""
 
     mail: str | None
     language: Language

@@ -20,7 +20,7 @@ class ContactUnreadableError(PermanentError):
 
 
 def decrypt_contact(keyring: Keyring, record_id: UUID, sealed: str, *, takes_unbound: bool = False) -> Contact:
-    """Decrypts the contact of a record. `takes_unbound`: accepts a contact that is not bound to any record.
+    """Returns the decrypted contact of a record. `takes_unbound`: accepts a contact that is not bound to any record.
 
     Raises KeyUnknownError if this process does not hold the key yet, and ContactUnreadableError.
     """

@@ -1,4 +1,4 @@
-"""The SQL statements of contacts."""
+"""Stores the encrypted contacts."""
 
 from uuid import UUID
 
@@ -30,5 +30,5 @@ SELECT_CONTACTED = "select record_id from contacts where record_id = any($1::uui
 
 
 async def find_records_with_contact(connection: Connection, record_ids: list[UUID]) -> set[UUID]:
-    """The records among these whose contact is stored."""
+    """Returns the records among these whose contact is stored."""
     return {row["record_id"] for row in await connection.fetch(SELECT_CONTACTED, record_ids)}

@@ -29,7 +29,7 @@ MAX_PAUSE_S = 30.0
 Due = TypeVar("Due")
 Outcome = TypeVar("Outcome")
 Group = tuple[Due, ...]
-"""What leaves as one message: one message, or several alerts."""
+"""The messages that are sent as one: a single message, or several alerts."""
 
 
 class Gateway(Protocol):
@@ -39,20 +39,20 @@ class Gateway(Protocol):
         """Delivers one message. Returns every failure as an answer and raises nothing."""
 
     def close_if_idle(self, seconds: float) -> None:
-        """Releases what has been idle for so many seconds. The delivery loop calls this while its queue is empty."""
+        """Closes the connection if it has been idle for so many seconds; called while the queue is empty."""
 
     def close(self) -> None:
         """Closes at once, without a goodbye to the server; a later `send` opens the gateway again."""
 
 
 class Sender(Protocol[Due, Outcome]):
-    """How the messages of one queue are taken, attempted and settled."""
+    """Takes, attempts and settles the messages of one queue."""
 
     notification: str
     """The database notification that a message was queued."""
 
     async def take(self, pool: Pool, limit: int, held_for: timedelta) -> Sequence[Group[Due]]:
-        """Takes the `limit` longest due; no other sender takes them for `held_for`."""
+        """Takes the `limit` messages that have been due longest; no other sender takes them for `held_for`."""
 
     async def attempt(self, gateway: Gateway, group: Group[Due]) -> Sequence[Outcome]:
         """Sends a group as one message. Returns an outcome for each member, in the order of the group."""

@@ -1,4 +1,4 @@
-"""Outcomes of attempts to deliver, the rules of retries, and usable addresses. Pure."""
+"""The rules of delivery: outcomes of attempts, the times of retries, and usable addresses."""
 
 import re
 import unicodedata
@@ -55,7 +55,7 @@ Retryable = Deferred | Skipped | AwaitingKey
 
 @dataclass(frozen=True, slots=True, repr=False)
 class OutgoingMessage:
-    """One message, ready for a gateway. Each attempt to deliver it carries the same `id`."""
+    """One message, ready for a gateway. `id` does not change between attempts to deliver it."""
 
     id: UUID
     to: str
@@ -72,7 +72,7 @@ NOT_DELIVERED_IN_TIME = Refused("not-delivered-in-time")
 
 
 class Attempt(NamedTuple, Generic[Due, AttemptOutcome]):
-    """One attempt to deliver what was due, and its outcome."""
+    """One attempt to deliver a due message, and its outcome."""
 
     due: Due
     outcome: AttemptOutcome
@@ -104,12 +104,12 @@ def next_attempt(outcome: Retryable, attempts: int, now: datetime) -> RetryAt:
 
 
 def is_past_retry_period(outcome: object, created_at: datetime, now: datetime) -> bool:
-    """Whether a message has failed for 48 hours and is given up. A message that waits for a key is never given up."""
+    """Returns whether a message has failed for 48 hours and is given up; a message that waits for a key never is."""
     return isinstance(outcome, Deferred | Skipped) and now >= created_at + RETRY_PERIOD
 
 
 RETENTION = timedelta(days=63)
-"""Longer than a topic retains its facts and an operator may redrive a dead letter after that."""
+"""How long handled messages are kept: longer than a topic retains its facts and a dead letter may be redriven."""
 
 # RFC 5321, section 4.1.2, without quoted local parts; no character that could end a header or a command.
 _MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}")
@@ -134,9 +134,9 @@ def normalised_mailbox(mail: str) -> str:
 
 
 MAX_ADDRESS_LINES = 7
-"""Six lines of a French postal address (NF Z10-011), and one for the country."""
+"""The number of lines of an address: six of a French one (NF Z10-011), and one for the country."""
 MAX_ADDRESS_LINE_LENGTH = 60
-"""Characters; NF Z10-011 has 38."""
+"""The number of characters of a line; NF Z10-011 has 38."""
 _MOBILE = re.compile(r"\+[1-9][0-9]{6,14}")  # ITU-T E.164
 
 

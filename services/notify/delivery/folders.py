@@ -1,4 +1,4 @@
-"""A gateway that writes each message into a folder as one file, from where SMS are sent and letters printed."""
+"""A gateway that writes each message as a file into a folder, for SMS to be sent and letters to be printed."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ from services.notify.delivery.domain import Deferred, Delivered, GatewayAnswer, 
 from shared.runtime import clock
 
 _FILE_ERRORS = frozenset({errno.EISDIR, errno.ELOOP, errno.ENOTEMPTY, errno.EEXIST, errno.ETXTBSY})
-"""Errors that concern this one file, while others can be written."""
+"""The errors that concern this one file, while others can be written."""
 
 
 class FolderGateway:

@@ -1,4 +1,4 @@
-"""The frame of every mail: its headers, its greeting and its MIME parts."""
+"""Makes the frame of every mail: its headers, its greeting and its MIME parts."""
 
 from collections.abc import Sequence
 from datetime import datetime

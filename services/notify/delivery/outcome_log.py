@@ -1,4 +1,4 @@
-"""Labels of outcomes in metrics, and log lines about them."""
+"""Labels outcomes for metrics, and writes log lines about them."""
 
 from collections import Counter as Counts
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""A gateway to the mail server: one connection that carries many messages."""
+"""A gateway to the mail server, which sends many messages over one connection."""
 
 import time
 from dataclasses import dataclass, field
@@ -16,8 +16,10 @@ _SERVICE_NOT_AVAILABLE = 421
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """The mail server that mails are delivered to. `sender`: the sender's address, `Name <address>` or the address
-    alone; `timeout_s`: of one command, in seconds."""
+    """The mail server to which mails are delivered.
+
+    `sender`: the sender's address, `Name <address>` or the address alone; `timeout_s`: of one command, in seconds.
+    """
 
     host: str
     port: int
@@ -29,7 +31,7 @@ class MailServer:
 
 
 class MailGateway:
-    """Connects when it is needed and reconnects when the connection was lost."""
+    """A gateway that connects when needed and reconnects when the connection was lost."""
 
     def __init__(self, server: MailServer) -> None:
         self._sender = sender = parseaddr(server.sender)[1]
@@ -89,7 +91,7 @@ class MailGateway:
         return Refused(f"smtp-{code}") if 500 <= code < 600 else Deferred(f"smtp-{code}")
 
     def close_if_idle(self, seconds: float) -> None:
-        """Closes the connection after so many idle seconds: servers limit idle connections."""
+        """Closes the connection if it was idle for so many seconds, because servers limit idle connections."""
         if self._client.is_connected and time.monotonic() - self._used_at > seconds:
             self.close()
 

@@ -1,4 +1,4 @@
-"""Erases a record: the contact, the preferences and all that is queued at once, then the rest in batches."""
+"""Erases a record's rows: the contact, the preferences and all queued messages at once, then the rest in batches."""
 
 from uuid import UUID
 
@@ -41,7 +41,7 @@ select (select count(*) from gone_alerts) as alerts, (select count(*) from gone_
 
 
 async def destroy_contact(connection: Connection, record_id: UUID) -> dict[str, int]:
-    """Deletes the contact, the preferences and what is queued. Returns the number of deleted rows of each table."""
+    """Deletes the contact, the preferences and queued messages. Returns the number of deleted rows of each table."""
     row = await connection.fetchrow(DESTROY_CONTACT, bucket_of(record_id), record_id)
     return dict(row) if row is not None else {}
 

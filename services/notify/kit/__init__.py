@@ -1,1 +1,1 @@
-"""What every room of notify uses."""
+"""The lowest layer of notify: code that every room uses and that imports no room."""

@@ -1,4 +1,4 @@
-"""The kinds of alerts, the channels and the languages in which people are notified."""
+"""The kinds of alerts, and the channels and languages of notifications."""
 
 from typing import Literal
 

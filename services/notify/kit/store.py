@@ -1,4 +1,4 @@
-"""Whether contacts and messages are accepted that are not bound to their row, as former releases encrypted them."""
+"""Stores whether notify accepts contacts and messages that former releases encrypted without binding them to a row."""
 
 from shared.db.pool import Connection
 
@@ -6,7 +6,7 @@ SELECT_UNBOUND = "select exists (select from unbound_seals)"
 
 
 async def takes_unbound(connection: Connection) -> bool:
-    """True only in a database that a former release has filled, until `keys rewrap` has run on it."""
+    """Returns True only in a database that a former release has filled, until `keys rewrap` has run on it."""
     return bool(await connection.fetchval(SELECT_UNBOUND))
 
 

@@ -1,1 +1,1 @@
-"""Codes, notices and letters that services request."""
+"""The codes, notices and letters that services request."""

@@ -1,4 +1,4 @@
-"""Requests for codes, notices and letters, what becomes of them, and the values that fill their texts. Pure.
+"""The rules of requested codes, notices and letters: their states, and the values that fill their texts.
 
 Values are checked, and formatted for readers, with times in Europe/Paris.
 """
@@ -56,7 +56,7 @@ class MessageRequest:
         return bucket_of(self.record_id or self.id)
 
     def has_expired(self, now: datetime) -> bool:
-        """Whether the message must not be sent any more."""
+        """Returns whether the message must not be sent any more."""
         return self.expires_at is not None and now >= self.expires_at
 
 
@@ -86,7 +86,7 @@ class MessageContent:
 
 
 MessageState = RetryAt | Delivered | Refused | Expired
-"""What becomes of a message after an attempt."""
+"""The states of a message after an attempt."""
 
 
 def message_state_after(due: DueMessage, outcome: MessageAttemptOutcome, now: datetime) -> MessageState:
@@ -174,7 +174,8 @@ def _format_moment(value: str, language: Language, short: bool) -> str:
 
 
 def _format_device(value: str, language: Language, _: bool) -> str:
-    """Cleans the name that an unknown browser gave itself. Refuses none, since that would suppress the warning."""
+    """Formats a device's name, which an unknown browser chose. Refuses none, because that would suppress the
+    warning."""
     name = _NOT_A_NUMBER.sub(" ", _NOT_A_NAME.sub(" ", value[:1000]))
     cleaned = " ".join(name.split())[:MAX_DEVICE_LENGTH].strip()
     return cleaned or ("inconnu" if language == "fr" else "unknown")

@@ -46,7 +46,7 @@ class _RequestContent(BaseModel):
 
 
 def decrypt_request(keyring: Keyring, request: MessageRequest, *, takes_unbound: bool = False) -> MessageContent:
-    """Decrypts the content of a request. `takes_unbound`: accepts content that is not bound to any request.
+    """Returns the decrypted content of a request. `takes_unbound`: accepts content that is bound to no request.
 
     Raises KeyUnknownError if this process does not hold the key yet, SealUnusableError and RequestUnreadableError. No
     error quotes the content.

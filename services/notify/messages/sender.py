@@ -27,7 +27,7 @@ class MessageSender:
         self._keyring = keyring
 
     async def take(self, pool: Pool, limit: int, held_for: timedelta) -> list[tuple[DueMessage, ...]]:
-        """Takes the `limit` longest due messages, each as a group of its own."""
+        """Takes the `limit` messages that have been due longest, each as a group of one."""
         return [(due,) for due in await take_due_messages(pool, self._queue, limit, held_for)]
 
     async def attempt(self, gateway: Gateway, group: tuple[DueMessage, ...]) -> list[MessageAttemptOutcome]:

@@ -1,4 +1,4 @@
-"""The queues of codes, notices and letters, one for each channel, and the outcomes of their messages."""
+"""Stores the queues of codes, notices and letters, one for each channel, and the outcomes of their messages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ CHANNELS: tuple[Channel, ...] = ("mail", "sms", "letter")
 
 @dataclass(frozen=True, slots=True)
 class MessageQueue:
-    """The messages of one channel: those that a person awaits at a screen, or all others."""
+    """The queue of one channel's messages: those that a person awaits at a screen, or all others."""
 
     channel: Channel
     is_awaited: bool
@@ -99,7 +99,7 @@ with due as (
 async def take_due(
     connection: Connection, queue: MessageQueue, now: datetime, limit: int, held_until: datetime
 ) -> list[DueMessage]:
-    """Takes the `limit` longest due messages of a queue; no other sender takes them before `held_until`."""
+    """Takes the `limit` messages of a queue that have been due longest; nobody else takes them before `held_until`."""
     statement = TAKE_DUE_AWAITED if queue.is_awaited else TAKE_DUE_MESSAGES
     rows = await connection.fetch(statement, queue.channel, now, limit, held_until)
     return sorted((_due_message_from(row) for row in rows), key=lambda due: due.created_at)
@@ -157,7 +157,7 @@ COUNT_QUEUED = "select channel, count(*) as count from messages where status = '
 
 
 async def count_queued(connection: Connection) -> dict[Channel, int]:
-    """The number of queued messages for each channel."""
+    """Returns the number of queued messages by channel."""
     counts = {row["channel"]: row["count"] for row in await connection.fetch(COUNT_QUEUED)}
     return {channel: counts.get(channel, 0) for channel in CHANNELS}
 

@@ -79,7 +79,7 @@ class MessageKind:
         return self.fr if language == "fr" else self.en
 
     def supports(self, channel: Channel) -> bool:
-        """Whether this kind can be sent by this channel."""
+        """Returns whether this kind can be sent by this channel."""
         return {"mail": True, "sms": self.fr.sms is not None, "letter": self.has_letter}[channel]
 
 
@@ -94,7 +94,7 @@ def message_kinds() -> Mapping[str, MessageKind]:
 
 
 def is_awaited(kind: str) -> bool:
-    """Whether a person awaits messages of this kind at a screen."""
+    """Returns whether a person awaits messages of this kind at a screen."""
     message_kind = message_kinds().get(kind)
     return message_kind is not None and message_kind.is_awaited
 

@@ -1,1 +1,1 @@
-"""Which kinds of alerts a person wants."""
+"""The kinds of alerts that a person has switched on."""

@@ -1,4 +1,4 @@
-"""HTTP API: the preferences of the person."""
+"""The routes of a person's preferences."""
 
 from typing import Any
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Which kinds of alerts a person wants. Pure."""
+"""The preferences of a person about alerts."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,13 @@ from services.notify.kit.kinds import EMERGENCY_KINDS, AlertKind
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """Which kinds of alerts the person wants. Alerts of emergencies cannot be switched off."""
+    """The kinds of alerts that the person wants. Alerts of emergencies cannot be switched off."""
 
     document: bool = True
     consultation: bool = True
 
     def wants(self, kind: AlertKind) -> bool:
-        """Whether alerts of this kind are switched on."""
+        """Returns whether alerts of this kind are switched on."""
         if kind in EMERGENCY_KINDS:
             return True
         return self.document if kind == "document" else self.consultation

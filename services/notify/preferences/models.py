@@ -1,4 +1,4 @@
-"""HTTP request and response models."""
+"""The body and the response of the preferences' routes."""
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -8,7 +8,7 @@ _EXAMPLES: list[JsonValue] = [{"document": True, "consultation": False}]
 
 
 class PreferencesModel(BaseModel):
-    """Which kinds of alerts are switched on. Alerts of emergencies are always sent."""
+    """The kinds of alerts that are switched on. Alerts of emergencies are always sent."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, json_schema_extra={"examples": _EXAMPLES})
     document: bool = Field(description="whether a mail is sent when a document is added to the record")
@@ -22,5 +22,5 @@ class PreferencesModel(BaseModel):
         return cls(document=preferences.document, consultation=preferences.consultation)
 
     def to_preferences(self) -> Preferences:
-        """Returns the preferences as the domain knows them."""
+        """Returns these preferences as a value of the domain."""
         return Preferences(self.document, self.consultation)

@@ -1,4 +1,4 @@
-"""The SQL statements of preferences."""
+"""Stores the preferences."""
 
 from datetime import datetime
 from uuid import UUID
@@ -11,7 +11,7 @@ SELECT_PREFERENCES = "select document, consultation from preferences where recor
 
 
 async def find_preferences(connection: Connection, record_id: UUID) -> Preferences:
-    """The preferences of the person; every alert is switched on until the person chooses otherwise."""
+    """Returns the preferences of the person; every alert is switched on until the person chooses otherwise."""
     row = await connection.fetchrow(SELECT_PREFERENCES, record_id)
     return Preferences(row["document"], row["consultation"]) if row else Preferences()
 

@@ -1,7 +1,7 @@
-"""The choices of a patient.
+"""The commands with which a patient reads and changes the choices about a record.
 
-`dmp authorise`, `block`, `unblock`, `object-to-deposits`, `hide-section`, `emergency`, `care-team`, `choices`,
-`choices-history`, `preferences`.
+They are `dmp authorise`, `block`, `unblock`, `object-to-deposits`, `hide-section`, `emergency`, `care-team`, `choices`,
+`choices-history` and `preferences`.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`dmp bootstrap`."""
+"""`dmp bootstrap`: registers the first clients and people."""
 
 import typer
 

@@ -1,4 +1,4 @@
-"""Options, exit codes and output of all commands, and the function that runs their work."""
+"""The options, exit codes and output that all commands share, and the function that runs their work."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""`dmp emergencies`: the emergency accesses of a structure."""
+"""`dmp emergencies`: lists the emergency accesses of a structure."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any

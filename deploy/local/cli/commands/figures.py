@@ -1,4 +1,4 @@
-"""`dmp figures`: the published figures."""
+"""`dmp figures`: shows the published figures."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta

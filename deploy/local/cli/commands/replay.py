@@ -1,4 +1,4 @@
-"""`dmp replay`: decides again from the facts of the ledger."""
+"""`dmp replay`: decides the decisions of the ledger again from their stored facts."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta

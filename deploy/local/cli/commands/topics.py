@@ -1,4 +1,4 @@
-"""`dmp topics`: size and growth of each topic, and the lag of its consumer groups."""
+"""`dmp topics`: shows the size and growth of each topic, and the lag of its consumer groups."""
 
 import asyncio
 import contextlib
@@ -154,13 +154,13 @@ class Broker:
         """Returns the first offset that each partition still has. Raises LocalError."""
         from confluent_kafka.admin import OffsetSpec
 
-        return self._offsets(OffsetSpec.earliest())  # type: ignore[no-untyped-call]  # the library's
+        return self._offsets(OffsetSpec.earliest())  # type: ignore[no-untyped-call]  # untyped in the library
 
     def ends(self) -> Offsets:
         """Returns the offset of each partition's next record. Raises LocalError."""
         from confluent_kafka.admin import OffsetSpec
 
-        return self._offsets(OffsetSpec.latest())  # type: ignore[no-untyped-call]  # the library's
+        return self._offsets(OffsetSpec.latest())  # type: ignore[no-untyped-call]  # untyped in the library
 
     def committed(self) -> dict[str, Offsets]:
         """Returns the committed offsets of each declared group. Raises LocalError."""

@@ -1,1 +1,1 @@
-"""The use cases of the list of accesses, one file each."""
+"""The use cases of the room `accesses`, one in each file."""

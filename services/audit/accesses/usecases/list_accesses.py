@@ -33,12 +33,14 @@ class AccessList(NamedTuple):
 async def list_accesses(
     pool: Pool, record_id: UUID, caller: Caller, before: LedgerCursor, limit: int, copy_limit: timedelta
 ) -> AccessList:
-    """Returns a page of the accesses before a cursor, newest first. Each request is announced to the ledger of every
-    record that it reads, before anything is returned; a refused request is announced too.
+    """Returns a page of the accesses before a cursor, newest first.
 
-    A representative sees one record while it is open, without documents that are invisible to representatives and
-    without secret connections. Raises ForbiddenError for other callers; NotFoundError for another record, or one that
-    was erased; UncheckableError if the copy is older than `copy_limit`.
+    Each request is announced to the ledger of every record that it reads, before anything is returned; a refused
+    request is announced too. A representative sees one record while it is open, without documents that are invisible to
+    representatives and without secret connections.
+
+    Raises ForbiddenError for other callers; NotFoundError for another record, or one that was erased; UncheckableError
+    if the copy is older than `copy_limit`.
     """
     async with transaction(pool) as connection:
         request = await check_access_request(connection, caller, record_id, copy_limit)
@@ -53,7 +55,7 @@ async def list_accesses(
 async def _find_page(
     connection: Connection, records: list[UUID], before: LedgerCursor, limit: int, *, to_representatives: bool
 ) -> AccessPage:
-    """Reads one entry more than `limit` of each record, and so knows whether there are more."""
+    """Returns a page; reads one entry more than `limit` of each record, to know whether there are more."""
     newest: list[ShownEntry] = []
     for id in records:
         newest += await store.find_shown_entries(

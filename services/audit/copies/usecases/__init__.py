@@ -1,1 +1,1 @@
-"""The use cases of the copies, one file each."""
+"""The use cases of the room `copies`, one in each file."""

@@ -9,8 +9,10 @@ from shared.messaging.envelope import Message
 async def copy_names(
     connection: Connection, messages: list[Message[ProfessionalChanged | StructureChanged]]
 ) -> set[bytes]:
-    """Stores the highest version of each professional or structure in the batch. Returns the keys of the messages that
-    were newer."""
+    """Stores the highest version of each professional or structure in the batch.
+
+    Returns the keys of the messages that were newer.
+    """
     professionals: dict[str, Message[ProfessionalChanged]] = {}
     structures: dict[str, Message[StructureChanged]] = {}
     for message in sorted(messages, key=lambda message: message.event.version):

@@ -1,4 +1,4 @@
-"""Keeps copies of who represents a patient, so that a former representative no longer reads the ledger."""
+"""Keeps copies of patients' representatives, so that a former representative no longer reads the ledger."""
 
 from services.audit.copies import store
 from shared.contracts.identity import PeopleChanged

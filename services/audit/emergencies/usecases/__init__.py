@@ -1,1 +1,1 @@
-"""The use cases of emergencies, one file each."""
+"""The use cases of the room `emergencies`, one in each file."""

@@ -1,4 +1,4 @@
-"""Lists who opened a record in an emergency, why, and what they read; for the patient or a representative."""
+"""Lists the emergency accesses to a record with their motives, for the patient or a representative."""
 
 import binascii
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from shared.http.tokens import Caller
 from shared.messaging.outbox import append
 
 MAX_READINGS = 2000
-"""The newest readings of each record that are looked at."""
+"""How many of each record's newest readings are considered."""
 
 
 class EmergencyWithMotive(NamedTuple):
@@ -40,8 +40,9 @@ class EmergencyList(NamedTuple):
 async def list_emergencies(
     pool: Pool, motives: MotiveVault, caller: Caller, record_id: UUID, copy_limit: timedelta
 ) -> EmergencyList:
-    """Returns the emergencies, newest first; for a patient those of both linked records. The request is announced to
-    the ledger of each record, a refused request too.
+    """Returns the emergencies, newest first; for a patient those of both linked records.
+
+    The request is announced to the ledger of each record, a refused request too.
 
     Raises ForbiddenError for callers other than the patient and representatives; NotFoundError for another record or an
     erased one, and for a closed one if a representative asks; UncheckableError if the copy is older than `copy_limit`.

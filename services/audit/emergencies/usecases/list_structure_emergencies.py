@@ -25,8 +25,11 @@ class StructureEmergencies(NamedTuple):
 
 
 async def list_structure_emergencies(pool: Pool, caller: Caller, structure_id: str, week: str) -> StructureEmergencies:
-    """Returns the sessions of the week, newest first. Raises ForbiddenError for callers other than the structure's own
-    software, administrators and operators; WeekInvalidError."""
+    """Returns the sessions of the week, newest first.
+
+    Raises ForbiddenError for callers other than the structure's own software, administrators and operators;
+    WeekInvalidError.
+    """
     if not _may_see(caller, structure_id):
         raise StructureForbiddenError
     since, until = week_bounds(week)

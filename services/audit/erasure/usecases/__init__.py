@@ -1,1 +1,1 @@
-"""The use cases of erasure, one file each."""
+"""The use cases of the room `erasure`, one in each file."""

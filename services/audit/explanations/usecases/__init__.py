@@ -1,1 +1,1 @@
-"""The use cases of explanations, one file each."""
+"""The use cases of the room `explanations`, one in each file."""

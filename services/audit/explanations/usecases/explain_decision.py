@@ -1,4 +1,4 @@
-"""Explains an entry of the ledger to those whom it concerns."""
+"""Explains an entry of the ledger to the patient side, or to the professional who made the request."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -37,8 +37,10 @@ class ExplanationForbiddenError(ForbiddenError):
 async def explain_decision(
     pool: Pool, caller: Caller, event_id: UUID, language: Language, copy_limit: timedelta
 ) -> Explanation:
-    """Returns the explanation of an entry: for the patient and representatives of their record's entries, for a
-    professional of their own. Each request becomes an entry of the ledger itself.
+    """Returns the explanation of an entry.
+
+    The patient and representatives get the entries of their record, a professional their own. Each request becomes an
+    entry of the ledger itself.
 
     Raises ForbiddenError for other callers; NotFoundError for an entry that does not exist, that is not theirs, or that
     they may not know: for a professional a refusal by a patient's choice is like one that does not exist, and a
@@ -77,8 +79,10 @@ async def _check_patient_side(connection: Connection, caller: Caller, copy_limit
 async def _find_explainable(
     connection: Connection, caller: Caller, request: AccessRequest | None, event_id: UUID
 ) -> LedgerDecision | None:
-    """Returns the entry with the facts of its decision; None if the caller may not know it. Announces the request.
-    Raises NotFoundError if there is no such entry."""
+    """Returns the entry with the facts of its decision; None if the caller may not know it.
+
+    Announces the request. Raises NotFoundError if there is no such entry.
+    """
     entry = await store.find_entry(connection, event_id)
     if entry is None or await erased_among(connection, [entry.record_id]):
         raise NotFoundError
@@ -97,8 +101,10 @@ async def _are_erasures_fresh(pool: Pool, copy_limit: timedelta) -> bool:
 
 
 async def _record_refusal(pool: Pool, caller: Caller, event_id: UUID, error: ClientError, reason: str) -> ClientError:
-    """Returns the error whether or not there is such an entry; if there is, the refusal is announced to its record's
-    ledger."""
+    """Returns the error whether or not there is such an entry.
+
+    If there is, the refusal is announced to its record's ledger.
+    """
     async with transaction(pool) as connection:
         entry = await store.find_entry(connection, event_id)
         if entry is not None and not await erased_among(connection, [entry.record_id]):
@@ -134,8 +140,10 @@ async def _reason_to_explain(
 
 
 async def _with_decision_facts(connection: Connection, entry: LedgerDecision) -> LedgerDecision:
-    """Returns the entry with the facts of the decision that it rests on: a publication or refusal names that of its
-    deposit."""
+    """Returns the entry with the facts of the decision that it rests on.
+
+    A publication or refusal rests on the decision about its deposit.
+    """
     decision_id = entry.details.get("decision_id")
     if "facts" in entry.details or decision_id is None:
         return entry

@@ -1,1 +1,1 @@
-"""The rules of the ledger: the entry of each event, quarantine, writers, visibilities and cursors. Pure."""
+"""The rules of the room `ledger`, without input or output: entries, quarantine, writers, visibilities and cursors."""

@@ -1,4 +1,4 @@
-"""Places in a list of entries. Pure."""
+"""Cursors: places in a list of entries, as pages begin and end there."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The ledger entry of each event. Pure."""
+"""Makes the ledger entry of each event."""
 
 from datetime import datetime
 from typing import Any, NamedTuple, TypeAlias

@@ -1,4 +1,4 @@
-"""Entries for messages that cannot be decoded or that are not believed, so that the ledger has no gaps. Pure."""
+"""Makes entries for undecodable or untrusted messages, so that the ledger has no gaps."""
 
 from datetime import UTC, datetime
 from uuid import UUID, uuid5
@@ -14,7 +14,7 @@ _PLAUSIBLE_YEARS = range(2000, 2200)
 
 
 def entry_of_dead_letter(invalid: InvalidRecord, parked_at: datetime) -> LedgerEntry:
-    """Returns the entry of a message that cannot be used; it is equal each time the message comes again.
+    """Returns the entry of a message that cannot be used; equal each time the message is read again.
 
     Its id is derived from the message's topic, partition and offset. Its time is that of the message's own header if it
     is plausible, else the time at which the message was parked.

@@ -1,4 +1,4 @@
-"""Who may know of a document, by its labels. Pure."""
+"""Derives from a document's labels whether the patient and representatives may know of it."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -9,12 +9,12 @@ from shared.messaging.envelope import Message
 from shared.terminology.visibility import KNOWN_LABELS, Visibility
 
 LabelledEvent: TypeAlias = DocumentReceived | DocumentPublished | DocumentRelabelled
-"""Events that state the labels of a document."""
+"""The events that state the labels of a document."""
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentVisibility:
-    """Whether the patient and representatives may know of a document, and the version of its labels that says so."""
+    """Whether the patient and representatives may know of a document, by this version of its labels."""
 
     to_patient: bool
     to_representatives: bool
@@ -22,8 +22,10 @@ class DocumentVisibility:
 
 
 def visibility_of(message: Message[LabelledEvent]) -> DocumentVisibility:
-    """Returns the visibility that the event's labels give a document. A label unknown to this release may hide it, so
-    it does."""
+    """Returns the visibility that the event's labels give a document.
+
+    A label unknown to this release hides the document, because it may be meant to.
+    """
     labels = message.event.labels
     are_known = KNOWN_LABELS.issuperset(labels)
     return DocumentVisibility(

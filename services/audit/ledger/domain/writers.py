@@ -1,4 +1,4 @@
-"""Which service may report which access of which kind of actor. The broker's ACL proves who writes to a topic."""
+"""The services that may report each action and each kind of actor. The broker's ACL proves who writes to a topic."""
 
 from typing import Final, get_args
 
@@ -8,7 +8,7 @@ from shared.contracts.declarations import Service
 from shared.contracts.topics import ACCESSES
 
 WRITER_MISMATCH = "writer-mismatch"
-"""The code of the quarantine entry: this action, or this kind of actor, is for another service to report."""
+"""The code of the quarantine entry: another service must report this action, or this kind of actor."""
 
 ACTIONS_BY_SERVICE: Final[dict[Service, frozenset[Action]]] = {
     "identity": frozenset(
@@ -37,7 +37,7 @@ ACTIONS_BY_SERVICE: Final[dict[Service, frozenset[Action]]] = {
     "audit": frozenset({"list-accesses", "list-emergencies", "explain-decision"}),
     "notify": frozenset({"change-preferences"}),
 }
-"""Each action belongs to one service."""
+"""The actions that each service reports; every action belongs to one service."""
 _CALLER_KINDS: Final[frozenset[ActorKind]] = frozenset(
     {
         *("patient", "representative", "carer", "professional", "software", "application"),
@@ -52,14 +52,14 @@ ACTOR_KINDS_BY_SERVICE: Final[dict[Service, frozenset[ActorKind]]] = {
     "notify": _CALLER_KINDS,
 }
 SHARED_ACTIONS: Final = frozenset({"discard-dead-letter"})
-"""Actions that every service may report: an operator discards its dead letters."""
+"""The actions that every service may report: operators discard dead letters in each."""
 _KNOWN_ACTIONS: Final = frozenset(get_args(Action))
 _KNOWN_ACTOR_KINDS: Final = frozenset(get_args(ActorKind))
 _WRITERS: Final = {topic.name: service for service, topic in ACCESSES.items()}
 
 
 def may_report(topic: str, event: AccessRecorded) -> bool:
-    """Whether the writer of `topic` may report this access.
+    """Returns whether the writer of `topic` may report this access.
 
     An action or a kind of actor that this release does not know is entered as reported. The retired topic had all
     services as its writers; nobody can write to it any more.

@@ -1,1 +1,1 @@
-"""The use cases of the ledger, one file each."""
+"""The use cases of the room `ledger`, one in each file."""

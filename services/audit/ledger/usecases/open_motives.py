@@ -1,4 +1,4 @@
-"""Stores late motives under their records' own keys, once the key has come under which they are encrypted."""
+"""Stores late motives under their records' own keys, once audit has the key that decrypts them."""
 
 from services.audit.ledger import store
 from services.audit.ledger.motives import MotiveVault

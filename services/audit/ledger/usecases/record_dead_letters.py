@@ -9,7 +9,7 @@ from shared.runtime import clock
 
 
 async def record_dead_letters(connection: Connection, invalid_records: list[InvalidRecord]) -> None:
-    """Inserts one entry for each place in a topic. They are not announced: no event has them as its entry."""
+    """Inserts one entry for each place in a topic. They are not announced, because no event has them as its entry."""
     parked_times = await store.find_parked_times(connection, AUDIT_LEDGER.name, invalid_records)
     entries = []
     for invalid in invalid_records:

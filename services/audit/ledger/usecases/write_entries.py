@@ -25,11 +25,11 @@ from shared.runtime.logs import log
 from shared.runtime.metrics import DEAD_LETTERED, STEP_SECONDS
 
 SETTLED_EVENTS = (DocumentPublished, DocumentRefused)
-"""The events whose entries are announced: the tracking of a deposit needs these alone."""
+"""The events whose entries are announced, because the tracking of a deposit needs them."""
 
 
 async def write_entries(motives: MotiveVault, connection: Connection, messages: list[Message[LedgerEvent]]) -> None:
-    """Inserts the entries of new events. An event that comes again is neither entered nor announced a second time.
+    """Inserts the entries of new events; an event that comes again is neither entered nor announced a second time.
 
     A motive whose key is not here yet is stored apart; its entry does not wait for it. Late events of an erased record
     are entered too, but no visibility of its documents is stored, and no motive, because its key is gone. An access
@@ -60,7 +60,7 @@ def _split_by_writer(
 ) -> tuple[list[Message[LedgerEvent]], list[Message[LedgerEvent]]]:
     """Returns the messages that the writers of their topics may report, and the others, which it logs.
 
-    It raises no error for these: a service that reports what is not its own must not stop the ledger.
+    It raises no error: a service that makes a report of another service must not stop the ledger.
     """
     own_reports: list[Message[LedgerEvent]] = []
     foreign_reports: list[Message[LedgerEvent]] = []
@@ -76,7 +76,10 @@ def _split_by_writer(
 
 
 class ResealedMotives(NamedTuple):
-    """`by_event`: motives encrypted under the key of their record, by event id. `late`: those whose key is not here."""
+    """The motives of a batch.
+
+    `by_event`: motives encrypted under the key of their record, by event id. `late`: motives whose key is not here yet.
+    """
 
     by_event: dict[UUID, str]
     late: list[LateMotive]
@@ -85,7 +88,7 @@ class ResealedMotives(NamedTuple):
 async def _reseal_motives(
     motives: MotiveVault, connection: Connection, messages: list[Message[LedgerEvent]]
 ) -> ResealedMotives:
-    """Event id -> its motive, under the record's own key; and the motives whose key is not here yet."""
+    """Returns the motives under their records' own keys, and those whose key is not here yet."""
     sent_motives = {
         message.id: (message.event.record_id, message.event.motive)
         for message in messages
@@ -125,7 +128,7 @@ def _entry_recorded(message: Message[LedgerEvent], at: datetime) -> EntryRecorde
 
 
 def _visibilities(messages: list[Message[LedgerEvent]]) -> dict[tuple[UUID, UUID], DocumentVisibility]:
-    """Returns what the newest labels of each document in the batch say, by record id and document id."""
+    """Returns the newest visibility of each document in the batch, by record id and document id."""
     newest: dict[tuple[UUID, UUID], DocumentVisibility] = {}
     for message in messages:
         event = message.event

@@ -1,1 +1,1 @@
-"""The use cases of the replay, one file each."""
+"""The use cases of the room `replay`, one in each file."""

@@ -1,4 +1,4 @@
-"""An operator has decisions of the ledger decided again."""
+"""Decides decisions of the ledger again, for an operator."""
 
 from datetime import datetime
 from typing import NamedTuple

@@ -1,1 +1,1 @@
-"""The rules of alerts: who may learn what, and how often. Pure."""
+"""The rules of the room `alerts`, without input or output: who may learn what, and how often."""

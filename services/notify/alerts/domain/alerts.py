@@ -1,4 +1,4 @@
-"""Alerts: who may learn what, and the outcomes of deciding and sending. Pure."""
+"""The rules of alerts: the people who may learn of a cause, and the outcomes of deciding and sending."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from shared.terminology.visibility import KNOWN_LABELS, Visibility
 
 
 class Audience(StrEnum):
-    """Which people of the patient side may learn that a document exists."""
+    """The people of the patient side who may learn that a document exists."""
 
     EVERYBODY = "everybody"
     HOLDER = "holder"
@@ -43,7 +43,7 @@ class Alert:
 
     @property
     def time(self) -> datetime:
-        """When the cause occurred; events about the alert derive their own time from it."""
+        """The time of the cause; events about the alert derive their own time from it."""
         return self.caused_at
 
 
@@ -99,7 +99,10 @@ AlertAttemptOutcome = GatewayAnswer | AwaitingKey | Withheld | Unwanted
 
 
 def audience_of(labels: Iterable[str]) -> Audience:
-    """Who may learn of a document with these labels. A label that this release does not know hides it from all."""
+    """Returns the people who may learn of a document with these labels.
+
+    A label that this release does not know hides the document from all.
+    """
     label_set = frozenset(labels)
     if Visibility.INVISIBLE_TO_PATIENT.value in label_set or not label_set <= KNOWN_LABELS:
         return Audience.NOBODY
@@ -144,7 +147,7 @@ def group_alerts(due: Iterable[DueAlert]) -> list[tuple[DueAlert, ...]]:
 
 
 AlertEnd = Delivered | Refused | Withheld | Unwanted
-"""The ends that an alert can come to."""
+"""The outcomes with which an alert ends."""
 
 
 class AlertStatus(NamedTuple):

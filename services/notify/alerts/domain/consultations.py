@@ -1,4 +1,4 @@
-"""Consultations, and their windows of 24 hours. Pure."""
+"""The rules of consultations: which accesses are one, and the windows of 24 hours in which one alert suffices."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ CONSULTATION_WINDOW_LENGTH = timedelta(hours=24)
 
 
 class ConsultationWindow(NamedTuple):
-    """A professional's consultations of a record raise one alert within 24 hours of the first.
+    """The window of 24 hours in which a professional's consultations of a record raise one alert.
 
     Consultations that are withheld from the person have windows of their own.
     """
@@ -24,7 +24,7 @@ class ConsultationWindow(NamedTuple):
 
 
 class Consultation(NamedTuple, Generic[Item]):
-    """A consultation, the window it belongs to, and an item that stands for it."""
+    """A consultation, the window it belongs to, and the item that it came from."""
 
     window: ConsultationWindow
     at: datetime
@@ -49,7 +49,7 @@ def first_per_window(
 
 
 def is_consultation(event: AccessRecorded) -> bool:
-    """Whether a professional has read a document outside an emergency, which has alerts of its own.
+    """Returns whether a professional has read a document outside an emergency, which has alerts of its own.
 
     A kind of actor or an outcome that this release does not know counts as a professional's reading.
     """

@@ -1,4 +1,4 @@
-"""Which accesses are emergencies. Pure."""
+"""The rule which accesses are emergencies."""
 
 from typing import get_args
 
@@ -12,7 +12,7 @@ _KNOWN_ACTORS = frozenset(get_args(ActorKind))
 
 
 def is_emergency(event: AccessRecorded) -> bool:
-    """Whether a professional has bypassed the person's authorisation and has read something of the record.
+    """Returns whether a professional has bypassed the person's authorisation and has read something of the record.
 
     An action, an outcome or a kind of actor that this release does not know counts as such a reading.
     """
@@ -22,5 +22,5 @@ def is_emergency(event: AccessRecorded) -> bool:
 
 
 def may_be_professional(actor: Actor) -> bool:
-    """Whether the actor is a professional, or of a kind that this release does not know."""
+    """Returns whether the actor is a professional, or of a kind that this release does not know."""
     return actor.kind == "professional" or actor.kind not in _KNOWN_ACTORS

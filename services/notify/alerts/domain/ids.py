@@ -1,4 +1,4 @@
-"""Ids of alerts and of emergency sessions, derived from their cause. Pure."""
+"""Derives the ids of alerts and of emergency sessions from their cause."""
 
 import hashlib
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ EMERGENCY_SESSION_LENGTH = timedelta(hours=1)
 def emergency_session_id(record_id: UUID, professional_id: str, at: datetime) -> UUID:
     """Returns the id of an emergency session that carries none: one professional in one record in one clock hour.
 
-    A UUIDv8 that begins with the time at which the hour began.
+    It is a UUIDv8 that begins with the time at which the hour began.
     """
     hour_start_ms = int(
         at.timestamp() // EMERGENCY_SESSION_LENGTH.total_seconds() * EMERGENCY_SESSION_LENGTH.total_seconds() * 1000

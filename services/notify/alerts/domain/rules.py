@@ -1,4 +1,4 @@
-"""The parameters of alerts. Pure."""
+"""The parameters of alerts, taken from the settings."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -6,7 +6,7 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True)
 class AlertRules:
-    """How long alerts wait.
+    """The waiting times of alerts.
 
     `window`: how long after a mail about documents (or consultations) of a record further alerts wait, to be sent in
     one mail. `follow_up_after`: how long after the first access of an emergency its follow-up is sent.
@@ -17,5 +17,5 @@ class AlertRules:
 
     @property
     def merges_alerts(self) -> bool:
-        """Whether alerts of one kind about one record that are due together are sent as one message."""
+        """Returns whether alerts of one kind about one record that are due together are sent as one message."""
         return self.window > timedelta(0)

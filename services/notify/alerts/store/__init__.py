@@ -1,1 +1,1 @@
-"""The SQL statements of alerts."""
+"""The SQL statements of the room `alerts`."""

@@ -1,4 +1,4 @@
-"""The alert queue: inserts alerts when they are raised, takes them when they are due, stores their outcome."""
+"""Stores the alert queue: inserts raised alerts, takes due ones, stores their outcome."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from shared.runtime.clock import bucket_in, bucket_of
 
 @dataclass(frozen=True, slots=True)
 class AlertQueue:
-    """The alerts of one channel: those of emergencies, or all others."""
+    """The queue of one channel's alerts: those of emergencies, or all others."""
 
     channel: AlertChannel
     is_emergency: bool
@@ -86,7 +86,7 @@ returning id, channel, kind, coalesce(due_at <= $13, false) as is_due"""
 async def insert_alerts(
     connection: Connection, raised: Sequence[RaisedAlert], now: datetime, window: timedelta
 ) -> set[UUID]:
-    """Inserts alerts with their status and reason; notifies the senders of those that are due after the commit.
+    """Inserts alerts with their status and reason; notifies the senders of due alerts after the commit.
 
     `window`: how long after a mail about documents (or consultations) of a record further alerts wait. Returns the ids
     of the alerts that are new.
@@ -174,7 +174,7 @@ with first as materialized (
 async def take_due(
     connection: Connection, queue: AlertQueue, now: datetime, limit: int, held_until: datetime
 ) -> list[DueAlert]:
-    """Takes the `limit` longest due alerts of a queue; no other sender takes them before `held_until`.
+    """Takes the `limit` alerts of a queue that have been due longest; no other sender takes them before `held_until`.
 
     Takes with each alert all other due alerts of its kind about its record.
     """
@@ -249,7 +249,7 @@ COUNT_QUEUED = "select count(*) from alerts where status = 'queued'"
 
 
 async def count_queued(connection: Connection) -> int:
-    """The number of alerts that are queued."""
+    """Returns the number of queued alerts."""
     return int(await connection.fetchval(COUNT_QUEUED))
 
 

@@ -1,4 +1,4 @@
-"""The recipients of alerts: their contacts, their preferences, restricted documents, consultation windows."""
+"""Stores the recipients of alerts: contacts, preferences, restricted documents, consultation windows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from shared.runtime.clock import bucket_in
 
 @dataclass(frozen=True, slots=True)
 class Restriction:
-    """Who may learn of a document of this record, by this version of its labels."""
+    """The people who may learn of a document of this record, by this version of its labels."""
 
     record_id: UUID
     audience: Audience
@@ -34,7 +34,7 @@ where contacts.record_id = any($1::uuid[])"""
 
 
 async def find_recipients(connection: Connection, record_ids: list[UUID]) -> dict[UUID, Recipient]:
-    """The recipients of these records, for those whose contact is stored."""
+    """Returns the recipients by record id, for the records whose contact is stored."""
     rows = await connection.fetch(SELECT_RECIPIENTS, record_ids)
     return {row["record_id"]: recipient_from(row) for row in rows}
 
@@ -45,7 +45,7 @@ join alerts on alerts.bucket = wanted.bucket and alerts.id = wanted.id"""
 
 
 async def find_existing_alerts(connection: Connection, ids: list[UUID]) -> set[UUID]:
-    """The ids among these for which an alert exists."""
+    """Returns the ids among these for which an alert exists."""
     rows = await connection.fetch(SELECT_ALERTS, [bucket_in(id) for id in ids], ids)
     return {row["id"] for row in rows}
 
@@ -66,7 +66,7 @@ where """
 
 
 async def upsert_restrictions(connection: Connection, restricted: Mapping[UUID, Restriction]) -> None:
-    """Stores who may learn of each document, unless newer labels are stored already."""
+    """Stores the restriction of each document, unless newer labels are stored already."""
     ids = list(restricted)
     versions = [restriction.version for restriction in restricted.values()]
     await connection.execute(
@@ -88,7 +88,7 @@ join restricted_documents restricted
 
 
 async def find_restrictions(connection: Connection, document_ids: list[UUID]) -> dict[UUID, Audience]:
-    """Who may learn of each document, for those among these that are restricted."""
+    """Returns the people who may learn of each restricted document among these, by document id."""
     rows = await connection.fetch(SELECT_RESTRICTED, [bucket_in(id) for id in document_ids], document_ids)
     return {row["document_id"]: Audience(row["audience"]) for row in rows}
 
@@ -102,7 +102,7 @@ order by known.record_id, known.professional_id, known.withheld for update of kn
 
 
 async def lock_windows(connection: Connection, windows: list[ConsultationWindow]) -> dict[ConsultationWindow, datetime]:
-    """Locks the windows that exist among these. Returns when each was last opened."""
+    """Locks the existing windows among these. Returns when each was last opened."""
     rows = await connection.fetch(SELECT_WINDOWS, *_columns(windows))
     return {
         ConsultationWindow(row["record_id"], row["professional_id"], row["withheld"]): row["opened_at"] for row in rows
@@ -145,6 +145,6 @@ async def delete_windows_before(connection: Connection, moment: datetime) -> boo
 
 
 def recipient_from(row: asyncpg.Record) -> Recipient:
-    """The recipient in a row with the columns `sealed`, `document`, `consultation` and `takes_unbound`."""
+    """Returns the recipient in a row with the columns `sealed`, `document`, `consultation` and `takes_unbound`."""
     preferences = Preferences(row["document"], row["consultation"])
     return Recipient(row["sealed"], preferences, row["takes_unbound"])

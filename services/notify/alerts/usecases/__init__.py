@@ -1,1 +1,1 @@
-"""The use cases of alerts, one file each."""
+"""The use cases of the room `alerts`, one in each file."""

@@ -1,4 +1,4 @@
-"""Raises alerts of emergencies: once a session by every channel at once, and a follow-up when the session has ended."""
+"""Raises alerts of emergencies: by every channel at the session's start, and a follow-up after its end."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -22,9 +22,8 @@ async def alert_emergencies(
 ) -> None:
     """Raises alerts for the first access of each session.
 
-    The ids of alerts derive from the session, so later accesses of the session find that they exist.
-
-    Neither labels nor preferences apply: the alert says that an emergency access happened and names no document.
+    The ids of alerts derive from the session, so later accesses of the session find existing alerts. Neither labels nor
+    preferences apply: the alert says that an emergency access happened and names no document.
     """
     alerts: dict[UUID, Alert] = {}
     for message in sorted(messages, key=lambda message: message.time):

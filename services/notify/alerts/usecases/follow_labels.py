@@ -1,4 +1,4 @@
-"""Follows the labels of documents, which decide who may learn of them."""
+"""Follows the labels of documents, which decide who is notified about them."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""Stores the outcomes of attempts to deliver alerts, and announces the alerts that have come to an end."""
+"""Stores the outcomes of attempts to deliver alerts, and announces the alerts that have ended."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -10,7 +10,7 @@ from shared.runtime import clock
 
 
 async def take_due_alerts(pool: Pool, queue: AlertQueue, limit: int, held_for: timedelta) -> list[DueAlert]:
-    """Takes the `limit` longest due alerts of a queue, each with all other due alerts of its kind about its record."""
+    """Takes the `limit` alerts that have been due longest, each with all other due alerts of its kind and record."""
     now = clock.now()
     async with pool.acquire() as connection:
         return await store.take_due(connection, queue, now, limit, now + held_for)

@@ -1,1 +1,1 @@
-"""The use cases of contacts, one file each."""
+"""The use cases of the room `contacts`, one in each file."""

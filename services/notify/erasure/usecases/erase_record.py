@@ -1,4 +1,4 @@
-"""Erases a record: nobody is notified about it any more."""
+"""Erases a record from notify: nobody is notified about it any more."""
 
 from services.notify.erasure import store
 from shared.contracts.identity import RecordErased
@@ -8,5 +8,5 @@ from shared.messaging.envelope import Message
 
 
 async def erase_record(connection: Connection, messages: list[Message[RecordErased]]) -> None:
-    """Deletes the contact and all that is queued at once. A message that a sender already holds may still be sent."""
+    """Deletes the contact and all queued messages at once. A message that a sender holds may still be sent."""
     await begin_each(connection, messages, store.destroy_contact)

@@ -1,1 +1,1 @@
-"""The use cases of messages, one file each."""
+"""The use cases of the room `messages`, one in each file."""

@@ -10,7 +10,7 @@ from shared.runtime import clock
 
 
 async def take_due_messages(pool: Pool, queue: MessageQueue, limit: int, held_for: timedelta) -> list[DueMessage]:
-    """Takes the `limit` longest due messages of a queue, the longest due first."""
+    """Takes the `limit` messages of a queue that have been due longest, the longest due first."""
     now = clock.now()
     async with pool.acquire() as connection:
         return await store.take_due(connection, queue, now, limit, now + held_for)

@@ -1,1 +1,1 @@
-"""The use cases of preferences, one file each."""
+"""The use cases of the room `preferences`, one in each file."""

@@ -18,7 +18,7 @@ from shared.runtime.metrics import REFUSED
 
 
 async def change_preferences(pool: Pool, caller: Caller, record_id: UUID, preferences: Preferences) -> Preferences:
-    """Changes the preferences of the caller's own record. Returns them.
+    """Changes the preferences of the caller's own record, and returns them.
 
     Raises SessionOverError, and NotFoundError for a record that is not the caller's or was erased. An attempt on
     another person's record is reported to the ledger.

@@ -1,4 +1,4 @@
-"""Returns the preferences of a person: which kinds of alerts are switched on."""
+"""Reads the preferences of a person: which kinds of alerts are switched on."""
 
 from uuid import UUID
 
