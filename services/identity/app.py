@@ -1,4 +1,4 @@
-"""Composition root: builds the API, the worker and the importer from settings, and the rules of each room."""
+"""The composition root of identity: builds the API, the worker, the importer, and the rules of each room."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -109,7 +109,7 @@ def make_worker(settings: Settings) -> FastAPI:
 
 
 def make_recovery(settings: Settings) -> Recovery:
-    """Returns how identity recovers commits that its database has lost."""
+    """Returns the recovery from commits that identity's database has lost."""
     apply_facts = partial(erase_again_and_end_sessions, keyrings=make_keyrings(settings.keys))
     return Recovery(raise_versions, apply_facts)
 
@@ -122,7 +122,7 @@ def make_importer(settings: ImportSettings) -> Importer:
 
 
 def _rules(settings: Settings, keyrings: Keyrings) -> tuple[object, ...]:
-    """Returns what the routes need of each room, one value of each type."""
+    """Returns the rules and keys that the routes of each room need, one value of each type."""
     return (
         PersonRules(test_nir_keys=settings.demo.test_nir_keys),
         DirectoryRules(occupational_medicine=settings.parameters.occupational_medicine),

@@ -1,4 +1,4 @@
-"""The subscriptions of identity."""
+"""The subscriptions of identity: the topics that it reads, and the use case that handles their events."""
 
 from functools import partial
 
@@ -12,8 +12,11 @@ from shared.messaging.subscription import Subscription
 
 
 def subscriptions(erasure: ErasureRules) -> list[Subscription]:
-    """Returns the subscriptions. They need no inbox: handling an event twice changes nothing, since versions never
-    decrease and only the first acknowledgement of a service counts."""
+    """Returns the subscriptions of identity.
+
+    They need no inbox: handling an event twice changes nothing, because versions never decrease and only the first
+    acknowledgement of a service counts.
+    """
     return [
         Subscription(IDENTITY_COPY_ACKNOWLEDGEMENTS, (CopyApplied,), apply_copies, uses_inbox=False),
         Subscription(

@@ -31,8 +31,10 @@ COLUMNS: Final = (
     ("activation_waves", "id", "key_id", "sealed_key", "activation-wave"),
     ("online_openings", "id", "key_id", "sealed", online.KIND),
 )
-"""Table, id column, key-id column, sealed column, and the kind to which the value is bound. Challenges and pending
-sign-ins are omitted: they expire within minutes."""
+"""The columns to seal again: table, id column, key-id column, sealed column, and the kind bound to the value.
+
+Challenges and pending sign-ins are omitted: they expire within minutes.
+"""
 WITHOUT_BUCKET: Final = frozenset({"activation_waves", "online_openings"})
 
 

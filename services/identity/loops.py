@@ -66,8 +66,7 @@ async def _sweep_or_wait(pool: Pool, deletions: dict[str, datetime]) -> None:
 
 
 def erasure_loops(keyrings: Keyrings, lifecycle: LifecycleRules, erasure: ErasureRules) -> dict[str, Loop]:
-    """Returns the loops that erase records after their retention, acknowledge erasures, and watch for missing
-    acknowledgements."""
+    """Returns the loops of erasures: retention, acknowledgement, and the watch for missing acknowledgements."""
 
     async def erase_due(pool: Pool) -> None:
         if not await sweep_retention(Storage(pool, keyrings), lifecycle, clock.now()):

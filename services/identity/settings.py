@@ -1,4 +1,4 @@
-"""Settings of identity; environment prefix IDENTITY_."""
+"""The settings of identity, read from `IDENTITY_<SECTION>__<FIELD>`."""
 
 from pathlib import Path
 from typing import Annotated, Self

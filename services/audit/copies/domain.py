@@ -37,8 +37,7 @@ class RecordCopy:
         return not self.is_broken and are_fresh(watermarks, now, limit)
 
     def is_represented_by(self, person_id: str, now: datetime) -> bool:
-        """Returns whether this person represents the patient at this moment. `person_id`: the id of their own
-        record."""
+        """Returns whether this person (by the id of their own record) represents the patient at this moment."""
         return any(
             str(person.person_id) == person_id and person.since <= now and (person.until is None or now < person.until)
             for person in self.representatives

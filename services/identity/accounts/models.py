@@ -1,4 +1,4 @@
-"""Bodies and views of sign-in, and of changes to password and second factor."""
+"""The bodies and views of sign-in, and of changes to password and second factor."""
 
 from datetime import datetime, timedelta
 from typing import Annotated, Literal

@@ -1,1 +1,1 @@
-"""Campaigns: a record for everyone who does not refuse."""
+"""Campaigns: records are opened for all selected people who do not object."""

@@ -1,4 +1,4 @@
-"""API of campaigns: a record for everyone who does not refuse."""
+"""The routes of campaigns, which open records for all selected people who do not object."""
 
 from typing import Annotated
 from uuid import UUID
@@ -38,8 +38,11 @@ async def post_campaign(
     storage: ProvidedStorage,
     rules: ProvidedOpeningRules,
 ) -> CampaignView:
-    """Every selected person receives a notice and has the time to object; then their record is opened. The campaign
-    skips people who have a record, objected, received a notice before, are under eighteen or cannot be written to."""
+    """Creates a campaign.
+
+    Every selected person receives a notice and has the time to object; then their record is opened. The campaign skips
+    people who have a record, objected, received a notice before, are under eighteen or cannot be written to.
+    """
     caller.require(CAMPAIGNS)
     new = new_campaign(
         rules,
@@ -68,7 +71,7 @@ async def get_campaigns(caller: AuthenticatedCaller, pool: ServicePool) -> list[
     responses=problems(_403=SCOPE_NEEDED, _404="campaign-unknown"),
 )
 async def get_campaign(campaign_id: CampaignId, caller: AuthenticatedCaller, pool: ServicePool) -> CampaignView:
-    """The progress as of the last committed page."""
+    """Returns the progress as of the last committed page."""
     caller.require(CAMPAIGNS)
     return CampaignView.of(await show_campaign(pool, campaign_id))
 

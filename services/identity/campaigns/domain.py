@@ -1,9 +1,8 @@
-"""A campaign opens a record for everyone who does not refuse (R1111-28): notices first, then the time to object, then
-the openings.
+"""The rules of a campaign, which opens records for all people who do not object (R1111-28).
 
-A campaign skips people who were notified before, have a record, are on the suppression list, are under eighteen, have
-no qualified identity or cannot be written to. The time to object is a national parameter: one month in the documents
-followed here, six weeks in the law in force.
+It sends notices first, then waits for the time to object, then opens the records. It skips people who were notified
+before, have a record, are on the suppression list, are under eighteen, have no qualified identity or cannot be written
+to. The time to object is a national parameter: one month in the documents followed here, six weeks in the law in force.
 """
 
 from collections import Counter
@@ -65,7 +64,7 @@ class CampaignOverError(ConflictError):
 
 @dataclass(frozen=True, slots=True)
 class NewCampaign:
-    """The parameters of a campaign: whom it selects, how long they can object, and the pace."""
+    """The parameters of a campaign: its selection of people, how long they can object, and the pace."""
 
     selection: InsuredSelection
     window_days: int
@@ -74,8 +73,10 @@ class NewCampaign:
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """A campaign and its progress. `after`: the last row processed in the current phase; `counts`: numbers of processed
-    people by outcome."""
+    """A campaign and its progress.
+
+    `after`: the last row processed in the current phase; `counts`: numbers of processed people by outcome.
+    """
 
     id: UUID
     status: CampaignStatus
@@ -115,8 +116,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class FingerprintStatuses:
-    """What the database holds for the fingerprints of a page: those with a record, and the reasons on the suppression
-    list."""
+    """The database's entries for the fingerprints of a page.
+
+    They are the fingerprints with a record, and the reasons on the suppression list.
+    """
 
     with_record: Collection[str]
     suppression_reasons: Mapping[str, str]

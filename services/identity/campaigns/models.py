@@ -1,4 +1,4 @@
-"""API models of campaigns."""
+"""The API models of campaigns."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -13,7 +13,7 @@ Codes = Annotated[list[Text], Field(max_length=40)]
 
 
 class CampaignBody(Body):
-    """The people whom a campaign selects. Omitted fields select everybody."""
+    """The people that a campaign selects. Omitted fields select everybody."""
 
     regions: Codes = Field(default=[], description="INSEE codes", examples=[["11", "84"]])
     regimes: Codes = Field(default=[], description="regime codes of two digits", examples=[["01"]])
@@ -24,8 +24,11 @@ class CampaignBody(Body):
 
 
 class CampaignView(BaseModel):
-    """The progress of a campaign. `counts`: people selected, noticed, opened, and skipped by reason; reasons ending in
-    `-since` arose between the notice and the opening."""
+    """The progress of a campaign.
+
+    `counts`: people selected, noticed, opened, and skipped by reason; reasons ending in `-since` arose between the
+    notice and the opening.
+    """
 
     campaign_id: UUID
     status: Literal["noticing", "waiting", "opening", "done"]

@@ -1,4 +1,4 @@
-"""What a campaign knows of the people on a page of the register."""
+"""Loads the people on a page of the register, with their records and objections, for a campaign."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ def open_candidates(keyrings: Keyrings, page: Sequence[InsuredRow]) -> list[Cand
 
 
 async def load_fingerprint_statuses(connection: Connection, page: Sequence[Candidate]) -> FingerprintStatuses:
-    """Returns what the database holds for the fingerprints of these candidates."""
+    """Returns the database's entries for the fingerprints of these candidates."""
     fingerprints = [fingerprint for candidate in page for fingerprint in candidate.fingerprints]
     recorded = await openings.find_records(connection, fingerprints)
     return FingerprintStatuses(recorded, await lifecycle.load_suppressions(connection, fingerprints))

@@ -1,4 +1,4 @@
-"""Campaigns with their progress, and the notices sent."""
+"""Stores campaigns with their progress, and the notices sent."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -90,7 +90,7 @@ update campaigns set status = 'waiting', after = null, noticed_at = $2, opens_at
 
 
 async def set_waiting(connection: Connection, campaign_id: UUID, noticed_at: datetime, opens_at: datetime) -> None:
-    """All notices are sent: the time to object begins."""
+    """Marks the campaign as waiting: all notices are sent, and the time to object begins."""
     await connection.execute(SET_WAITING, campaign_id, noticed_at, opens_at)
 
 

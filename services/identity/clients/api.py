@@ -1,4 +1,4 @@
-"""Registration of software, and the issuer and the verification of client certificates as dependencies of routes."""
+"""The registration of software, and route dependencies: the token issuer and the verification of certificates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,8 +53,10 @@ router = APIRouter(route_class=Door, tags=["clients"])
 async def post_client(
     body: ClientBody, response: Response, caller: AuthenticatedCaller, pool: ServicePool
 ) -> ClientView:
-    """Registers a client, which then authenticates at POST /oauth/token with assertions signed by one of its keys (RFC
-    7523)."""
+    """Registers a client.
+
+    It then authenticates at POST /oauth/token with assertions signed by one of its keys (RFC 7523).
+    """
     caller.require("clients.write")
     check_grantable(frozenset(body.scopes), caller.scopes)
     registered = await register_new_client(pool, body.client())
@@ -71,7 +73,7 @@ class RevocationSource(Protocol):
 
 @dataclass(frozen=True)
 class CertificateAuth:
-    """How the certificates of cards and organisations are verified. A field is None when not configured."""
+    """Verifies the certificates of cards and organisations. A field is None when not configured."""
 
     edge: Keyring | None = None
     authorities: CertificateAuthorities | None = None

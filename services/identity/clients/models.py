@@ -1,4 +1,4 @@
-"""Bodies and views of client registration, and the view of an access token."""
+"""The bodies and views of client registration, and the view of an access token."""
 
 from typing import Any, Literal, Self
 

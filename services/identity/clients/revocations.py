@@ -1,5 +1,7 @@
-"""Certificate authorities and revocation lists from PEM files. Authorities are read once; the lists are read again when
-their file changes."""
+"""Reads certificate authorities and revocation lists from PEM files.
+
+Authorities are read once; the lists are read again when their file changes.
+"""
 
 import re
 from pathlib import Path

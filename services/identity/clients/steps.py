@@ -17,7 +17,7 @@ from services.identity.clients.domain.tokens import TokenIssuer
 from shared.db.pool import Connection
 
 ENTRANCE = "tls-entrance"
-"""The value of the client id in the table of used assertions."""
+"""The client id under which the table of used assertions stores the entrance's signatures."""
 
 
 @dataclass(frozen=True, slots=True)

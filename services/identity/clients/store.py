@@ -1,4 +1,4 @@
-"""Registered software clients, and the assertions that were used."""
+"""Stores registered software clients, and the assertions that were used."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

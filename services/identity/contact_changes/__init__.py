@@ -1,1 +1,1 @@
-"""Changes of mail address and mobile number by the holder."""
+"""Changes of the mail address and mobile number of a holder, by the holder."""

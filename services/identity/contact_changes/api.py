@@ -1,4 +1,4 @@
-"""Routes for changes of mail address and mobile number."""
+"""The routes of changes of mail address and mobile number."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""Bodies of changes of mail address and mobile number."""
+"""The bodies of changes of mail address and mobile number."""
 
 from typing import Annotated
 

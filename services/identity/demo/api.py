@@ -1,4 +1,4 @@
-"""The direct sign-in of a demonstration. It needs no proof of identity, so it works only on this machine's loopback."""
+"""The direct sign-in of a demonstration. It needs no proof of identity, so it works only on the loopback."""
 
 from typing import Annotated
 
@@ -25,8 +25,11 @@ DemoSignIn = Annotated[DemoPatientSignInBody | DemoProfessionalSignInBody, Body(
 
 
 def _check_local_request(request: Request, rules: ProvidedDemoRules) -> None:
-    """Checks that the sign-in is switched on and the request comes from this machine, without a proxy and with a
-    loopback name as Host (against DNS rebinding). Raises SignInRefusedError."""
+    """Checks that the direct sign-in is switched on, and that the request comes from this machine.
+
+    The request must come without a proxy and with a loopback name as Host (against DNS rebinding). Raises
+    SignInRefusedError.
+    """
     peer = request.client.host if request.client else ""
     is_direct = not any(name in request.headers for name in FORWARDED)
     if not (

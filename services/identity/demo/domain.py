@@ -1,4 +1,4 @@
-"""The refusal of the demonstration's sign-in outside of a demonstration."""
+"""The parameters of the demonstration's sign-in, and its refusal outside of a demonstration."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Bodies of the demonstration's sign-in."""
+"""The bodies of the demonstration's sign-in."""
 
 from typing import Annotated, Literal
 from uuid import UUID

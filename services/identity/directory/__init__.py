@@ -1,1 +1,1 @@
-"""Professionals and structures, and who may have an account at all."""
+"""The directory of professionals and structures, and the kinds of actors that may have an account."""

@@ -1,4 +1,4 @@
-"""API of the directory's professionals and structures."""
+"""The routes of the directory's professionals and structures."""
 
 from typing import Annotated
 

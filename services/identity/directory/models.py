@@ -1,4 +1,4 @@
-"""API models of the directory's entries."""
+"""The API models of the directory's entries."""
 
 from pydantic import BaseModel, Field
 

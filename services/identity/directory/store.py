@@ -1,4 +1,4 @@
-"""Professionals and structures of the directory."""
+"""Stores the professionals and structures of the directory."""
 
 from collections.abc import Iterable, Sequence
 
@@ -76,8 +76,10 @@ returning id, version"""
 
 
 async def put_structures(connection: Connection, entries: Iterable[Structure]) -> dict[str, int]:
-    """Writes entries, each id at most once. Returns the new versions by id; unchanged entries are not in the result. A
-    sector of None keeps the stored sector."""
+    """Writes entries, each id at most once. Returns the new versions by id, without unchanged entries.
+
+    A sector of None keeps the stored sector.
+    """
     places = list(entries)
     columns = (
         [structure.id for structure in places],

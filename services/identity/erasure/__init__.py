@@ -1,1 +1,1 @@
-"""Erasure of records, its acknowledgements and receipts, and recovery of lost commits."""
+"""The erasure of records, its acknowledgements and receipts, and the recovery of lost commits."""

@@ -1,4 +1,4 @@
-"""API of erasures: the decision, the progress, and the receipt."""
+"""The routes of erasures: the decision, the progress, and the receipt."""
 
 from typing import Annotated
 from uuid import UUID
@@ -69,7 +69,7 @@ async def post_erasure(
 async def get_erasure(
     erasure_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, prefer: Prefer = None
 ) -> ErasureView:
-    """Lists the services that have not acknowledged it yet."""
+    """Returns the progress: `missing` lists the services that have not acknowledged it yet."""
     caller.require(SCOPE)
     return ErasureView.of(await _erasure_progress(pool, erasure_id, prefer))
 
@@ -84,14 +84,17 @@ async def get_erasure(
     },
 )
 async def get_receipt(erasure_id: UUID, caller: AuthenticatedCaller, pool: ServicePool) -> Response:
-    """States what was destroyed, when, and from when no backup can restore it. `dmp verify-receipt` verifies it."""
+    """Returns the receipt: what was destroyed, when, and from when no backup can restore it.
+
+    `dmp verify-receipt` verifies it.
+    """
     caller.require(SCOPE)
     return Response(await read_receipt(pool, erasure_id), media_type=RECEIPT)
 
 
 @router.get("/.well-known/erasure-receipt-keys.json", summary="Read the keys that sign erasure receipts")
 async def get_receipt_keys(response: Response, rules: ProvidedErasureRules) -> ReceiptKeysView:
-    """Public keys (RFC 7517). A key that has signed stays published as long as its receipts may be presented."""
+    """Returns the public keys (RFC 7517). A key that has signed stays published while its receipts may be presented."""
     response.headers.update(CACHE_HEADERS)
     return ReceiptKeysView(keys=rules.receipts.public_jwks())
 

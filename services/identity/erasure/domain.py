@@ -1,7 +1,7 @@
 """The erasure receipt: what was destroyed, when (T1), from when no backup can restore it (T2), and who attests it.
 
-A JWS in compact form (RFC 7515) signed with Ed25519 (RFC 8037; `alg` Ed25519 of RFC 9864). Anyone can verify it with
-the public keys alone.
+It is a JWS in compact form (RFC 7515) signed with Ed25519 (RFC 8037; `alg` Ed25519 of RFC 9864). Anyone can verify it
+with the public keys alone.
 """
 
 import json
@@ -149,8 +149,11 @@ def verified_receipt(text: str, published: object) -> Receipt:
 
 @dataclass(frozen=True, slots=True)
 class ErasureRules:
-    """The parameters of erasures. `receipts` signs receipts; `backups_days`: the longest retention of a backup;
-    `acknowledgement_s`: the delay after which a missing acknowledgement raises an alarm."""
+    """The parameters of erasures.
+
+    `receipts` signs receipts; `backups_days`: the longest retention of a backup; `acknowledgement_s`: the delay after
+    which a missing acknowledgement raises an alarm.
+    """
 
     receipts: ReceiptKeys
     backups_days: int

@@ -1,4 +1,4 @@
-"""API models of erasures."""
+"""The API models of erasures."""
 
 from datetime import datetime
 from typing import Any, Literal

@@ -1,4 +1,4 @@
-"""What an erasure destroys and announces, in the transaction of a decision or of a recovery."""
+"""Erases a record from identity and announces it, in the transaction of a decision or of a recovery."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ from shared.messaging.outbox import Announcement, tombstone
 Destroyer = Callable[[Connection, UUID], Awaitable[Mapping[str, int]]]
 IDENTITY_ACTOR: Final = Actor(kind="system", id="identity")
 STATE_TOPICS: Final = (IDENTITY_RECORDS, IDENTITY_CONTACTS, IDENTITY_PEOPLE)
-"""Compacted topics of identity whose key is a record's id."""
+"""The compacted topics of identity whose key is a record's id."""
 
 
 async def _codes(connection: Connection, record_id: UUID) -> dict[str, int]:
@@ -99,7 +99,8 @@ DESTROYERS: Final[tuple[Destroyer, ...]] = (
     _contacts,
     _closures,
 )
-"""What exists about a record besides its own row, its person and its fingerprint. Add new tables here."""
+"""The functions that delete a record's rows besides its own, its person's and its fingerprint's. Add new tables
+here."""
 
 
 class FingerprintUnknownError(CodedError):
@@ -110,7 +111,7 @@ class FingerprintUnknownError(CodedError):
 
 @dataclass(frozen=True, slots=True)
 class ErasureRequest:
-    """The decision, its author and its reason. `now` is a parameter so that tests can be ten years later."""
+    """The decision to erase, its author and its reason. `now` is a parameter so that tests can be ten years later."""
 
     lifecycle_request: LifecycleRequest
     reason: ErasureReason

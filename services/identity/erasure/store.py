@@ -1,4 +1,4 @@
-"""Decisions to erase, acknowledgements, receipts, and what restores state after the database has lost commits."""
+"""Stores decisions to erase, acknowledgements and receipts, and restores versions after lost commits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""API of the programme's public figures."""
+"""The route of the programme's public figures."""
 
 from datetime import date
 from typing import Annotated
@@ -20,7 +20,9 @@ To = Annotated[date, Query(alias="to", description="the last day", examples=["20
     "/figures", summary="Read the programme's figures by week", responses=problems(_422="span-invalid, invalid")
 )
 async def get_figures(response: Response, pool: ServicePool, first: From, last: To) -> FiguresView:
-    """Records opened, accounts activated, objections and closures, by region and channel, for the weeks that begin in
-    this span. Needs no token."""
+    """Returns records opened, accounts activated, objections and closures, by region and channel.
+
+    It covers the weeks that begin in this span. Needs no token.
+    """
     response.headers["cache-control"] = "public, max-age=3600"
     return FiguresView(figures=[FigureView.of(figure) for figure in await show_figures(pool, first, last)])

@@ -1,5 +1,4 @@
-"""The published figures of the programme, protected so that neither a figure nor a difference of figures reveals a
-person.
+"""The published figures of the programme, protected so that no figure, and no difference of figures, reveals a person.
 
 Every figure, totals included, is rounded separately to the nearest ten; below eleven it is shown as "< 11". The whole
 grid of regions and channels is published, so that a missing cell reveals nothing. Each week is published once.
@@ -25,15 +24,17 @@ CHANNELS: Final[dict[LifeEvent, tuple[str, ...]]] = {
 }
 """The channels of each kind of event; an activation is counted under the channel by which its record was opened."""
 UNKNOWN_REGION: Final = "unknown"
-"""The person's region is unknown."""
+"""The region of a person whose region is not known."""
 TOTAL: Final = "all"
 TO_DATE: Final = "-to-date"
 ACTIVATION_RATE: Final = "activation-rate"
 SMALLEST_SHOWN, ROUNDING_STEP = 11, 10
 TOO_FEW: Final = f"< {SMALLEST_SHOWN}"
 SETTLING_TIME: Final = timedelta(days=1)
-"""The delay after the end of a week before it is published: transactions that began in the week have committed by
-then."""
+"""The delay after the end of a week before it is published.
+
+Transactions that began in the week have committed by then.
+"""
 MAX_SPAN: Final = timedelta(days=366)
 
 
@@ -48,7 +49,7 @@ class SpanInvalidError(InvalidError):
 
 
 class FigureCell(NamedTuple):
-    """What a figure counts. The value `all` marks a total."""
+    """The cell of a figure: kind, region and channel. The value `all` marks a total."""
 
     kind: str
     region: str
@@ -71,7 +72,7 @@ def week_of(at: datetime) -> date:
 
 
 def settled_before(now: datetime) -> date:
-    """Returns a day: weeks that begin before it are over and can be published."""
+    """Returns the day before which weeks must begin to be over and publishable."""
     return week_of(now - SETTLING_TIME)
 
 
@@ -111,7 +112,7 @@ def figures_to_date(numbers: Mapping[str, int]) -> Iterator[tuple[FigureCell, st
 
 
 def check_span(first: date, last: date) -> None:
-    """Raises SpanInvalidError."""
+    """Checks a span of days. Raises SpanInvalidError."""
     if first > last or last - first > MAX_SPAN:
         raise SpanInvalidError
 

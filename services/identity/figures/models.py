@@ -1,4 +1,4 @@
-"""API models of the programme's figures."""
+"""The API models of the programme's figures."""
 
 from datetime import date
 

@@ -1,4 +1,4 @@
-"""Counts of life events of records, without a reference to a person, and the published figures."""
+"""Stores counts of life events of records, without a reference to a person, and the published figures."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
@@ -12,8 +12,10 @@ select * from unnest($1::date[], $2::text[], $3::text[], $4::text[], $5::bigint[
 
 
 async def count_life_event(connection: Connection, kind: LifeEvent, channel: str, region: str, at: datetime) -> None:
-    """Counts one opening, activation, objection or closure, in the transaction of the act. Nothing refers to the
-    person."""
+    """Counts one opening, activation, objection or closure, in the transaction of the act.
+
+    The count does not refer to the person.
+    """
     await count_life_events(connection, kind, {(channel, region): 1}, at)
 
 
@@ -52,7 +54,9 @@ returning kind, region, channel, number"""
 
 async def fold_week(connection: Connection, week: date) -> dict[FigureCell, int]:
     """Replaces the rows of a past week by one row for each kind, region and channel, so that their order is lost.
-    Returns the numbers."""
+
+    Returns the numbers by cell.
+    """
     rows = await connection.fetch(FOLD_WEEK, week)
     return {FigureCell(row["kind"], row["region"], row["channel"]): row["number"] for row in rows}
 

@@ -93,7 +93,7 @@ class FileIdentity:
 
 @dataclass(frozen=True, slots=True)
 class ImportProgress:
-    """How far an import has come: bytes and lines read, rows changed, lines rejected.
+    """The progress of an import: bytes and lines read, rows changed, lines rejected.
 
     `rejected_bytes`: the length of the file of rejected lines; `unreadable`: the number of rejected lines that do not
     identify a person; `cursor`: the last id that the present step has processed.
@@ -111,8 +111,10 @@ class ImportProgress:
 
 
 def is_plausible_absence(active: int, absent: int) -> bool:
-    """Returns whether so many professionals may have left between two extractions. Beyond that a truncated file is the
-    likelier cause."""
+    """Returns whether so many professionals may have left between two extractions.
+
+    Beyond that, a truncated file is the likelier cause.
+    """
     return absent <= max(_ALWAYS_PLAUSIBLE, active // 10)
 
 
@@ -150,8 +152,10 @@ class NameMissingError(InvalidError):
 
 @dataclass(frozen=True, slots=True)
 class ActivityLine:
-    """A line of the extraction. `profession` is None if unknown to this system; `structure_id` is None without a place
-    of work."""
+    """A line of the extraction.
+
+    `profession` is None if unknown to this system; `structure_id` is None without a place of work.
+    """
 
     professional_id: str
     line: int
@@ -174,10 +178,10 @@ class ProfessionalActivities:
 
 
 def parse_activity(number: int, fields: Mapping[str, str]) -> tuple[ActivityLine, CodedError | None]:
-    """Returns the line, and the error of a field that is unusable; the professional then counts as present, without
-    that field.
+    """Returns the line, and the error of a field that is unusable.
 
-    Raises InvalidNationalIdError or NameMissingError when the line does not identify a professional.
+    The professional then counts as present, without that field. Raises InvalidNationalIdError or NameMissingError when
+    the line does not identify a professional.
     """
     identifier = professional_id(fields["id"])
     name = _name(fields)
@@ -194,8 +198,10 @@ def parse_activity(number: int, fields: Mapping[str, str]) -> tuple[ActivityLine
 
 
 def professional_entry(activities: ProfessionalActivities) -> Professional | None:
-    """Returns one directory entry for all activities; of several professions the first by code. None: no known
-    profession."""
+    """Returns one directory entry for all activities; of several professions the first by code.
+
+    Returns None if no profession is known.
+    """
     if not activities.professions:
         return None
     return Professional(

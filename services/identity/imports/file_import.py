@@ -46,8 +46,10 @@ class WriteBatch(Protocol[WrittenT]):
 
 @dataclass(frozen=True, slots=True)
 class ImportOutcome:
-    """The result of an import. `absent_kept`: why absent professionals stayed active although the import was to retire
-    them."""
+    """The result of an import.
+
+    `absent_kept`: why absent professionals stayed active although the import was to retire them.
+    """
 
     progress: ImportProgress
     rejected_file: Path
@@ -57,8 +59,10 @@ class ImportOutcome:
 
 @dataclass(frozen=True, slots=True)
 class CompleteDirectory:
-    """The file names every professional, so absent professionals become inactive. `however_many`: without a limit on
-    their number."""
+    """The option that the file names every professional, so absent professionals become inactive.
+
+    `however_many`: without a limit on their number.
+    """
 
     however_many: bool = False
 

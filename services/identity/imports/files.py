@@ -1,4 +1,4 @@
-"""Files of lines with columns, read in batches from a given offset, and the file of rejected lines."""
+"""Reads files of lines with columns in batches from a given offset, and writes the file of rejected lines."""
 
 import codecs
 import csv
@@ -46,8 +46,10 @@ class FileLine:
 
 @dataclass(frozen=True, slots=True)
 class LineBatch:
-    """A batch of lines. `end`: the offset after it; `count`: the number of lines read from the file, including blank
-    lines."""
+    """A batch of lines.
+
+    `end`: the offset after it; `count`: the number of lines read from the file, including blank lines.
+    """
 
     lines: Sequence[FileLine]
     end: int

@@ -1,4 +1,4 @@
-"""The progress of imports, and the directory's lines."""
+"""Stores the progress of imports, and the directory's lines."""
 
 from collections.abc import Sequence
 
@@ -21,8 +21,10 @@ UNLOCK_KIND = "select pg_advisory_unlock($1)"
 
 
 async def lock_kind(connection: Connection, kind: ImportKind) -> bool:
-    """Locks the imports of this kind for as long as the connection lives. Returns False when another import holds the
-    lock."""
+    """Locks the imports of this kind for as long as the connection lives.
+
+    Returns False when another import holds the lock.
+    """
     held: bool = await connection.fetchval(LOCK_KIND, lock_number(f"import:{kind}"))
     return held
 
@@ -148,8 +150,7 @@ from professionals where status = 'active' and listed"""
 
 
 async def count_absent(connection: Connection) -> tuple[int, int]:
-    """Returns the number of active professionals who came with a file, and how many of them have no line in this
-    one."""
+    """Returns how many active professionals came with a file, and how many of them have no line in this one."""
     row = await connection.fetchrow(COUNT_ABSENT)
     assert row is not None
     return row["active"], row["absent"]

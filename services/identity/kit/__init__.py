@@ -1,1 +1,1 @@
-"""What every room of identity needs: keyrings, sealed rows, announcements, and the frame of its routes."""
+"""The lowest layer of identity: keyrings, sealed rows, announcements, and the common parts of routes."""

@@ -1,4 +1,4 @@
-"""Announcements of identity: its events on its own topics."""
+"""Announces the events of identity on its own topics."""
 
 from functools import partial
 from typing import Final
@@ -6,4 +6,4 @@ from typing import Final
 from shared.messaging import outbox
 
 announce: Final = partial(outbox.announce, service="identity")
-"""`shared.messaging.outbox.announce` as identity."""
+"""`shared.messaging.outbox.announce` with identity as the service."""

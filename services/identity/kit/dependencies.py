@@ -1,4 +1,4 @@
-"""Identity's database and keyrings as dependencies of routes."""
+"""The database and keyrings of identity, as dependencies of routes."""
 
 from typing import Annotated
 

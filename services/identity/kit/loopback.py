@@ -1,4 +1,4 @@
-"""Whether a host is this machine's own loopback."""
+"""Recognises the loopback addresses of this machine."""
 
 import ipaddress
 import re

@@ -1,4 +1,4 @@
-"""Prometheus metrics of identity. Label values are codes, never ids."""
+"""The Prometheus metrics of identity. Label values are codes, never ids."""
 
 from prometheus_client import Counter
 

@@ -1,4 +1,4 @@
-"""How routes declare their errors in OpenAPI."""
+"""Declares the errors of routes in the OpenAPI document."""
 
 from typing import Any
 

@@ -1,5 +1,7 @@
-"""Codes for people to read and type: Crockford's base32 in three groups of four, the last character a check character
-(Luhn modulo 32)."""
+"""Formats and parses codes that people read and type.
+
+A code is Crockford's base32 in three groups of four; the last character is a check character (Luhn modulo 32).
+"""
 
 from typing import Final
 
@@ -39,8 +41,10 @@ def parse_code(text: str) -> str:
 
 
 def check_character(data: str) -> str:
-    """Returns the check character (Luhn modulo 32). It detects every single mistyped character and nearly every swap of
-    two neighbours."""
+    """Returns the check character (Luhn modulo 32).
+
+    It detects every single mistyped character and nearly every swap of two neighbours.
+    """
     total = 0
     for place, character in enumerate(reversed(data)):
         value = ALPHABET.index(character) * (1 if place % 2 else 2)

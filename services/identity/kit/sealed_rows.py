@@ -1,4 +1,4 @@
-"""Encryption of personal data in database rows: AES-256-GCM under a keyring, bound to the row."""
+"""Encrypts personal data in database rows: AES-256-GCM under a keyring, bound to the row."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -8,8 +8,10 @@ from shared.crypto.keyring import Keyring
 
 @dataclass(frozen=True)
 class Keyrings:
-    """The keyrings of identity. `ins`: fingerprints of INS; `contacts`: data sealed for notify; `persons`: identity's
-    own rows."""
+    """The keyrings of identity.
+
+    `ins`: fingerprints of INS; `contacts`: data sealed for notify; `persons`: identity's own rows.
+    """
 
     ins: Keyring
     contacts: Keyring

@@ -1,4 +1,4 @@
-"""Times of recent requests by keyed hash of the requester, for sliding windows."""
+"""Stores the times of recent requests by keyed hash of the requester, for sliding windows."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Tables of transitions: a status, an action and the party that acts give a new status or a refusal. Pure.
+"""Tables of transitions: a status, an action and the acting party give a new status or a refusal.
 
 A table is total: it holds the outcome of every combination of its words, and any other word is forbidden.
 """

@@ -1,4 +1,4 @@
-"""The context objects of identity: what holds its data, and one transaction on it."""
+"""The database and keyrings of identity, and one transaction on them."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""API models of closing, objection, and links between two records of one person."""
+"""The API models of closing, objection, and links between two records of one person."""
 
 from typing import Annotated
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What transitions of a record's life have in common, and what the death of a holder ends besides the record."""
+"""The common parts of a record's transitions, and the end of a deceased holder's sessions and relations."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,13 +55,15 @@ LEDGER_ACTIONS: Final[dict[LifecycleAction, LedgerAction]] = {
 """The ledger's name of each action."""
 _REASONS: Final[dict[LifecycleState, str]] = {"open": "reopened", "closed": "closed", "dead": "death-recorded"}
 CLOSED_NOTICE: Final = MessageContent("record-closed")
-"""Notifies a holder whose record was closed at another person's request too."""
+"""The notice to a holder whose record was closed, also at another person's request."""
 
 
 @dataclass(frozen=True, slots=True)
 class LifecycleRequest:
-    """The requested action and its author. `channel`: how the request arrived, for the figures; `session_id`: of a
-    holder."""
+    """The requested action and its author.
+
+    `channel`: how the request arrived, for the figures; `session_id`: of a holder.
+    """
 
     action: LifecycleAction
     party: LifecycleParty
@@ -73,8 +75,10 @@ class LifecycleRequest:
 async def apply_transition(
     work: UnitOfWork, rules: LifecycleRules, record: LifecycleRecord, request: LifecycleRequest
 ) -> tuple[ClientError | None, list[Announcement]]:
-    """Changes the state of a locked record in the caller's transaction. Returns the refusal, if any, and the
-    announcements."""
+    """Changes the state of a locked record in the caller's transaction.
+
+    Returns the refusal, if any, and the announcements.
+    """
     now = clock.now()
     decision = decide(record.state, request.action, request.party)
     if request.action == "reopen" and record.closed_at is not None and rules.is_over(record.closed_at, now):
@@ -157,8 +161,10 @@ async def set_linked_record(  # one side of the link, and the reason
     reason: LinkReason,
     other: UUID,
 ) -> list[Announcement]:
-    """Sets the link of a locked record from its next version on; None: it no longer links to `other`. Returns the
-    announcements."""
+    """Sets the link of a locked record from its next version on; None: it no longer links to `other`.
+
+    Returns the announcements.
+    """
     version = record.version + 1
     await lifecycle.set_link(work.connection, record.id, linked_to, version)
     person = open_holder(work.keyrings, record)
@@ -172,10 +178,10 @@ async def set_linked_record(  # one side of the link, and the reason
 
 
 async def end_life(work: UnitOfWork, record_id: UUID, now: datetime, actor: Actor) -> list[Event]:
-    """Ends sessions, and relations to other holders. Returns the events to announce. The caller has locked the record
-    in a transaction.
+    """Ends sessions, and relations to other holders. Returns the events to announce.
 
-    Correcting a death restores none of it: the person signs in again, and is named again.
+    The caller has locked the record in a transaction. Correcting a death restores none of it: the person signs in
+    again, and is named again.
     """
     ended = await end_all_sessions(work.connection, record_id, DECEASED, now)
     await sessions.forget_devices(work.connection, record_id)

@@ -1,4 +1,4 @@
-"""Closing, reopening and deletion of records, the suppression list, and links between two records of one person."""
+"""Stores the closing, reopening and deletion of records, the suppression list, and links between records."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from shared.runtime.clock import bucket_of
 
 @dataclass(frozen=True, slots=True)
 class LifecycleRecord:
-    """A record with what is needed to change its state and to announce the change."""
+    """A record with the data needed to change its state and to announce the change."""
 
     id: UUID
     person_id: UUID
@@ -29,7 +29,7 @@ class LifecycleRecord:
 
     @property
     def state(self) -> LifecycleState:
-        """Its state in the life cycle."""
+        """The record's state in the life cycle."""
         return state_of(self.cause)
 
 
@@ -115,17 +115,17 @@ DELETE_FINGERPRINTS = "delete from ins_fingerprints where fingerprint = any($1::
 
 
 async def delete_contacts(connection: Connection, record_id: UUID) -> int:
-    """Returns how many rows were deleted."""
+    """Deletes a record's contacts. Returns how many rows were deleted."""
     return count_of(await connection.execute(DELETE_CONTACTS, bucket_of(record_id), record_id))
 
 
 async def delete_closures(connection: Connection, record_id: UUID) -> int:
-    """Returns how many rows were deleted."""
+    """Deletes a record's closures. Returns how many rows were deleted."""
     return count_of(await connection.execute(DELETE_CLOSURE, bucket_of(record_id), record_id))
 
 
 async def delete_fingerprints(connection: Connection, record_id: UUID, fingerprints: Sequence[str]) -> int:
-    """Returns how many rows were deleted."""
+    """Deletes a record's fingerprints. Returns how many rows were deleted."""
     return count_of(await connection.execute(DELETE_FINGERPRINTS, fingerprints, record_id))
 
 
@@ -150,8 +150,10 @@ SuppressionReason = Literal["objected", "erased"]
 async def suppress(
     connection: Connection, fingerprint: str, reason: SuppressionReason, channel: RequestChannel | None, since: datetime
 ) -> bool:
-    """Adds a person to the suppression list, so that no campaign opens a record for them. Returns False if the person
-    is on it already; that entry stays unchanged."""
+    """Adds a person to the suppression list, so that no campaign opens a record for them.
+
+    Returns False if the person is on it already; that entry stays unchanged.
+    """
     return count_of(await connection.execute(INSERT_SUPPRESSION, fingerprint, reason, channel, since)) > 0
 
 
@@ -161,8 +163,10 @@ async def lift_suppression(connection: Connection, fingerprints: Sequence[str]) 
 
 
 async def load_suppressions(connection: Connection, fingerprints: Sequence[str]) -> dict[str, SuppressionReason]:
-    """Returns the reasons of the fingerprints that are on the suppression list, which a campaign checks before it opens
-    records."""
+    """Returns the suppression reasons by fingerprint; fingerprints that are not on the list are left out.
+
+    A campaign checks the list before it opens records.
+    """
     return {row["fingerprint"]: row["reason"] for row in await connection.fetch(FIND_SUPPRESSIONS, fingerprints)}
 
 
@@ -175,8 +179,10 @@ async def set_link(connection: Connection, record_id: UUID, other: UUID | None, 
 
 
 async def lock_pair(connection: Connection, first: UUID, second: UUID) -> list[LifecycleRecord]:
-    """Returns the existing records among the two, in the given order. They are locked in the order of ids until the
-    transaction ends."""
+    """Returns the existing records among the two, in the given order.
+
+    They are locked in the order of ids until the transaction ends.
+    """
     await lock_records(connection, [first, second])
     pair = [await load_lifecycle_record(connection, record, lock=False) for record in (first, second)]
     return [record for record in pair if record is not None]

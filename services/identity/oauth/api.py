@@ -108,8 +108,10 @@ async def post_token(
     pool: ServicePool,
     context: ProvidedSignInContext,
 ) -> TokenView | ExchangedTokenView | Response:
-    """Grant types: client_credentials and token exchange. Software authenticates with private_key_jwt or
-    tls_client_auth."""
+    """Grants an access token, by client_credentials or token exchange.
+
+    Software authenticates with private_key_jwt or tls_client_auth.
+    """
     form = _form(request.headers.get("content-type", ""), await request.body())
     grant = form.get("grant_type", GRANT)
     if grant not in (GRANT, EXCHANGE):
@@ -136,8 +138,10 @@ async def post_token(
 
 @router.get("/.well-known/jwks.json", summary="Public keys of access tokens")
 async def get_jwks(response: Response, issuer: ProvidedIssuer) -> JwksView:
-    """Returns the public keys (RFC 7517). Fetch them again every five minutes, and when a token has an unknown
-    `kid`."""
+    """Returns the public keys (RFC 7517).
+
+    Fetch them again every five minutes, and when a token has an unknown `kid`.
+    """
     response.headers.update(PUBLISHED)
     return JwksView(keys=issuer.keys.published())
 

@@ -1,4 +1,4 @@
-"""Views of exchanged tokens, public keys and issuer metadata."""
+"""The views of exchanged tokens, public keys and issuer metadata."""
 
 from typing import Literal
 

@@ -1,1 +1,1 @@
-"""Opening of records: alone, with help, for a represented person; activation codes."""
+"""The opening of records: by the person alone, with help, or for a represented person; and activation codes."""

@@ -1,4 +1,4 @@
-"""API models of openings alone and with help, and of activation."""
+"""The API models of openings alone and with help, and of activation."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -121,8 +121,10 @@ class AssistedBody(Body):
 
 
 class AssistedView(BaseModel):
-    """The record, and the channel by which the activation code was sent; null: the account is active. `contact_from`:
-    when the stated contact comes into force; null: it is in force, or never will be."""
+    """The record, and the channel by which the activation code was sent; null: the account is active.
+
+    `contact_from`: when the stated contact comes into force; null: it is in force, or never will be.
+    """
 
     record_id: UUID
     code_sent: Literal["mail", "letter", "sms"] | None
@@ -142,8 +144,10 @@ class ContactObjectionBody(Body):
 
 
 class ActivationBody(AccountBody):
-    """The number, the code received, and the sign-in data. State mail or mobile if none is on file or another is
-    preferred."""
+    """The number, the code received, and the sign-in data.
+
+    State mail or mobile if none is on file or another is preferred.
+    """
 
     ins: InsBody
     code: Annotated[str, Field(min_length=1, max_length=40, examples=["7K2M-9XQ4-1CVB"])]
@@ -169,8 +173,10 @@ class TermsView(BaseModel):
 
 
 class RepresentedBody(Body):
-    """The person whose record is to be opened; the card is stated by a signed-in representative, the rest by an
-    administrator."""
+    """The person whose record is to be opened.
+
+    A signed-in representative states the card; an administrator states the rest.
+    """
 
     ins: InsBody
     traits: TraitsBody

@@ -1,5 +1,7 @@
-"""Activation codes, stated contacts, the médecin traitant, and rate limits. Rate limits are counted in a transaction of
-their own; all else runs in the caller's."""
+"""Issues activation codes, assesses stated contacts, names the médecin traitant, and counts rate limits.
+
+Rate limits are counted in a separate transaction; all else runs in the caller's.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -70,8 +72,10 @@ class CodeMessage:
 async def issue_code(
     work: UnitOfWork, lookups: Keyring, record_id: UUID, person: str, contact_details: ContactDetails
 ) -> CodeMessage:
-    """Issues the next code of a record from the batch of the month, and revokes earlier ones. `person`: the fingerprint
-    of the INS. Raises UnreachableError."""
+    """Issues the next code of a record from the batch of the month, and revokes earlier ones.
+
+    `person`: the fingerprint of the INS. Raises UnreachableError.
+    """
     now = clock.now()
     batch = await batch_for(work, f"assisted-{now:%Y-%m}", now)
     attempt = await activation.last_attempt(work.connection, record_id) + 1
@@ -108,7 +112,7 @@ ContactStanding = Literal["in-force", "proposed", "pending", "refused"]
 
 @dataclass(frozen=True, slots=True)
 class ContactAssessment:
-    """Whether a stated contact may be used now.
+    """The assessment whether a stated contact may be used now.
 
     `contact_details`: where the person can be reached now. `in_force_from`: when a pending contact comes into force.
     """
@@ -127,8 +131,10 @@ async def assess_contact(
     stated: Contact,
     on_file: ContactDetails,
 ) -> ContactAssessment:
-    """Assesses in the caller's transaction; `messages` are to be announced. `person`: the fingerprints of the INS, the
-    active one first."""
+    """Assesses a stated contact in the caller's transaction; its `messages` are to be announced.
+
+    `person`: the fingerprints of the INS, the active one first.
+    """
     merged, unknown_details = merged_contact_details(stated, on_file), new_contact(stated, on_file)
     if unknown_details is None or is_unreachable(on_file):
         return ContactAssessment("in-force", merged)
@@ -165,8 +171,10 @@ def _messages(
     on_file: ContactDetails,
     code_and_time: tuple[str, datetime],
 ) -> tuple[MessageRequested, ...]:
-    """Returns the message to the contact on file with the objection code, and the one to the new contact with the time
-    from which it is in force."""
+    """Returns the messages to the contact on file and to the new contact.
+
+    The first has the objection code, the second the time from which the contact is in force.
+    """
     code, in_force_from = code_and_time
     when = utc_minute(in_force_from)
     proposed = MessageContent("contact-proposed", {"code": code, "when": when, "url": rules.objection_url})
@@ -180,7 +188,7 @@ def _messages(
 
 
 async def check_rate_limit(pool: Pool, action: str, keys: Sequence[str]) -> None:
-    """Counts one request under all keys (`<kind of RATES>:<keyed hash>`), in a transaction of its own.
+    """Counts one request under all keys (`<kind of RATES>:<keyed hash>`), in a separate transaction.
 
     Raises TooManyOpeningsError; then nothing is counted.
     """
@@ -196,7 +204,10 @@ async def check_rate_limit(pool: Pool, action: str, keys: Sequence[str]) -> None
 
 
 async def name_attending_doctor(connection: Connection, record_id: UUID, doctor_id: str | None) -> list[Event]:
-    """Returns the events to announce: none for no doctor or an unchanged one. Raises AttendingDoctorUnknownError."""
+    """Names the médecin traitant. Returns the events to announce: none for no doctor or an unchanged one.
+
+    Raises AttendingDoctorUnknownError.
+    """
     if doctor_id is None:
         return []
     entry = await directory.load_professional(connection, doctor_id)
@@ -212,11 +223,10 @@ async def name_attending_doctor(connection: Connection, record_id: UUID, doctor_
 async def add_record(
     work: UnitOfWork, person: Person, contact: Contact, channel: OpeningChannel, region: str, actor: Actor | None
 ) -> NewRecord:
-    """Inserts a new record. The caller's transaction holds the lock of the INS and has found no record; the caller
-    appends the events.
+    """Inserts a new record. The caller's transaction holds the lock of the INS and has found no record.
 
-    `actor` None: the holder, identified by the record alone. Since a record shares the INS with every service, raises
-    IdentityNotQualifiedError.
+    The caller appends the events. `actor` None: the holder, identified by the record alone. Raises
+    IdentityNotQualifiedError, because a record shares the INS with every service.
     """
     check_may_share_ins(person.status)
     now, record_id = clock.now(), clock.new_id()

@@ -1,4 +1,4 @@
-"""The rules of persons as a dependency of routes."""
+"""The rules of persons, as a dependency of routes."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""API models of records and their opening."""
+"""The API models of records and their opening."""
 
 from dataclasses import replace
 from typing import Literal
@@ -80,8 +80,10 @@ class OpenRecordBody(Body):
 
 
 class RecordView(BaseModel):
-    """A record: its id in all services, whether this version is in force where reads and deposits are decided, and
-    whether it is open."""
+    """A record: its id in all services, and whether it is open.
+
+    `in_force` states whether this version applies where reads and deposits are decided.
+    """
 
     record_id: UUID
     version: int

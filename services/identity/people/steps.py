@@ -1,5 +1,7 @@
-"""Loads holders and contacts, notifies holders, and records refusals in the ledger. All but the last run in the
-caller's transaction."""
+"""Loads holders and contacts, notifies holders, and records refusals in the ledger.
+
+All but the last run in the caller's transaction.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -60,8 +62,10 @@ async def load_contact(work: UnitOfWork, record_id: UUID) -> tuple[int, Contact]
 
 
 async def notify_holder(work: UnitOfWork, record_id: UUID, content: MessageContent) -> list[MessageRequested]:
-    """Returns the message to announce, by mail or else by SMS; none without an address: a missing contact never stops
-    an act."""
+    """Returns the message to announce, by mail or else by SMS.
+
+    Returns none without an address: a missing contact never stops an act.
+    """
     row = await contacts.load_contact(work.connection, record_id)
     if row is None:
         return []
@@ -97,8 +101,10 @@ async def replace_contact(work: UnitOfWork, record_id: UUID, contact: Contact) -
 async def logged_refusals(
     pool: Pool, record_id: UUID | None, actor: Actor, action: LedgerAction
 ) -> AsyncIterator[None]:
-    """Wraps the transaction of an act. A client error rolls it back, is recorded in a separate transaction, and is
-    raised again."""
+    """Wraps the transaction of an act, to record its refusal.
+
+    A client error rolls it back, is recorded in a separate transaction, and is raised again.
+    """
     try:
         yield
     except ClientError as error:

@@ -1,4 +1,4 @@
-"""Routes for the sign-in of professionals (Pro Santé Connect, card) and for presence proofs of the patient's card."""
+"""The routes of professionals' sign-in (Pro Santé Connect, card), and of proofs that the patient's card was read."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,7 +56,7 @@ ProvidedProfessionalRules = Annotated[ProfessionalRules, Depends(provided(Profes
 
 @dataclass(frozen=True)
 class SignInContext:
-    """The keys, the rules and the proofs of identity with which professionals and software get tokens."""
+    """The keys, the rules and the identity providers with which professionals and software get tokens."""
 
     keyrings: ProvidedKeyrings
     issuer: ProvidedIssuer
@@ -81,8 +81,10 @@ async def get_sign_in(
     mode: Annotated[Mode, Query()] = "normal",
     organisation_id: Annotated[OrganisationId | None, Query()] = None,
 ) -> Response:
-    """Redirects the browser to the provider. Modes with a motive need POST, because a motive must not appear in a
-    URL."""
+    """Redirects the browser to the provider.
+
+    Modes with a motive need POST, because a motive must not appear in a URL.
+    """
     with counted_refusals("sign-in-professional"):
         stated_access = await _stated_access(pool, context, ProfessionalSignInBody(mode=mode))
         redirection = await _start(pool, context, organisation_id, stated_access)

@@ -1,4 +1,4 @@
-"""Bodies and views of the sign-in of professionals."""
+"""The bodies and views of the sign-in of professionals."""
 
 from typing import Annotated, Literal
 

@@ -1,5 +1,7 @@
-"""Pro Santé Connect over HTTP: discovery, keys, token and userinfo endpoints. Discovery document and keys are
-cached."""
+"""The client of Pro Santé Connect over HTTP: discovery, keys, token and userinfo endpoints.
+
+It caches the discovery document and the keys.
+"""
 
 import time
 from typing import Any
@@ -49,7 +51,7 @@ class _Tokens(BaseModel):
 
 
 class HttpProvider:
-    """One provider, as `services.identity.professionals.domain.psc.Provider`."""
+    """The HTTP client of one provider; implements `domain.psc.IdentityProvider`."""
 
     def __init__(self, party: RelyingParty, secret: str) -> None:
         self.party = party

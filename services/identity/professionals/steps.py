@@ -1,5 +1,7 @@
-"""Opens sessions of professionals and counts emergencies in the caller's transaction, and verifies the provider's
-tokens."""
+"""Opens sessions of professionals, counts emergencies, and verifies the provider's tokens.
+
+Sessions and counts belong to the caller's transaction.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,8 +30,10 @@ from shared.runtime.logs import log
 
 @dataclass(frozen=True, slots=True)
 class SessionRequest:
-    """A professional's identity proof and method of sign-in, the requested structure and mode, and when the proof
-    expires, if it does."""
+    """A professional's identity proof and method of sign-in, and the requested structure and mode.
+
+    It also holds when the proof expires, if it does.
+    """
 
     proof: IdentityProof
     method: SignInMethod
@@ -86,11 +90,10 @@ def professional_subject(
 async def count_emergency(
     connection: Connection, rules: ProfessionalRules, proof: IdentityProof, stated_access: StatedAccess
 ) -> None:
-    """Counts one emergency in the caller's transaction; does nothing in other modes. Beyond the hourly limit of the
-    mode it raises an alarm (a metric and a log event without personal data) and requires an identity proof of the last
-    two minutes.
+    """Counts one emergency in the caller's transaction; does nothing in other modes.
 
-    Raises NewSignInNeededError; then nothing is counted.
+    Beyond the hourly limit of the mode it raises an alarm (a metric and a log event without personal data) and requires
+    an identity proof of the last two minutes. Raises NewSignInNeededError; then nothing is counted.
     """
     if not stated_access.is_emergency:
         return

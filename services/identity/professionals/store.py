@@ -1,4 +1,4 @@
-"""Pending sign-ins and sessions of professionals, and their directory entries."""
+"""Stores pending sign-ins and sessions of professionals, and reads their directory entries."""
 
 from uuid import UUID
 

@@ -1,1 +1,1 @@
-"""Representatives, carers, and people to call."""
+"""The people around a holder: representatives, carers, and people to call."""

@@ -36,13 +36,13 @@ class Gateway(Protocol):
     """Delivers messages, one at a time. A message may come twice with one id; its recipient should receive it once."""
 
     async def send(self, message: OutgoingMessage) -> GatewayAnswer:
-        """Delivers one message. Returns every failure as an answer and raises nothing."""
+        """Delivers one message. Returns every failure as an outcome and raises nothing."""
 
     def close_if_idle(self, seconds: float) -> None:
         """Closes the connection if it has been idle for so many seconds; called while the queue is empty."""
 
     def close(self) -> None:
-        """Closes at once, without a goodbye to the server; a later `send` opens the gateway again."""
+        """Closes at once, without QUIT; a later `send` opens the gateway again."""
 
 
 class Sender(Protocol[Due, Outcome]):

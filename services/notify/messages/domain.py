@@ -174,8 +174,7 @@ def _format_moment(value: str, language: Language, short: bool) -> str:
 
 
 def _format_device(value: str, language: Language, _: bool) -> str:
-    """Formats a device's name, which an unknown browser chose. Refuses none, because that would suppress the
-    warning."""
+    """Formats a device's name, which an unknown browser chose; refuses none, which would suppress the warning."""
     name = _NOT_A_NUMBER.sub(" ", _NOT_A_NAME.sub(" ", value[:1000]))
     cleaned = " ".join(name.split())[:MAX_DEVICE_LENGTH].strip()
     return cleaned or ("inconnu" if language == "fr" else "unknown")

@@ -1,4 +1,4 @@
-"""Routes for passwords and second factors of record holders."""
+"""The routes of passwords and second factors of record holders."""
 
 from typing import cast
 from uuid import UUID
@@ -50,7 +50,10 @@ CONFIRMED = "holder-needed, password-wrong"
 async def post_reset(
     body: PasswordResetBody, request: Request, storage: ProvidedStorage, accounts: ProvidedAccountRules
 ) -> ChallengeView:
-    """Sends a code to the contact on file. Answer and response time do not depend on whether the identifier exists."""
+    """Sends a code to the contact on file.
+
+    Response and response time do not depend on whether the identifier exists.
+    """
     credentials = body.identifier, body.device_token
     async with min_response_time(accounts.refusal_s, also_success=True):
         challenge_id = await start_password_reset(storage, accounts, credentials, source_of(request))
@@ -93,7 +96,7 @@ async def post_new_password(
 async def put_password(
     body: ChangePasswordBody, holder: Holder, storage: ProvidedStorage, accounts: ProvidedAccountRules
 ) -> None:
-    """Needs the old password. All other sessions end, and the holder is notified."""
+    """Changes the password, given the old one. All other sessions end, and the holder is notified."""
     await change_password(storage, accounts, holder, body.password, body.new_password)
 
 
@@ -107,7 +110,10 @@ async def put_password(
 async def post_totp(
     body: PasswordBody, holder: Holder, storage: ProvidedStorage, accounts: ProvidedAccountRules
 ) -> EnrolmentView:
-    """Needs the password. Nothing changes until the first code of the application is given."""
+    """Starts the enrolment of an authenticator application, given the password.
+
+    Nothing changes until the first code of the application is given.
+    """
     return EnrolmentView.of(await start_totp(storage, accounts, holder, body.password))
 
 
@@ -137,6 +143,6 @@ async def post_first_code(challenge_id: UUID, body: CodeBody, holder: Holder, st
 async def put_second_factor(
     body: SecondFactorBody, holder: Holder, storage: ProvidedStorage, accounts: ProvidedAccountRules
 ) -> None:
-    """Needs the password. Deletes the secret of an enrolled application."""
+    """Changes the second factor, given the password. Deletes the secret of an enrolled application."""
     second_factor = cast(SecondFactor, body.second_factor)
     await change_second_factor(storage, accounts, holder, second_factor, body.password)

@@ -1,4 +1,4 @@
-"""The signed-in holder, the origin of a request, and responses whose time does not reveal who is known here."""
+"""The signed-in holder, the origin of a request, and response times that do not reveal who is known here."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ class HolderNeededError(ForbiddenError):
 
 
 class SignedInHolder(NamedTuple):
-    """The holder of a record who sent the request, and their session."""
+    """The record of the signed-in holder who sent the request, and their session."""
 
     record_id: UUID
     session_id: UUID | None
@@ -62,7 +62,7 @@ def device_of(request: Request) -> str:
 async def min_response_time(seconds: float, *, also_success: bool = False) -> AsyncIterator[None]:
     """Delays refusals until a fixed time after the request, whatever was looked up. `also_success`: successes too.
 
-    A refusal for want of a place to hash comes before anything is looked up, and is answered at once.
+    A refusal because no place to hash is free comes before anything is looked up, and is not delayed.
     """
     clock = asyncio.get_running_loop().time
     answered_at = clock() + seconds

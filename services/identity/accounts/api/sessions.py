@@ -1,4 +1,4 @@
-"""Routes for sign-in with password and code, session refresh, and sign-out (OAuth 2.0 tokens; RFC 6749, RFC 9700)."""
+"""The routes of sign-in with password and code, session refresh, and sign-out (OAuth 2.0; RFC 6749, RFC 9700)."""
 
 from uuid import UUID
 
@@ -45,8 +45,11 @@ router = APIRouter(route_class=Door, tags=["sessions"])
 async def post_sign_in(
     body: PasswordSignInBody, request: Request, storage: ProvidedStorage, accounts: ProvidedAccountRules
 ) -> SignInChallengeView:
-    """Sends a code, or asks for one of the application. Answer and response time do not depend on whether the
-    identifier exists. Repeated attempts wait longer and longer, except on a device that has signed in before."""
+    """Sends a code, or asks for a code of the authenticator application.
+
+    Response and response time do not depend on whether the identifier exists. Repeated attempts wait longer and longer,
+    except on a device that has signed in before.
+    """
     attempt = SignInAttempt(body.identifier, body.password, body.device_token, source_of(request))
     async with min_response_time(accounts.refusal_s):
         return SignInChallengeView.of(await start_sign_in(storage, accounts, attempt))

@@ -1,4 +1,4 @@
-"""Accounts of record holders: identifiers, second factors, and the parameters of password sign-in."""
+"""The accounts of record holders: identifiers, second factors, and the parameters of password sign-in."""
 
 import hashlib
 import hmac
@@ -108,8 +108,10 @@ class AccountRules:
 
 
 def lookup_keys(persons: Keyring) -> Keyring:
-    """Returns the keyring that fingerprints identifiers, codes and addresses. It is derived from the keyring of
-    persons, so that no key serves two purposes."""
+    """Returns the keyring that fingerprints identifiers, codes and addresses.
+
+    It is derived from the keyring of persons, so that no key serves two purposes.
+    """
     return Keyring(
         {kid: hmac.digest(key, b"identity.accounts.lookups", hashlib.sha256) for kid, key in persons.keys.items()}
     )

@@ -39,11 +39,10 @@ class CodeOverError(ForbiddenError):
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """A challenge that one code or several answer. `codes`: keyed hashes of the codes sent, in order; empty when an
-    application generates the code.
+    """A challenge that one code or several answer.
 
-    A challenge without a record is a decoy that no code answers: the caller must not learn that the account does not
-    exist.
+    `codes`: keyed hashes of the codes sent, in order; empty when an application generates the code. A challenge without
+    a record is a decoy that no code answers: the caller must not learn that the account does not exist.
     """
 
     id: UUID
@@ -55,8 +54,10 @@ class Challenge:
 
 
 def allowed_attempts(unanswered: int) -> int:
-    """Returns how many attempts a new challenge allows when `unanswered` others of the record are open. A stranger who
-    requests many codes gets fewer guesses at each; the holder keeps one."""
+    """Returns how many attempts a new challenge allows when `unanswered` others of the record are open.
+
+    A stranger who requests many codes gets fewer guesses at each; the holder keeps one.
+    """
     return 1 if is_flooded(unanswered) else MAX_ATTEMPTS
 
 

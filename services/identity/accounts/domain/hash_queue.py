@@ -1,4 +1,5 @@
-"""How many passwords are hashed at once, and how many may wait: a hash costs tens of milliseconds of a processor."""
+"""Limits how many passwords are hashed at once and how many may wait, as a hash costs tens of milliseconds of CPU
+time."""
 
 import asyncio
 import os
@@ -12,16 +13,16 @@ from shared.runtime.metrics import REFUSED
 
 T = TypeVar("T")
 LONGEST_WAIT_S: Final = 2.0
-"""The wait, in seconds, from which on a request for a hash is refused."""
+"""The expected wait, in seconds, from which on a request for a hash is refused."""
 FIRST_GUESS_S: Final = 0.05
-"""What a hash takes until one was measured; then the mean of the latest counts."""
+"""The assumed duration of a hash before one was measured; afterwards a moving average counts."""
 _NEWEST: Final = 0.1
 
 
 class HashQueue:
     """Hashes in threads, one at a time for each processor.
 
-    A request takes its place before it looks anything up: a refusal says nothing about an account or a code.
+    A request takes its place before it looks anything up, so that a refusal says nothing about an account or a code.
     """
 
     def __init__(self, at_once: int | None = None) -> None:
@@ -32,12 +33,13 @@ class HashQueue:
 
     @property
     def places(self) -> int:
-        """How many may hash or wait now: a turn's worth at least, so that the measure is always renewed."""
+        """The number of requests that may hash or wait now; never fewer than one turn, so that the average is
+        renewed."""
         return self._at_once * (1 + max(1, int(LONGEST_WAIT_S / self._seconds)))
 
     @contextmanager
     def place(self) -> Iterator["HashPlace"]:
-        """Raises OverloadedError when all are taken."""
+        """Takes a place for the time of the context. Raises OverloadedError when all are taken."""
         if self._taken >= self.places:
             REFUSED.labels("hash-password", OverloadedError.code).inc()
             raise OverloadedError
@@ -63,5 +65,5 @@ class HashPlace:
         self._queue = queue
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Waits for its turn and does the work in a thread."""
-        return await self._queue._run(work)  # of the same module
+        """Waits for its turn, runs the work in a thread, and returns its result."""
+        return await self._queue._run(work)  # defined in this module

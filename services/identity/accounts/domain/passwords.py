@@ -1,4 +1,4 @@
-"""Passwords: the rules that a new one must meet, and how it is hashed (argon2id, RFC 9106).
+"""The rules that a new password must meet, and its hashing (argon2id, RFC 9106).
 
 There is no rule of composition; length and guessability decide. zxcvbn, offline, brings the lists of breached and
 common passwords, names, words, keyboard rows and dates. A password that it would guess within 10^8 guesses is refused,
@@ -71,7 +71,7 @@ class PasswordNeededError(ForbiddenError):
 
 @dataclass(frozen=True, slots=True)
 class Argon2Hasher:
-    """argon2id with the given parameters. One call takes tens of milliseconds of CPU time, so run it in a thread."""
+    """Hashes passwords with argon2id. One call takes tens of milliseconds of CPU time, so run it in a thread."""
 
     memory_kib: int = 19456
     passes: int = 2

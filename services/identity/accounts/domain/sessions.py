@@ -1,4 +1,4 @@
-"""Devices and sessions of record holders: opaque tokens, and display names of devices."""
+"""The devices and sessions of record holders: opaque tokens, and display names of devices."""
 
 import base64
 import binascii

@@ -1,6 +1,6 @@
-"""Throttling of sign-in attempts: a delay that grows with each failure, per pair of account and network address.
+"""Throttles sign-in attempts: a delay grows with each failure, per pair of account and network address.
 
-A device that has signed in to the account before has a count of its own (OWASP, "Slow Down Online Guessing Attacks with
+A device that has signed in to the account before has a separate count (OWASP, "Slow Down Online Guessing Attacks with
 Device Cookies"). Attempts of strangers never delay the account as a whole, because that would let them lock out its
 holder; the total per account only decides when the holder is notified. An attempt is counted before the password is
 checked and reset when it ends in a sign-in, so concurrent attempts cannot exceed the rule.
@@ -39,8 +39,11 @@ class TooManyTriesError(TooManyRequestsError):
 
 @dataclass(frozen=True, slots=True)
 class ThrottleRule:
-    """The first `free` attempts have no delay; the next one waits `first_s` seconds, and each further one twice as
-    long, up to `longest_s`. One attempt is forgotten every `forgotten_s` seconds."""
+    """The rule of one kind of key.
+
+    The first `free` attempts have no delay; the next one waits `first_s` seconds, and each further one twice as long,
+    up to `longest_s`. One attempt is forgotten every `forgotten_s` seconds.
+    """
 
     free: int
     first_s: int
@@ -91,8 +94,11 @@ class AttemptCount:
 
 @dataclass(frozen=True, slots=True)
 class AttemptAllowed:
-    """The attempt may proceed. `counts` include it. `is_slowed`: the account or device had many attempts, so the next
-    one must wait; attempts from one address at many accounts do not count for this."""
+    """The attempt may proceed. `counts` include it.
+
+    `is_slowed`: the account or device had many attempts, so the next one must wait; attempts from one address at many
+    accounts do not count for this.
+    """
 
     counts: Mapping[str, AttemptCount]
     is_slowed: bool

@@ -35,9 +35,12 @@ async def answer_challenge(
     codes: tuple[str, ...],
     holder: UUID | None = None,
 ) -> ChallengeResult:
-    """Returns the challenge, used up by the right answer, and the error of a wrong one, which the caller raises after
-    the commit of its transaction, so that the attempt stays counted. The row is locked until then. `holder`: the id of
-    the record to which the challenge must belong, if known; the challenge of a deceased person cannot be answered."""
+    """Returns the challenge, used up by the right answer, and the error of a wrong one.
+
+    The caller raises the error after the commit of its transaction, so that the attempt stays counted. The row is
+    locked until then. `holder`: the id of the record to which the challenge must belong, if known; the challenge of a
+    deceased person cannot be answered.
+    """
     now = clock.now()
     challenge = await challenges.spend_attempt(work.connection, challenge_id, purpose, now)
     if challenge is None or holder not in (None, challenge.record_id):

@@ -1,4 +1,4 @@
-"""Checks that the session of a holder's token is active. Every act of a holder here does so in its transaction."""
+"""Checks that the session of a holder's token is active; every act of a holder does so in its transaction."""
 
 from uuid import UUID
 
@@ -9,9 +9,9 @@ from shared.runtime import clock
 
 
 async def check_session(connection: Connection, session_id: UUID | None) -> None:
-    """The session cannot end before the caller's transaction does. Tokens of the demonstration have no session.
+    """Checks that the session is active, and keeps it from ending before the caller's transaction does.
 
-    Raises SessionOverError.
+    Tokens of the demonstration have no session. Raises SessionOverError.
     """
     if session_id is not None and not await sessions.is_alive(connection, session_id, clock.now()):
         raise SessionOverError

@@ -25,15 +25,17 @@ async def confirm_password(
     acting: Actor | None = None,
     record_id: UUID | None = None,
 ) -> None:
-    """Checks the password of the account of record `account_id`. A wrong password is entered in the access ledger of
-    `record_id`, with `acting` as actor; by default in that of `account_id`, with its holder as actor.
+    """Checks the password of the account of record `account_id`.
+
+    A wrong password is entered in the access ledger of `record_id`, with `acting` as actor; by default in that of
+    `account_id`, with its holder as actor.
 
     Call it outside of a transaction, before that of your change: a wrong attempt must stay counted, and argon2 (in a
     thread) must not hold locks. A record without an account needs no password, because only the demonstration's sign-in
     issues tokens for it.
 
-    Raises PasswordNeededError (403, `password-needed`), PasswordWrongError (403, `password-wrong`),
-    TooManyTriesError (429, `too-many-tries`, with Retry-After) and OverloadedError (503, `unavailable`, likewise).
+    Raises PasswordNeededError (403, `password-needed`), PasswordWrongError (403, `password-wrong`), TooManyTriesError
+    (429, `too-many-tries`, with Retry-After) and OverloadedError (503, `unavailable`, likewise).
     """
     account = await store.load_account(connection, account_id)
     if account is None:

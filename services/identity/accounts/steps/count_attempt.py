@@ -10,10 +10,10 @@ from shared.runtime.metrics import REFUSED
 
 
 async def count_attempt(connection: Connection, keys: Sequence[str], action: str) -> bool:
-    """Counts one attempt under all keys. Returns whether the account or device must wait before its next attempt. Call
-    it outside of a transaction, so that the count stays.
+    """Counts one attempt under all keys. Returns whether the account or device must wait before its next attempt.
 
-    A refused attempt costs one read and no write. Raises TooManyTriesError.
+    Call it outside of a transaction, so that the count stays. A refused attempt costs one read and no write. Raises
+    TooManyTriesError.
     """
     assert not connection.is_in_transaction(), "an attempt must stay counted whatever happens afterwards"
     decision = decide_attempt(await throttles.load_counts(connection, keys), keys, clock.now())
@@ -22,7 +22,7 @@ async def count_attempt(connection: Connection, keys: Sequence[str], action: str
             previous = await throttles.lock_counts(connection, keys, clock.now())
             decision = decide_attempt(
                 previous, keys, clock.now()
-            )  # now, not before it waited for others: their tries are past
+            )  # the time after the lock: attempts of others may have ended while it waited
             if not isinstance(decision, AttemptDelayed):
                 await throttles.set_counts(connection, decision.counts)
     if isinstance(decision, AttemptDelayed):

@@ -23,8 +23,11 @@ from shared.runtime import clock
 
 @dataclass(frozen=True, slots=True, repr=False)
 class AccountChoices:
-    """The person's choices. `identifier`: usually their mail address; `password_hash`: from `hash_password`, called
-    before the transaction; `second_factor`: mail or sms; `terms_version`: the version of the accepted terms."""
+    """The person's choices for an account.
+
+    `identifier`: usually their mail address; `password_hash`: from `hash_password`, called before the transaction;
+    `second_factor`: mail or sms; `terms_version`: the version of the accepted terms.
+    """
 
     identifier: str
     password_hash: str
@@ -35,8 +38,10 @@ class AccountChoices:
 async def create_account(
     work: UnitOfWork, accounts: AccountRules, record_id: UUID, contact: Contact, choices: AccountChoices
 ) -> None:
-    """Inserts account and identifier in the caller's transaction. `contact`: the contact on file, which the second
-    factor needs. Call it before anything is announced; it announces nothing itself.
+    """Inserts account and identifier in the caller's transaction.
+
+    `contact`: the contact on file, which the second factor needs. Call it before anything is announced; it announces
+    nothing itself.
 
     Raises IdentifierInvalidError, IdentifierTakenError, SecondFactorInvalidError, AccountExistsError.
     """

@@ -1,4 +1,4 @@
-"""Ends sessions of a holder in the caller's transaction. Every end is announced, so that other services heed it."""
+"""Ends sessions of a holder in the caller's transaction. Every end is announced, so that other services apply it."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -8,8 +8,10 @@ from services.identity.accounts.domain.passwords import check_password, normalis
 
 
 async def hash_password(accounts: AccountRules, place: HashPlace, password: str, personal: Iterable[str]) -> str:
-    """Returns the hash of a checked password. It runs in a thread; call it before the transaction. `place`: taken from
-    `accounts.hashes` before a code or an account was looked up; `personal`: `personal_words` of the person.
+    """Returns the hash of a checked password. It runs in a thread; call it before the transaction.
+
+    `place`: taken from `accounts.hashes` before a code or an account was looked up; `personal`: `personal_words` of the
+    person.
 
     Raises PasswordLengthError, PasswordWeakError, PasswordPersonalError.
     """

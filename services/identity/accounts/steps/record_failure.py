@@ -30,10 +30,12 @@ async def record_failure(
     *,
     is_slowed: bool = False,
 ) -> None:
-    """Counts the failure and appends it to the ledger of the record, if any. `is_slowed`: the next attempt at the
-    account of `keys` must wait. Then, once a day, this also adds a summary entry (`too-many-tries`), which stands for
-    all attempts refused while the account is slowed down, and notifies the holder (`account-locked`). Call it last in
-    the transaction, because it appends to the outbox."""
+    """Counts the failure and appends it to the ledger of the record, if any.
+
+    `is_slowed`: the next attempt at the account of `keys` must wait. Then, once a day, this also adds a summary entry
+    (`too-many-tries`) for all attempts refused while the account is slowed down, and notifies the holder
+    (`account-locked`). Call it last in the transaction, because it appends to the outbox.
+    """
     REFUSED.labels("sign-in", reason).inc()
     if record_id is None:
         return

@@ -29,8 +29,10 @@ async def personal_words_of_holder(work: UnitOfWork, record_id: UUID) -> tuple[s
 async def replace_password(
     work: UnitOfWork, record_id: UUID, password_hash: str, session_id: UUID | None = None
 ) -> list[Event]:
-    """Stores the new hash in the caller's transaction and ends challenges, devices and sessions, except that session.
-    Returns the events to announce."""
+    """Stores the new hash in the caller's transaction.
+
+    Ends challenges, devices and sessions, except the session `session_id`. Returns the events to announce.
+    """
     now = clock.now()
     await store.set_password(work.connection, record_id, password_hash, now)
     await challenges.end_challenges(work.connection, record_id, now)

@@ -1,4 +1,4 @@
-"""Accounts, and the identifiers by which they are found."""
+"""Stores accounts, and the identifiers by which they are found."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

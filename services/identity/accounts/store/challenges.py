@@ -1,4 +1,4 @@
-"""Challenges: codes that were requested of a person and are to be given back."""
+"""Stores challenges: codes that were sent to a person and that the person must enter."""
 
 from datetime import datetime
 from uuid import UUID
@@ -70,8 +70,10 @@ returning id, purpose, record_id, codes, expires_at, key_id, sealed"""
 
 
 async def spend_attempt(connection: Connection, id: UUID, purpose: Purpose, now: datetime) -> Challenge | None:
-    """Uses up one attempt and returns the challenge, locked until the transaction ends; None when it cannot be
-    answered."""
+    """Uses up one attempt and returns the challenge, locked until the transaction ends.
+
+    Returns None when it cannot be answered.
+    """
     return _challenge(await connection.fetchrow(SPEND_ATTEMPT, id, purpose, now))
 
 

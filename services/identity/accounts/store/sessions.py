@@ -1,4 +1,4 @@
-"""Devices of holders, their sessions and refresh tokens."""
+"""Stores devices of holders, their sessions and refresh tokens."""
 
 from datetime import datetime
 from typing import Literal
@@ -116,8 +116,11 @@ select used_at is not null as used from refresh_tokens where bucket = $1 and dig
 
 
 async def use_refresh_token(connection: Connection, token: OpaqueToken, now: datetime) -> RefreshTokenStatus:
-    """Uses a refresh token and returns its status: `fresh` at the first use, `used` at a later one, `unknown` when the
-    token has expired or does not exist."""
+    """Uses a refresh token and returns its status.
+
+    The status is `fresh` at the first use, `used` at a later one, `unknown` when the token has expired or does not
+    exist.
+    """
     key = bucket_in(token.id), token.digest, token.id
     if await connection.fetchval(USE_ONCE, *key, now) is not None:
         return "fresh"

@@ -1,4 +1,4 @@
-"""Attempt counts. They are in the database, so that all processes share them."""
+"""Stores attempt counts in the database, so that all processes share them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta

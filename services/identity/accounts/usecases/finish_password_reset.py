@@ -29,8 +29,10 @@ class PasswordReset:
 
 
 async def finish_password_reset(storage: Storage, accounts: AccountRules, reset: PasswordReset) -> str:
-    """Sets the password, ends all sessions and returns a device token. The device becomes a known one, so that attempts
-    by strangers do not slow it down; sign-in still needs the second factor. A refused password leaves the code valid.
+    """Sets the password, ends all sessions and returns a device token.
+
+    The device becomes a known one, so that attempts by strangers do not slow it down; sign-in still needs the second
+    factor. A refused password leaves the code valid.
 
     Raises CodeWrongError, CodeOverError, PasswordLengthError, PasswordWeakError, PasswordPersonalError.
     """

@@ -34,9 +34,10 @@ ENDED = MessageContent("session-ended")
 async def refresh_session(
     storage: Storage, accounts: AccountRules, issuer: TokenIssuer, refresh_token: str
 ) -> SessionTokens:
-    """Returns the session's next tokens. A refresh token works once. A second use means that it was copied or that a
-    response was lost; these cannot be told apart, so the session ends, the device is deleted and the holder notified.
-    There is no grace period, because a thief could use it too.
+    """Returns the session's next tokens. A refresh token works once.
+
+    A second use means that it was copied or that a response was lost. These cannot be distinguished, so the session
+    ends, the device is deleted and the holder notified. There is no grace period, because a thief could use it too.
 
     Raises RefreshTokenInvalidError.
     """

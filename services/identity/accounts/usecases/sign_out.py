@@ -14,9 +14,10 @@ from shared.runtime import clock
 
 
 async def sign_out(pool: Pool, record_id: UUID, session_id: UUID | None, device_id: UUID | None) -> None:
-    """Ends the sessions of that device, or of all devices if `device_id` is None. The device is deleted with its
-    session, so the next sign-in on it counts as one of a new device. Issued access tokens can change nothing any more;
-    they can read until they expire, for at most five minutes.
+    """Ends the sessions of that device, or of all devices if `device_id` is None.
+
+    The device is deleted with its session, so the next sign-in on it counts as one of a new device. Issued access
+    tokens can change nothing any more; they can read until they expire, for at most five minutes.
 
     Raises SessionOverError, DeviceUnknownError.
     """

@@ -15,8 +15,10 @@ from services.identity.people.steps import load_contact
 async def start_password_reset(
     storage: Storage, accounts: AccountRules, credentials: tuple[str, str | None], source: str
 ) -> UUID:
-    """Returns the id of a challenge, whether the identifier exists or not; if it does not, no code answers the
-    challenge. `credentials`: identifier and device token, if the device has one.
+    """Returns the id of a challenge, whether the identifier exists or not.
+
+    If it does not exist, no code answers the challenge. `credentials`: identifier and device token, if the device has
+    one.
 
     Raises TooManyTriesError.
     """
@@ -33,8 +35,10 @@ async def start_password_reset(
 
 
 async def _addressees(work: UnitOfWork, account: Account | None) -> tuple[CodeAddressee, ...]:
-    """Returns the addressee, preferably not on the channel of sign-in codes, so that one intercepted channel does not
-    suffice for both."""
+    """Returns the addressee of the code, preferably not on the channel of sign-in codes.
+
+    One intercepted channel then does not suffice for both.
+    """
     if account is None:
         return ()
     _, contact = await load_contact(work, account.record_id)

@@ -42,8 +42,9 @@ class SignInChallenge:
 
 
 async def start_sign_in(storage: Storage, accounts: AccountRules, attempt: SignInAttempt) -> SignInChallenge:
-    """Returns the challenge of a right password. A password is always hashed, so the work does not depend on whether
-    the identifier exists.
+    """Returns the challenge of a right password.
+
+    A password is always hashed, so the work does not depend on whether the identifier exists.
 
     Raises CredentialsWrongError, TooManyTriesError, ContactMissingError, and OverloadedError before anything is looked
     up or counted.

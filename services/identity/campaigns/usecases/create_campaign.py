@@ -1,4 +1,4 @@
-"""Creates a campaign; the worker then notifies everybody whom it selects."""
+"""Creates a campaign; the worker then notifies everybody that it selects."""
 
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from shared.runtime import clock
 
 
 async def create_campaign(storage: Storage, new: NewCampaign, created_by: str) -> UUID:
-    """Returns the id. The key of the codes is created with the campaign, before any code."""
+    """Creates the campaign and the key of its codes, before any code. Returns its id."""
     now, campaign_id = clock.now(), clock.new_id()
     wave, sealed = new_code_batch(clock.new_id(), storage.keyrings.persons)
     campaign = Campaign(

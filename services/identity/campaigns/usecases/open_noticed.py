@@ -27,7 +27,7 @@ from shared.runtime.clock import bucket_of
 
 
 async def open_noticed(storage: Storage, lookups: Keyring, rules: OpeningRules, campaign_id: UUID) -> int:
-    """Returns how many notices were processed; 0 when there is nothing to do now. One transaction for each page."""
+    """Processes one page of notices in a transaction. Returns their number; 0 when there is nothing to do now."""
     now = clock.now()
     async with storage.transaction() as work:
         campaign = await campaigns.lock_campaign(work.connection, campaign_id)

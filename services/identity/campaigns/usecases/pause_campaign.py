@@ -8,7 +8,10 @@ from shared.db.pool import Pool, transaction
 
 
 async def pause_campaign(pool: Pool, campaign_id: UUID, *, paused: bool) -> None:
-    """The time to object continues to run during a pause. Raises CampaignUnknownError, CampaignOverError."""
+    """Pauses or resumes the campaign; the time to object continues to run during a pause.
+
+    Raises CampaignUnknownError, CampaignOverError.
+    """
     async with transaction(pool) as connection:
         if await campaigns.set_paused(connection, campaign_id, paused):
             return

@@ -23,11 +23,12 @@ _FIRST_POSITION = (-1, UUID(int=0))
 async def reprint_letters(
     storage: Storage, campaign_id: UUID, printing: UUID, after: UUID | None, limit: int
 ) -> tuple[int, UUID | None]:
-    """Requests letters for the usable codes after that record, in order of (bucket, record id). Returns the number of
-    requested letters, and the record after which the next page begins, or None.
+    """Requests letters for the usable codes after that record, in order of (bucket, record id).
 
-    `printing`: an id chosen by the caller; a page that is requested again under one id is not sent twice. Raises
-    CampaignUnknownError.
+    Returns the number of requested letters, and the record after which the next page begins, or None. `printing`: an id
+    chosen by the caller; a page that is requested again under one id is not sent twice.
+
+    Raises CampaignUnknownError.
     """
     position = _FIRST_POSITION if after is None else (bucket_of(after), after)
     async with storage.transaction() as work:
@@ -46,8 +47,10 @@ async def reprint_letters(
 
 
 async def _letter(work: UnitOfWork, batch: CodeBatch, code: IssuedCode, printing: UUID) -> MessageRequested | None:
-    """Returns the letter, to the current address in the register; None when the code has expired or the person is no
-    longer in the register."""
+    """Returns the letter, to the current address in the register.
+
+    Returns None when the code has expired or the person is no longer in the register.
+    """
     row = await insured.find_insured(work.connection, [code.person])
     if row is None or code.expires_at <= clock.now():
         return None

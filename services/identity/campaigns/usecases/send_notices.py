@@ -1,4 +1,4 @@
-"""Notifies a page of the people whom a campaign selects that their record will be opened unless they object."""
+"""Notifies a page of people selected by a campaign that their record will be opened unless they object."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from shared.runtime import clock
 
 
 async def send_notices(storage: Storage, rules: OpeningRules, campaign_id: UUID) -> int:
-    """Returns how many rows of the register were processed; 0 when there is nothing to do now.
+    """Processes one page of the register. Returns the number of its rows; 0 when there is nothing to do now.
 
     Notices, messages and the campaign's progress are stored in one transaction.
     """

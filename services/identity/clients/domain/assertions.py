@@ -1,4 +1,4 @@
-"""Client authentication by a JWT that the client signs with its own key (RFC 7523, section 3; `private_key_jwt`)."""
+"""Authenticates a client by a JWT that it signs with its own key (RFC 7523, section 3; `private_key_jwt`)."""
 
 import contextlib
 import hashlib
@@ -119,7 +119,7 @@ def unverified_client_id(assertion: str) -> str:
 
 
 def verify_assertion(assertion: str, client: Client, audiences: Sequence[str], now: datetime) -> VerifiedAssertion:
-    """Verifies signature and claims. The error tells details only when the signature is valid.
+    """Verifies signature and claims. The error gives details only when the signature is valid.
 
     Raises AssertionRefusedError or one of its subclasses.
     """

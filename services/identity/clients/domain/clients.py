@@ -18,7 +18,7 @@ ClientKind = Literal["software", "administrator", "operator"]
 CLIENT_SCOPES: dict[ClientKind, frozenset[str]] = {kind: MAX_SCOPES[kind] for kind in get_args(ClientKind)}
 """The scopes that a client of each kind may be granted, taken from `kinds.MAX_SCOPES`."""
 ALWAYS_GRANTABLE = frozenset({FEEDING, CONSULTATION})
-"""Scopes that only software holds. Any caller with clients.write may grant them without holding them."""
+"""The scopes that only software holds. Any caller with clients.write may grant them without holding them."""
 MAX_KEYS = 4
 RSA_BITS = range(2048, 4097)
 _NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,100}")
@@ -71,8 +71,11 @@ class ClientNameTakenError(ConflictError):
 
 @dataclass(frozen=True, slots=True)
 class ClientBindings:
-    """What software is bound to in addition to its keys: the subject (RFC 4514) of its structure's certificate, with
-    which it may authenticate instead, and its own client id at Pro Santé Connect."""
+    """The identities of software in addition to its keys.
+
+    These are the subject (RFC 4514) of its structure's certificate, with which it may authenticate instead, and its own
+    client id at Pro Santé Connect.
+    """
 
     certificate_subject: str | None = None
     psc_client_id: str | None = None

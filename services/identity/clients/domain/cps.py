@@ -1,4 +1,4 @@
-"""Certificates of the IGC-Santé: the card of a professional (CPS) and the certificate of an organisation.
+"""Verifies certificates of the IGC-Santé: a professional's card (CPS) and an organisation's certificate.
 
 The library `cryptography` checks chain, validity and key usages (RFC 5280). Revocation is checked against current
 lists, then the profile. The name in a certificate counts only under the issuers of its kind, because the orderer of an
@@ -167,7 +167,10 @@ def _check_revocation(
     lists: Sequence[x509.CertificateRevocationList],
     now: datetime,
 ) -> None:
-    """Checks every current list of the issuer; at least one must be current."""
+    """Checks the certificate against every current list of its issuer; at least one list must be current.
+
+    Raises CertificateRevokedError, RevocationUnknownError.
+    """
     current = [crl for crl in lists if _is_current(crl, issuer, now)]
     if not current:
         raise RevocationUnknownError

@@ -82,9 +82,12 @@ class TokenSubject:
     never: str | None = None
 
     def dmp_claim(self) -> dict[str, str]:
-        """Returns the `dmp` claim without empty members. A normal `mode` is omitted; `motive` is sealed (JWE) for
-        audit; `emergency_record` is a commitment (`shared.crypto.commitment`); `never` names a kind without access, or
-        with access only by express consent (`kinds.Exclusion`)."""
+        """Returns the `dmp` claim without empty members.
+
+        A normal `mode` is omitted; `motive` is sealed (JWE) for audit; `emergency_record` is a commitment
+        (`shared.crypto.commitment`); `never` names a kind without access, or with access only by express consent
+        (`kinds.Exclusion`).
+        """
         members: dict[str, str | None] = {
             "kind": self.kind,
             "record_id": None if self.record_id is None else str(self.record_id),

@@ -14,8 +14,9 @@ from services.identity.people.steps import load_contact
 async def start_contact_change(
     storage: Storage, accounts: AccountRules, holder: tuple[UUID, UUID | None], mail: str | None, mobile: str | None
 ) -> UUID:
-    """Returns the id of the challenge. `holder`: record id and session id; give one of `mail` and `mobile`. The first
-    code goes to the contact on file of that kind, or of the other kind if there is none.
+    """Returns the id of the challenge. `holder`: record id and session id; give one of `mail` and `mobile`.
+
+    The first code goes to the contact on file of that kind, or of the other kind if there is none.
 
     Raises SessionOverError, ContactMissingError, ContactChangeInvalidError, MailInvalidError, MobileInvalidError,
     TooManyTriesError.

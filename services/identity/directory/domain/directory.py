@@ -1,4 +1,4 @@
-"""Entries of the public directory: professionals and structures, with the checks of their fields."""
+"""The entries of the public directory: professionals and structures, with the checks of their fields."""
 
 import re
 from collections.abc import Sequence
@@ -135,8 +135,10 @@ def acting_structure(active: Sequence[str], stated: str | None) -> str | None:
 
 
 def _full_id(text: str, kind: HolderKind) -> str:
-    """Returns the identifier with its type digit, so that rights stated with full identifiers apply. Internal
-    identifiers are unchanged. Raises NationalIdAmbiguousError where the number could have several types."""
+    """Returns the identifier with its type digit, so that rights stated with full identifiers apply.
+
+    Internal identifiers are unchanged. Raises NationalIdAmbiguousError where the number could have several types.
+    """
     possible = full_ids(text, kind)
     if len(possible) > 1 and text.strip() not in possible:
         raise NationalIdAmbiguousError

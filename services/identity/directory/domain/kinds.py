@@ -18,8 +18,11 @@ CREATION, FEEDING, CONSULTATION = "records.open", "documents.deposit", "document
 ASSIST, CAMPAIGNS = "records.assist", "campaigns.run"
 """Assisted opening (by a care home's software or an agent of a fund), and running campaigns."""
 PROFILES: Final[Mapping[str, str]] = {"Creation": CREATION, "Feeding": FEEDING, "Consultation": CONSULTATION}
-"""The profiles of an organisation's software. Consultation alone reads nothing: it lets the software use the
-professional's own right, by exchanging the token of the professional's sign-in."""
+"""The profiles of an organisation's software.
+
+Consultation alone reads nothing: it lets the software use the professional's own right, by exchanging the token of the
+professional's sign-in.
+"""
 RECORD_SCOPES: Final = frozenset(PROFILES.values())
 
 Exclusion = Literal["insurer", "mutuelle", "bank", "employer", "occupational-medicine"]
@@ -110,10 +113,9 @@ class OccupationalMedicineNeverError(ForbiddenError):
 
 
 def exclusion_of(activity: str | None, sector: str | None) -> Exclusion | None:
-    """Returns why an organisation with this activity (NAF) and sector (TRE_R02) never gets an account, or None if it
-    may.
+    """Returns why an organisation with this activity (NAF) and sector (TRE_R02) never gets an account.
 
-    Raises ActivityInvalidError.
+    Returns None if it may get one. Raises ActivityInvalidError.
     """
     exclusions = [_activity_exclusion(activity)] if activity is not None else []
     exclusions += [_sector_exclusion(sector)] if sector is not None else []
@@ -126,8 +128,9 @@ def check_organisation(
     sector: str | None,
     occupational_medicine: OccupationalMedicine = "never",
 ) -> None:
-    """Checks that an organisation may be registered. FINESS lists only health and social establishments, so other
-    organisations must state their activity.
+    """Checks that an organisation may be registered.
+
+    FINESS lists only health and social establishments, so other organisations must state their activity.
 
     Raises OrganisationNeverError, ActivityInvalidError, ActivityNeededError.
     """
@@ -139,8 +142,10 @@ def check_organisation(
 
 
 def exclusion_of_professional(specialties: frozenset[str], sector: str | None) -> Exclusion | None:
-    """Returns `occupational-medicine` for a professional with no other specialty or acting for a structure of that
-    sector; otherwise None."""
+    """Returns `occupational-medicine` for a professional of that specialty or sector, else None.
+
+    The professional has no other specialty, or acts for a structure of the sector.
+    """
     by_specialty = bool(specialties) and specialties <= _OCCUPATIONAL_SPECIALTIES
     by_sector = sector is not None and _EXCLUDED_SECTORS.get(sector) == _OCCUPATIONAL
     return _OCCUPATIONAL if by_specialty or by_sector else None

@@ -8,7 +8,7 @@ from shared.messaging.outbox import append
 
 
 async def put_professional(pool: Pool, entry: Professional) -> int:
-    """Returns the current version; an identical entry changes and announces nothing.
+    """Writes the entry and returns its current version; an identical entry changes and announces nothing.
 
     Raises StructureUnknownError.
     """

@@ -8,7 +8,7 @@ from shared.messaging.outbox import append
 
 
 async def put_structure(pool: Pool, entry: Structure) -> int:
-    """Returns the current version; an identical entry changes and announces nothing."""
+    """Writes the entry and returns its current version; an identical entry changes and announces nothing."""
     async with transaction(pool) as connection:
         version = (await directory.put_structures(connection, [entry])).get(entry.id)
         if version is None:

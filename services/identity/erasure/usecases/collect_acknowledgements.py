@@ -28,8 +28,10 @@ async def collect_acknowledgements(
     *,
     rules: ErasureRules,
 ) -> None:
-    """The first acknowledgement of each service counts, and a receipt is never replaced. Acknowledgements of unknown
-    erasures or by unknown services are ignored. Raises WriterMismatchError."""
+    """Stores acknowledgements: the first of each service counts, and a receipt is never replaced.
+
+    Acknowledgements of unknown erasures or by unknown services are ignored. Raises WriterMismatchError.
+    """
     for message in messages:
         _require_own_word(message)
     events = [message.event for message in messages]
@@ -44,7 +46,10 @@ async def collect_acknowledgements(
 
 
 def _require_own_word(message: Message[ErasureAcknowledged]) -> None:
-    """A topic has one writer, so its name proves the sender; only the retired topic was shared."""
+    """Raises WriterMismatchError unless the named service owns the topic.
+
+    A topic has one writer, so its name proves the sender; only the retired topic was shared.
+    """
     writer = _WRITER_OF_TOPIC.get(message.topic)
     if writer is not None and writer != message.event.service:
         raise WriterMismatchError

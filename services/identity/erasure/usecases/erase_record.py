@@ -23,7 +23,10 @@ from shared.runtime.clock import bucket_of
 
 
 async def erase_record(storage: Storage, rules: LifecycleRules, record_id: UUID, request: ErasureRequest) -> Erasure:
-    """Returns the erasure. Raises RecordUnknownError, FingerprintUnknownError, and the refusals of the table."""
+    """Erases the record and returns the erasure.
+
+    Raises RecordUnknownError, FingerprintUnknownError, and the refusals of the table.
+    """
     async with storage.transaction() as work:
         await erased_records.hold(work.connection, [record_id])
         earlier = await erasures.find_erasure(work.connection, record_id)

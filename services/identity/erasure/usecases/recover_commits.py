@@ -1,8 +1,7 @@
-"""Recovers after this database lost commits: repeats erasures, ends sessions, and raises versions above those on the
-topics.
+"""Recovers after this database lost commits: repeats erasures, ends sessions, and raises versions.
 
-Events of records, people and contacts hold fingerprints and values sealed for others, not the data of identity itself:
-an operator decides about each key.
+Versions are raised above those on the topics. Events of records, people and contacts hold fingerprints and values
+sealed for others, not the data of identity itself: an operator decides about each key.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -29,8 +28,10 @@ VERSION_RAISERS: dict[str, tuple[type[StateEvent], VersionRaiser]] = {
 
 
 async def raise_versions(connection: Connection, record: SentRecord, _: bool) -> bool:
-    """Raises the stored version above that of the topic, so that it does not count as in force; the next change
-    announces it. Always returns False: an operator decides."""
+    """Raises the stored version above that of the topic, so that it does not count as in force.
+
+    The next change announces it. Always returns False: an operator decides.
+    """
     raiser = VERSION_RAISERS.get(record.place.topic)
     if raiser is not None and record.body is not None:
         event_class, raise_version = raiser
@@ -42,7 +43,7 @@ async def raise_versions(connection: Connection, record: SentRecord, _: bool) ->
 async def erase_again_and_end_sessions(
     connection: Connection, facts: Sequence[SentRecord], *, keyrings: Keyrings
 ) -> list[Announcement]:
-    """Prevents that erased persons reappear and that sessions survive whose end was lost. Returns the announcements."""
+    """Erases erased persons again, and ends all sessions, because an end may be lost. Returns the announcements."""
     await erasures.end_all_sessions(connection, clock.now())
     announcements: list[Announcement] = []
     for record in facts:

@@ -1,5 +1,7 @@
-"""Erases records at the end of their retention, each in its own transaction; an interrupted sweep continues where it
-stopped."""
+"""Erases records at the end of their retention, each in its own transaction.
+
+An interrupted sweep continues where it stopped.
+"""
 
 import asyncio
 from datetime import datetime
@@ -22,8 +24,10 @@ SWEEPER: Final = LifecycleRequest("erase", "system", Actor(kind="system", id="sw
 
 
 async def sweep_retention(storage: Storage, rules: LifecycleRules, now: datetime, *, limit: int = BATCH) -> int:
-    """Returns how many of a page were erased; 0 when none is left that can be. Failures are logged and do not block the
-    others, even when they fill a whole page."""
+    """Erases a page of records. Returns how many were erased; 0 when none is left that can be.
+
+    Failures are logged and do not block the others, even when they fill a whole page.
+    """
     failed: list[UUID] = []
     deadline = asyncio.get_running_loop().time() + RUN_INTERVAL_S
     while asyncio.get_running_loop().time() < deadline:

@@ -13,7 +13,7 @@ OVERDUE = Gauge("identity_erasures_overdue", "Erasures that a service has not ac
 
 
 async def watch_erasures(pool: Pool, rules: ErasureRules, now: datetime) -> int:
-    """Returns how many are overdue; sets the metric, and logs if there are any."""
+    """Returns the number of overdue erasures; sets the metric, and logs if there are any."""
     async with pool.acquire() as connection:
         count = await erasures.count_overdue(connection, now - timedelta(seconds=rules.acknowledgement_s))
     OVERDUE.set(count)

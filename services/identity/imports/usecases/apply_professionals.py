@@ -12,7 +12,7 @@ from shared.messaging.outbox import append
 
 
 async def apply_professionals(pool: Pool, file: FileIdentity, previous: ImportProgress, limit: int) -> ImportProgress:
-    """Returns the progress; after the last professional the step is `absent`.
+    """Writes one page and returns the progress; after the last professional the step is `absent`.
 
     A professional without a known profession becomes inactive, and is not added if not in the directory.
     """

@@ -12,7 +12,7 @@ from shared.messaging.outbox import append
 
 
 async def apply_structures(pool: Pool, file: FileIdentity, previous: ImportProgress, limit: int) -> ImportProgress:
-    """Returns the progress; after the last structure the step is `professionals`."""
+    """Writes one page and returns the progress; after the last structure the step is `professionals`."""
     async with transaction(pool) as connection:
         page = await imports.load_structures_page(connection, previous.cursor, limit)
         existing = await directory.load_structures(connection, list(page))

@@ -7,7 +7,7 @@ from shared.runtime import clock
 
 
 async def begin_import(pool: Pool, kind: ImportKind, file: FileIdentity, *, resume: bool) -> ImportProgress:
-    """Returns with `resume` the stored progress through this file, if any; otherwise its beginning."""
+    """Returns the stored progress through this file with `resume`, if there is any; otherwise its beginning."""
     async with transaction(pool) as connection:
         progress = await imports.load_import(connection, kind, file) if resume else None
         if progress is not None:

@@ -8,7 +8,7 @@ from shared.db.pool import Pool, transaction
 
 
 async def end_import(pool: Pool, kind: ImportKind, file: FileIdentity, previous: ImportProgress) -> ImportProgress:
-    """Returns the final progress. The counts stay; the stored lines are deleted."""
+    """Deletes the stored lines and returns the final progress, which keeps its counts."""
     async with transaction(pool) as connection:
         if kind == "directory":
             await imports.clear_lines(connection)

@@ -1,5 +1,7 @@
-"""Stores a batch of the directory's lines and the progress through the file. The directory itself does not change
-yet."""
+"""Stores a batch of the directory's lines and the progress through the file.
+
+The directory itself does not change yet.
+"""
 
 from collections.abc import Sequence
 
@@ -15,7 +17,7 @@ async def import_activities(
     previous: ImportProgress,
     current: ImportProgress,
 ) -> ImportProgress:
-    """Returns `current`. Raises ImportOvertakenError."""
+    """Stores the batch and returns `current`. Raises ImportOvertakenError."""
     async with transaction(pool) as connection:
         await imports.insert_lines(connection, activities)
         await imports.set_progress(connection, "directory", file, previous, current)

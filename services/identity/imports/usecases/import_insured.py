@@ -21,9 +21,9 @@ class InsuredBatch:
 async def import_insured(
     storage: Storage, file: FileIdentity, batch: InsuredBatch, previous: ImportProgress, current: ImportProgress
 ) -> ImportProgress:
-    """Returns `current` with the number of new and changed rows. A row under an older key keeps its fingerprint.
+    """Stores the batch. Returns `current` with the number of new and changed rows.
 
-    Raises ImportOvertakenError.
+    A row under an older key keeps its fingerprint. Raises ImportOvertakenError.
     """
     people = {update.row.id: update for update in batch.sealed}
     async with storage.transaction() as work:

@@ -1,4 +1,4 @@
-"""Makes the next professionals inactive who have no line in a complete extraction, and announces it.
+"""Retires professionals without a line in a complete extraction, page by page, and announces it.
 
 Professionals entered by hand who never came with a file stay active.
 """
@@ -16,7 +16,10 @@ from shared.messaging.outbox import append
 async def retire_absent(
     pool: Pool, file: FileIdentity, previous: ImportProgress, limit: int, *, however_many: bool
 ) -> ImportProgress:
-    """Returns the progress. Raises AbsenceImplausibleError before the first page, unless `however_many`."""
+    """Retires one page and returns the progress.
+
+    Raises AbsenceImplausibleError before the first page, unless `however_many`.
+    """
     async with transaction(pool) as connection:
         if (
             not previous.cursor

@@ -1,4 +1,4 @@
-"""API of a record's life cycle: closing, reopening, the holder's death, and objections to opening."""
+"""The routes of a record's life cycle: closing, reopening, the holder's death, and objections to opening."""
 
 from typing import Annotated
 from uuid import UUID
@@ -52,8 +52,11 @@ async def post_close(
     rules: ProvidedLifecycleRules,
     prefer: Prefer = None,
 ) -> RecordView:
-    """For the holder, who confirms with the password. Once this is in force, only the holder reads and nobody deposits.
-    It has no effect on reimbursements. Reopening within ten years restores everything."""
+    """Closes the record, for its holder, who confirms with the password.
+
+    Once this is in force, only the holder reads and nobody deposits. It has no effect on reimbursements. Reopening
+    within ten years restores everything.
+    """
     request = _lifecycle_request("close", caller, record_id)
     await close_record(storage, accounts, rules, record_id, request, body.password)
     return await _record_in_force(storage.pool, record_id, prefer)
@@ -73,7 +76,7 @@ async def post_reopen(
     rules: ProvidedLifecycleRules,
     prefer: Prefer = None,
 ) -> RecordView:
-    """For its holder, or an administrator with the scope records.open."""
+    """Reopens the record, for its holder or an administrator with the scope records.open."""
     request = _lifecycle_request("reopen", caller, record_id)
     await reopen_record(storage, rules, record_id, request)
     return await _record_in_force(storage.pool, record_id, prefer)
@@ -91,7 +94,10 @@ async def post_death(
     rules: ProvidedLifecycleRules,
     prefer: Prefer = None,
 ) -> RecordView:
-    """For an administrator. The record closes; an administrator reopens it if the death was recorded in error."""
+    """Records the holder's death, for an administrator.
+
+    The record closes; an administrator reopens it if the death was recorded in error.
+    """
     request = _lifecycle_request("record-death", caller, record_id)
     await record_death(storage, rules, record_id, request)
     return await _record_in_force(storage.pool, record_id, prefer)
@@ -112,8 +118,10 @@ async def put_objection(
     persons: ProvidedPersonRules,
     rules: ProvidedLifecycleRules,
 ) -> ObjectionView:
-    """For an administrator, on the person's statement. No campaign opens a record for them; an open record closes. It
-    has no effect on reimbursements."""
+    """Records a person's objection to a record, for an administrator on the person's statement.
+
+    No campaign opens a record for the person; an open record closes. It has no effect on reimbursements.
+    """
     return await _object("object", body, caller, storage, persons, rules)
 
 
@@ -125,8 +133,11 @@ async def post_withdrawal(
     persons: ProvidedPersonRules,
     rules: ProvidedLifecycleRules,
 ) -> ObjectionView:
-    """For an administrator, on the person's statement. A closed record stays closed and is reopened separately. (A
-    POST, since a DELETE carries no body and a number has no place in a URL.)"""
+    """Withdraws a person's objection, for an administrator on the person's statement.
+
+    A closed record stays closed and is reopened separately. (This is a POST, because a DELETE carries no body and a
+    number has no place in a URL.)
+    """
     return await _object("withdraw-objection", body, caller, storage, persons, rules)
 
 

@@ -1,4 +1,4 @@
-"""API of duplicates: links two records of one person, and ends the link."""
+"""The routes that link two records of one person, and end the link."""
 
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -46,9 +46,11 @@ async def post_link(  # FastAPI injects each parameter
     storage: ProvidedStorage,
     prefer: Prefer = None,
 ) -> LinkView:
-    """For an administrator who has verified that both records belong to one person. No document moves: the person sees
-    both records as one, while the state of each record and the blocks of both decide about its documents. Repeating the
-    request changes nothing."""
+    """Links two records, for an administrator who has verified that both belong to one person.
+
+    No document moves: the person sees both records as one, while the state of each record and the blocks of both decide
+    about its documents. Repeating the request changes nothing.
+    """
     await link_records(storage, record_id, body.linked_to, _lifecycle_request("link", caller))
     return await _link_in_force(storage.pool, record_id, body.linked_to, response, prefer)
 
@@ -62,7 +64,10 @@ async def post_unlink(  # FastAPI injects each parameter
     storage: ProvidedStorage,
     prefer: Prefer = None,
 ) -> LinkView:
-    """For an administrator. Afterwards reads behave as before the link. Repeating the request changes nothing."""
+    """Ends the link, for an administrator. Afterwards reads behave as before the link.
+
+    Repeating the request changes nothing.
+    """
     await unlink_records(storage, record_id, body.linked_to, _lifecycle_request("unlink", caller))
     return await _link_in_force(storage.pool, record_id, body.linked_to, response, prefer)
 
@@ -73,7 +78,7 @@ async def post_unlink(  # FastAPI injects each parameter
     responses=problems(_403="forbidden; needs the scope records.open", _404="record-unknown"),
 )
 async def get_link(record_id: UUID, caller: AuthenticatedCaller, pool: ServicePool) -> LinkView:
-    """For an administrator. `records` also contains the linked record, if there is one."""
+    """Returns the link, for an administrator. `records` also contains the linked record, if there is one."""
     caller.require(SCOPE)
     if caller.kind != "administrator":
         raise ForbiddenError

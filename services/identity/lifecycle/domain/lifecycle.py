@@ -1,7 +1,8 @@
-"""The life cycle of a person's record: state, action and party give a new state or a refusal. The table is total.
+"""The life cycle of a person's record: state, action and party give a new state or a refusal.
 
-Code de la santé publique: opening unless refused (R1111-26 to R1111-28), closing at any time (R1111-34), ten years of
-retention after closing (L1111-18), disclosure after a death (L1110-4 V). Combinations outside the table are refused.
+The table is total. Code de la santé publique: opening unless refused (R1111-26 to R1111-28), closing at any time
+(R1111-34), ten years of retention after closing (L1111-18), disclosure after a death (L1110-4 V). Combinations outside
+the table are refused.
 """
 
 from dataclasses import dataclass
@@ -15,8 +16,10 @@ from shared.contracts.base import ActorKind
 from shared.errors import ClientError, ConflictError, ForbiddenError
 
 LifecycleState = Literal["none", "objected", "open", "closed", "dead", "erased"]
-"""The state of one person. `none`, `objected` and `erased`: there is no record; `dead`: closed because the holder has
-died."""
+"""The state of one person.
+
+`none`, `objected` and `erased`: there is no record; `dead`: closed because the holder has died.
+"""
 LifecycleAction = Literal[
     "open", "object", "withdraw-objection", "close", "reopen", "record-death", "erase", "link", "unlink"
 ]
@@ -31,8 +34,10 @@ LifecycleParty = Literal[
     "system",
     "unknown",
 ]
-"""The party that acts, seen from the record. An agent (by phone, at a counter) is an administrator; sweeps and
-campaigns are `system`."""
+"""The acting party in relation to the record.
+
+An agent (by phone, at a counter) is an administrator; sweeps and campaigns are `system`.
+"""
 STATES: Final = get_args(LifecycleState)
 ACTIONS: Final = get_args(LifecycleAction)
 PARTIES: Final = get_args(LifecycleParty)
@@ -147,7 +152,7 @@ decide: Final = TABLE.decide
 
 
 def party_of(kind: ActorKind, own_record: UUID | None, record_id: UUID | None) -> LifecycleParty:
-    """Returns the caller's party, seen from that record. `own_record`: the record to which the token gives access.
+    """Returns the caller's relation to that record. `own_record`: the record to which the token gives access.
 
     Raises RecordUnknownError for a patient with another record, and for a representative or carer who acts in another.
     """

@@ -1,7 +1,8 @@
-"""Two records of one person under two numbers: documents stay where they are, and the records refer to each other.
+"""The rules of links between two records that one person has under two numbers.
 
-Each record keeps its own state, which decides about its own documents. A closed record can be linked, since its holder
-still reads it. A record whose holder has died cannot: the living holder of the other would read it.
+Documents stay where they are, and the records refer to each other. Each record keeps its own state, which decides about
+its own documents. A closed record can be linked, because its holder still reads it. A record whose holder has died
+cannot: the living holder of the other would read it.
 """
 
 from typing import Literal, Protocol
@@ -27,7 +28,7 @@ class SameRecordError(InvalidError):
 
 
 class LinkableRecord(Protocol):
-    """A record with what a link needs to know of it."""
+    """The attributes of a record that a link needs."""
 
     @property
     def id(self) -> UUID:

@@ -29,8 +29,10 @@ def record_changed(
     *,
     linked_to: UUID | None,
 ) -> RecordChanged:
-    """Returns the event with the record's whole state at this version. `keyring`: the ring of the INS; `linked_to`: the
-    record to which this one is linked now."""
+    """Returns the event with the record's whole state at this version.
+
+    `keyring`: the ring of the INS; `linked_to`: the record to which this one is linked now.
+    """
     return RecordChanged(
         record_id=record_id,
         version=version,

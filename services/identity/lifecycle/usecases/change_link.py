@@ -1,6 +1,6 @@
-"""Links two records of one person, or ends the link: the parts that both have in common.
+"""Links two records of one person, or ends the link; `link_records` and `unlink_records` use it.
 
-In one transaction: locks both rows, applies the rules, stores both at their next version, announces both to the other
+In one transaction it locks both rows, applies the rules, stores both at their next version, announces both to the other
 services and writes to the ledger. A refusal is written to the ledger of each existing record. A link already in the
 requested state stays unchanged.
 """
@@ -26,8 +26,10 @@ from shared.messaging.outbox import Announcement, append
 
 
 async def change_link(storage: Storage, first_id: UUID, second_id: UUID, request: LifecycleRequest) -> None:
-    """Applies `request.action`: link or unlink. Raises SameRecordError, RecordUnknownError, ForbiddenError,
-    HolderDeceasedError, RecordLinkedError."""
+    """Applies `request.action`: link or unlink.
+
+    Raises SameRecordError, RecordUnknownError, ForbiddenError, HolderDeceasedError, RecordLinkedError.
+    """
     if first_id == second_id:
         raise count_refusal(request, SameRecordError())
     async with storage.transaction() as work:

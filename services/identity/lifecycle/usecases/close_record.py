@@ -22,8 +22,10 @@ async def close_record(  # password rules beside the parameters of a transition
     request: LifecycleRequest,
     password: str | None,
 ) -> None:
-    """Confirms the password (a representative's own), then closes. Raises what `confirm_password` and `move_record`
-    raise."""
+    """Confirms the password (a representative's own), then closes the record.
+
+    Raises what `confirm_password` and `move_record` raise.
+    """
     if request.party in ("holder", "representative"):
         async with storage.acquire() as work:
             await check_session(work.connection, request.session_id)
@@ -35,8 +37,10 @@ async def close_record(  # password rules beside the parameters of a transition
 
 
 async def _account_record(connection: Connection, record_id: UUID, request: LifecycleRequest) -> UUID:
-    """Returns the record of the account whose password is required: a representative may have signed in by a linked
-    record."""
+    """Returns the record of the account whose password is required.
+
+    A representative may have signed in by a linked record.
+    """
     if request.party == "holder":
         return record_id
     own_ids = await load_records_of_person(connection, UUID(request.actor.id))

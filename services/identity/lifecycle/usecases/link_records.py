@@ -8,5 +8,8 @@ from services.identity.lifecycle.usecases.change_link import change_link
 
 
 async def link_records(storage: Storage, first_id: UUID, second_id: UUID, request: LifecycleRequest) -> None:
-    """The link is in force once records has applied both versions. Raises what `change_link` raises."""
+    """Links the records. The link is in force once records has applied both versions.
+
+    Raises what `change_link` raises.
+    """
     await change_link(storage, first_id, second_id, request)

@@ -38,7 +38,7 @@ WITHDRAWN_REASON: Final = "objection-withdrawn"
 
 @dataclass(frozen=True, slots=True)
 class ObjectionOutcome:
-    """The person's state afterwards; `record_id`: of their record, if they have one."""
+    """The person's state afterwards. `record_id`: the id of their record, if they have one."""
 
     state: LifecycleState
     record_id: UUID | None = None

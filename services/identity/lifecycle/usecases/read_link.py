@@ -1,4 +1,4 @@
-"""Reads a record and the linked one, to show how far the last change of both has come."""
+"""Reads a record and the linked one, to show whether the last change of both is in force."""
 
 from uuid import UUID
 

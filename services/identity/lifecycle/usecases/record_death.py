@@ -17,8 +17,11 @@ from shared.runtime import clock
 
 
 async def record_death(storage: Storage, rules: LifecycleRules, record_id: UUID, request: LifecycleRequest) -> None:
-    """LifecycleRules counts from an earlier closing if there was one. If the person has two linked records, both close.
-    Raises RecordUnknownError, and the refusals of the table."""
+    """Closes the record because of a death; of two linked records both close.
+
+    The retention counts from an earlier closing if there was one. Raises RecordUnknownError, and the refusals of the
+    table.
+    """
     refusal: ClientError | None = None
     announcements: list[Announcement] = []
     async with storage.transaction() as work:

@@ -1,4 +1,4 @@
-"""Reopens a closed record within its retention period: everything is as before."""
+"""Reopens a closed record within its retention period, with everything as before."""
 
 from uuid import UUID
 
@@ -9,5 +9,5 @@ from services.identity.lifecycle.usecases.move_record import move_record
 
 
 async def reopen_record(storage: Storage, rules: LifecycleRules, record_id: UUID, request: LifecycleRequest) -> None:
-    """Also removes the person from the suppression list. Raises what `move_record` raises."""
+    """Reopens the record, and removes the person from the suppression list. Raises what `move_record` raises."""
     await move_record(storage, rules, record_id, request)

@@ -1,4 +1,4 @@
-"""Announces deaths that were recorded before deaths were announced to other services, one record at a time.
+"""Announces deaths that were recorded before identity announced deaths, one record at a time.
 
 Each record is one transaction, so an interrupted sweep continues where it stopped.
 """
@@ -24,8 +24,10 @@ SWEEPER: Final = Actor(kind="system", id="sweep-deaths")
 
 
 async def sweep_deaths(storage: Storage, now: datetime, *, limit: int = BATCH) -> int:
-    """Returns how many were announced; 0 when none is left that can be. A record with a missing key does not block the
-    others."""
+    """Announces a page of deaths. Returns how many; 0 when none is left that can be announced.
+
+    A record with a missing key does not block the others.
+    """
     failed: list[UUID] = []
     deadline = asyncio.get_running_loop().time() + RUN_INTERVAL_S
     while asyncio.get_running_loop().time() < deadline:

@@ -1,5 +1,4 @@
-"""Token exchange (RFC 8693): registered software exchanges a professional's token of Pro Santé Connect for one of this
-issuer."""
+"""Exchanges a professional's token of Pro Santé Connect for one of this issuer, for registered software (RFC 8693)."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

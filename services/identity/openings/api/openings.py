@@ -1,4 +1,4 @@
-"""API of openings alone or with help, and of account activation."""
+"""The routes of openings alone or with help, and of account activation."""
 
 from typing import Annotated
 from uuid import UUID
@@ -59,7 +59,7 @@ REQUEST_TAKEN_FR = (
 
 @router.get("/terms", summary="Read the current terms of use")
 async def get_terms(rules: ProvidedOpeningRules) -> TermsView:
-    """Returns the version to state when an account is created."""
+    """Returns the version of the terms to state when an account is created."""
     return TermsView(version=rules.terms_version)
 
 
@@ -77,8 +77,11 @@ async def post_online(
     accounts: ProvidedAccountRules,
     persons: ProvidedPersonRules,
 ) -> OpeningRequestView:
-    """Every request gets one response after one fixed time. It reveals neither whether the number exists nor whether
-    its holder may open a record alone (adults of the general regime and those attached to it, without a record)."""
+    """Accepts a request for a record. Every request gets one response after one fixed time.
+
+    It reveals neither whether the number exists nor whether its holder may open a record alone (adults of the general
+    regime and those attached to it, without a record).
+    """
     opening_request = body.opening_request(test_keys=persons.test_nir_keys)
     lookups = accounts.lookups
     opening_id = await ask_to_open(storage, lookups, opening_request, source_of(request))
@@ -98,7 +101,7 @@ async def post_online(
 async def post_code(
     opening_id: UUID, body: OpeningCodeBody, pool: ServicePool, accounts: ProvidedAccountRules
 ) -> TicketView:
-    """A code is valid for two hours and five attempts."""
+    """Exchanges the code for a ticket. A code is valid for two hours and five attempts."""
     async with min_response_time(accounts.refusal_s):
         ticket = await prove_contact(pool, accounts.lookups, opening_id, body.code)
     return TicketView(ticket=ticket)
@@ -164,10 +167,12 @@ async def post_assisted(
     persons: ProvidedPersonRules,
     rules: ProvidedOpeningRules,
 ) -> AssistedView:
-    """For a professional's token, or for software and agents with the scope records.assist. The person is present with
-    their card and has agreed. The code for their account is sent to the contact that their insurance fund has on file,
-    never to the helper. Another stated contact comes into force at `contact_from`, unless somebody objects; repeat the
-    request then."""
+    """Opens a record with help, for a professional, or for software and agents with the scope records.assist.
+
+    The person is present with their card and has agreed. The code for their account is sent to the contact that their
+    insurance fund has on file, never to the helper. Another stated contact comes into force at `contact_from`, unless
+    somebody objects; repeat the request then.
+    """
     channel = assisted_channel(OpeningCaller(caller.kind, caller.scopes, caller.profession), body.channel)
     if not body.consent_noted:
         raise ConsentNeededError
@@ -196,8 +201,10 @@ async def post_contact_objection(
     accounts: ProvidedAccountRules,
     persons: ProvidedPersonRules,
 ) -> None:
-    """For a person for whom somebody stated another contact. That contact never comes into force; the one on file
-    stays."""
+    """Objects to a contact that somebody else stated for the person.
+
+    That contact never comes into force; the one on file stays.
+    """
     ins, lookups = checked_ins(body.ins, test_keys=persons.test_nir_keys), accounts.lookups
     async with min_response_time(accounts.refusal_s):
         await object_to_contact(storage, lookups, ins, body.code, source_of(request))
@@ -223,7 +230,10 @@ async def post_activation(
     persons: ProvidedPersonRules,
     rules: ProvidedOpeningRules,
 ) -> ActivationView:
-    """A code can be used once. A number without a record gets the response of a wrong code."""
+    """Activates an account. A code can be used once.
+
+    A number without a record gets the response of a wrong code.
+    """
     _check_terms(body, rules)
     ins = checked_ins(body.ins, test_keys=persons.test_nir_keys)
     activation = ActivationRequest(ins, body.code, *body.parsed_addresses(), source_of(request))

@@ -1,4 +1,4 @@
-"""API of the opening of records."""
+"""The routes that open a record and show its state."""
 
 from typing import Annotated
 from uuid import UUID
@@ -46,8 +46,11 @@ async def post_record(
     persons: ProvidedPersonRules,
     prefer: Prefer = None,
 ) -> RecordView:
-    """Verifies the key of the number, opens the record and announces it to all services; reads and deposits apply it
-    once it is "in force". Another request for this person returns the existing record."""
+    """Opens a record.
+
+    Verifies the key of the number, opens the record and announces it to all services; reads and deposits apply it once
+    it is "in force". Another request for this person returns the existing record.
+    """
     caller.require("records.open")
     record_id, is_new = await open_record(
         storage,
@@ -76,7 +79,7 @@ async def post_record(
 async def get_record(
     record_id: UUID, caller: AuthenticatedCaller, pool: ServicePool, prefer: Prefer = None
 ) -> RecordView:
-    """For the software that opened the record, and for its holder."""
+    """Returns the state of a record, for the software that opened it and for its holder."""
     if caller.kind != "patient":
         caller.require("records.open")
     elif caller.record_id != record_id:

@@ -1,4 +1,4 @@
-"""API of the opening of a represented person's record."""
+"""The route that opens a represented person's record."""
 
 from fastapi import APIRouter, Response
 
@@ -40,11 +40,14 @@ async def post_represented(
     accounts: ProvidedAccountRules,
     persons: ProvidedPersonRules,
 ) -> RepresentationView:
-    """A signed-in representative opens the record of a minor with the card on which the minor is insured
-    (`card_serial`). An administrator with the scope records.open states the representative (`by`) of a minor or a
-    protected adult. The first representative is in force at once; a second one waits for an administrator or the first
-    one. A first representative whom the insured register does not name as the owner of the card also waits, and no
-    record is opened for such a caller. The contact on file and the other representatives are notified."""
+    """Opens the record of a represented person.
+
+    A signed-in representative opens the record of a minor with the card on which the minor is insured (`card_serial`).
+    An administrator with the scope records.open states the representative (`by`) of a minor or a protected adult. The
+    first representative is in force at once; a second one waits for an administrator or the first one. A first
+    representative whom the insured register does not name as the owner of the card also waits, and no record is opened
+    for such a caller. The contact on file and the other representatives are notified.
+    """
     opener: ByRepresentative | ByAdministrator
     if caller.kind == "patient":
         own_id, session_id = holder(caller)

@@ -57,7 +57,7 @@ class CodeBatch:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class IssuedCode:
-    """A code as it is stored. `person`: the fingerprint from which the code was derived."""
+    """The stored form of a code. `person`: the fingerprint from which the code was derived."""
 
     record_id: UUID
     attempt: int
@@ -80,8 +80,10 @@ def open_code_batch(wave_id: UUID, sealed: Sealed, persons: Keyring) -> CodeBatc
 
 
 def reprinted_letter_id(printing: UUID, record_id: UUID, attempt: int) -> UUID:
-    """Returns the request id of a reprinted letter, derived from its arguments: resuming an interrupted printing
-    requests no letter twice."""
+    """Returns the request id of a reprinted letter, derived from its arguments.
+
+    Resuming an interrupted printing therefore requests no letter twice.
+    """
     return clock.hashed_id(printing.bytes + record_id.bytes + attempt.to_bytes(4, "big"))
 
 

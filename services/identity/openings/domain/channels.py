@@ -1,4 +1,4 @@
-"""The channels through which a record is opened, and who may use which.
+"""The channels through which a record is opened, and the callers that may use each.
 
 Code de la santé publique R1111-26 to R1111-32: by the person alone; with the help of a professional, an agent of the
 health insurance or a care home; or automatically unless the person objects.

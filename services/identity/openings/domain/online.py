@@ -1,4 +1,4 @@
-"""Opening one's own record alone, online: who may, the rate limits, and the state kept until the opening is complete.
+"""The rules of opening one's own record online: who may open one alone, the rate limits, and the state of an opening.
 
 No response depends on whether the number exists: every request is accepted with one answer. Whether the person may open
 a record is decided afterwards, outside the request.
@@ -86,8 +86,11 @@ RATE_LIMITS: Final = {
     "assisted-person": RateLimit(5, timedelta(days=1)),
     "objection-source": RateLimit(60, timedelta(hours=1)),
 }
-"""The limits by kind, the first word of a key `<kind>:<keyed hash>`. Keys of a person or a contact include the network
-address (or the helper), so that nobody exhausts another person's limit."""
+"""The limits by kind, the first word of a key `<kind>:<keyed hash>`.
+
+Keys of a person or a contact include the network address (or the helper), so that nobody exhausts another person's
+limit.
+"""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -126,7 +129,7 @@ class OnlineOpening:
 
 @dataclass(frozen=True, slots=True)
 class ApplicantFacts:
-    """What the register and the database say of the person whom a request names."""
+    """The facts about the person whom a request names, from the register and the database."""
 
     regime: str
     birth_date: date
@@ -154,8 +157,10 @@ def single_contact(mail: str | None, mobile: str | None, language: str) -> Conta
 
 
 def may_open_alone(facts: ApplicantFacts, today: date) -> bool:
-    """Returns whether the person may open a record alone: adults of the listed regimes with a qualified identity, who
-    hold their own card and have no record."""
+    """Returns whether the person may open a record alone.
+
+    Adults of the listed regimes may, with a qualified identity, their own card and no record.
+    """
     if facts.regime not in ONLINE_REGIMES or not facts.is_own_card or is_minor(facts.birth_date, today):
         return False
     if not facts.status.may_share_ins:

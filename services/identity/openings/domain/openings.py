@@ -1,5 +1,4 @@
-"""Rules shared by all ways of opening: the parameters of the installation, message requests, and the médecin
-traitant."""
+"""The common rules of all ways of opening: parameters, message requests, and the médecin traitant."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -62,8 +61,11 @@ class AttendingDoctorUnknownError(InvalidError):
 
 @dataclass(frozen=True, slots=True)
 class OpeningRules:
-    """Parameters of the installation. `window_days`: the time to object; `rate`: notices per second at most; `page`:
-    rows per transaction; `contact_wait_h`: the waiting time of a new contact when another is on file."""
+    """The parameters of the installation.
+
+    `window_days`: the time to object; `rate`: notices per second at most; `page`: rows per transaction;
+    `contact_wait_h`: the waiting time of a new contact when another is on file.
+    """
 
     window_days: int
     rate: int
@@ -89,13 +91,15 @@ def merged_contact_details(stated: Contact, registered: ContactDetails | None) -
 
 
 def contact_from_details(contact_details: ContactDetails) -> Contact:
-    """Returns the contact of a person whose record opens without their taking part."""
+    """Returns the contact of a person whose record is opened without their participation."""
     return Contact(contact_details.mail, contact_details.language, "holder", contact_details.mobile)
 
 
 def register_contact_first(stated: Contact, registered: ContactDetails) -> Contact:
-    """Returns the contact of a person whose record somebody else opens: the register takes precedence over stated
-    values."""
+    """Returns the contact of a person whose record somebody else opens.
+
+    The register takes precedence over stated values.
+    """
     return replace(stated, mail=registered.mail or stated.mail, mobile=registered.mobile or stated.mobile)
 
 
@@ -119,8 +123,10 @@ def mail_or_letter_request(
     values: Mapping[str, str],
     expires_at: datetime | None = None,
 ) -> MessageRequested | None:
-    """Returns a message request for notify with encrypted content, or None without mail and postal address. `keyring`:
-    the ring of contacts."""
+    """Returns a message request for notify with encrypted content, or None without mail and postal address.
+
+    `keyring`: the ring of contacts.
+    """
     if contact_details.mail is None and not contact_details.address:
         return None
     to: dict[str, object] = (

@@ -1,4 +1,4 @@
-"""A contact stated for a person who already has one on file: when it comes into force, and how the person can object.
+"""The rules of a contact stated for a person with another one on file: its coming into force, and the objection.
 
 Having a person's number and card does not prove being that person. The contact on file is therefore notified of the new
 one and receives a code to object; until the waiting time ends, codes go only to the contact on file.
@@ -19,8 +19,10 @@ VALIDITY: Final = timedelta(days=30)
 POSTAL_DELAY: Final = timedelta(days=5)
 """The delivery time of a letter: nobody can object before it arrives."""
 MAX_PENDING: Final = 5
-"""The number of contacts of one person that may wait; contacts stated beyond it never come into force and trigger no
-message."""
+"""The number of contacts of one person that may wait.
+
+Contacts stated beyond it never come into force and trigger no message.
+"""
 
 
 class ObjectionCodeWrongError(ForbiddenError):
@@ -35,7 +37,7 @@ class ObjectionCodeWrongError(ForbiddenError):
 
 @dataclass(frozen=True, slots=True)
 class ContactProposal:
-    """A stated contact as it is stored."""
+    """The stored form of a stated contact."""
 
     person: str
     contact_hash: str
@@ -59,8 +61,10 @@ class ContactProposal:
 
 
 def effective_from(now: datetime, hours: float, on_file: ContactDetails) -> datetime:
-    """Returns when a contact stated now comes into force: the waiting time, plus the postal delay where the contact on
-    file is reached by letter."""
+    """Returns when a contact stated now comes into force.
+
+    This is after the waiting time, plus the postal delay where the contact on file is reached by letter.
+    """
     by_letter = on_file.mail is None and bool(on_file.address)
     return now + timedelta(hours=hours) + (POSTAL_DELAY if by_letter else timedelta())
 

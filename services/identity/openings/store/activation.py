@@ -1,4 +1,4 @@
-"""Batches of activation codes, and the codes: keyed hashes, used once."""
+"""Stores batches of activation codes, and the codes as keyed hashes, each used once."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Online openings in progress."""
+"""Stores online openings in progress."""
 
 from datetime import datetime
 from uuid import UUID
@@ -55,8 +55,10 @@ returning id, key_id, sealed, code_hash, expires_at"""
 
 
 async def try_opening(connection: Connection, opening_id: UUID, now: datetime, most_tries: int) -> OnlineOpening | None:
-    """Counts one more attempt and returns the opening, locked until the transaction ends; None when no attempt is
-    left."""
+    """Counts one more attempt and returns the opening, locked until the transaction ends.
+
+    Returns None when no attempt is left.
+    """
     row = await connection.fetchrow(TRY_OPENING, opening_id, now, most_tries)
     return None if row is None else _opening(row)
 

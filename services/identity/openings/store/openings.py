@@ -1,4 +1,4 @@
-"""Insertion of new records, and look-ups for openings."""
+"""Inserts new records, and looks up records for openings."""
 
 from collections.abc import Sequence
 from uuid import UUID

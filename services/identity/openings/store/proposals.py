@@ -1,4 +1,4 @@
-"""Contacts stated for people who have another contact on file, as keyed hashes."""
+"""Stores contacts stated for people who have another contact on file, as keyed hashes."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -49,8 +49,10 @@ returning counts_from"""
 async def set_objected(
     connection: Connection, persons: Sequence[str], code_hashes: Sequence[str], now: datetime
 ) -> datetime | None:
-    """Marks the proposal with this code as objected to. Returns when it came, or would have come, into force; None for
-    an unknown code."""
+    """Marks the proposal with this code as objected to.
+
+    Returns when it came, or would have come, into force; None for an unknown code.
+    """
     counts_from: datetime | None = await connection.fetchval(SET_OBJECTED, persons, code_hashes, now)
     return counts_from
 

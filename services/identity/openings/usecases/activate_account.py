@@ -45,8 +45,10 @@ class ActivationRequest(RedactedRepr):
 async def activate_account(
     storage: Storage, accounts: AccountRules, request: ActivationRequest, chosen: AccountRequest
 ) -> UUID:
-    """Creates the account and returns the id of its record. An INS without a record gives the answer of a wrong code.
-    When the account is refused for another reason, the code stays valid.
+    """Creates the account and returns the id of its record.
+
+    An INS without a record gives the error of a wrong code. When the account is refused for another reason, the code
+    stays valid.
 
     Raises ActivationCodeMalformedError, ActivationCodeWrongError, TooManyOpeningsError, and what `hash_password` and
     `create_account` raise.
@@ -98,8 +100,10 @@ async def _holder(work: UnitOfWork, record_id: UUID) -> Person:
 
 
 async def _update_contact(work: UnitOfWork, record_id: UUID, request: ActivationRequest) -> tuple[Contact, list[Event]]:
-    """Replaces the contact by what the person states now, which counts because the code reached the contact on file.
-    Returns the new contact and the events to announce."""
+    """Replaces the contact by the one that the person states now. Returns it and the events to announce.
+
+    The statement counts because the code reached the contact on file.
+    """
     _, current = await load_contact(work, record_id)
     contact = replace(current, mail=request.mail or current.mail, mobile=request.mobile or current.mobile)
     events = await replace_contact(work, record_id, contact)

@@ -1,5 +1,8 @@
-"""Accepts a request to open one's own record online. Every request is treated alike: `send_opening_codes` decides
-afterwards who may, outside the request, so that neither response nor time reveals who exists."""
+"""Accepts a request to open one's own record online, in one way whoever the person is.
+
+`send_opening_codes` decides afterwards, outside the request, which persons may open one, so that neither response nor
+time reveals who exists.
+"""
 
 from uuid import UUID
 
@@ -14,9 +17,9 @@ from shared.runtime import clock
 
 
 async def ask_to_open(storage: Storage, lookups: Keyring, request: OpeningRequest, source: str) -> UUID:
-    """Returns the id under which the code is submitted. `source`: the client's network address.
+    """Stores the request. Returns the id under which the code is submitted.
 
-    Raises TooManyOpeningsError.
+    `source`: the client's network address. Raises TooManyOpeningsError.
     """
     address, network = request.contact.mail or request.contact.mobile or "", network_of(source)
     keys = (

@@ -19,9 +19,10 @@ from shared.values import Ins
 
 
 async def object_to_contact(storage: Storage, lookups: Keyring, ins: Ins, code: str, source: str) -> None:
-    """Objecting again changes nothing. The response does not depend on whether the number has a record.
+    """Records the objection; objecting again changes nothing.
 
-    Raises ActivationCodeMalformedError, ObjectionCodeWrongError, TooManyOpeningsError.
+    The response does not depend on whether the number has a record. Raises ActivationCodeMalformedError,
+    ObjectionCodeWrongError, TooManyOpeningsError.
     """
     hashes = objection_hashes(lookups, code)
     await check_rate_limit(
@@ -39,8 +40,10 @@ async def object_to_contact(storage: Storage, lookups: Keyring, ins: Ins, code: 
 
 
 async def _record_objection(connection: Connection, fingerprints: list[str], *, was_in_force: bool) -> None:
-    """Writes the objection to the ledger. If the contact was in force, codes may have been sent to it: revokes all
-    unused codes."""
+    """Writes the objection to the ledger.
+
+    If the contact was in force, codes may have been sent to it: revokes all unused codes.
+    """
     record_id = await records.find_record(connection, fingerprints)
     if record_id is None:
         return

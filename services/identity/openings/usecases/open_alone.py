@@ -40,9 +40,10 @@ class AccountRequest:
 async def open_alone(
     storage: Storage, accounts: AccountRules, opening_id: UUID, ticket: str, account_request: AccountRequest
 ) -> UUID:
-    """Returns the record's id. The traits are those of the register. A refusal leaves the ticket valid.
+    """Opens the record and returns its id. The traits are those of the register.
 
-    Raises OpeningOverError, AttendingDoctorUnknownError, and what `hash_password` and `create_account` raise.
+    A refusal leaves the ticket valid. Raises OpeningOverError, AttendingDoctorUnknownError, and what `hash_password`
+    and `create_account` raise.
     """
     check_length(account_request.password)
     hashes = accounts.lookups.fingerprints("opening-ticket", str(opening_id), ticket)
@@ -83,8 +84,10 @@ async def _request_and_person(work: UnitOfWork, opening: OnlineOpening | None) -
 
 
 async def _add_record(work: UnitOfWork, person: InsuredPerson, request: OpeningRequest) -> NewRecord:
-    """Opens the record unless it was opened in another way meanwhile. The person's own wish lifts an earlier
-    objection."""
+    """Opens the record unless it was opened in another way meanwhile.
+
+    The person's own wish lifts an earlier objection.
+    """
     fingerprints = work.keyrings.ins.fingerprints(*ins_parts(person.person.ins))
     await records.lock_ins(work.connection, fingerprints)
     if await state_of_person(work.connection, fingerprints) in ("open", "closed", "dead"):

@@ -1,6 +1,8 @@
-"""Opens a record with help: the person is present with their card and has agreed. The activation code is sent to the
-contact that the insurance has on file; another stated contact waits. Repeated before the activation of the account, the
-request sends another code."""
+"""Opens a record with help: the person is present with their card and has agreed.
+
+The activation code is sent to the contact that the insurance has on file; another stated contact waits. Repeated before
+the activation of the account, the request sends another code.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -59,8 +61,11 @@ class AssistedRequest(RedactedRepr):
 
 @dataclass(frozen=True, slots=True)
 class AssistedOutcome:
-    """The outcome. `code_sent`: None if the account is active and needs no code. `contact_from`: when a stated contact
-    beside the one on file comes into force; a request repeated then sends a code to it."""
+    """The outcome. `code_sent`: None if the account is active and needs no code.
+
+    `contact_from`: when a stated contact beside the one on file comes into force; a request repeated then sends a code
+    to it.
+    """
 
     record_id: UUID
     is_new: bool
@@ -71,8 +76,11 @@ class AssistedOutcome:
 async def open_assisted(
     storage: Storage, lookups: Keyring, rules: OpeningRules, request: AssistedRequest
 ) -> AssistedOutcome:
-    """Returns the outcome. Raises InsuredUnknownError, RepresentativeNeededError, IdentityNotQualifiedError,
-    UnreachableError, AttendingDoctorUnknownError, TooManyOpeningsError, and the refusals of the life cycle's table."""
+    """Opens the record and returns the outcome.
+
+    Raises InsuredUnknownError, RepresentativeNeededError, IdentityNotQualifiedError, UnreachableError,
+    AttendingDoctorUnknownError, TooManyOpeningsError, and the refusals of the life cycle's table.
+    """
     turn = f"assisted-person:{lookups.fingerprint(*ins_parts(request.ins), request.actor.id)}"
     await check_rate_limit(storage.pool, "open-record", [turn])
     fingerprints = storage.keyrings.ins.fingerprints(*ins_parts(request.ins))

@@ -41,11 +41,13 @@ async def open_record(
     channel: OpeningChannel = "hospital",
     test_keys: bool,
 ) -> tuple[UUID, bool]:
-    """Returns the record's id and whether it is new. An existing record keeps its contact; for a new one the insured
-    register takes precedence over the stated contact.
+    """Returns the record's id and whether it is new.
 
-    `test_keys`: numbers under a test OID may have a wrong key. Raises WrongInsKeyError, InvalidTraitsError,
-    IdentityNotQualifiedError, TraitsDifferError, RecordClosedError, HolderDeceasedError.
+    An existing record keeps its contact; for a new one the insured register takes precedence over the stated contact.
+    `test_keys`: numbers under a test OID may have a wrong key.
+
+    Raises WrongInsKeyError, InvalidTraitsError, IdentityNotQualifiedError, TraitsDifferError, RecordClosedError,
+    HolderDeceasedError.
     """
     check_key(person.ins, lenient_test_oids=test_keys)
     check_traits(person.traits, clock.now().date())

@@ -100,8 +100,10 @@ def _actor(by: ByRepresentative | ByAdministrator) -> Actor:
 async def _registered_minor(
     work: UnitOfWork, person: Person, by: ByRepresentative, row: InsuredRow | None
 ) -> tuple[Person, StatedRepresentation]:
-    """Returns the minor as the register describes them. Every mismatch raises one error,
-    RepresentationUnprovenError."""
+    """Returns the minor as the register describes them.
+
+    Every mismatch raises one error, RepresentationUnprovenError.
+    """
     if row is None or not is_card_of(work.keyrings.ins, row, person.ins, by.card):
         raise RepresentationUnprovenError
     registered = open_insured(work.keyrings.persons, row)
@@ -126,8 +128,10 @@ async def _stated_representation(work: UnitOfWork, by: ByAdministrator) -> State
 async def _find_or_add_record(
     work: UnitOfWork, person: Person, stated: StatedRepresentation, actor: Actor, row: InsuredRow | None
 ) -> tuple[UUID, tuple[Event, ...]]:
-    """Returns the person's record, and the events of its opening if it is new. Raises RepresentationUnprovenError
-    rather than opening a record without proof."""
+    """Returns the person's record, and the events of its opening if it is new.
+
+    Raises RepresentationUnprovenError rather than opening a record without proof.
+    """
     fingerprints = work.keyrings.ins.fingerprints(*ins_parts(person.ins))
     record_id = await records.find_record(work.connection, fingerprints)
     if record_id is not None:
@@ -147,7 +151,10 @@ async def _find_or_add_record(
 async def _check_existing_record(
     work: UnitOfWork, record_id: UUID, person: Person, stated: StatedRepresentation
 ) -> None:
-    """Raises TraitsDifferError and the refusals of the life cycle's table."""
+    """Checks that the existing record is this person's and that its state permits the representation.
+
+    Raises TraitsDifferError and the refusals of the life cycle's table.
+    """
     await representations.lock_records(work.connection, [record_id, stated.representative_id])
     record = await lifecycle.load_lifecycle_record(work.connection, record_id, lock=False)
     assert record is not None, "its fingerprint was there a statement ago"

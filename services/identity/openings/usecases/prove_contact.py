@@ -18,10 +18,10 @@ from shared.runtime.metrics import REFUSED
 
 
 async def prove_contact(pool: Pool, lookups: Keyring, opening_id: UUID, code: str) -> str:
-    """Returns the ticket. Five attempts are allowed; of several right codes at once exactly one gets the ticket. The
-    response to a wrong code does not depend on whether one was sent.
+    """Returns the ticket. Five attempts are allowed; of several right codes at once exactly one gets the ticket.
 
-    Raises OpeningCodeWrongError, OpeningOverError.
+    The response to a wrong code does not depend on whether one was sent. Raises OpeningCodeWrongError,
+    OpeningOverError.
     """
     ticket = secrets.token_urlsafe(32)
     refusal: OpeningCodeWrongError | OpeningOverError | None = None

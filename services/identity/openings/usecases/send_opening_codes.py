@@ -60,8 +60,11 @@ async def send_opening_codes(storage: Storage, lookups: Keyring, rules: OpeningR
 
 
 def _addressed_request(request: OpeningRequest, assessment: ContactAssessment) -> OpeningRequest | None:
-    """Returns the request with the contact that receives the code: the stated one if in force; else the one on file,
-    once for each stated contact, so that nobody can trigger endless codes; None: no code."""
+    """Returns the request with the contact that receives the code; None: no code.
+
+    The contact is the stated one if in force; else the one on file, once for each stated contact, so that nobody can
+    trigger endless codes.
+    """
     if assessment.standing == "in-force":
         return request
     contact = contact_from_details(assessment.contact_details)

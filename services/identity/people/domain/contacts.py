@@ -1,4 +1,4 @@
-"""Contacts of persons and requests for messages to them. notify has the texts; identity sends a kind and values."""
+"""Contacts of persons, and requests for messages to them: identity sends kind and values, notify has the texts."""
 
 import re
 from collections.abc import Mapping

@@ -78,8 +78,7 @@ class InsuredPerson(RedactedRepr):
     card_owner: Ins | None = None
 
     def as_json(self) -> bytes:
-        """Returns the JSON that is sealed for storage: everything except the card, which is stored only as a
-        fingerprint."""
+        """Returns the JSON that is sealed for storage, without the card, which is stored only as a fingerprint."""
         details = self.contact_details
         reach = asdict(details)
         owner = self.card_owner
@@ -122,10 +121,9 @@ class InsuredRowUpdate:
 
 @dataclass(frozen=True, slots=True)
 class InsuredSelection:
-    """The people whom a campaign selects, by birth years (both included) and codes; None and empty sequences select
-    everybody.
+    """The people that a campaign selects, by birth years (both included) and codes.
 
-    `statuses`: an INS may be shared for a qualified identity only.
+    None and empty sequences select everybody. `statuses`: an INS may be shared for a qualified identity only.
     """
 
     born_from: int | None = None

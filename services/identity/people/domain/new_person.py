@@ -1,4 +1,4 @@
-"""Opening a record: persons and contacts with their checks, and the comparison with a person already known."""
+"""Persons and contacts with their checks for the opening of a record, and the comparison with a known person."""
 
 import re
 from dataclasses import dataclass, fields
@@ -180,8 +180,10 @@ def parse_sex(text: str) -> Sex:
 
 
 def are_same_person(recorded: dict[str, str], stated: dict[str, str]) -> bool:
-    """Returns whether two sets of normalised traits describe one person; traits missing or unknown on one side are not
-    compared."""
+    """Returns whether two sets of normalised traits describe one person.
+
+    Traits missing or unknown on one side are not compared.
+    """
     shared_names = recorded.keys() & stated.keys()
     compared = (name for name in shared_names if Sex.UNKNOWN.value not in (recorded[name], stated[name]))
     return all(recorded[name] == stated[name] for name in compared)

@@ -1,4 +1,4 @@
-"""Details of a person besides the INS and the strict traits: used names, identity status, regime, region.
+"""A person's details besides the INS and the strict traits: used names, identity status, regime, region.
 
 Source of the statuses: Référentiel national d'identitovigilance (RNIV 1, section 3.3); of the regions: INSEE, Code
 officiel géographique.
@@ -23,7 +23,7 @@ _REGIME = re.compile(r"[0-9]{2}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _MAX_NAME_LENGTH = 100
 MAJORITY_YEARS = 18
-"""Code civil, article 414."""
+"""The age of majority (Code civil, article 414)."""
 
 
 class IdentityStatusUnknownError(InvalidError):
@@ -66,7 +66,7 @@ class UsedNamesInvalidError(InvalidError):
 
 
 class IdentityStatus(StrEnum):
-    """How reliably an identity was established (RNIV)."""
+    """The reliability with which an identity was established (RNIV)."""
 
     PROVISIONAL = "provisional"
     RETRIEVED = "retrieved"
@@ -75,7 +75,7 @@ class IdentityStatus(StrEnum):
 
     @property
     def may_share_ins(self) -> bool:
-        """Whether the national base has number and traits, and a document of high confidence confirmed the traits."""
+        """Returns whether the national base has number and traits, and a document of high confidence confirmed them."""
         return self is IdentityStatus.QUALIFIED
 
     @classmethod
@@ -101,11 +101,11 @@ class UsedNames(RedactedRepr):
 
 
 NO_USED_NAMES = UsedNames()
-"""The person uses the birth names."""
+"""The used names of a person who uses the birth names."""
 
 
 def check_may_share_ins(status: IdentityStatus) -> None:
-    """Raises IdentityNotQualifiedError."""
+    """Checks that the INS of this identity may be shared. Raises IdentityNotQualifiedError."""
     if not status.may_share_ins:
         raise IdentityNotQualifiedError
 

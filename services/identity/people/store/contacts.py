@@ -1,4 +1,4 @@
-"""Contacts of records, sealed, with the announced version."""
+"""Stores contacts of records, sealed, with the announced version."""
 
 from uuid import UUID
 

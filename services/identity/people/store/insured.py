@@ -1,4 +1,4 @@
-"""The insured register."""
+"""Stores the insured register."""
 
 from collections.abc import Iterable, Sequence
 from uuid import UUID
@@ -19,8 +19,10 @@ limit 1"""
 
 
 async def find_insured(connection: Connection, fingerprints: Sequence[str]) -> InsuredRow | None:
-    """Returns the person whose INS has one of these fingerprints (`keyrings.ins.fingerprints(*ins_parts(ins))`), or
-    None."""
+    """Returns the person whose INS has one of these fingerprints, or None.
+
+    The fingerprints are `keyrings.ins.fingerprints(*ins_parts(ins))`.
+    """
     ids = [insured_id(fingerprint) for fingerprint in fingerprints]
     row = await connection.fetchrow(FIND_INSURED, [bucket_in(id) for id in ids], ids, list(fingerprints))
     return None if row is None else _insured(row)

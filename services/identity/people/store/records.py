@@ -1,4 +1,4 @@
-"""Persons, their records and contacts."""
+"""Stores persons, their records and contacts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID

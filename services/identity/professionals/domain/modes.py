@@ -1,4 +1,4 @@
-"""The access mode that is stated in a token request and carried by the token, with a sealed motive in an emergency.
+"""The access modes: stated in a token request, and carried by the token, with a sealed motive in an emergency.
 
 Codes are those of TRE_R248-ModeAcces; `secret` is the secret connection of a minor. Emergencies: Code de la santé
 publique L1111-17 I. Software alone (indirect authentication) always works in `normal` mode.

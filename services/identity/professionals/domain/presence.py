@@ -76,8 +76,10 @@ class ProfessionalSessionNeededError(ForbiddenError):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PresenceProof:
-    """A verified proof: the patient, by record id or INS, and the means. `digest` is stored until `expires_at`, so that
-    the proof is accepted once."""
+    """A verified proof: the patient, by record id or INS, and the means.
+
+    `digest` is stored until `expires_at`, so that the proof is accepted once.
+    """
 
     record_id: UUID | None
     ins: Ins | None
@@ -103,8 +105,10 @@ def unverified_reader_id(proof: str) -> str:
 def presence_refusal(
     client: Client, session: ProfessionalSession, entry: DirectoryEntry | None
 ) -> ForbiddenError | None:
-    """Returns why a valid proof is refused, or None: the reader belongs to another structure, or the professional is no
-    longer active in the directory."""
+    """Returns why a valid proof is refused, or None.
+
+    The reader belongs to another structure, or the professional is no longer active in the directory.
+    """
     if client.organisation_id is None or client.organisation_id != session.organisation_id:
         return PresenceElsewhereError()
     if entry is None or not entry.is_active or session.organisation_id not in entry.structure_ids:

@@ -1,4 +1,4 @@
-"""Admission of a professional: their identity proof is compared with the directory."""
+"""Admits a professional: compares their identity proof with the directory."""
 
 import hashlib
 import hmac
@@ -26,7 +26,7 @@ PSC_CLIENT: Final = "pro-sante-connect"
 CARD_CLIENT: Final = "card"
 """The client id in tokens of a professional who signed in with a card."""
 CLOCK_SKEW: Final = timedelta(seconds=5)
-"""How far the clock of an identity provider may be ahead."""
+"""The number of seconds by which the clock of an identity provider may be ahead."""
 EMERGENCY_WINDOW: Final = timedelta(hours=1)
 """The sliding window in which the emergencies of a professional are counted."""
 MAX_FRESH_AGE: Final = timedelta(minutes=2)
@@ -70,8 +70,10 @@ class NewSignInNeededError(ForbiddenError):
 
 @dataclass(frozen=True, slots=True)
 class DirectoryEntry:
-    """A professional in the directory. `structure_ids`: their active structures; `sectors`: the sector (TRE_R02) of
-    each."""
+    """A professional in the directory.
+
+    `structure_ids`: their active structures; `sectors`: the sector (TRE_R02) of each.
+    """
 
     id: str
     profession: str
@@ -92,8 +94,10 @@ class ExercisedProfession:
 
 @dataclass(frozen=True, slots=True)
 class IdentityProof:
-    """The content of an identity proof; a field is None when the proof does not state it. `authenticated_at`: when the
-    person authenticated."""
+    """The content of an identity proof; a field is None when the proof does not state it.
+
+    `authenticated_at`: when the person authenticated.
+    """
 
     id: str
     professions: tuple[ExercisedProfession, ...] | None = None
@@ -133,10 +137,12 @@ class ProfessionalSession:
 
 @dataclass(frozen=True)
 class ProfessionalRules:
-    """The parameters of professional sign-in. `keys` derives secrets of this service; `motives` seals motives for
-    audit; `centres_15`: the structures whose doctors regulate emergencies; `occupational_medicine`: the national
-    parameter; `emergencies_per_hour`: per mode, how many a professional opens before each needs a fresh identity
-    proof."""
+    """The parameters of professional sign-in.
+
+    `keys` derives secrets of this service; `motives` seals motives for audit; `centres_15`: the structures whose
+    doctors regulate emergencies; `occupational_medicine`: the national parameter; `emergencies_per_hour`: per mode, how
+    many a professional opens before each needs a fresh identity proof.
+    """
 
     keys: Keyring
     motives: Keyring | None

@@ -1,9 +1,8 @@
-"""Pro Santé Connect as OpenID provider; this service is its relying party (OpenID Connect Core 1.0, code flow, PKCE
-S256).
+"""The sign-in at Pro Santé Connect, of which this service is a relying party (OpenID Connect Core 1.0).
 
-Nonce and PKCE verifier are derived from the state with a key of this service, so the database stores only hashes and
-any replica can handle the callback. Claims of Pro Santé Connect: SubjectNameID is the PS_IdNat, SubjectRole `10^<oid>`,
-SubjectRefPro the practised professions with their activities.
+It uses the code flow with PKCE S256. Nonce and PKCE verifier are derived from the state with a key of this service, so
+the database stores only hashes and any replica can handle the callback. Claims of Pro Santé Connect: SubjectNameID is
+the PS_IdNat, SubjectRole `10^<oid>`, SubjectRefPro the practised professions with their activities.
 """
 
 import base64
@@ -27,7 +26,7 @@ from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError, InvalidError, NotAuthenticatedError, UncheckableError
 
 SIGN_IN_LIFETIME = timedelta(minutes=10)
-"""How long a started sign-in can be finished."""
+"""The time within which a started sign-in can be finished."""
 ALGORITHMS: Final = ["RS256", "PS256", "ES256"]
 SCOPE: Final = "openid scope_all"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -134,7 +133,7 @@ class ConfiguredProvider:
 
 @dataclass(frozen=True, slots=True)
 class PendingSignIn:
-    """A started sign-in as the database stores it."""
+    """The stored form of a started sign-in."""
 
     state_digest: bytes
     browser_digest: bytes
@@ -146,7 +145,7 @@ class PendingSignIn:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class StartedSignIn:
-    """A started sign-in as the browser holds it: the state travels in the URL, the browser secret stays in a cookie."""
+    """The browser's part of a started sign-in: the state travels in the URL, the browser secret stays in a cookie."""
 
     state: str
     browser_secret: str
@@ -205,7 +204,7 @@ def authorization_url(
 
 
 def check_pending(pending: PendingSignIn | None, state: str, browser: str, now: datetime) -> PendingSignIn:
-    """The sign-in that this browser began. Raises SignInOverError."""
+    """Returns the sign-in that this browser began. Raises SignInOverError."""
     if pending is None or pending.expires_at <= now or _TOKEN.fullmatch(state) is None:
         raise SignInOverError
     if not hmac.compare_digest(pending.browser_digest, secret_digest(browser)):
@@ -233,8 +232,11 @@ def check_id_token(claims: Mapping[str, Any], party: RelyingParty, keys: Keyring
 
 
 def verify_token(token: str, keys: KeySet, issuer: str, audience: str, now: datetime, *, kind: str) -> dict[str, Any]:
-    """Verifies a token that the provider signed and returns its claims. `kind`: `ID` (the token's `aud` is `audience`)
-    or `Bearer` (an access token whose `azp` is `audience`). Raises ProviderTokenInvalidError."""
+    """Verifies a token that the provider signed and returns its claims.
+
+    `kind`: `ID` (the token's `aud` is `audience`) or `Bearer` (an access token whose `azp` is `audience`). Raises
+    ProviderTokenInvalidError.
+    """
     registry = jwt.JWTClaimsRegistry(
         now=int(now.timestamp()),
         leeway=int(CLOCK_SKEW.total_seconds()),

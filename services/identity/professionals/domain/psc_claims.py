@@ -1,4 +1,4 @@
-"""What Pro Santé Connect states about a professional: the identity proof that its claims make."""
+"""Reads a professional's identity proof from the claims of Pro Santé Connect."""
 
 import re
 from collections.abc import Mapping, Sequence

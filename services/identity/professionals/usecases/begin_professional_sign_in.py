@@ -26,8 +26,10 @@ async def begin_professional_sign_in(
     stated_access: StatedAccess,
     prompt: str | None,
 ) -> ProviderRedirect:
-    """Stores a pending sign-in and returns where the browser goes. `prompt`: the parameter of OpenID Connect (`login`
-    demands a fresh authentication). Raises ProviderUnavailableError."""
+    """Stores a pending sign-in and returns where the browser goes.
+
+    `prompt`: the parameter of OpenID Connect (`login` demands a fresh authentication). Raises ProviderUnavailableError.
+    """
     endpoint = await provider.authorization_endpoint()
     sign_in = new_sign_in(rules.keys, organisation_id, stated_access, clock.now())
     async with transaction(pool) as connection:

@@ -11,8 +11,9 @@ from shared.runtime import clock
 async def resolve_stated_access(
     storage: Storage, motives: Keyring | None, mode: str | None, motive: str | None, patient: str | None
 ) -> StatedAccess:
-    """Returns the stated access, with sealed motive and record id in an emergency. `patient`: INS as `urn:oid:<OID>|<15
-    characters>`. The answer does not reveal whether that patient has a record.
+    """Returns the stated access, with sealed motive and record id in an emergency.
+
+    `patient`: INS as `urn:oid:<OID>|<15 characters>`. The result does not reveal whether that patient has a record.
 
     Raises ModeUnknownError, MotiveInvalidError, PatientNotNamedError, InvalidInsError, EmergencyUnavailableError.
     """

@@ -1,4 +1,4 @@
-"""API of carers and their invitations."""
+"""The routes of carers and their invitations."""
 
 from typing import Annotated
 from uuid import UUID
@@ -51,8 +51,11 @@ async def post_invitation(
     accounts: ProvidedAccountRules,
     rules: ProvidedRelationRules,
 ) -> InvitationView:
-    """For the holder and representatives. The code is sent to the stated mail address, else to the contact on file of
-    the named person. The response does not depend on whether such a person is known here."""
+    """Invites a carer, for the holder and representatives.
+
+    The code is sent to the stated mail address, else to the contact on file of the named person. The response does not
+    depend on whether such a person is known here.
+    """
     invitation = body.invitation(rules.invitation_life)
     lookups = accounts.lookups
     return InvitationView.of(await invite_carer(storage, lookups, caller, record_id, invitation))
@@ -64,7 +67,7 @@ async def post_invitation(
     responses=problems(_401="session-over", _403="relation-insufficient", _404="record-unknown"),
 )
 async def get_carers(record_id: UUID, caller: AuthenticatedCaller, storage: ProvidedStorage) -> list[CarerView]:
-    """For the holder and representatives."""
+    """Lists the carers and invitations of a record, for the holder and representatives."""
     now = clock.now()
     return [CarerView.of(named_care, now) for named_care in await list_carers(storage, caller, record_id)]
 
@@ -77,7 +80,7 @@ async def get_carers(record_id: UUID, caller: AuthenticatedCaller, storage: Prov
 async def delete_carer(
     record_id: UUID, care_id: UUID, caller: AuthenticatedCaller, storage: ProvidedStorage
 ) -> CareView:
-    """For the holder, representatives, and the carer concerned."""
+    """Ends the care or withdraws the invitation, for the holder, representatives, and the carer concerned."""
     return CareView.of(await end_care(storage, caller, record_id, care_id))
 
 
@@ -87,7 +90,7 @@ async def delete_carer(
     responses=problems(_401="session-over", _403="holder-needed"),
 )
 async def get_invitations(holder: Holder, storage: ProvidedStorage) -> list[MyInvitationView]:
-    """These invitations can be answered without the code."""
+    """Lists the invitations that name the caller, who can answer them without the code."""
     return [MyInvitationView.of(named_care) for named_care in await list_invitations(storage, holder)]
 
 
@@ -110,8 +113,11 @@ async def post_answer(
     storage: ProvidedStorage,
     accounts: ProvidedAccountRules,
 ) -> CareView:
-    """For the invited person, signed in with their own account. Give the code, or the id of an invitation that names
-    the caller. Number, names and birth date must match those given by the holder."""
+    """Accepts or refuses an invitation, for the invited person, signed in with their own account.
+
+    Give the code, or the id of an invitation that names the caller. Number, names and birth date must match those given
+    by the holder.
+    """
     answer = body.invitation_answer(holder.record_id)
     lookups = accounts.lookups
     return CareView.of(await answer_invitation(storage, lookups, caller, answer))

@@ -1,4 +1,4 @@
-"""API of representatives, tokens to act for another person, and people to call."""
+"""The routes of representatives, tokens to act for another person, and people to call."""
 
 from uuid import UUID
 
@@ -59,7 +59,10 @@ def require_administrator(caller: Caller) -> None:
 async def post_representative(
     record_id: UUID, body: RepresentativeBody, caller: AuthenticatedCaller, storage: ProvidedStorage
 ) -> RepresentationView:
-    """For an administrator with the scope records.open. `state`: validated for the first, waiting for a later one."""
+    """Adds a representative, for an administrator with the scope records.open.
+
+    `state`: validated for the first representative, waiting for a later one.
+    """
     require_administrator(caller)
     admission = await add_representative(storage, record_id, body.representative_ins(), body.stated(), caller.actor())
     return RepresentationView.of(admission)
@@ -73,7 +76,7 @@ async def post_representative(
 async def get_representatives(
     record_id: UUID, caller: AuthenticatedCaller, storage: ProvidedStorage
 ) -> list[RepresentativeView]:
-    """For the holder, representatives, and an administrator with the scope records.open."""
+    """Lists the representatives, for the holder, representatives, and an administrator with the scope records.open."""
     named_representations = await list_representatives(storage, caller, record_id)
     return [RepresentativeView.of(named) for named in named_representations]
 
@@ -98,7 +101,10 @@ async def post_representation_answer(  # FastAPI injects each parameter
     caller: AuthenticatedCaller,
     storage: ProvidedStorage,
 ) -> RepresentationView:
-    """For an administrator with the scope records.open, and for another representative acting for the holder."""
+    """Answers a waiting representation.
+
+    An administrator with the scope records.open may answer, and another representative acting for the holder.
+    """
     action: RepresentationAction = "validate" if body.answer == "validated" else "refuse"
     return await _answer(storage, caller, record_id, (representation_id, action))
 
@@ -111,7 +117,7 @@ async def post_representation_answer(  # FastAPI injects each parameter
 async def delete_representative(
     record_id: UUID, representation_id: UUID, caller: AuthenticatedCaller, storage: ProvidedStorage
 ) -> RepresentationView:
-    """For an administrator with the scope records.open."""
+    """Ends a representation, for an administrator with the scope records.open."""
     return await _answer(storage, caller, record_id, (representation_id, "end"))
 
 
@@ -145,7 +151,10 @@ async def post_acting_for(
     storage: ProvidedStorage,
     issuer: ProvidedIssuer,
 ) -> ActingTokenView:
-    """The token is valid for five minutes, as representative or as carer. Acts with it are recorded with both ids."""
+    """Returns a token to act for the holder, as representative or as carer.
+
+    The token is valid for five minutes. Acts with it are recorded with both ids.
+    """
     token, relation = await act_for(storage, issuer, caller, holder_session.record_id, body.record_id)
     return ActingTokenView.of(token, relation)
 
@@ -158,7 +167,7 @@ async def post_acting_for(
 async def get_people_to_call(
     record_id: UUID, caller: AuthenticatedCaller, storage: ProvidedStorage
 ) -> PeopleToCallView:
-    """For the holder, representatives and carers."""
+    """Returns the people to call, for the holder, representatives and carers."""
     return PeopleToCallView.of(await read_people_to_call(storage, caller, record_id))
 
 
@@ -172,7 +181,10 @@ async def get_people_to_call(
 async def put_people_to_call_list(
     record_id: UUID, body: PeopleToCallBody, caller: AuthenticatedCaller, storage: ProvidedStorage
 ) -> PeopleToCallView:
-    """For the holder and representatives. Ten people at most, one trusted person at most."""
+    """Replaces the people to call, for the holder and representatives.
+
+    The list has ten people at most, one trusted person at most.
+    """
     people = tuple(person.person() for person in body.people)
     await put_people_to_call(storage, caller, record_id, people)
     return PeopleToCallView.of(people)

@@ -1,4 +1,4 @@
-"""What the holder of a record, a legal representative and a carer may do in it: one total table.
+"""The acts that the holder of a record, a legal representative and a carer may perform: one total table.
 
 A representative acts for the holder (Code de la santé publique R1111-40) but cannot change the holder's login. A carer
 reads, adds, changes and deletes documents, writes to professionals and receives notifications. A carer cannot close the
@@ -16,7 +16,7 @@ from shared.errors import ForbiddenError
 
 Relation = Literal["holder", "representative", "carer"]
 Proxy = Literal["representative", "carer"]
-"""Relations in which a person acts for the holder."""
+"""The relations in which a person acts for the holder."""
 Act = Literal[
     "read-documents",
     "add-documents",
@@ -68,7 +68,7 @@ _MAY: Final[dict[Relation, frozenset[Act]]] = {
 PERMISSIONS: Final = MappingProxyType(
     {(relation, act): act in _MAY[relation] for relation in RELATIONS for act in ACTS}
 )
-"""Maps every pair of relation and act to whether it is permitted."""
+"""The permissions: every pair of relation and act, and whether it is permitted."""
 
 
 def is_permitted(relation: Relation, act: Act) -> bool:
@@ -79,8 +79,10 @@ def is_permitted(relation: Relation, act: Act) -> bool:
 def permitted_access(
     record_id: UUID, actor: Actor, action: LedgerAction, reason: str, *, subject: UUID | None = None
 ) -> AccessRecorded:
-    """Returns the access-ledger event of a permitted act. `subject`: the own record of the person whom the act
-    concerns, such as an invited carer."""
+    """Returns the access-ledger event of a permitted act.
+
+    `subject`: the own record of the person whom the act concerns, such as an invited carer.
+    """
     return AccessRecorded(
         record_id=record_id,
         actor=actor,

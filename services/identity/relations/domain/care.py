@@ -1,4 +1,4 @@
-"""Carers (aidants) by invitation: how an invitation is answered and how the care relation ends. Pure functions."""
+"""The rules of carers (aidants) by invitation: how an invitation is answered and how the care relation ends."""
 
 import secrets
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ from shared.values import RedactedRepr, normalise_name
 
 MAX_CARERS: Final = 10
 UNANSWERED_RETENTION: Final = timedelta(days=90)
-"""How long an invitation that was refused, withdrawn or expired stays visible."""
+"""The time for which an invitation that was refused, withdrawn or expired stays visible."""
 CareStatus = Literal["pending", "accepted", "refused", "expired", "withdrawn", "ended"]
 CareAction = Literal["accept", "refuse", "end", "expire"]
 CareParty = Literal["holder", "representative", "invited", "carer", "administrator", "system", "stranger"]
-"""Who acts. `invited`: the person invited, before and after the answer; `carer`: another carer."""
+"""The acting party. `invited`: the person invited, before and after the answer; `carer`: another carer."""
 STATUSES: Final = get_args(CareStatus)
 ACTIONS: Final = get_args(CareAction)
 PARTIES: Final = get_args(CareParty)
@@ -89,8 +89,10 @@ REFUSALS: Final[dict[str, type[ClientError]]] = {error.code: error for error in 
 
 @dataclass(frozen=True, slots=True)
 class CareRelation:
-    """An invitation and its outcome. `invited_fingerprint`: the fingerprint of the only INS that may answer; None:
-    anybody with the code."""
+    """An invitation and its outcome.
+
+    `invited_fingerprint`: the fingerprint of the only INS that may answer; None: anybody with the code.
+    """
 
     id: UUID
     record_id: UUID
@@ -128,8 +130,7 @@ class InvitedPerson(RedactedRepr):
         return cls(*orjson.loads(data))
 
     def matches(self, person: Person) -> bool:
-        """Returns whether the stated names and birth date are this person's; a value that was not stated is not
-        compared."""
+        """Returns whether the stated names and birth date are this person's; unstated values are not compared."""
         traits = person.traits
         pairs = ((self.birth_name, traits.birth_name), (self.given_name, traits.given_name))
         same = all(stated is None or normalise_name(stated) == normalise_name(actual or "") for stated, actual in pairs)
@@ -184,8 +185,10 @@ class RelationRules:
 
 
 def is_invited_person(keyrings: Keyrings, invitation: CareRelation, person: Person) -> bool:
-    """Returns whether the invitation names this person: the number, the names and the birth date, as far as they were
-    given."""
+    """Returns whether the invitation names this person.
+
+    The number, the names and the birth date are compared, as far as they were given.
+    """
     if invitation.invited_fingerprint is not None and invitation.invited_fingerprint not in keyrings.ins.fingerprints(
         *ins_parts(person.ins)
     ):

@@ -1,5 +1,8 @@
-"""People to call: in an emergency, the trusted person (personne de confiance, Code de la santé publique L1111-6), and
-people who help at home."""
+"""The rules of a holder's people to call.
+
+They are people to call in an emergency, the trusted person (personne de confiance, Code de la santé publique L1111-6),
+and people who help at home.
+"""
 
 import re
 from collections.abc import Sequence

@@ -11,7 +11,7 @@ from shared.contracts.identity import PeopleChanged, PersonNamed
 
 @dataclass(frozen=True, slots=True)
 class RecordPeople:
-    """The whole state, without its version. It holds ids only: no name, no number."""
+    """The whole state of a record's people, without its version. It holds ids only: no name, no number."""
 
     attending_doctor_id: Code | None = None
     representatives: tuple[PersonNamed, ...] = ()

@@ -1,4 +1,4 @@
-"""Legal representation: of whom, on which evidence, how it begins and ends. Pure functions.
+"""The rules of legal representation: the persons represented, the evidence, the beginning and the end.
 
 Code civil: parental authority (371-1, 388), protection of adults (414 to 515), future protection mandate (477); Code de
 la santé publique R1111-40. A second representative, and a person without proof of their relation to the holder, waits
@@ -17,12 +17,18 @@ from shared.errors import ClientError, ConflictError, ForbiddenError, InvalidErr
 
 Basis = Literal["representative-of-minor", "representative-of-adult"]
 Evidence = Literal["birth-certificate", "family-booklet", "court-decision", "protection-mandate", "insured-register"]
-"""`insured-register`: the register lists the minor with the card on which they are insured. This proves the relation
-where the register names the representative as the owner of that card."""
+"""The kinds of evidence of a representation.
+
+`insured-register`: the register lists the minor with the card on which they are insured. This proves the relation where
+the register names the representative as the owner of that card.
+"""
 RepresentationStatus = Literal["waiting", "validated", "refused", "ended"]
 RepresentationAction = Literal["validate", "refuse", "end"]
 RepresentationParty = Literal["administrator", "representative", "self", "holder", "carer", "system", "stranger"]
-"""Who acts. `representative`: another representative of the record; `self`: the representative concerned."""
+"""The acting party.
+
+`representative`: another representative of the record; `self`: the representative concerned.
+"""
 STATUSES: Final = get_args(RepresentationStatus)
 ACTIONS: Final = get_args(RepresentationAction)
 PARTIES: Final = get_args(RepresentationParty)
@@ -104,8 +110,10 @@ REFUSALS: Final[dict[str, type[ClientError]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Representation:
-    """A legal representation. `record_id`: the record of the represented person; `representative_id`: the
-    representative's own record."""
+    """A legal representation.
+
+    `record_id`: the record of the represented person; `representative_id`: the representative's own record.
+    """
 
     id: UUID
     record_id: UUID
@@ -147,8 +155,11 @@ decide: Final = TABLE.decide
 
 
 def initial_status(validated_before: int, *, is_proven: bool) -> RepresentationStatus:
-    """Returns the status of a new representation: in force at once for the first representative with proof of their
-    relation to the holder; all others wait until a second person has checked it."""
+    """Returns the status of a new representation.
+
+    The first representative with proof of their relation to the holder is in force at once; all others wait until a
+    second person has checked it.
+    """
     return "validated" if is_proven and validated_before == 0 else "waiting"
 
 
@@ -170,8 +181,11 @@ def check_evidence(basis: Basis, stated: str) -> Evidence:
 def representation_period(
     born: date, starts_at: datetime | None, ends_at: datetime | None, now: datetime
 ) -> tuple[datetime, datetime | None]:
-    """Returns the start and the end. For a minor, an end at or after the coming of age is dropped: the representation
-    then ends by itself, and storing it would reveal the birth date. Raises RepresentationPeriodInvalidError."""
+    """Returns the start and the end.
+
+    For a minor, an end at or after the coming of age is dropped: the representation then ends by itself, and storing it
+    would reveal the birth date. Raises RepresentationPeriodInvalidError.
+    """
     begins = starts_at or now
     if ends_at is not None and (ends_at <= begins or ends_at <= now):
         raise RepresentationPeriodInvalidError

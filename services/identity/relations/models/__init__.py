@@ -1,1 +1,1 @@
-"""What the routes take and give. Values with rules of their own are text here: the domain names their errors."""
+"""The API models of the room `relations`. Values with rules of their own are text, which the domain checks."""

@@ -1,4 +1,4 @@
-"""API models of carers and invitations."""
+"""The API models of carers and invitations."""
 
 from datetime import datetime, timedelta
 from typing import Annotated, Literal

@@ -1,4 +1,4 @@
-"""API models of representatives, tokens to act for another person, and people to call."""
+"""The API models of representatives, tokens to act for another person, and people to call."""
 
 from datetime import datetime
 from typing import Annotated, Literal, get_args
@@ -19,7 +19,7 @@ from shared.values import Ins
 
 UtcMoment = Annotated[AwareDatetime, Field(strict=False)]
 PeoplePublication = Literal["on-its-way"]
-"""No service reports that it has applied the people of a record."""
+"""The only publication status of a record's people: no service reports that it has applied them."""
 
 
 class EvidenceBody(Body):

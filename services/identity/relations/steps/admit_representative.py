@@ -57,10 +57,11 @@ class AdmittedRepresentation:
 async def admit_representative(
     work: UnitOfWork, record_id: UUID, stated: StatedRepresentation, actor: Actor
 ) -> AdmittedRepresentation:
-    """Locks both records in order. The first representative is in force at once if proven; others wait.
+    """Locks both records in order, and adds the representation.
 
-    Raises RecordUnknownError, RepresentativeUnfitError, EvidenceUnknownError, EvidenceInsufficientError,
-    RepresentationPeriodInvalidError, RepresentationExistsError.
+    The first representative is in force at once if proven; others wait. Raises RecordUnknownError,
+    RepresentativeUnfitError, EvidenceUnknownError, EvidenceInsufficientError, RepresentationPeriodInvalidError,
+    RepresentationExistsError.
     """
     now = clock.now()
     existing = await representations.lock_records(work.connection, [record_id, stated.representative_id])
@@ -87,8 +88,11 @@ async def admit_representative(
 
 
 async def notify_of_representation(work: UnitOfWork, new: Representation) -> list[Event]:
-    """Returns the messages about a new representation in force, to the contact on file, the other representatives and
-    the new one. Afterwards a minor's contact becomes that of the first representative."""
+    """Returns the messages about a new representation in force.
+
+    They go to the contact on file, the other representatives and the new one. Afterwards a minor's contact becomes that
+    of the first representative.
+    """
     content = MessageContent("representation-added")
     events: list[Event] = [*await notify_family(work, new, content)]
     if new.basis == "representative-of-minor":

@@ -26,14 +26,14 @@ from shared.runtime import clock
 
 @dataclass(frozen=True, slots=True)
 class ProxyRelation:
-    """The relation in which a person acts for another. `person_id`: the one of their records that is named for it."""
+    """The relation in which a person acts for another. `person_id`: the person's record that the relation names."""
 
     relation: Proxy
     person_id: UUID
 
 
 async def check_relation(work: UnitOfWork, caller: Caller, record_id: UUID, act: Act) -> Relation:
-    """Returns the relation. A token outlives its basis by minutes; therefore session and relation are checked here.
+    """Returns the relation. A token outlives its basis by minutes, so session and relation are checked here.
 
     Raises RecordUnknownError, SessionOverError, RelationInsufficientError.
     """
@@ -49,8 +49,10 @@ async def check_relation(work: UnitOfWork, caller: Caller, record_id: UUID, act:
 
 
 async def relation_of(work: UnitOfWork, record_id: UUID, own_id: UUID, now: datetime) -> Proxy | None:
-    """Returns the relation in which the holder of the record `own_id` may now act in `record_id`: representative before
-    carer."""
+    """Returns the relation in which the holder of the record `own_id` may now act in `record_id`, or None.
+
+    Representative comes before carer.
+    """
     if record_id == own_id or await records.load_record(work.connection, record_id) is None:
         return None
     if await records.is_deceased(work.connection, record_id):
@@ -73,8 +75,10 @@ async def relation_of(work: UnitOfWork, record_id: UUID, own_id: UUID, now: date
 
 
 async def find_proxy_relation(work: UnitOfWork, record_id: UUID, own_id: UUID, now: datetime) -> ProxyRelation | None:
-    """Returns the relation in which the holder of `own_id` may now act in `record_id`, by that record or by the linked
-    one."""
+    """Returns the relation in which the holder of `own_id` may now act in `record_id`, or None.
+
+    The relation may name that record or the linked one.
+    """
     relations = list[ProxyRelation]()
     for person_id in await load_records_of_person(work.connection, own_id):
         relation = await relation_of(work, record_id, person_id, now)

@@ -1,5 +1,4 @@
-"""Notifies the people around a record of a new or requested representation, since they can judge whether it is
-right."""
+"""Notifies the people around a record of a representation, because they can judge whether it is right."""
 
 from uuid import UUID
 
@@ -13,8 +12,11 @@ from shared.runtime import clock
 
 
 async def notify_family(work: UnitOfWork, new: Representation, content: MessageContent) -> list[MessageRequested]:
-    """Returns the messages to the record's contact on file, to the other representatives and, once the representation
-    is in force, to the new one; one for each address. People without a contact on file are left out."""
+    """Returns the messages about a new or requested representation; one for each address.
+
+    They go to the record's contact on file, to the other representatives and, once the representation is in force, to
+    the new one. People without a contact on file are left out.
+    """
     earlier = await representations.load_representations(work.connection, new.record_id)
     requests: dict[str, MessageRequested] = {}
     representing = [

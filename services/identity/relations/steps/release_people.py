@@ -1,5 +1,7 @@
-"""Ends the relations of an erased or deceased person to other holders, and announces the people of those holders
-anew."""
+"""Ends the relations of an erased or deceased person to other holders.
+
+It announces the people of those holders anew.
+"""
 
 from datetime import datetime
 from uuid import UUID

@@ -1,4 +1,7 @@
-"""Keeps a minor's contact equal to that of the first representative; without one, and from 18 on, to their own."""
+"""Keeps a minor's contact equal to that of the first representative.
+
+Without a representative, and from 18 on, the contact is the holder's own.
+"""
 
 from dataclasses import replace
 from uuid import UUID
@@ -15,8 +18,10 @@ from shared.contracts.identity import ContactChanged
 
 
 async def sync_minor_contact(work: UnitOfWork, record_id: UUID) -> list[Event]:
-    """Returns the event if the contact has changed. For holders who are or just were under age; the caller has locked
-    the record."""
+    """Sets the contact and returns the event if it has changed.
+
+    For holders who are or just were under age; the caller has locked the record.
+    """
     try:
         version, current = await load_contact(work, record_id)
     except ContactMissingError:
@@ -38,8 +43,10 @@ async def sync_minor_contact(work: UnitOfWork, record_id: UUID) -> list[Event]:
 
 
 async def representatives_contact(work: UnitOfWork, representative_id: UUID) -> Contact:
-    """Returns the contact that a minor gets from the representative; without an address if the representative has
-    none."""
+    """Returns the contact that a minor gets from the representative.
+
+    It has no address if the representative has none.
+    """
     try:
         _, contact = await load_contact(work, representative_id)
     except ContactMissingError:

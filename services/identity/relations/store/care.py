@@ -1,4 +1,4 @@
-"""Care relations: invitations of carers and their outcomes."""
+"""Stores care relations: invitations of carers and their outcomes."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -83,8 +83,10 @@ where bucket = $1 and id = $2"""
 async def settle_care(
     connection: Connection, id: UUID, status: CareStatus, at: datetime, carer_id: UUID | None = None
 ) -> None:
-    """Stores an answer, a withdrawal, an expiry or an end; `carer_id`: who answered. The caller has locked the
-    record."""
+    """Stores an answer, a withdrawal, an expiry or an end. The caller has locked the record.
+
+    `carer_id`: the person who answered.
+    """
     await connection.execute(SETTLE_CARE, bucket_in(id), id, status, at, carer_id)
 
 

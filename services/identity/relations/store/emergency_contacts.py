@@ -1,4 +1,4 @@
-"""Lists of people to call: one sealed list for each record."""
+"""Stores lists of people to call: one sealed list for each record."""
 
 from uuid import UUID
 

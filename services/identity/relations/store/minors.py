@@ -1,4 +1,4 @@
-"""Holders under age: the month of their coming of age, and the contact that was their own."""
+"""Stores holders under age: the month of their coming of age, and their own contact for later."""
 
 from collections.abc import Sequence
 from datetime import date

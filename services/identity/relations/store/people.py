@@ -1,4 +1,4 @@
-"""The people named for a record, as last announced."""
+"""Stores the people named for a record, as last announced."""
 
 from collections.abc import Sequence
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Legal representations."""
+"""Stores legal representations."""
 
 from collections.abc import Sequence
 from datetime import datetime

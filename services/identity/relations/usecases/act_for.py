@@ -19,10 +19,10 @@ from shared.runtime import clock
 async def act_for(
     storage: Storage, issuer: TokenIssuer, caller: Caller, own_id: UUID, record_id: UUID
 ) -> tuple[AccessToken, Proxy]:
-    """Returns the token and the relation. The token lasts five minutes, so a lost relation ends with it. The access
-    ledger of the record has both ids. A person with two linked records appears under the one that has the relation.
+    """Returns the token and the relation. The token lasts five minutes, so a lost relation ends with it.
 
-    Raises SessionOverError, RecordUnknownError.
+    The access ledger of the record has both ids. A person with two linked records appears under the one that has the
+    relation. Raises SessionOverError, RecordUnknownError.
     """
     now = clock.now()
     async with logged_refusals(storage.pool, record_id, caller.actor(), "sign-in"), storage.transaction() as work:

@@ -1,4 +1,4 @@
-"""The invited person, signed in with their own account, accepts or refuses to be a carer."""
+"""Records the answer of an invited person, who accepts or refuses to be a carer, signed in with their own account."""
 
 from dataclasses import dataclass, replace
 from uuid import UUID
@@ -33,8 +33,10 @@ from shared.runtime import clock
 
 @dataclass(frozen=True, slots=True, repr=False)
 class InvitationAnswer:
-    """An answer by the code received, or by the id of an invitation that names the person. `own_id`: the carer's
-    record."""
+    """An answer by the code received, or by the id of an invitation that names the person.
+
+    `own_id`: the carer's record.
+    """
 
     own_id: UUID
     accepts: bool
@@ -45,11 +47,10 @@ class InvitationAnswer:
 async def answer_invitation(
     storage: Storage, lookups: Keyring, caller: Caller, answer: InvitationAnswer
 ) -> tuple[CareRelation, int]:
-    """Returns the relation after the answer, and the version of the record's people. Of several answers at once exactly
-    one succeeds.
+    """Returns the relation after the answer, and the version of the record's people.
 
-    Raises SessionOverError, ActivationCodeMalformedError, TooManyTriesError, InvitationUnknownError,
-    InvitationOverError, CareExistsError.
+    Of several answers at once exactly one succeeds. Raises SessionOverError, ActivationCodeMalformedError,
+    TooManyTriesError, InvitationUnknownError, InvitationOverError, CareExistsError.
     """
     keys = [f"invitation:{answer.own_id}"]
     async with storage.acquire() as work:

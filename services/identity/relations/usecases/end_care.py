@@ -1,4 +1,4 @@
-"""Ends the care for the holder of a record, or withdraws an invitation; both sides may."""
+"""Ends the care for the holder of a record, or withdraws an invitation, for either side."""
 
 from dataclasses import replace
 from uuid import UUID

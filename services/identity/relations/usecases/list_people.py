@@ -70,8 +70,10 @@ async def list_carers(storage: Storage, caller: Caller, record_id: UUID) -> list
 
 
 async def list_invitations(storage: Storage, holder: tuple[UUID, UUID | None]) -> list[NamedCare]:
-    """Returns the invitations that name the signed-in person and await their answer; `name`: of the inviting holder.
-    Raises SessionOverError."""
+    """Returns the invitations that name the signed-in person and await their answer.
+
+    `name`: of the inviting holder. Raises SessionOverError.
+    """
     own_id, session_id = holder
     async with storage.acquire() as work:
         await check_session(work.connection, session_id)

@@ -1,4 +1,4 @@
-"""Marks expired invitations, and deletes those that ended without a relation long ago."""
+"""Marks expired invitations, and deletes old ones that ended without a relation."""
 
 from datetime import datetime
 from typing import Final
@@ -11,7 +11,7 @@ BATCH: Final = 500
 
 
 async def sweep_invitations(pool: Pool, now: datetime, *, limit: int = BATCH) -> int:
-    """Returns how many rows were changed or deleted; 0 when nothing is left to do."""
+    """Processes a page. Returns how many rows were changed or deleted; 0 when nothing is left to do."""
     async with transaction(pool) as connection:
         expired = await care.expire_invitations(connection, now, limit)
         return expired + await care.delete_unanswered(connection, now - UNANSWERED_RETENTION, limit)

@@ -30,7 +30,7 @@ COMING_OF_AGE_NOTICE: Final = MessageContent("coming-of-age")
 
 
 async def sweep_minors(storage: Storage, now: datetime, *, limit: int = BATCH) -> int:
-    """Returns how many were checked; 0 when none is left for today."""
+    """Checks a page of holders. Returns how many were checked; 0 when none is left for today."""
     today = now.astimezone(UTC).date()
     async with storage.acquire() as work:
         due = await minors.find_due(work.connection, today, limit)

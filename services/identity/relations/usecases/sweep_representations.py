@@ -1,4 +1,7 @@
-"""Ends representations past their end, one record at a time; an interrupted sweep continues where it stopped."""
+"""Ends representations past their end, one record at a time.
+
+An interrupted sweep continues where it stopped.
+"""
 
 import asyncio
 from datetime import datetime
@@ -21,8 +24,10 @@ SWEEPER: Final = Actor(kind="system", id="sweep-representations")
 
 
 async def sweep_representations(storage: Storage, now: datetime, *, limit: int = BATCH) -> int:
-    """Returns in how many records of a page representations ended; 0 when nothing is left that can be done. Records
-    with missing keys do not block the others, even when they fill a whole page."""
+    """Processes a page. Returns in how many records representations ended; 0 when nothing is left that can be done.
+
+    Records with missing keys do not block the others, even when they fill a whole page.
+    """
     failed: list[UUID] = []
     deadline = asyncio.get_running_loop().time() + RUN_INTERVAL_S
     while asyncio.get_running_loop().time() < deadline:
