@@ -37,12 +37,12 @@ class AccessRequest:
 
     @property
     def is_permitted(self) -> bool:
-        """Whether the caller may read anything."""
+        """Returns whether the caller may read anything."""
         return isinstance(self.decision, Permit)
 
     @property
     def is_representative(self) -> bool:
-        """Whether the caller is a representative, and not the patient."""
+        """Returns whether the caller is a representative, and not the patient."""
         return self.caller.kind == "representative"
 
     async def readable_records(self, connection: Connection) -> list[UUID]:

@@ -41,7 +41,7 @@ RECOVERY_ACTION: Final = "recover-state"
 
 @dataclass(frozen=True, slots=True)
 class ResolvedChange:
-    """A change with the full identifier of its subject, or the error that its subject cannot be resolved.
+    """A change with the full identifier of its subject. `error`: set if the subject cannot be resolved.
 
     `is_known`: whether the directory has the subject; True for a change without one.
     """

@@ -89,9 +89,9 @@ class DirectoryEntry:
 
     @property
     def is_doctor(self) -> bool:
-        """Whether this is an active doctor, who may be named as médecin traitant."""
+        """Returns whether this is an active doctor, who may be named as médecin traitant."""
         return self.active and self.profession == DOCTOR
 
     def is_of_kind(self, kind: HolderKind | None) -> bool:
-        """Whether this is a professional or a structure; True for any entry if `kind` is None."""
+        """Returns whether this is a professional or a structure; True for any entry if `kind` is None."""
         return kind is None or (kind == "structure") == (self.profession is None)

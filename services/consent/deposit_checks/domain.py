@@ -67,7 +67,7 @@ class DepositContext:
         return {IDENTITY_RECORDS.name: self.record_version, **states}
 
     def is_older_than(self, seen: Seen) -> bool:
-        """Whether the sender of an event had seen newer versions than these."""
+        """Returns whether the sender of an event had seen newer versions than these."""
         people_version = 0 if self.people is None else self.people.version
         if self.record_version < seen.get(IDENTITY_RECORDS.name, 1):
             return True
@@ -75,7 +75,7 @@ class DepositContext:
 
     @property
     def is_complete(self) -> bool:
-        """Whether a deposit can be decided; a record that was never open here needs no choices."""
+        """Returns whether a deposit can be decided; a record that was never open here needs no choices."""
         return self.state_version is not None or self.status != "open"
 
 

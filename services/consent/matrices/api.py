@@ -87,8 +87,10 @@ async def get_matrix(name: MatrixName, pool: ServicePool) -> Response:
 
 @router.get("/{name}/diff", summary="Compare a version with the one in force", responses=_UNKNOWN)
 async def get_diff(name: MatrixName, request: Request, pool: LongPool) -> MatrixDiffView:
-    """Returns in words which document types open or close for which profession; in French with `Accept-Language:
-    fr`."""
+    """Returns in words which document types open or close for each profession.
+
+    The words are French with `Accept-Language: fr`, else English.
+    """
     french = prefers_french(request.headers.get("accept-language", ""))
     return MatrixDiffView.of(await compare_matrix(pool, name), french)
 

@@ -107,8 +107,10 @@ class ChallengeView(BaseModel):
 
 
 class SessionView(BaseModel):
-    """The tokens of a session (RFC 6749, section 5.1). `device_token`: for a new device; store it and send it at the
-    next sign-in."""
+    """The tokens of a session (RFC 6749, section 5.1).
+
+    `device_token`: for a new device; store it and send it at the next sign-in.
+    """
 
     access_token: str
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - a type, not a secret
@@ -159,8 +161,10 @@ class DeviceView(BaseModel):
 
 
 class EnrolmentView(BaseModel):
-    """The secret for an authenticator application (RFC 6238 with default parameters), shown once. Confirm it with the
-    first code."""
+    """The secret for an authenticator application (RFC 6238 with default parameters), shown once.
+
+    Confirm it with the first code.
+    """
 
     challenge_id: UUID
     secret: str = Field(description="base32")

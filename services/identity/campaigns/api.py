@@ -112,8 +112,11 @@ async def post_letters(
     storage: ProvidedStorage,
     rules: ProvidedOpeningRules,
 ) -> PrintingView:
-    """Reprints the codes that can still be used. Request page after page under one printing id; an interrupted printing
-    can be resumed at any page, and no letter is sent twice."""
+    """Reprints the codes that can still be used.
+
+    Request page after page under one printing id; an interrupted printing can be resumed at any page, and no letter is
+    sent twice.
+    """
     caller.require(CAMPAIGNS)
     page = rules.page
     printed = await reprint_letters(storage, campaign_id, body.printing, body.after, page)

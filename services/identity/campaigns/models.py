@@ -67,16 +67,17 @@ class CampaignView(BaseModel):
 
 
 class PrintingBody(Body):
-    """The id of this printing (a UUID chosen by the caller), and the record after which the page begins (null: the
-    first page)."""
+    """The id of this printing, and the record after which the page begins (null: the first page).
+
+    The caller chooses the id, a UUID.
+    """
 
     printing: Annotated[UUID, Field(strict=False)]
     after: Annotated[UUID | None, Field(strict=False)] = None
 
 
 class PrintingView(BaseModel):
-    """The number of letters requested, and the record after which the next page begins; null: this was the last
-    page."""
+    """The number of letters requested, and the record after which the next page begins (null: no further page)."""
 
     letters: int
     next_after: UUID | None

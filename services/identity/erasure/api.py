@@ -49,8 +49,10 @@ async def post_erasure(
     rules: ProvidedLifecycleRules,
     prefer: Prefer = None,
 ) -> ErasureView:
-    """Erases on a decision under the GDPR (article 17). It cannot be undone. Erasing a record again returns the
-    existing erasure."""
+    """Erases on a decision under the GDPR (article 17). It cannot be undone.
+
+    Erasing a record again returns the existing erasure.
+    """
     caller.require(SCOPE)
     lifecycle_request = LifecycleRequest("erase", party_of(caller.kind, caller.record_id, record_id), caller.actor())
     request = ErasureRequest(lifecycle_request, body.reason, clock.now())

@@ -132,8 +132,10 @@ class ReceiptKeys:
 
 
 def verified_receipt(text: str, published: object) -> Receipt:
-    """Returns the receipt if one of these public keys (a JWKS: `{"keys": [...]}`) signed it. Raises
-    ReceiptInvalidError."""
+    """Returns the receipt if one of these public keys (a JWKS: `{"keys": [...]}`) signed it.
+
+    Raises ReceiptInvalidError.
+    """
     stripped = text.strip()
     if len(stripped) > MAX_LENGTH:
         raise ReceiptInvalidError

@@ -99,8 +99,10 @@ DESTROYERS: Final[tuple[Destroyer, ...]] = (
     _contacts,
     _closures,
 )
-"""The functions that delete a record's rows besides its own, its person's and its fingerprint's. Add new tables
-here."""
+"""The functions that delete a record's rows besides its own, its person's and its fingerprint's.
+
+Add new tables here.
+"""
 
 
 class FingerprintUnknownError(CodedError):

@@ -87,8 +87,10 @@ class Importer:
     async def directory(
         self, file: Path, report: ReportProgress, *, complete: CompleteDirectory | None = None, resume: bool = False
     ) -> ImportOutcome:
-        """Imports the directory. Raises what `insured` raises, and AbsenceImplausibleError; the content of the file is
-        in the directory by then."""
+        """Imports the directory.
+
+        Raises what `insured` raises, and AbsenceImplausibleError; the content of the file is in the directory by then.
+        """
         async with self._run("directory", file, line_batches.DIRECTORY_COLUMNS, report, resume=resume) as run:
             progress = await run.read(line_batches.prepare_activities, partial(import_activities, run.pool, run.mark))
             if progress.step == "reading":

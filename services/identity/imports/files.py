@@ -35,8 +35,10 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class FileLine:
-    """A line with its columns by internal name, or the error that makes it unreadable. `number`: the header is line
-    1."""
+    """A line with its columns by internal name, or the error that makes it unreadable.
+
+    `number`: the header is line 1.
+    """
 
     number: int
     raw: bytes

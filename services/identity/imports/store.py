@@ -68,8 +68,10 @@ returning 1"""
 async def set_progress(
     connection: Connection, kind: ImportKind, file: FileIdentity, previous: ImportProgress, current: ImportProgress
 ) -> None:
-    """Stores the progress in the transaction of the rows. Raises ImportOvertakenError when the stored progress is not
-    `previous`."""
+    """Stores the progress in the transaction of the rows.
+
+    Raises ImportOvertakenError when the stored progress is not `previous`.
+    """
     counts = (current.lines, current.changed, current.rejected, current.rejected_bytes, current.unreadable)
     place = (kind, file.digest, file.size, previous.offset, previous.cursor)
     if await connection.fetchval(SET_PROGRESS, *place, current.offset, *counts, current.step, current.cursor) is None:

@@ -45,8 +45,10 @@ class OnlineBody(Body):
     language: Text = Field(default="fr", json_schema_extra=one_of("fr", "en"))
 
     def opening_request(self, *, test_keys: bool) -> OpeningRequest:
-        """Returns the request. Raises InvalidInsError and its kinds, ContactNeededError, MailInvalidError,
-        MobileInvalidError."""
+        """Returns the request.
+
+        Raises InvalidInsError and its kinds, ContactNeededError, MailInvalidError, MobileInvalidError.
+        """
         mobile = None if self.mobile is None else mobile_number(self.mobile)
         return OpeningRequest(
             checked_ins(self.ins, test_keys=test_keys),

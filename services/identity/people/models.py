@@ -70,8 +70,10 @@ class OpenRecordBody(Body):
     )
 
     def person(self) -> Person:
-        """Returns the person. Raises InvalidInsError, UnknownInsSystemError, InvalidTraitsError,
-        IdentityStatusUnknownError."""
+        """Returns the person.
+
+        Raises InvalidInsError, UnknownInsSystemError, InvalidTraitsError, IdentityStatusUnknownError.
+        """
         return replace(parse_person(self.ins, self.traits), status=IdentityStatus.of(self.identity_status))
 
     def parsed_contact(self) -> Contact:
@@ -80,9 +82,9 @@ class OpenRecordBody(Body):
 
 
 class RecordView(BaseModel):
-    """A record: its id in all services, and whether it is open.
+    """A record: its id in all services, its version and its state.
 
-    `in_force` states whether this version applies where reads and deposits are decided.
+    `status`: whether this version is in force where reads and deposits are decided.
     """
 
     record_id: UUID

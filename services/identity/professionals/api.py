@@ -127,8 +127,10 @@ async def get_callback(
     code: CallbackParameter = None,
     iss: CallbackParameter = None,
 ) -> TokenView:
-    """Returns a token of the professional, in the mode and for the structure stated at the start. Each sign-in can be
-    finished once, in the browser that started it."""
+    """Returns a token of the professional, in the mode and for the structure stated at the start.
+
+    Each sign-in can be finished once, in the browser that started it.
+    """
     name = cookie_name(state)
     callback = ProviderCallback(state, request.cookies.get(name, ""), code, iss)
     with counted_refusals("sign-in-professional"):

@@ -38,8 +38,7 @@ class _Metadata(BaseModel):
     jwks_uri: str
 
     def is_for(self, issuer: str) -> bool:
-        """Returns whether the document belongs to that issuer and every URL is safe for secrets (https, or
-        loopback)."""
+        """Returns whether the document belongs to that issuer and every URL is safe (https, or loopback)."""
         urls = (self.authorization_endpoint, self.token_endpoint, self.userinfo_endpoint, self.jwks_uri)
         return self.issuer == issuer and all(_is_safe(url) for url in urls)
 

@@ -25,7 +25,7 @@ class Depositor:
 
     @property
     def is_of_patient_side(self) -> bool:
-        """Whether the patient side deposits."""
+        """Returns whether the patient side deposits."""
         return self.kind in PATIENT_SIDE
 
     @property

@@ -90,7 +90,7 @@ class TrackedDeposit:
 
     @property
     def is_decided(self) -> bool:
-        """Whether every document is published, refused or lost."""
+        """Returns whether every document is published, refused or lost."""
         return all(document.status != "received" for document in self.documents)
 
 

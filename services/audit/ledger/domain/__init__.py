@@ -1,1 +1,1 @@
-"""The rules of the room `ledger`, without input or output: entries, quarantine, writers, visibilities and cursors."""
+"""The rules of the room `ledger`: pure functions and values, without clock, input or output."""

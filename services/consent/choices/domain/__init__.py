@@ -1,1 +1,1 @@
-"""The rules of the room `choices`: pure."""
+"""The rules of the room `choices`: pure functions and values, without clock, input or output."""

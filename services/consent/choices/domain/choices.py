@@ -86,12 +86,12 @@ class Change(BaseModel):
 
 
 def is_valid(authorisation: Authorisation, now: datetime) -> bool:
-    """Whether the authorisation holds at this moment."""
+    """Returns whether the authorisation holds at this moment."""
     return authorisation.since <= now and (authorisation.until is None or now < authorisation.until)
 
 
 def has_ended(authorisation: Authorisation, now: datetime) -> bool:
-    """Whether the authorisation has ended."""
+    """Returns whether the authorisation has ended."""
     return authorisation.until is not None and authorisation.until <= now
 
 

@@ -58,7 +58,7 @@ class ConsentState:
 
     @property
     def is_in_force(self) -> bool:
-        """Whether every read is now decided under this version or a later one."""
+        """Returns whether every read is now decided under this version or a later one."""
         return self.version_in_force >= self.version
 
     def changed(self, choices: Choices, at: datetime) -> "ConsentState":

@@ -31,7 +31,7 @@ where read.group_name = $1 and read.topic = $2"""
 
 
 async def is_directory_complete(connection: Connection, since: datetime) -> bool:
-    """Whether the copy of the directory has, in every partition, what was announced before this moment."""
+    """Returns whether the copy of the directory has, in every partition, what was announced before this moment."""
     names = CONSENT_DIRECTORY_COPIES.name, IDENTITY_PROFESSIONALS.name
     is_complete: bool = await connection.fetchval(IS_DIRECTORY_COMPLETE, *names, since)
     return is_complete

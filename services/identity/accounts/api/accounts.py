@@ -73,8 +73,10 @@ async def post_new_password(
     storage: ProvidedStorage,
     accounts: ProvidedAccountRules,
 ) -> KnownDeviceView:
-    """Sets the password and ends all sessions. This device becomes a known one; sign in on it with the new password and
-    a code."""
+    """Sets the password and ends all sessions.
+
+    This device becomes a known one; sign in on it with the new password and a code.
+    """
     reset = PasswordReset(challenge_id, body.code, body.password, device_of(request))
     async with min_response_time(accounts.refusal_s):
         token = await finish_password_reset(storage, accounts, reset)

@@ -48,8 +48,10 @@ ProvidedAccountRules = Annotated[AccountRules, Depends(provided(AccountRules))]
 
 
 def source_of(request: Request) -> str:
-    """Returns the client's network address. Behind a proxy uvicorn takes it from X-Forwarded-For
-    (FORWARDED_ALLOW_IPS)."""
+    """Returns the client's network address.
+
+    Behind a proxy uvicorn takes it from X-Forwarded-For (FORWARDED_ALLOW_IPS).
+    """
     return request.client.host if request.client else ""
 
 

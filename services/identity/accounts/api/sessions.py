@@ -69,8 +69,10 @@ async def post_code(
     accounts: ProvidedAccountRules,
     issuer: ProvidedIssuer,
 ) -> SessionView:
-    """Returns an access token for five minutes and a refresh token. A new device also gets a device token, and the
-    holder is notified."""
+    """Returns an access token for five minutes and a refresh token.
+
+    A new device also gets a device token, and the holder is notified.
+    """
     answer = SignInAnswer(challenge_id, body.code, device_of(request))
     return SessionView.of(await finish_sign_in(storage, accounts, issuer, answer))
 
@@ -84,8 +86,10 @@ async def post_code(
 async def post_refresh(
     body: RefreshBody, storage: ProvidedStorage, accounts: ProvidedAccountRules, issuer: ProvidedIssuer
 ) -> SessionView:
-    """Returns the next access and refresh token. A refresh token works once; using it again ends the session, so after
-    a lost response the holder signs in again."""
+    """Returns the next access and refresh token.
+
+    A refresh token works once; using it again ends the session, so after a lost response the holder signs in again.
+    """
     tokens = await refresh_session(storage, accounts, issuer, body.refresh_token)
     return SessionView.of(tokens)
 
@@ -105,8 +109,10 @@ async def get_devices(holder: Holder, storage: ProvidedStorage) -> list[DeviceVi
     responses=problems(_401="session-over", _403="holder-needed", _404="device-unknown"),
 )
 async def delete_device(device_id: UUID, holder: Holder, pool: ServicePool) -> None:
-    """Ends the session of the device and removes the device. Its access token can change nothing any more; it can read
-    until it expires, for at most five minutes."""
+    """Ends the session of the device and removes the device.
+
+    Its access token can change nothing any more; it can read until it expires, for at most five minutes.
+    """
     await sign_out(pool, *holder, device_id)
 
 

@@ -1,1 +1,1 @@
-"""The rules, pure: no clock, no input or output."""
+"""The rules of the room `accounts`: pure functions and values, without clock, input or output."""

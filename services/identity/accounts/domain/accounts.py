@@ -136,8 +136,10 @@ def identifier_parts(normalised: str) -> tuple[str, str]:
 
 
 def personal_words(person: Person, contact: Contact, identifier: str = "") -> tuple[str, ...]:
-    """Returns the words that a password of this person must not contain: names, mail, identifier, birth date,
-    mobile."""
+    """Returns the words that a password of this person must not contain.
+
+    They are the person's names, mail, identifier, birth date and mobile number.
+    """
     traits = person.traits
     names = normalise_name(f"{traits.birth_name or ''} {traits.given_name or ''}").split()
     year, month, day = (traits.birth_date or "--").split("-")

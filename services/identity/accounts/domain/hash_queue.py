@@ -1,5 +1,7 @@
-"""Limits how many passwords are hashed at once and how many may wait, as a hash costs tens of milliseconds of CPU
-time."""
+"""Limits how many passwords are hashed at once and how many may wait.
+
+A hash takes tens of milliseconds of CPU time.
+"""
 
 import asyncio
 import os
@@ -33,8 +35,10 @@ class HashQueue:
 
     @property
     def places(self) -> int:
-        """The number of requests that may hash or wait now; never fewer than one turn, so that the average is
-        renewed."""
+        """The number of requests that may hash or wait now.
+
+        It is at least one turn's worth, so that the average duration is always renewed.
+        """
         return self._at_once * (1 + max(1, int(LONGEST_WAIT_S / self._seconds)))
 
     @contextmanager

@@ -146,8 +146,10 @@ def _next_count(previous: AttemptCount | None, rule: ThrottleRule, now: datetime
 def attempt_keys(
     lookups: Keyring, identifier: str, source: str, device_id: UUID | None, action: str = "account"
 ) -> list[str]:
-    """Returns the keys under which an attempt counts: that of a known device alone, or those of the address, of the
-    account, and of both together."""
+    """Returns the keys under which an attempt counts.
+
+    These are that of a known device alone, or those of the address, of the account, and of both together.
+    """
     if device_id is not None:
         return [f"{'device' if action == 'account' else action + '-device'}:{device_id}"]
     origin = lookups.fingerprint("source", network_of(source))

@@ -1,1 +1,1 @@
-"""Pieces of use cases that run in the caller's transaction."""
+"""The steps of the room `accounts`: parts of use cases that run in the caller's transaction."""

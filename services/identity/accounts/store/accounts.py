@@ -184,8 +184,10 @@ delete from accounts where bucket = $1 and record_id = $2 returning record_id"""
 
 
 async def delete_accounts_of(connection: Connection, record_id: UUID) -> dict[str, int]:
-    """Deletes the account of a record, its identifier and its attempt counts. Returns the number of deleted rows per
-    table."""
+    """Deletes the account of a record, its identifier and its attempt counts.
+
+    Returns the number of deleted rows per table.
+    """
     return {"accounts": len(await connection.fetch(DELETE_ACCOUNT, bucket_of(record_id), record_id))}
 
 

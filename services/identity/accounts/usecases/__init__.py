@@ -1,1 +1,1 @@
-"""One file a use case."""
+"""The use cases of the room `accounts`, one in each file."""

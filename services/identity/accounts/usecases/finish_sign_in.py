@@ -47,8 +47,9 @@ class SignInAnswer:
 async def finish_sign_in(
     storage: Storage, accounts: AccountRules, issuer: TokenIssuer, answer: SignInAnswer
 ) -> SessionTokens:
-    """Returns the tokens of the new session. A code works once, also under concurrency. The record is locked, so that a
-    death recorded meanwhile ends the session.
+    """Returns the tokens of the new session. A code works once, also under concurrency.
+
+    The record is locked, so that a death recorded meanwhile ends the session.
 
     Raises CodeWrongError, CodeOverError.
     """

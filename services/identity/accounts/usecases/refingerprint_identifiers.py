@@ -12,8 +12,10 @@ PAGE = 500
 
 
 async def refingerprint_identifiers(persons: Keyring, connection: Connection) -> None:
-    """Replaces all fingerprints of other keys, page by page. An interrupted run can be repeated. Raises
-    SealBrokenError."""
+    """Replaces all fingerprints of other keys, page by page. An interrupted run can be repeated.
+
+    Raises SealBrokenError.
+    """
     lookups, after = lookup_keys(persons), UUID(int=0)
     while rows := await store.identifiers_of_other_keys(connection, lookups.active, after, PAGE):
         replacements: dict[str, str] = {}

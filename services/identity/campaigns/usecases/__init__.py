@@ -1,1 +1,1 @@
-"""One file a use case."""
+"""The use cases of the room `campaigns`, one in each file."""

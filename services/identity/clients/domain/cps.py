@@ -123,8 +123,10 @@ def organisation_subject(text: str, organisation_id: str | None) -> str:
 def _chain(
     leaf: x509.Certificate, kind: CertificateKind, authorities: CertificateAuthorities, now: datetime
 ) -> list[x509.Certificate]:
-    """Returns leaf, issuers and root. A subject alternative name is not required: these certificates use the
-    subject."""
+    """Returns leaf, issuers and root.
+
+    A subject alternative name is not required: these certificates use the subject.
+    """
     if not authorities.roots:
         raise CertificateUntrustedError
     leaves = verification.ExtensionPolicy.permit_all().require_present(

@@ -8,8 +8,10 @@ from shared.db.pool import Pool, transaction
 
 
 async def publish_figures(pool: Pool, now: datetime) -> bool:
-    """Publishes the first past week that is unpublished. Returns whether there was one. `now` is a parameter so that
-    tests can be weeks later."""
+    """Publishes the first past week that is unpublished. Returns whether there was one.
+
+    `now` is a parameter so that tests can be weeks later.
+    """
     async with transaction(pool) as connection:
         week = await figures.next_unpublished(connection, settled_before(now))
         if week is None:

@@ -1,1 +1,1 @@
-"""One file a use case."""
+"""The use cases of the room `imports`, one in each file."""

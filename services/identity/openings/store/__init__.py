@@ -1,1 +1,1 @@
-"""The SQL statements, by noun."""
+"""The SQL statements of the room `openings`."""

@@ -78,8 +78,10 @@ class Contact(RedactedRepr):
     mobile: str | None = None
 
     def as_json(self) -> bytes:
-        """Returns the JSON that is sealed, at rest and for notify (`ContactChanged`). `mobile` is present only if
-        known."""
+        """Returns the JSON that is sealed, at rest and for notify (`ContactChanged`).
+
+        `mobile` is present only if known.
+        """
         mobile = {} if self.mobile is None else {"mobile": self.mobile}
         return orjson.dumps({"mail": self.mail, "language": self.language, "relation": self.relation, **mobile})
 
@@ -147,7 +149,7 @@ class RecordState:
 
     @property
     def is_in_force(self) -> bool:
-        """Whether records has applied this version."""
+        """Returns whether records has applied this version."""
         return self.in_force_version >= self.version
 
 

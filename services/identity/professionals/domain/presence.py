@@ -119,8 +119,10 @@ def presence_refusal(
 def verify_presence(
     proof: str, client: Client, session: ProfessionalSession, issuer: str, now: datetime
 ) -> PresenceProof:
-    """Verifies signature, addressees and times of a proof. Raises PresenceProofInvalidError or one of its
-    subclasses."""
+    """Verifies signature, addressees and times of a proof.
+
+    Raises PresenceProofInvalidError or one of its subclasses.
+    """
     claims = _signed_claims(proof, client)
     _check_content(claims, client, session, issuer)
     issued, expires = claims["iat"], claims["exp"]

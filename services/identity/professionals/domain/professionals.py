@@ -111,8 +111,10 @@ class IdentityProof:
 
 @dataclass(frozen=True, slots=True)
 class AdmittedProfessional:
-    """A professional who may get a token, for one structure or none. `never`: the excluded kind that the token
-    states."""
+    """A professional who may get a token, for one structure or none.
+
+    `never`: the excluded kind that the token states.
+    """
 
     id: str
     profession: str
@@ -153,8 +155,10 @@ class ProfessionalRules:
 
 
 def sign_in_keys(persons: Keyring) -> Keyring:
-    """Returns the keyring for nonces and PKCE verifiers. It is derived from the keyring of persons, so that no key
-    serves two purposes."""
+    """Returns the keyring for nonces and PKCE verifiers.
+
+    It is derived from the keyring of persons, so that no key serves two purposes.
+    """
     return Keyring(
         {kid: hmac.digest(key, b"identity.professionals.sign-in", hashlib.sha256) for kid, key in persons.keys.items()}
     )

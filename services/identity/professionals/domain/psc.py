@@ -111,8 +111,10 @@ class IdentityProvider(Protocol):
         """Returns the provider's public keys. `refreshed`: fetches them again, unless the last fetch is very recent."""
 
     async def redeem(self, code: str, verifier: str) -> ProviderTokens:
-        """Exchanges an authorization code for tokens. Raises ProviderRefusedError when the provider rejects the
-        code."""
+        """Exchanges an authorization code for tokens.
+
+        Raises ProviderRefusedError when the provider rejects the code.
+        """
 
     async def userinfo(self, access_token: str) -> dict[str, Any]:
         """Returns the userinfo claims. Raises ProviderTokenInvalidError when the provider rejects the token."""

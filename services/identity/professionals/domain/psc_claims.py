@@ -56,8 +56,10 @@ def _specialty(exercise: Mapping[str, Any]) -> str | None:
 
 
 def _structures(claims: Mapping[str, Any]) -> frozenset[str]:
-    """Returns the Struct_IdNat of every structure named: 1 + FINESS, 3 + SIRET, 2 + SIREN. Technical ids are
-    skipped."""
+    """Returns the Struct_IdNat of every structure named: 1 + FINESS, 3 + SIRET, 2 + SIREN.
+
+    Technical ids are skipped.
+    """
     structure_ids = [claims.get("SubjectOrganizationID")]
     for exercise in claims.get("SubjectRefPro", {}).get("exercices", []):
         for activity in exercise.get("activities", []):

@@ -1,1 +1,1 @@
-"""HTTP: route, use case, response. No rule, no SQL."""
+"""The HTTP routes of the room `relations`."""

@@ -35,8 +35,10 @@ class InvitationBody(Body):
     language: Text = Field(default="fr", json_schema_extra=one_of("fr", "en"))
 
     def invitation(self, life: timedelta) -> CarerInvitation:
-        """Returns the invitation. Raises InvitationInvalidError, MailInvalidError, LanguageUnknownError,
-        InvalidInsError, UnknownInsSystemError."""
+        """Returns the invitation.
+
+        Raises InvitationInvalidError, MailInvalidError, LanguageUnknownError, InvalidInsError, UnknownInsSystemError.
+        """
         to, person = checked_contact(self.mail, self.language, "holder"), self.person
         if person is None:
             if to.mail is None:

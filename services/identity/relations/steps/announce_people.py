@@ -10,8 +10,10 @@ from shared.db.pool import Connection
 
 
 async def announce_people(connection: Connection, record_id: UUID) -> tuple[int, list[Event]]:
-    """Returns the version of the state and, if it is new, the event. The caller has locked the record in a
-    transaction."""
+    """Returns the version of the state and, if it is new, the event.
+
+    The caller has locked the record in a transaction.
+    """
     announced = await people.lock_people(connection, record_id)
     current = replace(
         announced,

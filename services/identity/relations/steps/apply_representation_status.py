@@ -22,8 +22,10 @@ async def apply_representation_status(
     actor: Actor,
     reason: str | None = None,
 ) -> list[Event]:
-    """Sets the status of a representation whose record is locked. Returns the events to announce beside the record's
-    people."""
+    """Sets the status of a representation whose record is locked.
+
+    Returns the events to announce beside the record's people.
+    """
     if status == representation.status:
         return []
     await representations.settle_representation(work.connection, representation.id, status, now, reason)

@@ -110,8 +110,10 @@ async def _record_of(work: UnitOfWork, ins: Ins) -> UUID | None:
 async def _invitation_messages(
     work: UnitOfWork, new: CareRelation, code: str, invitation: CarerInvitation
 ) -> list[Event]:
-    """Returns the message to the stated address, else to the contact on file for that number; none if both are
-    missing."""
+    """Returns the message to the stated address, else to the contact on file; none if both are missing.
+
+    The contact on file is that of the person with the stated number.
+    """
     content = MessageContent(
         "carer-invitation", {"code": code, "valid_until": new.expires_at.isoformat()}, new.expires_at
     )

@@ -94,8 +94,10 @@ async def list_invitations(storage: Storage, holder: tuple[UUID, UUID | None]) -
 
 
 async def list_acting_for(storage: Storage, holder: tuple[UUID, UUID | None]) -> list[ProxyRecord]:
-    """Returns the records in which the signed-in person may act now, in the order of the requests. Raises
-    SessionOverError."""
+    """Returns the records in which the signed-in person may act now, in the order of the requests.
+
+    Raises SessionOverError.
+    """
     (own_id, session_id), now, proxy_records = holder, clock.now(), list[ProxyRecord]()
     async with storage.acquire() as work:
         await check_session(work.connection, session_id)

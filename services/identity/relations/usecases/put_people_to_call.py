@@ -21,8 +21,10 @@ from shared.messaging.outbox import append
 
 
 async def put_people_to_call(storage: Storage, caller: Caller, record_id: UUID, people: Sequence[PersonToCall]) -> None:
-    """Replaces the whole list, possibly by an empty one. Raises PeopleToCallInvalidError, RecordUnknownError,
-    RelationInsufficientError."""
+    """Replaces the whole list, possibly by an empty one.
+
+    Raises PeopleToCallInvalidError, RecordUnknownError, RelationInsufficientError.
+    """
     check_people_to_call(people)
     actor = caller.actor()
     async with logged_refusals(storage.pool, record_id, actor, "change-contact"), storage.transaction() as work:

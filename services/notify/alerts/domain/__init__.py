@@ -1,1 +1,1 @@
-"""The rules of the room `alerts`, without input or output: who may learn what, and how often."""
+"""The rules of the room `alerts`: pure functions and values, without clock, input or output."""

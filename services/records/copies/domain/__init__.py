@@ -1,1 +1,1 @@
-"""The rules of the room `copies`: pure."""
+"""The rules of the room `copies`: pure functions and values, without clock, input or output."""

@@ -1,1 +1,1 @@
-"""The rules of the room `deposits`: pure."""
+"""The rules of the room `deposits`: pure functions and values, without clock, input or output."""

@@ -1,1 +1,1 @@
-"""The rules of the room `documents`: pure."""
+"""The rules of the room `documents`: pure functions and values, without clock, input or output."""

@@ -65,7 +65,7 @@ class ChangeRequest:
 
     @property
     def is_by_patient_side(self) -> bool:
-        """Whether the patient side sends the request."""
+        """Returns whether the patient side sends the request."""
         return self.requester.kind in PATIENT_SIDE
 
     def decide(self, question: Question, version: DocumentSummary | None) -> RuleDecision:

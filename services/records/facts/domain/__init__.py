@@ -1,1 +1,1 @@
-"""The rules of the room `facts`: pure."""
+"""The rules of the room `facts`: pure functions and values, without clock, input or output."""

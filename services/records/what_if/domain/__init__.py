@@ -1,1 +1,1 @@
-"""The rules of the room `what_if`: pure."""
+"""The rules of the room `what_if`: pure functions and values, without clock, input or output."""
