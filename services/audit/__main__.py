@@ -1,4 +1,7 @@
-"""`python -m services.audit api | worker | migrate | recover | keys status | keys rewrap`."""
+"""Runs the service audit.
+
+The commands are `python -m services.audit api | worker | migrate | recover | keys status | keys rewrap`.
+"""
 
 from services.audit.app import make_api, make_worker
 from services.audit.keys import make_keys

@@ -1,4 +1,7 @@
-"""`python -m services.consent api | worker | migrate | recover | keys status | keys rewrap`."""
+"""Runs the service consent.
+
+The commands are `python -m services.consent api | worker | migrate | recover | keys status | keys rewrap`.
+"""
 
 from services.consent.app import make_api, make_recovery, make_worker
 from services.consent.settings import Settings

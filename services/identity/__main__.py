@@ -1,4 +1,7 @@
-"""`python -m services.identity api | worker | migrate | recover | keys status | keys rewrap`."""
+"""Runs the service identity.
+
+The commands are `python -m services.identity api | worker | migrate | recover | keys status | keys rewrap`.
+"""
 
 from services.identity.app import make_api, make_recovery, make_worker
 from services.identity.keys import make_keys

@@ -1,4 +1,7 @@
-"""`python -m services.notify api | worker | migrate | recover | keys status | keys rewrap`."""
+"""Runs the service notify.
+
+The commands are `python -m services.notify api | worker | migrate | recover | keys status | keys rewrap`.
+"""
 
 from services.notify import app
 from services.notify.keys import make_keys

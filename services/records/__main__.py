@@ -1,4 +1,7 @@
-"""`python -m services.records api | worker | migrate | recover | keys status | keys rewrap`."""
+"""Runs the service records.
+
+The commands are `python -m services.records api | worker | migrate | recover | keys status | keys rewrap`.
+"""
 
 from services.records import app
 from services.records.kit.keys import make_keys

@@ -1,4 +1,4 @@
-"""Settings of records; environment prefix RECORDS_."""
+"""The settings of records, read from `RECORDS_<SECTION>__<FIELD>`."""
 
 from pydantic_settings import SettingsConfigDict
 

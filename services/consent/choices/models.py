@@ -1,4 +1,4 @@
-"""Bodies and responses of the choices API."""
+"""The API models of choices."""
 
 from collections.abc import Mapping
 from datetime import date, datetime

@@ -1,4 +1,4 @@
-"""HTTP API of the national matrix: administrators import versions, compare and activate them."""
+"""The routes of the national matrix: administrators import versions, compare and activate them."""
 
 from typing import Annotated, Any
 

@@ -1,4 +1,4 @@
-"""Responses and bodies of the matrix API."""
+"""The API models of the national matrix."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

@@ -81,8 +81,7 @@ class LineFile:
         self._file.close()
 
     def read(self, offset: int, number: int, limit: int) -> LineBatch:
-        """Returns up to `limit` lines from an offset (0: after the header); `number` is the number of the first
-        line."""
+        """Returns up to `limit` lines from an offset (0: after the header). `number`: the number of the first line."""
         self._file.seek(max(offset, self.first))
         lines: list[FileLine] = []
         count = 0

@@ -3,7 +3,7 @@
 import ipaddress
 import re
 
-# A name or IPv4 address, an IPv6 address in brackets, both with or without a port; an IPv6 address alone.
+# Matches a name, an IPv4 address or a bracketed IPv6 address, each with or without a port; or a bare IPv6 address.
 _HOST = re.compile(r"([^:\[\]]+)(?::\d+)?|\[([0-9A-Fa-f:.]+)\](?::\d+)?|([0-9A-Fa-f:.]+)")
 
 

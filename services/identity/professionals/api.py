@@ -222,8 +222,7 @@ async def _start(
 
 
 def _with_cookie(response: Response, context: SignInContext, sign_in: StartedSignIn) -> Response:
-    """Sets the cookie with the browser secret, so that a state started in another browser cannot be used in this
-    one."""
+    """Sets the cookie with the browser secret, so that no other browser can use the state."""
     response.set_cookie(
         sign_in.cookie_name,
         sign_in.browser_secret,

@@ -112,7 +112,7 @@ _LOCALES: dict[Language, str] = {"fr": "fr_FR", "en": "en_GB"}
 _CODE = re.compile(r"[A-Za-z0-9_-]{4,64}")
 _COUNT = re.compile(r"[1-9][0-9]{0,2}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-# Without a query, which could identify a person. Plain HTTP is for the local machine only.
+# A URL has no query, which could identify a person. Plain HTTP is for the local machine only.
 _URL = re.compile(
     r"(https://[a-z0-9-]+(\.[a-z0-9-]+)*|http://(127\.0\.0\.1|localhost))(:[0-9]{1,5})?(/[A-Za-z0-9/_-]*)?", re.ASCII
 )

@@ -1,4 +1,4 @@
-"""The models of requests."""
+"""The API models of the patient side's deposits."""
 
 from typing import Literal
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Search parameters, from a URL or a form."""
+"""Parses search parameters from a URL or a form."""
 
 from typing import ClassVar
 from urllib.parse import parse_qsl

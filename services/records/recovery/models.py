@@ -1,4 +1,4 @@
-"""The models of answers."""
+"""The API models of lost deposits."""
 
 from datetime import datetime
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""The models of answers."""
+"""The API models of the tracking of deposits."""
 
 from datetime import datetime
 from typing import Literal

@@ -1,4 +1,4 @@
-"""POST /records/{id}/what-if: previews which readers would see which documents after a change."""
+"""The route POST /records/{id}/what-if, which previews which readers would see which documents after a change."""
 
 from typing import Annotated
 from uuid import UUID

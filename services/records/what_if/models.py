@@ -1,4 +1,4 @@
-"""The models of requests and answers."""
+"""The API models of previews."""
 
 from typing import Literal, Self
 from uuid import UUID

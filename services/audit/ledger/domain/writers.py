@@ -45,7 +45,7 @@ _CALLER_KINDS: Final[frozenset[ActorKind]] = frozenset(
     }
 )
 ACTOR_KINDS_BY_SERVICE: Final[dict[Service, frozenset[ActorKind]]] = {
-    "identity": _CALLER_KINDS | {"unknown"},  # a sign-in that failed
+    "identity": _CALLER_KINDS | {"unknown"},  # the actor of a failed sign-in
     "records": _CALLER_KINDS,
     "consent": _CALLER_KINDS,
     "audit": _CALLER_KINDS,

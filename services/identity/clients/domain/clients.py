@@ -160,7 +160,7 @@ def public_jwks(keys: Iterable[Mapping[str, Any]]) -> tuple[dict[str, str], ...]
 def _public_jwk(jwk: Mapping[str, Any]) -> dict[str, str]:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # joserfc warns of weak keys, which are refused here
+            warnings.simplefilter("ignore")  # joserfc warns of weak keys, which this function refuses
             key = import_key(dict(jwk))
             usable = not key.is_private and _is_usable(key)
             kid = jwk.get("kid", key.thumbprint())

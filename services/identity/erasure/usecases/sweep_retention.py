@@ -37,7 +37,7 @@ async def sweep_retention(storage: Storage, rules: LifecycleRules, now: datetime
         for record_id in due:
             try:
                 await erase_record(storage, rules, record_id, ErasureRequest(SWEEPER, "retention-over", now))
-            except CodedError as error:  # reopened a moment ago, or a key is missing
+            except CodedError as error:  # the record was reopened a moment ago, or a key is missing
                 log_limited("loop.failed", error)
                 failed.append(record_id)
         if (erased := len(due) - (len(failed) - failed_before)) or not due:

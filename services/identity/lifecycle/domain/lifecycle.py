@@ -189,7 +189,7 @@ class LifecycleRules:
         year = now.year - self.closed_years
         try:
             return now.replace(year=year)
-        except ValueError:  # 29 February: the day before has passed
+        except ValueError:  # that year has no 29 February: its 28th counts whole
             return now.replace(year=year, day=28, hour=23, minute=59, second=59, microsecond=999_999)
 
     def is_over(self, closed_at: datetime, now: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""Accepts a request to open one's own record online, in one way whoever the person is.
+"""Accepts a request to open one's own record online; the response is equal for every person.
 
 `send_opening_codes` decides afterwards, outside the request, which persons may open one, so that neither response nor
 time reveals who exists.

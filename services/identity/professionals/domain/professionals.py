@@ -26,7 +26,7 @@ PSC_CLIENT: Final = "pro-sante-connect"
 CARD_CLIENT: Final = "card"
 """The client id in tokens of a professional who signed in with a card."""
 CLOCK_SKEW: Final = timedelta(seconds=5)
-"""The number of seconds by which the clock of an identity provider may be ahead."""
+"""The time by which the clock of an identity provider may be ahead."""
 EMERGENCY_WINDOW: Final = timedelta(hours=1)
 """The sliding window in which the emergencies of a professional are counted."""
 MAX_FRESH_AGE: Final = timedelta(minutes=2)

@@ -36,7 +36,7 @@ async def sync_minor_contact(work: UnitOfWork, record_id: UUID) -> list[Event]:
         return []
     sealed = seal_row(work.keyrings.persons, target.as_json(), "contact", record_id)
     new_version = await contacts.replace_contact(work.connection, record_id, version, sealed)
-    if new_version is None:  # the holder changed it between two statements: that change stays
+    if new_version is None:  # the holder changed the contact between two statements: that change stays
         return []
     sealed_event = seal_contact(work.keyrings, record_id, target)
     return [ContactChanged(record_id=record_id, version=new_version, sealed=sealed_event)]

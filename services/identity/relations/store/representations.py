@@ -90,7 +90,10 @@ update representations set status = $3, settled_at = $4, ended_for = $5 where bu
 async def settle_representation(
     connection: Connection, id: UUID, status: RepresentationStatus, at: datetime, ended_for: str | None = None
 ) -> None:
-    """Validates, refuses or ends a representation; `ended_for`: a code. The caller has locked the record."""
+    """Validates, refuses or ends a representation. The caller has locked the record.
+
+    `ended_for`: the code of the reason for an end.
+    """
     await connection.execute(SETTLE_REPRESENTATION, bucket_in(id), id, status, at, ended_for)
 
 

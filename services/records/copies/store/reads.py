@@ -33,7 +33,7 @@ FENCE_BY_DOCUMENT = """
 select r.id, r.linked_to from documents d join records r on r.bucket = $1 and r.id = d.record_id
 where d.bucket = $1 and d.id = $2 for share of r nowait"""
 FENCE_BY_ID = "select id, linked_to from records where bucket = $1 and id = $2 for share nowait"
-# The bucket of a fingerprint is not known yet; the row has it.
+# A fingerprint does not reveal the bucket; the row found by it does.
 FENCE_BY_INS = """
 select r.id, r.linked_to from record_fingerprints f join records r on r.bucket = f.bucket and r.id = f.record_id
 where f.ins = any($1::text[]) for share of r nowait"""

@@ -11,7 +11,7 @@ from shared.crypto.vault import WrappedKey
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_of
 
-# The bucket of a fingerprint is not known yet; the row has it for the rest.
+# A fingerprint does not reveal the bucket; the row found by it does, for the other tables.
 FIND_RECORD = """
 select r.bucket, r.id, r.version, r.status, r.traits, k.kid, k.wrapped
 from record_fingerprints f

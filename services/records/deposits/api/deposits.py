@@ -1,4 +1,4 @@
-"""POST /fhir: the deposit of an ITI-65 submission."""
+"""The route POST /fhir: the deposit of an ITI-65 submission."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""PUT /records/{id}/documents/{id}: a deposit of the patient side."""
+"""The route PUT /records/{id}/documents/{id}: a deposit of the patient side."""
 
 from typing import Annotated, Any
 from uuid import UUID

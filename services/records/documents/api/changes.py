@@ -1,4 +1,4 @@
-"""PATCH /fhir/DocumentReference: changes labels, archives, deletes (PDSm st_maj, TD3.3a to d)."""
+"""The route PATCH /fhir/DocumentReference: changes labels, archives, deletes (PDSm st_maj, TD3.3a to d)."""
 
 import re
 from functools import partial

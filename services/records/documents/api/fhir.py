@@ -1,4 +1,4 @@
-"""Routes that read under /fhir: search, DocumentReference, Binary, CapabilityStatement."""
+"""The routes that read under /fhir: search, DocumentReference, Binary, CapabilityStatement."""
 
 from datetime import UTC, datetime
 from urllib.parse import urlencode

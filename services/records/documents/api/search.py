@@ -1,4 +1,4 @@
-"""Search parameters of DocumentReference, from a URL or a form."""
+"""Parses the search parameters of DocumentReference from a URL or a form."""
 
 from uuid import UUID
 

@@ -35,7 +35,7 @@ with listed as materialized (
 select {COLUMNS}
 from listed join documents d on d.bucket = $1 and d.id = listed.document_id
 order by d.id desc"""  # noqa: S608  # a constant
-# For many imagined readers at once: the rows have the authors; none of these readers is a depositor.
+# Serves many imagined readers at once, so the rows have the authors; none of these readers is a depositor.
 SELECT_ALL_COMBINATIONS = """
 select combinations.facts, had.author_ids, had.documents
 from (
