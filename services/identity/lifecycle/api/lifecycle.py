@@ -9,7 +9,7 @@ from services.identity.accounts.api.holders import ProvidedAccountRules
 from services.identity.kit.dependencies import ProvidedStorage
 from services.identity.kit.problems import problems
 from services.identity.kit.unit_of_work import Storage
-from services.identity.lifecycle.domain.lifecycle import LifecycleAction, LifecycleRules, RequestChannel, party_of
+from services.identity.lifecycle.domain.lifecycle import LifecycleAction, LifecycleRules, party_of
 from services.identity.lifecycle.models import CloseBody, ObjectionBody, ObjectionView
 from services.identity.lifecycle.steps import LifecycleRequest
 from services.identity.lifecycle.usecases.close_record import close_record
@@ -144,15 +144,13 @@ async def _object(
     return ObjectionView.of(outcome)
 
 
-def _lifecycle_request(
-    action: LifecycleAction, caller: Caller, record_id: UUID, channel: RequestChannel = "online"
-) -> LifecycleRequest:
+def _lifecycle_request(action: LifecycleAction, caller: Caller, record_id: UUID) -> LifecycleRequest:
     """Returns the request of this caller. Raises ForbiddenError, RecordUnknownError."""
     party = party_of(caller.kind, caller.record_id, record_id)
     if party not in ("holder", "representative", "carer"):
         caller.require(SCOPE)
         return LifecycleRequest(action, party, caller.actor(), "phone-agent")
-    return LifecycleRequest(action, party, caller.actor(), channel, caller.session_id)
+    return LifecycleRequest(action, party, caller.actor(), "online", caller.session_id)
 
 
 async def _record_in_force(pool: Pool, record_id: UUID, prefer: str | None) -> RecordView:
