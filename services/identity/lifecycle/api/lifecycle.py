@@ -13,13 +13,12 @@ from services.identity.lifecycle.domain.lifecycle import LifecycleAction, Lifecy
 from services.identity.lifecycle.models import CloseBody, ObjectionBody, ObjectionView
 from services.identity.lifecycle.steps import LifecycleRequest
 from services.identity.lifecycle.usecases.close_record import close_record
+from services.identity.lifecycle.usecases.move_record import move_record
 from services.identity.lifecycle.usecases.object_to_opening import object_to_opening
 from services.identity.lifecycle.usecases.read_record import read_record
 from services.identity.lifecycle.usecases.record_death import record_death
-from services.identity.lifecycle.usecases.reopen_record import reopen_record
-from services.identity.people.api import ProvidedPersonRules
 from services.identity.people.domain.persons import PersonRules
-from services.identity.people.models import RecordView
+from services.identity.people.models import ProvidedPersonRules, RecordView
 from shared.db.pool import Pool
 from shared.http.app import AuthenticatedCaller
 from shared.http.dependencies import provided
@@ -75,7 +74,7 @@ async def post_reopen(
 ) -> RecordView:
     """For its holder, or an administrator with the scope records.open."""
     request = _lifecycle_request("reopen", caller, record_id)
-    await reopen_record(storage, rules, record_id, request)
+    await move_record(storage, rules, record_id, request)
     return await _record_in_force(storage.pool, record_id, prefer)
 
 
