@@ -8,9 +8,9 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from services.records.tracking import store
-from services.records.tracking.depositor import depositor_of
 from services.records.tracking.domain import disclosed_reason
 from services.records.tracking.models import DepositList, DepositProgress, DocumentProgress
+from services.records.tracking.steps.depositor import depositor_of
 from services.records.tracking.store import TrackedDeposit, TrackedDocument
 from shared.errors import NotFoundError
 from shared.http.app import AuthenticatedCaller, ServicePool

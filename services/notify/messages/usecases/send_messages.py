@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from services.notify.delivery.delivery_loop import Gateway
 from services.notify.delivery.domain import AddressUnusableError, AwaitingKey, Deferred, Refused
-from services.notify.delivery.outcome_log import log_outcomes, outcome_label
+from services.notify.delivery.steps.delivery_loop import Gateway
+from services.notify.delivery.steps.outcome_log import log_outcomes, outcome_label
 from services.notify.messages import store
+from services.notify.messages.adapters.encryption import RequestUnreadableError, SealUnusableError, decrypt_request
+from services.notify.messages.adapters.texts import KindUnknownError, outgoing_message
 from services.notify.messages.domain import DueMessage, Expired, MessageAttemptOutcome, ValuesUnfitError
-from services.notify.messages.encryption import RequestUnreadableError, SealUnusableError, decrypt_request
 from services.notify.messages.store import MessageQueue
-from services.notify.messages.texts import KindUnknownError, outgoing_message
 from services.notify.messages.usecases.settle_messages import MessageAttempt, settle_messages
 from shared.crypto.keyring import Keyring, KeyUnknownError
 from shared.db.pool import Pool

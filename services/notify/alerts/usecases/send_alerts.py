@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from prometheus_client import Counter
 
+from services.notify.alerts.adapters import outgoing_alert
 from services.notify.alerts.domain.alerts import (
     Alert,
     AlertAttemptOutcome,
@@ -19,10 +20,8 @@ from services.notify.alerts.domain.alerts import (
 )
 from services.notify.alerts.store import alert_queue
 from services.notify.alerts.store.alert_queue import AlertQueue
-from services.notify.alerts.texts import outgoing_alert
 from services.notify.alerts.usecases.settle_alerts import AlertAttempt, settle_alerts
-from services.notify.contacts.encryption import ContactUnreadableError, decrypt_contact
-from services.notify.delivery.delivery_loop import Gateway
+from services.notify.contacts.adapters import ContactUnreadableError, decrypt_contact
 from services.notify.delivery.domain import (
     AddressUnusableError,
     AwaitingKey,
@@ -31,7 +30,8 @@ from services.notify.delivery.domain import (
     GatewayAnswer,
     Refused,
 )
-from services.notify.delivery.outcome_log import log_outcomes, outcome_label
+from services.notify.delivery.steps.delivery_loop import Gateway
+from services.notify.delivery.steps.outcome_log import log_outcomes, outcome_label
 from shared.crypto.keyring import Keyring, KeyUnknownError
 from shared.db.pool import Pool
 from shared.runtime import clock, tracing
