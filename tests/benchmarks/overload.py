@@ -45,7 +45,6 @@ from tests.infra.records.hospital import Hospital, Software, end, launch, token_
 
 SHARES = dict(zip(KINDS, (0.04, 0.06, 0.5, 0.3, 0.1), strict=True))
 RECORDS, DOCUMENTS = 40, 400
-SEARCH = "patient={}&status=current&_count=10"
 AT_ONCE, EASY = 16, 0.2
 CAPACITY_RUNS, CAPACITY_S, UNLOADED_S, RECOVERY_S = 3, 6.0, 30.0, 30.0
 FORM, JSON, PATCH = "application/x-www-form-urlencoded", "application/json", "application/json-patch+json"
