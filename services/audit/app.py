@@ -10,7 +10,7 @@ from services.audit.accesses import api as accesses_api
 from services.audit.consumers import subscriptions
 from services.audit.emergencies import api as emergencies_api
 from services.audit.explanations import api as explanations_api
-from services.audit.ledger.motives import MotiveVault
+from services.audit.ledger.adapters import MotiveVault
 from services.audit.ledger.store import remove_visibilities
 from services.audit.loops import PartitionMaintainer, open_late_motives
 from services.audit.replay import api as replay_api

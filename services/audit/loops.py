@@ -2,7 +2,7 @@
 
 import asyncio
 
-from services.audit.ledger.motives import MotiveVault
+from services.audit.ledger.adapters import MotiveVault
 from services.audit.ledger.store import maintain_partitions
 from services.audit.ledger.usecases.open_motives import open_motives
 from shared.db.pool import Pool

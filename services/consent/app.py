@@ -7,12 +7,12 @@ from datetime import timedelta
 from fastapi import FastAPI
 
 from services.consent.authorisations import api as authorisations
+from services.consent.choices.adapters import InForceNotifier
 from services.consent.choices.api import choices
 from services.consent.choices.api.changes import render_version_differs
-from services.consent.choices.context import ChoicesContext
+from services.consent.choices.api.context import ChoicesContext
 from services.consent.choices.domain.rules import ChoicesRules
 from services.consent.choices.domain.states import VersionDiffersError
-from services.consent.choices.in_force_notifier import InForceNotifier
 from services.consent.choices.steps import adopt_states
 from services.consent.choices.usecases.name_in_full import name_in_full
 from services.consent.consumers import subscriptions

@@ -12,10 +12,10 @@ from services.identity.accounts.domain.accounts import AccountRules, lookup_keys
 from services.identity.accounts.domain.passwords import Argon2Hasher
 from services.identity.campaigns import api as campaigns
 from services.identity.clients import api as clients
+from services.identity.clients.adapters import RevocationLists, read_authorities
 from services.identity.clients.api import CertificateAuth
 from services.identity.clients.domain.assertions import OAuthError
 from services.identity.clients.domain.tokens import SigningKeys, TokenIssuer
-from services.identity.clients.revocations import RevocationLists, read_authorities
 from services.identity.consumers import subscriptions
 from services.identity.contact_changes import api as contact_changes
 from services.identity.demo import api as demo
@@ -26,7 +26,7 @@ from services.identity.erasure import api as erasures
 from services.identity.erasure.domain import ErasureRules, ReceiptKeys
 from services.identity.erasure.usecases.recover_commits import erase_again_and_end_sessions, raise_versions
 from services.identity.figures import api as figures
-from services.identity.imports.file_import import Importer
+from services.identity.imports.usecases.import_file import Importer
 from services.identity.keys import make_keyrings, make_keys
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.lifecycle.api import lifecycle, links
@@ -37,9 +37,9 @@ from services.identity.openings.api import openings, records, represented
 from services.identity.openings.domain.openings import OpeningRules
 from services.identity.people.domain.persons import PersonRules
 from services.identity.professionals import api as professionals
+from services.identity.professionals.adapters import HttpProvider
 from services.identity.professionals.domain.professionals import ProfessionalRules, sign_in_keys
 from services.identity.professionals.domain.psc import ConfiguredProvider, RelyingParty
-from services.identity.professionals.provider import HttpProvider
 from services.identity.relations.api import carers, people
 from services.identity.relations.domain.care import RelationRules
 from services.identity.settings import ImportSettings, ProfessionalSettings, Settings

@@ -8,16 +8,16 @@ from fastapi import FastAPI
 
 from services.notify import loops
 from services.notify.alerts.domain.rules import AlertRules
-from services.notify.alerts.sender import AlertSender
 from services.notify.alerts.store.alert_queue import AlertQueue
+from services.notify.alerts.usecases.send_alerts import AlertSender
 from services.notify.consumers import subscriptions
-from services.notify.delivery.delivery_loop import DeliveryLoop, Gateway
-from services.notify.delivery.folders import FolderGateway
-from services.notify.delivery.smtp import MailGateway, MailServer
+from services.notify.delivery.adapters.folders import FolderGateway
+from services.notify.delivery.adapters.smtp import MailGateway, MailServer
+from services.notify.delivery.steps.delivery_loop import DeliveryLoop, Gateway
 from services.notify.erasure.store import remove_alerts
 from services.notify.kit.kinds import Channel
-from services.notify.messages.sender import MessageSender
 from services.notify.messages.store import MessageQueue
+from services.notify.messages.usecases.send_messages import MessageSender
 from services.notify.preferences import api
 from services.notify.settings import Settings, SmtpSettings
 from shared.crypto.keyring import Keyring

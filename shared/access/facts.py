@@ -40,9 +40,9 @@ class Facts:
     `by_minor_in_secret`: deposited in a secret connection. `shown_to_representatives`: it was invisible to
     representatives once, and was then shown.
 
-    The change, for actions that change something. `change`: a code of `rights.CHANGES`, `writers.LABEL_CHANGES` or
-    `writers.ARCHIVE_CHANGES`. `labels_asked`: the labels that a deposit asks for. `type_asked`: the type of the
-    document that replaces this one. `organisation_objected`: the person objects to deposits by this organisation.
+    The change, for actions that change something. `change`: a code of `rights.CHANGES`, a change of a label (`mask`,
+    `unmask` ...), `archive` or `unarchive`. `labels_asked`: the labels that a deposit asks for. `type_asked`: the type
+    of the document that replaces this one. `organisation_objected`: the person objects to this organisation's deposits.
 
     The parameters. `matrix_cell`: allowed, denied, allowed-by-default, denied-by-default or unknown, for this
     profession and type in the matrix in force. `masked_and_invisible_allowed`: the national parameter

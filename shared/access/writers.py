@@ -29,12 +29,6 @@ from shared.access.requirements import (
 )
 from shared.terminology.visibility import KNOWN_LABELS, Confidentiality, Visibility
 
-LABEL_CHANGES = frozenset(
-    {
-        *("mask", "unmask", "hide-from-patient", "show-to-patient"),
-        *("hide-from-representatives", "show-to-representatives"),
-    }
-)
 ARCHIVE_CHANGES = frozenset({"archive", "unarchive"})
 _SHARED = frozenset({Confidentiality.NORMAL.value})
 _INVISIBLE = frozenset({Visibility.INVISIBLE_TO_PATIENT.value, Visibility.INVISIBLE_TO_REPRESENTATIVES.value})

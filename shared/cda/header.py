@@ -4,7 +4,6 @@ Sources: CDA R2 (POCD_HD000040), CI-SIS "Structuration minimale", mapping of the
 "Transmission d'un document CDA-R2 en HL7v2" (mapping.md).
 """
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -13,7 +12,6 @@ from shared.cda.element import Element
 from shared.cda.errors import IncompleteHeaderError
 from shared.cda.summary import (
     CdaCode,
-    PatientId,
     code_of,
     element_id,
     ins_of,
@@ -23,7 +21,6 @@ from shared.cda.summary import (
     traits_of,
 )
 from shared.cda.tree import read_tree
-from shared.cda.xml import MAX_SIZE
 from shared.terminology import oids
 from shared.terminology.documents import format_code
 from shared.values import (
@@ -56,16 +53,13 @@ class CdaHeader(RedactedRepr):
 
     unique_id: str
     """ClinicalDocument/id in canonical form: urn:oid:1.2.3, urn:oid:1.2.3^extension, urn:uuid:<lower case>."""
-    set_id: str | None
-    version: int | None
     type: CdaCode
     title: str
     effective_time: datetime
     confidentiality: str
     language: str
-    patient_ids: tuple[PatientId, ...]
     ins: tuple[Ins, ...]
-    """The well-formed INS among the patient ids, their keys unchecked. An INS-C is not one of them."""
+    """The well-formed INS of the patient, their keys unchecked. An INS-C is not one of them."""
     traits: SentTraits
     authors: tuple[CdaAuthor, ...]
     custodian: NationalStructureId | None
@@ -75,35 +69,28 @@ class CdaHeader(RedactedRepr):
     service_stop: datetime | None
     replaces: str | None
     """The document that this one replaces (relatedDocument RPLC), in canonical form."""
-    template_ids: tuple[str, ...]
     format_code: str
-    body_media_type: str | None
-    """The media type of an unstructured body (N1), else None."""
 
 
-def read_header(content: bytes, *, max_size: int = MAX_SIZE) -> CdaHeader:
+def read_header(content: bytes) -> CdaHeader:
     """Returns the header of a CDA, or of the CDA inside a self-displaying style sheet; the body is not read.
 
     Raises InvalidCdaError for any bytes that cannot be read; IncompleteHeaderError when id, code or effectiveTime is
     missing or unreadable. Everything else may be absent: the caller checks what a deposit needs.
     """
-    document, media_type = read_tree(content, max_size=max_size)
+    document, media_type = read_tree(content)
     templates = tuple(root for template in document.all("templateId") if (root := template.get("root")))
     service = _main_service(document)
     roles = document.all("recordTarget", "patientRole")
     role = roles[0] if roles else Element("patientRole", {})
-    ids = tuple(patient_ids(role))
     return CdaHeader(
         unique_id=_unique_id(document),
-        set_id=element_id(document.first("setId")),
-        version=_version(document.get("value", "versionNumber")),
         type=_type(document),
         title=_title(document),
         effective_time=_effective_time(document),
         confidentiality=document.get("code", "confidentialityCode") or "N",
         language=document.get("code", "languageCode") or "fr-FR",
-        patient_ids=ids,
-        ins=tuple(ins for identifier in ids if (ins := ins_of(identifier)) is not None),
+        ins=tuple(ins for identifier in patient_ids(role) if (ins := ins_of(identifier)) is not None),
         traits=traits_of(role.first("patient") or Element("patient", {})),
         authors=tuple(_author(author) for author in document.all("author", "assignedAuthor")),
         custodian=_custodian(document),
@@ -114,9 +101,7 @@ def read_header(content: bytes, *, max_size: int = MAX_SIZE) -> CdaHeader:
         service_start=parse_time(_service_start(service)),
         service_stop=parse_time(service.get("value", "effectiveTime", "high")),
         replaces=replaced_by(document),
-        template_ids=templates,
         format_code=format_code(templates, media_type),
-        body_media_type=media_type,
     )
 
 
@@ -125,10 +110,6 @@ def _unique_id(document: Element) -> str:
     if unique_id is None:
         raise IncompleteHeaderError("ClinicalDocument/id needs a root that is an OID or a UUID.")
     return unique_id
-
-
-def _version(value: str | None) -> int | None:
-    return int(value) if value is not None and re.fullmatch(r"[0-9]{1,9}", value) else None
 
 
 def _type(document: Element) -> CdaCode:

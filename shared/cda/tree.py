@@ -14,7 +14,6 @@ from shared.cda.xml import (
     MAX_DEPTH,
     MAX_ELEMENTS,
     MAX_HEADER_ELEMENTS,
-    MAX_SIZE,
     MAX_TEXT,
     new_parser,
     parse,
@@ -92,9 +91,9 @@ class _HeaderReader:
                 element.text += text[:MAX_TEXT]
 
 
-def read_tree(content: bytes, *, max_size: int = MAX_SIZE) -> tuple[Element, str | None]:
+def read_tree(content: bytes) -> tuple[Element, str | None]:
     """Returns the header's tree, and the media type of an unstructured body (else None). Raises InvalidCdaError."""
-    refuse_by_bytes(content, max_size)
+    refuse_by_bytes(content)
     reader = _HeaderReader()
     with suppress(_EndOfHeaderError):
         parse(new_parser(reader.watch), content)

@@ -11,7 +11,6 @@ depth. Only when the bound does not decide are the elements counted one by one.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 from xml.parsers import expat
 
@@ -54,22 +53,13 @@ _WRAPPER: Final = f"{XSL} stylesheet"
 _WRAPPED_DEPTH: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedXml:
-    """The result of the check of an acceptable XML document."""
-
-    is_cda: bool
-    summary: CdaSummary | None = None
-    """The values that identify the document, when it is a CDA."""
-
-
-def check_xml(content: bytes, *, max_size: int = MAX_SIZE) -> CheckedXml:
+def check_xml(content: bytes) -> CdaSummary | None:
     """Checks that the XML is well-formed, without DOCTYPE and NUL, at most 256 levels deep and of at most 250,000
     elements.
 
-    Returns whether it is a CDA, with its summary. Raises InvalidCdaError.
+    Returns the values that identify the document when it is a CDA, else None. Raises InvalidCdaError.
     """
-    refuse_by_bytes(content, max_size)
+    refuse_by_bytes(content)
     if content.count(b"<") > 2 * MAX_ELEMENTS:
         raise TooLargeError
     reader = _SummaryReader(_RELATED in content)
@@ -79,16 +69,14 @@ def check_xml(content: bytes, *, max_size: int = MAX_SIZE) -> CheckedXml:
         reader.forget_parser()
     if not (reader.plain and _is_surely_shallow(content[reader.root_at :])):
         _count_depth(content)
-    if reader.document is None:
-        return CheckedXml(False)
-    return CheckedXml(True, summary_of(reader.document))
+    return None if reader.document is None else summary_of(reader.document)
 
 
-def refuse_by_bytes(content: bytes, max_size: int) -> None:
+def refuse_by_bytes(content: bytes) -> None:
     """Makes the checks that need no parsing: neither empty, too large nor with a NUL. Raises InvalidCdaError."""
     if not content or content.isspace():
         raise EmptyXmlError
-    if len(content) > max_size:
+    if len(content) > MAX_SIZE:
         raise TooLargeError
     if b"\0" in content:
         raise NulCharacterError

@@ -5,12 +5,11 @@ The result is bytes. The resources in it are passed in as bytes and not parsed a
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import orjson
 
 from shared.fhir.outcomes import Issue, outcome_resource
-from shared.fhir.write import Json, instant, purpose_of_use
+from shared.fhir.write import Json, purpose_of_use
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +19,6 @@ class EntryResponse:
     status: str
     location: str | None = None
     etag: str | None = None
-    last_modified: datetime | None = None
     issues: tuple[Issue, ...] = field(default=())
 
 
@@ -36,21 +34,17 @@ def searchset(
     *,
     self_url: str,
     next_url: str | None = None,
-    total: int | None = None,
-    issues: Sequence[Issue] = (),
     access_mode: str | None = None,
 ) -> bytes:
-    """Returns the Bundle that answers a search: (fullUrl, resource) pairs, and issues as an OperationOutcome.
+    """Returns the Bundle that answers a search: (fullUrl, resource) pairs.
 
-    A `next_url` means that more results follow; then the total is stated only when `total` is given. `access_mode`: the
-    emergency mode (TRE_R248) of the answer.
+    A `next_url` means that more results follow; then no total is stated. `access_mode`: the emergency mode (TRE_R248)
+    of the answer.
     """
     entries: list[Json] = [
         {"fullUrl": url, "resource": orjson.Fragment(resource), "search": {"mode": "match"}}
         for url, resource in resources
     ]
-    if issues:
-        entries.append({"resource": outcome_resource(issues), "search": {"mode": "outcome"}})
     bundle: Json = {
         "resourceType": "Bundle",
         "type": "searchset",
@@ -60,8 +54,8 @@ def searchset(
         bundle["meta"] = {"security": [purpose_of_use(access_mode)]}
     if next_url is not None:
         bundle["link"] = [{"relation": "self", "url": self_url}, {"relation": "next", "url": next_url}]
-    if total is not None or next_url is None:
-        bundle["total"] = len(resources) if total is None else total
+    else:
+        bundle["total"] = len(resources)
     if entries:  # FHIR forbids empty arrays
         bundle["entry"] = entries
     return orjson.dumps(bundle)
@@ -73,8 +67,6 @@ def _response(entry: EntryResponse) -> Json:
         response["location"] = entry.location
     if entry.etag is not None:
         response["etag"] = entry.etag
-    if entry.last_modified is not None:
-        response["lastModified"] = instant(entry.last_modified)
     if entry.issues:
         response["outcome"] = outcome_resource(entry.issues)
     return {"response": response}

@@ -19,7 +19,7 @@ from shared.values import Ins
 MAX_DOCUMENTS: Final = 50
 
 
-def parse_submission(body: bytes, *, max_documents: int = MAX_DOCUMENTS) -> Submission:
+def parse_submission(body: bytes) -> Submission:
     """Returns the submission in a request body.
 
     Raises InvalidSubmissionError with all issues of the Bundle (at most 50); no bytes raise any other error. Only the
@@ -28,7 +28,7 @@ def parse_submission(body: bytes, *, max_documents: int = MAX_DOCUMENTS) -> Subm
     """
     report = Report()
     bundle = Node(load(body), "Bundle", report)
-    entries = split_entries(bundle, max_documents)
+    entries = split_entries(bundle, MAX_DOCUMENTS)
     submission_set = find_submission_set(entries, bundle)
     binaries = _decode_binaries(entries, body)
     refuse_nul(bundle.value, body, [binary.span for binary in binaries.values() if binary.span is not None])

@@ -33,7 +33,6 @@ class IssueType(StrEnum):
     CODE_INVALID = "code-invalid"
     BUSINESS_RULE = "business-rule"
     CONFLICT = "conflict"
-    SECURITY = "security"
     LOGIN = "login"
     FORBIDDEN = "forbidden"
     TRANSIENT = "transient"

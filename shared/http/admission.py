@@ -63,15 +63,10 @@ class Load:
     """The number of requests that this process works on, and the state of an overload."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.at_work = 0
         self._clock = clock
-        self._at_work = 0
         self._window_ends: float | None = None  # set during an overload
         self._asked, self._refused = 0, 0  # since the window began
-
-    @property
-    def at_work(self) -> int:
-        """The number of requests in work now."""
-        return self._at_work
 
     @contextmanager
     def admit(self, urgency: Urgency) -> Iterator["Place"]:
@@ -88,14 +83,14 @@ class Load:
 
     def change(self, by: int) -> None:
         """Adds to the number of requests in work."""
-        self._at_work += by
+        self.at_work += by
 
     def _check(self, urgency: Urgency) -> None:
         limits, now = LIMITS[urgency], self._clock()
         if self._window_ends is not None and now >= self._window_ends:
             self._look_back(now, self._window_ends)
         self._asked += 1
-        if self._at_work < (limits.burst if self._window_ends is None else limits.overload):
+        if self.at_work < (limits.burst if self._window_ends is None else limits.overload):
             return
         if self._window_ends is None:
             self._begin_window(now)

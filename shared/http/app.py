@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security.utils import get_authorization_scheme_param
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from shared.db.errors import DATABASE_ERRORS
@@ -70,14 +71,20 @@ async def serving(
         long_pool.terminate()
 
 
+async def verify_caller(request: Request) -> Caller:
+    """Returns the caller whose token the request carries. Raises NotAuthenticatedError."""
+    scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
+    if scheme.lower() != "bearer" or not token:
+        raise NotAuthenticatedError
+    verified: Caller = await request.app.state.verifier.verify(token)
+    return verified
+
+
 async def caller(
-    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    request: Request, _documented: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Caller:
     """FastAPI dependency: returns the caller. Raises NotAuthenticatedError."""
-    if credentials is None:
-        raise NotAuthenticatedError
-    verified: Caller = await request.app.state.verifier.verify(credentials.credentials)
-    return verified
+    return await verify_caller(request)
 
 
 AuthenticatedCaller = Annotated[Caller, Depends(caller)]

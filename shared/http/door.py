@@ -12,16 +12,14 @@ from typing import Any, Final, TypeVar
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
-from fastapi.security.utils import get_authorization_scheme_param
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message
 
-from shared.errors import NotAuthenticatedError
 from shared.http.admission import Load, Place, urgency_for, urgency_of
 from shared.http.app import caller as caller_dependency
+from shared.http.app import verify_caller
 from shared.http.bodies import SMALL, Buffers, check_text, take_body
-from shared.http.tokens import Caller
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
@@ -41,7 +39,7 @@ class Door(APIRoute):
         has_token, limit, urgency = needs_token(self), largest_body(self), urgency_of(self)
 
         async def handle_at_the_door(request: Request) -> Response:
-            caller = await _caller(request) if has_token else None
+            caller = await verify_caller(request) if has_token else None
             with load_of(request.app).admit(urgency_for(caller, urgency)) as place:
                 if not _has_body(request):
                     return await handle(request)
@@ -105,15 +103,6 @@ def _idle_if_slow(place: Place) -> Iterator[None]:
 
 def _asks(dependant: Dependant) -> bool:
     return dependant.call is caller_dependency or any(_asks(dependency) for dependency in dependant.dependencies)
-
-
-async def _caller(request: Request) -> Caller:
-    """Returns the caller; the verifier caches it for the endpoint. Raises NotAuthenticatedError."""
-    scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
-    if scheme.lower() != "bearer" or not token:
-        raise NotAuthenticatedError
-    verified: Caller = await request.app.state.verifier.verify(token)
-    return verified
 
 
 def _source(request: Request) -> str:

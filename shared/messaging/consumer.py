@@ -75,14 +75,13 @@ class Consumer:
         *,
         prefix: str = "",
         on_states_applied: OnStatesApplied | None = None,
-        on_progress: Callable[[], None] = lambda: None,
     ) -> None:
         self.pool = pool
         self.subscription = subscription
         self.name = subscription.group.name
         self.prefix = prefix
         self.circuit_breaker = CircuitBreaker()
-        self.on_progress = on_progress
+        self.on_progress: Callable[[], None] = lambda: None
         self.on_states_applied = on_states_applied
         self.effects = BatchEffects(subscription)
         self._transactions = BatchTransactions(pool, subscription, self.effects)

@@ -25,9 +25,6 @@ STRUCTURE_OTHER: Final = "1.2.250.1.213.4.1"
 LOINC: Final = "2.16.840.1.113883.6.1"
 TRE_A05: Final = "1.2.250.1.213.1.1.4.12"
 TRE_A02: Final = "1.2.250.1.213.1.1.4.5"
-TRE_A00: Final = "1.2.250.1.213.1.1.4.6"
-TRE_A01: Final = "1.2.250.1.213.1.1.4.9"
-TRE_R02: Final = "1.2.250.1.71.4.2.4"
 CONFIDENTIALITY: Final = "2.16.840.1.113883.5.25"
 VISIBILITY: Final = "1.2.250.1.213.1.1.4.13"
 
@@ -54,4 +51,3 @@ TRE_G15_SYSTEM: Final = _nos("TRE_G15", "ProfessionSante")
 TRE_R02_SYSTEM: Final = _nos("TRE_R02", "SecteurActivite")
 TRE_R13_SYSTEM: Final = _nos("TRE_R13", "CommuneOM")
 JDV_J66: Final = _nos("JDV_J66", "TypeCode-DMP")
-JDV_J65: Final = _nos("JDV_J65", "SubjectRole-DMP")

@@ -1,4 +1,4 @@
-"""Professions and roles that the DMP accepts (JDV_J65), and the author codes of CI-SIS documents (TRE_A02)."""
+"""Professions and roles that the DMP accepts (JDV_J65)."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -13,11 +13,6 @@ class Profession:
     table: str
     code: str
     label: str
-
-    @property
-    def is_health_profession(self) -> bool:
-        """Whether the profession is in TRE_G15."""
-        return self.table == "TRE_G15"
 
 
 DOCTOR = "G15_10"
@@ -34,15 +29,6 @@ def professions() -> dict[tuple[str, str], Profession]:
 def profession(code: str, table: str = "TRE_G15") -> Profession | None:
     """Returns the profession with this code in this table, or None when the DMP does not accept it."""
     return professions().get((table, code))
-
-
-def profession_of_author(code: str) -> Profession | None:
-    """Returns the profession of an author code: `G15_10/SM26` or `G15_10` is a doctor, `ALIM_AM` of TRE_A00."""
-    role, _, _ = code.partition("/")
-    table, separator, number = role.partition("_")
-    if separator and len(table) == 3 and (known_profession := profession(number, f"TRE_{table}")):
-        return known_profession
-    return profession(code, "TRE_A00")
 
 
 @cache

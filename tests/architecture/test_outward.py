@@ -35,8 +35,8 @@ OPENERS = {"create_connection", "create_datagram_endpoint", "create_subprocess_e
 OPENERS |= {"open_connection", "open_unix_connection", "popen", "sock_connect"}
 
 CLIENTS = {
-    "services/identity/professionals/provider.py": {"httpx2"},  # Pro Santé Connect: the sign-in of professionals
-    "services/notify/delivery/smtp.py": {"aiosmtplib"},  # mail to patients
+    "services/identity/professionals/adapters.py": {"httpx2"},  # Pro Santé Connect: the sign-in of professionals
+    "services/notify/delivery/adapters/smtp.py": {"aiosmtplib"},  # mail to patients
     "shared/http/issuer_keys.py": {"httpx2"},  # the keys of identity's own tokens
 }
 """Modules that connect to a server other than the service's database and the broker."""

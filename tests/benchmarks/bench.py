@@ -1,7 +1,6 @@
 """One benchmark run: starts everything, opens records, runs one load after the other, collects the figures."""
 
 import asyncio
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from tests.benchmarks import profiling, statements
 from tests.benchmarks.figures import Figures, Latency, Work
 from tests.infra.messaging.flow import Journey, StalledError, journeys, wait_complete
 from tests.infra.platform import costs
+from tests.infra.platform.commands import tell
 from tests.infra.platform.costs import Moment
 from tests.infra.records.depositing import Order, Result, Run
 from tests.infra.records.hospital import Depositing, Hospital, depositing
@@ -80,8 +80,8 @@ class Bench:
         start = time.time()
         warming = Run(self.url, 0, WARM_UP, start + 0.5, WARM_UP_RATE, persist=True)
         await self.deposit(hospital, warming, "warming up")
-        await wait_complete(self.stack, start, WARM_UP, self.tell)
-        self.tell(f"measuring {IDLE_S:.0f} s without load")
+        await wait_complete(self.stack, start, WARM_UP, tell)
+        tell(f"measuring {IDLE_S:.0f} s without load")
         before = costs.look(self.pids(PROCESSES))
         await asyncio.sleep(IDLE_S)
         idle = costs.spent(before, costs.look(before.pids))
@@ -103,7 +103,7 @@ class Bench:
         accepted = [result for result in results if result.status in (200, 201)]
         notes = []
         try:
-            await wait_complete(self.stack, start, len(accepted), self.tell)
+            await wait_complete(self.stack, start, len(accepted), tell)
         except StalledError as error:
             notes.append(str(error))
         after = costs.look(before.pids)
@@ -125,7 +125,7 @@ class Bench:
 
     async def deposit(self, hospital: Depositing, run: Run, what: str) -> tuple[list[Result], dict[str, float]]:
         """Deposits and reports the progress."""
-        return await hospital.run(run, lambda news: self.tell(f"{what}: {news}"))
+        return await hospital.run(run, lambda news: tell(f"{what}: {news}"))
 
     async def count(self) -> Counted:
         """Counts on the whole server and broker."""
@@ -156,10 +156,6 @@ class Bench:
     def pids(self, names: list[str]) -> Mapping[str, int]:
         """Returns the process ids of these processes, the servers and the mail catcher."""
         return {name: self.stack.pids[name] for name in [*names, "postgres", "kafka", "smtp"]}
-
-    def tell(self, news: str) -> None:
-        """Reports progress on the error stream."""
-        print(f"  {news}", file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True)
@@ -231,7 +227,7 @@ async def bench(loads: Sequence[Load], records: int) -> AsyncIterator[tuple[Benc
         made = Bench(stack, folder, loads)
         hospital = await resources.enter_async_context(Hospital(stack))
         software = await hospital.register()
-        persons = await hospital.open_records(records, made.tell)
+        persons = await hospital.open_records(records, tell)
         process = await resources.enter_async_context(depositing(folder / "results.jsonl"))
         order = Order(
             token_url=f"{stack.url('identity')}/oauth/token",
@@ -243,5 +239,5 @@ async def bench(loads: Sequence[Load], records: int) -> AsyncIterator[tuple[Benc
             bodies=str(folder / "bodies.bin"),
             results=str(folder / "results.jsonl"),
         )
-        await process.prepare(order, made.tell)
+        await process.prepare(order, tell)
         yield made, process

@@ -10,7 +10,6 @@ from rich.table import Table
 from tests.benchmarks.statements import Statements
 
 PERCENTILES = (50, 95, 99)
-PARTS = ("postgres", "kafka")
 ASIDE = ("smtp", "load generator")
 """Processes that are measured but not part of the cost of a document."""
 _STATEMENT_SHOWN = 150

@@ -35,7 +35,7 @@ from tests.benchmarks import bare_run, figures, profiling
 from tests.benchmarks.bench import PROCESSES, Load, bench
 from tests.benchmarks.figures import Figures
 from tests.infra.messaging.flow import StalledError
-from tests.infra.platform.commands import run_command
+from tests.infra.platform.commands import run_command, tell
 
 THREE = ["1", "100", "fast"]
 
@@ -48,7 +48,7 @@ async def measure(
         ours = await made.measure_services(hospital, profile)
         if not with_bare:
             return ours, None
-        made.tell("stopping the services")
+        tell("stopping the services")
         try:
             return ours, await bare_run.measure(made, hospital)
         except StalledError as error:

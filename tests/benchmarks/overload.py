@@ -40,12 +40,11 @@ from tests.infra.load.documents import Person
 from tests.infra.load.mixed_load import DEPOSIT, Phase, Sample, Script
 from tests.infra.messaging.flow import wait_complete
 from tests.infra.platform import costs
-from tests.infra.platform.commands import run_in_folder
+from tests.infra.platform.commands import run_in_folder, tell
 from tests.infra.records.hospital import Hospital, Software, end, launch, token_of
 
 SHARES = dict(zip(KINDS, (0.04, 0.06, 0.5, 0.3, 0.1), strict=True))
 RECORDS, DOCUMENTS = 40, 400
-SEARCH = "patient={}&status=current&_count=10"
 AT_ONCE, EASY = 16, 0.2
 CAPACITY_RUNS, CAPACITY_S, UNLOADED_S, RECOVERY_S = 3, 6.0, 30.0, 30.0
 FORM, JSON, PATCH = "application/x-www-form-urlencoded", "application/json", "application/json-patch+json"
@@ -217,11 +216,6 @@ async def _overloading(folder: Path, seconds: float) -> AsyncIterator[Overloadin
 
 def _what_if(document_id: str) -> str:
     return orjson.dumps({"documents": [{"document_id": document_id, "change": "mask"}]}).decode()
-
-
-def tell(news: str) -> None:
-    """Reports progress on the error stream."""
-    print(f"  {news}", file=sys.stderr, flush=True)
 
 
 def main(

@@ -15,7 +15,6 @@ HELP = "Tell where this process spends its time (needs py-spy); more than once f
 _RATE = "100"
 _SHOWN = 70
 _WAITING = ("epoll_pwait", "PyThread_acquire_lock")
-_DEEP = ["shared/", "services/"]
 
 
 @asynccontextmanager

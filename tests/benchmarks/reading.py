@@ -42,7 +42,7 @@ from shared.fhir.iti65 import bundle_of_cda
 from shared.terminology.documents import document_types
 from tests.e2e.acting import Scene, free_port, set_scene
 from tests.infra.platform import costs
-from tests.infra.platform.commands import run_in_folder
+from tests.infra.platform.commands import run_in_folder, tell
 from tests.infra.platform.waiting import eventually
 
 AT_ONCE, READERS = 12, 4
@@ -101,9 +101,9 @@ async def measure(folder: Path, documents: int, pages: int, reads: int) -> Figur
             doctor = {"authorization": f"Bearer {await dmp.professional(PROFESSIONALS[DOCTOR].id).token()}"}
             before = costs.pace()
             async with _plain(stack) as plain:
-                _tell("asking for pages")
+                tell("asking for pages")
                 page, bare, listed = await _pages(client, (stack.url("records"), plain), scene, doctor, pages)
-            _tell("reading")
+            tell("reading")
             api, postgres = await _reads(stack, client, f"{stack.url('records')}/fhir/Binary/{read_id}", doctor, reads)
             return Figures(documents, listed, page, bare, api, postgres, (before, costs.pace()))
 
@@ -125,7 +125,7 @@ async def _fill(stack: Stack, scene: Scene, documents: int) -> None:
         for number in left:
             await scene.deposit()
             if number % 500 == 0:
-                _tell(f"{number} documents deposited")
+                tell(f"{number} documents deposited")
 
     await asyncio.gather(*(deposit() for _ in range(AT_ONCE)))
     connection = await asyncpg.connect(app_dsn(stack.postgres, stack.secrets, "records"))
@@ -208,10 +208,6 @@ async def _reads(
     await asyncio.gather(*(read() for _ in range(READERS)))
     spent = costs.spent(before, costs.look(pids))
     return round(1000 * spent["records-api"] / reads, 2), round(1000 * spent["postgres"] / reads, 2)
-
-
-def _tell(news: str) -> None:
-    print(f"  {news}", file=sys.stderr, flush=True)
 
 
 def main(

@@ -40,7 +40,7 @@ from deploy.local.platform import endpoints
 from deploy.local.platform.stack import Stack
 from shared.http.constant_time import RESPONSE_DELAY_S
 from tests.e2e.acting import Scene, set_scene
-from tests.infra.platform.commands import run_in_folder
+from tests.infra.platform.commands import run_in_folder, tell
 
 DELETE = [{"op": "replace", "path": "/status", "value": "entered-in-error"}]
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -151,7 +151,7 @@ async def _ask_all(
         for question, seconds in await asyncio.to_thread(_round, url, order, tokens):
             if done >= 0:
                 took[question].append(seconds * 1000)
-        print(f"  {max(done, 0) + ROUND} of {times}", file=sys.stderr, flush=True)
+        tell(f"{max(done, 0) + ROUND} of {times}")
     return took
 
 

@@ -36,7 +36,7 @@ from tests.chaos.checks import Check, check_everything
 from tests.chaos.outage import Times, check_answers, check_return
 from tests.infra.load.documents import build_bodies
 from tests.infra.messaging.flow import StalledError, wait_complete
-from tests.infra.platform.commands import run_in_folder
+from tests.infra.platform.commands import run_in_folder, tell
 from tests.infra.platform.installation import Installation
 from tests.infra.records import hospital
 
@@ -213,11 +213,6 @@ def show(console: Console, name: str, outcome: Outcome) -> None:
     for check in outcome.checks:
         for example in check.examples:
             console.print(f"[red]{check.name}[/red]: {example}", markup=True)
-
-
-def tell(news: str) -> None:
-    """Reports progress on the error stream."""
-    print(f"  {news}", file=sys.stderr, flush=True)
 
 
 def main(

@@ -31,7 +31,7 @@ from deploy.local.platform.services import NAMES
 from deploy.local.platform.stack import Stack
 from tests.chaos.checks import Check, check_everything
 from tests.infra.messaging.flow import StalledError, wait_complete
-from tests.infra.platform.commands import run_command
+from tests.infra.platform.commands import run_command, tell
 from tests.infra.records.depositing import Order, Result, Run
 from tests.infra.records.hospital import Depositing, Hospital, depositing
 
@@ -151,11 +151,6 @@ def show(console: Console, outcome: Outcome) -> None:
     for check in outcome.checks:
         for example in check.examples:
             console.print(f"[red]{check.name}[/red]: {example}")
-
-
-def tell(news: str) -> None:
-    """Reports progress on the error stream."""
-    print(f"  {news}", file=sys.stderr, flush=True)
 
 
 def main(

@@ -47,7 +47,7 @@ from tests.chaos.masks import mask_and_read, without_unannounced
 from tests.chaos.rights import hold, renew_all
 from tests.e2e.acting import Scene, set_scene
 from tests.infra.erasure.erasing import KEPT_HERE, tables_with
-from tests.infra.platform.commands import run_in_folder
+from tests.infra.platform.commands import run_in_folder, tell
 from tests.infra.platform.databases import Database
 from tests.infra.platform.waiting import eventually
 from tests.infra.records.depositing import Result, Run
@@ -268,11 +268,6 @@ def show(console: Console, outcome: Outcome) -> None:
     for check in outcome.checks:
         for example in check.examples:
             console.print(f"[red]{check.name}[/red]: {example}")
-
-
-def tell(news: str) -> None:
-    """Reports progress on the error stream."""
-    print(f"  {news}", file=sys.stderr, flush=True)
 
 
 def main(

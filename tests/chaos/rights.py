@@ -36,7 +36,7 @@ from deploy.local.platform.stack import Stack
 from tests.benchmarks.figures import Latency
 from tests.chaos.judging import Held, Seen, change_and_read
 from tests.e2e.acting import another_reader, set_scene
-from tests.infra.platform.commands import run_in_folder
+from tests.infra.platform.commands import run_in_folder, tell
 
 VICTIMS = ("records-worker", "consent-worker", "records-api", "records-worker", "consent-api")
 KILL_EVERY_S = 15.0
@@ -93,7 +93,7 @@ async def play(stack: Stack, dmp: Dmp, changes: int, at_once: int, *, kill: bool
             async with places:
                 seen = await change_and_read(document, consent, readers, client, each, doctor_id, pause_s)
             done += len(seen.took)
-            print(f"  {done} changes are in force", file=sys.stderr, flush=True)
+            tell(f"{done} changes are in force")
             return seen
 
         seen = await asyncio.gather(*(take(document) for document in held))
@@ -119,7 +119,7 @@ async def _kill_in_turn(stack: Stack) -> None:
         with contextlib.suppress(TimeoutError):
             await stack.wait_ready(name, 60)
         await stack.kill(name)
-        print(f"  killed {name}", file=sys.stderr, flush=True)
+        tell(f"killed {name}")
         number += 1
 
 

@@ -25,7 +25,6 @@ COMMANDS = [
 ]
 TIED = [sys.executable, "-I", "-S", str(ROOT / "deploy" / "local" / "platform" / "launch.py")]
 """Starts a process that ends when the tests end, whatever the reason."""
-MAKE = re.compile(r"^make (demo|up|down)$")
 
 
 def as_run(command: str) -> list[str]:

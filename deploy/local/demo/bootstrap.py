@@ -18,6 +18,7 @@ from deploy.local.demo.client import Dmp, RefusedError, Session, connect, load_k
 from deploy.local.platform import endpoints
 from deploy.local.platform.errors import LocalError
 from deploy.local.platform.paths import Layout, private_folder, write_private
+from services.identity.clients.domain.clients import new_client
 from services.identity.clients.usecases.register_client import register_client
 from shared.errors import CodedError
 
@@ -107,14 +108,9 @@ async def _register_administrator(layout: Layout, installation: Mapping[str, Any
     except (OSError, TimeoutError, asyncpg.PostgresError) as error:
         raise LocalError("identity's database does not answer: look with `dmp status`") from error
     try:
-        registered = await register_client(
-            connection,
-            name=f"local {ADMINISTRATOR}",
-            kind="administrator",
-            scopes=ADMINISTRATOR_SCOPES,
-            keys=[key.as_dict(private=False)],
-            replace=True,
-        )
+        public_keys = [key.as_dict(private=False)]
+        client = new_client(f"local {ADMINISTRATOR}", "administrator", ADMINISTRATOR_SCOPES, public_keys)
+        registered = await register_client(connection, client, replace=True)
     except CodedError as error:
         raise LocalError(f"identity does not register the administrator ({error.code}): {error}") from error
     finally:

@@ -80,10 +80,5 @@ def caught_mails(folder: Path, to: str | None = None) -> list[CaughtMail]:
     return [mail for mail in mails if to is None or mail.to == to]
 
 
-def count_mails(folder: Path) -> int:
-    """Returns the number of mails."""
-    return sum(1 for _ in folder.glob("*.eml"))
-
-
 def _parsed(path: Path) -> EmailMessage:
     return BytesParser(policy=default).parsebytes(path.read_bytes())

@@ -46,7 +46,7 @@ async def _train(layout: Layout, options: tuple[str, ...]) -> None:
     layout.create()
     supervisor = Supervisor(lambda _progress: None)
     with Ports() as ports:
-        ports.claim(("kafka", "kafka-controller"), None, {})
+        ports.claim(("kafka", "kafka-controller"), None)
         numbers = (ports["kafka"], ports["kafka-controller"])
         kafka = prepare_kafka(layout, Secrets.load(layout.secrets), numbers, NAMES)
         spec = kafka.spec(layout.log("kafka"))

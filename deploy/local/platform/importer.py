@@ -8,7 +8,7 @@ from deploy.local.platform.paths import Layout
 from deploy.local.platform.secrets import Secrets
 from deploy.local.platform.services import keyrings_of
 from services.identity.app import make_importer
-from services.identity.imports.file_import import Importer
+from services.identity.imports.usecases.import_file import Importer
 from services.identity.settings import ImportSettings
 
 OVERRIDE = "IDENTITY_POSTGRES__DSN"

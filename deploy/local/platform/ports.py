@@ -64,17 +64,13 @@ class Ports:
         """All claimed ports by name."""
         return dict(self._ports)
 
-    def claim(self, names: Iterable[str], remembered: Path | None, wished: Mapping[str, int]) -> None:
-        """Claims one port per name: the wished one, else the remembered, the usual or a random one.
+    def claim(self, names: Iterable[str], remembered: Path | None) -> None:
+        """Claims one port per name: the remembered, the usual or a random one. Raises LocalError.
 
-        `remembered` is the file that keeps the ports for the next run. Raises LocalError if a wished port is in use.
+        `remembered` is the file that keeps the ports for the next run.
         """
         memory = _read(remembered)
         for name in names:
-            if name in wished:
-                if not self._try(name, wished[name]):
-                    raise LocalError(f"port {wished[name]} for {name} is in use: free it or choose another")
-                continue
             candidates = [port for port in (memory.get(name), USUAL.get(name)) if port]
             candidates += random.sample(range(_LOWEST, _HIGHEST), 200)
             if not any(self._try(name, port) for port in candidates):

@@ -13,9 +13,8 @@
         stack.kafka.bootstrap, stack.kafka.credentials("admin")     # any service, "ops" or "admin"
 
 Processes: `postgres`, `kafka`, `smtp`, `psc` and `<service>-api`, `<service>-worker`. Ports: the usual ones, else free
-ones; `ports={"postgres": 5433}` requires one. `environment` is added to the environment of every service.
-`deploy.local.platform.topics` makes topics and permissions on a bare broker. Without an event loop (or if it ends too
-early), `with running(Stack(folder, parts=...)) as stack:` runs one in a thread.
+ones. `environment` is added to the environment of every service. `deploy.local.platform.topics` makes topics and
+permissions on a bare broker.
 
 Children die with the process, and with the thread, that started them.
 """
@@ -24,9 +23,8 @@ import asyncio
 import contextlib
 import os
 import shutil
-import threading
 import time
-from collections.abc import Coroutine, Iterator, Mapping, Set
+from collections.abc import Coroutine, Mapping, Set
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -68,7 +66,6 @@ class Stack:
         folder: Path | None = None,
         *,
         parts: Set[Part] = EVERYTHING,
-        ports: Mapping[str, int] | None = None,
         environment: Mapping[str, str] | None = None,
         report: Report = ignore_progress,
     ) -> None:
@@ -77,7 +74,6 @@ class Stack:
         self.ports = Ports()
         self.secrets = Secrets(self.layout.secrets / "secrets.json")
         self.supervisor = Supervisor(self._on_progress)
-        self._wished_ports = ports or {}
         self._environment = environment or {}
         self._report = report
         self._resources = contextlib.ExitStack()
@@ -138,7 +134,7 @@ class Stack:
         self._check_disk()
         self.secrets = Secrets.load(self.layout.secrets)
         self._resources.enter_context(self.ports)
-        self.ports.claim(self._port_names(), self.layout.ports, self._wished_ports)
+        self.ports.claim(self._port_names(), self.layout.ports)
         specs = await asyncio.to_thread(self._prepare)
         self.secrets.save()
         await self.supervisor.start(*specs)
@@ -255,21 +251,3 @@ class Stack:
                 for name in NAMES
             }
         return content
-
-
-@contextlib.contextmanager
-def running(stack: Stack) -> Iterator[Stack]:
-    """Runs the stack on an event loop in another thread."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="stack", daemon=True)
-    thread.start()
-    try:
-        asyncio.run_coroutine_threadsafe(stack.__aenter__(), loop).result()
-        try:
-            yield stack
-        finally:
-            asyncio.run_coroutine_threadsafe(stack.__aexit__(None, None, None), loop).result()
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()

@@ -13,6 +13,7 @@ from deploy.local.platform.errors import LocalError, StartError, explain
 
 _FIRST_DELAY, _LONGEST_DELAY = 0.2, 5.0
 _STABLE_AFTER = 30.0
+_ONCE_S = 600
 State = Literal["ready", "died", "failed", "stopped"]
 
 
@@ -163,15 +164,15 @@ class Supervisor:
             self._report_ready(managed, started, "again")
 
 
-async def run_once(spec: ChildSpec, timeout: float = 600) -> None:
+async def run_once(spec: ChildSpec) -> None:
     """Runs a command to its end. Raises StartError unless its exit code is 0."""
     child = Child(spec)
     await child.start()
     try:
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(_ONCE_S):
             code = await child.wait_ended()
     except TimeoutError as error:
-        raise StartError(spec.name, f"not done after {timeout:.0f} s", spec.log) from error
+        raise StartError(spec.name, f"not done after {_ONCE_S} s", spec.log) from error
     finally:
         await child.stop()
     if code != 0:

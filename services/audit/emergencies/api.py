@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from services.audit.emergencies.models import EmergenciesView, StructureEmergenciesView
 from services.audit.emergencies.usecases.list_emergencies import list_emergencies
 from services.audit.emergencies.usecases.list_structure_emergencies import list_structure_emergencies
-from services.audit.ledger.motives import MotiveVault
+from services.audit.ledger.adapters import MotiveVault
 from shared.http.app import AuthenticatedCaller, CopyLimit, ServicePool
 from shared.http.dependencies import provided
 from shared.http.door import Door

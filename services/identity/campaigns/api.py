@@ -5,12 +5,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Response
 
+from services.identity.campaigns import store
 from services.identity.campaigns.domain import new_campaign
 from services.identity.campaigns.models import CampaignBody, CampaignView, PrintingBody, PrintingView
 from services.identity.campaigns.usecases.create_campaign import create_campaign
 from services.identity.campaigns.usecases.pause_campaign import pause_campaign
 from services.identity.campaigns.usecases.reprint_letters import reprint_letters
-from services.identity.campaigns.usecases.show_campaign import list_campaigns, show_campaign
+from services.identity.campaigns.usecases.show_campaign import show_campaign
 from services.identity.directory.domain.kinds import CAMPAIGNS
 from services.identity.kit.dependencies import ProvidedStorage
 from services.identity.kit.problems import problems
@@ -62,7 +63,9 @@ async def post_campaign(
 async def get_campaigns(caller: AuthenticatedCaller, pool: ServicePool) -> list[CampaignView]:
     """Returns all campaigns, oldest first."""
     caller.require(CAMPAIGNS)
-    return [CampaignView.of(campaign) for campaign in await list_campaigns(pool)]
+    async with pool.acquire() as connection:
+        campaigns = await store.list_campaigns(connection, ended=True)
+    return [CampaignView.of(campaign) for campaign in campaigns]
 
 
 @router.get(

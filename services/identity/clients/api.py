@@ -25,7 +25,7 @@ from services.identity.clients.domain.edge import (
 from services.identity.clients.domain.tokens import TokenIssuer
 from services.identity.clients.models import ClientBody, ClientView
 from services.identity.clients.steps import PresentedCertificate
-from services.identity.clients.usecases.register_client import register_new_client
+from services.identity.clients.usecases.register_client import register_client
 from services.identity.kit.problems import problems
 from shared.crypto.keyring import Keyring
 from shared.http.app import AuthenticatedCaller, ServicePool
@@ -59,7 +59,7 @@ async def post_client(
     """
     caller.require("clients.write")
     check_grantable(frozenset(body.scopes), caller.scopes)
-    registered = await register_new_client(pool, body.client())
+    registered = await register_client(pool, body.client())
     response.status_code = 201 if registered.is_new else 200
     return ClientView(client_id=registered.client_id)
 

@@ -16,6 +16,7 @@ from services.identity.directory.domain.directory import (
     specialty_code,
     structure_id,
 )
+from services.identity.people.domain.insured import InsuredPerson, InsuredRowUpdate
 from shared.errors import CodedError, ConflictError, InvalidError
 from shared.terminology.professions import professions
 
@@ -108,6 +109,14 @@ class ImportProgress:
     unreadable: int = 0
     step: ImportStep = "reading"
     cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InsuredBatch:
+    """The sealed persons, each once, and those persons by their fingerprints under older keys."""
+
+    sealed: Sequence[InsuredRowUpdate]
+    older: Mapping[str, InsuredPerson]
 
 
 def is_plausible_absence(active: int, absent: int) -> bool:

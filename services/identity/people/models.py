@@ -1,17 +1,20 @@
 """The API models of records and their opening."""
 
 from dataclasses import replace
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
+from fastapi import Depends
 from pydantic import BaseModel, Field
 
 from services.identity.kit.bodies import Body, Text, one_of
 from services.identity.people.domain.new_person import Contact, Person, RecordState, checked_contact, parse_sex
-from services.identity.people.domain.persons import IdentityStatus
+from services.identity.people.domain.persons import IdentityStatus, PersonRules
+from shared.http.dependencies import provided
 from shared.values import Ins, StrictTraits
 
 InForceStatus = Literal["on-its-way", "in-force"]
+ProvidedPersonRules = Annotated[PersonRules, Depends(provided(PersonRules))]
 
 
 class InsBody(Body):

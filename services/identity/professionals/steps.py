@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from prometheus_client import Counter
+
 from services.identity.clients.domain.tokens import TOKEN_LIFETIME, AccessToken, TokenIssuer, TokenSubject
 from services.identity.kit import store as rates
-from services.identity.kit.metrics import EMERGENCIES_OVER_LIMIT
 from services.identity.professionals import store as professional_sessions
 from services.identity.professionals.domain.modes import StatedAccess, token_lifetime
 from services.identity.professionals.domain.professionals import (
@@ -26,6 +27,12 @@ from services.identity.professionals.domain.psc import IdentityProvider, Provide
 from shared.db.pool import Connection
 from shared.runtime import clock
 from shared.runtime.logs import log
+
+EMERGENCIES_OVER_LIMIT = Counter(
+    "emergencies_over_limit_total",
+    "Emergency sign-ins of professionals beyond the limit per hour.",
+    ["mode", "outcome"],
+)
 
 
 @dataclass(frozen=True, slots=True)

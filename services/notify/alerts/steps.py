@@ -12,7 +12,7 @@ from services.notify.alerts.domain.ids import alert_id
 from services.notify.alerts.store import alert_queue
 from services.notify.alerts.store import alerts as store
 from services.notify.alerts.store.alert_queue import RaisedAlert
-from services.notify.contacts.encryption import decrypt_contact
+from services.notify.contacts.adapters import decrypt_contact
 from services.notify.contacts.store import find_records_with_contact
 from services.notify.delivery.domain import Delivered, Refused
 from services.notify.kit.announcements import announce_effect

@@ -4,11 +4,10 @@ from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import Depends
-from fastapi.security.utils import get_authorization_scheme_param
 from starlette.requests import Request
 
 from shared.crypto.keyring import Keyring
-from shared.errors import NotAuthenticatedError
+from shared.http.app import verify_caller
 from shared.http.dependencies import provided
 from shared.http.tokens import Caller
 from shared.terminology.access_modes import EMERGENCY_MODES
@@ -28,10 +27,7 @@ async def caller_of(request: Request) -> Caller:
 
     Notes an emergency mode on the request, so that the answer states it, even that of an error.
     """
-    scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
-    if scheme.lower() != "bearer" or not token:
-        raise NotAuthenticatedError
-    caller: Caller = await request.app.state.verifier.verify(token)
+    caller = await verify_caller(request)
     if caller.mode in EMERGENCY_MODES:
         request.state.access_mode = caller.mode
     return caller

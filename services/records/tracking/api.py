@@ -7,18 +7,19 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from services.records.tracking.depositor import depositor_of
+from services.records.tracking import store
 from services.records.tracking.domain import disclosed_reason
 from services.records.tracking.models import DepositList, DepositProgress, DocumentProgress
+from services.records.tracking.steps.depositor import depositor_of
 from services.records.tracking.store import TrackedDeposit, TrackedDocument
-from services.records.tracking.usecases.show_deposit import show_deposit
-from services.records.tracking.usecases.show_deposits import FIRST_ID, show_deposits
 from shared.errors import NotFoundError
 from shared.http.app import AuthenticatedCaller, ServicePool
 from shared.http.door import Door
 from shared.moments import Moment
+from shared.runtime import clock
 
 router = APIRouter(route_class=Door, tags=["Tracking"])
+FIRST_ID = UUID(int=0)
 
 
 @router.get(
@@ -31,7 +32,9 @@ async def get_deposit(deposit_id: UUID, caller: AuthenticatedCaller, pool: Servi
 
     Whether the patient was alerted is never disclosed.
     """
-    deposit = await show_deposit(pool, depositor_of(caller).owner, deposit_id)
+    owner = depositor_of(caller).owner
+    async with pool.acquire() as connection:
+        deposit = await store.find_deposit(connection, owner, deposit_id)
     if deposit is None:
         raise NotFoundError
     return progress_of(deposit)
@@ -50,7 +53,9 @@ async def list_deposits(
     A deposit that was being stored during the request may sort before listed ones: begin the next request a few seconds
     before the last deposit.
     """
-    page = await show_deposits(pool, depositor_of(caller).owner, since, after=after, limit=limit)
+    owner, first_id = depositor_of(caller).owner, clock.first_id_at(since)
+    async with pool.acquire() as connection:
+        page = await store.list_deposits(connection, owner, since=first_id, after=after, limit=limit)
     return DepositList(
         deposits=[progress_of(deposit) for deposit in page.deposits], next=_next(since, page.after, limit)
     )

@@ -9,7 +9,6 @@ import pytest
 from pydantic import SecretStr
 
 from services.identity.app import make_importer
-from services.identity.imports import file_import
 from services.identity.imports.domain import (
     AbsenceImplausibleError,
     FileEncodingError,
@@ -18,7 +17,8 @@ from services.identity.imports.domain import (
     ImportProgress,
     ImportRunningError,
 )
-from services.identity.imports.file_import import CompleteDirectory, Importer, ImportOutcome
+from services.identity.imports.usecases import import_file
+from services.identity.imports.usecases.import_file import CompleteDirectory, Importer, ImportOutcome
 from services.identity.imports.usecases.import_insured import import_insured
 from services.identity.people.domain.insured import InsuredRow, InsuredSelection, is_card_of, open_insured
 from services.identity.people.store.insured import find_insured, load_insured_page
@@ -178,7 +178,7 @@ async def test_pages_go_over_everybody_selected_once(database: Database, tmp_pat
 async def test_a_killed_import_goes_on_where_it_was_left(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    monkeypatch.setattr(file_import, "BATCH_LINES", 50)
+    monkeypatch.setattr(import_file, "BATCH_LINES", 50)
     file = write_register(tmp_path / "register.csv", 400)
     lines = file.read_text("utf-8").splitlines()
     for number in range(20, 400, 20):  # a wrong key in each
@@ -196,7 +196,7 @@ async def test_a_killed_import_goes_on_where_it_was_left(
             raise Killed
         return progress
 
-    monkeypatch.setattr(file_import, "import_insured", dying)
+    monkeypatch.setattr(import_file, "import_insured", dying)
     with pytest.raises(Killed):
         await importer.insured(file, nothing)
     row_count = (await query(database, COUNT))[0][0]
@@ -312,7 +312,7 @@ async def test_one_import_of_a_kind_runs_at_a_time(database: Database, tmp_path:
         return await import_insured(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(file_import, "import_insured", waiting)
+        patch.setattr(import_file, "import_insured", waiting)
         await importer.insured(file, nothing)
     assert refusals == [True]
 
@@ -399,7 +399,7 @@ async def test_nobody_becomes_inactive_for_a_line_that_cannot_be_read(database: 
     await importer.directory(write_directory(tmp_path / "both.txt", activity(), activity("99900000202")), nothing)
     broken = write_directory(tmp_path / "broken.txt", activity(), activity(national="x"))
     outcome = await importer.directory(broken, nothing, complete=CompleteDirectory())
-    assert (outcome.absent_kept, outcome.progress.unreadable) == (file_import.UNREADABLE_REASON, 1)
+    assert (outcome.absent_kept, outcome.progress.unreadable) == (import_file.UNREADABLE_REASON, 1)
     assert await status_of(database) == {"899900000101": "active", "899900000202": "active"}
 
 
@@ -446,12 +446,12 @@ async def test_a_truncated_file_strikes_nobody_off(database: Database, tmp_path:
 async def test_a_directory_that_was_killed_half_way_is_finished_and_announces_each_change_once(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    monkeypatch.setattr(file_import, "PAGE_ROWS", 10)
+    monkeypatch.setattr(import_file, "PAGE_ROWS", 10)
     importer = importer_of(database)
     leaving = [activity(f"99900009{number:03d}", finess=f"99{number:07d}") for number in range(25)]
     await importer.directory(write_directory(tmp_path / "leaving.txt", *leaving), nothing)
     staying = [activity(f"99900001{number:03d}", finess=f"98{number:07d}") for number in range(35)]
-    file, work, calls = write_directory(tmp_path / "staying.txt", *staying), getattr(file_import, step), 0
+    file, work, calls = write_directory(tmp_path / "staying.txt", *staying), getattr(import_file, step), 0
 
     async def dying(*arguments: Any, **options: Any) -> ImportProgress:
         nonlocal calls
@@ -461,7 +461,7 @@ async def test_a_directory_that_was_killed_half_way_is_finished_and_announces_ea
         done: ImportProgress = await work(*arguments, **options)
         return done
 
-    monkeypatch.setattr(file_import, step, dying)
+    monkeypatch.setattr(import_file, step, dying)
     whole = CompleteDirectory(however_many=True)
     with pytest.raises(Killed):
         await importer.directory(file, nothing, complete=whole)

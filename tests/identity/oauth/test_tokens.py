@@ -15,7 +15,7 @@ from joserfc.jwk import ECKey, KeySet
 
 from services.identity import loops
 from services.identity.clients import store as clients
-from services.identity.clients.domain.clients import ClientNameTakenError
+from services.identity.clients.domain.clients import ClientNameTakenError, new_client
 from services.identity.clients.usecases.register_client import register_client
 from shared.db.pool import Pool, create_pool
 from shared.http.tokens import TokenVerifier
@@ -73,7 +73,7 @@ async def with_hospital(client: httpx2.AsyncClient) -> None:
 async def test_the_first_client_is_registered_without_a_token_and_can_then_do_everything(
     client: httpx2.AsyncClient, pool: Pool
 ) -> None:
-    registered = await register_client(pool, **BOOTSTRAP)
+    registered = await register_client(pool, new_client(**BOOTSTRAP))
     assert registered.is_new
     response = await ask(client, assertion(registered.client_id, CLIENT_KEY))
     assert response.status_code == 200
@@ -87,21 +87,21 @@ async def test_the_first_client_is_registered_without_a_token_and_can_then_do_ev
 
 
 async def test_registering_the_same_client_again_is_the_same_client(pool: Pool) -> None:
-    first = await register_client(pool, **BOOTSTRAP)
-    again = await register_client(pool, **{**BOOTSTRAP, "name": " bootstrap "})
+    first = await register_client(pool, new_client(**BOOTSTRAP))
+    again = await register_client(pool, new_client(**{**BOOTSTRAP, "name": " bootstrap "}))
     assert (again.client_id, again.is_new) == (first.client_id, False)
-    at_once = await asyncio.gather(*(register_client(pool, **{**BOOTSTRAP, "name": "b"}) for _ in range(8)))
+    at_once = await asyncio.gather(*(register_client(pool, new_client(**{**BOOTSTRAP, "name": "b"})) for _ in range(8)))
     assert len({registration.client_id for registration in at_once}) == 1
     assert sum(registration.is_new for registration in at_once) == 1
 
 
 async def test_a_name_is_taken_over_only_by_who_may_replace(client: httpx2.AsyncClient, pool: Pool) -> None:
-    first = await register_client(pool, **BOOTSTRAP)
+    first = await register_client(pool, new_client(**BOOTSTRAP))
     new = new_key()
     with pytest.raises(ClientNameTakenError):
-        await register_client(pool, **{**BOOTSTRAP, "keys": [public(new)]})
+        await register_client(pool, new_client(**{**BOOTSTRAP, "keys": [public(new)]}))
     async with pool.acquire() as connection:
-        replaced = await register_client(connection, **{**BOOTSTRAP, "keys": [public(new)]}, replace=True)
+        replaced = await register_client(connection, new_client(**{**BOOTSTRAP, "keys": [public(new)]}), replace=True)
     assert replaced.client_id == first.client_id
     assert (await ask(client, assertion(first.client_id, CLIENT_KEY))).status_code == 401
     assert (await ask(client, assertion(first.client_id, new))).status_code == 200
@@ -110,7 +110,7 @@ async def test_a_name_is_taken_over_only_by_who_may_replace(client: httpx2.Async
 async def test_a_plain_connection_of_the_app_role_is_enough(database: Database) -> None:
     connection = await asyncpg.connect(database.dsn)
     try:
-        assert (await register_client(connection, **BOOTSTRAP)).is_new
+        assert (await register_client(connection, new_client(**BOOTSTRAP))).is_new
     finally:
         await connection.close()
 
@@ -162,7 +162,7 @@ async def test_another_client_of_the_same_name_is_a_conflict(client: httpx2.Asyn
 
 
 async def test_scopes_can_be_asked_for_one_by_one_but_not_beyond(client: httpx2.AsyncClient, pool: Pool) -> None:
-    client_id = (await register_client(pool, **BOOTSTRAP)).client_id
+    client_id = (await register_client(pool, new_client(**BOOTSTRAP))).client_id
     single = await ask(client, assertion(client_id, CLIENT_KEY), scope="records.open")
     assert (single.status_code, single.json()["scope"]) == (200, "records.open")
     beyond = await ask(client, assertion(client_id, CLIENT_KEY), scope="records.open documents.deposit")
@@ -172,7 +172,7 @@ async def test_scopes_can_be_asked_for_one_by_one_but_not_beyond(client: httpx2.
 async def test_an_assertion_serves_once_even_when_it_comes_twice_at_the_same_time(
     client: httpx2.AsyncClient, pool: Pool
 ) -> None:
-    client_id = (await register_client(pool, **BOOTSTRAP)).client_id
+    client_id = (await register_client(pool, new_client(**BOOTSTRAP))).client_id
     proof = assertion(client_id, CLIENT_KEY)
     responses = await asyncio.gather(*(ask(client, proof) for _ in range(10)))
     assert sorted(response.status_code for response in responses) == [200] + [401] * 9
@@ -184,7 +184,7 @@ async def test_a_used_assertion_is_remembered_until_it_has_expired(
     client: httpx2.AsyncClient, database: Database, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loops, "SWEEP_EVERY_S", 0)
-    client_id = (await register_client(pool, **BOOTSTRAP)).client_id
+    client_id = (await register_client(pool, new_client(**BOOTSTRAP))).client_id
     await ask(client, assertion(client_id, CLIENT_KEY))
     await loops.sweep_assertions(pool)
     assert len(await query(database, "select from used_assertions")) == 1
@@ -211,7 +211,7 @@ async def test_a_proof_that_does_not_hold_is_answered_as_oauth_says(
     refusing: httpx2.AsyncClient, unchanged: Database, key: ECKey, claims: dict[str, Any], code: str
 ) -> None:
     connection = await asyncpg.connect(unchanged.dsn)
-    client_id = (await register_client(connection, **BOOTSTRAP)).client_id
+    client_id = (await register_client(connection, new_client(**BOOTSTRAP))).client_id
     await connection.close()
     response = await ask(refusing, assertion(client_id, key, **claims))
     body = response.json()
@@ -221,7 +221,7 @@ async def test_a_proof_that_does_not_hold_is_answered_as_oauth_says(
 
 
 async def test_a_disabled_client_gets_no_token(client: httpx2.AsyncClient, database: Database, pool: Pool) -> None:
-    client_id = (await register_client(pool, **BOOTSTRAP)).client_id
+    client_id = (await register_client(pool, new_client(**BOOTSTRAP))).client_id
     await query(database, "update clients set status = 'disabled'")
     assert (await ask(client, assertion(client_id, CLIENT_KEY))).status_code == 401
 
@@ -276,7 +276,7 @@ async def test_the_issuer_publishes_its_keys_and_where_tokens_are_asked_for(refu
 async def test_during_a_rotation_tokens_of_both_keys_are_taken(database: Database, pool: Pool) -> None:
     new = new_key()
     signing = json.dumps([new.as_dict(private=True), KEY.as_dict(private=True)])
-    client_id = (await register_client(pool, **BOOTSTRAP)).client_id
+    client_id = (await register_client(pool, new_client(**BOOTSTRAP))).client_id
     async with running(settings_of(database)) as client:
         old_token = (await ask(client, assertion(client_id, CLIENT_KEY))).json()["access_token"]
     async with running(settings_of(database, keys={"signing": signing})) as client:

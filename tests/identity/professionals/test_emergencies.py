@@ -15,7 +15,7 @@ import pytest_asyncio
 from deploy.local.platform.pki import Pki
 from deploy.local.platform.psc import Provider
 from services.identity.kit import store as rates
-from services.identity.kit.metrics import EMERGENCIES_OVER_LIMIT
+from services.identity.professionals.steps import EMERGENCIES_OVER_LIMIT
 from shared.runtime import clock
 from tests.infra.http.tokens import bearer
 from tests.infra.identity.identity_api import TEST_OID, assertion, new_key, nir, open_one, query, running, token_request

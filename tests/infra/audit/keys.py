@@ -1,6 +1,6 @@
 """Keys of audit in tests."""
 
-from services.audit.ledger.motives import MotiveVault
+from services.audit.ledger.adapters import MotiveVault
 from services.audit.settings import KeySettings
 from shared.crypto.keyring import Keyring
 from shared.crypto.vault import Vault

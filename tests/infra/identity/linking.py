@@ -17,7 +17,6 @@ from services.identity.kit.unit_of_work import Storage
 from services.identity.lifecycle import store as lifecycle
 from services.identity.lifecycle.steps import LifecycleRequest
 from services.identity.lifecycle.usecases import change_link as module
-from services.identity.lifecycle.usecases.link_records import link_records
 from shared.contracts.base import Actor
 from shared.crypto.keyring import Keyring
 from shared.db.pool import create_pool
@@ -87,7 +86,7 @@ async def _main(place: str, spec: dict[str, Any]) -> None:
     PLACES[place]()
     pool = await create_pool(PostgresSettings.model_validate({"dsn": spec["dsn"]}), application="tests")
     keyrings = replace(KEYRINGS, ins=Keyring.parse(spec["ins_hmac"]))
-    await link_records(Storage(pool, keyrings), UUID(spec["first"]), UUID(spec["second"]), LINKING)
+    await module.change_link(Storage(pool, keyrings), UUID(spec["first"]), UUID(spec["second"]), LINKING)
     die()
 
 

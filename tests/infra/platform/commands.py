@@ -1,5 +1,6 @@
-"""Runs benchmarks and trials: in a temporary folder, with a clean end, and with one line for an error."""
+"""Runs benchmarks and trials: in a temporary folder, with a clean end, one line for an error, and news of progress."""
 
+import sys
 import tempfile
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -19,6 +20,11 @@ def run_command(work: Coroutine[Any, Any, T]) -> T:
         raise SystemExit(130) from None
     except LocalError as error:
         raise SystemExit(f"error: {error}") from None
+
+
+def tell(news: str) -> None:
+    """Reports progress on the error stream."""
+    print(f"  {news}", file=sys.stderr, flush=True)
 
 
 def run_in_folder(name: str, work: Callable[[Path], Coroutine[Any, Any, T]]) -> T:

@@ -21,6 +21,7 @@ from joserfc.jwk import ECKey
 from deploy.local.platform.databases import app_dsn
 from deploy.local.platform.paths import REPOSITORY
 from deploy.local.platform.stack import Stack
+from services.identity.clients.domain.clients import new_client
 from services.identity.clients.usecases.register_client import register_client
 from tests.infra.load.documents import CLINIC, ORGANISATION, Person
 from tests.infra.records.depositing import Order, Result, Run
@@ -113,13 +114,9 @@ class Hospital:
         key = new_key()
         connection = await asyncpg.connect(app_dsn(self._stack.postgres, self._stack.secrets, "identity"))
         try:
-            registered = await register_client(
-                connection,
-                name="load administrator",
-                kind="administrator",
-                scopes=["records.open", "directory.write", "clients.write", "operations"],
-                keys=[key.as_dict(private=False)],
-            )
+            scopes = ["records.open", "directory.write", "clients.write", "operations"]
+            client = new_client("load administrator", "administrator", scopes, [key.as_dict(private=False)])
+            registered = await register_client(connection, client)
         finally:
             await connection.close()
         return Software(registered.client_id, key)

@@ -16,7 +16,7 @@ from shared.crypto.vault import WrappedKey
 from shared.runtime import clock
 from shared.runtime.clock import bucket_of
 from shared.terminology.documents import document_types
-from tests.infra.http.tokens import make_token, patient_token, professional_token, software_token
+from tests.infra.http.tokens import make_token, patient_token, professional_token
 from tests.infra.platform.databases import fetch_row
 from tests.infra.records.records_api import CLINIC, DOCTOR, HOSPITAL, OTHER_DOCTOR, RecordsApi
 
@@ -145,8 +145,3 @@ def requesters(record_id: UUID, proxies: dict[str, UUID]) -> dict[str, str]:
         "unknown application": application("app-2"),
         "administrator": make_token("administrator", "admin-1"),
     }
-
-
-def depositors() -> dict[str, str]:
-    """Returns tokens of software, which reads its own deposits and cannot search."""
-    return {"hospital": software_token("software-1", HOSPITAL), "clinic": software_token("software-1", CLINIC)}

@@ -66,7 +66,7 @@ async def test_a_new_document_becomes_a_mail_and_the_word_that_it_was_sent(datab
 async def test_a_mail_leaves_right_after_the_alert_is_kept(
     database: Database, kafka: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.notify.delivery.delivery_loop.POLL_S", 3600)  # no loop polls unless it is woken
+    monkeypatch.setattr("services.notify.delivery.steps.delivery_loop.POLL_S", 3600)  # no loop polls unless it is woken
     record_id = uuid4()
     async with mail_server() as server, worker(database, kafka, server.port):
         await kafka.put(contact(record_id))
@@ -316,7 +316,7 @@ async def test_what_could_not_be_delivered_for_two_days_has_failed(database: Dat
 async def test_a_dead_mail_server_holds_no_partition_and_is_found_again(
     database: Database, kafka: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.notify.delivery.delivery_loop.MAX_PAUSE_S", 0.2)
+    monkeypatch.setattr("services.notify.delivery.steps.delivery_loop.MAX_PAUSE_S", 0.2)
     record_id, mute = uuid4(), uuid4()
     async with mail_server() as server, worker(database, kafka, server.port):
         server.stop()
@@ -373,7 +373,7 @@ async def test_a_crash_before_the_commit_sends_again_under_the_same_message_id(
 
     async with mail_server() as server:
         with monkeypatch.context() as patch:
-            patch.setattr("services.notify.alerts.sender.settle_alerts", never)
+            patch.setattr("services.notify.alerts.usecases.send_alerts.settle_alerts", never)
             async with worker(database, kafka, server.port):
                 await kafka.put(contact(record_id))
                 await kafka.put(published(record_id))
@@ -397,7 +397,7 @@ async def test_a_lost_database_between_answer_and_commit_does_not_send_twice(
             raise failure
         await settle_alerts.settle_alerts(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("services.notify.alerts.sender.settle_alerts", failing)
+    monkeypatch.setattr("services.notify.alerts.usecases.send_alerts.settle_alerts", failing)
     async with mail_server() as server, worker(database, kafka, server.port):
         await kafka.put(contact(record_id))
         await kafka.put(published(record_id))

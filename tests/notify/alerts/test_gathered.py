@@ -221,7 +221,7 @@ async def test_a_sender_that_died_after_the_mail_server_s_answer_sends_the_same_
             raise OSError
 
         with monkeypatch.context() as patch:
-            patch.setattr("services.notify.alerts.sender.settle_alerts", never)
+            patch.setattr("services.notify.alerts.usecases.send_alerts.settle_alerts", never)
             await pass_window(database)
             async with worker(database, kafka, server.port, window_s=WINDOW_S):
                 await server.received(2)

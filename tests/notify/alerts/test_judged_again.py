@@ -24,7 +24,7 @@ WAITS = "select count(*) = 1 from alerts where status = 'queued'"
 
 @pytest.fixture(autouse=True)
 def found_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.notify.delivery.delivery_loop.MAX_PAUSE_S", 0.2)
+    monkeypatch.setattr("services.notify.delivery.steps.delivery_loop.MAX_PAUSE_S", 0.2)
 
 
 def common(of: DocumentPublished) -> dict[str, object]:

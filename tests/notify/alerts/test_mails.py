@@ -12,10 +12,10 @@ from uuid import uuid4
 import pytest
 from pydantic import ValidationError
 
-from services.notify.alerts.texts import alert_mail, mailbox_of_contact, sms_text
+from services.notify.alerts.adapters import alert_mail, mailbox_of_contact, sms_text
 from services.notify.contacts.domain import Contact
 from services.notify.delivery.domain import AddressUnusableError
-from services.notify.messages.texts import GSM_ALPHABET, MAX_SMS_LENGTH
+from services.notify.messages.adapters.texts import GSM_ALPHABET, MAX_SMS_LENGTH
 from services.notify.settings import SmtpSettings
 
 TRACE = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"

@@ -9,8 +9,8 @@ import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from deploy.local.platform.smtp import MailCatcher
+from services.notify.delivery.adapters.folders import FolderGateway
 from services.notify.delivery.domain import Deferred, Delivered, OutgoingMessage, Skipped
-from services.notify.delivery.folders import FolderGateway
 
 
 def message() -> OutgoingMessage:

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.notify.alerts.texts import outgoing_alert
+from services.notify.alerts.adapters import outgoing_alert
 from services.notify.messages.usecases.enqueue_messages import enqueue_messages
 from services.notify.settings import FoldersSettings
 from shared.contracts.base import sealed_place
@@ -63,7 +63,7 @@ async def everybody_but(database: Database, kafka: Topics, bad: UUID, server: Ma
 async def test_what_a_server_says_of_one_recipient_holds_up_nobody_else(
     database: Database, kafka: Topics, monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
-    monkeypatch.setattr("services.notify.delivery.delivery_loop.MAX_PAUSE_S", 3600.0)  # a pause would be seen
+    monkeypatch.setattr("services.notify.delivery.steps.delivery_loop.MAX_PAUSE_S", 3600.0)  # a pause would be seen
     async with mail_server() as server, worker(database, kafka, server.port):
         server.answer = lambda recipient, _: answer if recipient == BAD else "250 OK"
         bad = uuid4()
@@ -74,7 +74,7 @@ async def test_what_a_server_says_of_one_recipient_holds_up_nobody_else(
 async def test_a_connection_that_is_cut_because_of_one_message_holds_up_nobody_else(
     database: Database, kafka: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.notify.delivery.delivery_loop.MAX_PAUSE_S", 3600.0)
+    monkeypatch.setattr("services.notify.delivery.steps.delivery_loop.MAX_PAUSE_S", 3600.0)
     async with mail_server() as server, worker(database, kafka, server.port):
         server.cut.add(BAD)
         bad = uuid4()
@@ -145,7 +145,7 @@ async def test_a_message_that_fails_in_a_way_of_its_own_backs_off_and_holds_up_n
             raise LookupError
         return outgoing_alert(alert, of, *more)
 
-    monkeypatch.setattr("services.notify.alerts.sender.outgoing_alert", failing)
+    monkeypatch.setattr("services.notify.alerts.usecases.send_alerts.outgoing_alert", failing)
     async with mail_server() as server, worker(database, kafka, server.port, connections=1):
         bad = uuid4()
         await everybody_but(database, kafka, bad, server)
@@ -200,7 +200,7 @@ async def test_what_was_sent_is_written_down_when_the_worker_stops(
     database: Database, kafka: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "services.notify.delivery.delivery_loop.SETTLE_LINGER_S", 3600.0
+        "services.notify.delivery.steps.delivery_loop.SETTLE_LINGER_S", 3600.0
     )  # as long as the slow one hangs
     slow = uuid4()
     async with mail_server() as server, worker(database, kafka, server.port, connections=2, timeout_s=20):

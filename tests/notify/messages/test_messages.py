@@ -121,7 +121,7 @@ async def test_what_has_expired_is_not_sent(database: Database, kafka: Topics, f
 async def test_a_code_expires_while_the_mail_server_is_away(
     database: Database, kafka: Topics, folders: FoldersSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.notify.delivery.delivery_loop.MAX_PAUSE_S", 0.1)
+    monkeypatch.setattr("services.notify.delivery.steps.delivery_loop.MAX_PAUSE_S", 0.1)
     async with mail_server() as server, worker(database, kafka, server.port, folders):
         server.stop()
         soon = clock.now() + timedelta(seconds=2)
@@ -136,7 +136,7 @@ async def test_a_code_expires_while_the_mail_server_is_away(
 async def test_a_message_waits_for_the_mail_server_while_sms_and_letters_leave(
     database: Database, kafka: Topics, folders: FoldersSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.notify.delivery.delivery_loop.MAX_PAUSE_S", 0.2)
+    monkeypatch.setattr("services.notify.delivery.steps.delivery_loop.MAX_PAUSE_S", 0.2)
     async with mail_server() as server, worker(database, kafka, server.port, folders):
         server.stop()
         for number in range(30):
@@ -192,7 +192,7 @@ async def test_an_address_that_nothing_can_be_sent_to_fails_at_once(
 async def test_a_folder_that_is_missing_is_waited_for(
     database: Database, kafka: Topics, folders: FoldersSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.notify.delivery.delivery_loop.MAX_PAUSE_S", 0.1)
+    monkeypatch.setattr("services.notify.delivery.steps.delivery_loop.MAX_PAUSE_S", 0.1)
     folders.sms.rmdir()
     async with worker(database, kafka, 1, folders):
         await kafka.put(requested("0699990001", channel="sms", **CODE))
@@ -283,7 +283,7 @@ async def test_a_crash_before_the_commit_sends_twice_at_most(
 
     async with mail_server() as server:
         with monkeypatch.context() as patch:
-            patch.setattr("services.notify.messages.sender.settle_messages", never)
+            patch.setattr("services.notify.messages.usecases.send_messages.settle_messages", never)
             async with worker(database, kafka, server.port, folders):
                 await kafka.put(mail)
                 await kafka.put(sms)
@@ -310,7 +310,7 @@ async def test_a_lost_database_between_answer_and_commit_does_not_send_twice(
             raise failure
         await settle_messages.settle_messages(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("services.notify.messages.sender.settle_messages", failing)
+    monkeypatch.setattr("services.notify.messages.usecases.send_messages.settle_messages", failing)
     async with mail_server() as server, worker(database, kafka, server.port, folders):
         await kafka.put(requested("someone@mail.example", **CODE))
         await all_are(database, "sent")

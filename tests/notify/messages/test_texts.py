@@ -11,6 +11,14 @@ from uuid import UUID
 import pytest
 
 from services.notify.delivery.domain import AddressUnusableError, OutgoingMessage, Skipped, address_lines, e164_number
+from services.notify.messages.adapters.texts import (
+    GSM_ALPHABET,
+    MAX_SMS_LENGTH,
+    KindUnknownError,
+    message_kinds,
+    outgoing_message,
+    render_message,
+)
 from services.notify.messages.domain import (
     NO_BREAK_SPACE,
     DueMessage,
@@ -20,14 +28,6 @@ from services.notify.messages.domain import (
     ValuesUnfitError,
     displayed_value,
     message_state_after,
-)
-from services.notify.messages.texts import (
-    GSM_ALPHABET,
-    MAX_SMS_LENGTH,
-    KindUnknownError,
-    message_kinds,
-    outgoing_message,
-    render_message,
 )
 
 TRACE = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"

@@ -11,7 +11,7 @@ from services.records.deposits.steps.apply_deposit_decisions import (
     apply_deposit_decisions,
     find_awaiting_version,
 )
-from services.records.tracking.steps import follow_deposits
+from services.records.tracking.steps.follow_deposits import follow_deposits
 from shared.contracts.audit import EntryRecorded
 from shared.contracts.consent import ConsentStateChanged
 from shared.contracts.identity import RecordChanged

@@ -17,15 +17,10 @@ PARIS = timezone(timedelta(hours=1))
 def test_a_header_is_read() -> None:
     header = read_header(CONSULTATION)
     assert header.unique_id == "urn:uuid:4e5a8e0b-6e0c-4b57-9a5e-0c9e5d1f7a21"
-    assert (header.set_id, header.version) == ("urn:uuid:6a0c34a1-9d0e-4f7c-8a7e-1f5d9b2c7e10", 2)
     assert (header.type.code, header.type.system_oid) == ("11488-4", oids.LOINC)
     assert header.title == "Consultation de suivi"
     assert header.effective_time == datetime(2026, 3, 12, 14, 15, tzinfo=PARIS)
     assert (header.confidentiality, header.language) == ("N", "fr-FR")
-    assert [(id.root, id.extension) for id in header.patient_ids] == [
-        ("1.2.250.1.213.1.4.10", "258077511402542"),
-        ("1.2.250.1.999.1.1", "P-001"),
-    ]
     assert [ins.matricule for ins in header.ins] == ["258077511402542"]
     assert header.traits.normalised() == {
         "birth_name": "D ORMESSON LEVY",
@@ -38,18 +33,17 @@ def test_a_header_is_read() -> None:
     assert (author.professional, author.organisation, author.is_device) == ("899700000017", "1990000015", False)
     assert author.role == CdaCode("G15_10/SM26", oids.TRE_A02)
     assert header.custodian == "1990000015"
-    assert header.facility_type == CdaCode("SA07", oids.TRE_R02)
-    assert header.practice_setting == CdaCode("AMBULATOIRE", oids.TRE_A01)
+    assert header.facility_type == CdaCode("SA07", "1.2.250.1.71.4.2.4")
+    assert header.practice_setting == CdaCode("AMBULATOIRE", "1.2.250.1.213.1.1.4.9")
     assert header.service_start == datetime(2026, 3, 12, 14, tzinfo=PARIS)
     assert header.service_stop == datetime(2026, 3, 12, 14, 15, tzinfo=PARIS)
     assert header.replaces == "urn:oid:1.2.250.1.999.7.3^CR-2026-01"
-    assert header.body_media_type is None
 
 
-def test_a_body_that_is_not_structured_has_a_media_type_and_the_format_of_it() -> None:
+def test_a_body_that_is_not_structured_has_the_format_of_its_media_type() -> None:
     header = read_header((DOCUMENTS / "biology-pdf.xml").read_bytes())
     assert header.unique_id == "urn:oid:1.2.250.1.999.7.4^BIO-77"
-    assert (header.body_media_type, header.format_code) == ("application/pdf", "urn:ihe:iti:xds-sd:pdf:2008")
+    assert header.format_code == "urn:ihe:iti:xds-sd:pdf:2008"
     assert header.traits.normalised()["given_name"] == "ODILE"
 
 

@@ -86,11 +86,6 @@ def _text_of(body: Any) -> str:
     return json.dumps(body)
 
 
-def is_of_another(operation: Operation) -> bool:
-    """Whether the operation forwards the request to a provider, or waits on purpose."""
-    return operation.path in ("/professionals/callback",)
-
-
 @pytest.mark.parametrize("name", NAMES)
 async def test_no_extreme_value_anywhere_is_a_fault_of_ours(apis: dict[str, Api], name: str) -> None:
     places = asyncio.Semaphore(AT_ONCE)

@@ -12,7 +12,7 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from services.consent.choices.context import ChoicesContext
+from services.consent.choices.api.context import ChoicesContext
 from services.consent.choices.steps import copy_people, copy_records
 from services.consent.copies.store import COPIED_TOPICS
 from services.consent.matrices.domain import MatricesRules

@@ -69,17 +69,10 @@ def test_labels_are_one_confidentiality_and_the_visibility() -> None:
     ) == ("R", "INVISIBLE_PATIENT", "MASQUE_PS")
 
 
-def test_professions_are_found_by_code_and_from_an_author() -> None:
+def test_professions_are_found_by_code() -> None:
     doctor = professions.profession("10")
     assert doctor is not None
-    assert doctor.is_health_profession
-    assert professions.profession_of_author("G15_10/SM26") == doctor
-    assert professions.profession_of_author("G15_10") == doctor
-    producer = professions.profession_of_author("ALIM_AM")
-    assert producer is not None
-    assert not producer.is_health_profession
-    trainee = professions.profession_of_author("G16_10")
-    assert trainee is not None
-    assert trainee.table == "TRE_G16"
-    for unknown in ("G15_99", "", "_", "G15_", "10", "/"):
-        assert professions.profession_of_author(unknown) is None
+    assert (doctor.table, doctor.code) == ("TRE_G15", "10")
+    assert professions.profession("10", "TRE_G16") is not None
+    for unknown in ("99", "", "G15_10"):
+        assert professions.profession(unknown) is None

@@ -14,7 +14,7 @@ from deploy.local.cli.interruptible import run
 from deploy.local.platform.errors import LocalError
 from deploy.local.platform.importer import OVERRIDE, importer_of
 from services.identity.imports.domain import AbsenceImplausibleError, FileIdentity, ImportProgress
-from services.identity.imports.file_import import CompleteDirectory, Importer, ImportOutcome
+from services.identity.imports.usecases.import_file import CompleteDirectory, Importer, ImportOutcome
 from shared.db.errors import DATABASE_ERRORS, is_transient
 from shared.errors import CodedError
 from shared.service.process import freeze_gc

@@ -11,7 +11,7 @@ from services.audit.copies.domain import PublicNames
 from services.audit.copies.store import find_names
 from services.audit.emergencies import store
 from services.audit.emergencies.domain import EmergencyAccess, EmergencySession, sessions_of
-from services.audit.ledger.motives import MotiveVault
+from services.audit.ledger.adapters import MotiveVault
 from services.audit.ledger.store import find_keys
 from shared.crypto.keyring import SealBrokenError
 from shared.crypto.vault import WrappedKey

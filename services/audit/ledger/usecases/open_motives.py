@@ -1,7 +1,7 @@
 """Stores late motives under their records' own keys, once audit has the key that decrypts them."""
 
 from services.audit.ledger import store
-from services.audit.ledger.motives import MotiveVault
+from services.audit.ledger.adapters import MotiveVault
 from services.audit.ledger.store import LateMotive
 from shared.db.pool import Pool, transaction
 from shared.erasure.erased_records import erased_among

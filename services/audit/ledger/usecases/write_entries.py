@@ -6,11 +6,11 @@ from uuid import UUID
 
 from services.audit.kit.announcements import announce_effect
 from services.audit.ledger import store
+from services.audit.ledger.adapters import MotiveVault
 from services.audit.ledger.domain.entries import LedgerEvent, entry_of
 from services.audit.ledger.domain.quarantine import entry_of_foreign_report
 from services.audit.ledger.domain.visibilities import DocumentVisibility, visibility_of
 from services.audit.ledger.domain.writers import WRITER_MISMATCH, may_report
-from services.audit.ledger.motives import MotiveVault
 from services.audit.ledger.store import LateMotive
 from shared.contracts.audit import AccessRecorded, EntryRecorded
 from shared.contracts.records import DocumentPublished, DocumentReceived, DocumentRefused, DocumentRelabelled

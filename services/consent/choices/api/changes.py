@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import Depends, Header, Request, Response
 from fastapi.responses import JSONResponse
 
-from services.consent.choices.context import InjectedChoicesContext
+from services.consent.choices.api.context import InjectedChoicesContext
 from services.consent.choices.domain.choices import PATIENT_SIDE, Change
 from services.consent.choices.domain.states import VersionDiffersError
 from services.consent.choices.models import UNKNOWN_HOLDER_WARNING, UNKNOWN_HOLDER_WARNING_FR, ChangeView, ChoicesView

@@ -1,4 +1,4 @@
-"""Reads the progress of campaigns."""
+"""Reads the progress of a campaign."""
 
 from uuid import UUID
 
@@ -14,9 +14,3 @@ async def show_campaign(pool: Pool, campaign_id: UUID) -> Campaign:
     if campaign is None:
         raise CampaignUnknownError
     return campaign
-
-
-async def list_campaigns(pool: Pool) -> list[Campaign]:
-    """Returns all campaigns, oldest first."""
-    async with pool.acquire() as connection:
-        return await campaigns.list_campaigns(connection, ended=True)

@@ -1,14 +1,13 @@
 """Registers a software client (`POST /clients`, and the first one from the command line)."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import asyncpg
 
 from services.identity.clients import store as clients
-from services.identity.clients.domain.clients import ClientNameTakenError, NewClient, new_client
+from services.identity.clients.domain.clients import ClientNameTakenError, NewClient
 from services.identity.directory import store as directory
 from services.identity.directory.domain.directory import StructureUnknownError
 from shared.db.pool import Connection, Pool
@@ -23,29 +22,12 @@ class RegisteredClient:
     is_new: bool
 
 
-async def register_client(
-    database: Pool | Connection,
-    *,
-    name: str,
-    kind: str,
-    scopes: Iterable[str],
-    keys: Iterable[Mapping[str, Any]],
-    organisation_id: str | None = None,
-    replace: bool = False,
-) -> RegisteredClient:
-    """Registers the client, or returns the existing one of that name. `keys` are public JWKs.
+async def register_client(database: Pool | Connection, client: NewClient, *, replace: bool = False) -> RegisteredClient:
+    """Registers the checked client, or returns the existing one of that name.
 
     A client of that name with other scopes or keys is updated if `replace` is set (for operators with access to the
-    database); otherwise ClientNameTakenError is raised. Also raises what `new_client` raises, and
-    StructureUnknownError.
+    database); otherwise ClientNameTakenError is raised. Also raises StructureUnknownError.
     """
-    return await register_new_client(database, new_client(name, kind, scopes, keys, organisation_id), replace=replace)
-
-
-async def register_new_client(
-    database: Pool | Connection, client: NewClient, *, replace: bool = False
-) -> RegisteredClient:
-    """Registers a checked client, as `register_client` does. Raises ClientNameTakenError, StructureUnknownError."""
     async with _transaction(database) as connection:
         return await _register(connection, client, replace)
 

@@ -1,21 +1,12 @@
 """Writes a batch of the insured register and the progress through the file. Nothing is announced."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from services.identity.imports import store as imports
-from services.identity.imports.domain import FileIdentity, ImportProgress
+from services.identity.imports.domain import FileIdentity, ImportProgress, InsuredBatch
 from services.identity.kit.unit_of_work import Storage
-from services.identity.people.domain.insured import InsuredPerson, InsuredRowUpdate, seal_insured
+from services.identity.people.domain.insured import seal_insured
 from services.identity.people.store import insured
-
-
-@dataclass(frozen=True, slots=True)
-class InsuredBatch:
-    """The sealed persons, each once, and those persons by their fingerprints under older keys."""
-
-    sealed: Sequence[InsuredRowUpdate]
-    older: Mapping[str, InsuredPerson]
 
 
 async def import_insured(

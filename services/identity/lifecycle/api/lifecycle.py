@@ -9,17 +9,16 @@ from services.identity.accounts.api.holders import ProvidedAccountRules
 from services.identity.kit.dependencies import ProvidedStorage
 from services.identity.kit.problems import problems
 from services.identity.kit.unit_of_work import Storage
-from services.identity.lifecycle.domain.lifecycle import LifecycleAction, LifecycleRules, RequestChannel, party_of
+from services.identity.lifecycle.domain.lifecycle import LifecycleAction, LifecycleRules, party_of
 from services.identity.lifecycle.models import CloseBody, ObjectionBody, ObjectionView
 from services.identity.lifecycle.steps import LifecycleRequest
 from services.identity.lifecycle.usecases.close_record import close_record
+from services.identity.lifecycle.usecases.move_record import move_record
 from services.identity.lifecycle.usecases.object_to_opening import object_to_opening
 from services.identity.lifecycle.usecases.read_record import read_record
 from services.identity.lifecycle.usecases.record_death import record_death
-from services.identity.lifecycle.usecases.reopen_record import reopen_record
-from services.identity.people.api import ProvidedPersonRules
 from services.identity.people.domain.persons import PersonRules
-from services.identity.people.models import RecordView
+from services.identity.people.models import ProvidedPersonRules, RecordView
 from shared.db.pool import Pool
 from shared.http.app import AuthenticatedCaller
 from shared.http.dependencies import provided
@@ -78,7 +77,7 @@ async def post_reopen(
 ) -> RecordView:
     """Reopens the record, for its holder or an administrator with the scope records.open."""
     request = _lifecycle_request("reopen", caller, record_id)
-    await reopen_record(storage, rules, record_id, request)
+    await move_record(storage, rules, record_id, request)
     return await _record_in_force(storage.pool, record_id, prefer)
 
 
@@ -155,15 +154,13 @@ async def _object(
     return ObjectionView.of(outcome)
 
 
-def _lifecycle_request(
-    action: LifecycleAction, caller: Caller, record_id: UUID, channel: RequestChannel = "online"
-) -> LifecycleRequest:
+def _lifecycle_request(action: LifecycleAction, caller: Caller, record_id: UUID) -> LifecycleRequest:
     """Returns the request of this caller. Raises ForbiddenError, RecordUnknownError."""
     party = party_of(caller.kind, caller.record_id, record_id)
     if party not in ("holder", "representative", "carer"):
         caller.require(SCOPE)
         return LifecycleRequest(action, party, caller.actor(), "phone-agent")
-    return LifecycleRequest(action, party, caller.actor(), channel, caller.session_id)
+    return LifecycleRequest(action, party, caller.actor(), "online", caller.session_id)
 
 
 async def _record_in_force(pool: Pool, record_id: UUID, prefer: str | None) -> RecordView:

@@ -10,9 +10,8 @@ from services.identity.kit.problems import problems
 from services.identity.lifecycle.domain.lifecycle import party_of
 from services.identity.lifecycle.models import LinkBody, LinkView
 from services.identity.lifecycle.steps import LifecycleRequest
-from services.identity.lifecycle.usecases.link_records import link_records
+from services.identity.lifecycle.usecases.change_link import change_link
 from services.identity.lifecycle.usecases.read_link import read_link
-from services.identity.lifecycle.usecases.unlink_records import unlink_records
 from shared.db.pool import Pool
 from shared.errors import ForbiddenError
 from shared.http.app import AuthenticatedCaller, ServicePool
@@ -51,7 +50,7 @@ async def post_link(  # FastAPI injects each parameter
     No document moves: the person sees both records as one, while the state of each record and the blocks of both decide
     about its documents. Repeating the request changes nothing.
     """
-    await link_records(storage, record_id, body.linked_to, _lifecycle_request("link", caller))
+    await change_link(storage, record_id, body.linked_to, _lifecycle_request("link", caller))
     return await _link_in_force(storage.pool, record_id, body.linked_to, response, prefer)
 
 
@@ -68,7 +67,7 @@ async def post_unlink(  # FastAPI injects each parameter
 
     Repeating the request changes nothing.
     """
-    await unlink_records(storage, record_id, body.linked_to, _lifecycle_request("unlink", caller))
+    await change_link(storage, record_id, body.linked_to, _lifecycle_request("unlink", caller))
     return await _link_in_force(storage.pool, record_id, body.linked_to, response, prefer)
 
 

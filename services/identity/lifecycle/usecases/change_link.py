@@ -1,8 +1,8 @@
-"""Links two records of one person, or ends the link; `link_records` and `unlink_records` use it.
+"""Links two records of one person, who then sees them as one, or ends the link. Each document stays in its own record.
 
 In one transaction it locks both rows, applies the rules, stores both at their next version, announces both to the other
 services and writes to the ledger. A refusal is written to the ledger of each existing record. A link already in the
-requested state stays unchanged.
+requested state stays unchanged. A change is in force once records has applied both versions.
 """
 
 from uuid import UUID

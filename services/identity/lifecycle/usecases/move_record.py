@@ -1,8 +1,8 @@
-"""Changes the state of a record: closes it, reopens it, or records a death.
+"""Closes a record, or reopens a closed one within its retention period: then everything is as before.
 
-In one transaction it locks the record's row, consults the table, stores the new state, announces it to the other
-services and writes to the ledger. A refusal is written to the ledger too. A record already in the target state stays
-unchanged.
+In one transaction: locks the record's row, consults the table, stores the new state, announces it to the other services
+and writes to the ledger. A refusal is written to the ledger too. A record already in the target state stays unchanged.
+A reopening also removes the person from the suppression list.
 """
 
 from uuid import UUID
@@ -17,10 +17,8 @@ from shared.messaging.outbox import append
 
 
 async def move_record(storage: Storage, rules: LifecycleRules, record_id: UUID, request: LifecycleRequest) -> None:
-    """Closes or reopens a record, or records a death.
-
-    Raises SessionOverError, RecordUnknownError, and the refusals of the table.
-    """
+    """Applies `request.action`: close or reopen. Raises SessionOverError, RecordUnknownError, and the refusals of the
+    table."""
     async with storage.transaction() as work:
         await check_session(work.connection, request.session_id)
         record = await lifecycle.load_lifecycle_record(work.connection, record_id)

@@ -33,8 +33,7 @@ from services.identity.openings.usecases.object_to_contact import object_to_cont
 from services.identity.openings.usecases.open_alone import open_alone
 from services.identity.openings.usecases.open_assisted import AssistedRequest, open_assisted
 from services.identity.openings.usecases.prove_contact import prove_contact
-from services.identity.people.api import ProvidedPersonRules
-from services.identity.people.models import RecordView
+from services.identity.people.models import ProvidedPersonRules, RecordView
 from shared.http.app import AuthenticatedCaller, ServicePool
 from shared.http.dependencies import provided
 from shared.http.door import Door

@@ -10,9 +10,8 @@ from services.identity.kit.problems import problems
 from services.identity.lifecycle.usecases.read_record import read_record
 from services.identity.openings.domain.channels import OpeningCaller, administrative_channel
 from services.identity.openings.usecases.open_record import open_record
-from services.identity.people.api import ProvidedPersonRules
 from services.identity.people.domain.new_person import RecordState, RecordUnknownError
-from services.identity.people.models import OpenRecordBody, RecordView
+from services.identity.people.models import OpenRecordBody, ProvidedPersonRules, RecordView
 from shared.db.pool import Pool
 from shared.http.app import AuthenticatedCaller, ServicePool
 from shared.http.door import Door

@@ -7,7 +7,7 @@ from services.identity.kit.dependencies import ProvidedStorage
 from services.identity.kit.problems import problems
 from services.identity.openings.models import RepresentedBody
 from services.identity.openings.usecases.open_represented import ByAdministrator, ByRepresentative, open_represented
-from services.identity.people.api import ProvidedPersonRules
+from services.identity.people.models import ProvidedPersonRules
 from services.identity.relations.api.people import EVIDENCE_PROBLEMS, INS_PROBLEMS, require_administrator
 from services.identity.relations.domain.representation import RepresentationUnprovenError
 from services.identity.relations.models.people import RepresentationView

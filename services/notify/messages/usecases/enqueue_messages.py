@@ -2,9 +2,9 @@
 
 from services.notify.kit.store import takes_unbound
 from services.notify.messages import store
+from services.notify.messages.adapters.encryption import decrypt_request
+from services.notify.messages.adapters.texts import is_awaited, render_message
 from services.notify.messages.domain import MessageRequest
-from services.notify.messages.encryption import decrypt_request
-from services.notify.messages.texts import is_awaited, render_message
 from shared.contracts.notify import MessageRequested
 from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection

@@ -20,10 +20,10 @@ from services.records.facts.context import InjectedReadContext
 from services.records.kit.bodies import LARGE, InjectedBodyLimit, check_json
 from services.records.kit.operation_outcomes import refused_submission
 from services.records.kit.requests import InsHmac, caller_of
-from services.records.tracking.depositor import depositor_of
+from services.records.tracking import store as tracking
 from services.records.tracking.domain import disclosed_reason
+from services.records.tracking.steps.depositor import depositor_of
 from services.records.tracking.store import TrackedDeposit, TrackedDocument
-from services.records.tracking.usecases.show_deposit import show_deposit
 from shared.db.pool import Pool
 from shared.errors import ForbiddenError
 from shared.fhir.answer_bundles import EntryResponse, transaction_response
@@ -68,11 +68,12 @@ async def deposit(
 
 async def wait_for_outcome(pool: Pool, owner: str, deposit_id: UUID, seconds: float) -> TrackedDeposit | None:
     """Returns the progress of the deposit once it is published or refused, or after `seconds`."""
-    return await wait_for(
-        lambda: show_deposit(pool, owner, deposit_id),
-        lambda tracked: tracked is not None and tracked.is_decided,
-        seconds,
-    )
+
+    async def find_deposit() -> TrackedDeposit | None:
+        async with pool.acquire() as connection:
+            return await tracking.find_deposit(connection, owner, deposit_id)
+
+    return await wait_for(find_deposit, lambda tracked: tracked is not None and tracked.is_decided, seconds)
 
 
 def _answer(submission: Submission, deposited: AcceptedDeposit, tracked: TrackedDeposit | None) -> Response:

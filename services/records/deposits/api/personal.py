@@ -13,8 +13,8 @@ from services.records.deposits.usecases.deposit_documents import RecordLocator, 
 from services.records.facts.context import InjectedReadContext
 from services.records.kit.requests import InsHmac
 from services.records.tracking.api import progress_of
-from services.records.tracking.depositor import depositor_of
 from services.records.tracking.models import DepositProgress
+from services.records.tracking.steps.depositor import depositor_of
 from shared.errors import ForbiddenError, InvalidError, NotFoundError
 from shared.fhir.contents import span_of
 from shared.http.admission import Urgency, urgent

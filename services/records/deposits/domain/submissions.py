@@ -89,7 +89,7 @@ def parse_and_check(body: bytes) -> Submission:
 def _with_header(document: SubmittedDocument, issues: list[Issue]) -> SubmittedDocument:
     """Returns the document with the header of its CDA; adds an issue for each part that cannot be accepted."""
     try:
-        header = check_xml(document.content).summary
+        header = check_xml(document.content)
     except InvalidCdaError as error:
         issues.append(Issue(error.code, str(error), _binary(document), IssueType.INVALID))
         return document

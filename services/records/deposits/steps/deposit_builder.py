@@ -9,7 +9,7 @@ from services.records.deposits.store.deposits import NewDeposit, NewDocument
 from services.records.documents.domain import sealed_contents
 from services.records.documents.domain.label_changes import sorted_labels
 from services.records.documents.domain.metadata import metadata_of
-from services.records.tracking.depositor import Depositor
+from services.records.tracking.steps.depositor import Depositor
 from shared.contracts.audit import RecordedFacts
 from shared.contracts.base import Seen
 from shared.contracts.records import DocumentReceived

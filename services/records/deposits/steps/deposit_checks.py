@@ -20,7 +20,7 @@ from services.records.facts.context import ReadContext
 from services.records.facts.domain.decisions import RuleDecision, access_event, error_for
 from services.records.facts.domain.documents import DocumentSummary
 from services.records.facts.domain.facts import ABSENT_DOCUMENT, combination_of, document_facts, is_own, record_facts
-from services.records.tracking.depositor import Depositor
+from services.records.tracking.steps.depositor import Depositor
 from shared.access import Facts, Refusal, decide, encode_facts
 from shared.access.writers import CHOSEN_ABOUT_REPLACEMENTS
 from shared.contracts.audit import AccessRecorded, Action

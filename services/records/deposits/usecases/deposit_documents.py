@@ -19,7 +19,7 @@ from services.records.deposits.store import deposits as store
 from services.records.deposits.store.deposits import NewDeposit
 from services.records.facts.context import ReadContext
 from services.records.kit.announcements import announce
-from services.records.tracking.depositor import Depositor
+from services.records.tracking.steps.depositor import Depositor
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Seen
 from shared.contracts.topics import IDENTITY_RECORDS

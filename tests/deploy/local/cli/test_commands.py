@@ -16,7 +16,7 @@ from deploy.local.cli.commands.common import after, cell_of
 from deploy.local.cli.commands.deposits import _exit_code
 from deploy.local.cli.commands.topics import GroupState, TopicState, group_states, metrics_in, topic_states
 from deploy.local.cli.in_force import METRIC, LatencySummary, latency_in
-from deploy.local.demo.mailbox import caught_mails, count_mails
+from deploy.local.demo.mailbox import caught_mails
 from deploy.local.demo.polling import describe_access, is_done
 from shared.runtime.metrics import IN_FORCE_SECONDS
 
@@ -298,7 +298,7 @@ def test_caught_mails_are_listed_in_the_order_of_their_arrival_even_when_nothing
     mail(folder, "2000000000000000000-1-0.eml", "b@mail.example")
     mail(folder, "1000000000000000000-1-0.eml", "a@mail.example")
     (folder / ".3000000000000000000-1-0").write_bytes(b"half")
-    assert count_mails(folder) == 2
+    assert len(caught_mails(folder)) == 2
     assert [mail_caught.to for mail_caught in caught_mails(folder)] == ["a@mail.example", "b@mail.example"]
     listed = json.loads(run("mails", "--json", var=tmp_path).stdout)
     assert [(mail_caught["number"], mail_caught["to"], mail_caught["subject"]) for mail_caught in listed] == [

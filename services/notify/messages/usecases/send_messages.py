@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from services.notify.delivery.delivery_loop import Gateway
 from services.notify.delivery.domain import AddressUnusableError, AwaitingKey, Deferred, Refused
-from services.notify.delivery.outcome_log import log_outcomes, outcome_label
+from services.notify.delivery.steps.delivery_loop import Gateway
+from services.notify.delivery.steps.outcome_log import log_outcomes, outcome_label
+from services.notify.messages import store
+from services.notify.messages.adapters.encryption import RequestUnreadableError, SealUnusableError, decrypt_request
+from services.notify.messages.adapters.texts import KindUnknownError, outgoing_message
 from services.notify.messages.domain import DueMessage, Expired, MessageAttemptOutcome, ValuesUnfitError
-from services.notify.messages.encryption import RequestUnreadableError, SealUnusableError, decrypt_request
 from services.notify.messages.store import MessageQueue
-from services.notify.messages.texts import KindUnknownError, outgoing_message
 from services.notify.messages.usecases.settle_messages import MessageAttempt, settle_messages
-from services.notify.messages.usecases.take_due_messages import take_due_messages
 from shared.crypto.keyring import Keyring, KeyUnknownError
 from shared.db.pool import Pool
 from shared.runtime import clock, tracing
@@ -27,8 +27,11 @@ class MessageSender:
         self._keyring = keyring
 
     async def take(self, pool: Pool, limit: int, held_for: timedelta) -> list[tuple[DueMessage, ...]]:
-        """Takes the `limit` messages that have been due longest, each as a group of one."""
-        return [(due,) for due in await take_due_messages(pool, self._queue, limit, held_for)]
+        """Takes the `limit` longest due messages, each as a group of its own."""
+        now = clock.now()
+        async with pool.acquire() as connection:
+            messages = await store.take_due(connection, self._queue, now, limit, now + held_for)
+        return [(due,) for due in messages]
 
     async def attempt(self, gateway: Gateway, group: tuple[DueMessage, ...]) -> list[MessageAttemptOutcome]:
         """Decrypts and sends the message, unless it has expired."""

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from fastapi import Depends
 
+from services.consent.choices.adapters import InForceNotifier
 from services.consent.choices.domain.rules import ChoicesRules
-from services.consent.choices.in_force_notifier import InForceNotifier
 from shared.db.pool import Pool
 from shared.http.dependencies import provided
 

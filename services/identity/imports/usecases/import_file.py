@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from services.identity.imports import line_batches
 from services.identity.imports import store as imports
+from services.identity.imports.adapters import line_batches
+from services.identity.imports.adapters.files import Columns, LineBatch, LineFile, RejectedLines
+from services.identity.imports.adapters.line_batches import InsuredPreparer, PreparedBatch
 from services.identity.imports.domain import FileIdentity, ImportKind, ImportProgress, ImportRunningError
-from services.identity.imports.files import Columns, LineBatch, LineFile, RejectedLines
-from services.identity.imports.line_batches import InsuredPreparer, PreparedBatch
 from services.identity.imports.usecases.apply_professionals import apply_professionals
 from services.identity.imports.usecases.apply_structures import apply_structures
 from services.identity.imports.usecases.begin_import import begin_import

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from prometheus_client import Counter
 
+from services.notify.alerts.adapters import outgoing_alert
 from services.notify.alerts.domain.alerts import (
     Alert,
     AlertAttemptOutcome,
@@ -17,12 +18,10 @@ from services.notify.alerts.domain.alerts import (
     decide,
     group_alerts,
 )
+from services.notify.alerts.store import alert_queue
 from services.notify.alerts.store.alert_queue import AlertQueue
-from services.notify.alerts.texts import outgoing_alert
 from services.notify.alerts.usecases.settle_alerts import AlertAttempt, settle_alerts
-from services.notify.alerts.usecases.take_due_alerts import take_due_alerts
-from services.notify.contacts.encryption import ContactUnreadableError, decrypt_contact
-from services.notify.delivery.delivery_loop import Gateway
+from services.notify.contacts.adapters import ContactUnreadableError, decrypt_contact
 from services.notify.delivery.domain import (
     AddressUnusableError,
     AwaitingKey,
@@ -31,7 +30,8 @@ from services.notify.delivery.domain import (
     GatewayAnswer,
     Refused,
 )
-from services.notify.delivery.outcome_log import log_outcomes, outcome_label
+from services.notify.delivery.steps.delivery_loop import Gateway
+from services.notify.delivery.steps.outcome_log import log_outcomes, outcome_label
 from shared.crypto.keyring import Keyring, KeyUnknownError
 from shared.db.pool import Pool
 from shared.runtime import clock, tracing
@@ -58,8 +58,11 @@ class AlertSender:
         self._merges_alerts = merges_alerts
 
     async def take(self, pool: Pool, limit: int, held_for: timedelta) -> list[tuple[DueAlert, ...]]:
-        """Takes the `limit` alerts that have been due longest, in groups that are sent as one message."""
-        due = await take_due_alerts(pool, self._queue, limit, held_for)
+        """Takes the `limit` longest due alerts, each with all other due alerts of its kind about its record, in groups
+        that are sent as one message."""
+        now = clock.now()
+        async with pool.acquire() as connection:
+            due = await alert_queue.take_due(connection, self._queue, now, limit, now + held_for)
         if self._merges_alerts:
             return group_alerts(due)
         return [(due_alert,) for due_alert in sorted(due, key=lambda due_alert: due_alert.created_at)]

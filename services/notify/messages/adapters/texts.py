@@ -13,6 +13,7 @@ from pathlib import Path
 from string import Formatter
 from typing import Any
 
+from services.notify.delivery.adapters.mails import AUTOMATIC_NOTICES, GREETINGS, mail_headers, mime_content
 from services.notify.delivery.domain import (
     AddressUnusableError,
     OutgoingMessage,
@@ -20,7 +21,6 @@ from services.notify.delivery.domain import (
     e164_number,
     normalised_mailbox,
 )
-from services.notify.delivery.mails import AUTOMATIC_NOTICES, GREETINGS, mail_headers, mime_content
 from services.notify.kit.kinds import Channel, Language
 from services.notify.messages.domain import (
     NO_BREAK_SPACE,

@@ -11,8 +11,8 @@ from uuid import UUID
 
 from services.notify.alerts.domain.alerts import Alert
 from services.notify.contacts.domain import Contact, Relation
+from services.notify.delivery.adapters.mails import AUTOMATIC_NOTICES, GREETINGS, mail_headers, mime_content
 from services.notify.delivery.domain import OutgoingMessage, e164_number, normalised_mailbox
-from services.notify.delivery.mails import AUTOMATIC_NOTICES, GREETINGS, mail_headers, mime_content
 from services.notify.kit.kinds import EMERGENCY_KINDS, AlertKind, Language
 
 

@@ -6,9 +6,8 @@ from datetime import date
 from typing import Generic, TypeVar
 
 from services.identity.imports import domain as imports
-from services.identity.imports.domain import ActivityLine, parse_activity
-from services.identity.imports.files import Columns, FileLine, LineBatch
-from services.identity.imports.usecases.import_insured import InsuredBatch
+from services.identity.imports.adapters.files import Columns, FileLine, LineBatch
+from services.identity.imports.domain import ActivityLine, InsuredBatch, parse_activity
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.people.domain.insured import (
     OPTIONAL_COLUMNS,

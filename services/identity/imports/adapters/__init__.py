@@ -1,0 +1,1 @@
+"""The files of imports: their lines, read and prepared in batches."""

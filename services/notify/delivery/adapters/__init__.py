@@ -1,0 +1,1 @@
+"""What messages leave by: mail servers, and folders for SMS and letters."""

@@ -1,0 +1,1 @@
+"""The delivery loop, and how it tells of outcomes."""

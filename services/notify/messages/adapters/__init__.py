@@ -1,0 +1,1 @@
+"""What comes and leaves: requests as identity encrypted them, and the texts of messages."""

@@ -1,0 +1,1 @@
+"""Pieces of use cases: who deposits, and what follows a deposit."""

@@ -1,1 +1,0 @@
-"""The use cases of the room `tracking`, one in each file."""
