@@ -180,7 +180,7 @@ def _messages(
 
 
 async def check_rate_limit(pool: Pool, action: str, keys: Sequence[str]) -> None:
-    """Counts one request under all keys (`<kind of RATES>:<keyed hash>`), in a transaction of its own.
+    """Counts one request under all keys (`<kind>:<keyed hash>`, a kind of `RATE_LIMITS`), in a transaction of its own.
 
     Raises TooManyOpeningsError; then nothing is counted.
     """
