@@ -10,14 +10,10 @@ import orjson
 import pyotp
 import pytest
 
-from services.identity.accounts.domain.accounts import (
-    AccountExistsError,
-    AccountRules,
-    IdentifierTakenError,
-    lookup_keys,
-)
+from services.identity.accounts.domain.accounts import AccountExistsError, IdentifierTakenError, lookup_keys
 from services.identity.accounts.domain.passwords import PasswordNeededError, PasswordWrongError
 from services.identity.accounts.domain.throttling import TooManyTriesError
+from services.identity.accounts.rules import AccountRules
 from services.identity.accounts.steps.confirm_password import confirm_password
 from services.identity.accounts.steps.create_account import AccountChoices, create_account
 from services.identity.accounts.store.accounts import delete_accounts_of

@@ -9,9 +9,9 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from services.identity.accounts.domain import hash_queue
-from services.identity.accounts.domain.hash_queue import HashPlace, HashQueue
+from services.identity.accounts import hash_queue
 from services.identity.accounts.domain.passwords import Argon2Hasher
+from services.identity.accounts.hash_queue import HashPlace, HashQueue
 from shared.errors import OverloadedError
 from shared.http.admission import LIMITS, Limits, Urgency
 from shared.runtime.metrics import REFUSED
@@ -124,7 +124,7 @@ async def test_the_slower_hashes_are_the_fewer_wait_and_the_count_follows_them()
 
     async def hash_for(place: HashPlace, seconds: float, patch: pytest.MonkeyPatch) -> None:
         times = iter((now, now + seconds))
-        patch.setattr("services.identity.accounts.domain.hash_queue.monotonic", lambda: next(times))
+        patch.setattr("services.identity.accounts.hash_queue.monotonic", lambda: next(times))
         await place.run(lambda: None)
 
     for seconds, places in ((1.0, 6), (5.0, 4), (0.01, 300)):

@@ -9,8 +9,9 @@ from uuid import UUID
 import httpx2
 import orjson
 
-from services.identity.accounts.domain.accounts import AccountRules, SecondFactor, lookup_keys
+from services.identity.accounts.domain.accounts import SecondFactor, lookup_keys
 from services.identity.accounts.domain.passwords import Argon2Hasher
+from services.identity.accounts.rules import AccountRules
 from services.identity.accounts.steps.create_account import AccountChoices, create_account
 from services.identity.accounts.steps.hash_password import hash_password
 from services.identity.app import make_api

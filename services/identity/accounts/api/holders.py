@@ -8,8 +8,8 @@ from uuid import UUID
 
 from fastapi import Depends, Request, Response
 
-from services.identity.accounts.domain.accounts import AccountRules
 from services.identity.accounts.domain.sessions import device_name
+from services.identity.accounts.rules import AccountRules
 from shared.errors import ClientError, ForbiddenError, OverloadedError
 from shared.http.admission import idle
 from shared.http.app import AuthenticatedCaller

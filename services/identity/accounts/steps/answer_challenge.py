@@ -3,7 +3,6 @@
 from typing import NamedTuple
 from uuid import UUID
 
-from services.identity.accounts.domain.accounts import AccountRules
 from services.identity.accounts.domain.codes import (
     Challenge,
     CodeOverError,
@@ -12,6 +11,7 @@ from services.identity.accounts.domain.codes import (
     codes_match,
     matching_totp_step,
 )
+from services.identity.accounts.rules import AccountRules
 from services.identity.accounts.store import accounts as store
 from services.identity.accounts.store import challenges
 from services.identity.kit.sealed_rows import open_row

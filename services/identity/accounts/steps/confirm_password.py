@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from services.identity.accounts.domain.accounts import AccountRules
 from services.identity.accounts.domain.passwords import PasswordNeededError, PasswordWrongError, normalise_password
+from services.identity.accounts.rules import AccountRules
 from services.identity.accounts.steps.count_attempt import count_attempt
 from services.identity.accounts.store import accounts as store
 from services.identity.accounts.store import throttles

@@ -5,13 +5,13 @@ from uuid import UUID
 
 from services.identity.accounts.domain.accounts import (
     AccountExistsError,
-    AccountRules,
     IdentifierTakenError,
     SecondFactor,
     check_identifier,
     check_second_factor,
     identifier_parts,
 )
+from services.identity.accounts.rules import AccountRules
 from services.identity.accounts.store import accounts as store
 from services.identity.accounts.store.accounts import NewAccount
 from services.identity.kit.sealed_rows import seal_row

@@ -3,8 +3,9 @@
 from typing import NamedTuple
 from uuid import UUID
 
-from services.identity.accounts.domain.accounts import Account, AccountRules, identifier_parts
+from services.identity.accounts.domain.accounts import Account, identifier_parts
 from services.identity.accounts.domain.sessions import parse_opaque_token
+from services.identity.accounts.rules import AccountRules
 from services.identity.accounts.store import accounts as store
 from services.identity.accounts.store import sessions
 from services.identity.people.store import records

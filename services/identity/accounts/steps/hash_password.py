@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from services.identity.accounts.domain.accounts import AccountRules
-from services.identity.accounts.domain.hash_queue import HashPlace
 from services.identity.accounts.domain.passwords import check_password, normalise_password
+from services.identity.accounts.hash_queue import HashPlace
+from services.identity.accounts.rules import AccountRules
 
 
 async def hash_password(accounts: AccountRules, place: HashPlace, password: str, personal: Iterable[str]) -> str:

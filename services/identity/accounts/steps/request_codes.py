@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from services.identity.accounts.domain.accounts import AccountRules
 from services.identity.accounts.domain.codes import (
     Challenge,
     Purpose,
@@ -17,6 +16,7 @@ from services.identity.accounts.domain.codes import (
     open_detail,
     seal_detail,
 )
+from services.identity.accounts.rules import AccountRules
 from services.identity.accounts.store import challenges
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings

@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from services.identity.accounts.domain.accounts import AccountMissingError, AccountRules
+from services.identity.accounts.domain.accounts import AccountMissingError
+from services.identity.accounts.rules import AccountRules
 from services.identity.accounts.steps.check_session import check_session
 from services.identity.accounts.steps.confirm_password import confirm_password
 from services.identity.accounts.steps.hash_password import hash_password

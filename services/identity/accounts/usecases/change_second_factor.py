@@ -2,13 +2,9 @@
 
 from uuid import UUID
 
-from services.identity.accounts.domain.accounts import (
-    AccountMissingError,
-    AccountRules,
-    SecondFactor,
-    check_second_factor,
-)
+from services.identity.accounts.domain.accounts import AccountMissingError, SecondFactor, check_second_factor
 from services.identity.accounts.domain.sessions import holder_actor
+from services.identity.accounts.rules import AccountRules
 from services.identity.accounts.steps.check_session import check_session
 from services.identity.accounts.steps.confirm_password import confirm_password
 from services.identity.accounts.store import accounts as store

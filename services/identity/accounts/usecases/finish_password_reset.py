@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.identity.accounts.domain.accounts import AccountRules
 from services.identity.accounts.domain.codes import CodeOverError, codes_match, open_detail
 from services.identity.accounts.domain.passwords import check_length
+from services.identity.accounts.rules import AccountRules
 from services.identity.accounts.steps.answer_challenge import answer_challenge
 from services.identity.accounts.steps.hash_password import hash_password
 from services.identity.accounts.steps.keep_device import keep_device

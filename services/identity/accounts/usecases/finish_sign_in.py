@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.identity.accounts.domain.accounts import AccountRules
 from services.identity.accounts.domain.codes import Challenge, open_detail
 from services.identity.accounts.domain.sessions import OpaqueToken, holder_actor, new_opaque_token, session_subject
+from services.identity.accounts.rules import AccountRules
 from services.identity.accounts.steps.answer_challenge import answer_challenge
 from services.identity.accounts.steps.end_sessions import end_device_sessions
 from services.identity.accounts.steps.keep_device import keep_device

@@ -3,7 +3,6 @@
 from datetime import datetime
 from uuid import UUID
 
-from services.identity.accounts.domain.accounts import AccountRules
 from services.identity.accounts.domain.sessions import (
     OpaqueToken,
     RefreshTokenInvalidError,
@@ -11,6 +10,7 @@ from services.identity.accounts.domain.sessions import (
     parse_opaque_token,
     session_subject,
 )
+from services.identity.accounts.rules import AccountRules
 from services.identity.accounts.steps.end_sessions import end_device_sessions
 from services.identity.accounts.steps.record_failure import UNKNOWN_ACTOR
 from services.identity.accounts.store import sessions

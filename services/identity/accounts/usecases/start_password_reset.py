@@ -2,8 +2,9 @@
 
 from uuid import UUID
 
-from services.identity.accounts.domain.accounts import Account, AccountRules, normalise_identifier
+from services.identity.accounts.domain.accounts import Account, normalise_identifier
 from services.identity.accounts.domain.throttling import attempt_keys
+from services.identity.accounts.rules import AccountRules
 from services.identity.accounts.steps.count_attempt import count_attempt
 from services.identity.accounts.steps.find_account import find_account
 from services.identity.accounts.steps.request_codes import CodeAddressee, CodeRequest, request_codes

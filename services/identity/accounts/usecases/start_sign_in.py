@@ -5,13 +5,13 @@ from uuid import UUID
 
 from services.identity.accounts.domain.accounts import (
     Account,
-    AccountRules,
     CredentialsWrongError,
     SecondFactor,
     normalise_identifier,
 )
 from services.identity.accounts.domain.passwords import MAX_LENGTH, normalise_password
 from services.identity.accounts.domain.throttling import attempt_keys
+from services.identity.accounts.rules import AccountRules
 from services.identity.accounts.steps.count_attempt import count_attempt
 from services.identity.accounts.steps.find_account import find_account
 from services.identity.accounts.steps.record_failure import record_failure

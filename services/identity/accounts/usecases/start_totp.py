@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.identity.accounts.domain.accounts import AccountMissingError, AccountRules
+from services.identity.accounts.domain.accounts import AccountMissingError
 from services.identity.accounts.domain.codes import new_totp_secret, totp_uri
+from services.identity.accounts.rules import AccountRules
 from services.identity.accounts.steps.check_session import check_session
 from services.identity.accounts.steps.confirm_password import confirm_password
 from services.identity.accounts.steps.request_codes import CodeRequest, request_codes

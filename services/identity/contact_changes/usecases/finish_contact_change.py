@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from services.identity.accounts.domain.accounts import AccountRules
 from services.identity.accounts.domain.codes import CodeOverError, open_detail
 from services.identity.accounts.domain.sessions import holder_actor
+from services.identity.accounts.rules import AccountRules
 from services.identity.accounts.steps.answer_challenge import answer_challenge
 from services.identity.accounts.steps.check_session import check_session
 from services.identity.accounts.steps.record_failure import record_failure

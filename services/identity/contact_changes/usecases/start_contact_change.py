@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from services.identity.accounts.domain.accounts import AccountRules
+from services.identity.accounts.rules import AccountRules
 from services.identity.accounts.steps.check_session import check_session
 from services.identity.accounts.steps.count_attempt import count_attempt
 from services.identity.accounts.steps.request_codes import CodeAddressee, CodeRequest, request_codes

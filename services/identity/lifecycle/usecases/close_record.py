@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from services.identity.accounts.domain.accounts import AccountRules
+from services.identity.accounts.rules import AccountRules
 from services.identity.accounts.steps.check_session import check_session
 from services.identity.accounts.steps.confirm_password import confirm_password
 from services.identity.accounts.store import accounts as accounts_store

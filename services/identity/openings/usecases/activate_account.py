@@ -3,9 +3,10 @@
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from services.identity.accounts.domain.accounts import AccountRules, personal_words
+from services.identity.accounts.domain.accounts import personal_words
 from services.identity.accounts.domain.passwords import check_length
 from services.identity.accounts.domain.throttling import network_of
+from services.identity.accounts.rules import AccountRules
 from services.identity.accounts.steps.create_account import AccountChoices, create_account
 from services.identity.accounts.steps.hash_password import hash_password
 from services.identity.figures import store as figures

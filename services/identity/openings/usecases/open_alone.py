@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.identity.accounts.domain.accounts import AccountRules, SecondFactor, personal_words
+from services.identity.accounts.domain.accounts import SecondFactor, personal_words
 from services.identity.accounts.domain.passwords import check_length
+from services.identity.accounts.rules import AccountRules
 from services.identity.accounts.steps.create_account import AccountChoices, create_account
 from services.identity.accounts.steps.hash_password import hash_password
 from services.identity.figures import store as figures
