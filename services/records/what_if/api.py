@@ -45,7 +45,7 @@ async def what_if(
         tuple(
             RightsChange(**{**change.model_dump(), "holder_id": _in_full(change.holder_id)}) for change in body.changes
         ),
-        tuple(LabelChange(label.document_id, label.change) for label in body.documents),
+        tuple(LabelChange(document.document_id, document.change) for document in body.documents),
     )
     effects = await ask_what_if(context, caller, record_id, question)
     french = prefers_french(accept_language)
