@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from services.consent.authorisations import api as authorisations
 from services.consent.choices.api import choices
-from services.consent.choices.api.changes import render_version_differs
+from services.consent.choices.changer import render_version_differs
 from services.consent.choices.context import ChoicesContext
 from services.consent.choices.domain.rules import ChoicesRules
 from services.consent.choices.domain.states import VersionDiffersError

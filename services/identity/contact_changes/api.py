@@ -4,7 +4,7 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from services.identity.accounts.api.holders import Holder, ProvidedAccountRules
+from services.identity.accounts.api.dependencies import Holder, ProvidedAccountRules
 from services.identity.accounts.models import ChallengeView
 from services.identity.contact_changes.models import BothCodesBody, ContactChangeBody
 from services.identity.contact_changes.usecases.finish_contact_change import ContactChangeCodes, finish_contact_change

@@ -10,12 +10,12 @@ from uuid import uuid4
 
 import pytest
 
-from services.audit.erasure.usecases.erase_record import erase_record as erase_in_audit
+from services.audit.erasure.steps import erase_record as erase_in_audit
 from services.audit.ledger.store import remove_visibilities
 from services.consent.erasure.steps import erase_record as erase_in_consent
 from services.consent.erasure.store import remove_changes
+from services.notify.erasure.steps import erase_record as erase_in_notify
 from services.notify.erasure.store import remove_alerts
-from services.notify.erasure.usecases.erase_record import erase_record as erase_in_notify
 from services.records.erasure.steps import erase_record as erase_in_records
 from services.records.erasure.store import remove_deposits
 from shared.contracts.declarations import Service

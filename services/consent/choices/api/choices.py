@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Response
 
-from services.consent.choices.api.changes import InjectedChanger, etag_of
+from services.consent.choices.changer import InjectedChanger, etag_of
 from services.consent.choices.context import InjectedChoicesContext
 from services.consent.choices.domain.choices import Change, ChangeAction
 from services.consent.choices.models import (

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request
 
-from services.identity.accounts.api.holders import (
+from services.identity.accounts.api.dependencies import (
     Holder,
     NoStore,
     ProvidedAccountRules,

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header
 
-from services.identity.accounts.api.holders import ProvidedAccountRules
+from services.identity.accounts.api.dependencies import ProvidedAccountRules
 from services.identity.kit.dependencies import ProvidedStorage
 from services.identity.kit.problems import problems
 from services.identity.kit.unit_of_work import Storage

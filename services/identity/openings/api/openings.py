@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 
-from services.identity.accounts.api.holders import NoStore, ProvidedAccountRules, min_response_time, source_of
+from services.identity.accounts.api.dependencies import NoStore, ProvidedAccountRules, min_response_time, source_of
 from services.identity.kit.dependencies import ProvidedStorage
 from services.identity.kit.problems import problems
 from services.identity.lifecycle.usecases.read_record import read_record

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from services.identity.accounts.api.holders import ProvidedAccountRules, holder, min_response_time
+from services.identity.accounts.api.dependencies import ProvidedAccountRules, holder, min_response_time
 from services.identity.kit.dependencies import ProvidedStorage
 from services.identity.kit.problems import problems
 from services.identity.openings.models import RepresentedBody

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends
 
-from services.identity.accounts.api.holders import Holder, ProvidedAccountRules
+from services.identity.accounts.api.dependencies import Holder, ProvidedAccountRules
 from services.identity.kit.dependencies import ProvidedStorage
 from services.identity.kit.problems import problems
 from services.identity.relations.domain.care import RelationRules

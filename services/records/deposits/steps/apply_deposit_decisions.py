@@ -10,8 +10,8 @@ from uuid import UUID
 
 from services.records.copies.store import copies
 from services.records.copies.store.copies import CopyVersions
-from services.records.deposits.store import decisions
-from services.records.deposits.store.decisions import DocumentOutcome, PendingDocument
+from services.records.deposits.store import outcomes
+from services.records.deposits.store.outcomes import DocumentOutcome, PendingDocument
 from services.records.documents.domain.label_changes import sorted_labels
 from services.records.facts.domain.documents import DocumentStatus
 from services.records.facts.domain.facts import LABEL_MASKED, masker_of
@@ -62,7 +62,7 @@ async def apply_deposit_decisions(connection: Connection, messages: list[Decisio
     Raises DocumentElsewhereError.
     """
     first_messages = {decision.event.document_id: decision for decision in reversed(messages)}
-    pending = await decisions.lock_documents(connection, sorted(first_messages))
+    pending = await outcomes.lock_documents(connection, sorted(first_messages))
     if any(
         id in pending and pending[id].record_id != decision.event.record_id for id, decision in first_messages.items()
     ):
@@ -78,9 +78,9 @@ async def apply_deposit_decisions(connection: Connection, messages: list[Decisio
     if not applied:
         return
     at = clock.now()
-    await decisions.record_outcomes(connection, [_outcome(decision) for decision in applied], at)
+    await outcomes.record_outcomes(connection, [_outcome(decision) for decision in applied], at)
     if superseded := [decision.replaced.id for decision in applied if decision.replaced is not None]:
-        await decisions.supersede_documents(connection, superseded, at)
+        await outcomes.supersede_documents(connection, superseded, at)
     announcements = [
         announce_effect(event, cause=decision.message) for decision in applied for event in _events(decision, at)
     ]

@@ -14,7 +14,7 @@ from services.records.copies.domain.copies import RecordCopy
 from services.records.copies.store.records import find_record, find_record_by_id
 from services.records.deposits.domain.submissions import RecordUnknownError, UniqueIdTakenError, immediate_refusal
 from services.records.deposits.steps.deposit_builder import DepositBuilder
-from services.records.deposits.steps.deposit_checks import DepositCheck, check_deposit
+from services.records.deposits.steps.submission_checks import DepositCheck, check_deposit
 from services.records.deposits.store import deposits as store
 from services.records.deposits.store.deposits import NewDeposit
 from services.records.facts.context import ReadContext

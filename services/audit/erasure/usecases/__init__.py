@@ -1,1 +1,0 @@
-"""The use cases of erasure, one file each."""
