@@ -7,8 +7,9 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from services.identity.kit.bodies import Body, Text, one_of
-from services.identity.people.domain.new_person import Contact, Person, RecordState, checked_contact, parse_sex
-from services.identity.people.domain.persons import IdentityStatus
+from services.identity.people.domain.contacts import Contact, checked_contact
+from services.identity.people.domain.new_person import RecordState, parse_sex
+from services.identity.people.domain.persons import IdentityStatus, Person
 from shared.values import Ins, StrictTraits
 
 InForceStatus = Literal["on-its-way", "in-force"]

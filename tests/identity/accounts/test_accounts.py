@@ -20,7 +20,7 @@ from services.identity.accounts.store.accounts import delete_accounts_of
 from services.identity.accounts.store.challenges import delete_challenges_of
 from services.identity.accounts.store.sessions import delete_sessions_of
 from services.identity.kit.unit_of_work import UnitOfWork
-from services.identity.people.domain.new_person import Contact
+from services.identity.people.domain.contacts import Contact
 from services.notify.contacts.encryption import decrypt_contact
 from shared.contracts.base import sealed_place
 from shared.contracts.identity import ContactChanged

@@ -17,7 +17,7 @@ from services.identity.accounts.steps.hash_password import hash_password
 from services.identity.app import make_api
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.kit.unit_of_work import UnitOfWork
-from services.identity.people.domain.new_person import Contact
+from services.identity.people.domain.contacts import Contact
 from services.identity.people.store import records
 from services.identity.settings import Settings
 from shared.contracts.audit import AccessRecorded

@@ -9,8 +9,8 @@ from typing import Literal, get_args
 from uuid import UUID
 
 from services.identity.kit.sealed_rows import Sealed
-from services.identity.people.domain.contacts import MessageChannel, is_reachable
-from services.identity.people.domain.new_person import Contact, Person
+from services.identity.people.domain.contacts import Contact, MessageChannel, is_reachable
+from services.identity.people.domain.persons import Person
 from shared.crypto.keyring import Keyring
 from shared.errors import ConflictError, ForbiddenError, InvalidError
 from shared.values import normalise_name

@@ -16,7 +16,7 @@ from services.identity.accounts.store import accounts as store
 from services.identity.accounts.store.accounts import NewAccount
 from services.identity.kit.sealed_rows import seal_row
 from services.identity.kit.unit_of_work import UnitOfWork
-from services.identity.people.domain.new_person import Contact
+from services.identity.people.domain.contacts import Contact
 from services.identity.people.store.records import lock_ins
 from shared.runtime import clock
 

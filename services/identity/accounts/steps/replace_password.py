@@ -10,7 +10,7 @@ from services.identity.accounts.store import challenges, sessions
 from services.identity.kit.sealed_rows import open_row
 from services.identity.kit.unit_of_work import UnitOfWork
 from services.identity.people.domain.contacts import MessageContent
-from services.identity.people.domain.new_person import Person
+from services.identity.people.domain.persons import Person
 from services.identity.people.steps import load_contact, notify_holder
 from services.identity.people.store import records
 from shared.contracts.audit import AccessRecorded

@@ -21,8 +21,7 @@ from services.identity.accounts.store import challenges
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.kit.unit_of_work import UnitOfWork
-from services.identity.people.domain.contacts import MessageChannel, MessageContent, message_request
-from services.identity.people.domain.new_person import Contact
+from services.identity.people.domain.contacts import Contact, MessageChannel, MessageContent, message_request
 from shared.contracts.notify import MessageRequested
 from shared.messaging.outbox import append
 from shared.runtime import clock

@@ -14,8 +14,7 @@ from services.identity.accounts.store import throttles
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import seal_row
 from services.identity.kit.unit_of_work import Storage, UnitOfWork
-from services.identity.people.domain.contacts import MessageContent, message_request, seal_contact
-from services.identity.people.domain.new_person import Contact
+from services.identity.people.domain.contacts import Contact, MessageContent, message_request, seal_contact
 from services.identity.people.steps import load_contact
 from services.identity.people.store import contacts
 from services.identity.relations.steps.follow_contact import follow_contact

@@ -15,7 +15,7 @@ from services.identity.kit.sealed_rows import Keyrings, Sealed, open_row, seal_r
 from services.identity.kit.transitions import Transition
 from services.identity.lifecycle.domain.lifecycle import LifecycleState, decide
 from services.identity.openings.domain.regimes import ONLINE_REGIMES
-from services.identity.people.domain.new_person import LANGUAGES, Contact, LanguageUnknownError, checked_contact
+from services.identity.people.domain.contacts import LANGUAGES, Contact, LanguageUnknownError, checked_contact
 from services.identity.people.domain.persons import IdentityStatus, is_minor
 from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError, InvalidError, TooManyRequestsError

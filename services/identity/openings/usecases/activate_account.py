@@ -19,7 +19,8 @@ from services.identity.openings.domain.activation import ActivationCodeWrongErro
 from services.identity.openings.steps import check_rate_limit
 from services.identity.openings.store import activation, openings
 from services.identity.openings.usecases.open_alone import AccountRequest
-from services.identity.people.domain.new_person import Contact, Person
+from services.identity.people.domain.contacts import Contact
+from services.identity.people.domain.persons import Person
 from services.identity.people.steps import load_contact, replace_contact
 from services.identity.people.store import records
 from shared.contracts.audit import AccessRecorded

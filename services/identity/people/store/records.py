@@ -1,4 +1,4 @@
-"""Persons, their records and contacts."""
+"""Persons and their records."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
