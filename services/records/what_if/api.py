@@ -68,9 +68,9 @@ async def what_if(
     )
 
 
-def _in_full(holder_id: str | None) -> str | None:
+def _in_full(grantee_id: str | None) -> str | None:
     """Returns the full identifier under which the change would name its holder. Raises NationalIdAmbiguousError."""
-    possible = () if holder_id is None else full_ids(holder_id)
+    possible = () if grantee_id is None else full_ids(grantee_id)
     if len(possible) > 1:
         raise NationalIdAmbiguousError
-    return possible[0] if possible else holder_id
+    return possible[0] if possible else grantee_id

@@ -54,7 +54,7 @@ LONGEST_PAGE = 100
 LARGEST_VERSION = 2**31 - 1
 
 _ID_FORMS = "also an RPPS or SIRET number as printed, or another number that is unique in the directory"
-HolderId = Annotated[
+GranteeId = Annotated[
     str,
     Path(
         max_length=LONGEST_INPUT,
@@ -110,7 +110,9 @@ async def get_version(
 
 
 @router.put("/authorisations/{holder_id}", summary="Authorise a professional or structure", responses=_CHANGE_RESPONSES)
-async def authorise(holder_id: HolderId, changer: InjectedChanger, body: AuthorisationBody | None = None) -> ChangeView:
+async def authorise(
+    holder_id: GranteeId, changer: InjectedChanger, body: AuthorisationBody | None = None
+) -> ChangeView:
     """The holder may read the record, within the matrix and the labels of its documents, until the authorisation ends.
     Without a body it begins now and has no end.
 
@@ -129,7 +131,7 @@ async def authorise(holder_id: HolderId, changer: InjectedChanger, body: Authori
 
 
 @router.delete("/authorisations/{holder_id}", summary="End an authorisation", responses=_CHANGE_RESPONSES)
-async def end_authorisation(holder_id: HolderId, changer: InjectedChanger) -> ChangeView:
+async def end_authorisation(holder_id: GranteeId, changer: InjectedChanger) -> ChangeView:
     """The holder may no longer read; an authorisation that was to begin later does not begin."""
     return await _apply(changer, "end-authorisation", holder_id)
 
@@ -168,20 +170,20 @@ async def withdraw_attestation_objection(structure_id: StructureId, changer: Inj
 
 
 @router.put("/blocks/{holder_id}", summary="Block a professional or structure", responses=_CHANGE_RESPONSES)
-async def block(holder_id: HolderId, changer: InjectedChanger) -> ChangeView:
+async def block(holder_id: GranteeId, changer: InjectedChanger) -> ChangeView:
     """The professional or structure can never read, whatever else would permit it; their authorisations end. The
     médecin traitant may block others too."""
     return await _apply(changer, "block-professional", holder_id)
 
 
 @router.delete("/blocks/{holder_id}", summary="Unblock a professional or structure", responses=_CHANGE_RESPONSES)
-async def unblock(holder_id: HolderId, changer: InjectedChanger) -> ChangeView:
+async def unblock(holder_id: GranteeId, changer: InjectedChanger) -> ChangeView:
     """Ends the block; an authorisation that the block ended does not come back."""
     return await _apply(changer, "unblock-professional", holder_id)
 
 
 @router.put("/attending-doctors/{professional_id}", summary="Name a médecin traitant", responses=_CHANGE_RESPONSES)
-async def name_attending_doctor(professional_id: HolderId, changer: InjectedChanger) -> ChangeView:
+async def name_attending_doctor(professional_id: GranteeId, changer: InjectedChanger) -> ChangeView:
     """The doctor reads without an authorisation, sees masked documents and hidden sections, and may block others. Only
     doctors can be named."""
     return await _apply(changer, "name-attending-doctor", professional_id)
@@ -190,7 +192,7 @@ async def name_attending_doctor(professional_id: HolderId, changer: InjectedChan
 @router.delete(
     "/attending-doctors/{professional_id}", summary="End a médecin traitant's status", responses=_CHANGE_RESPONSES
 )
-async def end_attending_doctor(professional_id: HolderId, changer: InjectedChanger) -> ChangeView:
+async def end_attending_doctor(professional_id: GranteeId, changer: InjectedChanger) -> ChangeView:
     """Ends the status; a separate authorisation of the doctor stays."""
     return await _apply(changer, "end-attending-doctor", professional_id)
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.base import Code
 from shared.contracts.consent import ApplicationChoice, Authorisation, EmergencyChoices
-from shared.national_ids import LONGEST_INPUT, HolderKind
+from shared.national_ids import LONGEST_INPUT, NationalIdKind
 
 LONGEST_LIST = 1000
 """Most entries of one list of choices: the state travels as a whole."""
@@ -47,7 +47,7 @@ UNLIMITED_ACTIONS: Final = frozenset(
 
 
 class Choices(BaseModel):
-    """All choices of a patient, in sorted lists without duplicates. A holder has at most one authorisation that has
+    """All choices of a patient, in sorted lists without duplicates. A grantee has at most one authorisation that has
     begun and one to come, and as many attestations."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", serialize_by_alias=True)
@@ -73,7 +73,7 @@ class Change(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
     action: ChangeAction
     subject_id: str | None = Field(default=None, max_length=LONGEST_INPUT)
-    kind: HolderKind | None = None
+    kind: NationalIdKind | None = None
     since: datetime | None = None
     until: datetime | None = None
     how: Literal["online", "card-present", "care-team"] = "online"

@@ -146,7 +146,7 @@ def record_facts(
         choices_known=record.choices_version is not None,
         copies_fresh=record.is_fresh_for(requester.kind, now, rules.max_copy_age),
         # the patient's choices
-        authorisation=choices.authorisation_of(_holder_ids(requester), now),
+        authorisation=choices.authorisation_of(_grantee_ids(requester), now),
         care_team=choices.care_team_of(requester.organisation_id, now),
         care_team_objected=choices.care_team_objected,
         attending_doctor=requester.kind == "professional" and requester.id in choices.attending_doctors,
@@ -160,7 +160,7 @@ def record_facts(
     )
 
 
-def _holder_ids(requester: Requester) -> list[str]:
+def _grantee_ids(requester: Requester) -> list[str]:
     """Returns the ids under which the patient side may have authorised the requester."""
     return [requester.id] if requester.organisation_id is None else [requester.id, requester.organisation_id]
 

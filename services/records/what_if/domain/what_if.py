@@ -89,16 +89,16 @@ class _CountedChange:
 
 def choices_after(choices: Choices, change: RightsChange) -> Choices:
     """Returns the patient's choices after one change."""
-    holder = frozenset() if change.holder_id is None else frozenset({change.holder_id})
+    grantee = frozenset() if change.holder_id is None else frozenset({change.holder_id})
     match change.change:
         case "block-professional":
-            return replace(choices, blocked=choices.blocked | holder)
+            return replace(choices, blocked=choices.blocked | grantee)
         case "unblock-professional":
-            return replace(choices, blocked=choices.blocked - holder)
+            return replace(choices, blocked=choices.blocked - grantee)
         case "end-authorisation" | "end-attestation":
-            return _without_authorisations(choices, holder, of_care_teams=change.change == "end-attestation")
+            return _without_authorisations(choices, grantee, of_care_teams=change.change == "end-attestation")
         case "end-attending-doctor":
-            return replace(choices, attending_doctors=choices.attending_doctors - holder)
+            return replace(choices, attending_doctors=choices.attending_doctors - grantee)
         case "hide-section":
             return replace(choices, hidden_sections=choices.hidden_sections | {change.section or ""})
         case "show-section":
@@ -113,11 +113,11 @@ def choices_after(choices: Choices, change: RightsChange) -> Choices:
             return choices
 
 
-def _without_authorisations(choices: Choices, holder: frozenset[str], *, of_care_teams: bool) -> Choices:
+def _without_authorisations(choices: Choices, grantee: frozenset[str], *, of_care_teams: bool) -> Choices:
     remaining = (
         authorisation
         for authorisation in choices.authorisations
-        if authorisation["holder_id"] not in holder or is_attestation(authorisation) != of_care_teams
+        if authorisation["holder_id"] not in grantee or is_attestation(authorisation) != of_care_teams
     )
     return replace(choices, authorisations=tuple(remaining))
 
@@ -133,17 +133,19 @@ def _emergency_after(emergency: EmergencyChoices, change: RightsChange) -> Emerg
 
 def named_professionals(choices: Choices, changes: Iterable[RightsChange]) -> frozenset[str]:
     """Returns the national ids of the professionals that the choices or the changes name as possible readers."""
-    holder_ids = {authorisation["holder_id"] for authorisation in choices.authorisations}
-    authorised = frozenset(holder_id for holder_id in holder_ids if not is_structure(holder_id))
+    grantee_ids = {authorisation["holder_id"] for authorisation in choices.authorisations}
+    authorised = frozenset(grantee_id for grantee_id in grantee_ids if not is_structure(grantee_id))
     return authorised | choices.attending_doctors | professionals_in_question(changes)
 
 
 def professionals_in_question(changes: Iterable[RightsChange]) -> frozenset[str]:
     """Returns the national ids of the professionals whom the changes would block or unblock."""
-    holder_ids = {
+    grantee_ids = {
         change.holder_id for change in changes if change.change in ("block-professional", "unblock-professional")
     }
-    return frozenset(holder_id for holder_id in holder_ids if holder_id is not None and not is_structure(holder_id))
+    return frozenset(
+        grantee_id for grantee_id in grantee_ids if grantee_id is not None and not is_structure(grantee_id)
+    )
 
 
 def visible_to(
