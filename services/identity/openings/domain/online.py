@@ -125,7 +125,7 @@ class OnlineOpening:
 
 
 @dataclass(frozen=True, slots=True)
-class ApplicantFacts:
+class Applicant:
     """What the register and the database say of the person whom a request names."""
 
     regime: str
@@ -153,14 +153,14 @@ def single_contact(mail: str | None, mobile: str | None, language: str) -> Conta
     return Contact(contact.mail, contact.language, contact.relation, mobile)
 
 
-def may_open_alone(facts: ApplicantFacts, today: date) -> bool:
+def may_open_alone(applicant: Applicant, today: date) -> bool:
     """Returns whether the person may open a record alone: adults of the listed regimes with a qualified identity, who
     hold their own card and have no record."""
-    if facts.regime not in ONLINE_REGIMES or not facts.is_own_card or is_minor(facts.birth_date, today):
+    if applicant.regime not in ONLINE_REGIMES or not applicant.is_own_card or is_minor(applicant.birth_date, today):
         return False
-    if not facts.status.may_share_ins:
+    if not applicant.status.may_share_ins:
         return False
-    return facts.state != "open" and decide(facts.state, "open", "holder") == Transition("open")
+    return applicant.state != "open" and decide(applicant.state, "open", "holder") == Transition("open")
 
 
 def window_wait(kind: str, times: list[datetime], now: datetime) -> timedelta | None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from services.records.copies.domain.copies import RecordFacts
+from services.records.copies.domain.copies import RecordContext
 from services.records.facts.domain.documents import DocumentSummary
 from services.records.facts.domain.rules import FactsRules
 from shared.access import Facts, blocked_of
@@ -113,10 +113,10 @@ class RecordPolicy(NamedTuple):
     matrix_cell: str
 
 
-def record_facts(
+def request_facts(
     requester: Requester,
     action: str,
-    record: RecordFacts,
+    record: RecordContext,
     *,
     now: datetime,
     rules: FactsRules,
@@ -165,12 +165,12 @@ def _grantee_ids(requester: Requester) -> list[str]:
     return [requester.id] if requester.organisation_id is None else [requester.id, requester.organisation_id]
 
 
-def document_facts(facts: Facts, requester: Requester, record: RecordFacts, combination: FactCombination) -> Facts:
+def document_facts(facts: Facts, requester: Requester, record: RecordContext, combination: FactCombination) -> Facts:
     """Returns the facts of a request about a document of this record."""
     return with_document(facts, combination, policy_for(requester, record, combination))
 
 
-def policy_for(requester: Requester, record: RecordFacts, combination: FactCombination) -> RecordPolicy:
+def policy_for(requester: Requester, record: RecordContext, combination: FactCombination) -> RecordPolicy:
     """Returns what the choices and the matrix say about such documents."""
     sections = _application_sections(requester, record) or frozenset()
     return RecordPolicy(
@@ -180,7 +180,7 @@ def policy_for(requester: Requester, record: RecordFacts, combination: FactCombi
     )
 
 
-def _matrix_cell(requester: Requester, record: RecordFacts, document_type: str) -> str:
+def _matrix_cell(requester: Requester, record: RecordContext, document_type: str) -> str:
     if requester.kind != "professional" or record.matrix is None:
         return "unknown"
     return record.matrix.cell(profession_code(requester.profession), document_type)
@@ -252,7 +252,7 @@ def masker_of(labels: frozenset[str], masker: str | None) -> str | None:
     return (masker or "author") if LABEL_MASKED in labels else None
 
 
-def relation_of(requester: Requester, record: RecordFacts, now: datetime) -> str:
+def relation_of(requester: Requester, record: RecordContext, now: datetime) -> str:
     """Returns the relation to the holder by the copies at this moment; the token alone does not prove it."""
     if record.id is None:
         return "none"
@@ -270,7 +270,7 @@ def profession_code(profession: str | None) -> str | None:
     return f"G15_{profession}" if profession is not None and profession.isdigit() else profession
 
 
-def _application_sections(requester: Requester, record: RecordFacts) -> frozenset[str] | None:
+def _application_sections(requester: Requester, record: RecordContext) -> frozenset[str] | None:
     """Returns the sections that the holder lets this application read; None where it is not one of theirs."""
     if requester.kind != "application" or record.choices.applications is None:
         return None
@@ -278,7 +278,7 @@ def _application_sections(requester: Requester, record: RecordFacts) -> frozense
 
 
 @dataclass(frozen=True, slots=True)
-class AuthoredFacts:
+class AuthoredCombination:
     """The facts about a document that do not depend on the reader, and its authors."""
 
     combination: FactCombination

@@ -11,9 +11,15 @@ from functools import reduce
 from uuid import UUID
 
 from services.records.copies.domain.choices import Choices
-from services.records.copies.domain.copies import ProfessionsById, RecordFacts
+from services.records.copies.domain.copies import ProfessionsById, RecordContext
 from services.records.facts.domain.documents import DocumentSummary
-from services.records.facts.domain.facts import AuthoredFacts, Requester, combination_of, document_facts, record_facts
+from services.records.facts.domain.facts import (
+    AuthoredCombination,
+    Requester,
+    combination_of,
+    document_facts,
+    request_facts,
+)
 from services.records.facts.domain.rules import FactsRules
 from services.records.what_if.domain.readers import (
     ImaginedReader,
@@ -54,11 +60,11 @@ class LabelChange:
 
 
 @dataclass(frozen=True, slots=True)
-class ChangedFacts:
+class ChangedCombination:
     """The facts about a document before and after the supposed changes."""
 
-    before: AuthoredFacts
-    after: AuthoredFacts
+    before: AuthoredCombination
+    after: AuthoredCombination
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +88,8 @@ class VisibilityEffect:
 class _CountedChange:
     """How many documents have these facts before and after."""
 
-    before: AuthoredFacts
-    after: AuthoredFacts
+    before: AuthoredCombination
+    after: AuthoredCombination
     documents: int
 
 
@@ -149,10 +155,10 @@ def professionals_in_question(changes: Iterable[RightsChange]) -> frozenset[str]
 
 
 def visible_to(
-    reader: Requester | ImaginedReader, record: RecordFacts, documents: Iterable[AuthoredFacts], now: datetime
-) -> frozenset[AuthoredFacts]:
+    reader: Requester | ImaginedReader, record: RecordContext, documents: Iterable[AuthoredCombination], now: datetime
+) -> frozenset[AuthoredCombination]:
     """Returns which of these documents the rules let a reader find, supposing that every copy is fresh."""
-    common = replace(record_facts(reader, "find", record, now=now, rules=_RULES), copies_fresh=True)
+    common = replace(request_facts(reader, "find", record, now=now, rules=_RULES), copies_fresh=True)
     if isinstance(reader, ImaginedReader) and reader.is_newcomer:
         common = replace(common, authorisation="valid")
     visible = set()
@@ -165,16 +171,16 @@ def visible_to(
 
 
 def visibility_effects(
-    before: RecordFacts,
+    before: RecordContext,
     changes: Sequence[RightsChange],
-    counts: Mapping[AuthoredFacts, int],
-    changed_documents: Mapping[UUID, ChangedFacts],
+    counts: Mapping[AuthoredCombination, int],
+    changed_documents: Mapping[UUID, ChangedCombination],
     professions: ProfessionsById,
     now: datetime,
 ) -> list[VisibilityEffect]:
     """Returns what each possible reader would lose and gain.
 
-    `before`: the present facts of the record. `counts`: how many documents have which facts. `changed_documents`: those
+    `before`: the present context of the record. `counts`: how many documents have which facts. `changed_documents`: those
     of them whose facts the changes of labels affect.
     """
     after = replace(before, choices=reduce(choices_after, changes, before.choices))
@@ -192,27 +198,27 @@ def visibility_effects(
 
 
 def _counted_changes(
-    counts: Mapping[AuthoredFacts, int], changed_documents: Mapping[UUID, ChangedFacts]
+    counts: Mapping[AuthoredCombination, int], changed_documents: Mapping[UUID, ChangedCombination]
 ) -> list[_CountedChange]:
     unchanged = Counter(counts)
     unchanged.subtract(document.before for document in changed_documents.values())
     return [
-        *(_CountedChange(facts, facts, number) for facts, number in unchanged.items()),
+        *(_CountedChange(combination, combination, number) for combination, number in unchanged.items()),
         *(_CountedChange(document.before, document.after, 1) for document in changed_documents.values()),
     ]
 
 
 def _visible_in_any_way(
-    ways: Sequence[ImaginedReader], record: RecordFacts, documents: Iterable[AuthoredFacts], now: datetime
-) -> frozenset[AuthoredFacts]:
-    return frozenset[AuthoredFacts]().union(*(visible_to(way, record, documents, now) for way in ways))
+    ways: Sequence[ImaginedReader], record: RecordContext, documents: Iterable[AuthoredCombination], now: datetime
+) -> frozenset[AuthoredCombination]:
+    return frozenset[AuthoredCombination]().union(*(visible_to(way, record, documents, now) for way in ways))
 
 
 def _effect_on(
     reader: ImaginedReader,
     documents: Sequence[_CountedChange],
-    seen_before: frozenset[AuthoredFacts],
-    seen_after: frozenset[AuthoredFacts],
+    seen_before: frozenset[AuthoredCombination],
+    seen_after: frozenset[AuthoredCombination],
 ) -> VisibilityEffect:
     before = lost = gained = 0
     for document in documents:
@@ -232,6 +238,6 @@ def _effect_on(
     )
 
 
-def authored_facts(summary: DocumentSummary, requester: Requester) -> AuthoredFacts:
+def authored_combination(summary: DocumentSummary, requester: Requester) -> AuthoredCombination:
     """Returns the facts about one document that do not depend on the reader."""
-    return AuthoredFacts(replace(combination_of(summary, requester), is_own=False), summary.author_ids)
+    return AuthoredCombination(replace(combination_of(summary, requester), is_own=False), summary.author_ids)
