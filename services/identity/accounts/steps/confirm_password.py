@@ -18,7 +18,7 @@ from shared.runtime.metrics import REFUSED
 
 async def confirm_password(
     connection: Connection,
-    accounts: AccountRules,
+    rules: AccountRules,
     account_id: UUID,
     password: str | None,
     *,
@@ -41,9 +41,9 @@ async def confirm_password(
     if not password:
         raise PasswordNeededError
     keys, stored_hash, normalised = [f"confirm:{account_id}"], account.password_hash, normalise_password(password)
-    with accounts.hashes.place() as place:
+    with rules.hashes.place() as place:
         await count_attempt(connection, keys, "confirm-password")
-        verdict = await place.run(lambda: accounts.hasher.check(stored_hash, normalised))
+        verdict = await place.run(lambda: rules.hasher.check(stored_hash, normalised))
     async with connection.transaction():
         if verdict != "wrong":
             await throttles.reset_attempts(connection, keys, clock.now())

@@ -33,7 +33,7 @@ class AccountChoices:
 
 
 async def create_account(
-    work: UnitOfWork, accounts: AccountRules, record_id: UUID, contact: Contact, choices: AccountChoices
+    work: UnitOfWork, rules: AccountRules, record_id: UUID, contact: Contact, choices: AccountChoices
 ) -> None:
     """Inserts account and identifier in the caller's transaction. `contact`: the contact on file, which the second
     factor needs. Call it before anything is announced; it announces nothing itself.
@@ -41,7 +41,7 @@ async def create_account(
     Raises IdentifierInvalidError, IdentifierTakenError, SecondFactorInvalidError, AccountExistsError.
     """
     normalised = check_identifier(choices.identifier)
-    fingerprints = accounts.lookups.fingerprints(*identifier_parts(normalised))
+    fingerprints = rules.lookups.fingerprints(*identifier_parts(normalised))
     await lock_ins(work.connection, fingerprints)
     sealed = seal_row(work.keyrings.persons, choices.identifier.strip().encode(), "account", record_id)
     channel = check_second_factor(choices.second_factor, contact)

@@ -20,11 +20,11 @@ class AccountLookup(NamedTuple):
 
 
 async def find_account(
-    connection: Connection, accounts: AccountRules, identifier: str, device_token: str | None
+    connection: Connection, rules: AccountRules, identifier: str, device_token: str | None
 ) -> AccountLookup:
     """Returns the account with this normalised identifier, and the id of the device if it has signed in to it before.
     The account of a deceased person is not returned."""
-    fingerprints = accounts.lookups.fingerprints(*identifier_parts(identifier))
+    fingerprints = rules.lookups.fingerprints(*identifier_parts(identifier))
     record_id = await store.find_record_by_identifier(connection, fingerprints)
     if record_id is None or await records.is_deceased(connection, record_id):
         return AccountLookup(None, None)

@@ -7,9 +7,9 @@ from services.identity.accounts.hash_queue import HashPlace
 from services.identity.accounts.rules import AccountRules
 
 
-async def hash_password(accounts: AccountRules, place: HashPlace, password: str, personal: Iterable[str]) -> str:
+async def hash_password(rules: AccountRules, place: HashPlace, password: str, personal: Iterable[str]) -> str:
     """Returns the hash of a checked password. It runs in a thread; call it before the transaction. `place`: taken from
-    `accounts.hashes` before a code or an account was looked up; `personal`: `personal_words` of the person.
+    `rules.hashes` before a code or an account was looked up; `personal`: `personal_words` of the person.
 
     Raises PasswordLengthError, PasswordWeakError, PasswordPersonalError.
     """
@@ -18,6 +18,6 @@ async def hash_password(accounts: AccountRules, place: HashPlace, password: str,
     def check_and_hash() -> str:
         normalised = normalise_password(password)
         check_password(normalised, words)
-        return accounts.hasher.hash(normalised)
+        return rules.hasher.hash(normalised)
 
     return await place.run(check_and_hash)

@@ -32,7 +32,7 @@ async def replace_password(
     """Stores the new hash in the caller's transaction and ends challenges, devices and sessions, except that session.
     Returns the events to announce."""
     now = clock.now()
-    await store.set_password(work.connection, record_id, password_hash, now)
+    await store.store_new_hash(work.connection, record_id, password_hash, now)
     await challenges.end_challenges(work.connection, record_id, now)
     ended = await end_all_sessions(work.connection, record_id, "password-changed", now, except_session=session_id)
     await sessions.forget_devices(work.connection, record_id, except_session=session_id)

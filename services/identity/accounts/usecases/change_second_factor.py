@@ -19,7 +19,7 @@ from shared.runtime import clock
 
 async def change_second_factor(
     storage: Storage,
-    accounts: AccountRules,
+    rules: AccountRules,
     holder: tuple[UUID, UUID | None],
     second_factor: SecondFactor,
     password: str,
@@ -36,7 +36,7 @@ async def change_second_factor(
             raise AccountMissingError
         _, contact = await load_contact(work, record_id)
         channel = check_second_factor(second_factor, contact)
-        await confirm_password(work.connection, accounts, record_id, password)
+        await confirm_password(work.connection, rules, record_id, password)
     async with storage.transaction() as work:
         await check_session(work.connection, session_id)
         await store.set_sent_codes(work.connection, record_id, channel)

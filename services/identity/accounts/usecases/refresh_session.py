@@ -32,7 +32,7 @@ ENDED = MessageContent("session-ended")
 
 
 async def refresh_session(
-    storage: Storage, accounts: AccountRules, issuer: TokenIssuer, refresh_token: str
+    storage: Storage, rules: AccountRules, issuer: TokenIssuer, refresh_token: str
 ) -> SessionTokens:
     """Returns the session's next tokens. A refresh token works once. A second use means that it was copied or that a
     response was lost; these cannot be told apart, so the session ends, the device is deleted and the holder notified.
@@ -50,7 +50,7 @@ async def refresh_session(
         record_id: UUID = session["record_id"]
         status = await sessions.use_refresh_token(work.connection, token, now)
         if status == "fresh":
-            expires_at = min(now + accounts.session_idle, session["expires_at"])
+            expires_at = min(now + rules.session_idle, session["expires_at"])
             next_token = await _rotate(work.connection, record_id, session["device_id"], token, expires_at)
         elif status == "used":
             await _end_session(work, record_id, session["device_id"], now)

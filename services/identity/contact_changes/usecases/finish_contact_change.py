@@ -35,7 +35,7 @@ class ContactChangeCodes:
 
 
 async def finish_contact_change(
-    storage: Storage, accounts: AccountRules, holder: tuple[UUID, UUID | None], codes: ContactChangeCodes
+    storage: Storage, account_rules: AccountRules, holder: tuple[UUID, UUID | None], codes: ContactChangeCodes
 ) -> None:
     """Changes the contact and notifies both. `holder`: record id and session id.
 
@@ -46,7 +46,7 @@ async def finish_contact_change(
         await check_session(work.connection, session_id)
         both_codes = (codes.old_code, codes.new_code)
         challenge, error = await answer_challenge(
-            work, accounts, "contact-change", codes.challenge_id, both_codes, record_id
+            work, account_rules, "contact-change", codes.challenge_id, both_codes, record_id
         )
         if error is not None:
             await record_failure(work, None if challenge is None else record_id, error.code)

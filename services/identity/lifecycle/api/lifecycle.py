@@ -48,14 +48,14 @@ async def post_close(
     body: CloseBody,
     caller: AuthenticatedCaller,
     storage: ProvidedStorage,
-    accounts: ProvidedAccountRules,
+    account_rules: ProvidedAccountRules,
     rules: ProvidedLifecycleRules,
     prefer: Prefer = None,
 ) -> RecordView:
     """For the holder, who confirms with the password. Once this is in force, only the holder reads and nobody deposits.
     It has no effect on reimbursements. Reopening within ten years restores everything."""
     request = _lifecycle_request("close", caller, record_id)
-    await close_record(storage, accounts, rules, record_id, request, body.password)
+    await close_record(storage, account_rules, rules, record_id, request, body.password)
     return await _record_in_force(storage.pool, record_id, prefer)
 
 

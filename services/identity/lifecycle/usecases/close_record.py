@@ -16,7 +16,7 @@ from shared.db.pool import Connection
 
 async def close_record(  # password rules beside the parameters of a transition
     storage: Storage,
-    accounts: AccountRules,
+    account_rules: AccountRules,
     rules: LifecycleRules,
     record_id: UUID,
     request: LifecycleRequest,
@@ -29,7 +29,7 @@ async def close_record(  # password rules beside the parameters of a transition
             await check_session(work.connection, request.session_id)
             account_record_id = await _account_record(work.connection, record_id, request)
             await confirm_password(
-                work.connection, accounts, account_record_id, password, acting=request.actor, record_id=record_id
+                work.connection, account_rules, account_record_id, password, acting=request.actor, record_id=record_id
             )
     await move_record(storage, rules, record_id, request)
 

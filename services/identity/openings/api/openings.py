@@ -74,13 +74,13 @@ async def post_online(
     body: OnlineBody,
     request: Request,
     storage: ProvidedStorage,
-    accounts: ProvidedAccountRules,
+    account_rules: ProvidedAccountRules,
     persons: ProvidedPersonRules,
 ) -> OpeningRequestView:
     """Every request gets one response after one fixed time. It reveals neither whether the number exists nor whether
     its holder may open a record alone (adults of the general regime and those attached to it, without a record)."""
     opening_request = body.opening_request(test_keys=persons.test_nir_keys)
-    lookups = accounts.lookups
+    lookups = account_rules.lookups
     opening_id = await ask_to_open(storage, lookups, opening_request, source_of(request))
     french = prefers_french(request.headers.get("accept-language", ""))
     minutes = int(CODE_LIFETIME.total_seconds() // 60)
@@ -96,11 +96,11 @@ async def post_online(
     responses=problems(_403="opening-code-wrong, opening-over"),
 )
 async def post_code(
-    opening_id: UUID, body: OpeningCodeBody, pool: ServicePool, accounts: ProvidedAccountRules
+    opening_id: UUID, body: OpeningCodeBody, pool: ServicePool, account_rules: ProvidedAccountRules
 ) -> TicketView:
     """A code is valid for two hours and five attempts."""
-    async with min_response_time(accounts.refusal_s):
-        ticket = await prove_contact(pool, accounts.lookups, opening_id, body.code)
+    async with min_response_time(account_rules.refusal_s):
+        ticket = await prove_contact(pool, account_rules.lookups, opening_id, body.code)
     return TicketView(ticket=ticket)
 
 
@@ -123,14 +123,14 @@ async def post_complete(
     body: CompleteBody,
     response: Response,
     storage: ProvidedStorage,
-    accounts: ProvidedAccountRules,
+    account_rules: ProvidedAccountRules,
     rules: ProvidedOpeningRules,
     prefer: Prefer = None,
 ) -> RecordView:
     """Accepts the terms, creates the account, names the médecin traitant and opens the record, in one transaction."""
     _check_terms(body, rules)
     account_request = body.account_request(body.attending_doctor_id)
-    record_id = await open_alone(storage, accounts, opening_id, body.ticket, account_request)
+    record_id = await open_alone(storage, account_rules, opening_id, body.ticket, account_request)
     record = await wait_for(
         lambda: read_record(storage.pool, record_id), lambda state: state.is_in_force, seconds_to_wait(prefer)
     )
@@ -160,7 +160,7 @@ async def post_assisted(
     response: Response,
     caller: AuthenticatedCaller,
     storage: ProvidedStorage,
-    accounts: ProvidedAccountRules,
+    account_rules: ProvidedAccountRules,
     persons: ProvidedPersonRules,
     rules: ProvidedOpeningRules,
 ) -> AssistedView:
@@ -175,7 +175,7 @@ async def post_assisted(
     assisted_request = AssistedRequest(
         ins, body.card_serial, body.parsed_contact(), channel, caller.actor(), body.attending_doctor_id
     )
-    outcome = await open_assisted(storage, accounts.lookups, rules, assisted_request)
+    outcome = await open_assisted(storage, account_rules.lookups, rules, assisted_request)
     response.headers["location"] = f"/records/{outcome.record_id}"
     response.status_code = 201 if outcome.is_new else 200
     return AssistedView.of(outcome)
@@ -193,13 +193,13 @@ async def post_contact_objection(
     body: ContactObjectionBody,
     request: Request,
     storage: ProvidedStorage,
-    accounts: ProvidedAccountRules,
+    account_rules: ProvidedAccountRules,
     persons: ProvidedPersonRules,
 ) -> None:
     """For a person for whom somebody stated another contact. That contact never comes into force; the one on file
     stays."""
-    ins, lookups = checked_ins(body.ins, test_keys=persons.test_nir_keys), accounts.lookups
-    async with min_response_time(accounts.refusal_s):
+    ins, lookups = checked_ins(body.ins, test_keys=persons.test_nir_keys), account_rules.lookups
+    async with min_response_time(account_rules.refusal_s):
         await object_to_contact(storage, lookups, ins, body.code, source_of(request))
 
 
@@ -219,7 +219,7 @@ async def post_activation(
     body: ActivationBody,
     request: Request,
     storage: ProvidedStorage,
-    accounts: ProvidedAccountRules,
+    account_rules: ProvidedAccountRules,
     persons: ProvidedPersonRules,
     rules: ProvidedOpeningRules,
 ) -> ActivationView:
@@ -227,8 +227,8 @@ async def post_activation(
     _check_terms(body, rules)
     ins = checked_ins(body.ins, test_keys=persons.test_nir_keys)
     activation = ActivationRequest(ins, body.code, *body.parsed_addresses(), source_of(request))
-    async with min_response_time(accounts.refusal_s):
-        record_id = await activate_account(storage, accounts, activation, body.account_request())
+    async with min_response_time(account_rules.refusal_s):
+        record_id = await activate_account(storage, account_rules, activation, body.account_request())
     return ActivationView(record_id=record_id)
 
 

@@ -37,7 +37,7 @@ async def post_represented(
     response: Response,
     caller: AuthenticatedCaller,
     storage: ProvidedStorage,
-    accounts: ProvidedAccountRules,
+    account_rules: ProvidedAccountRules,
     persons: ProvidedPersonRules,
 ) -> RepresentationView:
     """A signed-in representative opens the record of a minor with the card on which the minor is insured
@@ -56,7 +56,7 @@ async def post_represented(
         if body.by is None:
             raise RepresentationUnprovenError
         opener = ByAdministrator(caller.actor(), body.by.representative_ins(), body.by.stated())
-    async with min_response_time(accounts.refusal_s):
+    async with min_response_time(account_rules.refusal_s):
         admission, is_new = await open_represented(storage, body.person(), opener, test_keys=persons.test_nir_keys)
     response.status_code = 201 if is_new else 200
     response.headers["location"] = f"/records/{admission.representation.record_id}"

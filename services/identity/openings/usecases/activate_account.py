@@ -45,7 +45,7 @@ class ActivationRequest(RedactedRepr):
 
 
 async def activate_account(
-    storage: Storage, accounts: AccountRules, request: ActivationRequest, chosen: AccountRequest
+    storage: Storage, account_rules: AccountRules, request: ActivationRequest, chosen: AccountRequest
 ) -> UUID:
     """Creates the account and returns the id of its record. An INS without a record gives the answer of a wrong code.
     When the account is refused for another reason, the code stays valid.
@@ -55,12 +55,12 @@ async def activate_account(
     """
     code = parse_code(request.code)
     check_length(chosen.password)
-    lookups, network = accounts.lookups, network_of(request.source)
+    lookups, network = account_rules.lookups, network_of(request.source)
     rate_keys = [
         f"activation-person:{lookups.fingerprint(*ins_parts(request.ins), network)}",
         f"activation-source:{lookups.fingerprint('source', network)}",
     ]
-    with accounts.hashes.place() as place:
+    with account_rules.hashes.place() as place:
         await check_rate_limit(storage.pool, "activate-account", rate_keys)
         async with storage.acquire() as work:
             record_id = await records.find_record(
@@ -73,14 +73,14 @@ async def activate_account(
             words = await _personal_words(work, record_id, chosen) if record_id and usable else None
         if record_id is None or words is None:
             raise await _record_refusal(storage.pool, record_id)
-        password_hash = await hash_password(accounts, place, chosen.password, words)
+        password_hash = await hash_password(account_rules, place, chosen.password, words)
     choices = AccountChoices(chosen.identifier, password_hash, chosen.second_factor, chosen.terms_version)
     async with storage.transaction() as work:
         deceased = await records.is_deceased(work.connection, record_id)
         used = not deceased and await activation.use_code(work.connection, record_id, hashes, clock.now())
         if used:
             contact, events = await _update_contact(work, record_id, request)
-            await create_account(work, accounts, record_id, contact, choices)
+            await create_account(work, account_rules, record_id, contact, choices)
             await activation.revoke_codes(work.connection, record_id, clock.now())
             await _count_activation(work, record_id)
             await append(work.connection, [announce(event) for event in (*events, _access(record_id, "activated"))])

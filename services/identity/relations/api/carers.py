@@ -48,13 +48,13 @@ async def post_invitation(
     body: InvitationBody,
     caller: AuthenticatedCaller,
     storage: ProvidedStorage,
-    accounts: ProvidedAccountRules,
+    account_rules: ProvidedAccountRules,
     rules: ProvidedRelationRules,
 ) -> InvitationView:
     """For the holder and representatives. The code is sent to the stated mail address, else to the contact on file of
     the named person. The response does not depend on whether such a person is known here."""
     invitation = body.invitation(rules.invitation_life)
-    lookups = accounts.lookups
+    lookups = account_rules.lookups
     return InvitationView.of(await invite_carer(storage, lookups, caller, record_id, invitation))
 
 
@@ -108,10 +108,10 @@ async def post_answer(
     caller: AuthenticatedCaller,
     holder: Holder,
     storage: ProvidedStorage,
-    accounts: ProvidedAccountRules,
+    account_rules: ProvidedAccountRules,
 ) -> CareView:
     """For the invited person, signed in with their own account. Give the code, or the id of an invitation that names
     the caller. Number, names and birth date must match those given by the holder."""
     answer = body.invitation_answer(holder.record_id)
-    lookups = accounts.lookups
+    lookups = account_rules.lookups
     return CareView.of(await answer_invitation(storage, lookups, caller, answer))

@@ -1,8 +1,8 @@
 """Statements that begin a read: take the fence, then load what the copies say about the record.
 
-The fence is a share lock on the record's row, taken by a statement before the one that loads the context. A handler that
-applies a copy locks this row FOR UPDATE: once it has committed, no read under the older version can follow. Where the
-row is locked, asyncpg.LockNotAvailableError is raised: reads wait without a connection (`held_records`).
+The fence is a share lock on the record's row, taken by a statement before the one that loads the context. A handler
+that applies a copy locks this row FOR UPDATE: once it has committed, no read under the older version can follow. Where
+the row is locked, asyncpg.LockNotAvailableError is raised: reads wait without a connection (`held_records`).
 """
 
 from collections.abc import AsyncIterator, Sequence

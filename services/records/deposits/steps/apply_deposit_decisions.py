@@ -43,7 +43,7 @@ class DocumentElsewhereError(PermanentError):
 
 
 @dataclass(frozen=True, slots=True)
-class _AppliedDecision:
+class _DecisionToApply:
     """A decision, its document as it will be, and the one that it replaces. `reason`: of a refusal, else None."""
 
     message: DecisionMessage
@@ -109,28 +109,28 @@ def _awaits_version(message: DecisionMessage, versions: CopyVersions) -> bool:
     return is_older or versions.awaits_recovery
 
 
-def _applied_decisions(messages: list[DecisionMessage], pending: dict[UUID, PendingDocument]) -> list[_AppliedDecision]:
+def _applied_decisions(messages: list[DecisionMessage], pending: dict[UUID, PendingDocument]) -> list[_DecisionToApply]:
     """Returns the decisions with their documents, in the order of the messages: the first of two replacements wins."""
     replaced_ids: set[UUID] = set()
     applied = []
     for message in messages:
         document = pending[message.event.document_id]
         if message.event.outcome == "refused":
-            applied.append(_AppliedDecision(message, document, message.event.reason))
+            applied.append(_DecisionToApply(message, document, message.event.reason))
             continue
         replaced = pending.get(document.replaces) if document.replaces is not None else None
         if document.replaces is not None and (
-            replaced is None or replaced.id in replaced_ids or not _is_replaceable(replaced)
+            replaced is None or replaced.id in replaced_ids or not _is_current_version(replaced)
         ):
-            applied.append(_AppliedDecision(message, document, REPLACED_ALREADY))
+            applied.append(_DecisionToApply(message, document, REPLACED_ALREADY))
             continue
         if replaced is not None:
             replaced_ids.add(replaced.id)
-        applied.append(_AppliedDecision(message, _labelled_by_decision(message, document, replaced), None, replaced))
+        applied.append(_DecisionToApply(message, _labelled_by_decision(message, document, replaced), None, replaced))
     return applied
 
 
-def _is_replaceable(document: PendingDocument) -> bool:
+def _is_current_version(document: PendingDocument) -> bool:
     return document.status == "published" and document.life == "current"
 
 
@@ -165,7 +165,7 @@ def _mask_for_patient(document: PendingDocument) -> PendingDocument:
     return replace(document, labels=labels, masked_by="patient")
 
 
-def _outcome(decision: _AppliedDecision) -> DocumentOutcome:
+def _outcome(decision: _DecisionToApply) -> DocumentOutcome:
     event, document = decision.message.event, decision.document
     status: DocumentStatus = "published" if decision.is_published else "refused"
     return DocumentOutcome(
@@ -180,7 +180,7 @@ def _outcome(decision: _AppliedDecision) -> DocumentOutcome:
     )
 
 
-def _events(decision: _AppliedDecision, at: datetime) -> list[DocumentPublished | DocumentRefused | DocumentReplaced]:
+def _events(decision: _DecisionToApply, at: datetime) -> list[DocumentPublished | DocumentRefused | DocumentReplaced]:
     document, event = decision.document, decision.message.event
     if decision.reason is not None:
         return [

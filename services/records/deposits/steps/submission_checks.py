@@ -128,12 +128,12 @@ async def _contradicts_cda(
         named_document = None if isinstance(target, str) else await _find_named(connection, record, key, declared)
         if isinstance(target, UUID) and (named_document is None or named_document.id != target):
             return True
-        if target is None and named_document is not None and _is_replaceable(named_document, depositor):
+        if target is None and named_document is not None and _is_own_current_version(named_document, depositor):
             return True
     return False
 
 
-def _is_replaceable(summary: DocumentSummary, depositor: Depositor) -> bool:
+def _is_own_current_version(summary: DocumentSummary, depositor: Depositor) -> bool:
     own = summary.organisation_id == depositor.owner or is_own(summary, depositor.caller)
     return own and summary.life == "current" and summary.status in ("received", "published")
 

@@ -180,8 +180,8 @@ def visibility_effects(
 ) -> list[VisibilityEffect]:
     """Returns what each possible reader would lose and gain.
 
-    `before`: the present context of the record. `counts`: how many documents have which facts. `changed_documents`: those
-    of them whose facts the changes of labels affect.
+    `before`: the present context of the record. `counts`: how many documents have which facts. `changed_documents`:
+    those of them whose facts the changes of labels affect.
     """
     after = replace(before, choices=reduce(choices_after, changes, before.choices))
     present_choices = before.choices.without_expired(now)
