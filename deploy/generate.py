@@ -1,4 +1,4 @@
-"""Generates the JSON Schemas, AsyncAPI, OpenAPI, the pages on access and contracts, and the README's table of settings.
+"""Generates the JSON Schemas, AsyncAPI, OpenAPI, the pages on access and contracts, and the table of settings.
 
 python -m deploy.generate            writes the files that differ
 python -m deploy.generate --check    exits with 1 and names the files that differ

@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from shared.values import InvalidNationalIdError
 
-HolderKind = Literal["professional", "structure"]
+NationalIdKind = Literal["professional", "structure"]
 LONGEST_INPUT: Final = 128
 """Characters that are read of an identifier which a person typed."""
 
@@ -52,7 +52,7 @@ def is_full_id(text: str) -> bool:
     return _FULL.fullmatch(text) is not None
 
 
-def full_ids(text: str, kind: HolderKind | None = None) -> tuple[str, ...]:
+def full_ids(text: str, kind: NationalIdKind | None = None) -> tuple[str, ...]:
     """Returns the full identifiers that a text may mean, sorted; empty when it is no national number.
 
     Blanks, hyphens, dots, other Unicode digits and the case of letters (Corsican numbers) do not matter. `kind` limits
@@ -80,6 +80,6 @@ def _ids_of(number: str) -> list[str]:
     return []
 
 
-def holder_kind(full_id: str) -> HolderKind:
+def national_id_kind(full_id: str) -> NationalIdKind:
     """Returns the kind of holder by the first digit. Both kinds use 0, which counts as a professional."""
     return "professional" if full_id[0] in _PROFESSIONALS else "structure"

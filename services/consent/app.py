@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from services.consent.authorisations import api as authorisations
 from services.consent.choices.adapters import InForceNotifier
 from services.consent.choices.api import choices
-from services.consent.choices.api.changes import render_version_differs
+from services.consent.choices.api.changer import render_version_differs
 from services.consent.choices.api.context import ChoicesContext
 from services.consent.choices.domain.rules import ChoicesRules
 from services.consent.choices.domain.states import VersionDiffersError

@@ -7,8 +7,9 @@ from functools import partial
 
 from fastapi import FastAPI
 
+from services.identity.accounts.adapters.rules import AccountRules
 from services.identity.accounts.api import accounts, sessions
-from services.identity.accounts.domain.accounts import AccountRules, lookup_keys
+from services.identity.accounts.domain.accounts import lookup_keys
 from services.identity.accounts.domain.passwords import Argon2Hasher
 from services.identity.campaigns import api as campaigns
 from services.identity.clients import api as clients

@@ -3,8 +3,8 @@
 from functools import partial
 
 from services.identity.erasure.domain import ErasureRules
-from services.identity.erasure.usecases.collect_acknowledgements import collect_acknowledgements
-from services.identity.people.usecases.apply_copies import apply_copies
+from services.identity.erasure.steps.collect_acknowledgements import collect_acknowledgements
+from services.identity.people.steps import apply_copies
 from shared.contracts.identity import ErasureAcknowledged
 from shared.contracts.records import CopyApplied
 from shared.contracts.topics import IDENTITY_ACKNOWLEDGED_ERASURES, IDENTITY_COPY_ACKNOWLEDGEMENTS

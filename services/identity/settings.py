@@ -36,8 +36,9 @@ ReceiptKeysText = Annotated[SecretStr, AfterValidator(_receipt_keys)]
 class KeySettings(Section):
     """Keyrings in the form `kid:base64url[,...]` with the active key first, and the signing keys.
 
-    To rotate a keyring, put a new key first. Keep an older key for as long as data is sealed under it (`keys status`,
-    `keys rewrap`). Never remove a key of `ins_hmac`: a record is found only under the key with which it was opened.
+    To rotate a keyring, add the new key last everywhere, then move it first. Keep an older key for as long as data is
+    sealed under it (`keys status`, `keys rewrap`). Never remove a key of `ins_hmac`: a record is found only under the
+    key with which it was opened.
 
     `ins_hmac`: fingerprints, shared with records; `contacts`: data sealed for notify; `persons`: data in identity's own
     database; `signing`: a JSON array of private JWKs (EC P-256 with `kid`), of which the first signs and all are

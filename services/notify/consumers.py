@@ -5,19 +5,19 @@ from functools import partial
 from typing import Any
 
 from services.notify.alerts.domain.rules import AlertRules
-from services.notify.alerts.steps import (
+from services.notify.alerts.steps.alert_consultations import alert_consultations
+from services.notify.alerts.steps.alert_documents import alert_documents
+from services.notify.alerts.steps.alert_emergencies import alert_emergencies
+from services.notify.alerts.steps.decide_alerts import (
     consultations_awaiting_facts,
     documents_awaiting_contacts,
     emergencies_awaiting_contacts,
 )
-from services.notify.alerts.usecases.alert_consultations import alert_consultations
-from services.notify.alerts.usecases.alert_documents import alert_documents
-from services.notify.alerts.usecases.alert_emergencies import alert_emergencies
-from services.notify.alerts.usecases.end_documents import end_documents
-from services.notify.alerts.usecases.follow_labels import follow_labels
-from services.notify.contacts.usecases.keep_contacts import keep_contacts
-from services.notify.erasure.usecases.erase_record import erase_record
-from services.notify.messages.usecases.enqueue_messages import enqueue_messages
+from services.notify.alerts.steps.end_documents import end_documents
+from services.notify.alerts.steps.follow_labels import follow_labels
+from services.notify.contacts.steps import keep_contacts
+from services.notify.erasure.steps import erase_record
+from services.notify.messages.steps import enqueue_messages
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.identity import ContactChanged, RecordErased, SessionEnded
 from shared.contracts.notify import MessageRequested

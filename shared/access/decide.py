@@ -1,9 +1,10 @@
 """The access decision: for each action and kind of actor, a fixed list of requirements, checked in order.
 
-The first requirement that is not met gives the reason of the refusal. The order is the same in every list: the caller
-and the mode (which anybody may learn), the age of the copies, the record, blocks, the mode with the person's consent,
-the matrix, then the document's status, section and labels. From the age of the copies on, a refusal that rests on
-somebody's choice looks like the answer for something that does not exist. The lists are in `readers`, `writers` and
+The first requirement that is not met gives the reason of the refusal. The order in the lists: the caller and the mode
+(which anybody may learn), the age of the copies, the record, blocks, the mode with the person's consent, the matrix,
+then the document's status, section and labels. Only a replacement differs: its list ends with the choices about
+deposits, which the API does not know yet when the deposit arrives. From the age of the copies on, a refusal that rests
+on somebody's choice looks like the answer for something that does not exist. The lists are in `readers`, `writers` and
 `rights`.
 """
 

@@ -145,4 +145,4 @@ def notices_of(facts: Facts) -> tuple[str, ...]:
         "not-from-the-decree" if by_default and asks_for_a_document(facts) else None,
         state,
     )
-    return tuple(mark for mark in notices if mark is not None)
+    return tuple(notice for notice in notices if notice is not None)

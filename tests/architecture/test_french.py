@@ -9,6 +9,7 @@ import pytest
 import services.audit
 import services.consent
 import services.identity
+import services.notify
 import services.records
 import shared
 from shared.errors import ClientError
@@ -20,7 +21,7 @@ FOR_SOFTWARE_ALONE = (
 """Formats and dead letters, whose messages only programs and operators read."""
 
 
-SPEAKING = (services.audit, services.consent, services.identity, services.records, shared)
+SPEAKING = (services.audit, services.consent, services.identity, services.notify, services.records, shared)
 
 
 def _known(kind: type[ClientError]) -> Iterator[type[ClientError]]:

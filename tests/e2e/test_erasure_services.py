@@ -9,20 +9,20 @@ import httpx2
 import pytest
 
 from services.audit.app import make_api as make_audit
-from services.audit.erasure.usecases.erase_record import erase_record as erase_in_audit
+from services.audit.erasure.steps import erase_record as erase_in_audit
+from services.audit.ledger.steps.write_entries import write_entries
 from services.audit.ledger.store import remove_visibilities
-from services.audit.ledger.usecases.write_entries import write_entries
 from services.audit.settings import Settings as AuditSettings
 from services.consent.app import make_api as make_consent
 from services.consent.choices.steps import copy_records
 from services.consent.erasure.steps import erase_record as erase_in_consent
 from services.consent.erasure.store import remove_changes
 from services.consent.settings import Settings as ConsentSettings
-from services.notify.alerts.usecases.alert_consultations import alert_consultations
-from services.notify.alerts.usecases.alert_documents import alert_documents
-from services.notify.contacts.usecases.keep_contacts import keep_contacts
+from services.notify.alerts.steps.alert_consultations import alert_consultations
+from services.notify.alerts.steps.alert_documents import alert_documents
+from services.notify.contacts.steps import keep_contacts
+from services.notify.erasure.steps import erase_record as erase_in_notify
 from services.notify.erasure.store import remove_alerts
-from services.notify.erasure.usecases.erase_record import erase_record as erase_in_notify
 from services.notify.preferences.domain import Preferences
 from services.notify.preferences.usecases.change_preferences import change_preferences
 from services.notify.preferences.usecases.show_preferences import show_preferences

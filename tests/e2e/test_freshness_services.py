@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import httpx2
 import pytest
 
-from services.audit.erasure.usecases.erase_record import erase_record as erase_in_audit
+from services.audit.erasure.steps import erase_record as erase_in_audit
 from services.consent.erasure.steps import erase_record as erase_in_consent
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.topics import IDENTITY_ERASURES

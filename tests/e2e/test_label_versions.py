@@ -9,9 +9,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.audit.ledger.usecases.write_entries import write_entries
+from services.audit.ledger.steps.write_entries import write_entries
 from services.notify.consumers import on_documents
-from services.notify.contacts.usecases.keep_contacts import keep_contacts
+from services.notify.contacts.steps import keep_contacts
 from shared.contracts.base import Actor
 from shared.contracts.label_versions import LabelVersion
 from shared.contracts.records import DocumentPublished, DocumentRelabelled

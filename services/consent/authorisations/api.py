@@ -21,7 +21,7 @@ from services.consent.authorisations.models import (
     searchset,
 )
 from services.consent.authorisations.usecases.find_consents import find_changed_consents, find_consents
-from services.consent.choices.api.changes import ChoiceChanger, IfMatch, Prefer, etag_of
+from services.consent.choices.api.changer import ChoiceChanger, IfMatch, Prefer, etag_of
 from services.consent.choices.api.context import InjectedChoicesContext
 from services.consent.choices.domain.choices import Change
 from services.consent.choices.domain.identifiers import possible_ids
@@ -98,12 +98,12 @@ async def create(
     The patient side authorises anybody; a professional authorises themselves while the patient's card is present.
     """
     body = ConsentBody.read(await request.body())
-    possible_holder_ids = full_ids(body.holder_id, body.holder_kind) or (body.holder_id,)
-    has_consent_ids = all(consent_id(body.record_id, id) is not None for id in possible_holder_ids)
+    possible_grantee_ids = full_ids(body.grantee_id, body.grantee_kind) or (body.grantee_id,)
+    has_consent_ids = all(consent_id(body.record_id, id) is not None for id in possible_grantee_ids)
     if body.status != "active" or not has_consent_ids:
         raise ConsentInvalidError
     changer = ChoiceChanger(request, body.record_id, caller, context, Response(), prefer, if_match)
-    change = _authorisation_change(body, body.holder_id, changer)
+    change = _authorisation_change(body, body.grantee_id, changer)
     applied = await changer.apply_to_subject(change)
     resolved = change.model_copy(update={"subject_id": applied.subject_id})
     return await _respond_with_consent(changer, resolved, applied.view, request, created=True)
@@ -140,9 +140,9 @@ async def search_by_post(request: Request, caller: AuthenticatedCaller, context:
 @router.get("/{id}", summary="Read an authorisation")
 async def read(id: ConsentIdParam, caller: AuthenticatedCaller, context: InjectedChoicesContext) -> Response:
     """Returns the authorisation in its current state."""
-    record_id, holder_id, is_next = _parse_id(id)
+    record_id, grantee_id, is_next = _parse_id(id)
     visible = await find_consents(context.pool, record_id, caller, context.rules.copy_limit)
-    authorisation = _find_authorisation(holder_id, visible, is_next)
+    authorisation = _find_authorisation(grantee_id, visible, is_next)
     return _response(consent_resource(record_id, authorisation, clock.now()), 200, _etag(authorisation.version))
 
 
@@ -160,15 +160,15 @@ async def update(
     `inactive` ends it, and the one that begins later; `active` gives it the period in the body.
     """
     body = ConsentBody.read(await request.body())
-    record_id, holder_id, _ = _parse_id(id)
-    is_of_holder = holder_id in possible_ids(body.holder_id, body.holder_kind)
-    if body.record_id != record_id or not is_of_holder or body.id not in (None, id):
+    record_id, grantee_id, _ = _parse_id(id)
+    is_of_grantee = grantee_id in possible_ids(body.grantee_id, body.grantee_kind)
+    if body.record_id != record_id or not is_of_grantee or body.id not in (None, id):
         raise ConsentInvalidError
     changer = ChoiceChanger(request, record_id, caller, context, Response(), prefer, if_match)
     if body.status == "active":
-        change = _authorisation_change(body, holder_id, changer)
+        change = _authorisation_change(body, grantee_id, changer)
         return await _respond_with_consent(changer, change, await changer.apply(change), request)
-    view = await changer.apply(Change(action="end-authorisation", subject_id=holder_id))
+    view = await changer.apply(Change(action="end-authorisation", subject_id=grantee_id))
     ended = body.model_dump(mode="json", exclude_none=True, exclude_defaults=True) | {"id": id}
     return _response(ended, 200 if view.status == "in-force" else 202, _etag(view.version))
 
@@ -183,9 +183,9 @@ async def delete(
     if_match: IfMatch = None,
 ) -> Response:
     """Ends the authorisation, and the one that begins later. Succeeds if there is none."""
-    record_id, holder_id, _ = _parse_id(id)
+    record_id, grantee_id, _ = _parse_id(id)
     changer = ChoiceChanger(request, record_id, caller, context, Response(), prefer, if_match)
-    view = await changer.apply(Change(action="end-authorisation", subject_id=holder_id))
+    view = await changer.apply(Change(action="end-authorisation", subject_id=grantee_id))
     return Response(status_code=204 if view.status == "in-force" else 202, headers=_etag(view.version))
 
 
@@ -202,14 +202,14 @@ async def _search(
     except ValueError as error:
         raise SearchInvalidError from error
     visible = await find_consents(context.pool, record_id, caller, context.rules.copy_limit)
-    holder_ids = None if actor is None else possible_ids(actor.rpartition("|")[2].strip(), None)
-    of_holders = [
+    grantee_ids = None if actor is None else possible_ids(actor.rpartition("|")[2].strip(), None)
+    of_grantees = [
         consent
         for consent in visible
-        if (holder_ids is None or consent.authorisation.holder_id in holder_ids)
+        if (grantee_ids is None or consent.authorisation.holder_id in grantee_ids)
         and consent_id(record_id, consent.authorisation.holder_id)
     ]
-    resources = [consent_resource(record_id, consent, clock.now()) for consent in of_holders]
+    resources = [consent_resource(record_id, consent, clock.now()) for consent in of_grantees]
     matches = [resource for resource in resources if status in (None, resource["status"])]
     if not matches:
         await delay_response(request)
@@ -229,10 +229,10 @@ async def _respond_with_consent(
     # NotFoundError if another request has ended the authorisation meanwhile.
     visible = await find_changed_consents(changer.pool, changer.record_id, changer.caller)
     now = clock.now()
-    holder_id, begins_later = change.subject_id or "", change.since is not None and change.since > now
-    of_holder = tuple(candidate for candidate in visible if candidate.authorisation.holder_id == holder_id)
+    grantee_id, begins_later = change.subject_id or "", change.since is not None and change.since > now
+    of_grantee = tuple(candidate for candidate in visible if candidate.authorisation.holder_id == grantee_id)
     authorisation = _find_authorisation(
-        holder_id, of_holder, begins_later and any(candidate.is_next for candidate in of_holder)
+        grantee_id, of_grantee, begins_later and any(candidate.is_next for candidate in of_grantee)
     )
     resource = consent_resource(changer.record_id, authorisation, now)
     if view.warning is not None:
@@ -243,12 +243,12 @@ async def _respond_with_consent(
     return _response(resource, status_in_force if view.status == "in-force" else 202, headers)
 
 
-def _authorisation_change(body: ConsentBody, holder_id: str, changer: ChoiceChanger) -> Change:
+def _authorisation_change(body: ConsentBody, grantee_id: str, changer: ChoiceChanger) -> Change:
     period = body.provision.period
     return Change(
         action="authorise-professional",
-        subject_id=holder_id,
-        kind=body.holder_kind,
+        subject_id=grantee_id,
+        kind=body.grantee_kind,
         since=period.start,
         until=period.end,
         how="card-present" if changer.caller.kind == "professional" else "online",
@@ -263,13 +263,13 @@ def _parse_id(id: str) -> ConsentReference:
 
 
 def _find_authorisation(
-    holder_id: str, consents: tuple[VersionedAuthorisation, ...], is_next: bool = False
+    grantee_id: str, consents: tuple[VersionedAuthorisation, ...], is_next: bool = False
 ) -> VersionedAuthorisation:
     authorisation = next(
         (
             candidate
             for candidate in consents
-            if (candidate.authorisation.holder_id, candidate.is_next) == (holder_id, is_next)
+            if (candidate.authorisation.holder_id, candidate.is_next) == (grantee_id, is_next)
         ),
         None,
     )

@@ -21,12 +21,12 @@ class ConsentReference(NamedTuple):
     """The record and the holder that a Consent's id names. `is_next`: it begins later, beside a current one."""
 
     record_id: UUID
-    holder_id: str
+    grantee_id: str
     is_next: bool
 
 
 class GrantedAuthorisation(NamedTuple):
-    """An authorisation that the patient side gave. `is_next`: it begins later, beside a current one of that holder."""
+    """An authorisation that the patient side gave. `is_next`: it begins later, beside a current one of that grantee."""
 
     authorisation: Authorisation
     is_next: bool
@@ -47,12 +47,12 @@ class VersionedAuthorisation:
     is_next: bool = False
 
 
-def consent_id(record_id: UUID, holder_id: str, *, is_next: bool = False) -> str | None:
-    """Returns `<record>.<holder>`, followed by `.next` for an authorisation that begins later beside a current one.
+def consent_id(record_id: UUID, grantee_id: str, *, is_next: bool = False) -> str | None:
+    """Returns `<record>.<grantee>`, followed by `.next` for an authorisation that begins later beside a current one.
 
-    A FHIR R4 id has 64 characters at most; returns None for a holder whose national id does not fit into one.
+    A FHIR R4 id has 64 characters at most; returns None for a grantee whose national id does not fit into one.
     """
-    text = f"{record_id.hex}.{holder_id}{'.next' if is_next else ''}"
+    text = f"{record_id.hex}.{grantee_id}{'.next' if is_next else ''}"
     return text if len(text) <= LONGEST_CONSENT_ID and _ID.fullmatch(text) else None
 
 
@@ -71,10 +71,12 @@ def consents_for_patient_side(state: ConsentState, now: datetime) -> tuple[Versi
     )
 
 
-def consents_for_holders(choices: Choices, holders: Iterable[str], now: datetime) -> tuple[VersionedAuthorisation, ...]:
-    """Returns the authorisations of these holders, each with a version of its own."""
+def consents_for_grantees(
+    choices: Choices, grantees: Iterable[str], now: datetime
+) -> tuple[VersionedAuthorisation, ...]:
+    """Returns the authorisations of these grantees, each with a version of its own."""
     return tuple(
-        _with_own_version(granted, now) for granted in granted_authorisations(choices, frozenset(holders), now)
+        _with_own_version(granted, now) for granted in granted_authorisations(choices, frozenset(grantees), now)
     )
 
 
@@ -86,23 +88,23 @@ def _with_own_version(granted: GrantedAuthorisation, now: datetime) -> Versioned
 
 
 def granted_authorisations(
-    choices: Choices, holders: frozenset[str] | None, now: datetime
+    choices: Choices, grantees: frozenset[str] | None, now: datetime
 ) -> tuple[GrantedAuthorisation, ...]:
     """Returns the authorisations that the patient side gave to these holders, or to anybody if `holders` is None.
 
     Of a holder's authorisations that have begun, only the one that ends last is returned. Attestations of a care team
     are left out, because structures make them.
     """
-    by_holder: dict[str, list[Authorisation]] = {}
+    by_grantee: dict[str, list[Authorisation]] = {}
     for authorisation in choices.authorisations:
-        if authorisation.how != "care-team" and (holders is None or authorisation.holder_id in holders):
-            by_holder.setdefault(authorisation.holder_id, []).append(authorisation)
-    return tuple(granted for of_holder in by_holder.values() for granted in _current_and_next(of_holder, now))
+        if authorisation.how != "care-team" and (grantees is None or authorisation.holder_id in grantees):
+            by_grantee.setdefault(authorisation.holder_id, []).append(authorisation)
+    return tuple(granted for of_grantee in by_grantee.values() for granted in _current_and_next(of_grantee, now))
 
 
-def _current_and_next(of_holder: list[Authorisation], now: datetime) -> list[GrantedAuthorisation]:
-    begun = [authorisation for authorisation in of_holder if authorisation.since <= now]
-    to_come = [authorisation for authorisation in of_holder if authorisation.since > now]
+def _current_and_next(of_grantee: list[Authorisation], now: datetime) -> list[GrantedAuthorisation]:
+    begun = [authorisation for authorisation in of_grantee if authorisation.since <= now]
+    to_come = [authorisation for authorisation in of_grantee if authorisation.since > now]
     current = sorted(begun, key=lambda authorisation: authorisation.until or LATEST)[-1:]
     following = sorted(to_come, key=lambda authorisation: authorisation.since)[:1]
     return [

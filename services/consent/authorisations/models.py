@@ -16,7 +16,7 @@ from services.consent.choices.domain.choices import has_ended
 from shared.errors import ClientError
 from shared.fhir.dates import end_of, first_moment
 from shared.moments import Moment
-from shared.national_ids import LONGEST_INPUT, HolderKind, holder_kind
+from shared.national_ids import LONGEST_INPUT, NationalIdKind, national_id_kind
 from shared.terminology import oids
 
 _TERMINOLOGY: Final = "http://terminology.hl7.org/CodeSystem"
@@ -115,13 +115,13 @@ class ConsentBody(_Element):
         return UUID(self.patient.reference.removeprefix("Patient/"))
 
     @property
-    def holder_id(self) -> str:
-        """The national id of the holder who may read: PS_IdNat or Struct_IdNat."""
+    def grantee_id(self) -> str:
+        """The national id of the grantee who may read: PS_IdNat or Struct_IdNat."""
         return self.provision.actor[0].reference.identifier.value
 
     @property
-    def holder_kind(self) -> HolderKind:
-        """Returns whether the holder is a professional or a structure, from the system of the identifier."""
+    def grantee_kind(self) -> NationalIdKind:
+        """Whether the grantee is a professional or a structure, from the system of the identifier."""
         system = self.provision.actor[0].reference.identifier.system
         return "professional" if system == PROFESSIONAL else "structure"
 
@@ -150,7 +150,9 @@ def consent_resource(record_id: UUID, versioned: VersionedAuthorisation, now: da
         "start": authorisation.since.isoformat(),
         **({"end": authorisation.until.isoformat()} if authorisation.until else {}),
     }
-    is_professional = authorisation.given_by == "professional" or holder_kind(authorisation.holder_id) == "professional"
+    is_professional = (
+        authorisation.given_by == "professional" or national_id_kind(authorisation.holder_id) == "professional"
+    )
     system = PROFESSIONAL if is_professional else STRUCTURE
     return {
         "resourceType": "Consent",

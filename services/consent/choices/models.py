@@ -13,10 +13,8 @@ from shared.contracts.consent import ApplicationChoice, Authorisation, Emergency
 from shared.moments import Moment
 
 ChangeStatus = Literal["on-its-way", "in-force"]
-UNKNOWN_HOLDER_WARNING = (
-    "The directory does not know this identifier: check that it is right. The choice is kept for it."
-)
-UNKNOWN_HOLDER_WARNING_FR = "L’annuaire ne connaît pas cet identifiant : vérifiez-le. Le choix est conservé pour lui."
+UNKNOWN_ID_WARNING = "The directory does not know this identifier: check that it is right. The choice is kept for it."
+UNKNOWN_ID_WARNING_FR = "L’annuaire ne connaît pas cet identifiant : vérifiez-le. Le choix est conservé pour lui."
 
 
 class ChangeView(BaseModel):

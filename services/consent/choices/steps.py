@@ -8,7 +8,7 @@ from uuid import UUID
 from services.consent.choices.domain.changes import apply_change
 from services.consent.choices.domain.choices import Change, Choices
 from services.consent.choices.domain.identifiers import (
-    HOLDER_KINDS,
+    SUBJECT_KINDS,
     check_attending_doctor,
     possible_ids,
     removable_ids,
@@ -56,9 +56,9 @@ async def resolve_subject(connection: Connection, change: Change, caller: Caller
 
     `choices`: the record's present choices; an identifier in them can be removed exactly as it is stored.
     """
-    if change.action not in HOLDER_KINDS or change.subject_id is None:
+    if change.action not in SUBJECT_KINDS or change.subject_id is None:
         return ResolvedChange(change)
-    text, kind = change.subject_id.strip(), change.kind or HOLDER_KINDS[change.action]
+    text, kind = change.subject_id.strip(), change.kind or SUBJECT_KINDS[change.action]
     possible = possible_ids(text, kind)
     entries = await copies.find_entries(connection, possible)
     known_ids = {id for id, entry in entries.items() if entry.is_of_kind(kind)} | {caller.id, caller.organisation_id}

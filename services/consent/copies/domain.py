@@ -6,7 +6,7 @@ from uuid import UUID
 
 from shared.contracts.identity import PeopleChanged, PersonNamed
 from shared.messaging.freshness import are_fresh
-from shared.national_ids import HolderKind
+from shared.national_ids import NationalIdKind
 from shared.terminology.professions import DOCTOR
 
 
@@ -37,11 +37,9 @@ class CopyAge:
         """Returns whether the copies are fresh enough for somebody to act for the patient."""
         return not self.is_broken and are_fresh((self.record_at, self.people_at, self.erasures_at), now, limit)
 
-    def is_fresh_for_holders(self, now: datetime, limit: timedelta) -> bool:
-        """Returns whether the copies are fresh enough to show holders their own authorisations.
-
-        The people who act for the patient do not matter then.
-        """
+    def is_fresh_for_grantees(self, now: datetime, limit: timedelta) -> bool:
+        """Whether the copies are fresh enough to show grantees what they were given; who acts for the patient does not
+        matter then."""
         return not self.is_broken and are_fresh((self.record_at, self.erasures_at), now, limit)
 
 
@@ -92,6 +90,6 @@ class DirectoryEntry:
         """Returns whether this is an active doctor, who may be named as médecin traitant."""
         return self.active and self.profession == DOCTOR
 
-    def is_of_kind(self, kind: HolderKind | None) -> bool:
+    def is_of_kind(self, kind: NationalIdKind | None) -> bool:
         """Returns whether this is a professional or a structure; True for any entry if `kind` is None."""
         return kind is None or (kind == "structure") == (self.profession is None)

@@ -12,7 +12,7 @@ from services.identity.campaigns.usecases.create_campaign import create_campaign
 from services.identity.campaigns.usecases.pause_campaign import pause_campaign
 from services.identity.campaigns.usecases.reprint_letters import reprint_letters
 from services.identity.campaigns.usecases.show_campaign import show_campaign
-from services.identity.directory.domain.kinds import CAMPAIGNS
+from services.identity.clients.domain.scopes import CAMPAIGNS
 from services.identity.kit.dependencies import ProvidedStorage
 from services.identity.kit.problems import problems
 from services.identity.openings.api.openings import ProvidedOpeningRules

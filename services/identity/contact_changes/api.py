@@ -4,7 +4,7 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from services.identity.accounts.api.holders import Holder, ProvidedAccountRules
+from services.identity.accounts.api.dependencies import Holder, ProvidedAccountRules
 from services.identity.accounts.models import ChallengeView
 from services.identity.contact_changes.models import BothCodesBody, ContactChangeBody
 from services.identity.contact_changes.usecases.finish_contact_change import ContactChangeCodes, finish_contact_change
@@ -29,11 +29,11 @@ router = APIRouter(route_class=Door, tags=["accounts"])
     ),
 )
 async def post_contact_change(
-    body: ContactChangeBody, holder: Holder, storage: ProvidedStorage, accounts: ProvidedAccountRules
+    body: ContactChangeBody, holder: Holder, storage: ProvidedStorage, account_rules: ProvidedAccountRules
 ) -> ChallengeView:
     """Sends one code to the contact on file and another to the new contact. Nothing changes until both are given."""
-    challenge_id = await start_contact_change(storage, accounts, holder, body.mail, body.mobile)
-    return ChallengeView.of(challenge_id, accounts.code_lifetime)
+    challenge_id = await start_contact_change(storage, account_rules, holder, body.mail, body.mobile)
+    return ChallengeView.of(challenge_id, account_rules.code_lifetime)
 
 
 @router.post(
@@ -43,8 +43,12 @@ async def post_contact_change(
     responses=problems(_401="session-over", _403="holder-needed, code-wrong, code-over"),
 )
 async def post_both_codes(
-    challenge_id: UUID, body: BothCodesBody, holder: Holder, storage: ProvidedStorage, accounts: ProvidedAccountRules
+    challenge_id: UUID,
+    body: BothCodesBody,
+    holder: Holder,
+    storage: ProvidedStorage,
+    account_rules: ProvidedAccountRules,
 ) -> None:
     """Changes the contact and notifies the old and the new one. The identifier for signing in does not change."""
     codes = ContactChangeCodes(challenge_id, body.old_code, body.new_code)
-    await finish_contact_change(storage, accounts, holder, codes)
+    await finish_contact_change(storage, account_rules, holder, codes)

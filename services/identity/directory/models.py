@@ -31,7 +31,7 @@ class ProfessionalBody(Body):
             self.name,
             profession_code(self.profession),
             self.status,
-            tuple(sorted({structure_id(identifier2) for identifier2 in self.structure_ids})),
+            tuple(sorted({structure_id(text) for text in self.structure_ids})),
             tuple(sorted({specialty_code(specialty) for specialty in self.specialties})),
         )
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Header, Response
 
 from services.identity.erasure.domain import ErasureRules
 from services.identity.erasure.models import EraseBody, ErasureView, ReceiptKeysView
-from services.identity.erasure.steps import ErasureRequest
+from services.identity.erasure.steps.destruction import ErasureRequest
 from services.identity.erasure.usecases.erase_record import erase_record
 from services.identity.erasure.usecases.read_erasure import ErasureProgress, read_erasure, read_receipt
 from services.identity.kit.dependencies import ProvidedStorage

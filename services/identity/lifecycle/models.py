@@ -8,7 +8,8 @@ from pydantic import BaseModel, Field
 from services.identity.kit.bodies import Body, Text
 from services.identity.lifecycle.domain.lifecycle import LifecycleState, RequestChannel
 from services.identity.lifecycle.usecases.object_to_opening import ObjectionOutcome
-from services.identity.people.domain.new_person import Person, RecordState
+from services.identity.people.domain.new_person import RecordState
+from services.identity.people.domain.persons import Person
 from services.identity.people.models import InForceStatus, InsBody, RecordView, TraitsBody, parse_person
 
 

@@ -26,7 +26,7 @@ from services.identity.lifecycle.domain.lifecycle import (
 from services.identity.lifecycle.domain.record_event import record_changed
 from services.identity.lifecycle.store import LifecycleRecord
 from services.identity.people.domain.contacts import MessageContent
-from services.identity.people.domain.new_person import Person
+from services.identity.people.domain.persons import Person
 from services.identity.people.steps import notify_holder
 from services.identity.relations.steps.release_people import release_people
 from shared.contracts.audit import AccessRecorded

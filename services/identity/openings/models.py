@@ -12,8 +12,9 @@ from services.identity.openings.domain.channels import ASSISTED
 from services.identity.openings.domain.online import OpeningRequest, single_contact
 from services.identity.openings.usecases.open_alone import AccountRequest
 from services.identity.openings.usecases.open_assisted import AssistedOutcome
-from services.identity.people.domain.contacts import mobile_number
-from services.identity.people.domain.new_person import Contact, Person, checked_contact, parse_sex
+from services.identity.people.domain.contacts import Contact, checked_contact, mobile_number
+from services.identity.people.domain.new_person import parse_sex
+from services.identity.people.domain.persons import Person
 from services.identity.people.models import InsBody, TraitsBody
 from services.identity.relations.models.people import RepresentativeBody
 from shared.values import Ins, StrictTraits, check_key

@@ -37,10 +37,10 @@ from services.identity.openings.domain.proposals import (
 )
 from services.identity.openings.domain.records import NewRecord, new_record
 from services.identity.openings.store import activation, openings, proposals
-from services.identity.people.domain.contacts import MessageContent, utc_minute
+from services.identity.people.domain.contacts import Contact, MessageContent, utc_minute
 from services.identity.people.domain.insured import ContactDetails
-from services.identity.people.domain.new_person import Contact, OpeningChannel, Person
-from services.identity.people.domain.persons import check_may_share_ins
+from services.identity.people.domain.new_person import OpeningChannel
+from services.identity.people.domain.persons import Person, check_may_share_ins
 from services.identity.people.store import records
 from services.identity.relations.domain.care import new_invitation_code
 from services.identity.relations.steps.note_minor import note_minor

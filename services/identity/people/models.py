@@ -8,8 +8,9 @@ from fastapi import Depends
 from pydantic import BaseModel, Field
 
 from services.identity.kit.bodies import Body, Text, one_of
-from services.identity.people.domain.new_person import Contact, Person, RecordState, checked_contact, parse_sex
-from services.identity.people.domain.persons import IdentityStatus, PersonRules
+from services.identity.people.domain.contacts import Contact, checked_contact
+from services.identity.people.domain.new_person import RecordState, parse_sex
+from services.identity.people.domain.persons import IdentityStatus, Person, PersonRules
 from shared.http.dependencies import provided
 from shared.values import Ins, StrictTraits
 

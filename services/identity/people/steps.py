@@ -12,21 +12,25 @@ from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import open_row, seal_row
 from services.identity.kit.unit_of_work import UnitOfWork
 from services.identity.people.domain.contacts import (
+    Contact,
     ContactMissingError,
     MessageContent,
     is_reachable,
     message_request,
     seal_contact,
 )
-from services.identity.people.domain.new_person import Contact, Person
+from services.identity.people.domain.persons import Person
 from services.identity.people.store import contacts, records
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.audit import Action as LedgerAction
 from shared.contracts.base import Actor, Event
 from shared.contracts.identity import ContactChanged
 from shared.contracts.notify import MessageRequested
-from shared.db.pool import Pool, transaction
+from shared.contracts.records import CopyApplied
+from shared.contracts.topics import IDENTITY_RECORDS
+from shared.db.pool import Connection, Pool, transaction
 from shared.errors import ClientError
+from shared.messaging.envelope import Message
 from shared.messaging.outbox import append
 from shared.runtime import clock
 from shared.runtime.metrics import REFUSED
@@ -119,3 +123,13 @@ async def _record_refusal(pool: Pool, record_id: UUID, actor: Actor, action: Led
         if await records.load_record(connection, record_id) is not None:
             refused = AccessRecorded(record_id=record_id, actor=actor, action=action, outcome="refused", reason=reason)
             await append(connection, [announce(refused)])
+
+
+async def apply_copies(connection: Connection, messages: list[Message[CopyApplied]]) -> None:
+    """Stores the highest version of each record. Acknowledgements of other topics are ignored."""
+    versions: dict[UUID, int] = {}
+    for event in (message.event for message in messages):
+        if event.topic == IDENTITY_RECORDS.name:
+            versions[event.record_id] = max(event.version, versions.get(event.record_id, 0))
+    if versions:
+        await records.set_in_force(connection, versions)

@@ -45,7 +45,7 @@ async def what_if(
         tuple(
             RightsChange(**{**change.model_dump(), "holder_id": _in_full(change.holder_id)}) for change in body.changes
         ),
-        tuple(LabelChange(label.document_id, label.change) for label in body.documents),
+        tuple(LabelChange(document.document_id, document.change) for document in body.documents),
     )
     effects = await ask_what_if(context, caller, record_id, question)
     french = prefers_french(accept_language)
@@ -68,9 +68,9 @@ async def what_if(
     )
 
 
-def _in_full(holder_id: str | None) -> str | None:
+def _in_full(grantee_id: str | None) -> str | None:
     """Returns the full identifier under which the change would name its holder. Raises NationalIdAmbiguousError."""
-    possible = () if holder_id is None else full_ids(holder_id)
+    possible = () if grantee_id is None else full_ids(grantee_id)
     if len(possible) > 1:
         raise NationalIdAmbiguousError
-    return possible[0] if possible else holder_id
+    return possible[0] if possible else grantee_id

@@ -9,8 +9,8 @@ import httpx2
 import pytest
 
 from services.audit.app import make_api
-from services.audit.copies.usecases.copy_names import copy_names
-from services.audit.ledger.usecases.write_entries import write_entries
+from services.audit.copies.steps.copy_names import copy_names
+from services.audit.ledger.steps.write_entries import write_entries
 from services.audit.settings import Settings
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event

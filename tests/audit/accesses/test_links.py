@@ -9,9 +9,9 @@ import httpx2
 import pytest
 
 from services.audit.app import make_api
-from services.audit.copies.usecases.copy_records import copy_records
-from services.audit.erasure.usecases.erase_record import erase_record
-from services.audit.ledger.usecases.write_entries import write_entries
+from services.audit.copies.steps.copy_records import copy_records
+from services.audit.erasure.steps import erase_record
+from services.audit.ledger.steps.write_entries import write_entries
 from services.audit.settings import Settings
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.audit.copies.usecases.copy_names import copy_names
+from services.audit.copies.steps.copy_names import copy_names
 from services.audit.emergencies.domain import WeekInvalidError, week_bounds
 from services.audit.ledger import store
 from shared.contracts.audit import MOTIVE as MOTIVE_PLACE

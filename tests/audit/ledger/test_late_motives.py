@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from services.audit.erasure.usecases.erase_record import erase_record
+from services.audit.erasure.steps import erase_record
 from services.audit.ledger.adapters import MotiveVault
 from services.audit.ledger.usecases.open_motives import open_motives
 from shared.contracts.audit import MOTIVE as MOTIVE_PLACE

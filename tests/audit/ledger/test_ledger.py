@@ -9,10 +9,10 @@ import orjson
 import pytest
 
 from services.audit.consumers import subscriptions
-from services.audit.copies.usecases.copy_names import copy_names
-from services.audit.erasure.usecases.erase_record import erase_record
+from services.audit.copies.steps.copy_names import copy_names
+from services.audit.erasure.steps import erase_record
 from services.audit.ledger import store
-from services.audit.ledger.usecases.write_entries import write_entries
+from services.audit.ledger.steps.write_entries import write_entries
 from shared.contracts.audit import MOTIVE as MOTIVE_PLACE
 from shared.contracts.audit import AccessRecorded, EntryRecorded
 from shared.contracts.base import Actor

@@ -10,12 +10,8 @@ import orjson
 import pyotp
 import pytest
 
-from services.identity.accounts.domain.accounts import (
-    AccountExistsError,
-    AccountRules,
-    IdentifierTakenError,
-    lookup_keys,
-)
+from services.identity.accounts.adapters.rules import AccountRules
+from services.identity.accounts.domain.accounts import AccountExistsError, IdentifierTakenError, lookup_keys
 from services.identity.accounts.domain.passwords import PasswordNeededError, PasswordWrongError
 from services.identity.accounts.domain.throttling import TooManyTriesError
 from services.identity.accounts.steps.confirm_password import confirm_password
@@ -24,7 +20,7 @@ from services.identity.accounts.store.accounts import delete_accounts_of
 from services.identity.accounts.store.challenges import delete_challenges_of
 from services.identity.accounts.store.sessions import delete_sessions_of
 from services.identity.kit.unit_of_work import UnitOfWork
-from services.identity.people.domain.new_person import Contact
+from services.identity.people.domain.contacts import Contact
 from services.notify.contacts.adapters import decrypt_contact
 from shared.contracts.base import sealed_place
 from shared.contracts.identity import ContactChanged

@@ -9,8 +9,8 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from services.identity.accounts.domain import hash_queue
-from services.identity.accounts.domain.hash_queue import HashPlace, HashQueue
+from services.identity.accounts.adapters import hash_queue
+from services.identity.accounts.adapters.hash_queue import HashPlace, HashQueue
 from services.identity.accounts.domain.passwords import Argon2Hasher
 from shared.errors import OverloadedError
 from shared.http.admission import LIMITS, Limits, Urgency
@@ -124,7 +124,7 @@ async def test_the_slower_hashes_are_the_fewer_wait_and_the_count_follows_them()
 
     async def hash_for(place: HashPlace, seconds: float, patch: pytest.MonkeyPatch) -> None:
         times = iter((now, now + seconds))
-        patch.setattr("services.identity.accounts.domain.hash_queue.monotonic", lambda: next(times))
+        patch.setattr("services.identity.accounts.adapters.hash_queue.monotonic", lambda: next(times))
         await place.run(lambda: None)
 
     for seconds, places in ((1.0, 6), (5.0, 4), (0.01, 300)):

@@ -11,7 +11,8 @@ from services.identity.accounts.domain.passwords import (
     check_password,
     normalise_password,
 )
-from services.identity.people.domain.new_person import Contact, Person
+from services.identity.people.domain.contacts import Contact
+from services.identity.people.domain.persons import Person
 from shared.values import Ins, Sex, StrictTraits
 from tests.infra.identity.identity_api import TEST_OID, nir
 

@@ -146,8 +146,8 @@ async def test_who_is_opened_for_activates_with_the_code_of_the_letter_which_can
         batch_row = await activation.load_code_batch_by_id(connection, wave_id)
         assert batch_row is not None
         codes = await activation.page_of_codes(connection, wave_id, (-1, UUID(int=0)), 100)
-    wave = open_code_batch(*batch_row, KEYRINGS.persons)
-    again = {grouped_code(wave.code(code.person, code.attempt)) for code in codes}
+    batch = open_code_batch(*batch_row, KEYRINGS.persons)
+    again = {grouped_code(batch.code(code.person, code.attempt)) for code in codes}
     assert again == {letter["values"]["code"] for letter in letters}
     mine = next(letter for letter in letters if letter["to"] == {"mail": "invente.1@patient.example"})
     body = {"ins": ins_body(1), "code": mine["values"]["code"], **choosing()}

@@ -12,10 +12,8 @@ from services.identity.clients.domain.clients import (
     ScopeUnknownError,
     new_client,
 )
+from services.identity.clients.domain.scopes import MAX_SCOPES, PROFILES, RECORD_SCOPES
 from services.identity.directory.domain.kinds import (
-    MAX_SCOPES,
-    PROFILES,
-    RECORD_SCOPES,
     Exclusion,
     OccupationalMedicineNeverError,
     OrganisationNeverError,

@@ -16,8 +16,8 @@ import pytest
 import pytest_asyncio
 
 from services.identity.erasure.domain import longest_retention, verified_receipt
-from services.identity.erasure.steps import destroy_record_data
-from services.identity.erasure.usecases.collect_acknowledgements import WriterMismatchError
+from services.identity.erasure.steps.collect_acknowledgements import WriterMismatchError
+from services.identity.erasure.steps.destruction import destroy_record_data
 from services.identity.erasure.usecases.erase_record import erase_record
 from services.identity.erasure.usecases.recover_commits import erase_again_and_end_sessions
 from services.identity.erasure.usecases.sweep_retention import sweep_retention

@@ -32,7 +32,7 @@ from services.identity.openings.domain.channels import (
     administrative_channel,
     assisted_channel,
 )
-from services.identity.openings.domain.online import RATE_LIMITS, ApplicantFacts, may_open_alone, window_wait
+from services.identity.openings.domain.online import RATE_LIMITS, Applicant, may_open_alone, window_wait
 from services.identity.openings.domain.openings import OpeningRules
 from services.identity.openings.domain.regimes import ONLINE_REGIMES
 from services.identity.people.domain.persons import REGIONS, is_minor
@@ -141,21 +141,19 @@ def test_a_hundred_thousand_people_of_a_wave_have_a_hundred_thousand_codes() -> 
 
 @pytest.mark.parametrize("state", STATES)
 def test_who_may_open_alone(state: LifecycleState) -> None:
-    facts = ApplicantFacts("01", date(1955, 6, 12), True, state)
+    facts = Applicant("01", date(1955, 6, 12), True, state)
     assert may_open_alone(facts, NOW.date()) == (state in ("none", "objected", "erased"))
 
 
 @pytest.mark.parametrize("regime", [f"{code:02d}" for code in range(100)])
 def test_only_the_insured_of_listed_regimes_open_alone(regime: str) -> None:
-    assert may_open_alone(ApplicantFacts(regime, date(1955, 6, 12), True, "none"), NOW.date()) == (
-        regime in ONLINE_REGIMES
-    )
+    assert may_open_alone(Applicant(regime, date(1955, 6, 12), True, "none"), NOW.date()) == (regime in ONLINE_REGIMES)
 
 
 def test_nobody_opens_alone_without_the_card_or_under_age() -> None:
-    assert not may_open_alone(ApplicantFacts("01", date(1955, 6, 12), False, "none"), NOW.date())
-    assert not may_open_alone(ApplicantFacts("01", date(2008, 11, 25), True, "none"), NOW.date())
-    assert may_open_alone(ApplicantFacts("01", date(2008, 11, 24), True, "none"), NOW.date())
+    assert not may_open_alone(Applicant("01", date(1955, 6, 12), False, "none"), NOW.date())
+    assert not may_open_alone(Applicant("01", date(2008, 11, 25), True, "none"), NOW.date())
+    assert may_open_alone(Applicant("01", date(2008, 11, 24), True, "none"), NOW.date())
 
 
 @pytest.mark.parametrize(

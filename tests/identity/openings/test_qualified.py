@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from services.identity.campaigns.usecases.open_noticed import open_noticed
 from services.identity.kit.unit_of_work import Storage
-from services.identity.openings.domain.online import ApplicantFacts, may_open_alone
+from services.identity.openings.domain.online import Applicant, may_open_alone
 from services.identity.people.domain.persons import IdentityNotQualifiedError, IdentityStatus, check_may_share_ins
 from tests.infra.identity.accounts import KEYRINGS, RULES, IdentityApi, run_identity_api
 from tests.infra.identity.campaigns import tell_all
@@ -49,7 +49,7 @@ async def nothing_opened(api: IdentityApi) -> bool:
 
 @pytest.mark.parametrize("status", IdentityStatus)
 def test_only_a_qualified_identity_shares_its_ins(status: IdentityStatus) -> None:
-    facts = ApplicantFacts("01", date(1955, 6, 12), True, "none", status)
+    facts = Applicant("01", date(1955, 6, 12), True, "none", status)
     assert may_open_alone(facts, date(2026, 11, 24)) == (status is IdentityStatus.QUALIFIED)
     if status is IdentityStatus.QUALIFIED:
         check_may_share_ins(status)

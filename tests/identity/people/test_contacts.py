@@ -4,14 +4,15 @@ import pytest
 
 from services.identity.accounts.domain.accounts import SecondFactorInvalidError, check_second_factor
 from services.identity.people.domain.contacts import (
+    Contact,
     ContactChangeInvalidError,
     ContactMissingError,
+    MailInvalidError,
     MobileInvalidError,
     changed_contact,
     first_reachable_channel,
     mobile_number,
 )
-from services.identity.people.domain.new_person import Contact, MailInvalidError
 
 BOTH = Contact("a@patient.example", "fr", "holder", "+33639980001")
 NEITHER = Contact(None, "fr", "holder")

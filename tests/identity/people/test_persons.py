@@ -8,6 +8,8 @@ import pytest
 
 from services.identity.kit.sealed_rows import Sealed, open_row, seal_row
 from services.identity.people.domain import new_person
+from services.identity.people.domain.contacts import checked_contact
+from services.identity.people.domain.persons import Person
 from shared.crypto.fingerprints import ins_parts, trait_fingerprints, trait_parts
 from shared.crypto.keyring import Keyring, SealBrokenError
 from shared.errors import ClientError
@@ -15,7 +17,7 @@ from shared.values import Ins, InvalidTraitsError, Sex, StrictTraits
 from tests.infra.identity.identity_api import DEMO_OID, KEYRING, NIR_OID, OTHER_KEYRING, TEST_OID, nir
 
 RING = Keyring.parse(KEYRING)
-PERSON = new_person.Person(Ins(nir(), TEST_OID), StrictTraits("D'INVENTÉE", "Zoé", "1955-06-12", Sex.FEMALE, "63220"))
+PERSON = Person(Ins(nir(), TEST_OID), StrictTraits("D'INVENTÉE", "Zoé", "1955-06-12", Sex.FEMALE, "63220"))
 
 
 def test_test_and_production_numbers_never_meet_and_the_two_test_systems_do() -> None:
@@ -37,7 +39,7 @@ def test_a_person_is_sealed_to_one_row_and_comes_back_whole_after_a_change_of_ke
     row = uuid4()
     sealed = seal_row(RING, PERSON.as_json(), "person", row)
     rotated = Keyring.parse(f"{OTHER_KEYRING},{KEYRING}")
-    assert new_person.Person.from_json(open_row(rotated, sealed, "person", row)) == PERSON
+    assert Person.from_json(open_row(rotated, sealed, "person", row)) == PERSON
     assert seal_row(rotated, b"", "person", row).key_id == "next"
     for place in (("person", uuid4()), ("contact", row)):
         with pytest.raises(SealBrokenError):
@@ -47,7 +49,7 @@ def test_a_person_is_sealed_to_one_row_and_comes_back_whole_after_a_change_of_ke
 
 
 def test_a_person_and_a_contact_are_never_printed() -> None:
-    contact = new_person.checked_contact("zoe@patient.example", "fr", "holder")
+    contact = checked_contact("zoe@patient.example", "fr", "holder")
     assert f"{PERSON} {contact!r}" == "Person(...) Contact(...)"
 
 
@@ -66,13 +68,13 @@ def test_a_person_and_a_contact_are_never_printed() -> None:
 )
 def test_a_contact_that_cannot_be_used_is_refused(mail: str | None, language: str, relation: str, code: str) -> None:
     with pytest.raises(ClientError) as refused:
-        new_person.checked_contact(mail, language, relation)
+        checked_contact(mail, language, relation)
     assert refused.value.code == code
 
 
 @pytest.mark.parametrize("mail", ["zoe@patient.example", "a+b.c@x-y.example", None])
 def test_a_contact_may_have_a_mail_address_or_none(mail: str | None) -> None:
-    assert json.loads(new_person.checked_contact(mail, "en", "representative").as_json()) == {
+    assert json.loads(checked_contact(mail, "en", "representative").as_json()) == {
         "mail": mail,
         "language": "en",
         "relation": "representative",

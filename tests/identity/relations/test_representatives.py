@@ -10,7 +10,7 @@ import pytest
 
 from services.identity.kit.sealed_rows import seal_row
 from services.identity.kit.unit_of_work import Storage, UnitOfWork
-from services.identity.people.domain.new_person import Contact
+from services.identity.people.domain.contacts import Contact
 from services.identity.people.store import contacts as store
 from services.identity.relations.steps.apply_representation_status import apply_representation_status
 from services.identity.relations.steps.follow_contact import follow_contact

@@ -9,9 +9,9 @@ from uuid import UUID, uuid4
 import httpx2
 
 from services.audit.app import make_api
-from services.audit.copies.usecases.copy_people import copy_people
-from services.audit.copies.usecases.copy_records import copy_records
-from services.audit.ledger.usecases.write_entries import write_entries
+from services.audit.copies.steps.copy_people import copy_people
+from services.audit.copies.steps.copy_records import copy_records
+from services.audit.ledger.steps.write_entries import write_entries
 from services.audit.settings import Settings
 from shared.access import RULES_VERSION, Facts, Permit, decide, encode_facts
 from shared.contracts.audit import AccessRecorded

@@ -13,9 +13,9 @@ from typing import Any
 from uuid import UUID
 
 from services.identity.erasure.domain import ErasureRules, ReceiptKeys
-from services.identity.erasure.steps import ErasureRequest
+from services.identity.erasure.steps.collect_acknowledgements import collect_acknowledgements
+from services.identity.erasure.steps.destruction import ErasureRequest
 from services.identity.erasure.usecases import erase_record as module
-from services.identity.erasure.usecases.collect_acknowledgements import collect_acknowledgements
 from services.identity.erasure.usecases.erase_record import erase_record
 from services.identity.erasure.usecases.sweep_retention import SWEEPER
 from services.identity.kit.sealed_rows import Keyrings

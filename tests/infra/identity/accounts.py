@@ -9,14 +9,15 @@ from uuid import UUID
 import httpx2
 import orjson
 
-from services.identity.accounts.domain.accounts import AccountRules, SecondFactor, lookup_keys
+from services.identity.accounts.adapters.rules import AccountRules
+from services.identity.accounts.domain.accounts import SecondFactor, lookup_keys
 from services.identity.accounts.domain.passwords import Argon2Hasher
 from services.identity.accounts.steps.create_account import AccountChoices, create_account
 from services.identity.accounts.steps.hash_password import hash_password
 from services.identity.app import make_api
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.kit.unit_of_work import UnitOfWork
-from services.identity.people.domain.new_person import Contact
+from services.identity.people.domain.contacts import Contact
 from services.identity.people.store import records
 from services.identity.settings import Settings
 from shared.contracts.audit import AccessRecorded

@@ -10,8 +10,7 @@ from services.identity.kit.unit_of_work import Storage
 from services.identity.openings.domain.openings import OpeningRules
 from services.identity.openings.usecases.send_opening_codes import send_opening_codes
 from services.identity.people.domain.insured import ContactDetails, InsuredPerson, seal_insured
-from services.identity.people.domain.new_person import Person
-from services.identity.people.domain.persons import NO_USED_NAMES, IdentityStatus
+from services.identity.people.domain.persons import NO_USED_NAMES, IdentityStatus, Person
 from services.identity.people.store.insured import put_insured
 from shared.db.pool import Pool, transaction
 from shared.terminology.oids import INS_NIR_TEST

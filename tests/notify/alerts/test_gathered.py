@@ -283,13 +283,13 @@ async def raised(pool: Pool, at: datetime, of: Any, *documents: DocumentPublishe
     """As if the consumer had heard of these at that time."""
     from unittest.mock import patch
 
-    from services.notify.alerts.usecases.alert_documents import alert_documents
-    from services.notify.contacts.usecases.keep_contacts import keep_contacts
+    from services.notify.alerts.steps.alert_documents import alert_documents
+    from services.notify.contacts.steps import keep_contacts
     from tests.infra.messaging.messages import message
     from tests.infra.notify.notify import KEYRING
 
     window = timedelta(seconds=WINDOW_S)
-    with patch("services.notify.alerts.steps.clock.now", lambda: at):
+    with patch("services.notify.alerts.steps.decide_alerts.clock.now", lambda: at):
         async with transaction(pool) as connection:
             if of is not None:
                 await keep_contacts(connection, [message(of)])

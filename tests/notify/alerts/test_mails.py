@@ -6,23 +6,24 @@ from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import SMTP
 from itertools import product
-from typing import Any
+from typing import Any, get_args
 from uuid import uuid4
 
 import pytest
 from pydantic import ValidationError
 
 from services.notify.alerts.adapters import alert_mail, mailbox_of_contact, sms_text
-from services.notify.contacts.domain import Contact
+from services.notify.contacts.domain import Contact, Relation
 from services.notify.delivery.domain import AddressUnusableError
+from services.notify.kit.kinds import EMERGENCY_KINDS, AlertKind, Language
 from services.notify.messages.adapters.texts import GSM_ALPHABET, MAX_SMS_LENGTH
 from services.notify.settings import SmtpSettings
 
 TRACE = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ALERT = uuid4()
-KINDS = ("document", "consultation", "emergency", "emergency-follow-up")
-VARIANTS: list[Any] = list(product(KINDS, ("fr", "en"), ("holder", "representative")))
+KINDS = get_args(AlertKind)
+VARIANTS: list[Any] = list(product(KINDS, get_args(Language), get_args(Relation)))
 
 
 def composed(kind: Any, language: Any, relation: Any, count: int = 1) -> EmailMessage:
@@ -80,7 +81,7 @@ def test_each_sort_of_mail_has_its_own_words() -> None:
 def test_a_mail_offers_to_be_switched_off_only_where_it_can_be(kind: str, language: str, relation: str) -> None:
     plain = texts(composed(kind, language, relation))[0]
     offered = ("You can switch these messages off", "Vous pouvez désactiver ces messages")
-    assert any(sentence in plain for sentence in offered) == (kind in ("document", "consultation"))
+    assert any(sentence in plain for sentence in offered) == (kind not in EMERGENCY_KINDS)
 
 
 GATHERED: dict[tuple[str, str, str], str] = {
@@ -136,7 +137,7 @@ def test_a_mail_about_one_is_in_the_singular(kind: str, language: str, relation:
 
 @pytest.mark.parametrize(
     ("kind", "language", "relation"),
-    list(product(("emergency", "emergency-follow-up"), ("fr", "en"), ("holder", "representative"))),
+    [variant for variant in VARIANTS if variant[0] in EMERGENCY_KINDS],
 )
 def test_the_sms_of_an_emergency_fits_and_is_generic(kind: Any, language: Any, relation: Any) -> None:
     text = sms_text(kind, Contact(None, language, relation, "+33699990001"))

@@ -11,10 +11,10 @@ from pydantic import SecretStr
 
 from services.notify.alerts.store.alerts import find_recipients
 from services.notify.contacts.adapters import ContactUnreadableError, decrypt_contact
-from services.notify.contacts.usecases.keep_contacts import keep_contacts
+from services.notify.contacts.steps import keep_contacts
 from services.notify.keys import make_keys
 from services.notify.messages.adapters.encryption import SealUnusableError
-from services.notify.messages.usecases.enqueue_messages import enqueue_messages
+from services.notify.messages.steps import enqueue_messages
 from services.notify.settings import KeysSettings
 from shared.contracts.base import Event
 from shared.contracts.identity import ContactChanged

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.notify.alerts.adapters import outgoing_alert
-from services.notify.messages.usecases.enqueue_messages import enqueue_messages
+from services.notify.messages.steps import enqueue_messages
 from services.notify.settings import FoldersSettings
 from shared.contracts.base import sealed_place
 from shared.crypto.keyring import KeyUnknownError

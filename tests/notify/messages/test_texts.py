@@ -48,14 +48,14 @@ LONGEST = {
     "when": "2026-07-01T12:05:00+00:00",
     "device": "Firefox 131.0 (Ubuntu)",
 }
-PARKED_MESSAGES = {
+WITH_LETTER = {
     *("activation-code", "opening-notice", "record-opened", "record-closed", "record-reopened", "contact-changed"),
     *("password-changed", "carer-invitation", "carer-answered", "representation-added", "representation-ended"),
     *("coming-of-age", "contact-proposed", "representation-requested"),
 }
 NO_SMS = {"opening-notice"}
 LINKED = {"opening-notice", "contact-proposed"}
-KINDS = PARKED_MESSAGES | {
+KINDS = WITH_LETTER | {
     *("sign-in-code", "opening-code", "password-reset-code", "new-device", "contact-change-code", "account-locked"),
     *("session-ended", "contact-pending"),
 }
@@ -74,7 +74,7 @@ VALUES_OF: dict[str, set[str]] = {
 VARIANTS: list[Any] = [
     (kind, channel, language)
     for kind, channel, language in product(sorted(KINDS), ("mail", "sms", "letter"), ("fr", "en"))
-    if not (channel == "sms" and kind in NO_SMS) and not (channel == "letter" and kind not in PARKED_MESSAGES)
+    if not (channel == "sms" and kind in NO_SMS) and not (channel == "letter" and kind not in WITH_LETTER)
 ]
 
 
@@ -96,7 +96,7 @@ def text_of(kind: str, channel: str, language: str, **values: str) -> str:
 
 def test_the_kinds_are_these() -> None:
     assert message_kinds().keys() == KINDS
-    assert {name for name, kind in message_kinds().items() if kind.has_letter} == PARKED_MESSAGES
+    assert {name for name, kind in message_kinds().items() if kind.has_letter} == WITH_LETTER
     assert {name for name, kind in message_kinds().items() if not kind.supports("sms")} == NO_SMS
     assert all((kind.fr.sms is None) == (kind.en.sms is None) for kind in message_kinds().values())
     assert all(len(kind.fr.lines) == len(kind.en.lines) for kind in message_kinds().values())

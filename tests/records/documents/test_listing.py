@@ -10,11 +10,11 @@ from uuid import UUID
 import pytest
 
 from services.records.copies.domain.choices import Choices, choices_of
-from services.records.copies.domain.copies import CopyAge, RecordFacts
+from services.records.copies.domain.copies import CopyAge, RecordContext
 from services.records.copies.domain.people import NOBODY, People
 from services.records.documents.domain.search import search_record
 from services.records.facts.domain.documents import DocumentSummary
-from services.records.facts.domain.facts import combination_of, document_facts, record_facts
+from services.records.facts.domain.facts import combination_of, document_facts, request_facts
 from services.records.facts.domain.rules import FactsRules
 from shared.access import Permit, Refusal, decide, decode_facts, encode_facts
 from shared.contracts.base import Actor
@@ -101,10 +101,10 @@ def some_choices(choose: random.Random) -> Choices:
     )
 
 
-def some_record(choose: random.Random) -> RecordFacts:
+def some_record(choose: random.Random) -> RecordContext:
     at = NOW - timedelta(seconds=choose.choice([1, 1, 1, 1, 500]))
     named = [{"person_id": str(PERSON), "from": _TIMES[0], "until": choose.choice([None, _TIMES[1]])}]
-    return RecordFacts(
+    return RecordContext(
         RECORD,
         choose.choice(["open"] * 6 + ["closed", "odd"]),
         1,
@@ -147,7 +147,7 @@ def test_lists_and_single_decisions_are_equal() -> None:
         combination_by_id = {summary.id: combination_of(summary, requester) for summary in summaries}
         combinations = {repr(combination): combination for combination in combination_by_id.values()}
         rules = FactsRules(LIMIT, choose.choice(("never", "allowed")))
-        common = record_facts(requester, "find", record, now=NOW, rules=rules)
+        common = request_facts(requester, "find", record, now=NOW, rules=rules)
         searched = search_record(common, requester, record, combinations)
         listed = set(searched.permitted)
         for summary in summaries:
@@ -169,7 +169,7 @@ def test_the_common_facts_and_a_combinations_own_make_its_facts_again() -> None:
     choose = random.Random(7)
     for _ in range(500):
         requester, record = somebody(choose), some_record(choose)
-        common = record_facts(requester, "find", record, now=NOW, rules=FactsRules(LIMIT))
+        common = request_facts(requester, "find", record, now=NOW, rules=FactsRules(LIMIT))
         facts = document_facts(common, requester, record, combination_of(some_summary(choose, 1), requester))
         own = {name: value for name, value in encode_facts(facts).items() if name not in encode_facts(common)}
         assert decode_facts({**encode_facts(common), **own}) == facts
@@ -190,19 +190,19 @@ def test_a_relation_is_what_the_copy_says_and_never_the_token_alone(
     named = {"person_id": str(PERSON), "from": _TIMES[0], "until": None}
     changes: dict[str, Any] = {listed_as: [named]}
     people = replace(NOBODY, **changes)
-    record = RecordFacts(RECORD, "open", 1, 1, CopyAge(NOW, NOW, people_at=NOW), people=people)
+    record = RecordContext(RECORD, "open", 1, 1, CopyAge(NOW, NOW, people_at=NOW), people=people)
     requester = Somebody(token_says, str(PERSON), "web", RECORD, None, None, None, "normal", None, None)
-    assert record_facts(requester, "find", record, now=NOW, rules=FactsRules(LIMIT)).relation == relation
+    assert request_facts(requester, "find", record, now=NOW, rules=FactsRules(LIMIT)).relation == relation
     elsewhere = Somebody(token_says, str(PERSON), "web", OTHER, None, None, None, "normal", None, None)
-    assert record_facts(elsewhere, "find", record, now=NOW, rules=FactsRules(LIMIT)).relation == "none"
+    assert request_facts(elsewhere, "find", record, now=NOW, rules=FactsRules(LIMIT)).relation == "none"
 
 
 @pytest.mark.parametrize(("kind", "fresh"), [("representative", False), ("carer", False), ("professional", True)])
 def test_the_age_of_the_people_counts_for_who_acts_for_another(kind: str, *, fresh: bool) -> None:
     age = CopyAge(NOW, NOW, people_at=NOW - timedelta(seconds=121), matrix_at=NOW, erasures_at=NOW)
-    record = RecordFacts(RECORD, "open", 1, 1, age, matrix=packaged()[0])
+    record = RecordContext(RECORD, "open", 1, 1, age, matrix=packaged()[0])
     assert record.is_fresh_for(kind, NOW, LIMIT) is fresh
-    assert not RecordFacts(RECORD, "open", 1, 1, age).is_fresh_for("professional", NOW, LIMIT), "an unknown matrix"
+    assert not RecordContext(RECORD, "open", 1, 1, age).is_fresh_for("professional", NOW, LIMIT), "an unknown matrix"
 
 
 UNKNOWN_MATRIX = CopyAge(NOW, NOW, people_at=NOW, erasures_at=NOW)
@@ -218,6 +218,6 @@ UNKNOWN_MATRIX = CopyAge(NOW, NOW, people_at=NOW, erasures_at=NOW)
     ],
 )
 def test_the_age_of_the_matrices_counts_for_professionals_alone(age: CopyAge) -> None:
-    record = RecordFacts(RECORD, "open", 1, 1, age, matrix=packaged()[0])
+    record = RecordContext(RECORD, "open", 1, 1, age, matrix=packaged()[0])
     kinds = ("professional", "representative", "carer", "application", "patient", "software")
     assert [kind for kind in kinds if not record.is_fresh_for(kind, NOW, LIMIT)] == ["professional"]

@@ -16,7 +16,7 @@ from services.consent.choices.api.context import ChoicesContext
 from services.consent.choices.steps import copy_people, copy_records
 from services.consent.copies.store import COPIED_TOPICS
 from services.consent.matrices.domain import MatricesRules
-from services.identity.directory.domain.kinds import MAX_SCOPES
+from services.identity.clients.domain.scopes import MAX_SCOPES
 from services.records.facts.context import ReadContext
 from shared.contracts.identity import PeopleChanged
 from shared.db.pool import Limits, transaction

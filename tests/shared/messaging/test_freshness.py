@@ -51,7 +51,7 @@ def test_records_asks_the_states_the_choices_and_the_erasures(
 def test_consent_asks_the_states_the_people_and_the_erasures(name: str, at: datetime | None, *, fresh: bool) -> None:
     age = consent_copies.CopyAge(**dict.fromkeys(("record_at", "people_at", "erasures_at"), NOW) | {name: at})  # type: ignore[arg-type]
     assert age.is_fresh(NOW, LIMIT) is fresh
-    assert age.is_fresh_for_holders(NOW, LIMIT) is (fresh or name == "people_at")
+    assert age.is_fresh_for_grantees(NOW, LIMIT) is (fresh or name == "people_at")
 
 
 @pytest.mark.parametrize(("at", "fresh"), MOMENTS)
@@ -66,7 +66,7 @@ def test_what_is_broken_is_not_fresh() -> None:
     assert not RecordCopy("open", record_at=NOW, people_at=NOW, erasures_at=NOW, is_broken=True).is_fresh(NOW, LIMIT)
     broken = consent_copies.CopyAge(NOW, NOW, NOW, is_broken=True)
     assert not broken.is_fresh(NOW, LIMIT)
-    assert not broken.is_fresh_for_holders(NOW, LIMIT)
+    assert not broken.is_fresh_for_grantees(NOW, LIMIT)
 
 
 def test_a_records_erasure_comes_in_the_partition_of_the_same_number_as_its_state() -> None:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from services.consent.authorisations.domain import (
     VersionedAuthorisation,
-    consents_for_holders,
+    consents_for_grantees,
     consents_for_patient_side,
 )
 from services.consent.choices.domain.choices import PATIENT_SIDE
@@ -48,7 +48,7 @@ async def _find_granted(
     pool: Pool, record_id: UUID, caller: Caller, limit: timedelta | None = None
 ) -> tuple[VersionedAuthorisation, ...]:
     """Returns the authorisations of the caller as a holder. `limit`: the greatest age of the copies; None: any age."""
-    holder_id = caller.id if caller.kind == "professional" else caller.organisation_id
+    grantee_id = caller.id if caller.kind == "professional" else caller.organisation_id
     state, now = None, clock.now()
     async with pool.acquire() as connection:
         record = await copies.find_record_context(connection, record_id)
@@ -56,8 +56,8 @@ async def _find_granted(
             age = await copies.find_decoy_age(connection, record_id)
         else:
             age, state = record.age, await states.find_state(connection, record_id)
-    if limit is not None and not age.is_fresh_for_holders(now, limit):
+    if limit is not None and not age.is_fresh_for_grantees(now, limit):
         raise UncheckableError
-    if holder_id is None or record is None or record.status != "open" or state is None:
+    if grantee_id is None or record is None or record.status != "open" or state is None:
         return ()
-    return consents_for_holders(state.choices, {holder_id}, now)
+    return consents_for_grantees(state.choices, {grantee_id}, now)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Response
 
-from services.consent.choices.api.changes import InjectedChanger, etag_of
+from services.consent.choices.api.changer import InjectedChanger, etag_of
 from services.consent.choices.api.context import InjectedChoicesContext
 from services.consent.choices.domain.choices import Change, ChangeAction
 from services.consent.choices.models import (
@@ -54,7 +54,7 @@ LONGEST_PAGE = 100
 LARGEST_VERSION = 2**31 - 1
 
 _ID_FORMS = "also an RPPS or SIRET number as printed, or another number that is unique in the directory"
-HolderId = Annotated[
+GranteeId = Annotated[
     str,
     Path(
         max_length=LONGEST_INPUT,
@@ -110,7 +110,9 @@ async def get_version(
 
 
 @router.put("/authorisations/{holder_id}", summary="Authorise a professional or structure", responses=_CHANGE_RESPONSES)
-async def authorise(holder_id: HolderId, changer: InjectedChanger, body: AuthorisationBody | None = None) -> ChangeView:
+async def authorise(
+    holder_id: GranteeId, changer: InjectedChanger, body: AuthorisationBody | None = None
+) -> ChangeView:
     """Authorises the holder to read the record, within the matrix and the labels of its documents.
 
     Without a body the authorisation begins now and has no end. One that begins later stands beside the current one; a
@@ -128,7 +130,7 @@ async def authorise(holder_id: HolderId, changer: InjectedChanger, body: Authori
 
 
 @router.delete("/authorisations/{holder_id}", summary="End an authorisation", responses=_CHANGE_RESPONSES)
-async def end_authorisation(holder_id: HolderId, changer: InjectedChanger) -> ChangeView:
+async def end_authorisation(holder_id: GranteeId, changer: InjectedChanger) -> ChangeView:
     """Ends the holder's authorisation; one that was to begin later does not begin."""
     return await _apply(changer, "end-authorisation", holder_id)
 
@@ -170,7 +172,7 @@ async def withdraw_attestation_objection(structure_id: StructureId, changer: Inj
 
 
 @router.put("/blocks/{holder_id}", summary="Block a professional or structure", responses=_CHANGE_RESPONSES)
-async def block(holder_id: HolderId, changer: InjectedChanger) -> ChangeView:
+async def block(holder_id: GranteeId, changer: InjectedChanger) -> ChangeView:
     """Blocks the professional or structure from reading, whatever else would permit it.
 
     The holder's authorisations end. The médecin traitant may block others too.
@@ -179,13 +181,13 @@ async def block(holder_id: HolderId, changer: InjectedChanger) -> ChangeView:
 
 
 @router.delete("/blocks/{holder_id}", summary="Unblock a professional or structure", responses=_CHANGE_RESPONSES)
-async def unblock(holder_id: HolderId, changer: InjectedChanger) -> ChangeView:
+async def unblock(holder_id: GranteeId, changer: InjectedChanger) -> ChangeView:
     """Ends the block; an authorisation that the block ended does not come back."""
     return await _apply(changer, "unblock-professional", holder_id)
 
 
 @router.put("/attending-doctors/{professional_id}", summary="Name a médecin traitant", responses=_CHANGE_RESPONSES)
-async def name_attending_doctor(professional_id: HolderId, changer: InjectedChanger) -> ChangeView:
+async def name_attending_doctor(professional_id: GranteeId, changer: InjectedChanger) -> ChangeView:
     """Names a doctor as médecin traitant. Only doctors can be named.
 
     The doctor reads without an authorisation, sees masked documents and hidden sections, and may block others.
@@ -196,7 +198,7 @@ async def name_attending_doctor(professional_id: HolderId, changer: InjectedChan
 @router.delete(
     "/attending-doctors/{professional_id}", summary="End a médecin traitant's status", responses=_CHANGE_RESPONSES
 )
-async def end_attending_doctor(professional_id: HolderId, changer: InjectedChanger) -> ChangeView:
+async def end_attending_doctor(professional_id: GranteeId, changer: InjectedChanger) -> ChangeView:
     """Ends the status; a separate authorisation of the doctor stays."""
     return await _apply(changer, "end-attending-doctor", professional_id)
 

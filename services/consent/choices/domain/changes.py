@@ -24,7 +24,7 @@ _CLOCKS_DIFFER = timedelta(minutes=5)
 _EASTERNMOST = timedelta(hours=12)  # UTC+12, Wallis-et-Futuna: where a French day begins first
 
 
-class HolderBlockedError(ConflictError):
+class GranteeBlockedError(ConflictError):
     """You have blocked this professional or structure. Unblock first (DELETE .../blocks/{id})."""
 
     code = "professional-blocked"
@@ -62,31 +62,31 @@ class SectionUnknownError(InvalidError):
 def apply_change(choices: Choices, change: Change, by: ActorKind, now: datetime) -> Choices:
     """Returns the choices after a change; equal choices if it changes nothing.
 
-    Raises HolderBlockedError, ListFullError, PeriodInvalidError, AttestationInvalidError, SectionUnknownError.
+    Raises GranteeBlockedError, ListFullError, PeriodInvalidError, AttestationInvalidError, SectionUnknownError.
     """
-    holder_id = change.subject_id or ""
+    grantee_id = change.subject_id or ""
     match change.action:
         case "authorise-professional" | "attest-care-team":
             return _with_authorisation(choices, change, by, now)
         case "end-authorisation":
-            return _without_authorisations_of(choices, holder_id, now, is_attestation=False)
+            return _without_authorisations_of(choices, grantee_id, now, is_attestation=False)
         case "end-attestation":
-            return _without_attestation(choices, holder_id, by, now)
+            return _without_attestation(choices, grantee_id, by, now)
         case "block-professional":
-            return _with_block(choices, holder_id, by, now)
+            return _with_block(choices, grantee_id, by, now)
         case "unblock-professional":
-            return _replaced(choices, blocked=_without_item(choices.blocked, holder_id))
+            return _replaced(choices, blocked=_without_item(choices.blocked, grantee_id))
         case "object-to-feeding":
-            return _replaced(choices, feeding_objections=_with_item(choices.feeding_objections, holder_id))
+            return _replaced(choices, feeding_objections=_with_item(choices.feeding_objections, grantee_id))
         case "withdraw-feeding-objection":
-            return _replaced(choices, feeding_objections=_without_item(choices.feeding_objections, holder_id))
+            return _replaced(choices, feeding_objections=_without_item(choices.feeding_objections, grantee_id))
         case "name-attending-doctor":
-            _refuse_blocked(choices, holder_id)
-            return _replaced(choices, attending_doctors=_with_item(choices.attending_doctors, holder_id))
+            _refuse_blocked(choices, grantee_id)
+            return _replaced(choices, attending_doctors=_with_item(choices.attending_doctors, grantee_id))
         case "end-attending-doctor":
-            return _replaced(choices, attending_doctors=_without_item(choices.attending_doctors, holder_id))
+            return _replaced(choices, attending_doctors=_without_item(choices.attending_doctors, grantee_id))
         case _:
-            return _with_setting(choices, change, holder_id)
+            return _with_setting(choices, change, grantee_id)
 
 
 def _with_setting(choices: Choices, change: Change, subject_id: str) -> Choices:
@@ -119,15 +119,15 @@ def _with_authorisation(choices: Choices, change: Change, by: ActorKind, now: da
 
     One that begins now replaces the one that has begun; a later one replaces the one to come.
     """
-    holder_id, is_attestation = change.subject_id or "", change.action == "attest-care-team"
-    _refuse_blocked(choices, holder_id)
-    of_holder = _authorisations_of(choices, holder_id, is_attestation=is_attestation)
+    grantee_id, is_attestation = change.subject_id or "", change.action == "attest-care-team"
+    _refuse_blocked(choices, grantee_id)
+    of_grantee = _authorisations_of(choices, grantee_id, is_attestation=is_attestation)
     new = _new_authorisation(change, by, now)
-    valid = [authorisation for authorisation in of_holder if is_valid(authorisation, now)]
+    valid = [authorisation for authorisation in of_grantee if is_valid(authorisation, now)]
     if change.since is None and any(_has_same_terms(authorisation, new) for authorisation in valid):
         return choices
-    replaced = [authorisation for authorisation in of_holder if (authorisation.since > now) == (new.since > now)]
-    replaced += [authorisation for authorisation in of_holder if has_ended(authorisation, now)]
+    replaced = [authorisation for authorisation in of_grantee if (authorisation.since > now) == (new.since > now)]
+    replaced += [authorisation for authorisation in of_grantee if has_ended(authorisation, now)]
     remaining = _authorisations_except(choices, replaced)
     if sum(not has_ended(authorisation, now) for authorisation in remaining) >= LONGEST_LIST:
         raise ListFullError
@@ -157,24 +157,24 @@ def _has_same_terms(authorisation: Authorisation, new: Authorisation) -> bool:
     return (authorisation.until, authorisation.how, authorisation.informed_on) == (new.until, new.how, new.informed_on)
 
 
-def _without_authorisations_of(choices: Choices, holder_id: str, now: datetime, *, is_attestation: bool) -> Choices:
+def _without_authorisations_of(choices: Choices, grantee_id: str, now: datetime, *, is_attestation: bool) -> Choices:
     """Returns the choices without valid or future authorisations of a holder; those that have ended stay."""
-    of_holder = _authorisations_of(choices, holder_id, is_attestation=is_attestation)
-    ending = [authorisation for authorisation in of_holder if not has_ended(authorisation, now)]
+    of_grantee = _authorisations_of(choices, grantee_id, is_attestation=is_attestation)
+    ending = [authorisation for authorisation in of_grantee if not has_ended(authorisation, now)]
     return _replaced(choices, authorisations=_authorisations_except(choices, ending))
 
 
-def _without_attestation(choices: Choices, holder_id: str, by: ActorKind, now: datetime) -> Choices:
+def _without_attestation(choices: Choices, grantee_id: str, by: ActorKind, now: datetime) -> Choices:
     """Returns the choices without an attestation.
 
     If the patient side ends it, the structure cannot attest again before they withdraw their objection.
     """
-    ended = _without_authorisations_of(choices, holder_id, now, is_attestation=True)
-    return _with_attestation_objection(ended, holder_id) if by in PATIENT_SIDE else ended
+    ended = _without_authorisations_of(choices, grantee_id, now, is_attestation=True)
+    return _with_attestation_objection(ended, grantee_id) if by in PATIENT_SIDE else ended
 
 
-def _with_attestation_objection(choices: Choices, holder_id: str) -> Choices:
-    return _replaced(choices, attestation_objections=_with_item(choices.attestation_objections, holder_id))
+def _with_attestation_objection(choices: Choices, grantee_id: str) -> Choices:
+    return _replaced(choices, attestation_objections=_with_item(choices.attestation_objections, grantee_id))
 
 
 def _check_attestation(change: Change, since: datetime, now: datetime) -> None:
@@ -184,21 +184,21 @@ def _check_attestation(change: Change, since: datetime, now: datetime) -> None:
         raise AttestationInvalidError
 
 
-def _with_block(choices: Choices, holder_id: str, by: ActorKind, now: datetime) -> Choices:
+def _with_block(choices: Choices, grantee_id: str, by: ActorKind, now: datetime) -> Choices:
     """Returns the choices with a block.
 
     A block ends all authorisations; unblocking brings none back, and no attestation of a structure.
     """
-    of_holder = [authorisation for authorisation in choices.authorisations if authorisation.holder_id == holder_id]
+    of_grantee = [authorisation for authorisation in choices.authorisations if authorisation.holder_id == grantee_id]
     blocked = _replaced(
         choices,
-        authorisations=_authorisations_except(choices, of_holder),
-        attending_doctors=_without_item(choices.attending_doctors, holder_id),
-        blocked=_with_item(choices.blocked, holder_id),
+        authorisations=_authorisations_except(choices, of_grantee),
+        attending_doctors=_without_item(choices.attending_doctors, grantee_id),
+        blocked=_with_item(choices.blocked, grantee_id),
     )
-    lasting = [authorisation for authorisation in of_holder if not has_ended(authorisation, now)]
+    lasting = [authorisation for authorisation in of_grantee if not has_ended(authorisation, now)]
     had_attestation = any(authorisation.how == "care-team" for authorisation in lasting)
-    return _with_attestation_objection(blocked, holder_id) if had_attestation and by in PATIENT_SIDE else blocked
+    return _with_attestation_objection(blocked, grantee_id) if had_attestation and by in PATIENT_SIDE else blocked
 
 
 def _with_application(choices: Choices, application: ApplicationChoice) -> Choices:
@@ -213,9 +213,9 @@ def _applications_except(choices: Choices, id: str) -> tuple[ApplicationChoice, 
     return tuple(application for application in choices.applications if application.application_id != id)
 
 
-def _refuse_blocked(choices: Choices, holder_id: str) -> None:
-    if holder_id in choices.blocked:
-        raise HolderBlockedError
+def _refuse_blocked(choices: Choices, grantee_id: str) -> None:
+    if grantee_id in choices.blocked:
+        raise GranteeBlockedError
 
 
 def _check_sections(sections: Iterable[str]) -> None:
@@ -223,9 +223,9 @@ def _check_sections(sections: Iterable[str]) -> None:
         raise SectionUnknownError
 
 
-def _authorisations_of(choices: Choices, holder_id: str, *, is_attestation: bool) -> list[Authorisation]:
-    of_holder = (authorisation for authorisation in choices.authorisations if authorisation.holder_id == holder_id)
-    return [authorisation for authorisation in of_holder if (authorisation.how == "care-team") == is_attestation]
+def _authorisations_of(choices: Choices, grantee_id: str, *, is_attestation: bool) -> list[Authorisation]:
+    of_grantee = (authorisation for authorisation in choices.authorisations if authorisation.holder_id == grantee_id)
+    return [authorisation for authorisation in of_grantee if (authorisation.how == "care-team") == is_attestation]
 
 
 def _authorisations_except(choices: Choices, excluded: Collection[Authorisation]) -> tuple[Authorisation, ...]:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.base import Code
 from shared.contracts.consent import ApplicationChoice, Authorisation, EmergencyChoices
-from shared.national_ids import LONGEST_INPUT, HolderKind
+from shared.national_ids import LONGEST_INPUT, NationalIdKind
 
 LONGEST_LIST = 1000
 """The limit of entries in one list of choices; a state is announced as a whole."""
@@ -75,7 +75,7 @@ class Change(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
     action: ChangeAction
     subject_id: str | None = Field(default=None, max_length=LONGEST_INPUT)
-    kind: HolderKind | None = None
+    kind: NationalIdKind | None = None
     since: datetime | None = None
     until: datetime | None = None
     how: Literal["online", "card-present", "care-team"] = "online"

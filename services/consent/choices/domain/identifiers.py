@@ -8,10 +8,10 @@ from services.consent.choices.domain.choices import Change, ChangeAction, Choice
 from services.consent.copies.domain import DirectoryEntry
 from shared.contracts.base import CODE_PATTERN
 from shared.errors import InvalidError
-from shared.national_ids import HolderKind, NationalIdAmbiguousError, NationalIdUnknownError, full_ids
+from shared.national_ids import NationalIdAmbiguousError, NationalIdKind, NationalIdUnknownError, full_ids
 
 LONGEST_ID: Final = 64
-HOLDER_KINDS: Final[Mapping[ChangeAction, HolderKind | None]] = {
+SUBJECT_KINDS: Final[Mapping[ChangeAction, NationalIdKind | None]] = {
     "authorise-professional": None,
     "end-authorisation": None,
     "block-professional": None,
@@ -24,7 +24,7 @@ HOLDER_KINDS: Final[Mapping[ChangeAction, HolderKind | None]] = {
     "name-attending-doctor": "professional",
     "end-attending-doctor": "professional",
 }
-"""The changes whose subject is a professional or a structure, and which of the two it is; None: either."""
+"""The changes that are about a professional or a structure, and about which of the two; None: either."""
 
 
 class AttendingDoctorUnknownError(InvalidError):
@@ -36,7 +36,7 @@ class AttendingDoctorUnknownError(InvalidError):
     )
 
 
-def possible_ids(text: str, kind: HolderKind | None) -> tuple[str, ...]:
+def possible_ids(text: str, kind: NationalIdKind | None) -> tuple[str, ...]:
     """Returns all identifiers that a text may stand for, sorted: the text itself, and the full identifiers."""
     return tuple(sorted({*full_ids(text, kind), *([text] if _is_code(text) else [])}))
 
@@ -45,7 +45,7 @@ def _is_code(text: str) -> bool:
     return len(text) <= LONGEST_ID and re.fullmatch(CODE_PATTERN, text) is not None
 
 
-def resolve_id(text: str, kind: HolderKind | None, known_ids: Collection[str]) -> str:
+def resolve_id(text: str, kind: NationalIdKind | None, known_ids: Collection[str]) -> str:
     """Returns the identifier that the text stands for. `known_ids`: those of the directory, and the caller's own.
 
     A text that is itself known stands for itself; a text with one possible identifier stands for that, known or not; of

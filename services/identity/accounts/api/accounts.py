@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request
 
-from services.identity.accounts.api.holders import (
+from services.identity.accounts.api.dependencies import (
     Holder,
     NoStore,
     ProvidedAccountRules,
@@ -48,16 +48,16 @@ CONFIRMED = "holder-needed, password-wrong"
     responses=problems(_429="too-many-tries"),
 )
 async def post_reset(
-    body: PasswordResetBody, request: Request, storage: ProvidedStorage, accounts: ProvidedAccountRules
+    body: PasswordResetBody, request: Request, storage: ProvidedStorage, rules: ProvidedAccountRules
 ) -> ChallengeView:
     """Sends a code to the contact on file.
 
     Response and response time do not depend on whether the identifier exists.
     """
     credentials = body.identifier, body.device_token
-    async with min_response_time(accounts.refusal_s, also_success=True):
-        challenge_id = await start_password_reset(storage, accounts, credentials, source_of(request))
-        return ChallengeView.of(challenge_id, accounts.code_lifetime)
+    async with min_response_time(rules.refusal_s, also_success=True):
+        challenge_id = await start_password_reset(storage, rules, credentials, source_of(request))
+        return ChallengeView.of(challenge_id, rules.code_lifetime)
 
 
 @router.post(
@@ -71,15 +71,15 @@ async def post_new_password(
     body: NewPasswordBody,
     request: Request,
     storage: ProvidedStorage,
-    accounts: ProvidedAccountRules,
+    rules: ProvidedAccountRules,
 ) -> KnownDeviceView:
     """Sets the password and ends all sessions.
 
     This device becomes a known one; sign in on it with the new password and a code.
     """
     reset = PasswordReset(challenge_id, body.code, body.password, device_of(request))
-    async with min_response_time(accounts.refusal_s):
-        token = await finish_password_reset(storage, accounts, reset)
+    async with min_response_time(rules.refusal_s):
+        token = await finish_password_reset(storage, rules, reset)
     return KnownDeviceView(device_token=token)
 
 
@@ -96,10 +96,10 @@ async def post_new_password(
     ),
 )
 async def put_password(
-    body: ChangePasswordBody, holder: Holder, storage: ProvidedStorage, accounts: ProvidedAccountRules
+    body: ChangePasswordBody, holder: Holder, storage: ProvidedStorage, rules: ProvidedAccountRules
 ) -> None:
     """Changes the password, given the old one. All other sessions end, and the holder is notified."""
-    await change_password(storage, accounts, holder, body.password, body.new_password)
+    await change_password(storage, rules, holder, body.password, body.new_password)
 
 
 @router.post(
@@ -110,13 +110,13 @@ async def put_password(
     responses=problems(_401="session-over", _403=CONFIRMED, _409="account-missing", _429="too-many-tries"),
 )
 async def post_totp(
-    body: PasswordBody, holder: Holder, storage: ProvidedStorage, accounts: ProvidedAccountRules
+    body: PasswordBody, holder: Holder, storage: ProvidedStorage, rules: ProvidedAccountRules
 ) -> EnrolmentView:
     """Starts the enrolment of an authenticator application, given the password.
 
     Nothing changes until the first code of the application is given.
     """
-    return EnrolmentView.of(await start_totp(storage, accounts, holder, body.password))
+    return EnrolmentView.of(await start_totp(storage, rules, holder, body.password))
 
 
 @router.post(
@@ -143,8 +143,8 @@ async def post_first_code(challenge_id: UUID, body: CodeBody, holder: Holder, st
     ),
 )
 async def put_second_factor(
-    body: SecondFactorBody, holder: Holder, storage: ProvidedStorage, accounts: ProvidedAccountRules
+    body: SecondFactorBody, holder: Holder, storage: ProvidedStorage, rules: ProvidedAccountRules
 ) -> None:
     """Changes the second factor, given the password. Deletes the secret of an enrolled application."""
     second_factor = cast(SecondFactor, body.second_factor)
-    await change_second_factor(storage, accounts, holder, second_factor, body.password)
+    await change_second_factor(storage, rules, holder, second_factor, body.password)

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request
 
-from services.identity.accounts.api.holders import (
+from services.identity.accounts.api.dependencies import (
     Holder,
     NoStore,
     ProvidedAccountRules,
@@ -43,7 +43,7 @@ router = APIRouter(route_class=Door, tags=["sessions"])
     ),
 )
 async def post_sign_in(
-    body: PasswordSignInBody, request: Request, storage: ProvidedStorage, accounts: ProvidedAccountRules
+    body: PasswordSignInBody, request: Request, storage: ProvidedStorage, rules: ProvidedAccountRules
 ) -> SignInChallengeView:
     """Sends a code, or asks for a code of the authenticator application.
 
@@ -51,8 +51,8 @@ async def post_sign_in(
     except on a device that has signed in before.
     """
     attempt = SignInAttempt(body.identifier, body.password, body.device_token, source_of(request))
-    async with min_response_time(accounts.refusal_s):
-        return SignInChallengeView.of(await start_sign_in(storage, accounts, attempt))
+    async with min_response_time(rules.refusal_s):
+        return SignInChallengeView.of(await start_sign_in(storage, rules, attempt))
 
 
 @router.post(
@@ -66,7 +66,7 @@ async def post_code(
     body: CodeBody,
     request: Request,
     storage: ProvidedStorage,
-    accounts: ProvidedAccountRules,
+    rules: ProvidedAccountRules,
     issuer: ProvidedIssuer,
 ) -> SessionView:
     """Returns an access token for five minutes and a refresh token.
@@ -74,7 +74,7 @@ async def post_code(
     A new device also gets a device token, and the holder is notified.
     """
     answer = SignInAnswer(challenge_id, body.code, device_of(request))
-    return SessionView.of(await finish_sign_in(storage, accounts, issuer, answer))
+    return SessionView.of(await finish_sign_in(storage, rules, issuer, answer))
 
 
 @router.post(
@@ -84,13 +84,13 @@ async def post_code(
     responses=problems(_401="refresh-token-invalid: sign in again"),
 )
 async def post_refresh(
-    body: RefreshBody, storage: ProvidedStorage, accounts: ProvidedAccountRules, issuer: ProvidedIssuer
+    body: RefreshBody, storage: ProvidedStorage, rules: ProvidedAccountRules, issuer: ProvidedIssuer
 ) -> SessionView:
     """Returns the next access and refresh token.
 
     A refresh token works once; using it again ends the session, so after a lost response the holder signs in again.
     """
-    tokens = await refresh_session(storage, accounts, issuer, body.refresh_token)
+    tokens = await refresh_session(storage, rules, issuer, body.refresh_token)
     return SessionView.of(tokens)
 
 

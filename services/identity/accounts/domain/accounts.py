@@ -4,16 +4,13 @@ import hashlib
 import hmac
 import re
 import unicodedata
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass
 from typing import Literal, get_args
 from uuid import UUID
 
-from services.identity.accounts.domain.hash_queue import HashQueue
-from services.identity.accounts.domain.passwords import Argon2Hasher
 from services.identity.kit.sealed_rows import Sealed
-from services.identity.people.domain.contacts import MessageChannel, is_reachable
-from services.identity.people.domain.new_person import Contact, Person
+from services.identity.people.domain.contacts import Contact, MessageChannel, is_reachable
+from services.identity.people.domain.persons import Person
 from shared.crypto.keyring import Keyring
 from shared.errors import ConflictError, ForbiddenError, InvalidError
 from shared.values import normalise_name
@@ -91,20 +88,6 @@ class Account:
     second_factor: SecondFactor
     totp: Sealed | None
     totp_step: int
-
-
-@dataclass(frozen=True)
-class AccountRules:
-    """The parameters of accounts and password sign-in. `lookups` fingerprints identifiers, codes and addresses."""
-
-    lookups: Keyring
-    hasher: Argon2Hasher = field(default_factory=Argon2Hasher)
-    hashes: HashQueue = field(default_factory=HashQueue)
-    refusal_s: float = 0.5
-    code_lifetime: timedelta = timedelta(minutes=10)
-    session_idle: timedelta = timedelta(days=1)
-    session_life: timedelta = timedelta(days=30)
-    app_name: str = "Dossier médical"
 
 
 def lookup_keys(persons: Keyring) -> Keyring:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 from uuid import UUID
 
-from services.identity.accounts.domain.accounts import AccountRules
+from services.identity.accounts.adapters.rules import AccountRules
 from services.identity.accounts.domain.codes import (
     Challenge,
     CodeOverError,
@@ -29,7 +29,7 @@ class ChallengeResult(NamedTuple):
 
 async def answer_challenge(
     work: UnitOfWork,
-    accounts: AccountRules,
+    rules: AccountRules,
     purpose: Purpose,
     challenge_id: UUID,
     codes: tuple[str, ...],
@@ -47,7 +47,7 @@ async def answer_challenge(
         return ChallengeResult(None, CodeOverError())
     if challenge.record_id is not None and await records.is_deceased(work.connection, challenge.record_id):
         return ChallengeResult(None, CodeOverError())
-    is_right = codes_match(accounts.lookups, challenge, codes)
+    is_right = codes_match(rules.lookups, challenge, codes)
     if not is_right and not challenge.codes and challenge.record_id is not None:
         is_right = await _is_from_application(work, challenge.record_id, codes)
     if not is_right:

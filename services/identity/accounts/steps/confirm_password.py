@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from services.identity.accounts.domain.accounts import AccountRules
+from services.identity.accounts.adapters.rules import AccountRules
 from services.identity.accounts.domain.passwords import PasswordNeededError, PasswordWrongError, normalise_password
 from services.identity.accounts.steps.count_attempt import count_attempt
 from services.identity.accounts.store import accounts as store
@@ -18,7 +18,7 @@ from shared.runtime.metrics import REFUSED
 
 async def confirm_password(
     connection: Connection,
-    accounts: AccountRules,
+    rules: AccountRules,
     account_id: UUID,
     password: str | None,
     *,
@@ -43,9 +43,9 @@ async def confirm_password(
     if not password:
         raise PasswordNeededError
     keys, stored_hash, normalised = [f"confirm:{account_id}"], account.password_hash, normalise_password(password)
-    with accounts.hashes.place() as place:
+    with rules.hashes.place() as place:
         await count_attempt(connection, keys, "confirm-password")
-        verdict = await place.run(lambda: accounts.hasher.check(stored_hash, normalised))
+        verdict = await place.run(lambda: rules.hasher.check(stored_hash, normalised))
     async with connection.transaction():
         if verdict != "wrong":
             await throttles.reset_attempts(connection, keys, clock.now())

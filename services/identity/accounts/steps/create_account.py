@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from services.identity.accounts.adapters.rules import AccountRules
 from services.identity.accounts.domain.accounts import (
     AccountExistsError,
-    AccountRules,
     IdentifierTakenError,
     SecondFactor,
     check_identifier,
@@ -16,7 +16,7 @@ from services.identity.accounts.store import accounts as store
 from services.identity.accounts.store.accounts import NewAccount
 from services.identity.kit.sealed_rows import seal_row
 from services.identity.kit.unit_of_work import UnitOfWork
-from services.identity.people.domain.new_person import Contact
+from services.identity.people.domain.contacts import Contact
 from services.identity.people.store.records import lock_ins
 from shared.runtime import clock
 
@@ -36,7 +36,7 @@ class AccountChoices:
 
 
 async def create_account(
-    work: UnitOfWork, accounts: AccountRules, record_id: UUID, contact: Contact, choices: AccountChoices
+    work: UnitOfWork, rules: AccountRules, record_id: UUID, contact: Contact, choices: AccountChoices
 ) -> None:
     """Inserts account and identifier in the caller's transaction.
 
@@ -46,7 +46,7 @@ async def create_account(
     Raises IdentifierInvalidError, IdentifierTakenError, SecondFactorInvalidError, AccountExistsError.
     """
     normalised = check_identifier(choices.identifier)
-    fingerprints = accounts.lookups.fingerprints(*identifier_parts(normalised))
+    fingerprints = rules.lookups.fingerprints(*identifier_parts(normalised))
     await lock_ins(work.connection, fingerprints)
     sealed = seal_row(work.keyrings.persons, choices.identifier.strip().encode(), "account", record_id)
     channel = check_second_factor(choices.second_factor, contact)

@@ -3,7 +3,8 @@
 from typing import NamedTuple
 from uuid import UUID
 
-from services.identity.accounts.domain.accounts import Account, AccountRules, identifier_parts
+from services.identity.accounts.adapters.rules import AccountRules
+from services.identity.accounts.domain.accounts import Account, identifier_parts
 from services.identity.accounts.domain.sessions import parse_opaque_token
 from services.identity.accounts.store import accounts as store
 from services.identity.accounts.store import sessions
@@ -19,13 +20,13 @@ class AccountLookup(NamedTuple):
 
 
 async def find_account(
-    connection: Connection, accounts: AccountRules, identifier: str, device_token: str | None
+    connection: Connection, rules: AccountRules, identifier: str, device_token: str | None
 ) -> AccountLookup:
     """Returns the account with this normalised identifier, and the id of a device that has signed in to it before.
 
     The account of a deceased person is not returned.
     """
-    fingerprints = accounts.lookups.fingerprints(*identifier_parts(identifier))
+    fingerprints = rules.lookups.fingerprints(*identifier_parts(identifier))
     record_id = await store.find_record_by_identifier(connection, fingerprints)
     if record_id is None or await records.is_deceased(connection, record_id):
         return AccountLookup(None, None)

@@ -10,7 +10,7 @@ from services.identity.accounts.store import challenges, sessions
 from services.identity.kit.sealed_rows import open_row
 from services.identity.kit.unit_of_work import UnitOfWork
 from services.identity.people.domain.contacts import MessageContent
-from services.identity.people.domain.new_person import Person
+from services.identity.people.domain.persons import Person
 from services.identity.people.steps import load_contact, notify_holder
 from services.identity.people.store import records
 from shared.contracts.audit import AccessRecorded
@@ -34,7 +34,7 @@ async def replace_password(
     Ends challenges, devices and sessions, except the session `session_id`. Returns the events to announce.
     """
     now = clock.now()
-    await store.set_password(work.connection, record_id, password_hash, now)
+    await store.store_new_hash(work.connection, record_id, password_hash, now)
     await challenges.end_challenges(work.connection, record_id, now)
     ended = await end_all_sessions(work.connection, record_id, "password-changed", now, except_session=session_id)
     await sessions.forget_devices(work.connection, record_id, except_session=session_id)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from services.identity.accounts.domain.accounts import AccountRules
+from services.identity.accounts.adapters.rules import AccountRules
 from services.identity.accounts.domain.codes import (
     Challenge,
     Purpose,
@@ -21,8 +21,7 @@ from services.identity.accounts.store import challenges
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.kit.unit_of_work import UnitOfWork
-from services.identity.people.domain.contacts import MessageChannel, MessageContent, message_request
-from services.identity.people.domain.new_person import Contact
+from services.identity.people.domain.contacts import Contact, MessageChannel, MessageContent, message_request
 from shared.contracts.notify import MessageRequested
 from shared.messaging.outbox import append
 from shared.runtime import clock
@@ -66,28 +65,26 @@ class _CodeSet:
     were_sent: bool
 
 
-async def request_codes(work: UnitOfWork, accounts: AccountRules, request: CodeRequest) -> UUID:
+async def request_codes(work: UnitOfWork, rules: AccountRules, request: CodeRequest) -> UUID:
     """Creates the challenge and returns its id. Call it last in the transaction, because it appends to the outbox."""
     challenge_id, now, record_id = clock.new_id(), clock.now(), request.record_id
     unanswered = 0 if record_id is None else await challenges.count_unanswered(work.connection, record_id, now)
     earlier = await _earlier_codes(work, request, now) if is_flooded(unanswered) else None
     code_set = earlier or _CodeSet(
-        tuple(new_code() for _ in request.addressees), now + accounts.code_lifetime, were_sent=False
+        tuple(new_code() for _ in request.addressees), now + rules.code_lifetime, were_sent=False
     )
     detail = {**request.detail, "codes": code_set.codes} if request.is_unauthenticated else request.detail
     challenge = Challenge(
         challenge_id,
         request.purpose,
         record_id,
-        tuple(
-            code_hash(accounts.lookups, challenge_id, code, position) for position, code in enumerate(code_set.codes)
-        ),
+        tuple(code_hash(rules.lookups, challenge_id, code, position) for position, code in enumerate(code_set.codes)),
         code_set.expires_at,
         seal_detail(work.keyrings, challenge_id, dict(detail)),
     )
     await challenges.insert_challenge(work.connection, challenge, allowed_attempts(unanswered))
     if not code_set.were_sent:
-        messages = _messages(accounts, work.keyrings, request, code_set)
+        messages = _messages(rules, work.keyrings, request, code_set)
         await append(work.connection, [announce(message) for message in messages])
     return challenge_id
 
@@ -102,12 +99,12 @@ async def _earlier_codes(work: UnitOfWork, request: CodeRequest, now: datetime) 
 
 
 def _messages(
-    accounts: AccountRules, keyrings: Keyrings, request: CodeRequest, code_set: _CodeSet
+    rules: AccountRules, keyrings: Keyrings, request: CodeRequest, code_set: _CodeSet
 ) -> list[MessageRequested]:
     messages: list[MessageRequested] = []
     for (contact, channel), code in zip(request.addressees, code_set.codes, strict=True):
         assert request.record_id is not None, "a decoy is sent to nobody"
-        values = {"code": code, "minutes": str(accounts.code_lifetime.seconds // 60)}
+        values = {"code": code, "minutes": str(rules.code_lifetime.seconds // 60)}
         note = MessageContent(_KINDS[request.purpose], values, code_set.expires_at)
         messages.append(message_request(keyrings.contacts, clock.new_id(), request.record_id, contact, note, channel))
     return messages

@@ -126,22 +126,22 @@ async def lock_account(connection: Connection, record_id: UUID) -> Account | Non
     return _account(await connection.fetchrow(LOCK_ACCOUNT, bucket_of(record_id), record_id))
 
 
-REPLACE_HASH = """
+STORE_NEW_HASH = """
 update accounts set password_hash = $3, password_changed_at = $4 where bucket = $1 and record_id = $2"""
 
 
-async def set_password(connection: Connection, record_id: UUID, password_hash: str, now: datetime) -> None:
+async def store_new_hash(connection: Connection, record_id: UUID, password_hash: str, now: datetime) -> None:
     """Stores the hash of a new password."""
-    await connection.execute(REPLACE_HASH, bucket_of(record_id), record_id, password_hash, now)
+    await connection.execute(STORE_NEW_HASH, bucket_of(record_id), record_id, password_hash, now)
 
 
-REHASH = """
+REPLACE_HASH = """
 update accounts set password_hash = $4 where bucket = $1 and record_id = $2 and password_hash = $3"""
 
 
 async def replace_hash(connection: Connection, record_id: UUID, old: str, new: str) -> None:
     """Replaces the hash of an unchanged password by one with other parameters, unless the password has changed."""
-    await connection.execute(REHASH, bucket_of(record_id), record_id, old, new)
+    await connection.execute(REPLACE_HASH, bucket_of(record_id), record_id, old, new)
 
 
 USE_TOTP_STEP = """

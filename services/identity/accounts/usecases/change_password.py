@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from services.identity.accounts.domain.accounts import AccountMissingError, AccountRules
+from services.identity.accounts.adapters.rules import AccountRules
+from services.identity.accounts.domain.accounts import AccountMissingError
 from services.identity.accounts.steps.check_session import check_session
 from services.identity.accounts.steps.confirm_password import confirm_password
 from services.identity.accounts.steps.hash_password import hash_password
@@ -15,7 +16,7 @@ from shared.messaging.outbox import append
 
 
 async def change_password(
-    storage: Storage, accounts: AccountRules, holder: tuple[UUID, UUID | None], old: str, new: str
+    storage: Storage, rules: AccountRules, holder: tuple[UUID, UUID | None], old: str, new: str
 ) -> None:
     """Changes the password and ends all other sessions and devices. `holder`: record id and session id.
 
@@ -27,10 +28,10 @@ async def change_password(
         await check_session(work.connection, session_id)
         if await store.load_account(work.connection, record_id) is None:
             raise AccountMissingError
-        await confirm_password(work.connection, accounts, record_id, old)
+        await confirm_password(work.connection, rules, record_id, old)
         words = await personal_words_of_holder(work, record_id)
-    with accounts.hashes.place() as place:
-        password_hash = await hash_password(accounts, place, new, words)
+    with rules.hashes.place() as place:
+        password_hash = await hash_password(rules, place, new, words)
     async with storage.transaction() as work:
         await sessions.lock_sessions(work.connection, record_id)
         await check_session(work.connection, session_id)

@@ -2,12 +2,8 @@
 
 from uuid import UUID
 
-from services.identity.accounts.domain.accounts import (
-    AccountMissingError,
-    AccountRules,
-    SecondFactor,
-    check_second_factor,
-)
+from services.identity.accounts.adapters.rules import AccountRules
+from services.identity.accounts.domain.accounts import AccountMissingError, SecondFactor, check_second_factor
 from services.identity.accounts.domain.sessions import holder_actor
 from services.identity.accounts.steps.check_session import check_session
 from services.identity.accounts.steps.confirm_password import confirm_password
@@ -23,7 +19,7 @@ from shared.runtime import clock
 
 async def change_second_factor(
     storage: Storage,
-    accounts: AccountRules,
+    rules: AccountRules,
     holder: tuple[UUID, UUID | None],
     second_factor: SecondFactor,
     password: str,
@@ -40,7 +36,7 @@ async def change_second_factor(
             raise AccountMissingError
         _, contact = await load_contact(work, record_id)
         channel = check_second_factor(second_factor, contact)
-        await confirm_password(work.connection, accounts, record_id, password)
+        await confirm_password(work.connection, rules, record_id, password)
     async with storage.transaction() as work:
         await check_session(work.connection, session_id)
         await store.set_sent_codes(work.connection, record_id, channel)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.identity.accounts.domain.accounts import AccountRules
+from services.identity.accounts.adapters.rules import AccountRules
 from services.identity.accounts.domain.codes import CodeOverError, codes_match, open_detail
 from services.identity.accounts.domain.passwords import check_length
 from services.identity.accounts.steps.answer_challenge import answer_challenge
@@ -28,7 +28,7 @@ class PasswordReset:
     device_name: str
 
 
-async def finish_password_reset(storage: Storage, accounts: AccountRules, reset: PasswordReset) -> str:
+async def finish_password_reset(storage: Storage, rules: AccountRules, reset: PasswordReset) -> str:
     """Sets the password, ends all sessions and returns a device token.
 
     The device becomes a known one, so that attempts by strangers do not slow it down; sign-in still needs the second
@@ -37,7 +37,7 @@ async def finish_password_reset(storage: Storage, accounts: AccountRules, reset:
     Raises CodeWrongError, CodeOverError, PasswordLengthError, PasswordWeakError, PasswordPersonalError.
     """
     check_length(reset.password)
-    with accounts.hashes.place() as place:
+    with rules.hashes.place() as place:
         async with storage.acquire() as work:
             open_challenge = await challenges.load_challenge(
                 work.connection, reset.challenge_id, "password-reset", clock.now()
@@ -45,13 +45,13 @@ async def finish_password_reset(storage: Storage, accounts: AccountRules, reset:
             if open_challenge is None:
                 raise CodeOverError
             holder = open_challenge.record_id
-            is_right = holder is not None and codes_match(accounts.lookups, open_challenge, (reset.code,))
+            is_right = holder is not None and codes_match(rules.lookups, open_challenge, (reset.code,))
             words: tuple[str, ...] = ()
             if is_right and holder:
                 words = await personal_words_of_holder(work, holder)
-        password_hash = await hash_password(accounts, place, reset.password, words)
+        password_hash = await hash_password(rules, place, reset.password, words)
     async with storage.transaction() as work:
-        challenge, error = await answer_challenge(work, accounts, "password-reset", reset.challenge_id, (reset.code,))
+        challenge, error = await answer_challenge(work, rules, "password-reset", reset.challenge_id, (reset.code,))
         record_id = None if challenge is None else challenge.record_id
         if error is not None:
             await record_failure(work, record_id, error.code)

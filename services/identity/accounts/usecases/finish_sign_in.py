@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.identity.accounts.domain.accounts import AccountRules
+from services.identity.accounts.adapters.rules import AccountRules
 from services.identity.accounts.domain.codes import Challenge, open_detail
 from services.identity.accounts.domain.sessions import OpaqueToken, holder_actor, new_opaque_token, session_subject
 from services.identity.accounts.steps.answer_challenge import answer_challenge
@@ -45,7 +45,7 @@ class SignInAnswer:
 
 
 async def finish_sign_in(
-    storage: Storage, accounts: AccountRules, issuer: TokenIssuer, answer: SignInAnswer
+    storage: Storage, rules: AccountRules, issuer: TokenIssuer, answer: SignInAnswer
 ) -> SessionTokens:
     """Returns the tokens of the new session. A code works once, also under concurrency.
 
@@ -57,13 +57,13 @@ async def finish_sign_in(
         open_challenge = await challenges.load_challenge(work.connection, answer.challenge_id, "sign-in", clock.now())
         if open_challenge is not None and open_challenge.record_id is not None:
             await records.hold_record(work.connection, open_challenge.record_id)
-        challenge, error = await answer_challenge(work, accounts, "sign-in", answer.challenge_id, (answer.code,))
+        challenge, error = await answer_challenge(work, rules, "sign-in", answer.challenge_id, (answer.code,))
         record_id = None if challenge is None else challenge.record_id
         if error is not None:
             await record_failure(work, record_id, error.code)
         else:
             assert challenge is not None, "without an error there is a challenge"
-            refresh, device_token = await _sign_in_device(work, accounts, challenge, answer.device_name)
+            refresh, device_token = await _sign_in_device(work, rules, challenge, answer.device_name)
     if error is not None:
         raise error
     assert record_id is not None, "a decoy is never answered"
@@ -73,7 +73,7 @@ async def finish_sign_in(
 
 
 async def _sign_in_device(
-    work: UnitOfWork, accounts: AccountRules, challenge: Challenge, device_name: str
+    work: UnitOfWork, rules: AccountRules, challenge: Challenge, device_name: str
 ) -> tuple[OpaqueToken, str | None]:
     record_id, now = challenge.record_id, clock.now()
     assert record_id is not None, "a decoy is never answered"
@@ -85,7 +85,7 @@ async def _sign_in_device(
         device_id = token.id
     # A device has one active session: an earlier one ends.
     ended = await end_device_sessions(work.connection, record_id, device_id, "signed-in-again", now)
-    refresh = await _start_session(work.connection, accounts, record_id, device_id, now)
+    refresh = await _start_session(work.connection, rules, record_id, device_id, now)
     events: list[Event] = [
         *ended,
         AccessRecorded(
@@ -104,10 +104,10 @@ async def _sign_in_device(
 
 
 async def _start_session(
-    connection: Connection, accounts: AccountRules, record_id: UUID, device_id: UUID, now: datetime
+    connection: Connection, rules: AccountRules, record_id: UUID, device_id: UUID, now: datetime
 ) -> OpaqueToken:
     refresh = new_opaque_token(clock.new_id(bucket_of(record_id)))
-    ends_at = now + accounts.session_life
+    ends_at = now + rules.session_life
     await sessions.insert_session(connection, record_id, refresh.id, device_id, now, ends_at)
-    await sessions.insert_refresh_token(connection, refresh, min(now + accounts.session_idle, ends_at))
+    await sessions.insert_refresh_token(connection, refresh, min(now + rules.session_idle, ends_at))
     return refresh

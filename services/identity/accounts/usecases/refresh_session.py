@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from services.identity.accounts.domain.accounts import AccountRules
+from services.identity.accounts.adapters.rules import AccountRules
 from services.identity.accounts.domain.sessions import (
     OpaqueToken,
     RefreshTokenInvalidError,
@@ -32,7 +32,7 @@ ENDED = MessageContent("session-ended")
 
 
 async def refresh_session(
-    storage: Storage, accounts: AccountRules, issuer: TokenIssuer, refresh_token: str
+    storage: Storage, rules: AccountRules, issuer: TokenIssuer, refresh_token: str
 ) -> SessionTokens:
     """Returns the session's next tokens. A refresh token works once.
 
@@ -51,7 +51,7 @@ async def refresh_session(
         record_id: UUID = session["record_id"]
         status = await sessions.use_refresh_token(work.connection, token, now)
         if status == "fresh":
-            expires_at = min(now + accounts.session_idle, session["expires_at"])
+            expires_at = min(now + rules.session_idle, session["expires_at"])
             next_token = await _rotate(work.connection, record_id, session["device_id"], token, expires_at)
         elif status == "used":
             await _end_session(work, record_id, session["device_id"], now)

@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from services.identity.accounts.domain.accounts import Account, AccountRules, normalise_identifier
+from services.identity.accounts.adapters.rules import AccountRules
+from services.identity.accounts.domain.accounts import Account, normalise_identifier
 from services.identity.accounts.domain.throttling import attempt_keys
 from services.identity.accounts.steps.count_attempt import count_attempt
 from services.identity.accounts.steps.find_account import find_account
@@ -13,7 +14,7 @@ from services.identity.people.steps import load_contact
 
 
 async def start_password_reset(
-    storage: Storage, accounts: AccountRules, credentials: tuple[str, str | None], source: str
+    storage: Storage, rules: AccountRules, credentials: tuple[str, str | None], source: str
 ) -> UUID:
     """Returns the id of a challenge, whether the identifier exists or not.
 
@@ -24,14 +25,14 @@ async def start_password_reset(
     """
     identifier = normalise_identifier(credentials[0])
     async with storage.acquire() as work:
-        account, device_id = await find_account(work.connection, accounts, identifier, credentials[1])
-        keys = attempt_keys(accounts.lookups, identifier, source, device_id, "reset")
+        account, device_id = await find_account(work.connection, rules, identifier, credentials[1])
+        keys = attempt_keys(rules.lookups, identifier, source, device_id, "reset")
         await count_attempt(work.connection, keys, "reset-password")
     async with storage.transaction() as work:
         addressees = await _addressees(work, account)
         record_id = account.record_id if account is not None and addressees else None
         code_request = CodeRequest("password-reset", record_id, addressees, {"keys": keys}, is_unauthenticated=True)
-        return await request_codes(work, accounts, code_request)
+        return await request_codes(work, rules, code_request)
 
 
 async def _addressees(work: UnitOfWork, account: Account | None) -> tuple[CodeAddressee, ...]:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from services.identity.accounts.adapters.rules import AccountRules
 from services.identity.accounts.domain.accounts import (
     Account,
-    AccountRules,
     CredentialsWrongError,
     SecondFactor,
     normalise_identifier,
@@ -41,7 +41,7 @@ class SignInChallenge:
     seconds: int
 
 
-async def start_sign_in(storage: Storage, accounts: AccountRules, attempt: SignInAttempt) -> SignInChallenge:
+async def start_sign_in(storage: Storage, rules: AccountRules, attempt: SignInAttempt) -> SignInChallenge:
     """Returns the challenge of a right password.
 
     A password is always hashed, so the work does not depend on whether the identifier exists.
@@ -51,14 +51,14 @@ async def start_sign_in(storage: Storage, accounts: AccountRules, attempt: SignI
     """
     identifier = normalise_identifier(attempt.identifier)
     password = normalise_password(attempt.password)[: MAX_LENGTH + 1]
-    with accounts.hashes.place() as place:
+    with rules.hashes.place() as place:
         async with storage.acquire() as work:
-            account, device_id = await find_account(work.connection, accounts, identifier, attempt.device_token)
-            keys = attempt_keys(accounts.lookups, identifier, attempt.source, device_id)
+            account, device_id = await find_account(work.connection, rules, identifier, attempt.device_token)
+            keys = attempt_keys(rules.lookups, identifier, attempt.source, device_id)
             is_slowed = await count_attempt(work.connection, keys, "sign-in")
         stored_hash = None if account is None else account.password_hash
-        verdict = await place.run(lambda: accounts.hasher.check(stored_hash, password))
-        new_hash = await place.run(lambda: accounts.hasher.hash(password)) if verdict == "stale" else None
+        verdict = await place.run(lambda: rules.hasher.check(stored_hash, password))
+        new_hash = await place.run(lambda: rules.hasher.hash(password)) if verdict == "stale" else None
     if account is None or verdict == "wrong":
         async with storage.transaction() as work:
             record_id = None if account is None else account.record_id
@@ -68,11 +68,11 @@ async def start_sign_in(storage: Storage, accounts: AccountRules, attempt: SignI
     async with storage.transaction() as work:
         if new_hash is not None:
             await store.replace_hash(work.connection, account.record_id, account.password_hash, new_hash)
-        return await _request_code(work, accounts, account, {"device": str(device_id or ""), "keys": keys})
+        return await _request_code(work, rules, account, {"device": str(device_id or ""), "keys": keys})
 
 
 async def _request_code(
-    work: UnitOfWork, accounts: AccountRules, account: Account, detail: dict[str, object]
+    work: UnitOfWork, rules: AccountRules, account: Account, detail: dict[str, object]
 ) -> SignInChallenge:
     addressees: tuple[CodeAddressee, ...] = ()
     second_factor = account.second_factor
@@ -81,5 +81,5 @@ async def _request_code(
         second_factor = first_reachable_channel(contact, second_factor)
         addressees = (CodeAddressee(contact, second_factor),)
     code_request = CodeRequest("sign-in", account.record_id, addressees, detail)
-    challenge_id = await request_codes(work, accounts, code_request)
-    return SignInChallenge(challenge_id, second_factor, int(accounts.code_lifetime.total_seconds()))
+    challenge_id = await request_codes(work, rules, code_request)
+    return SignInChallenge(challenge_id, second_factor, int(rules.code_lifetime.total_seconds()))

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.identity.accounts.domain.accounts import AccountMissingError, AccountRules
+from services.identity.accounts.adapters.rules import AccountRules
+from services.identity.accounts.domain.accounts import AccountMissingError
 from services.identity.accounts.domain.codes import new_totp_secret, totp_uri
 from services.identity.accounts.steps.check_session import check_session
 from services.identity.accounts.steps.confirm_password import confirm_password
@@ -22,7 +23,7 @@ class TotpEnrolment:
 
 
 async def start_totp(
-    storage: Storage, accounts: AccountRules, holder: tuple[UUID, UUID | None], password: str
+    storage: Storage, rules: AccountRules, holder: tuple[UUID, UUID | None], password: str
 ) -> TotpEnrolment:
     """Returns the secret and its challenge. `holder`: record id and session id.
 
@@ -33,9 +34,9 @@ async def start_totp(
         await check_session(work.connection, session_id)
         if await store.load_account(work.connection, record_id) is None:
             raise AccountMissingError
-        await confirm_password(work.connection, accounts, record_id, password)
+        await confirm_password(work.connection, rules, record_id, password)
     secret = new_totp_secret()
     async with storage.transaction() as work:
         code_request = CodeRequest("totp-enrolment", record_id, detail={"secret": secret})
-        challenge_id = await request_codes(work, accounts, code_request)
-    return TotpEnrolment(challenge_id, secret, totp_uri(secret, accounts.app_name))
+        challenge_id = await request_codes(work, rules, code_request)
+    return TotpEnrolment(challenge_id, secret, totp_uri(secret, rules.app_name))

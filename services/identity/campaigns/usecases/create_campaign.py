@@ -13,7 +13,7 @@ from shared.runtime import clock
 async def create_campaign(storage: Storage, new: NewCampaign, created_by: str) -> UUID:
     """Creates the campaign and the key of its codes, before any code. Returns its id."""
     now, campaign_id = clock.now(), clock.new_id()
-    wave, sealed = new_code_batch(clock.new_id(), storage.keyrings.persons)
+    batch, sealed = new_code_batch(clock.new_id(), storage.keyrings.persons)
     campaign = Campaign(
         id=campaign_id,
         status="noticing",
@@ -21,7 +21,7 @@ async def create_campaign(storage: Storage, new: NewCampaign, created_by: str) -
         selection=new.selection,
         window_days=new.window_days,
         rate=new.rate,
-        wave_id=wave.id,
+        wave_id=batch.id,
         created_at=now,
         noticed_at=None,
         opens_at=None,
@@ -31,6 +31,6 @@ async def create_campaign(storage: Storage, new: NewCampaign, created_by: str) -
         counts={},
     )
     async with storage.transaction() as work:
-        await activation.insert_code_batch(work.connection, wave.id, f"campaign-{campaign_id}", sealed, now)
+        await activation.insert_code_batch(work.connection, batch.id, f"campaign-{campaign_id}", sealed, now)
         await campaigns.insert_campaign(work.connection, campaign, created_by)
     return campaign_id

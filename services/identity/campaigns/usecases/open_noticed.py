@@ -60,17 +60,17 @@ async def _open_records(  # the parts of a page of openings
         return []
     batch_row = await activation.load_code_batch_by_id(work.connection, campaign.wave_id)
     assert batch_row is not None, "a campaign is created with its code batch"
-    wave = open_code_batch(*batch_row, work.keyrings.persons)
+    batch = open_code_batch(*batch_row, work.keyrings.persons)
     new_records = [_new_record(work.keyrings, campaign, candidate, now) for candidate in selected]
     await openings.insert_records(work.connection, new_records)
-    codes = [issued_code(wave, lookups, record.record_id, record.fingerprint, 1, now) for record in new_records]
+    codes = [issued_code(batch, lookups, record.record_id, record.fingerprint, 1, now) for record in new_records]
     await activation.insert_codes(work.connection, codes)
-    await activation.add_to_code_batch(work.connection, wave.id, len(codes))
+    await activation.add_to_code_batch(work.connection, batch.id, len(codes))
     numbers = Counter(("automatic", counted_region(candidate.row.region)) for candidate in selected)
     await figures.count_life_events(work.connection, "opening", numbers, now)
     events: list[Event] = []
     for candidate, new, code in zip(selected, new_records, codes, strict=True):
-        events += [*new.events, *_code_letter(work.keyrings, wave, candidate, new, code.expires_at)]
+        events += [*new.events, *_code_letter(work.keyrings, batch, candidate, new, code.expires_at)]
     return events
 
 
@@ -82,9 +82,9 @@ def _new_record(keyrings: Keyrings, campaign: Campaign, candidate: Candidate, no
 
 
 def _code_letter(
-    keyrings: Keyrings, wave: CodeBatch, candidate: Candidate, new: NewRecord, expires_at: datetime
+    keyrings: Keyrings, batch: CodeBatch, candidate: Candidate, new: NewRecord, expires_at: datetime
 ) -> list[Event]:
-    values = code_values(wave.code(new.fingerprint, 1), expires_at)
+    values = code_values(batch.code(new.fingerprint, 1), expires_at)
     contact_details = candidate.insured.contact_details
     letter = mail_or_letter_request(
         keyrings.contacts, clock.new_id(), new.record_id, contact_details, "activation-code", values, expires_at

@@ -10,13 +10,13 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, KeySet, OKPKey, RSAKey, import_key
 
 from services.identity.clients.domain.cps import organisation_subject
+from services.identity.clients.domain.scopes import CONSULTATION, FEEDING, MAX_SCOPES
 from services.identity.directory.domain.directory import structure_id
-from services.identity.directory.domain.kinds import CONSULTATION, FEEDING, MAX_SCOPES
 from shared.errors import ConflictError, ForbiddenError, InvalidError
 
 ClientKind = Literal["software", "administrator", "operator"]
 CLIENT_SCOPES: dict[ClientKind, frozenset[str]] = {kind: MAX_SCOPES[kind] for kind in get_args(ClientKind)}
-"""The scopes that a client of each kind may be granted, taken from `kinds.MAX_SCOPES`."""
+"""The scopes that a client of each kind may be granted, taken from `MAX_SCOPES`."""
 ALWAYS_GRANTABLE = frozenset({FEEDING, CONSULTATION})
 """The scopes that only software holds. Any caller with clients.write may grant them without holding them."""
 MAX_KEYS = 4

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from services.identity.accounts.domain.accounts import AccountRules
+from services.identity.accounts.adapters.rules import AccountRules
 from services.identity.accounts.domain.codes import CodeOverError, open_detail
 from services.identity.accounts.domain.sessions import holder_actor
 from services.identity.accounts.steps.answer_challenge import answer_challenge
@@ -14,8 +14,7 @@ from services.identity.accounts.store import throttles
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import seal_row
 from services.identity.kit.unit_of_work import Storage, UnitOfWork
-from services.identity.people.domain.contacts import MessageContent, message_request, seal_contact
-from services.identity.people.domain.new_person import Contact
+from services.identity.people.domain.contacts import Contact, MessageContent, message_request, seal_contact
 from services.identity.people.steps import load_contact
 from services.identity.people.store import contacts
 from services.identity.relations.steps.follow_contact import follow_contact
@@ -36,7 +35,7 @@ class ContactChangeCodes:
 
 
 async def finish_contact_change(
-    storage: Storage, accounts: AccountRules, holder: tuple[UUID, UUID | None], codes: ContactChangeCodes
+    storage: Storage, account_rules: AccountRules, holder: tuple[UUID, UUID | None], codes: ContactChangeCodes
 ) -> None:
     """Changes the contact and notifies both. `holder`: record id and session id.
 
@@ -47,7 +46,7 @@ async def finish_contact_change(
         await check_session(work.connection, session_id)
         both_codes = (codes.old_code, codes.new_code)
         challenge, error = await answer_challenge(
-            work, accounts, "contact-change", codes.challenge_id, both_codes, record_id
+            work, account_rules, "contact-change", codes.challenge_id, both_codes, record_id
         )
         if error is not None:
             await record_failure(work, None if challenge is None else record_id, error.code)

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from services.identity.accounts.domain.accounts import AccountRules
+from services.identity.accounts.adapters.rules import AccountRules
 from services.identity.accounts.steps.check_session import check_session
 from services.identity.accounts.steps.count_attempt import count_attempt
 from services.identity.accounts.steps.request_codes import CodeAddressee, CodeRequest, request_codes
@@ -12,7 +12,11 @@ from services.identity.people.steps import load_contact
 
 
 async def start_contact_change(
-    storage: Storage, accounts: AccountRules, holder: tuple[UUID, UUID | None], mail: str | None, mobile: str | None
+    storage: Storage,
+    account_rules: AccountRules,
+    holder: tuple[UUID, UUID | None],
+    mail: str | None,
+    mobile: str | None,
 ) -> UUID:
     """Returns the id of the challenge. `holder`: record id and session id; give one of `mail` and `mobile`.
 
@@ -33,4 +37,4 @@ async def start_contact_change(
     detail = {"version": version, "contact": new.as_json().decode(), "channels": [old_channel, channel], "keys": keys}
     async with storage.transaction() as work:
         addressees = (CodeAddressee(current, old_channel), CodeAddressee(new, channel))
-        return await request_codes(work, accounts, CodeRequest("contact-change", record_id, addressees, detail))
+        return await request_codes(work, account_rules, CodeRequest("contact-change", record_id, addressees, detail))

@@ -9,7 +9,7 @@ from services.identity.directory.domain.kinds import OccupationalMedicine
 from shared.contracts.base import CODE_PATTERN
 from shared.contracts.identity import ProfessionalChanged, StructureChanged
 from shared.errors import InvalidError, NotFoundError
-from shared.national_ids import HolderKind, NationalIdAmbiguousError, full_ids
+from shared.national_ids import NationalIdAmbiguousError, NationalIdKind, full_ids
 from shared.terminology.professions import profession, professions
 from shared.values import InvalidNationalIdError, national_professional_id, national_structure_id
 
@@ -134,7 +134,7 @@ def acting_structure(active: Sequence[str], stated: str | None) -> str | None:
     return stated or next(iter(active), None)
 
 
-def _full_id(text: str, kind: HolderKind) -> str:
+def _full_id(text: str, kind: NationalIdKind) -> str:
     """Returns the identifier with its type digit, so that rights stated with full identifiers apply.
 
     Internal identifiers are unchanged. Raises NationalIdAmbiguousError where the number could have several types.

@@ -1,4 +1,4 @@
-"""The kinds of actors, the scopes that each may hold, and the organisations that never get an account.
+"""The organisations that never get an account.
 
 Code de la santé publique L1111-18: insurers, mutuelles, banks and employers have no access, not even with consent.
 Occupational medicine (L1111-17 IV) has none while its national parameter is `never`. Activities are NAF rev. 2 codes
@@ -14,41 +14,7 @@ from shared.errors import ForbiddenError, InvalidError
 OccupationalMedicine = Literal["never", "allowed"]
 """The values of the national parameter on occupational medicine."""
 
-CREATION, FEEDING, CONSULTATION = "records.open", "documents.deposit", "documents.read"
-ASSIST, CAMPAIGNS = "records.assist", "campaigns.run"
-"""Assisted opening (by a care home's software or an agent of a fund), and running campaigns."""
-PROFILES: Final[Mapping[str, str]] = {"Creation": CREATION, "Feeding": FEEDING, "Consultation": CONSULTATION}
-"""The profiles of an organisation's software.
-
-Consultation alone reads nothing: it lets the software use the professional's own right, by exchanging the token of the
-professional's sign-in.
-"""
-RECORD_SCOPES: Final = frozenset(PROFILES.values())
-
 Exclusion = Literal["insurer", "mutuelle", "bank", "employer", "occupational-medicine"]
-MAX_SCOPES: Final[Mapping[str, frozenset[str]]] = {
-    "patient": frozenset(),
-    "representative": frozenset(),
-    "carer": frozenset(),
-    "professional": frozenset(),
-    "software": RECORD_SCOPES | {ASSIST},
-    "application": frozenset(),
-    "administrator": frozenset(
-        {
-            *(CREATION, ASSIST, CAMPAIGNS, "records.erase"),
-            *("directory.write", "clients.write", "matrices.write", "operations"),
-        }
-    ),
-    "operator": frozenset({"operations"}),
-    "system": frozenset(),
-    "unknown": frozenset(),
-    "insurer": frozenset(),
-    "mutuelle": frozenset(),
-    "bank": frozenset(),
-    "employer": frozenset(),
-    "occupational-medicine": frozenset(),
-}
-"""The scopes that each kind may hold. Patients and professionals hold none: their rights follow from who they are."""
 
 _NAF = re.compile(r"(\d{2})\.?(\d{2})([A-Z])")
 _SECTOR = re.compile(r"SA\d{2}")

@@ -7,7 +7,7 @@ keyed hash, and announces the erasure. Erasing a record again returns the existi
 from uuid import UUID
 
 from services.identity.erasure import store as erasures
-from services.identity.erasure.steps import ErasureRequest, _apply_erasure, _lock_record
+from services.identity.erasure.steps.destruction import ErasureRequest, _apply_erasure, _lock_record
 from services.identity.erasure.store import Erasure
 from services.identity.kit.announcements import announce
 from services.identity.kit.transitions import TransitionRefusal

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
 from services.identity.erasure import store as erasures
-from services.identity.erasure.steps import erase_again
+from services.identity.erasure.steps.destruction import erase_again
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.kit.unit_of_work import UnitOfWork
 from shared.contracts.base import StateEvent

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from services.identity.erasure.steps import ErasureRequest
+from services.identity.erasure.steps.destruction import ErasureRequest
 from services.identity.erasure.usecases.erase_record import erase_record
 from services.identity.kit.unit_of_work import Storage
 from services.identity.lifecycle import store as lifecycle

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header
 
-from services.identity.accounts.api.holders import ProvidedAccountRules
+from services.identity.accounts.api.dependencies import ProvidedAccountRules
 from services.identity.kit.dependencies import ProvidedStorage
 from services.identity.kit.problems import problems
 from services.identity.kit.unit_of_work import Storage
@@ -47,7 +47,7 @@ async def post_close(
     body: CloseBody,
     caller: AuthenticatedCaller,
     storage: ProvidedStorage,
-    accounts: ProvidedAccountRules,
+    account_rules: ProvidedAccountRules,
     rules: ProvidedLifecycleRules,
     prefer: Prefer = None,
 ) -> RecordView:
@@ -57,7 +57,7 @@ async def post_close(
     within ten years restores everything.
     """
     request = _lifecycle_request("close", caller, record_id)
-    await close_record(storage, accounts, rules, record_id, request, body.password)
+    await close_record(storage, account_rules, rules, record_id, request, body.password)
     return await _record_in_force(storage.pool, record_id, prefer)
 
 

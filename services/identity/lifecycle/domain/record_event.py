@@ -6,7 +6,7 @@ from typing import Final, Literal
 from uuid import UUID
 
 from services.identity.lifecycle.domain.lifecycle import LifecycleState
-from services.identity.people.domain.new_person import Person
+from services.identity.people.domain.persons import Person
 from shared.contracts.identity import RecordChanged, TraitFingerprints
 from shared.crypto.fingerprints import ins_parts, trait_fingerprints
 from shared.crypto.keyring import Keyring

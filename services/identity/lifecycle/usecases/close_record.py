@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from services.identity.accounts.domain.accounts import AccountRules
+from services.identity.accounts.adapters.rules import AccountRules
 from services.identity.accounts.steps.check_session import check_session
 from services.identity.accounts.steps.confirm_password import confirm_password
 from services.identity.accounts.store import accounts as accounts_store
@@ -16,7 +16,7 @@ from shared.db.pool import Connection
 
 async def close_record(  # password rules beside the parameters of a transition
     storage: Storage,
-    accounts: AccountRules,
+    account_rules: AccountRules,
     rules: LifecycleRules,
     record_id: UUID,
     request: LifecycleRequest,
@@ -31,7 +31,7 @@ async def close_record(  # password rules beside the parameters of a transition
             await check_session(work.connection, request.session_id)
             account_record_id = await _account_record(work.connection, record_id, request)
             await confirm_password(
-                work.connection, accounts, account_record_id, password, acting=request.actor, record_id=record_id
+                work.connection, account_rules, account_record_id, password, acting=request.actor, record_id=record_id
             )
     await move_record(storage, rules, record_id, request)
 

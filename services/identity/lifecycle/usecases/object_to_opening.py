@@ -24,7 +24,8 @@ from services.identity.lifecycle.steps import (
     open_holder,
 )
 from services.identity.lifecycle.store import LifecycleRecord
-from services.identity.people.domain.new_person import Person, TraitsDifferError, are_same_person, check_traits
+from services.identity.people.domain.new_person import TraitsDifferError, are_same_person, check_traits
+from services.identity.people.domain.persons import Person
 from services.identity.people.store import insured, records
 from shared.db.pool import Connection
 from shared.errors import ClientError

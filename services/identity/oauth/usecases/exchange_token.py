@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from services.identity.clients.domain.clients import Client
+from services.identity.clients.domain.scopes import CONSULTATION
 from services.identity.clients.domain.tokens import AccessToken, TokenIssuer
 from services.identity.clients.steps import ClientProof, prove_client
-from services.identity.directory.domain.kinds import CONSULTATION
 from services.identity.professionals.domain.modes import StatedAccess
 from services.identity.professionals.domain.professionals import ProfessionalRules, StructureDiffersError
 from services.identity.professionals.domain.psc import IdentityProvider, merge_userinfo

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 
-from services.identity.accounts.api.holders import NoStore, ProvidedAccountRules, min_response_time, source_of
+from services.identity.accounts.api.dependencies import NoStore, ProvidedAccountRules, min_response_time, source_of
 from services.identity.kit.dependencies import ProvidedStorage
 from services.identity.kit.problems import problems
 from services.identity.lifecycle.usecases.read_record import read_record
@@ -73,7 +73,7 @@ async def post_online(
     body: OnlineBody,
     request: Request,
     storage: ProvidedStorage,
-    accounts: ProvidedAccountRules,
+    account_rules: ProvidedAccountRules,
     persons: ProvidedPersonRules,
 ) -> OpeningRequestView:
     """Accepts a request for a record. Every request gets one response after one fixed time.
@@ -82,7 +82,7 @@ async def post_online(
     regime and those attached to it, without a record).
     """
     opening_request = body.opening_request(test_keys=persons.test_nir_keys)
-    lookups = accounts.lookups
+    lookups = account_rules.lookups
     opening_id = await ask_to_open(storage, lookups, opening_request, source_of(request))
     french = prefers_french(request.headers.get("accept-language", ""))
     minutes = int(CODE_LIFETIME.total_seconds() // 60)
@@ -98,11 +98,11 @@ async def post_online(
     responses=problems(_403="opening-code-wrong, opening-over"),
 )
 async def post_code(
-    opening_id: UUID, body: OpeningCodeBody, pool: ServicePool, accounts: ProvidedAccountRules
+    opening_id: UUID, body: OpeningCodeBody, pool: ServicePool, account_rules: ProvidedAccountRules
 ) -> TicketView:
     """Exchanges the code for a ticket. A code is valid for two hours and five attempts."""
-    async with min_response_time(accounts.refusal_s):
-        ticket = await prove_contact(pool, accounts.lookups, opening_id, body.code)
+    async with min_response_time(account_rules.refusal_s):
+        ticket = await prove_contact(pool, account_rules.lookups, opening_id, body.code)
     return TicketView(ticket=ticket)
 
 
@@ -125,14 +125,14 @@ async def post_complete(
     body: CompleteBody,
     response: Response,
     storage: ProvidedStorage,
-    accounts: ProvidedAccountRules,
+    account_rules: ProvidedAccountRules,
     rules: ProvidedOpeningRules,
     prefer: Prefer = None,
 ) -> RecordView:
     """Accepts the terms, creates the account, names the médecin traitant and opens the record, in one transaction."""
     _check_terms(body, rules)
     account_request = body.account_request(body.attending_doctor_id)
-    record_id = await open_alone(storage, accounts, opening_id, body.ticket, account_request)
+    record_id = await open_alone(storage, account_rules, opening_id, body.ticket, account_request)
     record = await wait_for(
         lambda: read_record(storage.pool, record_id), lambda state: state.is_in_force, seconds_to_wait(prefer)
     )
@@ -162,7 +162,7 @@ async def post_assisted(
     response: Response,
     caller: AuthenticatedCaller,
     storage: ProvidedStorage,
-    accounts: ProvidedAccountRules,
+    account_rules: ProvidedAccountRules,
     persons: ProvidedPersonRules,
     rules: ProvidedOpeningRules,
 ) -> AssistedView:
@@ -179,7 +179,7 @@ async def post_assisted(
     assisted_request = AssistedRequest(
         ins, body.card_serial, body.parsed_contact(), channel, caller.actor(), body.attending_doctor_id
     )
-    outcome = await open_assisted(storage, accounts.lookups, rules, assisted_request)
+    outcome = await open_assisted(storage, account_rules.lookups, rules, assisted_request)
     response.headers["location"] = f"/records/{outcome.record_id}"
     response.status_code = 201 if outcome.is_new else 200
     return AssistedView.of(outcome)
@@ -197,15 +197,15 @@ async def post_contact_objection(
     body: ContactObjectionBody,
     request: Request,
     storage: ProvidedStorage,
-    accounts: ProvidedAccountRules,
+    account_rules: ProvidedAccountRules,
     persons: ProvidedPersonRules,
 ) -> None:
     """Objects to a contact that somebody else stated for the person.
 
     That contact never comes into force; the one on file stays.
     """
-    ins, lookups = checked_ins(body.ins, test_keys=persons.test_nir_keys), accounts.lookups
-    async with min_response_time(accounts.refusal_s):
+    ins, lookups = checked_ins(body.ins, test_keys=persons.test_nir_keys), account_rules.lookups
+    async with min_response_time(account_rules.refusal_s):
         await object_to_contact(storage, lookups, ins, body.code, source_of(request))
 
 
@@ -225,7 +225,7 @@ async def post_activation(
     body: ActivationBody,
     request: Request,
     storage: ProvidedStorage,
-    accounts: ProvidedAccountRules,
+    account_rules: ProvidedAccountRules,
     persons: ProvidedPersonRules,
     rules: ProvidedOpeningRules,
 ) -> ActivationView:
@@ -236,8 +236,8 @@ async def post_activation(
     _check_terms(body, rules)
     ins = checked_ins(body.ins, test_keys=persons.test_nir_keys)
     activation = ActivationRequest(ins, body.code, *body.parsed_addresses(), source_of(request))
-    async with min_response_time(accounts.refusal_s):
-        record_id = await activate_account(storage, accounts, activation, body.account_request())
+    async with min_response_time(account_rules.refusal_s):
+        record_id = await activate_account(storage, account_rules, activation, body.account_request())
     return ActivationView(record_id=record_id)
 
 

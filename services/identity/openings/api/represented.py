@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from services.identity.accounts.api.holders import ProvidedAccountRules, holder, min_response_time
+from services.identity.accounts.api.dependencies import ProvidedAccountRules, holder, min_response_time
 from services.identity.kit.dependencies import ProvidedStorage
 from services.identity.kit.problems import problems
 from services.identity.openings.models import RepresentedBody
@@ -37,7 +37,7 @@ async def post_represented(
     response: Response,
     caller: AuthenticatedCaller,
     storage: ProvidedStorage,
-    accounts: ProvidedAccountRules,
+    account_rules: ProvidedAccountRules,
     persons: ProvidedPersonRules,
 ) -> RepresentationView:
     """Opens the record of a represented person.
@@ -59,7 +59,7 @@ async def post_represented(
         if body.by is None:
             raise RepresentationUnprovenError
         opener = ByAdministrator(caller.actor(), body.by.representative_ins(), body.by.stated())
-    async with min_response_time(accounts.refusal_s):
+    async with min_response_time(account_rules.refusal_s):
         admission, is_new = await open_represented(storage, body.person(), opener, test_keys=persons.test_nir_keys)
     response.status_code = 201 if is_new else 200
     response.headers["location"] = f"/records/{admission.representation.record_id}"

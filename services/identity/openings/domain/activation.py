@@ -52,7 +52,7 @@ class CodeBatch:
         return data + check_character(data)
 
     def __repr__(self) -> str:
-        return f"Wave({self.id})"
+        return f"CodeBatch({self.id})"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -68,15 +68,15 @@ class IssuedCode:
     expires_at: datetime
 
 
-def new_code_batch(wave_id: UUID, persons: Keyring) -> tuple[CodeBatch, Sealed]:
+def new_code_batch(batch_id: UUID, persons: Keyring) -> tuple[CodeBatch, Sealed]:
     """Returns a batch with a fresh random key, and that key sealed for storage."""
     key = secrets.token_bytes(32)
-    return CodeBatch(wave_id, key), seal_row(persons, key, "activation-wave", wave_id)
+    return CodeBatch(batch_id, key), seal_row(persons, key, "activation-wave", batch_id)
 
 
-def open_code_batch(wave_id: UUID, sealed: Sealed, persons: Keyring) -> CodeBatch:
+def open_code_batch(batch_id: UUID, sealed: Sealed, persons: Keyring) -> CodeBatch:
     """Returns the batch whose sealed key `new_code_batch` produced."""
-    return CodeBatch(wave_id, open_row(persons, sealed, "activation-wave", wave_id))
+    return CodeBatch(batch_id, open_row(persons, sealed, "activation-wave", batch_id))
 
 
 def reprinted_letter_id(printing: UUID, record_id: UUID, attempt: int) -> UUID:
@@ -88,11 +88,11 @@ def reprinted_letter_id(printing: UUID, record_id: UUID, attempt: int) -> UUID:
 
 
 def issued_code(
-    wave: CodeBatch, lookups: Keyring, record_id: UUID, person: str, attempt: int, now: datetime
+    batch: CodeBatch, lookups: Keyring, record_id: UUID, person: str, attempt: int, now: datetime
 ) -> IssuedCode:
     """Returns the row to store for the code of this attempt."""
-    hashed = activation_code_hash(lookups, record_id, wave.code(person, attempt))
-    return IssuedCode(record_id, attempt, wave.id, person, hashed, now, now + CODE_LIFETIME)
+    hashed = activation_code_hash(lookups, record_id, batch.code(person, attempt))
+    return IssuedCode(record_id, attempt, batch.id, person, hashed, now, now + CODE_LIFETIME)
 
 
 def activation_code_hash(lookups: Keyring, record_id: UUID, code: str) -> str:

@@ -7,7 +7,7 @@ health insurance or a care home; or automatically unless the person objects.
 from dataclasses import dataclass
 from typing import Final
 
-from services.identity.directory.domain.kinds import ASSIST, CREATION
+from services.identity.clients.domain.scopes import ASSIST, CREATION
 from services.identity.people.domain.new_person import OpeningChannel
 from shared.contracts.base import ActorKind
 from shared.errors import ForbiddenError, InvalidError

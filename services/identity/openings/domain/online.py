@@ -15,7 +15,7 @@ from services.identity.kit.sealed_rows import Keyrings, Sealed, open_row, seal_r
 from services.identity.kit.transitions import Transition
 from services.identity.lifecycle.domain.lifecycle import LifecycleState, decide
 from services.identity.openings.domain.regimes import ONLINE_REGIMES
-from services.identity.people.domain.new_person import LANGUAGES, Contact, LanguageUnknownError, checked_contact
+from services.identity.people.domain.contacts import LANGUAGES, Contact, LanguageUnknownError, checked_contact
 from services.identity.people.domain.persons import IdentityStatus, is_minor
 from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError, InvalidError, TooManyRequestsError
@@ -128,8 +128,8 @@ class OnlineOpening:
 
 
 @dataclass(frozen=True, slots=True)
-class ApplicantFacts:
-    """The facts about the person whom a request names, from the register and the database."""
+class Applicant:
+    """What the register and the database say of the person whom a request names."""
 
     regime: str
     birth_date: date
@@ -156,16 +156,16 @@ def single_contact(mail: str | None, mobile: str | None, language: str) -> Conta
     return Contact(contact.mail, contact.language, contact.relation, mobile)
 
 
-def may_open_alone(facts: ApplicantFacts, today: date) -> bool:
+def may_open_alone(applicant: Applicant, today: date) -> bool:
     """Returns whether the person may open a record alone.
 
     Adults of the listed regimes may, with a qualified identity, their own card and no record.
     """
-    if facts.regime not in ONLINE_REGIMES or not facts.is_own_card or is_minor(facts.birth_date, today):
+    if applicant.regime not in ONLINE_REGIMES or not applicant.is_own_card or is_minor(applicant.birth_date, today):
         return False
-    if not facts.status.may_share_ins:
+    if not applicant.status.may_share_ins:
         return False
-    return facts.state != "open" and decide(facts.state, "open", "holder") == Transition("open")
+    return applicant.state != "open" and decide(applicant.state, "open", "holder") == Transition("open")
 
 
 def window_wait(kind: str, times: list[datetime], now: datetime) -> timedelta | None:

@@ -8,9 +8,8 @@ from uuid import UUID
 import orjson
 
 from services.identity.directory.domain.directory import Professional
-from services.identity.people.domain.contacts import MessageContent, message_request
+from services.identity.people.domain.contacts import Contact, MessageContent, message_request
 from services.identity.people.domain.insured import ContactDetails
-from services.identity.people.domain.new_person import Contact
 from shared.contracts.base import sealed_place
 from shared.contracts.notify import MessageRequested
 from shared.crypto.keyring import Keyring

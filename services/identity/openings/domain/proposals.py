@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from services.identity.kit.readable_codes import parse_code
+from services.identity.people.domain.contacts import Contact
 from services.identity.people.domain.insured import ContactDetails
-from services.identity.people.domain.new_person import Contact
 from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError
 

@@ -6,8 +6,9 @@ from uuid import UUID
 
 from services.identity.kit.sealed_rows import Keyrings, Sealed, seal_row
 from services.identity.lifecycle.domain.record_event import record_changed
-from services.identity.people.domain.contacts import seal_contact
-from services.identity.people.domain.new_person import Contact, OpeningChannel, Person
+from services.identity.people.domain.contacts import Contact, seal_contact
+from services.identity.people.domain.new_person import OpeningChannel
+from services.identity.people.domain.persons import Person
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, Event
 from shared.contracts.identity import ContactChanged

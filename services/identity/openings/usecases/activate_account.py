@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from services.identity.accounts.domain.accounts import AccountRules, personal_words
+from services.identity.accounts.adapters.rules import AccountRules
+from services.identity.accounts.domain.accounts import personal_words
 from services.identity.accounts.domain.passwords import check_length
 from services.identity.accounts.domain.throttling import network_of
 from services.identity.accounts.steps.create_account import AccountChoices, create_account
@@ -18,7 +19,8 @@ from services.identity.openings.domain.activation import ActivationCodeWrongErro
 from services.identity.openings.steps import check_rate_limit
 from services.identity.openings.store import activation, openings
 from services.identity.openings.usecases.open_alone import AccountRequest
-from services.identity.people.domain.new_person import Contact, Person
+from services.identity.people.domain.contacts import Contact
+from services.identity.people.domain.persons import Person
 from services.identity.people.steps import load_contact, replace_contact
 from services.identity.people.store import records
 from shared.contracts.audit import AccessRecorded
@@ -43,7 +45,7 @@ class ActivationRequest(RedactedRepr):
 
 
 async def activate_account(
-    storage: Storage, accounts: AccountRules, request: ActivationRequest, chosen: AccountRequest
+    storage: Storage, account_rules: AccountRules, request: ActivationRequest, chosen: AccountRequest
 ) -> UUID:
     """Creates the account and returns the id of its record.
 
@@ -55,12 +57,12 @@ async def activate_account(
     """
     code = parse_code(request.code)
     check_length(chosen.password)
-    lookups, network = accounts.lookups, network_of(request.source)
+    lookups, network = account_rules.lookups, network_of(request.source)
     rate_keys = [
         f"activation-person:{lookups.fingerprint(*ins_parts(request.ins), network)}",
         f"activation-source:{lookups.fingerprint('source', network)}",
     ]
-    with accounts.hashes.place() as place:
+    with account_rules.hashes.place() as place:
         await check_rate_limit(storage.pool, "activate-account", rate_keys)
         async with storage.acquire() as work:
             record_id = await records.find_record(
@@ -73,14 +75,14 @@ async def activate_account(
             words = await _personal_words(work, record_id, chosen) if record_id and usable else None
         if record_id is None or words is None:
             raise await _record_refusal(storage.pool, record_id)
-        password_hash = await hash_password(accounts, place, chosen.password, words)
+        password_hash = await hash_password(account_rules, place, chosen.password, words)
     choices = AccountChoices(chosen.identifier, password_hash, chosen.second_factor, chosen.terms_version)
     async with storage.transaction() as work:
         deceased = await records.is_deceased(work.connection, record_id)
         used = not deceased and await activation.use_code(work.connection, record_id, hashes, clock.now())
         if used:
             contact, events = await _update_contact(work, record_id, request)
-            await create_account(work, accounts, record_id, contact, choices)
+            await create_account(work, account_rules, record_id, contact, choices)
             await activation.revoke_codes(work.connection, record_id, clock.now())
             await _count_activation(work, record_id)
             await append(work.connection, [announce(event) for event in (*events, _access(record_id, "activated"))])

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.identity.accounts.domain.accounts import AccountRules, SecondFactor, personal_words
+from services.identity.accounts.adapters.rules import AccountRules
+from services.identity.accounts.domain.accounts import SecondFactor, personal_words
 from services.identity.accounts.domain.passwords import check_length
 from services.identity.accounts.steps.create_account import AccountChoices, create_account
 from services.identity.accounts.steps.hash_password import hash_password
@@ -38,7 +39,7 @@ class AccountRequest:
 
 
 async def open_alone(
-    storage: Storage, accounts: AccountRules, opening_id: UUID, ticket: str, account_request: AccountRequest
+    storage: Storage, account_rules: AccountRules, opening_id: UUID, ticket: str, account_request: AccountRequest
 ) -> UUID:
     """Opens the record and returns its id. The traits are those of the register.
 
@@ -46,13 +47,13 @@ async def open_alone(
     and `create_account` raise.
     """
     check_length(account_request.password)
-    hashes = accounts.lookups.fingerprints("opening-ticket", str(opening_id), ticket)
-    with accounts.hashes.place() as place:
+    hashes = account_rules.lookups.fingerprints("opening-ticket", str(opening_id), ticket)
+    with account_rules.hashes.place() as place:
         async with storage.acquire() as work:
             opening = await online.load_proved(work.connection, opening_id, hashes, clock.now())
             request, person = await _request_and_person(work, opening)
         words = personal_words(person.person, request.contact, account_request.identifier)
-        password_hash = await hash_password(accounts, place, account_request.password, words)
+        password_hash = await hash_password(account_rules, place, account_request.password, words)
     async with storage.transaction() as work:
         opening = await online.lock_proved(work.connection, opening_id, hashes, clock.now())
         if opening is None:
@@ -61,7 +62,7 @@ async def open_alone(
         choices = AccountChoices(
             account_request.identifier, password_hash, account_request.second_factor, account_request.terms_version
         )
-        await create_account(work, accounts, new_record.record_id, request.contact, choices)
+        await create_account(work, account_rules, new_record.record_id, request.contact, choices)
         doctor_events = await name_attending_doctor(
             work.connection, new_record.record_id, account_request.attending_doctor_id
         )

@@ -30,8 +30,9 @@ from services.identity.openings.steps import (
     name_attending_doctor,
     state_of_person,
 )
+from services.identity.people.domain.contacts import Contact
 from services.identity.people.domain.insured import ContactDetails, InsuredPerson, is_card_of, open_insured
-from services.identity.people.domain.new_person import Contact, OpeningChannel
+from services.identity.people.domain.new_person import OpeningChannel
 from services.identity.people.domain.persons import is_minor
 from services.identity.people.steps import load_contact, replace_contact
 from services.identity.people.store import insured, records

@@ -11,16 +11,16 @@ from services.identity.lifecycle import store as lifecycle
 from services.identity.lifecycle.domain.lifecycle import decide, party_of
 from services.identity.openings.domain.openings import register_contact_first
 from services.identity.openings.steps import add_record
+from services.identity.people.domain.contacts import Contact
 from services.identity.people.domain.insured import open_insured
 from services.identity.people.domain.new_person import (
-    Contact,
     OpeningChannel,
-    Person,
     RecordUnknownError,
     TraitsDifferError,
     are_same_person,
     check_traits,
 )
+from services.identity.people.domain.persons import Person
 from services.identity.people.store import insured, records
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor

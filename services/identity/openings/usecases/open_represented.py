@@ -19,9 +19,10 @@ from services.identity.kit.unit_of_work import Storage, UnitOfWork
 from services.identity.lifecycle import store as lifecycle
 from services.identity.lifecycle.domain.lifecycle import decide
 from services.identity.openings.steps import add_record
+from services.identity.people.domain.contacts import Contact
 from services.identity.people.domain.insured import InsuredRow, is_card_of, open_insured
-from services.identity.people.domain.new_person import Contact, Person, TraitsDifferError, are_same_person, check_traits
-from services.identity.people.domain.persons import is_minor
+from services.identity.people.domain.new_person import TraitsDifferError, are_same_person, check_traits
+from services.identity.people.domain.persons import Person, is_minor
 from services.identity.people.steps import birth_date, load_holder, logged_refusals
 from services.identity.people.store import insured, records
 from services.identity.people.store.records import load_records_of_person

@@ -11,7 +11,7 @@ from services.identity.kit.announcements import announce
 from services.identity.kit.unit_of_work import Storage, UnitOfWork
 from services.identity.openings.domain.online import (
     CODE_LIFETIME,
-    ApplicantFacts,
+    Applicant,
     OnlineOpening,
     OpeningRequest,
     may_open_alone,
@@ -44,7 +44,7 @@ async def send_opening_codes(storage: Storage, lookups: Keyring, rules: OpeningR
             request = opening.open_request(storage.keyrings.persons)
             insured_person = await _find_insured(work, request)
             if insured_person is None or not may_open_alone(
-                await _applicant_facts(work, request, *insured_person), now.date()
+                await _applicant(work, request, *insured_person), now.date()
             ):
                 await online.set_code(work.connection, opening.id, None)
                 continue
@@ -90,12 +90,12 @@ async def _find_insured(work: UnitOfWork, request: OpeningRequest) -> tuple[Insu
     return None if row is None else (row, open_insured(work.keyrings.persons, row))
 
 
-async def _applicant_facts(
+async def _applicant(
     work: UnitOfWork, request: OpeningRequest, row: InsuredRow, insured_person: InsuredPerson
-) -> ApplicantFacts:
+) -> Applicant:
     person, fingerprints = insured_person.person, work.keyrings.ins.fingerprints(*ins_parts(request.ins))
     assert person.traits.birth_date is not None, "the register has every birth date"
-    return ApplicantFacts(
+    return Applicant(
         regime=row.regime,
         birth_date=date.fromisoformat(person.traits.birth_date),
         is_own_card=is_card_of(work.keyrings.ins, row, request.ins, request.card_serial),

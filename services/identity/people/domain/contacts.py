@@ -4,22 +4,47 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, cast
 from uuid import UUID
 
 import orjson
 
 from services.identity.kit.sealed_rows import Keyrings
-from services.identity.people.domain.new_person import Contact, checked_contact
 from shared.contracts.base import sealed_place
 from shared.contracts.notify import MessageRequested
 from shared.crypto.keyring import Keyring
 from shared.errors import ConflictError, InvalidError
+from shared.values import RedactedRepr
 
 MessageChannel = Literal["mail", "sms"]
+LANGUAGES = ("fr", "en")
+RELATIONS = ("holder", "representative")
+_MAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z][A-Za-z0-9-]{1,62}")
+_MAX_MAIL_LENGTH = 254
 _MOBILE = re.compile(r"\+[1-9]\d{7,14}")
 _FRENCH_MOBILE = re.compile(r"0([67]\d{8})")
 _SEPARATORS = re.compile(r"[\s.()\-\u00a0]")
+
+
+class MailInvalidError(InvalidError):
+    """This is not a mail address that can be written to: name@domain, ASCII, at most 254 characters."""
+
+    code = "mail-invalid"
+    french = "Ce n’est pas une adresse de courriel : nom@domaine, en ASCII, 254 caractères au plus."
+
+
+class LanguageUnknownError(InvalidError):
+    """The language is fr or en."""
+
+    code = "language-unknown"
+    french = "La langue est fr ou en."
+
+
+class RelationUnknownError(InvalidError):
+    """The relation of the contact is holder or representative."""
+
+    code = "relation-unknown"
+    french = "Le lien du contact est holder ou representative."
 
 
 class MobileInvalidError(InvalidError):
@@ -45,6 +70,39 @@ class ContactMissingError(ConflictError):
         "Aucune adresse mail ni aucun numéro de mobile n’est connu pour envoyer un code. Demandez à un pharmacien, un "
         "médecin ou votre caisse d’en inscrire un."
     )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Contact(RedactedRepr):
+    """A person's addresses and language for messages."""
+
+    mail: str | None
+    language: Literal["fr", "en"]
+    relation: Literal["holder", "representative"]
+    mobile: str | None = None
+
+    def as_json(self) -> bytes:
+        """Returns the JSON that is sealed, at rest and for notify (`ContactChanged`). `mobile` is present only if
+        known."""
+        mobile = {} if self.mobile is None else {"mobile": self.mobile}
+        return orjson.dumps({"mail": self.mail, "language": self.language, "relation": self.relation, **mobile})
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "Contact":
+        """Returns the contact that `as_json` encoded."""
+        document = orjson.loads(data)
+        return cls(document["mail"], document["language"], document["relation"], document.get("mobile"))
+
+
+def checked_contact(mail: str | None, language: str, relation: str) -> Contact:
+    """Returns the contact. Raises MailInvalidError, LanguageUnknownError, RelationUnknownError."""
+    if mail is not None and (len(mail) > _MAX_MAIL_LENGTH or _MAIL.fullmatch(mail) is None):
+        raise MailInvalidError
+    if language not in LANGUAGES:
+        raise LanguageUnknownError
+    if relation not in RELATIONS:
+        raise RelationUnknownError
+    return Contact(mail, cast(Literal["fr", "en"], language), cast(Literal["holder", "representative"], relation))
 
 
 def mobile_number(text: str) -> str:

@@ -10,16 +10,9 @@ from uuid import UUID
 import orjson
 
 from services.identity.kit.sealed_rows import Keyrings, Sealed, open_row, seal_row
-from services.identity.people.domain.contacts import mobile_number
-from services.identity.people.domain.new_person import (
-    LANGUAGES,
-    LanguageUnknownError,
-    Person,
-    check_traits,
-    checked_contact,
-    parse_sex,
-)
-from services.identity.people.domain.persons import IdentityStatus, UsedNames, regime_code, region_code
+from services.identity.people.domain.contacts import LANGUAGES, LanguageUnknownError, checked_contact, mobile_number
+from services.identity.people.domain.new_person import check_traits, parse_sex
+from services.identity.people.domain.persons import IdentityStatus, Person, UsedNames, regime_code, region_code
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
 from shared.errors import InvalidError

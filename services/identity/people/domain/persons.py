@@ -5,12 +5,15 @@ officiel géographique.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from typing import Any
+
+import orjson
 
 from shared.errors import ConflictError, InvalidError
-from shared.values import RedactedRepr
+from shared.values import Ins, RedactedRepr, Sex, StrictTraits
 
 # The regions, the overseas collectivities by their department, and 99: abroad.
 REGIONS = frozenset(
@@ -22,6 +25,7 @@ REGIONS = frozenset(
 _REGIME = re.compile(r"[0-9]{2}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _MAX_NAME_LENGTH = 100
+_TRAITS = tuple(field.name for field in fields(StrictTraits))
 MAJORITY_YEARS = 18
 """The age of majority (Code civil, article 414)."""
 
@@ -102,6 +106,51 @@ class UsedNames(RedactedRepr):
 
 NO_USED_NAMES = UsedNames()
 """The used names of a person who uses the birth names."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Person(RedactedRepr):
+    """An insured person: the number, the strict traits and further details.
+
+    `regime` and `region` are codes. Records opened before the status was stored were opened for a
+    qualified identity.
+    """
+
+    ins: Ins
+    traits: StrictTraits
+    used: UsedNames = NO_USED_NAMES
+    status: IdentityStatus = IdentityStatus.QUALIFIED
+    regime: str | None = None
+    region: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns the content of `as_json`, without unknown values."""
+        traits = self.traits
+        optional = {"used": [self.used.family_name, self.used.given_name], "regime": self.regime, "region": self.region}
+        return {
+            "ins": [self.ins.matricule, self.ins.oid],
+            "traits": {name: getattr(traits, name) for name in _TRAITS},
+            "status": self.status,
+            **{name: value for name, value in optional.items() if value not in (None, [None, None])},
+        }
+
+    def as_json(self) -> bytes:
+        """Returns the JSON that is sealed for storage."""
+        return orjson.dumps(self.as_dict())
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "Person":
+        """Returns the person that `as_json` encoded, in this or an earlier version."""
+        document = orjson.loads(data)
+        traits = {**document["traits"], "sex": Sex(document["traits"]["sex"])}
+        return cls(
+            Ins(*document["ins"]),
+            StrictTraits(**traits),
+            UsedNames(*document.get("used", ())),
+            IdentityStatus(document.get("status", IdentityStatus.QUALIFIED)),
+            document.get("regime"),
+            document.get("region"),
+        )
 
 
 def check_may_share_ins(status: IdentityStatus) -> None:

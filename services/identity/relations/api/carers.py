@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends
 
-from services.identity.accounts.api.holders import Holder, ProvidedAccountRules
+from services.identity.accounts.api.dependencies import Holder, ProvidedAccountRules
 from services.identity.kit.dependencies import ProvidedStorage
 from services.identity.kit.problems import problems
 from services.identity.relations.domain.care import RelationRules
@@ -48,7 +48,7 @@ async def post_invitation(
     body: InvitationBody,
     caller: AuthenticatedCaller,
     storage: ProvidedStorage,
-    accounts: ProvidedAccountRules,
+    account_rules: ProvidedAccountRules,
     rules: ProvidedRelationRules,
 ) -> InvitationView:
     """Invites a carer, for the holder and representatives.
@@ -57,7 +57,7 @@ async def post_invitation(
     depend on whether such a person is known here.
     """
     invitation = body.invitation(rules.invitation_life)
-    lookups = accounts.lookups
+    lookups = account_rules.lookups
     return InvitationView.of(await invite_carer(storage, lookups, caller, record_id, invitation))
 
 
@@ -111,7 +111,7 @@ async def post_answer(
     caller: AuthenticatedCaller,
     holder: Holder,
     storage: ProvidedStorage,
-    accounts: ProvidedAccountRules,
+    account_rules: ProvidedAccountRules,
 ) -> CareView:
     """Accepts or refuses an invitation, for the invited person, signed in with their own account.
 
@@ -119,5 +119,5 @@ async def post_answer(
     by the holder.
     """
     answer = body.invitation_answer(holder.record_id)
-    lookups = accounts.lookups
+    lookups = account_rules.lookups
     return CareView.of(await answer_invitation(storage, lookups, caller, answer))

@@ -11,7 +11,7 @@ import orjson
 from services.identity.kit.readable_codes import ALPHABET, CODE_LENGTH, check_character, parse_code
 from services.identity.kit.sealed_rows import Keyrings, Sealed, open_row
 from services.identity.kit.transitions import TransitionTable
-from services.identity.people.domain.new_person import Person
+from services.identity.people.domain.persons import Person
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
 from shared.errors import ClientError, ConflictError, ForbiddenError, InvalidError, NotFoundError

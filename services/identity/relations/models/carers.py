@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from services.identity.kit.bodies import Body, Name, Text, one_of
-from services.identity.people.domain.new_person import checked_contact
+from services.identity.people.domain.contacts import checked_contact
 from services.identity.people.models import InsBody
 from services.identity.relations.domain.care import CareRelation, CareStatus, InvitationInvalidError, InvitedPerson
 from services.identity.relations.usecases.answer_invitation import InvitationAnswer

@@ -3,8 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from services.identity.people.domain.new_person import Person
-from services.identity.people.domain.persons import coming_of_age, is_minor
+from services.identity.people.domain.persons import Person, coming_of_age, is_minor
 from services.identity.people.steps import birth_date
 from services.identity.relations.steps.announce_people import announce_people
 from services.identity.relations.store import minors

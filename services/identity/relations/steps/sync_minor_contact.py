@@ -8,8 +8,7 @@ from uuid import UUID
 
 from services.identity.kit.sealed_rows import open_row, seal_row
 from services.identity.kit.unit_of_work import UnitOfWork
-from services.identity.people.domain.contacts import ContactMissingError, seal_contact
-from services.identity.people.domain.new_person import Contact
+from services.identity.people.domain.contacts import Contact, ContactMissingError, seal_contact
 from services.identity.people.steps import load_contact
 from services.identity.people.store import contacts
 from services.identity.relations.store import minors, representations

@@ -9,8 +9,8 @@ from services.identity.accounts.steps.count_attempt import count_attempt
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import seal_row
 from services.identity.kit.unit_of_work import Storage, UnitOfWork
-from services.identity.people.domain.contacts import MessageContent, message_request
-from services.identity.people.domain.new_person import Contact, RecordUnknownError
+from services.identity.people.domain.contacts import Contact, MessageContent, message_request
+from services.identity.people.domain.new_person import RecordUnknownError
 from services.identity.people.steps import logged_refusals, notify_holder
 from services.identity.people.store import records
 from services.identity.relations.domain.acts_for_holder import permitted_access

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from services.notify.alerts.domain.alerts import AlertAttemptOutcome, DueAlert, handled_at, status_of
-from services.notify.alerts.steps import announce_handled
+from services.notify.alerts.steps.decide_alerts import announce_handled
 from services.notify.alerts.store import alert_queue as store
 from services.notify.alerts.store.alert_queue import AlertDeliveryOutcome
 from services.notify.delivery.domain import (

@@ -44,17 +44,17 @@ class Choices:
     hidden_sections: frozenset[str] = frozenset()
     applications: Mapping[str, frozenset[str]] | None = None
 
-    def authorisation_of(self, holders: Iterable[str], now: datetime) -> AuthorisationStatus:
-        """Returns the best status of the patient side's authorisations of these holders: valid, future, then expired.
+    def authorisation_of(self, grantees: Iterable[str], now: datetime) -> AuthorisationStatus:
+        """Returns the best status of the patient side's authorisations of these grantees: valid, future, then expired.
 
         "none" where none of them has an authorisation.
         """
-        return _best(grant.status for grant in self._grants_to(holders, now) if not grant.is_attestation)
+        return _best(grant.status for grant in self._grants_to(grantees, now) if not grant.is_attestation)
 
     def care_team_of(self, structure_id: str | None, now: datetime) -> AuthorisationStatus:
         """Returns the best status of this structure's care-team attestations, in the order of `authorisation_of`."""
-        holders = () if structure_id is None else (structure_id,)
-        return _best(grant.status for grant in self._grants_to(holders, now) if grant.is_attestation)
+        grantees = () if structure_id is None else (structure_id,)
+        return _best(grant.status for grant in self._grants_to(grantees, now) if grant.is_attestation)
 
     def without_expired(self, now: datetime) -> "Choices":
         """Returns these choices without the authorisations that have ended."""
@@ -65,8 +65,8 @@ class Choices:
         )
         return replace(self, authorisations=tuple(remaining))
 
-    def _grants_to(self, holders: Iterable[str], now: datetime) -> list["_Grant"]:
-        sought = frozenset(holders)
+    def _grants_to(self, grantees: Iterable[str], now: datetime) -> list["_Grant"]:
+        sought = frozenset(grantees)
         return [
             _Grant(
                 is_attestation=authorisation.get("how") == "care-team",
@@ -78,7 +78,7 @@ class Choices:
 
 
 class _Grant(NamedTuple):
-    """An authorisation of a holder, or an attestation of a structure's own care team, with its status."""
+    """An authorisation of a grantee, or an attestation of a structure's own care team, with its status."""
 
     is_attestation: bool
     status: AuthorisationStatus
@@ -133,7 +133,8 @@ def _emergency_choices(stored: Mapping[str, bool]) -> EmergencyChoices:
 
 def _unlimited_authorisations(authorised: Iterable[str]) -> list[dict[str, Any]]:
     return [
-        {"holder_id": holder_id, "from": _BEGINNING_OF_TIME, "until": None, "how": "online"} for holder_id in authorised
+        {"holder_id": grantee_id, "from": _BEGINNING_OF_TIME, "until": None, "how": "online"}
+        for grantee_id in authorised
     ]
 
 

@@ -52,10 +52,10 @@ class CopyAge:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordFacts:
-    """The facts about a record in the local copies. `id` is None where there is no such record.
+class RecordContext:
+    """What the copies say about a record. `id` is None where there is no such record.
 
-    `linked_to`: the other record of this person; its blocks hold here too, and `age` covers the copies of both.
+    `linked_to`: the other record of the same person; its blocks hold here too, and `age` covers the copies of both.
     `matrix` is None where the matrix in force is not known here. `awaits_recovery`: the database may have lost commits
     about the record's documents, so their labels may be outdated; they cannot be changed until they are recovered.
     """
@@ -72,8 +72,8 @@ class RecordFacts:
     awaits_recovery: bool = False
     matrix: Matrix | None = field(default=None, compare=False)
 
-    def with_other_record(self, other: "RecordFacts") -> "RecordFacts":
-        """Returns these facts combined with the person's other record: blocks there hold here too."""
+    def with_other_record(self, other: "RecordContext") -> "RecordContext":
+        """Returns this context combined with that of the person's other record: blocks there hold here too."""
         blocked = self.choices.blocked | other.choices.blocked
         return replace(self, choices=replace(self.choices, blocked=blocked), age=replace(self.age, other=other.age))
 
@@ -93,9 +93,9 @@ class RecordFacts:
         return versions
 
 
-def absent_record_facts(age: CopyAge, matrix: Matrix | None) -> RecordFacts:
-    """Returns the facts of a record that does not exist."""
-    return RecordFacts(None, "unknown", 0, None, age, matrix=matrix)
+def absent_record(age: CopyAge, matrix: Matrix | None) -> RecordContext:
+    """Returns the context of a record that does not exist."""
+    return RecordContext(None, "unknown", 0, None, age, matrix=matrix)
 
 
 def decoy_age(watermarks: Mapping[str, Sequence[datetime]], seed: int) -> CopyAge:

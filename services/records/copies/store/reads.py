@@ -15,7 +15,7 @@ import asyncpg
 import orjson
 
 from services.records.copies.domain.choices import NO_CHOICES, choices_of
-from services.records.copies.domain.copies import COPIED_TOPICS, CopyAge, RecordFacts, absent_record_facts, decoy_age
+from services.records.copies.domain.copies import COPIED_TOPICS, CopyAge, RecordContext, absent_record, decoy_age
 from services.records.copies.domain.people import NOBODY, people_of
 from services.records.copies.store.matrices import MatrixCache, MatrixState
 from shared.contracts.topics import CONSENT_MATRICES, IDENTITY_PEOPLE, RECORDS_DOCUMENTS
@@ -123,25 +123,25 @@ async def _fence_linked_record(connection: Connection, row: asyncpg.Record | Non
     return record_id
 
 
-async def load_facts(
+async def load_context(
     connection: Connection, matrices: MatrixCache, record_id: UUID | None, decoy_seed: int
-) -> RecordFacts:
-    """Returns the facts about the record from the local copies. Its fence must be taken.
+) -> RecordContext:
+    """Returns what the copies say about the record. Its fence must be taken.
 
-    For a record that does not exist (None) it returns decoy facts, as old as the partition that `decoy_seed` selects.
+    For a record that does not exist (None) it returns a decoy, as old as the partition that `decoy_seed` selects.
     """
     if record_id is None:
         age = decoy_age(await _load_watermarks(connection), decoy_seed)
         matrix_state = await matrices.load_state(connection)
         age = replace(age, matrix_at=matrix_state.watermark, matrix_broken=matrix_state.is_broken)
-        return absent_record_facts(age, await matrices.load_in_force(connection, matrix_state))
-    own = await _load_own_facts(connection, matrices, record_id)
+        return absent_record(age, await matrices.load_in_force(connection, matrix_state))
+    own = await _load_own_context(connection, matrices, record_id)
     if own.linked_to is None:
         return own
-    return own.with_other_record(await _load_own_facts(connection, matrices, own.linked_to))
+    return own.with_other_record(await _load_own_context(connection, matrices, own.linked_to))
 
 
-async def _load_own_facts(connection: Connection, matrices: MatrixCache, record_id: UUID) -> RecordFacts:
+async def _load_own_context(connection: Connection, matrices: MatrixCache, record_id: UUID) -> RecordContext:
     row = await connection.fetchrow(
         SELECT_FACTS,
         *(
@@ -156,7 +156,7 @@ async def _load_own_facts(connection: Connection, matrices: MatrixCache, record_
     assert row is not None, "the fence holds the row"
     broken = set(row["broken"])
     matrix_state = MatrixState.from_row(row)
-    return RecordFacts(
+    return RecordContext(
         id=row["id"],
         status=row["status"],
         record_version=row["record_version"],

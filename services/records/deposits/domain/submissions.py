@@ -165,12 +165,12 @@ def _differences(document: SubmittedDocument, header: CdaSummary) -> Iterator[Is
             )
 
 
-def _is_same_moment(authored_facts: str | None, creation: datetime) -> bool:
+def _is_same_moment(stated_time: str | None, creation: datetime) -> bool:
     """Returns whether two times agree: to the second where the header states a time zone, else within one day."""
-    moment = parse_time(authored_facts)
-    if moment is None or authored_facts is None:
+    moment = parse_time(stated_time)
+    if moment is None or stated_time is None:
         return True
-    return abs(moment - creation) < (timedelta(seconds=1) if has_zone(authored_facts) else timedelta(days=1))
+    return abs(moment - creation) < (timedelta(seconds=1) if has_zone(stated_time) else timedelta(days=1))
 
 
 def immediate_refusal(ring: Keyring, record: RecordCopy, submission: Submission) -> InvalidError | None:

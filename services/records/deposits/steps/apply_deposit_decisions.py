@@ -10,8 +10,8 @@ from uuid import UUID
 
 from services.records.copies.store import copies
 from services.records.copies.store.copies import CopyVersions
-from services.records.deposits.store import decisions
-from services.records.deposits.store.decisions import DocumentOutcome, PendingDocument
+from services.records.deposits.store import outcomes
+from services.records.deposits.store.outcomes import DocumentOutcome, PendingDocument
 from services.records.documents.domain.label_changes import sorted_labels
 from services.records.facts.domain.documents import DocumentStatus
 from services.records.facts.domain.facts import LABEL_MASKED, masker_of
@@ -43,8 +43,8 @@ class DocumentElsewhereError(PermanentError):
 
 
 @dataclass(frozen=True, slots=True)
-class _AppliedDecision:
-    """A decision, its document after it, and the document that it replaces. `reason`: of a refusal, else None."""
+class _DecisionToApply:
+    """A decision, its document as it will be, and the one that it replaces. `reason`: of a refusal, else None."""
 
     message: DecisionMessage
     document: PendingDocument
@@ -62,7 +62,7 @@ async def apply_deposit_decisions(connection: Connection, messages: list[Decisio
     Raises DocumentElsewhereError.
     """
     first_messages = {decision.event.document_id: decision for decision in reversed(messages)}
-    pending = await decisions.lock_documents(connection, sorted(first_messages))
+    pending = await outcomes.lock_documents(connection, sorted(first_messages))
     if any(
         id in pending and pending[id].record_id != decision.event.record_id for id, decision in first_messages.items()
     ):
@@ -78,9 +78,9 @@ async def apply_deposit_decisions(connection: Connection, messages: list[Decisio
     if not applied:
         return
     at = clock.now()
-    await decisions.record_outcomes(connection, [_outcome(decision) for decision in applied], at)
+    await outcomes.record_outcomes(connection, [_outcome(decision) for decision in applied], at)
     if superseded := [decision.replaced.id for decision in applied if decision.replaced is not None]:
-        await decisions.supersede_documents(connection, superseded, at)
+        await outcomes.supersede_documents(connection, superseded, at)
     announcements = [
         announce_effect(event, cause=decision.message) for decision in applied for event in _events(decision, at)
     ]
@@ -109,28 +109,28 @@ def _awaits_version(message: DecisionMessage, versions: CopyVersions) -> bool:
     return is_older or versions.awaits_recovery
 
 
-def _applied_decisions(messages: list[DecisionMessage], pending: dict[UUID, PendingDocument]) -> list[_AppliedDecision]:
+def _applied_decisions(messages: list[DecisionMessage], pending: dict[UUID, PendingDocument]) -> list[_DecisionToApply]:
     """Returns the decisions with their documents, in the order of the messages: the first of two replacements wins."""
     replaced_ids: set[UUID] = set()
     applied = []
     for message in messages:
         document = pending[message.event.document_id]
         if message.event.outcome == "refused":
-            applied.append(_AppliedDecision(message, document, message.event.reason))
+            applied.append(_DecisionToApply(message, document, message.event.reason))
             continue
         replaced = pending.get(document.replaces) if document.replaces is not None else None
         if document.replaces is not None and (
-            replaced is None or replaced.id in replaced_ids or not _is_replaceable(replaced)
+            replaced is None or replaced.id in replaced_ids or not _is_current_version(replaced)
         ):
-            applied.append(_AppliedDecision(message, document, REPLACED_ALREADY))
+            applied.append(_DecisionToApply(message, document, REPLACED_ALREADY))
             continue
         if replaced is not None:
             replaced_ids.add(replaced.id)
-        applied.append(_AppliedDecision(message, _labelled_by_decision(message, document, replaced), None, replaced))
+        applied.append(_DecisionToApply(message, _labelled_by_decision(message, document, replaced), None, replaced))
     return applied
 
 
-def _is_replaceable(document: PendingDocument) -> bool:
+def _is_current_version(document: PendingDocument) -> bool:
     return document.status == "published" and document.life == "current"
 
 
@@ -168,7 +168,7 @@ def _mask_for_patient(document: PendingDocument) -> PendingDocument:
     return replace(document, labels=labels, masked_by="patient")
 
 
-def _outcome(decision: _AppliedDecision) -> DocumentOutcome:
+def _outcome(decision: _DecisionToApply) -> DocumentOutcome:
     event, document = decision.message.event, decision.document
     status: DocumentStatus = "published" if decision.is_published else "refused"
     return DocumentOutcome(
@@ -183,7 +183,7 @@ def _outcome(decision: _AppliedDecision) -> DocumentOutcome:
     )
 
 
-def _events(decision: _AppliedDecision, at: datetime) -> list[DocumentPublished | DocumentRefused | DocumentReplaced]:
+def _events(decision: _DecisionToApply, at: datetime) -> list[DocumentPublished | DocumentRefused | DocumentReplaced]:
     document, event = decision.document, decision.message.event
     if decision.reason is not None:
         return [

@@ -14,7 +14,7 @@ from services.records.copies.domain.copies import RecordCopy
 from services.records.copies.store.records import find_record, find_record_by_id
 from services.records.deposits.domain.submissions import RecordUnknownError, UniqueIdTakenError, immediate_refusal
 from services.records.deposits.steps.deposit_builder import DepositBuilder
-from services.records.deposits.steps.deposit_checks import DepositCheck, check_deposit
+from services.records.deposits.steps.submission_checks import DepositCheck, check_deposit
 from services.records.deposits.store import deposits as store
 from services.records.deposits.store.deposits import NewDeposit
 from services.records.facts.context import ReadContext
@@ -86,7 +86,7 @@ async def deposit_documents(
         deposit = (
             await asyncio.to_thread(builder.sealed_deposit) if len(body) > WORTH_A_THREAD else builder.sealed_deposit()
         )
-        return await _keep_once(connection, builder, deposit, check)
+        return await _store_once(connection, builder, deposit, check)
 
 
 async def _find(
@@ -103,12 +103,12 @@ async def _find(
     return record
 
 
-async def _keep_once(
+async def _store_once(
     connection: Connection, builder: DepositBuilder, deposit: NewDeposit, check: DepositCheck
 ) -> AcceptedDeposit:
     """Stores the deposit once: returns the stored one if there is one, whatever has changed since."""
     for _ in range(ATTEMPTS):
-        if check.refusal is None and await _keep(connection, deposit, builder, check.seen):
+        if check.refusal is None and await _store(connection, deposit, builder, check.seen):
             return AcceptedDeposit(deposit.id, tuple(document.id for document in deposit.documents))
         try:
             earlier = await _find_identical_deposit(connection, deposit)
@@ -125,7 +125,7 @@ async def _keep_once(
     raise DepositRacedError
 
 
-async def _keep(connection: Connection, deposit: NewDeposit, builder: DepositBuilder, seen: Seen) -> bool:
+async def _store(connection: Connection, deposit: NewDeposit, builder: DepositBuilder, seen: Seen) -> bool:
     """Stores the whole deposit or nothing; returns False when some identifiers already belong to documents.
 
     Raises RecordUnknownError when the record has been erased since it was found.

@@ -26,7 +26,7 @@ def document_reference(
             last_updated=summary.changed_at or summary.received_at,
             status=fhir_status(lifecycle_status(summary.status, summary.life, archived=summary.archived)),
             archived=summary.archived,
-            notices=tuple(author for author in notices if author == NOT_FROM_THE_DECREE),
+            notices=tuple(notice for notice in notices if notice == NOT_FROM_THE_DECREE),
             access_mode=access_mode,
             unique_id=metadata.unique_id,
             type=document_types()[summary.type],

@@ -5,12 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.records.copies.domain.copies import RecordFacts
+from services.records.copies.domain.copies import RecordContext
 from services.records.documents.domain.label_changes import TargetState, VersionDiffersError, changes_between
 from services.records.documents.domain.versions import DocumentVersions
 from services.records.facts.domain.decisions import RuleDecision
 from services.records.facts.domain.documents import DocumentSummary
-from services.records.facts.domain.facts import ABSENT_DOCUMENT, Requester, combination_of, document_facts, record_facts
+from services.records.facts.domain.facts import (
+    ABSENT_DOCUMENT,
+    Requester,
+    combination_of,
+    document_facts,
+    request_facts,
+)
 from services.records.facts.domain.rules import FactsRules
 from shared.access import Permit, Refusal, decide
 from shared.access.facts import PATIENT_SIDE
@@ -53,7 +59,7 @@ class ChangeRequest:
     """
 
     requester: Requester
-    record: RecordFacts
+    record: RecordContext
     versions: DocumentVersions | None
     at: datetime
     rules: FactsRules
@@ -70,7 +76,7 @@ class ChangeRequest:
 
     def decide(self, question: Question, version: DocumentSummary | None) -> RuleDecision:
         """Lets the rules decide on a question about one version of the document."""
-        common = record_facts(
+        common = request_facts(
             self.requester,
             question.rules_action,
             self.record,

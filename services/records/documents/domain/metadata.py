@@ -80,7 +80,7 @@ def metadata_of(document: SubmittedDocument) -> DocumentMetadata:
         custodian=document.custodian,
         sha1=document.sha1.hex(),
         size=document.size,
-        relations=tuple((author.code, author.target) for author in document.relations),
+        relations=tuple((relation.code, relation.target) for relation in document.relations),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from services.records.copies.domain.copies import RecordFacts
+from services.records.copies.domain.copies import RecordContext
 from services.records.facts.domain.decisions import RuleDecision, recorded_combination, require_permit
 from services.records.facts.domain.facts import FactCombination, RecordPolicy, Requester, policy_for, with_document
 from shared.access import Facts, Permit, Refusal, decide
@@ -26,7 +26,7 @@ class CombinationDecision:
 class RecordSearch:
     """The decisions on a search in one record: on the search itself, and on each combination by the store's key."""
 
-    record: RecordFacts
+    record: RecordContext
     common: Facts
     decision: Permit | Refusal
     combinations: Mapping[str, FactCombination]
@@ -49,7 +49,7 @@ class RecordSearch:
 
 
 def search_record(
-    common: Facts, requester: Requester, record: RecordFacts, combinations: Mapping[str, FactCombination]
+    common: Facts, requester: Requester, record: RecordContext, combinations: Mapping[str, FactCombination]
 ) -> RecordSearch:
     """Decides on the search and on each combination.
 

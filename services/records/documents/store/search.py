@@ -7,7 +7,13 @@ from uuid import UUID
 
 from services.records.documents.store.summaries import COLUMNS, summary_of
 from services.records.facts.domain.documents import DocumentSummary
-from services.records.facts.domain.facts import AuthoredFacts, FactCombination, Requester, lifecycle_status, masker_of
+from services.records.facts.domain.facts import (
+    AuthoredCombination,
+    FactCombination,
+    Requester,
+    lifecycle_status,
+    masker_of,
+)
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_of
 
@@ -53,13 +59,13 @@ async def load_combinations(
     return {row["key"]: _parse_combination(row["facts"], row["mine"]) for row in rows}
 
 
-async def count_all(connection: Connection, record_id: UUID) -> Counter[AuthoredFacts]:
+async def count_all(connection: Connection, record_id: UUID) -> Counter[AuthoredCombination]:
     """Returns how many documents of the record have each combination of facts and authors."""
     rows = await connection.fetch(SELECT_ALL_COMBINATIONS, bucket_of(record_id), record_id)
-    counts: Counter[AuthoredFacts] = Counter()
+    counts: Counter[AuthoredCombination] = Counter()
     for row in rows:
-        facts = AuthoredFacts(_parse_combination(row["facts"], False), frozenset(row["author_ids"]))
-        counts[facts] += row["documents"]
+        combination = AuthoredCombination(_parse_combination(row["facts"], False), frozenset(row["author_ids"]))
+        counts[combination] += row["documents"]
     return counts
 
 

@@ -8,7 +8,7 @@ deleted from the database: a deleted document becomes invisible to everybody.
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from services.records.copies.domain.copies import RecordFacts
+from services.records.copies.domain.copies import RecordContext
 from services.records.copies.store import reads as store
 from services.records.documents.domain import sealed_contents
 from services.records.documents.domain.change_plan import (
@@ -91,21 +91,21 @@ async def _load_request(
     return ChangeRequest(caller, record, versions, clock.now(), context.rules)
 
 
-async def _lock_record(context: ReadContext, connection: Connection, document_id: UUID) -> RecordFacts:
-    """Locks the document's record and the person's other one, in the order of ids, and loads their facts.
+async def _lock_record(context: ReadContext, connection: Connection, document_id: UUID) -> RecordContext:
+    """Locks the document's record and the person's other one, in the order of ids, and loads their context.
 
     Raises UncheckableError where the link between them has changed meanwhile.
     """
     records = await changes.find_record_of_document(connection, document_id)
     if records is None:
-        return await store.load_facts(connection, context.matrices, None, bucket_in(document_id))
+        return await store.load_context(connection, context.matrices, None, bucket_in(document_id))
     locked = await changes.lock_records(connection, records.all)
     if not locked.issuperset(records.all):
         raise UncheckableError
-    facts = await store.load_facts(connection, context.matrices, records.id, bucket_in(document_id))
-    if facts.linked_to != records.linked_to:
+    record = await store.load_context(connection, context.matrices, records.id, bucket_in(document_id))
+    if record.linked_to != records.linked_to:
         raise UncheckableError
-    return facts
+    return record
 
 
 async def _load_versions(connection: Connection, document_id: UUID) -> DocumentVersions | None:

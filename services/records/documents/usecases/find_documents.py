@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.records.copies.domain.copies import RecordFacts
+from services.records.copies.domain.copies import RecordContext
 from services.records.copies.store import reads as store
 from services.records.documents.domain import sealed_contents
 from services.records.documents.domain.metadata import DocumentMetadata
@@ -19,7 +19,7 @@ from services.records.documents.store import search as search_store
 from services.records.facts.context import ReadContext
 from services.records.facts.domain.decisions import RuleDecision, access_event
 from services.records.facts.domain.documents import DocumentSummary
-from services.records.facts.domain.facts import FactCombination, combination_of, record_facts
+from services.records.facts.domain.facts import FactCombination, combination_of, request_facts
 from services.records.kit.announcements import announce
 from services.records.kit.held_records import retry_while_locked
 from shared.access import Permit, Refusal
@@ -94,22 +94,22 @@ async def find_documents(context: ReadContext, caller: Caller, query: DocumentQu
     return DocumentPage(searches[0].record.id, documents, listed[-1].id if len(summaries) > query.count else None)
 
 
-async def _records(context: ReadContext, connection: Connection, query: DocumentQuery) -> list[RecordFacts]:
+async def _records(context: ReadContext, connection: Connection, query: DocumentQuery) -> list[RecordContext]:
     """Returns the facts of the requested record, and of the person's other record."""
     if query.record_id is not None:
         record_id = await store.fence_by_id(connection, query.record_id)
     else:
         record_id = await store.fence_by_ins(connection, query.ins_fingerprints)
-    records = [await store.load_facts(connection, context.matrices, record_id, query.decoy_seed)]
+    records = [await store.load_context(connection, context.matrices, record_id, query.decoy_seed)]
     if records[0].linked_to is not None:
-        records.append(await store.load_facts(connection, context.matrices, records[0].linked_to, query.decoy_seed))
+        records.append(await store.load_context(connection, context.matrices, records[0].linked_to, query.decoy_seed))
     return records
 
 
 async def _search(
-    connection: Connection, caller: Caller, record: RecordFacts, context: ReadContext, now: datetime
+    connection: Connection, caller: Caller, record: RecordContext, context: ReadContext, now: datetime
 ) -> RecordSearch:
-    common = record_facts(caller, "find", record, now=now, rules=context.rules)
+    common = request_facts(caller, "find", record, now=now, rules=context.rules)
     combinations = await search_store.load_combinations(connection, record.id, caller) if record.id is not None else {}
     return search_record(common, caller, record, combinations)
 

@@ -11,7 +11,7 @@ from services.records.documents.store.summaries import load_summary
 from services.records.facts.context import ReadContext
 from services.records.facts.domain.decisions import ReadAction, RuleDecision, access_event, require_permit
 from services.records.facts.domain.documents import DocumentSummary
-from services.records.facts.domain.facts import ABSENT_DOCUMENT, combination_of, document_facts, record_facts
+from services.records.facts.domain.facts import ABSENT_DOCUMENT, combination_of, document_facts, request_facts
 from services.records.kit.announcements import announce
 from services.records.kit.held_records import retry_while_locked
 from shared.access import Permit, Refusal, decide
@@ -70,9 +70,9 @@ async def _decide(
 ) -> _DecidedRead:
     """Takes the fence, lets the rules decide, and records the access for the ledger."""
     record_id = await store.fence_by_document(connection, document_id)
-    record = await store.load_facts(connection, context.matrices, record_id, bucket_in(document_id))
+    record = await store.load_context(connection, context.matrices, record_id, bucket_in(document_id))
     summary = await load_summary(connection, document_id) if record_id is not None else None
-    common = record_facts(
+    common = request_facts(
         caller,
         "read" if with_content else "find",
         record,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-from services.records.copies.domain.copies import RecordFacts
+from services.records.copies.domain.copies import RecordContext
 from services.records.facts.domain.facts import Requester
 from shared.access import Facts, Permit, Refusal, encode_facts
 from shared.contracts.audit import AccessRecorded, Action, CombinationDecided, RecordedFacts
@@ -25,7 +25,7 @@ def access_event(
     requester: Requester,
     action: Action,
     rule_decision: RuleDecision,
-    record: RecordFacts,
+    record: RecordContext,
     document_id: UUID | None = None,
     combinations: Sequence[CombinationDecided] = (),
 ) -> AccessRecorded | None:

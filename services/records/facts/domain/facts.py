@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from services.records.copies.domain.copies import RecordFacts
+from services.records.copies.domain.copies import RecordContext
 from services.records.facts.domain.documents import DocumentSummary
 from services.records.facts.domain.rules import FactsRules
 from shared.access import Facts, blocked_of
@@ -113,10 +113,10 @@ class RecordPolicy(NamedTuple):
     matrix_cell: str
 
 
-def record_facts(
+def request_facts(
     requester: Requester,
     action: str,
-    record: RecordFacts,
+    record: RecordContext,
     *,
     now: datetime,
     rules: FactsRules,
@@ -146,7 +146,7 @@ def record_facts(
         choices_known=record.choices_version is not None,
         copies_fresh=record.is_fresh_for(requester.kind, now, rules.max_copy_age),
         # the patient's choices
-        authorisation=choices.authorisation_of(_holder_ids(requester), now),
+        authorisation=choices.authorisation_of(_grantee_ids(requester), now),
         care_team=choices.care_team_of(requester.organisation_id, now),
         care_team_objected=choices.care_team_objected,
         attending_doctor=requester.kind == "professional" and requester.id in choices.attending_doctors,
@@ -160,17 +160,17 @@ def record_facts(
     )
 
 
-def _holder_ids(requester: Requester) -> list[str]:
+def _grantee_ids(requester: Requester) -> list[str]:
     """Returns the ids under which the patient side may have authorised the requester."""
     return [requester.id] if requester.organisation_id is None else [requester.id, requester.organisation_id]
 
 
-def document_facts(facts: Facts, requester: Requester, record: RecordFacts, combination: FactCombination) -> Facts:
+def document_facts(facts: Facts, requester: Requester, record: RecordContext, combination: FactCombination) -> Facts:
     """Returns the facts of a request about a document of this record."""
     return with_document(facts, combination, policy_for(requester, record, combination))
 
 
-def policy_for(requester: Requester, record: RecordFacts, combination: FactCombination) -> RecordPolicy:
+def policy_for(requester: Requester, record: RecordContext, combination: FactCombination) -> RecordPolicy:
     """Returns what the choices and the matrix say about documents of this combination."""
     sections = _application_sections(requester, record) or frozenset()
     return RecordPolicy(
@@ -180,7 +180,7 @@ def policy_for(requester: Requester, record: RecordFacts, combination: FactCombi
     )
 
 
-def _matrix_cell(requester: Requester, record: RecordFacts, document_type: str) -> str:
+def _matrix_cell(requester: Requester, record: RecordContext, document_type: str) -> str:
     if requester.kind != "professional" or record.matrix is None:
         return "unknown"
     return record.matrix.cell(profession_code(requester.profession), document_type)
@@ -252,7 +252,7 @@ def masker_of(labels: frozenset[str], masker: str | None) -> str | None:
     return (masker or "author") if LABEL_MASKED in labels else None
 
 
-def relation_of(requester: Requester, record: RecordFacts, now: datetime) -> str:
+def relation_of(requester: Requester, record: RecordContext, now: datetime) -> str:
     """Returns the relation to the holder by the copies at this moment; the token alone does not prove it."""
     if record.id is None:
         return "none"
@@ -270,7 +270,7 @@ def profession_code(profession: str | None) -> str | None:
     return f"G15_{profession}" if profession is not None and profession.isdigit() else profession
 
 
-def _application_sections(requester: Requester, record: RecordFacts) -> frozenset[str] | None:
+def _application_sections(requester: Requester, record: RecordContext) -> frozenset[str] | None:
     """Returns the sections that the holder lets this application read; None for any other requester."""
     if requester.kind != "application" or record.choices.applications is None:
         return None
@@ -278,7 +278,7 @@ def _application_sections(requester: Requester, record: RecordFacts) -> frozense
 
 
 @dataclass(frozen=True, slots=True)
-class AuthoredFacts:
+class AuthoredCombination:
     """The facts about a document that do not depend on the reader, and its authors."""
 
     combination: FactCombination

@@ -10,7 +10,7 @@ from uuid import UUID
 from services.records.copies.store import reads as store
 from services.records.facts.context import ReadContext
 from services.records.facts.domain.decisions import RuleDecision, access_event
-from services.records.facts.domain.facts import record_facts
+from services.records.facts.domain.facts import request_facts
 from services.records.kit.announcements import announce
 from services.records.kit.held_records import retry_while_locked
 from shared.access import RULES_VERSION, Facts, Permit, Refusal
@@ -45,8 +45,8 @@ async def check_record(context: ReadContext, caller: Caller, ins_fingerprints: t
     decoy_seed = int(ins_fingerprints[0].rpartition(".")[2][:8], 16)
     async with context.pool.acquire() as connection, store.read_locked(connection):
         record_id = await store.fence_by_ins(connection, ins_fingerprints)
-        record = await store.load_facts(connection, context.matrices, record_id, decoy_seed)
-        facts = record_facts(caller, "find", record, now=clock.now(), rules=context.rules)
+        record = await store.load_context(connection, context.matrices, record_id, decoy_seed)
+        facts = request_facts(caller, "find", record, now=clock.now(), rules=context.rules)
         decision = _decide(caller, facts, is_there=record_id is not None)
         event = access_event(caller, "check-record", RuleDecision(facts, decision), record)
         if event is not None:  # the protocol decides, not the access rules: the ledger has no decision to replay

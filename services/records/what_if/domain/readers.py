@@ -82,14 +82,14 @@ def possible_readers(
 
 
 def _authorised_readers(choices: Choices, professions: ProfessionsById) -> Iterable[ImaginedReader]:
-    holders = {(authorisation["holder_id"], is_attestation(authorisation)) for authorisation in choices.authorisations}
-    for holder_id, is_care_team in sorted(holders):
+    grantees = {(authorisation["holder_id"], is_attestation(authorisation)) for authorisation in choices.authorisations}
+    for grantee_id, is_care_team in sorted(grantees):
         if is_care_team:
-            yield ImaginedReader("care-team", IMAGINED_ID, organisation_id=holder_id)
-        elif is_structure(holder_id):
-            yield ImaginedReader("structure", IMAGINED_ID, organisation_id=holder_id)
+            yield ImaginedReader("care-team", IMAGINED_ID, organisation_id=grantee_id)
+        elif is_structure(grantee_id):
+            yield ImaginedReader("structure", IMAGINED_ID, organisation_id=grantee_id)
         else:
-            yield _named_reader("professional", holder_id, professions)
+            yield _named_reader("professional", grantee_id, professions)
 
 
 def _attending_doctors(choices: Choices, professions: ProfessionsById) -> Iterable[ImaginedReader]:
@@ -107,8 +107,8 @@ def ways_to_read(reader: ImaginedReader, choices: Choices, in_question: frozense
     """
     if reader.id not in in_question:
         return [reader]
-    holder_ids = {authorisation["holder_id"] for authorisation in choices.authorisations}
-    structures = sorted(holder_id for holder_id in holder_ids if is_structure(holder_id))
+    grantee_ids = {authorisation["holder_id"] for authorisation in choices.authorisations}
+    structures = sorted(grantee_id for grantee_id in grantee_ids if is_structure(grantee_id))
     return [reader, *(replace(reader, organisation_id=structure) for structure in structures)]
 
 

@@ -11,9 +11,15 @@ from functools import reduce
 from uuid import UUID
 
 from services.records.copies.domain.choices import Choices
-from services.records.copies.domain.copies import ProfessionsById, RecordFacts
+from services.records.copies.domain.copies import ProfessionsById, RecordContext
 from services.records.facts.domain.documents import DocumentSummary
-from services.records.facts.domain.facts import AuthoredFacts, Requester, combination_of, document_facts, record_facts
+from services.records.facts.domain.facts import (
+    AuthoredCombination,
+    Requester,
+    combination_of,
+    document_facts,
+    request_facts,
+)
 from services.records.facts.domain.rules import FactsRules
 from services.records.what_if.domain.readers import (
     ImaginedReader,
@@ -54,11 +60,11 @@ class LabelChange:
 
 
 @dataclass(frozen=True, slots=True)
-class ChangedFacts:
+class ChangedCombination:
     """The facts about a document before and after the supposed changes."""
 
-    before: AuthoredFacts
-    after: AuthoredFacts
+    before: AuthoredCombination
+    after: AuthoredCombination
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,23 +88,23 @@ class VisibilityEffect:
 class _CountedChange:
     """The number of documents that have these facts before and after."""
 
-    before: AuthoredFacts
-    after: AuthoredFacts
+    before: AuthoredCombination
+    after: AuthoredCombination
     documents: int
 
 
 def choices_after(choices: Choices, change: RightsChange) -> Choices:
     """Returns the patient's choices after one change."""
-    holder = frozenset() if change.holder_id is None else frozenset({change.holder_id})
+    grantee = frozenset() if change.holder_id is None else frozenset({change.holder_id})
     match change.change:
         case "block-professional":
-            return replace(choices, blocked=choices.blocked | holder)
+            return replace(choices, blocked=choices.blocked | grantee)
         case "unblock-professional":
-            return replace(choices, blocked=choices.blocked - holder)
+            return replace(choices, blocked=choices.blocked - grantee)
         case "end-authorisation" | "end-attestation":
-            return _without_authorisations(choices, holder, of_care_teams=change.change == "end-attestation")
+            return _without_authorisations(choices, grantee, of_care_teams=change.change == "end-attestation")
         case "end-attending-doctor":
-            return replace(choices, attending_doctors=choices.attending_doctors - holder)
+            return replace(choices, attending_doctors=choices.attending_doctors - grantee)
         case "hide-section":
             return replace(choices, hidden_sections=choices.hidden_sections | {change.section or ""})
         case "show-section":
@@ -113,11 +119,11 @@ def choices_after(choices: Choices, change: RightsChange) -> Choices:
             return choices
 
 
-def _without_authorisations(choices: Choices, holder: frozenset[str], *, of_care_teams: bool) -> Choices:
+def _without_authorisations(choices: Choices, grantee: frozenset[str], *, of_care_teams: bool) -> Choices:
     remaining = (
         authorisation
         for authorisation in choices.authorisations
-        if authorisation["holder_id"] not in holder or is_attestation(authorisation) != of_care_teams
+        if authorisation["holder_id"] not in grantee or is_attestation(authorisation) != of_care_teams
     )
     return replace(choices, authorisations=tuple(remaining))
 
@@ -133,24 +139,26 @@ def _emergency_after(emergency: EmergencyChoices, change: RightsChange) -> Emerg
 
 def named_professionals(choices: Choices, changes: Iterable[RightsChange]) -> frozenset[str]:
     """Returns the national ids of the professionals that the choices or the changes name as possible readers."""
-    holder_ids = {authorisation["holder_id"] for authorisation in choices.authorisations}
-    authorised = frozenset(holder_id for holder_id in holder_ids if not is_structure(holder_id))
+    grantee_ids = {authorisation["holder_id"] for authorisation in choices.authorisations}
+    authorised = frozenset(grantee_id for grantee_id in grantee_ids if not is_structure(grantee_id))
     return authorised | choices.attending_doctors | professionals_in_question(changes)
 
 
 def professionals_in_question(changes: Iterable[RightsChange]) -> frozenset[str]:
     """Returns the national ids of the professionals whom the changes would block or unblock."""
-    holder_ids = {
+    grantee_ids = {
         change.holder_id for change in changes if change.change in ("block-professional", "unblock-professional")
     }
-    return frozenset(holder_id for holder_id in holder_ids if holder_id is not None and not is_structure(holder_id))
+    return frozenset(
+        grantee_id for grantee_id in grantee_ids if grantee_id is not None and not is_structure(grantee_id)
+    )
 
 
 def visible_to(
-    reader: Requester | ImaginedReader, record: RecordFacts, documents: Iterable[AuthoredFacts], now: datetime
-) -> frozenset[AuthoredFacts]:
+    reader: Requester | ImaginedReader, record: RecordContext, documents: Iterable[AuthoredCombination], now: datetime
+) -> frozenset[AuthoredCombination]:
     """Returns which of these documents the rules let a reader find, supposing that every copy is fresh."""
-    common = replace(record_facts(reader, "find", record, now=now, rules=_RULES), copies_fresh=True)
+    common = replace(request_facts(reader, "find", record, now=now, rules=_RULES), copies_fresh=True)
     if isinstance(reader, ImaginedReader) and reader.is_newcomer:
         common = replace(common, authorisation="valid")
     visible = set()
@@ -163,17 +171,17 @@ def visible_to(
 
 
 def visibility_effects(
-    before: RecordFacts,
+    before: RecordContext,
     changes: Sequence[RightsChange],
-    counts: Mapping[AuthoredFacts, int],
-    changed_documents: Mapping[UUID, ChangedFacts],
+    counts: Mapping[AuthoredCombination, int],
+    changed_documents: Mapping[UUID, ChangedCombination],
     professions: ProfessionsById,
     now: datetime,
 ) -> list[VisibilityEffect]:
     """Returns what each possible reader would lose and gain.
 
-    `before`: the present facts of the record. `counts`: how many documents have which facts. `changed_documents`: those
-    of them whose facts the changes of labels affect.
+    `before`: the present context of the record. `counts`: how many documents have which facts. `changed_documents`:
+    those of them whose facts the changes of labels affect.
     """
     after = replace(before, choices=reduce(choices_after, changes, before.choices))
     present_choices = before.choices.without_expired(now)
@@ -190,27 +198,27 @@ def visibility_effects(
 
 
 def _counted_changes(
-    counts: Mapping[AuthoredFacts, int], changed_documents: Mapping[UUID, ChangedFacts]
+    counts: Mapping[AuthoredCombination, int], changed_documents: Mapping[UUID, ChangedCombination]
 ) -> list[_CountedChange]:
     unchanged = Counter(counts)
     unchanged.subtract(document.before for document in changed_documents.values())
     return [
-        *(_CountedChange(facts, facts, number) for facts, number in unchanged.items()),
+        *(_CountedChange(combination, combination, number) for combination, number in unchanged.items()),
         *(_CountedChange(document.before, document.after, 1) for document in changed_documents.values()),
     ]
 
 
 def _visible_in_any_way(
-    ways: Sequence[ImaginedReader], record: RecordFacts, documents: Iterable[AuthoredFacts], now: datetime
-) -> frozenset[AuthoredFacts]:
-    return frozenset[AuthoredFacts]().union(*(visible_to(way, record, documents, now) for way in ways))
+    ways: Sequence[ImaginedReader], record: RecordContext, documents: Iterable[AuthoredCombination], now: datetime
+) -> frozenset[AuthoredCombination]:
+    return frozenset[AuthoredCombination]().union(*(visible_to(way, record, documents, now) for way in ways))
 
 
 def _effect_on(
     reader: ImaginedReader,
     documents: Sequence[_CountedChange],
-    seen_before: frozenset[AuthoredFacts],
-    seen_after: frozenset[AuthoredFacts],
+    seen_before: frozenset[AuthoredCombination],
+    seen_after: frozenset[AuthoredCombination],
 ) -> VisibilityEffect:
     before = lost = gained = 0
     for document in documents:
@@ -230,6 +238,6 @@ def _effect_on(
     )
 
 
-def authored_facts(summary: DocumentSummary, requester: Requester) -> AuthoredFacts:
+def authored_combination(summary: DocumentSummary, requester: Requester) -> AuthoredCombination:
     """Returns the facts about one document that do not depend on the reader."""
-    return AuthoredFacts(replace(combination_of(summary, requester), is_own=False), summary.author_ids)
+    return AuthoredCombination(replace(combination_of(summary, requester), is_own=False), summary.author_ids)

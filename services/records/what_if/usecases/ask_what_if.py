@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from services.records.copies.domain.copies import ProfessionsById, RecordFacts
+from services.records.copies.domain.copies import ProfessionsById, RecordContext
 from services.records.copies.store import reads as store
 from services.records.copies.store.professions import load_professions
 from services.records.documents.domain.versions import DocumentVersions
@@ -16,15 +16,15 @@ from services.records.documents.store import changes, search
 from services.records.documents.store.summaries import load_summary
 from services.records.facts.context import ReadContext
 from services.records.facts.domain.decisions import RuleDecision, access_event, require_permit
-from services.records.facts.domain.facts import AuthoredFacts, record_facts
+from services.records.facts.domain.facts import AuthoredCombination, request_facts
 from services.records.kit.announcements import announce
 from services.records.kit.held_records import retry_while_locked
 from services.records.what_if.domain.what_if import (
-    ChangedFacts,
+    ChangedCombination,
     LabelChange,
     RightsChange,
     VisibilityEffect,
-    authored_facts,
+    authored_combination,
     named_professionals,
     visibility_effects,
     visible_to,
@@ -58,20 +58,20 @@ class _Documents:
     versions. `professions`: of the professionals who are possible readers.
     """
 
-    counts: Mapping[AuthoredFacts, int]
-    changed: Mapping[UUID, ChangedFacts]
+    counts: Mapping[AuthoredCombination, int]
+    changed: Mapping[UUID, ChangedCombination]
     professions: ProfessionsById
 
     @property
-    def kinds(self) -> set[AuthoredFacts]:
+    def kinds(self) -> set[AuthoredCombination]:
         """The facts that documents have at present."""
         return {*self.counts, *(document.before for document in self.changed.values())}
 
-    def restrict_to(self, visible: frozenset[AuthoredFacts]) -> "_Documents":
+    def restrict_to(self, visible: frozenset[AuthoredCombination]) -> "_Documents":
         """Returns only the documents with these facts at present."""
         return replace(
             self,
-            counts={facts: number for facts, number in self.counts.items() if facts in visible},
+            counts={combination: number for combination, number in self.counts.items() if combination in visible},
             changed={id: document for id, document in self.changed.items() if document.before in visible},
         )
 
@@ -90,7 +90,7 @@ async def ask_what_if(
     async with context.pool.acquire() as connection:
         async with store.read_locked(connection):
             fenced_id = await store.fence_by_id(connection, record_id)
-            record = await store.load_facts(connection, context.matrices, fenced_id, record_id.int)
+            record = await store.load_context(connection, context.matrices, fenced_id, record_id.int)
             now = clock.now()
             rule_decision = _decide(context, caller, record, now)
             documents = _NO_DOCUMENTS
@@ -104,8 +104,8 @@ async def ask_what_if(
     return visibility_effects(record, question.changes, documents.counts, documents.changed, documents.professions, now)
 
 
-def _decide(context: ReadContext, caller: Caller, record: RecordFacts, now: datetime) -> RuleDecision:
-    facts = record_facts(
+def _decide(context: ReadContext, caller: Caller, record: RecordContext, now: datetime) -> RuleDecision:
+    facts = request_facts(
         caller,
         "change-rights",
         record,
@@ -117,7 +117,7 @@ def _decide(context: ReadContext, caller: Caller, record: RecordFacts, now: date
 
 
 async def _record_access(
-    connection: Connection, caller: Caller, rule_decision: RuleDecision, record: RecordFacts
+    connection: Connection, caller: Caller, rule_decision: RuleDecision, record: RecordContext
 ) -> None:
     if isinstance(rule_decision.decision, Refusal):
         REFUSED.labels("ask-what-if", rule_decision.decision.reason).inc()
@@ -126,35 +126,35 @@ async def _record_access(
 
 
 async def _load_documents(
-    connection: Connection, caller: Caller, record_id: UUID, record: RecordFacts, question: WhatIfQuestion
+    connection: Connection, caller: Caller, record_id: UUID, record: RecordContext, question: WhatIfQuestion
 ) -> _Documents:
     return _Documents(
         counts=await search.count_all(connection, record_id),
         professions=await load_professions(connection, named_professionals(record.choices, question.changes)),
-        changed=await _load_changed_facts(connection, caller, record, question.labels),
+        changed=await _load_changed_combinations(connection, caller, record, question.labels),
     )
 
 
-async def _load_changed_facts(
-    connection: Connection, caller: Caller, record: RecordFacts, labels: Sequence[LabelChange]
-) -> dict[UUID, ChangedFacts]:
+async def _load_changed_combinations(
+    connection: Connection, caller: Caller, record: RecordContext, labels: Sequence[LabelChange]
+) -> dict[UUID, ChangedCombination]:
     """Returns the facts before and after of each document whose label would change, and of its other versions."""
-    changed_facts: dict[UUID, ChangedFacts] = {}
+    changed_combinations: dict[UUID, ChangedCombination] = {}
     for label in labels:
         versions = await _load_versions(connection, record, label.document_id)
         if versions is None:
             continue
         relabelled = {version.id: version for version in versions.changed_versions(label.change, by_patient_side=True)}
         for version in versions.all:
-            earlier = changed_facts.get(version.id)
-            changed_facts[version.id] = ChangedFacts(
-                before=authored_facts(version, caller) if earlier is None else earlier.before,
-                after=authored_facts(relabelled.get(version.id, version), caller),
+            earlier = changed_combinations.get(version.id)
+            changed_combinations[version.id] = ChangedCombination(
+                before=authored_combination(version, caller) if earlier is None else earlier.before,
+                after=authored_combination(relabelled.get(version.id, version), caller),
             )
-    return changed_facts
+    return changed_combinations
 
 
-async def _load_versions(connection: Connection, record: RecordFacts, document_id: UUID) -> DocumentVersions | None:
+async def _load_versions(connection: Connection, record: RecordContext, document_id: UUID) -> DocumentVersions | None:
     """Returns the versions of a document; None where this record has no such document."""
     if record.id is None or bucket_in(document_id) != bucket_of(record.id):
         return None

@@ -6,7 +6,7 @@ from uuid import UUID
 from services.notify.alerts.domain.alerts import Alert, Audience
 from services.notify.alerts.domain.emergencies import is_emergency
 from services.notify.alerts.domain.ids import alert_id, emergency_session_id
-from services.notify.alerts.steps import decide_alerts, raise_alerts
+from services.notify.alerts.steps.decide_alerts import decide_alerts, raise_alerts
 from services.notify.alerts.store import alerts as store
 from services.notify.kit.kinds import ALERT_CHANNELS, AlertChannel, AlertKind
 from shared.contracts.audit import AccessRecorded

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fastapi import Depends, Request, Response
 
-from services.identity.accounts.domain.accounts import AccountRules
+from services.identity.accounts.adapters.rules import AccountRules
 from services.identity.accounts.domain.sessions import device_name
 from shared.errors import ClientError, ForbiddenError, OverloadedError
 from shared.http.admission import idle

@@ -12,7 +12,7 @@ from services.notify.alerts.domain.consultations import (
     is_consultation,
 )
 from services.notify.alerts.domain.ids import alert_id
-from services.notify.alerts.steps import DecidedAlert, decide_alerts, raise_alerts
+from services.notify.alerts.steps.decide_alerts import DecidedAlert, decide_alerts, raise_alerts
 from services.notify.alerts.store import alerts as store
 from shared.contracts.audit import AccessRecorded
 from shared.crypto.keyring import Keyring

@@ -5,7 +5,7 @@ from typing import Final
 
 from services.notify.alerts.domain.alerts import Alert, Audience, Unwanted, audience_of
 from services.notify.alerts.domain.ids import alert_id
-from services.notify.alerts.steps import DecidedAlert, decide_alerts, raise_alerts
+from services.notify.alerts.steps.decide_alerts import DecidedAlert, decide_alerts, raise_alerts
 from services.notify.alerts.store import alerts as store
 from services.notify.alerts.store.alerts import Restriction
 from shared.contracts.label_versions import LabelVersion

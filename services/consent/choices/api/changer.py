@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from services.consent.choices.api.context import InjectedChoicesContext
 from services.consent.choices.domain.choices import PATIENT_SIDE, Change
 from services.consent.choices.domain.states import VersionDiffersError
-from services.consent.choices.models import UNKNOWN_HOLDER_WARNING, UNKNOWN_HOLDER_WARNING_FR, ChangeView, ChoicesView
+from services.consent.choices.models import UNKNOWN_ID_WARNING, UNKNOWN_ID_WARNING_FR, ChangeView, ChoicesView
 from services.consent.choices.usecases.change_choices import ChangeOutcome, change_choices
 from services.consent.choices.usecases.view_choices import find_choices, find_latest_version_about
 from shared.errors import InvalidError
@@ -111,13 +111,7 @@ class ChoiceChanger:
                 lambda current: current.version_in_force >= version,
                 self._wait_s,
             )
-        warning = (
-            None
-            if outcome.is_known
-            else UNKNOWN_HOLDER_WARNING_FR
-            if self._answers_in_french
-            else UNKNOWN_HOLDER_WARNING
-        )
+        warning = None if outcome.is_known else UNKNOWN_ID_WARNING_FR if self._answers_in_french else UNKNOWN_ID_WARNING
         view = ChangeView.of(version, latest.version_in_force, sees_choices=self._sees_choices, warning=warning)
         self._response.status_code = 200 if view.status == "in-force" else 202
         if self._sees_choices:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from services.records.copies.domain.copies import RecordCopy, RecordFacts
+from services.records.copies.domain.copies import RecordContext, RecordCopy
 from services.records.copies.store import reads
 from services.records.deposits.domain.submissions import (
     RecordClosedError,
@@ -19,7 +19,13 @@ from services.records.documents.store.summaries import load_summary
 from services.records.facts.context import ReadContext
 from services.records.facts.domain.decisions import RuleDecision, access_event, error_for
 from services.records.facts.domain.documents import DocumentSummary
-from services.records.facts.domain.facts import ABSENT_DOCUMENT, combination_of, document_facts, is_own, record_facts
+from services.records.facts.domain.facts import (
+    ABSENT_DOCUMENT,
+    combination_of,
+    document_facts,
+    is_own,
+    request_facts,
+)
 from services.records.tracking.steps.depositor import Depositor
 from shared.access import Facts, Refusal, decide, encode_facts
 from shared.access.writers import CHOSEN_ABOUT_REPLACEMENTS
@@ -79,12 +85,12 @@ async def check_deposit(
         return DepositCheck({IDENTITY_RECORDS.name: record.version}, ReplacementDiffersError())
     if not replacing and not depositor.is_of_patient_side:
         return DepositCheck({IDENTITY_RECORDS.name: record.version})
-    facts_of_record = await reads.load_facts(connection, context.matrices, record.id, record.id.int)
-    if replacing and facts_of_record.awaits_recovery:
+    record_context = await reads.load_context(connection, context.matrices, record.id, record.id.int)
+    if replacing and record_context.awaits_recovery:
         raise UncheckableError
     seen = {
         name: version
-        for name, version in facts_of_record.seen_versions(depositor.caller.kind).items()
+        for name, version in record_context.seen_versions(depositor.caller.kind).items()
         if name in _IDENTITY_TOPICS
     }
     replaced: dict[int, ReplacedDocument] = {}
@@ -92,12 +98,12 @@ async def check_deposit(
         target = replacing.get(document.entry)
         summary = None if target is None else await _find_named(connection, record, key, target)
         for facts in _rule_questions(
-            context, depositor, facts_of_record, document, summary, replaces=target is not None
+            context, depositor, record_context, document, summary, replaces=target is not None
         ):
             decision = decide(facts)
             if isinstance(decision, Refusal) and not _is_left_to_consent(facts, decision):
                 action: Action = "replace-document" if facts.action == "replace" else "deposit-document"
-                access = access_event(depositor.caller, action, RuleDecision(facts, decision), facts_of_record)
+                access = access_event(depositor.caller, action, RuleDecision(facts, decision), record_context)
                 return DepositCheck(seen, _client_error(facts, decision), access)
             if summary is not None and facts.action == "replace":
                 replaced_facts = {
@@ -128,12 +134,12 @@ async def _contradicts_cda(
         named_document = None if isinstance(target, str) else await _find_named(connection, record, key, declared)
         if isinstance(target, UUID) and (named_document is None or named_document.id != target):
             return True
-        if target is None and named_document is not None and _is_replaceable(named_document, depositor):
+        if target is None and named_document is not None and _is_own_current_version(named_document, depositor):
             return True
     return False
 
 
-def _is_replaceable(summary: DocumentSummary, depositor: Depositor) -> bool:
+def _is_own_current_version(summary: DocumentSummary, depositor: Depositor) -> bool:
     own = summary.organisation_id == depositor.owner or is_own(summary, depositor.caller)
     return own and summary.life == "current" and summary.status in ("received", "published")
 
@@ -155,7 +161,7 @@ async def _find_named(
 def _rule_questions(
     context: ReadContext,
     depositor: Depositor,
-    record: RecordFacts,
+    record: RecordContext,
     document: SubmittedDocument,
     summary: DocumentSummary | None,
     *,
@@ -164,14 +170,14 @@ def _rule_questions(
     """Yields the facts of each question to the rules: the deposit itself (patient side only), then the replacement."""
     now, requester, labels = clock.now(), depositor.caller, frozenset(document.labels)
     if depositor.is_of_patient_side:
-        common = record_facts(requester, "deposit", record, now=now, rules=context.rules)
+        common = request_facts(requester, "deposit", record, now=now, rules=context.rules)
         document_type = document.type
         common = replace(
             common, document_type=document_type.code, class_code=document_type.class_code, section=document_type.section
         )
         yield replace(common, labels_asked=labels)
     if replaces:
-        common = record_facts(requester, "replace", record, now=now, rules=context.rules)
+        common = request_facts(requester, "replace", record, now=now, rules=context.rules)
         replaced = combination_of(summary, requester) if summary is not None else ABSENT_DOCUMENT
         labels_asked = labels | (replaced.labels & _LABELS_KEPT_BY_REPLACEMENT)
         yield replace(

@@ -1,1 +1,0 @@
-"""The use cases of the room `copies`, one in each file."""

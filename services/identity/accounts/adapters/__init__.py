@@ -1,0 +1,1 @@
+"""The parts of the room `accounts` that hash passwords, and its parameters."""

@@ -1,1 +1,0 @@
-"""The use cases of the room `contacts`, one in each file."""

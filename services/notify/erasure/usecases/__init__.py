@@ -1,1 +1,0 @@
-"""The use cases of the room `erasure`, one in each file."""
