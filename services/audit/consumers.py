@@ -1,4 +1,4 @@
-"""The subscriptions of audit: which topic is read, and which use case handles its events."""
+"""The subscriptions of audit: which topic is read, and which step handles its events."""
 
 from functools import partial
 

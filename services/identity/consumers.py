@@ -1,4 +1,4 @@
-"""The subscriptions of identity."""
+"""The subscriptions of identity: which topic is read, and which step handles its events."""
 
 from functools import partial
 

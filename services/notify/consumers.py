@@ -1,4 +1,4 @@
-"""The subscriptions of notify: contacts, documents and their labels, accesses, requested messages, erasures."""
+"""The subscriptions of notify: which topic is read, and which step handles its events."""
 
 from datetime import timedelta
 from functools import partial

@@ -25,11 +25,11 @@ class Subscription:
 
     `events`: the event types that it handles; others are skipped. `uses_inbox`: whether the inbox deduplicates events
     (False when the handler does so itself, by versions or a natural key). `awaiting_version`: finds the messages that
-    must wait for a copy. `is_unordered`: no message depends on an earlier one; then none is parked behind a dead letter,
-    and dead letters alone never open the circuit breaker. `quarantine` (the ledger): stores invalid records; such a
-    group is unordered too. `skips_erased_records`: whether messages about an erased record are dropped (False in groups that carry out erasures, and in the ledger). `enters_unknown_types`:
-    whether an event type that this release does not know is an invalid record instead of being skipped (the ledger must
-    have no gap).
+    must wait for a copy. `is_unordered`: no message depends on an earlier one; then none is parked behind a dead
+    letter, and dead letters alone never open the circuit breaker. `quarantine` (the ledger): stores invalid records;
+    such a group is unordered too. `skips_erased_records`: whether messages about an erased record are dropped (False in
+    groups that carry out erasures, and in the ledger). `enters_unknown_types`: whether an event type that this release
+    does not know is an invalid record instead of being skipped (the ledger must have no gap).
     """
 
     group: Group
@@ -53,7 +53,7 @@ class Subscription:
 
     @property
     def tolerates_dead_letters(self) -> bool:
-        """Whether a dead letter concerns no other message: nothing waits for it, and the circuit breaker stays closed."""
+        """Whether a dead letter concerns no other message: nothing waits behind it, and no circuit opens."""
         return self.is_unordered or self.quarantine is not None
 
     @property

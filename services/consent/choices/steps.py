@@ -75,8 +75,8 @@ async def resolve_subject(connection: Connection, change: Change, caller: Caller
 
 
 async def copy_records(connection: Connection, messages: list[Message[RecordChanged]]) -> set[bytes]:
-    """Stores the newer copies. At first only the médecin traitant named at the opening may read, and emergency access
-    is permitted. Later versions of a record change its copy alone.
+    """Stores the newer copies, and makes the first choices of a record that opens. At first only the médecin traitant
+    named at the opening may read, and emergency access is permitted. Later versions of a record change its copy alone.
 
     Returns the keys of the messages that were newer.
     """
@@ -121,8 +121,8 @@ def _first_state(event: RecordChanged, doctors: Mapping[UUID, str]) -> ConsentSt
 
 
 async def copy_people(connection: Connection, messages: list[Message[PeopleChanged]]) -> set[bytes]:
-    """A newly named médecin traitant is added to the choices; one whom the patient has ended is not added again. A
-    person whom the directory does not list as a doctor is not added.
+    """Stores the newer copies. A newly named médecin traitant is added to the choices; one whom the patient has ended
+    is not added again. A person whom the directory does not list as a doctor is not added.
 
     Returns the keys of the messages that were newer.
     """

@@ -28,7 +28,8 @@ class ValueUnknownError(PermanentError):
 
 @dataclass(frozen=True, slots=True)
 class DepositChecksRules:
-    """`masked_and_invisible`: the national parameter `cumul-invisible_patient-masque_ps`."""
+    """The parameters of the deposit checks. `masked_and_invisible`: the national parameter
+    `cumul-invisible_patient-masque_ps`."""
 
     masked_and_invisible: bool = False
 

@@ -17,8 +17,8 @@ _ALLOWED: Final = frozenset({"allowed", "allowed-by-default"})
 
 @dataclass(frozen=True, slots=True)
 class MatricesRules:
-    """`notice`: the greatest age of a copy. A version comes into force this long after its activation at the earliest:
-    at that date every service knows the date, or knows that its copies are too old."""
+    """The parameters of matrices. `notice`: the greatest age of a copy. A version comes into force this long after its
+    activation at the earliest: at that date every service knows the date, or knows that its copies are too old."""
 
     notice: timedelta
 

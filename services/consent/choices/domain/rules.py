@@ -1,4 +1,4 @@
-"""What the settings of consent decide about choices."""
+"""The parameters of choices. Pure."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -7,8 +7,8 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class ChoicesRules:
-    """`copy_limit`: the greatest age of the copies on which somebody acts for the patient; `occupational_medicine`: the
-    national parameter."""
+    """The parameters of choices. `max_copy_age`: the greatest age of the copies on which somebody acts for the patient;
+    `occupational_medicine`: the national parameter."""
 
-    copy_limit: timedelta = timedelta(seconds=120)
+    max_copy_age: timedelta = timedelta(seconds=120)
     occupational_medicine: Literal["never", "allowed"] = "never"

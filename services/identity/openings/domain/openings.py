@@ -61,7 +61,7 @@ class AttendingDoctorUnknownError(InvalidError):
 
 @dataclass(frozen=True, slots=True)
 class OpeningRules:
-    """Parameters of the installation. `window_days`: the time to object; `rate`: notices per second at most; `page`:
+    """The parameters of openings. `window_days`: the time to object; `rate`: notices per second at most; `page`:
     rows per transaction; `contact_wait_h`: the waiting time of a new contact when another is on file."""
 
     window_days: int

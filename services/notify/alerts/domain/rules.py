@@ -6,7 +6,7 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True)
 class AlertRules:
-    """How long alerts wait.
+    """The parameters of alerts: how long they wait.
 
     `window`: how long after a mail about documents (or consultations) of a record further alerts wait, to be sent in
     one mail. `follow_up_after`: how long after the first access of an emergency its follow-up is sent.

@@ -1,4 +1,7 @@
-"""Decisions at the door: whether the patient side may deposit a document, and which document it may replace."""
+"""Decides before a submission is stored: whether the patient side may deposit, and which document it may replace.
+
+What depends on the choices about deposits, consent decides afterwards (its room `deposit_checks`).
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
