@@ -37,7 +37,7 @@ ACTIONS_BY_SERVICE: Final[dict[Service, frozenset[Action]]] = {
     "audit": frozenset({"list-accesses", "list-emergencies", "explain-decision"}),
     "notify": frozenset({"change-preferences"}),
 }
-"""Each action belongs to one service."""
+"""Each action belongs to one service. The changes of rights are those of consent's `ChangeAction`."""
 _CALLER_KINDS: Final[frozenset[ActorKind]] = frozenset(
     {
         *("patient", "representative", "carer", "professional", "software", "application"),
