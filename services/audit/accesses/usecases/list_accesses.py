@@ -31,17 +31,17 @@ class AccessList(NamedTuple):
 
 
 async def list_accesses(
-    pool: Pool, record_id: UUID, caller: Caller, before: LedgerCursor, limit: int, copy_limit: timedelta
+    pool: Pool, record_id: UUID, caller: Caller, before: LedgerCursor, limit: int, max_copy_age: timedelta
 ) -> AccessList:
     """Returns a page of the accesses before a cursor, newest first. Each request is announced to the ledger of every
     record that it reads, before anything is returned; a refused request is announced too.
 
     A representative sees one record while it is open, without documents that are invisible to representatives and
     without secret connections. Raises ForbiddenError for other callers; NotFoundError for another record, or one that
-    was erased; UncheckableError if the copy is older than `copy_limit`.
+    was erased; UncheckableError if the copy is older than `max_copy_age`.
     """
     async with transaction(pool) as connection:
-        request = await check_access_request(connection, caller, record_id, copy_limit)
+        request = await check_access_request(connection, caller, record_id, max_copy_age)
         records = await request.readable_records(connection)
         page = await _find_page(connection, records, before, limit, to_representatives=request.is_representative)
         await append(connection, request.announcements("list-accesses", records))

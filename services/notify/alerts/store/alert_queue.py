@@ -19,7 +19,7 @@ from shared.runtime.clock import bucket_in, bucket_of
 
 @dataclass(frozen=True, slots=True)
 class AlertQueue:
-    """The alerts of one channel: those of emergencies, or all others."""
+    """The alerts of one channel: those of kind `emergency`, or all others, the follow-ups of emergencies among them."""
 
     channel: AlertChannel
     is_emergency: bool
