@@ -35,14 +35,14 @@ LARGEST_BODY = 512 * 1024
 
 def make_api(settings: Settings) -> FastAPI:
     """Builds the API, through which the choices about a record are read and changed."""
-    copy_limit = timedelta(seconds=settings.freshness.limit_s)
+    max_copy_age = timedelta(seconds=settings.freshness.limit_s)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         in_force = InForceNotifier(settings.postgres.dsn.get_secret_value())
         async with serving(app, settings, "consent"), in_force.listening():
-            rules = ChoicesRules(copy_limit, settings.parameters.occupational_medicine)
-            provide(app, ChoicesContext(app.state.pool, rules, in_force), MatricesRules(notice=copy_limit))
+            rules = ChoicesRules(max_copy_age, settings.parameters.occupational_medicine)
+            provide(app, ChoicesContext(app.state.pool, rules, in_force), MatricesRules(notice=max_copy_age))
             yield
 
     app = make_app(

@@ -1,4 +1,4 @@
-"""The subscriptions of notify: contacts, documents and their labels, accesses, requested messages, erasures."""
+"""The subscriptions of notify: which topic is read, and which step handles its events."""
 
 from datetime import timedelta
 from functools import partial
@@ -34,7 +34,7 @@ from shared.contracts.topics import (
 from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection
 from shared.http.ended_sessions import keep_ended_sessions
-from shared.messaging.envelope import InvalidRecord, Message
+from shared.messaging.envelope import Message
 from shared.messaging.subscription import Subscription
 
 
@@ -65,25 +65,18 @@ def subscriptions(keyring: Keyring, rules: AlertRules) -> list[Subscription]:
             partial(alert_emergencies, keyring=keyring, follow_up_after=rules.follow_up_after),
             uses_inbox=False,
             awaiting_version=emergencies_awaiting_contacts,
-            quarantine=park_no_messages,
+            is_unordered=True,
         ),
         Subscription(
             NOTIFY_MESSAGES,
             (MessageRequested,),
             partial(enqueue_messages, keyring=keyring),
             uses_inbox=False,
-            quarantine=park_no_messages,
+            is_unordered=True,
         ),
         Subscription(NOTIFY_ENDED_SESSIONS, (SessionEnded,), keep_ended_sessions, uses_inbox=False),
         Subscription(NOTIFY_ERASURES, (RecordErased,), erase_record, uses_inbox=False, skips_erased_records=False),
     ]
-
-
-async def park_no_messages(_: Connection, __: list[InvalidRecord]) -> None:
-    """Parks nothing behind a dead letter, since no message depends on an earlier one.
-
-    A code must not wait behind an unusable notice, nor the alert of an emergency behind an unreadable access.
-    """
 
 
 async def on_documents(

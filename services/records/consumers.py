@@ -1,4 +1,4 @@
-"""The subscriptions of records: which use case handles which events."""
+"""The subscriptions of records: which step handles which events."""
 
 from functools import partial
 

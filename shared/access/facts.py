@@ -7,6 +7,7 @@ from typing import Final
 PROXIES: Final[frozenset[str]] = frozenset({"representative", "carer"})
 """Kinds of actor that act for a patient in the patient's record."""
 PATIENT_SIDE: Final[frozenset[str]] = PROXIES | {"patient"}
+"""The patient, representatives and carers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

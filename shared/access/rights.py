@@ -30,6 +30,7 @@ CHANGES = ATTESTATIONS | {
     "withdraw-attestation-objection",
     *("name-attending-doctor", "end-attending-doctor", "reference-application", "end-application"),
 }
+"""All changes of rights; consent's `ChangeAction` and the lists named there have the same."""
 _PATIENT_SIDE_CHANGES = CHANGES - {"attest-care-team"}
 
 

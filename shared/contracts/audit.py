@@ -67,6 +67,7 @@ Action = Literal[
     "see-choices",
     "discard-dead-letter",
 ]
+"""A new action is also added to audit's `ACTIONS_BY_SERVICE`; a change of rights to consent's `ChangeAction` too."""
 Outcome = Literal["permitted", "refused"]
 
 RecordedFacts = dict[str, str | bool | int | tuple[str, ...]]

@@ -16,6 +16,7 @@ from shared.crypto.keyring import Keyring, KeyUnknownError, SealBrokenError
 from shared.crypto.vault import Vault, WrappedKey
 from shared.db.errors import is_transient
 from shared.db.key_uses import Rings, connect, forget_unused
+from shared.db.pages import BEFORE_ALL
 from shared.db.pool import Connection
 from shared.runtime.settings import PostgresSettings
 
@@ -24,7 +25,6 @@ LOCK_TIMEOUT: Final = "100ms"
 """Shorter than the time after which PostgreSQL looks for deadlocks (1 s), so that a page gives way to others."""
 RETRY_AFTER_S: Final = 0.2
 MOST_RETRIES: Final = 300
-_BEFORE_ALL = (-1, UUID(int=0))
 
 Sealed = bytes | str
 
@@ -130,7 +130,7 @@ async def rewrap(postgres: PostgresSettings, service: str, plan: KeyPlan, report
 
 
 async def _rewrap_column(connection: Connection, rings: Rings, column: SealedColumn, report: Report) -> Rewrapped:
-    ring, position, outcome = rings[column.ring], _BEFORE_ALL, Rewrapped(column.name)
+    ring, position, outcome = rings[column.ring], BEFORE_ALL, Rewrapped(column.name)
     while rows := await connection.fetch(column.select_page, ring.active, *position):
         position = (rows[-1][0], rows[-1][1])
         page, made = _resealed(column, rows, ring)

@@ -63,7 +63,7 @@ async def serving(
     )
     app.state.pool, app.state.long_pool = pool, long_pool
     app.state.verifier = TokenVerifier(settings.tokens, keys or IssuerKeys(pool, settings.tokens.jwks_url))
-    app.state.copy_limit = timedelta(seconds=settings.freshness.limit_s)
+    app.state.max_copy_age = timedelta(seconds=settings.freshness.limit_s)
     try:
         yield
     finally:
@@ -108,11 +108,11 @@ LongPool = Annotated[Pool, Depends(long_pool_of)]
 
 def copy_limit_of(request: Request) -> timedelta:
     """FastAPI dependency: returns the greatest age of copies for acting in the record of somebody else."""
-    limit: timedelta = request.app.state.copy_limit
+    limit: timedelta = request.app.state.max_copy_age
     return limit
 
 
-CopyLimit = Annotated[timedelta, Depends(copy_limit_of)]
+MaxCopyAge = Annotated[timedelta, Depends(copy_limit_of)]
 
 
 async def metrics() -> Response:

@@ -17,7 +17,7 @@ COPY_BEHIND = "copy-behind"
 def predict_failure(subscription: Subscription, item: BatchItem) -> bool | None:
     """Returns whether the record will fail, as far as decoding shows; None when its outcome does not count."""
     if isinstance(item.decoded, InvalidRecord):
-        return subscription.quarantine is None
+        return not subscription.tolerates_dead_letters
     reaches_handler = isinstance(item.decoded, Message) and not isinstance(
         item.decoded.event, HeartbeatSent | StateWithheld
     )

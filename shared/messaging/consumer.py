@@ -181,7 +181,7 @@ class Consumer:
 
     async def _make_dead_letter(self, batch: BatchPass, item: BatchItem, code: str) -> None:
         await self._transactions.make_dead_letter(batch, item, code)
-        self._record_outcomes([self.subscription.quarantine is None or code.startswith("handler-")])
+        self._record_outcomes([not self.subscription.tolerates_dead_letters or code.startswith("handler-")])
 
     async def _park_or_await_key(self, batch: BatchPass, item: BatchItem) -> None:
         """Parks a message that has awaited its key for 60 s, so that it blocks no partition; otherwise defers it."""

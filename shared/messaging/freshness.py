@@ -9,10 +9,10 @@ its moment was sent, so the bound is narrow. Decoding drops heartbeats beyond it
 a wrong clock or an older release) counts as not fresh."""
 
 
-def are_fresh(watermarks: Iterable[datetime | None], now: datetime, limit: timedelta) -> bool:
-    """Whether every watermark is present, no older than `limit`, and not in the future. An empty list is not fresh."""
+def are_fresh(watermarks: Iterable[datetime | None], now: datetime, max_age: timedelta) -> bool:
+    """Whether every watermark is present, no older than `max_age`, and not in the future. An empty list is stale."""
     marks = list(watermarks)
-    return bool(marks) and all(at is not None and -HEARTBEAT_AHEAD <= now - at <= limit for at in marks)
+    return bool(marks) and all(at is not None and -HEARTBEAT_AHEAD <= now - at <= max_age for at in marks)
 
 
 def decoy_watermarks(

@@ -25,11 +25,11 @@ class Subscription:
 
     `events`: the event types that it handles; others are skipped. `uses_inbox`: whether the inbox deduplicates events
     (False when the handler does so itself, by versions or a natural key). `awaiting_version`: finds the messages that
-    must wait for a copy. `quarantine` (the ledger): stores invalid records; then no message is parked behind a dead
-    letter, and dead letters alone never open the circuit breaker. `skips_erased_records`: whether messages about an
-    erased record are dropped (False in groups that carry out erasures, and in the ledger). `enters_unknown_types`:
-    whether an event type that this release does not know is an invalid record instead of being skipped (the ledger must
-    have no gap).
+    must wait for a copy. `is_unordered`: no message depends on an earlier one; then none is parked behind a dead
+    letter, and dead letters alone never open the circuit breaker. `quarantine` (the ledger): stores invalid records;
+    such a group is unordered too. `skips_erased_records`: whether messages about an erased record are dropped (False in
+    groups that carry out erasures, and in the ledger). `enters_unknown_types`: whether an event type that this release
+    does not know is an invalid record instead of being skipped (the ledger must have no gap).
     """
 
     group: Group
@@ -37,6 +37,7 @@ class Subscription:
     handle: Handler
     uses_inbox: bool = True
     awaiting_version: AwaitingVersion | None = None
+    is_unordered: bool = False
     quarantine: Quarantine | None = None
     skips_erased_records: bool = True
     enters_unknown_types: bool = False
@@ -51,9 +52,14 @@ class Subscription:
         return self.group.topics[0].kind == "state"
 
     @property
+    def tolerates_dead_letters(self) -> bool:
+        """Whether a dead letter concerns no other message: nothing waits behind it, and no circuit opens."""
+        return self.is_unordered or self.quarantine is not None
+
+    @property
     def parks_behind_dead_letters(self) -> bool:
         """Whether later messages of a dead letter's key are parked behind it."""
-        return self.quarantine is None and not self.is_state
+        return not self.tolerates_dead_letters and not self.is_state
 
     @property
     def has_watermarks(self) -> bool:

@@ -56,9 +56,9 @@ LogEvent = Literal[
     "partition.released",
     "announcement.refused",
     "loop.failed",
-    "mail.sent",
-    "mail.deferred",
-    "mail.failed",
+    "delivery.sent",
+    "delivery.deferred",
+    "delivery.failed",
     "keys.refreshed",
     "keys.unreachable",
     "library.warned",
@@ -69,7 +69,7 @@ FIELDS = frozenset(
     {
         *("event", "level", "timestamp", "service", "process", "trace_id"),
         *("group", "topic", "partition", "offset", "count", "seconds", "attempt"),
-        *("code", "error", "place", "library", "method", "route", "status", "migration", "version", "port"),
+        *("code", "error", "place", "library", "method", "route", "status", "migration", "version", "port", "channel"),
         "left_out",
     }
 )

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from services.audit.accesses.models import AccessesView
 from services.audit.accesses.usecases.list_accesses import list_accesses
 from services.audit.ledger.domain.cursors import LedgerCursor
-from shared.http.app import AuthenticatedCaller, CopyLimit, ServicePool
+from shared.http.app import AuthenticatedCaller, MaxCopyAge, ServicePool
 from shared.http.door import Door
 from shared.runtime import clock
 
@@ -32,7 +32,7 @@ async def get_accesses(
     record_id: UUID,
     caller: AuthenticatedCaller,
     pool: ServicePool,
-    copy_limit: CopyLimit,
+    max_copy_age: MaxCopyAge,
     before: Annotated[str | None, Query(max_length=80, description="`next` of the previous page, or a time")] = None,
     limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE)] = 50,
 ) -> AccessesView:
@@ -42,6 +42,6 @@ async def get_accesses(
     moment later.
     """
     cursor = LedgerCursor(clock.now() + _CLOCKS_DIFFER, UUID(int=0)) if before is None else LedgerCursor.parse(before)
-    accesses = await list_accesses(pool, record_id, caller, cursor, limit, copy_limit)
+    accesses = await list_accesses(pool, record_id, caller, cursor, limit, max_copy_age)
     page = accesses.page
     return AccessesView.of(page.entries, page.names, page.has_more, accesses.own_ids)

@@ -9,7 +9,7 @@ from services.audit.emergencies.models import EmergenciesView, StructureEmergenc
 from services.audit.emergencies.usecases.list_emergencies import list_emergencies
 from services.audit.emergencies.usecases.list_structure_emergencies import list_structure_emergencies
 from services.audit.ledger.adapters import MotiveVault
-from shared.http.app import AuthenticatedCaller, CopyLimit, ServicePool
+from shared.http.app import AuthenticatedCaller, MaxCopyAge, ServicePool
 from shared.http.dependencies import provided
 from shared.http.door import Door
 
@@ -29,14 +29,14 @@ async def get_emergencies(
     record_id: UUID,
     caller: AuthenticatedCaller,
     pool: ServicePool,
-    copy_limit: CopyLimit,
+    max_copy_age: MaxCopyAge,
     motives: Annotated[MotiveVault, Depends(provided(MotiveVault))],
 ) -> EmergenciesView:
     """Returns emergency sessions, newest first: professional, period, motive, and the documents that were read.
 
     Each request becomes an entry of the ledger itself.
     """
-    emergencies, names = await list_emergencies(pool, motives, caller, record_id, copy_limit)
+    emergencies, names = await list_emergencies(pool, motives, caller, record_id, max_copy_age)
     return EmergenciesView.of(emergencies, names)
 
 

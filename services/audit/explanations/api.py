@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Response
 from services.audit.explanations.domain import Language
 from services.audit.explanations.models import ExplanationView
 from services.audit.explanations.usecases.explain_decision import explain_decision
-from shared.http.app import AuthenticatedCaller, CopyLimit, ServicePool
+from shared.http.app import AuthenticatedCaller, MaxCopyAge, ServicePool
 from shared.http.door import Door
 from shared.http.problems import prefers_french
 
@@ -28,7 +28,7 @@ async def get_explanation(
     event_id: UUID,
     caller: AuthenticatedCaller,
     pool: ServicePool,
-    copy_limit: CopyLimit,
+    max_copy_age: MaxCopyAge,
     response: Response,
     accept_language: Annotated[str, Header(max_length=500)] = "",
 ) -> ExplanationView:
@@ -38,6 +38,6 @@ async def get_explanation(
     professional sees only the facts about their own request. Each request becomes an entry of the ledger itself.
     """
     language: Language = "fr" if prefers_french(accept_language) else "en"
-    explanation = await explain_decision(pool, caller, event_id, language, copy_limit)
+    explanation = await explain_decision(pool, caller, event_id, language, max_copy_age)
     response.headers.update({"content-language": language, "vary": "accept-language"})
     return ExplanationView.of(explanation)

@@ -141,7 +141,7 @@ async def search_by_post(request: Request, caller: AuthenticatedCaller, context:
 async def read(id: ConsentIdParam, caller: AuthenticatedCaller, context: InjectedChoicesContext) -> Response:
     """Returns the authorisation in its current state."""
     record_id, grantee_id, is_next = _parse_id(id)
-    visible = await find_consents(context.pool, record_id, caller, context.rules.copy_limit)
+    visible = await find_consents(context.pool, record_id, caller, context.rules.max_copy_age)
     authorisation = _find_authorisation(grantee_id, visible, is_next)
     return _response(consent_resource(record_id, authorisation, clock.now()), 200, _etag(authorisation.version))
 
@@ -201,7 +201,7 @@ async def _search(
         record_id = UUID(patient.removeprefix("Patient/"))
     except ValueError as error:
         raise SearchInvalidError from error
-    visible = await find_consents(context.pool, record_id, caller, context.rules.copy_limit)
+    visible = await find_consents(context.pool, record_id, caller, context.rules.max_copy_age)
     grantee_ids = None if actor is None else possible_ids(actor.rpartition("|")[2].strip(), None)
     of_grantees = [
         consent

@@ -33,14 +33,14 @@ class CopyAge:
     erasures_at: datetime | None = None
     is_broken: bool = False
 
-    def is_fresh(self, now: datetime, limit: timedelta) -> bool:
+    def is_fresh(self, now: datetime, max_age: timedelta) -> bool:
         """Returns whether the copies are fresh enough for somebody to act for the patient."""
-        return not self.is_broken and are_fresh((self.record_at, self.people_at, self.erasures_at), now, limit)
+        return not self.is_broken and are_fresh((self.record_at, self.people_at, self.erasures_at), now, max_age)
 
-    def is_fresh_for_grantees(self, now: datetime, limit: timedelta) -> bool:
+    def is_fresh_for_grantees(self, now: datetime, max_age: timedelta) -> bool:
         """Whether the copies are fresh enough to show grantees what they were given; who acts for the patient does not
         matter then."""
-        return not self.is_broken and are_fresh((self.record_at, self.erasures_at), now, limit)
+        return not self.is_broken and are_fresh((self.record_at, self.erasures_at), now, max_age)
 
 
 UNKNOWN_AGE = CopyAge()

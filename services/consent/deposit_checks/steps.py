@@ -1,4 +1,5 @@
-"""Decides whether a deposited document may enter the record."""
+"""Decides by the patient's choices whether a received document may enter the record; records has decided before it
+stored the document (`submission_checks`)."""
 
 from uuid import UUID
 

@@ -10,6 +10,7 @@ import orjson
 from services.identity.campaigns.domain import Campaign, CampaignStatus
 from services.identity.kit.sealed_rows import Sealed
 from services.identity.people.domain.insured import InsuredRow, InsuredSelection
+from shared.db.pages import BEFORE_ALL
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_in
 
@@ -129,14 +130,13 @@ from opening_notices notice
 join insured on insured.bucket = notice.bucket and insured.id = notice.insured_id
 where notice.campaign_id = $1 and (notice.bucket, notice.insured_id) > ($2, $3)
 order by notice.bucket, notice.insured_id limit $4"""
-_BEFORE_ALL = (-1, UUID(int=0))
 
 
 async def load_noticed_page(
     connection: Connection, campaign_id: UUID, after: UUID | None, limit: int
 ) -> list[InsuredRow]:
     """Returns the next people notified by a campaign, in order of (bucket, id)."""
-    bucket, id = _BEFORE_ALL if after is None else (bucket_in(after), after)
+    bucket, id = BEFORE_ALL if after is None else (bucket_in(after), after)
     rows = await connection.fetch(SELECT_NOTICED, campaign_id, bucket, id, limit)
     return [
         InsuredRow(

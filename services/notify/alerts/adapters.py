@@ -13,7 +13,7 @@ from services.notify.alerts.domain.alerts import Alert
 from services.notify.contacts.domain import Contact, Relation
 from services.notify.delivery.adapters.mails import AUTOMATIC_NOTICES, GREETINGS, mail_headers, mime_content
 from services.notify.delivery.domain import OutgoingMessage, e164_number, normalised_mailbox
-from services.notify.kit.kinds import EMERGENCY_KINDS, AlertKind, Language
+from services.notify.kit.kinds import ALWAYS_SENT_KINDS, AlertKind, Language
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +98,9 @@ def _cached_content(kind: AlertKind, language: Language, relation: Relation, cou
     text = (texts.single if count == 1 else texts.several)[kind, language, relation]
     lines = (line.format(count=count) for line in text.lines)
     notices = texts.notices[language]
-    is_emergency = kind in EMERGENCY_KINDS
     signature = (
         notices.safety,
-        notices.always_sent if is_emergency else notices.switchable,
+        notices.always_sent if kind in ALWAYS_SENT_KINDS else notices.switchable,
         AUTOMATIC_NOTICES[language],
     )
     return mime_content(language, text.subject, (GREETINGS[language], *lines, *signature))

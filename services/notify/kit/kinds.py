@@ -7,4 +7,5 @@ AlertChannel = Literal["mail", "sms"]
 Channel = Literal["mail", "sms", "letter"]
 Language = Literal["fr", "en"]
 ALERT_CHANNELS: tuple[AlertChannel, ...] = ("mail", "sms")
-EMERGENCY_KINDS: frozenset[AlertKind] = frozenset({"emergency", "emergency-follow-up"})
+ALWAYS_SENT_KINDS: frozenset[AlertKind] = frozenset({"emergency", "emergency-follow-up"})
+"""Alerts that nobody can switch off. The queue of emergencies has the first alone: a follow-up is in no hurry."""

@@ -4,7 +4,6 @@ from dataclasses import replace
 from uuid import UUID
 
 from services.records.facts.domain.documents import DocumentSummary
-from services.records.facts.domain.facts import LABEL_MASKED
 from shared.access.facts import PATIENT_SIDE
 from shared.contracts.records import (
     DocumentEvent,
@@ -14,6 +13,7 @@ from shared.contracts.records import (
     DocumentReplaced,
     DocumentWithdrawn,
 )
+from shared.terminology.visibility import Visibility
 
 
 def replay(summary: DocumentSummary, event: DocumentEvent, present_ids: frozenset[UUID]) -> DocumentSummary:
@@ -28,7 +28,7 @@ def replay(summary: DocumentSummary, event: DocumentEvent, present_ids: frozense
                 summary,
                 status="published",
                 labels=frozenset(event.labels),
-                masked_by=(event.masked_by or "patient") if LABEL_MASKED in event.labels else None,
+                masked_by=(event.masked_by or "patient") if Visibility.MASKED in event.labels else None,
                 shown_to_representatives=event.shown_to_representatives,
             )
         case DocumentRefused() if summary.status == "received":
@@ -62,8 +62,8 @@ def _relabelled(summary: DocumentSummary, event: DocumentRelabelled) -> Document
 
 def _masker(summary: DocumentSummary, event: DocumentRelabelled, *, is_next: bool) -> str | None:
     """Returns who set the mask. A mask whose event is also lost is the patient's: only the patient side lifts it."""
-    if LABEL_MASKED not in event.labels:
+    if Visibility.MASKED not in event.labels:
         return None
     if event.change == "mask":
         return "patient" if event.actor.kind in PATIENT_SIDE else "author"
-    return summary.masked_by if is_next and LABEL_MASKED in summary.labels else "patient"
+    return summary.masked_by if is_next and Visibility.MASKED in summary.labels else "patient"

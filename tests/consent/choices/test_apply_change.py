@@ -1,14 +1,17 @@
 """What a change does to the choices where lists are full and authorisations have ended."""
 
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import pytest
 
+from services.audit.ledger.domain.writers import ACTIONS_BY_SERVICE
 from services.consent.authorisations.usecases.find_consents import GRANTEE_KINDS
 from services.consent.choices.domain.changes import ListFullError, apply_change
-from services.consent.choices.domain.choices import LONGEST_LIST, PATIENT_SIDE, Change, Choices, without_long_ended
-from services.consent.choices.usecases.change_choices import PROXIES
+from services.consent.choices.domain.choices import LONGEST_LIST, Change, ChangeAction, Choices, without_long_ended
+from services.consent.choices.domain.identifiers import SUBJECT_KINDS
 from shared.access import facts, rights
+from shared.contracts.audit import Action
 from shared.contracts.consent import Authorisation
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -57,9 +60,8 @@ def test_nothing_is_forgotten_of_a_list_that_is_not_full_but_after_a_year() -> N
 @pytest.mark.parametrize(
     ("kinds", "expected"),
     [
-        (PATIENT_SIDE, {"patient", "representative", "carer"}),
         (facts.PATIENT_SIDE, {"patient", "representative", "carer"}),
-        (PROXIES, {"representative", "carer"}),
+        (facts.PROXIES, {"representative", "carer"}),
         (GRANTEE_KINDS, {"professional", "software"}),
         (rights.CHANGES - rights._PATIENT_SIDE_CHANGES, {"attest-care-team"}),
     ],
@@ -68,3 +70,15 @@ def test_each_set_of_kinds_of_actors_and_of_changes_is_what_its_name_says(
     kinds: frozenset[str], expected: set[str]
 ) -> None:
     assert kinds == expected
+
+
+def test_a_change_of_rights_stands_in_every_list_that_has_to_name_it() -> None:
+    changes = set(get_args(ChangeAction))
+    assert changes == rights.CHANGES
+    assert changes <= set(get_args(Action))
+    assert changes <= ACTIONS_BY_SERVICE["consent"]
+    without_subject = {change for change in changes if change not in SUBJECT_KINDS}
+    assert without_subject == {
+        *("choose-emergency-access", "hide-section", "show-section", "choose-default-label"),
+        *("object-to-care-team", "withdraw-care-team-objection", "reference-application", "end-application"),
+    }

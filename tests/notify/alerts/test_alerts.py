@@ -251,7 +251,7 @@ async def test_nothing_that_is_kept_or_told_names_an_address(
         stored = await value(database, "select string_agg(alerts::text || contacts::text, ' ') from alerts, contacts")
         raw = [record.value for record in await kafka.read_raw(ALERTS)]
     captured = capsys.readouterr()
-    assert "mail.deferred" in captured.out
+    assert "delivery.deferred" in captured.out
     assert "private" not in stored
     assert not any("private" in text for text in (captured.out, captured.err))
     assert not any(b"private" in text for text in raw)

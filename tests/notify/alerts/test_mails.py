@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from services.notify.alerts.adapters import alert_mail, mailbox_of_contact, sms_text
 from services.notify.contacts.domain import Contact, Relation
 from services.notify.delivery.domain import AddressUnusableError
-from services.notify.kit.kinds import EMERGENCY_KINDS, AlertKind, Language
+from services.notify.kit.kinds import ALWAYS_SENT_KINDS, AlertKind, Language
 from services.notify.messages.adapters.texts import GSM_ALPHABET, MAX_SMS_LENGTH
 from services.notify.settings import SmtpSettings
 
@@ -81,7 +81,7 @@ def test_each_sort_of_mail_has_its_own_words() -> None:
 def test_a_mail_offers_to_be_switched_off_only_where_it_can_be(kind: str, language: str, relation: str) -> None:
     plain = texts(composed(kind, language, relation))[0]
     offered = ("You can switch these messages off", "Vous pouvez désactiver ces messages")
-    assert any(sentence in plain for sentence in offered) == (kind not in EMERGENCY_KINDS)
+    assert any(sentence in plain for sentence in offered) == (kind not in ALWAYS_SENT_KINDS)
 
 
 GATHERED: dict[tuple[str, str, str], str] = {
@@ -137,7 +137,7 @@ def test_a_mail_about_one_is_in_the_singular(kind: str, language: str, relation:
 
 @pytest.mark.parametrize(
     ("kind", "language", "relation"),
-    [variant for variant in VARIANTS if variant[0] in EMERGENCY_KINDS],
+    [variant for variant in VARIANTS if variant[0] in ALWAYS_SENT_KINDS],
 )
 def test_the_sms_of_an_emergency_fits_and_is_generic(kind: Any, language: Any, relation: Any) -> None:
     text = sms_text(kind, Contact(None, language, relation, "+33699990001"))

@@ -267,7 +267,7 @@ async def test_nothing_personal_is_kept_or_logged_once_it_is_handled(
     for text in (stored, captured.out, captured.err):
         assert not any(secret in text for secret in ("private", "Private", "987654", "99998877"))
         assert not any(event.sealed in text for event in requests)
-    assert "mail.sent" in captured.out
+    assert "delivery.sent" in captured.out
 
 
 async def test_a_crash_before_the_commit_sends_twice_at_most(

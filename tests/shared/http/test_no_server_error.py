@@ -211,13 +211,13 @@ async def apis(databases: Databases) -> AsyncIterator[dict[str, Api]]:
         async with all_apis(databases) as made:
             for api in made.values():
                 api.app.state.load = Load()  # so that no neighbour counts
-                api.app.state.copy_limit = timedelta(days=1)
+                api.app.state.max_copy_age = timedelta(days=1)
             provided = made["records"].app.state.provided
             context = provided[ReadContext]
             provided[ReadContext] = replace(context, rules=replace(context.rules, max_copy_age=timedelta(days=1)))
             provided = made["consent"].app.state.provided
             choices = provided[ChoicesContext]
-            provided[ChoicesContext] = replace(choices, rules=replace(choices.rules, copy_limit=timedelta(days=1)))
+            provided[ChoicesContext] = replace(choices, rules=replace(choices.rules, max_copy_age=timedelta(days=1)))
             provided[MatricesRules] = MatricesRules(notice=timedelta(days=1))
             yield made
 

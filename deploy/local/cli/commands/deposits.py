@@ -112,7 +112,7 @@ def deposit(  # noqa: PLR0913  # each is an option of the command line
         show_json(rows)
     else:
         _show(rows)
-    raise typer.Exit(_exit_code(rows, wait))
+    raise typer.Exit(exit_code(rows, wait))
 
 
 def track(
@@ -197,7 +197,8 @@ async def _follow(software: Session, place: str, seconds: float) -> dict[str, An
         await asyncio.sleep(_POLL_INTERVAL_S)
 
 
-def _exit_code(rows: list[dict[str, Any]], wait: bool) -> int:
+def exit_code(rows: list[dict[str, Any]], wait: bool) -> int:
+    """Returns the exit code of the command for these deposits."""
     if any(row["status"] in ("refused", "unusable") for row in rows):
         return EXIT_REFUSED
     return EXIT_NOT_YET if wait and not all(row["done"] for row in rows) else 0

@@ -31,7 +31,7 @@ class AccessList(NamedTuple):
 
 
 async def list_accesses(
-    pool: Pool, record_id: UUID, caller: Caller, before: LedgerCursor, limit: int, copy_limit: timedelta
+    pool: Pool, record_id: UUID, caller: Caller, before: LedgerCursor, limit: int, max_copy_age: timedelta
 ) -> AccessList:
     """Returns a page of the accesses before a cursor, newest first.
 
@@ -43,7 +43,7 @@ async def list_accesses(
     if the copy is older than `copy_limit`.
     """
     async with transaction(pool) as connection:
-        request = await check_access_request(connection, caller, record_id, copy_limit)
+        request = await check_access_request(connection, caller, record_id, max_copy_age)
         records = await request.readable_records(connection)
         page = await _find_page(connection, records, before, limit, to_representatives=request.is_representative)
         await append(connection, request.announcements("list-accesses", records))

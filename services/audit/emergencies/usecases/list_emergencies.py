@@ -38,17 +38,18 @@ class EmergencyList(NamedTuple):
 
 
 async def list_emergencies(
-    pool: Pool, motives: MotiveVault, caller: Caller, record_id: UUID, copy_limit: timedelta
+    pool: Pool, motives: MotiveVault, caller: Caller, record_id: UUID, max_copy_age: timedelta
 ) -> EmergencyList:
     """Returns the emergencies, newest first; for a patient those of both linked records.
 
     The request is announced to the ledger of each record, a refused request too.
 
     Raises ForbiddenError for callers other than the patient and representatives; NotFoundError for another record or an
-    erased one, and for a closed one if a representative asks; UncheckableError if the copy is older than `copy_limit`.
+    erased one, and for a closed one if a representative asks; UncheckableError if the copy is older than
+    `max_copy_age`.
     """
     async with transaction(pool) as connection:
-        request = await check_access_request(connection, caller, record_id, copy_limit)
+        request = await check_access_request(connection, caller, record_id, max_copy_age)
         records = await request.readable_records(connection)
         accesses: list[EmergencyAccess] = []
         for id in records:

@@ -35,7 +35,7 @@ class ExplanationForbiddenError(ForbiddenError):
 
 
 async def explain_decision(
-    pool: Pool, caller: Caller, event_id: UUID, language: Language, copy_limit: timedelta
+    pool: Pool, caller: Caller, event_id: UUID, language: Language, max_copy_age: timedelta
 ) -> Explanation:
     """Returns the explanation of an entry.
 
@@ -45,15 +45,15 @@ async def explain_decision(
     Raises ForbiddenError for other callers; NotFoundError for an entry that does not exist, that is not theirs, or that
     they may not know: for a professional a refusal by a patient's choice is like one that does not exist, and a
     representative learns nothing of a closed record. Raises UncheckableError if the copy that this rests on is older
-    than `copy_limit`: that of the record, or for a professional that of the erasures alone.
+    than `max_copy_age`: that of the record, or for a professional that of the erasures alone.
     """
     reader = _reader_kind(caller)
     if reader is None:
         raise await _record_refusal(pool, caller, event_id, ExplanationForbiddenError(), "kind-not-permitted")
-    if reader == "professional" and not await _are_erasures_fresh(pool, copy_limit):
+    if reader == "professional" and not await _are_erasures_fresh(pool, max_copy_age):
         raise await _record_refusal(pool, caller, event_id, UncheckableError(), "copies-too-old")
     async with transaction(pool) as connection:
-        request = await _check_patient_side(connection, caller, copy_limit)
+        request = await _check_patient_side(connection, caller, max_copy_age)
         if request is None or request.is_permitted:
             entry = await _find_explainable(connection, caller, request, event_id)
         else:
@@ -67,13 +67,13 @@ async def explain_decision(
     return explain(entry, reader, language)
 
 
-async def _check_patient_side(connection: Connection, caller: Caller, copy_limit: timedelta) -> AccessRequest | None:
+async def _check_patient_side(connection: Connection, caller: Caller, max_copy_age: timedelta) -> AccessRequest | None:
     """Decides the request of a patient or representative before anything is read; None for a professional."""
     if caller.kind == "professional":
         return None
     if caller.record_id is None:
         raise NotFoundError
-    return await check_access_request(connection, caller, caller.record_id, copy_limit)
+    return await check_access_request(connection, caller, caller.record_id, max_copy_age)
 
 
 async def _find_explainable(
@@ -94,10 +94,10 @@ async def _find_explainable(
     return None if reason is None else decision
 
 
-async def _are_erasures_fresh(pool: Pool, copy_limit: timedelta) -> bool:
+async def _are_erasures_fresh(pool: Pool, max_copy_age: timedelta) -> bool:
     async with pool.acquire() as connection:
         watermarks = await find_erasure_watermarks(connection)
-    return are_fresh(watermarks, clock.now(), copy_limit)
+    return are_fresh(watermarks, clock.now(), max_copy_age)
 
 
 async def _record_refusal(pool: Pool, caller: Caller, event_id: UUID, error: ClientError, reason: str) -> ClientError:

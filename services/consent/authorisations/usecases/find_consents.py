@@ -8,10 +8,10 @@ from services.consent.authorisations.domain import (
     consents_for_grantees,
     consents_for_patient_side,
 )
-from services.consent.choices.domain.choices import PATIENT_SIDE
 from services.consent.choices.store import states
 from services.consent.choices.usecases.view_choices import find_choices, record_refused_kind, view_choices
 from services.consent.copies import store as copies
+from shared.access.facts import PATIENT_SIDE
 from shared.db.pool import Pool
 from shared.errors import UncheckableError
 from shared.http.tokens import Caller
@@ -22,19 +22,19 @@ GRANTEE_KINDS = frozenset({"professional", "software"})
 
 
 async def find_consents(
-    pool: Pool, record_id: UUID, caller: Caller, limit: timedelta
+    pool: Pool, record_id: UUID, caller: Caller, max_age: timedelta
 ) -> tuple[VersionedAuthorisation, ...]:
     """Returns the authorisations that the caller may see.
 
     A professional or a structure without one gets an empty tuple, whether the record is open, closed or unknown.
-    Raises UncheckableError if the copies are older than `limit`, ForbiddenError for other kinds of callers, and for
+    Raises UncheckableError if the copies are older than `max_age`, ForbiddenError for other kinds of callers, and for
     the patient side what `view_choices` raises.
     """
     if caller.kind in PATIENT_SIDE:
-        return consents_for_patient_side(await view_choices(pool, record_id, caller, limit), clock.now())
+        return consents_for_patient_side(await view_choices(pool, record_id, caller, max_age), clock.now())
     if caller.kind not in GRANTEE_KINDS:
         raise await record_refused_kind(pool, record_id, caller)
-    return await _find_granted(pool, record_id, caller, limit)
+    return await _find_granted(pool, record_id, caller, max_age)
 
 
 async def find_changed_consents(pool: Pool, record_id: UUID, caller: Caller) -> tuple[VersionedAuthorisation, ...]:
@@ -45,7 +45,7 @@ async def find_changed_consents(pool: Pool, record_id: UUID, caller: Caller) -> 
 
 
 async def _find_granted(
-    pool: Pool, record_id: UUID, caller: Caller, limit: timedelta | None = None
+    pool: Pool, record_id: UUID, caller: Caller, max_age: timedelta | None = None
 ) -> tuple[VersionedAuthorisation, ...]:
     """Returns the authorisations of the caller as a holder. `limit`: the greatest age of the copies; None: any age."""
     grantee_id = caller.id if caller.kind == "professional" else caller.organisation_id
@@ -56,7 +56,7 @@ async def _find_granted(
             age = await copies.find_decoy_age(connection, record_id)
         else:
             age, state = record.age, await states.find_state(connection, record_id)
-    if limit is not None and not age.is_fresh_for_grantees(now, limit):
+    if max_age is not None and not age.is_fresh_for_grantees(now, max_age):
         raise UncheckableError
     if grantee_id is None or record is None or record.status != "open" or state is None:
         return ()

@@ -9,11 +9,12 @@ from fastapi import Depends, Header, Request, Response
 from fastapi.responses import JSONResponse
 
 from services.consent.choices.api.context import InjectedChoicesContext
-from services.consent.choices.domain.choices import PATIENT_SIDE, Change
+from services.consent.choices.domain.choices import Change
 from services.consent.choices.domain.states import VersionDiffersError
 from services.consent.choices.models import UNKNOWN_ID_WARNING, UNKNOWN_ID_WARNING_FR, ChangeView, ChoicesView
 from services.consent.choices.usecases.change_choices import ChangeOutcome, change_choices
 from services.consent.choices.usecases.view_choices import find_choices, find_latest_version_about
+from shared.access.facts import PATIENT_SIDE
 from shared.errors import InvalidError
 from shared.http.app import AuthenticatedCaller
 from shared.http.outcomes import is_fhir, render

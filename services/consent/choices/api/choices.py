@@ -74,7 +74,7 @@ async def get_choices(
     record_id: UUID, caller: AuthenticatedCaller, context: InjectedChoicesContext, response: Response
 ) -> ChoicesView:
     """Returns the readers, the blocks, the objections to deposits, and all other choices. `ETag` is the version."""
-    state = await view_choices(context.pool, record_id, caller, context.rules.copy_limit)
+    state = await view_choices(context.pool, record_id, caller, context.rules.max_copy_age)
     response.headers["etag"] = etag_of(state.version)
     return ChoicesView.of(state)
 
@@ -90,7 +90,7 @@ async def get_history(
     limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE)] = 50,
 ) -> HistoryView:
     """Returns every change, newest first: its subject, its time and its author."""
-    page = await view_history(context.pool, record_id, caller, context.rules.copy_limit, before=before, count=limit)
+    page = await view_history(context.pool, record_id, caller, context.rules.max_copy_age, before=before, count=limit)
     return HistoryView(
         changes=[HistoryEntryView.of(entry) for entry in page.entries],
         next=page.entries[-1].version if page.has_more else None,
@@ -105,7 +105,7 @@ async def get_version(
     context: InjectedChoicesContext,
 ) -> VersionView:
     """Returns all choices as they were in that version."""
-    choices = await view_version(context.pool, record_id, caller, context.rules.copy_limit, version)
+    choices = await view_version(context.pool, record_id, caller, context.rules.max_copy_age, version)
     return VersionView(version=version, choices=choices)
 
 

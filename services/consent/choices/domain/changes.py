@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 from services.consent.choices.domain.choices import (
     LONGEST_LIST,
-    PATIENT_SIDE,
     Change,
     Choices,
     has_ended,
     is_valid,
     sort_key,
 )
+from shared.access.facts import PATIENT_SIDE
 from shared.contracts.base import ActorKind
 from shared.contracts.consent import ApplicationChoice, Authorisation
 from shared.errors import ConflictError, InvalidError

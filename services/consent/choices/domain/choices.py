@@ -35,8 +35,8 @@ ChangeAction = Literal[
     "reference-application",
     "end-application",
 ]
-PATIENT_SIDE: Final = frozenset({"patient", "representative", "carer"})
-"""The kinds of actors that choose for the patient: the patient, representatives and carers."""
+"""A new one is also added to `SUBJECT_KINDS` (`identifiers`), `shared.access.rights.CHANGES`,
+`shared.contracts.audit.Action` and audit's `ACTIONS_BY_SERVICE`; a test compares the lists."""
 UNLIMITED_ACTIONS: Final = frozenset(
     {
         *("end-authorisation", "end-attestation", "end-attending-doctor", "end-application"),

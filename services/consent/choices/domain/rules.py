@@ -13,5 +13,5 @@ class ChoicesRules:
     national parameter.
     """
 
-    copy_limit: timedelta = timedelta(seconds=120)
+    max_copy_age: timedelta = timedelta(seconds=120)
     occupational_medicine: Literal["never", "allowed"] = "never"

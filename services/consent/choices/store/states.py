@@ -8,8 +8,9 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from services.consent.choices.domain.choices import PATIENT_SIDE, UNLIMITED_ACTIONS, Change, Choices
+from services.consent.choices.domain.choices import UNLIMITED_ACTIONS, Change, Choices
 from services.consent.choices.domain.states import ConsentState, HistoryEntry
+from shared.access.facts import PATIENT_SIDE
 from shared.contracts.base import Actor
 from shared.contracts.topics import CONSENT_STATES
 from shared.db.notifications import notify_after_commit

@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from services.consent.choices.domain.changes import apply_change
-from services.consent.choices.domain.choices import PATIENT_SIDE, UNLIMITED_ACTIONS, Change, Choices
+from services.consent.choices.domain.choices import UNLIMITED_ACTIONS, Change, Choices
 from services.consent.choices.domain.rules import ChoicesRules
 from services.consent.choices.domain.states import (
     CHANGES_PERIOD,
@@ -26,6 +26,7 @@ from services.consent.copies import store as copies
 from services.consent.copies.domain import RecordContext
 from services.consent.kit.announcements import announce
 from shared.access import Facts, Permit, Refusal, blocked_of, decide, encode_facts
+from shared.access.facts import PATIENT_SIDE, PROXIES
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Connection, Pool, transaction
 from shared.erasure.erased_records import erased_among
@@ -40,7 +41,6 @@ from shared.terminology.professions import role_code
 
 CARD_PRESENT_ACTION: Final = "authorise-professional"
 """The only change that a professional makes with the patient's card present."""
-PROXIES: Final = PATIENT_SIDE - {"patient"}
 """The kinds of actors that act for another person: representatives and carers."""
 
 
@@ -244,7 +244,7 @@ def change_facts(
         record_status=record.status,
         minor=record.people is not None and record.people.is_minor,
         choices_known=True,
-        copies_fresh=for_another_record or record.age.is_fresh(now, rules.copy_limit),
+        copies_fresh=for_another_record or record.age.is_fresh(now, rules.max_copy_age),
         care_team_objected=choices.care_team_objected or _is_attestation_objected(choices, change),
         attending_doctor=caller.id in choices.attending_doctors,
         blocked=blocked_of(blocked_ids, caller.id, caller.organisation_id),

@@ -9,12 +9,13 @@ from datetime import timedelta
 from typing import NamedTuple, TypeAlias, TypeVar
 from uuid import UUID
 
-from services.consent.choices.domain.choices import PATIENT_SIDE, Choices
+from services.consent.choices.domain.choices import Choices
 from services.consent.choices.domain.states import ConsentState, HistoryEntry, RecordNotReadyError
 from services.consent.choices.store import states
 from services.consent.copies import store as copies
 from services.consent.copies.domain import RecordContext
 from services.consent.kit.announcements import announce
+from shared.access.facts import PATIENT_SIDE
 from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Connection, Pool, transaction
 from shared.erasure.erased_records import erased_among
@@ -71,7 +72,7 @@ async def find_latest_version_about(pool: Pool, record_id: UUID, subject_id: str
         return await states.find_latest_version_about(connection, record_id, subject_id)
 
 
-async def view_choices(pool: Pool, record_id: UUID, caller: Caller, limit: timedelta) -> ConsentState:
+async def view_choices(pool: Pool, record_id: UUID, caller: Caller, max_age: timedelta) -> ConsentState:
     """Returns the current state for the patient side.
 
     `limit`: the greatest age of the copies on which somebody acts for the patient.
@@ -83,11 +84,11 @@ async def view_choices(pool: Pool, record_id: UUID, caller: Caller, limit: timed
     async def read_state(connection: Connection) -> ConsentState:
         return await _find_state(connection, record_id)
 
-    return await _view(pool, record_id, caller, limit, read_state)
+    return await _view(pool, record_id, caller, max_age, read_state)
 
 
 async def view_history(
-    pool: Pool, record_id: UUID, caller: Caller, limit: timedelta, *, before: int, count: int
+    pool: Pool, record_id: UUID, caller: Caller, max_age: timedelta, *, before: int, count: int
 ) -> HistoryPage:
     """Returns the changes that made the versions before this one, newest first. Raises like `view_choices`."""
 
@@ -96,10 +97,10 @@ async def view_history(
         entries = await states.list_history(connection, record_id, before, count + 1)
         return HistoryPage(entries[:count], has_more=len(entries) > count)
 
-    return await _view(pool, record_id, caller, limit, read_page)
+    return await _view(pool, record_id, caller, max_age, read_page)
 
 
-async def view_version(pool: Pool, record_id: UUID, caller: Caller, limit: timedelta, version: int) -> Choices:
+async def view_version(pool: Pool, record_id: UUID, caller: Caller, max_age: timedelta, version: int) -> Choices:
     """Returns all choices of one version. Raises like `view_choices`, and NotFoundError if there is no such version."""
 
     async def read_version(connection: Connection) -> Choices:
@@ -109,7 +110,7 @@ async def view_version(pool: Pool, record_id: UUID, caller: Caller, limit: timed
             raise NotFoundError
         return choices
 
-    return await _view(pool, record_id, caller, limit, read_version)
+    return await _view(pool, record_id, caller, max_age, read_version)
 
 
 async def record_refused_kind(pool: Pool, record_id: UUID, caller: Caller) -> ClientError:
@@ -122,11 +123,11 @@ async def record_refused_kind(pool: Pool, record_id: UUID, caller: Caller) -> Cl
 
 
 async def _view(
-    pool: Pool, record_id: UUID, caller: Caller, limit: timedelta, read: Callable[[Connection], Awaitable[T]]
+    pool: Pool, record_id: UUID, caller: Caller, max_age: timedelta, read: Callable[[Connection], Awaitable[T]]
 ) -> T:
     """Decides, reads and announces in one transaction, so that nothing is returned without its announcement."""
     async with transaction(pool) as connection:
-        outcome = await _decide_view(connection, record_id, caller, limit)
+        outcome = await _decide_view(connection, record_id, caller, max_age)
         if isinstance(outcome, ViewPermit):
             result = await read(connection)
             await _announce_view(connection, record_id, caller, outcome)
@@ -136,7 +137,7 @@ async def _view(
     raise outcome.error
 
 
-async def _decide_view(connection: Connection, record_id: UUID, caller: Caller, limit: timedelta) -> ViewOutcome:
+async def _decide_view(connection: Connection, record_id: UUID, caller: Caller, max_age: timedelta) -> ViewOutcome:
     record = await copies.find_record_context(connection, record_id)
     if caller.kind not in PATIENT_SIDE:
         return _refusal_of_kind(record)
@@ -144,7 +145,7 @@ async def _decide_view(connection: Connection, record_id: UUID, caller: Caller, 
         return await _refusal_of_unknown_record(connection, record_id, caller)
     now = clock.now()
     acts_for_patient = caller.kind != "patient" and caller.record_id == record_id
-    if acts_for_patient and not record.age.is_fresh(now, limit):
+    if acts_for_patient and not record.age.is_fresh(now, max_age):
         return ViewRefusal("copies-too-old", UncheckableError())
     relation = record.relation_of(caller.kind, caller.id, caller.record_id, record_id, now)
     return _outcome_for(relation, record.status)

@@ -13,11 +13,10 @@ from services.identity.openings.store import activation
 from services.identity.people.domain.insured import open_insured
 from services.identity.people.store import insured
 from shared.contracts.notify import MessageRequested
+from shared.db.pages import BEFORE_ALL
 from shared.messaging.outbox import append
 from shared.runtime import clock
 from shared.runtime.clock import bucket_of
-
-_FIRST_POSITION = (-1, UUID(int=0))
 
 
 async def reprint_letters(
@@ -30,7 +29,7 @@ async def reprint_letters(
 
     Raises CampaignUnknownError.
     """
-    position = _FIRST_POSITION if after is None else (bucket_of(after), after)
+    position = BEFORE_ALL if after is None else (bucket_of(after), after)
     async with storage.transaction() as work:
         campaign = await campaigns.load_campaign(work.connection, campaign_id)
         batch_row = (

@@ -120,7 +120,7 @@ class ErasureRequest:
     now: datetime
 
 
-async def _lock_record(work: UnitOfWork, record_id: UUID) -> list[LifecycleRecord]:
+async def lock_record(work: UnitOfWork, record_id: UUID) -> list[LifecycleRecord]:
     """Locks the number first, then the record, in the order of openings. Returns the record and the linked one."""
     unlocked = await lifecycle.load_lifecycle_record(work.connection, record_id, lock=False)
     if unlocked is None:
@@ -146,14 +146,15 @@ async def erase_again(work: UnitOfWork, event: RecordErased) -> list[Announcemen
         await erased_records.begin(work.connection, record_id, erasure.id, erasure.decided_at)
         await erasures.insert_erasure(work.connection, erasure)
         return [tombstone(topic, event.key) for topic in STATE_TOPICS]
-    record, *other = await _lock_record(work, record_id)
+    record, *other = await lock_record(work, record_id)
     request = ErasureRequest(LifecycleRequest("erase", "operator", IDENTITY_ACTOR), event.reason, event.decided_at)
-    return await _apply_erasure(work, record, other, erasure, request)
+    return await apply_erasure(work, record, other, erasure, request)
 
 
-async def _apply_erasure(  # the erased record, the linked one, and the decision
+async def apply_erasure(  # the erased record, the linked one, and the decision
     work: UnitOfWork, erased: LifecycleRecord, linked: list[LifecycleRecord], erasure: Erasure, request: ErasureRequest
 ) -> list[Announcement]:
+    """Destroys what identity holds of the locked record, and unlinks the other one. Returns the announcements."""
     await erased_records.begin(work.connection, erased.id, erasure.id, request.now)
     await erasures.insert_erasure(work.connection, erasure)
     ended = await end_all_sessions(work.connection, erased.id, "record-erased", request.now)

@@ -7,7 +7,7 @@ keyed hash, and announces the erasure. Erasing a record again returns the existi
 from uuid import UUID
 
 from services.identity.erasure import store as erasures
-from services.identity.erasure.steps.destruction import ErasureRequest, _apply_erasure, _lock_record
+from services.identity.erasure.steps.destruction import ErasureRequest, apply_erasure, lock_record
 from services.identity.erasure.store import Erasure
 from services.identity.kit.announcements import announce
 from services.identity.kit.transitions import TransitionRefusal
@@ -32,11 +32,11 @@ async def erase_record(storage: Storage, rules: LifecycleRules, record_id: UUID,
         earlier = await erasures.find_erasure(work.connection, record_id)
         if earlier is not None:
             return earlier
-        record, *other = await _lock_record(work, record_id)
+        record, *other = await lock_record(work, record_id)
         refusal = _refusal(record, rules, request)
         if refusal is None:
             erasure = Erasure(clock.new_id(bucket_of(record_id)), record_id, request.reason, request.now)
-            await append(work.connection, await _apply_erasure(work, record, other, erasure, request))
+            await append(work.connection, await apply_erasure(work, record, other, erasure, request))
         else:
             refusal_entry = ledger_entry(record_id, request.lifecycle_request, reason=refusal.code, is_refused=True)
             await append(work.connection, [announce(refusal_entry)])

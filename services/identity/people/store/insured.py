@@ -7,6 +7,7 @@ import asyncpg
 
 from services.identity.kit.sealed_rows import Sealed
 from services.identity.people.domain.insured import InsuredRow, InsuredRowUpdate, InsuredSelection, insured_id
+from shared.db.pages import BEFORE_ALL
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_in
 
@@ -35,7 +36,6 @@ where (bucket, id) > ($1, $2) and birth_year between $3 and $4
   and (cardinality($5::text[]) = 0 or region = any($5)) and (cardinality($6::text[]) = 0 or regime = any($6))
   and (cardinality($7::text[]) = 0 or identity_status = any($7))
 order by bucket, id limit $8"""
-_BEFORE_ALL = (-1, UUID(int=0))
 _FIRST_YEAR, _LAST_YEAR = 0, 9999
 
 
@@ -46,7 +46,7 @@ async def load_insured_page(
 
     A page with fewer rows than `limit` is the last one.
     """
-    bucket, id = _BEFORE_ALL if after is None else (bucket_in(after), after)
+    bucket, id = BEFORE_ALL if after is None else (bucket_in(after), after)
     born_from = _FIRST_YEAR if selection.born_from is None else selection.born_from
     born_to = _LAST_YEAR if selection.born_to is None else selection.born_to
     codes = (list(selection.regions), list(selection.regimes), list(selection.statuses))

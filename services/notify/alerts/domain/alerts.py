@@ -9,7 +9,7 @@ from uuid import UUID
 
 from services.notify.contacts.domain import Contact
 from services.notify.delivery.domain import AwaitingKey, Delivered, GatewayAnswer, Refused
-from services.notify.kit.kinds import EMERGENCY_KINDS, AlertChannel, AlertKind
+from services.notify.kit.kinds import ALWAYS_SENT_KINDS, AlertChannel, AlertKind
 from services.notify.preferences.domain import Preferences
 from shared.terminology.visibility import KNOWN_LABELS, Visibility
 
@@ -140,7 +140,7 @@ def group_alerts(due: Iterable[DueAlert]) -> list[tuple[DueAlert, ...]]:
     groups: dict[tuple[UUID, str], list[DueAlert]] = {}
     for due_alert in sorted(due, key=lambda due_alert: (due_alert.created_at, due_alert.alert.id)):
         alert = due_alert.alert
-        key = (alert.id, "") if alert.kind in EMERGENCY_KINDS else (alert.record_id, alert.kind)
+        key = (alert.id, "") if alert.kind in ALWAYS_SENT_KINDS else (alert.record_id, alert.kind)
         groups.setdefault(key, []).append(due_alert)
     attempts = {key: max(due_alert.attempts for due_alert in group) for key, group in groups.items()}
     return [tuple(replace(due_alert, attempts=attempts[key]) for due_alert in group) for key, group in groups.items()]

@@ -112,7 +112,7 @@ class AlertSender:
         labels = [(due.alert.kind, outcome_label(outcome)) for due, outcome in attempts]
         for (kind, label), count in Counts(labels).items():
             DELIVERIES.labels(kind, self._queue.channel, label).inc(count)
-        log_outcomes(label for _, label in labels)
+        log_outcomes(self._queue.channel, (label for _, label in labels))
 
 
 def _answer_for(answer: GatewayAnswer, newest: Alert, alert: Alert) -> GatewayAnswer:

@@ -4,13 +4,14 @@ from collections import Counter as Counts
 from collections.abc import Iterable
 
 from services.notify.delivery.domain import AwaitingKey, Deferred, Delivered, Refused, Skipped
+from services.notify.kit.kinds import Channel
 from shared.runtime.logs import LogEvent, log
 
 LOG_EVENTS: tuple[tuple[str, LogEvent], ...] = (
-    ("sent", "mail.sent"),
-    ("deferred", "mail.deferred"),
-    ("failed", "mail.failed"),
-    ("skipped", "mail.deferred"),
+    ("sent", "delivery.sent"),
+    ("deferred", "delivery.deferred"),
+    ("failed", "delivery.failed"),
+    ("skipped", "delivery.deferred"),
 )
 
 
@@ -29,9 +30,9 @@ def outcome_label(outcome: object) -> str:
             return "not-sent"
 
 
-def log_outcomes(labels: Iterable[str]) -> None:
-    """Writes one log line for each kind of outcome, with its count."""
+def log_outcomes(channel: Channel, labels: Iterable[str]) -> None:
+    """Writes one log line for each kind of outcome of a channel, with its count."""
     counts = Counts(labels)
     for label, event in LOG_EVENTS:
         if counts[label]:
-            log(event, count=counts[label])
+            log(event, channel=channel, count=counts[label])

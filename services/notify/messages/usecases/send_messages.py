@@ -57,4 +57,4 @@ class MessageSender:
     async def settle(self, pool: Pool, attempts: Sequence[MessageAttempt]) -> None:
         """Stores and counts the outcomes."""
         await settle_messages(pool, attempts)
-        log_outcomes(outcome_label(outcome) for _, outcome in attempts)
+        log_outcomes(self._queue.channel, (outcome_label(outcome) for _, outcome in attempts))

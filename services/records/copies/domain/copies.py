@@ -7,6 +7,7 @@ from uuid import UUID
 
 from services.records.copies.domain.choices import NO_CHOICES, Choices
 from services.records.copies.domain.people import NOBODY, People
+from shared.access.facts import PROXIES
 from shared.contracts.base import Seen
 from shared.contracts.topics import CONSENT_STATES, IDENTITY_ERASURES, IDENTITY_PEOPLE, IDENTITY_RECORDS
 from shared.crypto.vault import WrappedKey
@@ -15,8 +16,6 @@ from shared.terminology.matrix import Matrix
 
 COPIED_TOPICS = (IDENTITY_RECORDS.name, CONSENT_STATES.name, IDENTITY_PEOPLE.name, IDENTITY_ERASURES.name)
 """The topics about one record that a read rests on; `IDENTITY_PEOPLE` only where somebody acts for the holder."""
-PROXIES = frozenset({"representative", "carer"})
-"""The kinds of callers who act for the holder."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from services.records.deposits.store import outcomes
 from services.records.deposits.store.outcomes import DocumentOutcome, PendingDocument
 from services.records.documents.domain.label_changes import sorted_labels
 from services.records.facts.domain.documents import DocumentStatus
-from services.records.facts.domain.facts import LABEL_MASKED, masker_of
+from services.records.facts.domain.facts import masker_of
 from services.records.kit.announcements import announce_effect
 from services.records.recovery.steps import record_lost_documents
 from shared.contracts.base import Actor
@@ -153,7 +153,7 @@ def _inherit_labels(document: PendingDocument, replaced: PendingDocument) -> Pen
     It inherits the patient's mask and the label that hides it from representatives, and every hiding label if the
     replaced document was changed after the new one was received. What was shown to representatives stays shown.
     """
-    if LABEL_MASKED in replaced.labels and replaced.masked_by == "patient":
+    if Visibility.MASKED in replaced.labels and replaced.masked_by == "patient":
         document = _mask_for_patient(document)
     changed_since = replaced.changed_at is not None and replaced.changed_at >= document.received_at
     hidden = frozenset(replaced.labels) & (_HIDING_LABELS if changed_since else _HIDDEN_FROM_REPRESENTATIVES)
@@ -164,7 +164,7 @@ def _inherit_labels(document: PendingDocument, replaced: PendingDocument) -> Pen
 
 
 def _mask_for_patient(document: PendingDocument) -> PendingDocument:
-    labels = sorted_labels(frozenset(document.labels) | {LABEL_MASKED})
+    labels = sorted_labels(frozenset(document.labels) | {Visibility.MASKED.value})
     return replace(document, labels=labels, masked_by="patient")
 
 

@@ -12,8 +12,7 @@ from shared.access import Facts, blocked_of
 from shared.access.facts import PATIENT_SIDE
 from shared.contracts.base import Actor
 from shared.terminology import access_modes
-
-LABEL_MASKED = "MASQUE_PS"
+from shared.terminology.visibility import Visibility
 
 
 class Requester(Protocol):
@@ -249,7 +248,7 @@ def masker_of(labels: frozenset[str], masker: str | None) -> str | None:
 
     A mask without a stored masker came with the deposit, and is the author's.
     """
-    return (masker or "author") if LABEL_MASKED in labels else None
+    return (masker or "author") if Visibility.MASKED in labels else None
 
 
 def relation_of(requester: Requester, record: RecordContext, now: datetime) -> str:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from deploy.local.__main__ import build
 from deploy.local.cli.commands import replay
 from deploy.local.cli.commands.common import after, cell_of
-from deploy.local.cli.commands.deposits import _exit_code
+from deploy.local.cli.commands.deposits import exit_code
 from deploy.local.cli.commands.topics import GroupState, TopicState, group_states, metrics_in, topic_states
 from deploy.local.cli.in_force import METRIC, LatencySummary, latency_in
 from deploy.local.demo.mailbox import caught_mails
@@ -185,7 +185,7 @@ def row(status: str, done: bool = False) -> dict[str, Any]:
     ],
 )
 def test_a_deposit_ends_with_what_became_of_the_files(rows: list[dict[str, Any]], wait: bool, expected: int) -> None:
-    assert _exit_code(rows, wait) == expected
+    assert exit_code(rows, wait) == expected
 
 
 def test_a_document_is_done_when_nothing_more_will_happen() -> None:
