@@ -97,7 +97,7 @@ def read_tree(content: bytes, *, max_size: int = MAX_SIZE) -> tuple[Element, str
     refuse_by_bytes(content, max_size)
     reader = _HeaderReader()
     with suppress(_EndOfHeaderError):
-        parse(new_parser(reader.watch), content)
+        parse(new_parser(reader.watch, content), content)
     if reader.document is None:
         raise NotCdaError
     return reader.document, reader.media_type
