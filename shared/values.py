@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import NewType, Self
 
 from shared.errors import InvalidError
+from shared.human_text import without_invisible
 from shared.terminology import oids
 
 NationalProfessionalId = NewType("NationalProfessionalId", str)
@@ -100,7 +101,7 @@ class Ins(RedactedRepr):
         oid = system.removeprefix("urn:oid:")
         if oid not in oids.INS_OIDS:
             raise UnknownInsSystemError
-        matricule = "".join(text.split()).upper()
+        matricule = "".join(without_invisible(text).split()).upper()
         is_nir = oid != oids.INS_NIA and _NIR.fullmatch(matricule)
         if not (is_nir or (oid in oids.INS_NIA_OIDS and _NIA.fullmatch(matricule))):
             raise InvalidInsError
@@ -267,15 +268,19 @@ def first_given_name(qualified: str | None, unqualified: str | None) -> str | No
 
 
 # Letters that have no decomposition, as the INS rules of transcription write them.
-_LETTERS = str.maketrans({"Œ": "OE", "Æ": "AE", "Ø": "O", "Ł": "L", "Đ": "D", "Ð": "D", "Þ": "TH", "ẞ": "SS"})
-_SEPARATORS = re.compile(r"[\s'’‘ʼ´`′ʹ＇\-‐‑‒–—―−_]+")
+_LETTERS = str.maketrans(
+    dict(zip("ĐÐƉØŁȽĦŦƗƵɄǤɌɎȺȻɆɈŊɃꝀ", "DDDOLLHTIZUGRYACEJNBK", strict=True))
+    | {"Œ": "OE", "Æ": "AE", "Þ": "TH", "ẞ": "SS"}
+)
+# Apostrophes as people type them, among them the okina and the saltillo of Polynesia.
+_SEPARATORS = re.compile(r"[\s'’‘‛ʻʼʽʾʿˈˊˋꞌꞋ´`′‵ʹ＇\-‐‑‒–—―−﹣－_]+")
 
 
 def normalise_name(name: str) -> str:
     """Upper case, without diacritics; hyphens, apostrophes and blanks are one and the same blank."""
     if name.isascii():
         return _SEPARATORS.sub(" ", name.upper()).strip()
-    upper = unicodedata.normalize("NFKD", name).upper().translate(_LETTERS)
+    upper = unicodedata.normalize("NFKD", without_invisible(name)).upper().translate(_LETTERS)
     decomposed = unicodedata.normalize("NFKD", upper)
     plain = "".join([letter for letter in decomposed if not unicodedata.combining(letter)])
     return _SEPARATORS.sub(" ", plain).strip()

@@ -13,6 +13,7 @@ import orjson
 
 from shared.fhir.outcomes import Issue, IssueType
 from shared.fhir.submission import InvalidSubmissionError, Span
+from shared.human_text import has_control_character
 from shared.terminology import oids
 from shared.values import document_id
 
@@ -20,9 +21,6 @@ MAX_ISSUES: Final = 50
 MAX_TEXT: Final = 1024
 
 _NUL_ESCAPE: Final = b"\\u0000"
-
-_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_CONTROLS_OF_LINES: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 # FHIR R4 dateTime and instant; seconds are needed as soon as there is a time, and then a zone too.
 _DATE_TIME = re.compile(
@@ -91,7 +89,7 @@ class Node:
                 "element-too-long", f"{name} has more than {limit} characters.", self.at(name), IssueType.TOO_LONG
             )
             return None
-        if _CONTROLS_OF_LINES.search(text) if has_lines else _CONTROLS.search(text):
+        if has_control_character(text, has_lines=has_lines):
             self.wrong(name, "holds a control character: remove it", "control-character")
             return None
         return text
