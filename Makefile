@@ -1,5 +1,5 @@
 # Needs Python >= 3.11 and make; everything else goes into .venv and var/.
-.PHONY: help install install-dev demo up down status test lint format lock
+.PHONY: help install install-dev demo up down status test test-long lint format baseline lock
 .DEFAULT_GOAL := help
 COMPILE = uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
@@ -24,18 +24,21 @@ down: install ## end what `make up` or `make demo` started
 status: install ## show what runs
 	@.venv/bin/python -m deploy.local status
 
-test: install-dev ## run all tests
-	@.venv/bin/python -m pytest -n 2
+test: install-dev ## run all tests but the long ones
+	@.venv/bin/python -m pytest -n 2 -m "not long"
 
-lint: install-dev ## ruff, mypy, import-linter
-	@.venv/bin/python -m ruff format --check .
-	@.venv/bin/python -m ruff check .
-	@.venv/bin/python -m mypy
-	@.venv/bin/lint-imports
+test-long: install-dev ## run the long ones: restores, killed processes, generated requests, the README's commands
+	@.venv/bin/python -m pytest -n 2 -m long
+
+lint: install-dev ## run every check of .pre-commit-config.yaml over all files
+	@.venv/bin/pre-commit run --all-files
 
 format: install-dev ## format the code
 	@.venv/bin/python -m ruff format .
 	@.venv/bin/python -m ruff check --fix .
+
+baseline: install-dev ## accept every string that looks like a secret in the files that git knows
+	@.venv/bin/detect-secrets scan --slim --no-verify --exclude-files '\.lock(\.toml)?$$' > .secrets.baseline
 
 lock: ## pin the newest versions that pyproject.toml allows (needs uv)
 	$(COMPILE) --extra local --extra dev --upgrade -o requirements-dev.lock

@@ -1,7 +1,7 @@
 """Generates docs/access.md, the tables of who may do what, for readers who know the law rather than the code.
 
 `shared.access.decide` gives every answer on the page. The questions are those with which audit explains a decision
-(services/audit/explanations.toml). Only the situations and the sources are written by hand.
+(services/audit/explanations/explanations.toml). Only the situations and the sources are written by hand.
 """
 
 import tomllib
@@ -16,7 +16,7 @@ from shared.terminology.documents import document_types
 from shared.terminology.matrix import packaged
 from shared.terminology.professions import professions
 
-_TEXTS: Final = Path(__file__).parents[1] / "services" / "audit" / "explanations.toml"
+_TEXTS: Final = Path(__file__).parents[1] / "services" / "audit" / "explanations" / "explanations.toml"
 _NORMAL: Final = frozenset({"N"})
 _BASE_FACTS: Final[dict[str, Any]] = {
     "record_status": "open",

@@ -1,1 +1,1 @@
-"""What the five services have in common: contracts, formats, rules of access and plumbing. It knows no service."""
+"""Code that the five services share: contracts, formats, access rules and plumbing. It imports no service."""

@@ -1,4 +1,4 @@
-"""The errors that carry a stable code. The docstring of a class is its message."""
+"""Errors that carry a stable code. The docstring of an error class is the message that its callers receive."""
 
 from typing import ClassVar
 
@@ -30,12 +30,13 @@ class ClientError(CodedError):
     code = "bad-request"
     status: ClassVar[int] = 400
     french: str | None = None
-    """The same message for patients who read French; an instance with a message of its own sets its own."""
+    """The message in French, for the patient side. An instance with its own message sets its own French text."""
     retry_after: int | None = None
     """Seconds after which another attempt makes sense (`Retry-After`)."""
 
     def in_french(self) -> str | None:
-        """The French text of exactly this message: a subclass or an instance that says something else inherits none."""
+        """Returns the French text of this very message, or None: a subclass or instance with another message
+        inherits none."""
         if "french" in vars(self) or str(self) != (self.__class__.__doc__ or "").strip():
             return vars(self).get("french")
         return self.__class__.__dict__.get("french")

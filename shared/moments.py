@@ -1,4 +1,4 @@
-"""Moments that a request names, held within bounds in which adding a year or changing the zone never overflows."""
+"""Moments that a request names, kept within bounds so that adding a year or changing the time zone never overflows."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Final
@@ -10,15 +10,15 @@ FRANCE: Final = ZoneInfo("Europe/Paris")
 """The zone of a date or time that names none."""
 EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)
-"""People write 9999-12-31 for what has no end: from here on a moment says no more than that."""
+"""People write 9999-12-31 for "no end". Any moment from here on means the same."""
 
 
 def bounded(moment: datetime) -> datetime:
-    """The moment in UTC, no earlier than EARLIEST and no later than LATEST."""
+    """Returns the moment in UTC, no earlier than EARLIEST and no later than LATEST."""
     if moment.year <= EARLIEST.year:
         return EARLIEST
     return LATEST if moment.year >= LATEST.year else moment.astimezone(UTC)
 
 
 Moment = Annotated[AwareDatetime, AfterValidator(bounded)]
-"""A moment with its zone, in the body of a request."""
+"""A moment with its time zone, in the body of a request."""

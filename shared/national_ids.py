@@ -1,8 +1,9 @@
-"""National identifiers as people write them, and the full form under which rights name their holders.
+"""National identifiers as people write them, and the full form under which rights name professionals and structures.
 
-PS_IdNat (1.2.250.1.71.4.2.1) and Struct_IdNat (1.2.250.1.71.4.2.2) are a digit for the kind of number and the number:
-8 + RPPS, 0 + ADELI; 1 + FINESS, 2 + SIREN, 3 + SIRET, 4 + RPPS and rank, 0 + ADELI of a practice. Cards, prescriptions
-and letterheads print the number without that digit. Source: CI-SIS, annexe transversale "Sources des données métier".
+PS_IdNat (1.2.250.1.71.4.2.1) and Struct_IdNat (1.2.250.1.71.4.2.2) consist of one digit for the kind of number and the
+number itself: 8 + RPPS, 0 + ADELI; 1 + FINESS, 2 + SIREN, 3 + SIRET, 4 + RPPS and rank, 0 + ADELI of a practice. Cards,
+prescriptions and letterheads print the number without that digit. Source: CI-SIS, annexe transversale "Sources des
+données métier".
 """
 
 import re
@@ -13,7 +14,7 @@ from shared.values import InvalidNationalIdError
 
 HolderKind = Literal["professional", "structure"]
 LONGEST_INPUT: Final = 128
-"""Characters of an identifier as somebody may type it."""
+"""Characters that are read of an identifier which a person typed."""
 
 _FULL: Final = re.compile(r"(?:[012]\d{9}|[01]2[AB]\d{7}|3\d{14}|4\d{12}|4\d{14,16}|8\d{11})", re.ASCII)
 _NINE: Final = re.compile(r"\d{9}|2[AB]\d{7}", re.ASCII)
@@ -46,15 +47,15 @@ class NationalIdUnknownError(InvalidNationalIdError):
 
 
 def is_full_id(text: str) -> bool:
-    """Whether this is written in full, so that it can mean nothing else."""
+    """Whether the text is an identifier with its leading digit, which has only one meaning."""
     return _FULL.fullmatch(text) is not None
 
 
 def full_ids(text: str, kind: HolderKind | None = None) -> tuple[str, ...]:
-    """The full identifiers that a text may stand for, sorted; none where it is no national number.
+    """Returns the full identifiers that a text may mean, sorted; empty when it is no national number.
 
-    Blanks, hyphens, dots, other digits of Unicode and the letters of Corsican numbers do not matter. `kind`: only those
-    of professionals, or of structures; None: either.
+    Blanks, hyphens, dots, other Unicode digits and the case of letters (Corsican numbers) do not matter. `kind` limits
+    the result to identifiers of professionals or of structures; None returns both.
     """
     number = compact_code(text[:LONGEST_INPUT]).upper()
     ids = set(_ids_of(number))
@@ -79,5 +80,5 @@ def _ids_of(number: str) -> list[str]:
 
 
 def holder_kind(full_id: str) -> HolderKind:
-    """Whom an identifier names by its first digit: of 0, which both have, professionals are the many."""
+    """Returns the kind of holder by the first digit. Both kinds use 0, which counts as a professional."""
     return "professional" if full_id[0] in _PROFESSIONALS else "structure"

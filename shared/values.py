@@ -1,9 +1,9 @@
-"""Values that several services speak of: the INS, national ids of professionals and structures, strict traits.
+"""Values that several services use: the INS, national ids of professionals and structures, strict traits.
 
 Sources: RNIPP numbering and the CI-SIS identity rules (INS-NIR 1.2.250.1.213.1.4.8, INS-NIA .9, test .10 and .11;
 strict traits: birth name, first birth given name, birth date, sex, birth place as an INSEE COG code).
 
-Values with personal data never print it: a log line that formats one of them shows its kind and nothing else.
+The repr() of a value with personal data shows only its type, so that no log line can print the data.
 """
 
 import re
@@ -23,15 +23,15 @@ NationalProfessionalId = NewType("NationalProfessionalId", str)
 NationalStructureId = NewType("NationalStructureId", str)
 """Struct_IdNat (1.2.250.1.71.4.2.2): 1 + FINESS, 2 + SIREN, 3 + SIRET, 4 + RPPS-rank, 0 + ADELI cabinet."""
 
-# Light on purpose: the national material itself carries shortened and internal ids.
+# The pattern is loose on purpose: official national material itself contains shortened and internal ids.
 _NATIONAL_ID = re.compile(r"[0-9][!-%'-\[\]_a-z{}]{2,99}")
 
-# Sex 1 or 2; year; month 01-12, or 20-99 where it is not known; department (2A and 2B in Corsica, 97 and 98 overseas,
-# 99 abroad) and commune; order; key.
+# Sex 1 or 2; year; month 01-12, or 20-99 for an unknown month; department (2A and 2B in Corsica, 97 and 98 overseas, 99
+# abroad) and commune; order; key.
 _BORN = r"\d\d(?:0[1-9]|1[0-2]|[2-9]\d)(?:0[1-9]|[1-9]\d|2[AB])\d{3}\d{3}"
 _KEY = r"(?:0[1-9]|[1-8]\d|9[0-7])"
 _NIR = re.compile(rf"[12]{_BORN}{_KEY}", re.ASCII)
-# Waiting numbers: 5 and 6 (MIG), 7 and 8 (NNP), then 1 or 2, fund, order; an NIA is a NIR that begins with 7 or 8.
+# Waiting numbers: 5 and 6 (MIG), 7 and 8 (NNP), then 1 or 2, fund, order. An NIA is a NIR that begins with 7 or 8.
 _NIA = re.compile(rf"(?:[5-8][12]\d{{3}}\d{{8}}|[78]{_BORN}){_KEY}", re.ASCII)
 _COG = re.compile(r"\d{5}|2[AB]\d{3}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -77,7 +77,7 @@ class InvalidNationalIdError(InvalidError):
 
 
 class RedactedRepr:
-    """A value whose repr() shows its kind only."""
+    """Base of values whose repr() shows only the name of their type."""
 
     __slots__ = ()
 
@@ -87,16 +87,17 @@ class RedactedRepr:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Ins(RedactedRepr):
-    """The national health identity number: 15 characters (13 and the key) and the OID they are under."""
+    """The national health identity number: 15 characters (13 and the key) and the OID of its numbering system."""
 
     matricule: str
     oid: str
 
     @classmethod
     def parse(cls, text: str, system: str) -> Self:
-        """From text (blanks allowed) and an OID or `urn:oid:` URI.
+        """Returns the INS that a text (blanks allowed) means under an OID or `urn:oid:` URI.
 
-        Raises UnknownInsSystemError, or InvalidInsError when the structure is wrong; the key is for check_key.
+        Raises UnknownInsSystemError, or InvalidInsError when the structure is wrong. The key is not checked: see
+        check_key.
         """
         oid = system.removeprefix("urn:oid:")
         if oid not in oids.INS_OIDS:
@@ -109,7 +110,8 @@ class Ins(RedactedRepr):
 
     @classmethod
     def from_token(cls, token: str) -> Self:
-        """From a FHIR search token, `urn:oid:1.2.250.1.213.1.4.8|<15 characters>`. Raises InvalidInsError."""
+        """Returns the INS of a FHIR search token, `urn:oid:1.2.250.1.213.1.4.8|<15 characters>`. Raises
+        InvalidInsError."""
         system, separator, value = token.partition("|")
         if not separator:
             raise InvalidInsError
@@ -122,20 +124,20 @@ class Ins(RedactedRepr):
 
     @property
     def is_test(self) -> bool:
-        """Whether it is under one of the OIDs for tests and demonstrations."""
+        """Whether the OID is one of those for tests and demonstrations."""
         return self.oid in oids.INS_TEST_OIDS
 
 
 def ins_key(number: str) -> str:
-    """The key of the first 13 characters: 97 - N mod 97, with 2A read as 19 and 2B as 18 (RNIPP)."""
+    """Returns the key for the first 13 characters: 97 - N mod 97, with 2A read as 19 and 2B as 18 (RNIPP)."""
     digits = number[:13].replace("2A", "19").replace("2B", "18")
     return f"{97 - int(digits) % 97:02d}"
 
 
 def check_key(ins: Ins, lenient_test_oids: bool = False) -> None:
-    """Raises WrongInsKeyError when the key does not fit.
+    """Raises WrongInsKeyError when the key does not fit the number.
 
-    Many official test numbers have wrong keys: with `lenient_test_oids` one is accepted under a test OID, never under a
+    Many official test numbers have wrong keys. `lenient_test_oids` accepts a wrong key under a test OID, never under a
     production OID.
     """
     if ins_key(ins.matricule) != ins.matricule[13:] and not (lenient_test_oids and ins.is_test):
@@ -143,12 +145,12 @@ def check_key(ins: Ins, lenient_test_oids: bool = False) -> None:
 
 
 def national_professional_id(text: str) -> NationalProfessionalId:
-    """A PS_IdNat, lightly checked. Raises InvalidNationalIdError."""
+    """Returns the text as a PS_IdNat after a light check of its form. Raises InvalidNationalIdError."""
     return NationalProfessionalId(_national_id(text))
 
 
 def national_structure_id(text: str) -> NationalStructureId:
-    """A Struct_IdNat, lightly checked. Raises InvalidNationalIdError."""
+    """Returns the text as a Struct_IdNat after a light check of its form. Raises InvalidNationalIdError."""
     return NationalStructureId(_national_id(text))
 
 
@@ -165,10 +167,10 @@ _EXTENSION = re.compile(r"[!-~]{1,128}")
 
 
 def document_id(root: str, extension: str | None = None) -> str | None:
-    """The one form of a document's identifier (CDA ClinicalDocument/id, XDS uniqueId, FHIR masterIdentifier).
+    """Returns a document's identifier in canonical form (CDA ClinicalDocument/id, XDS uniqueId, FHIR masterIdentifier).
 
-    `urn:oid:1.2.3` or `urn:uuid:<lower case>`, with `^extension` after it when there is one. None when the root is
-    neither an OID nor a UUID, or the extension has blanks or more than 128 characters.
+    The form is `urn:oid:1.2.3` or `urn:uuid:<lower case>`, followed by `^extension` when there is one. Returns None
+    when the root is neither an OID nor a UUID, or when the extension has blanks or more than 128 characters.
     """
     if extension is not None and _EXTENSION.fullmatch(extension) is None:
         return None
@@ -179,7 +181,7 @@ def document_id(root: str, extension: str | None = None) -> str | None:
 
 
 class Sex(StrEnum):
-    """Administrative sex, as FHIR codes it."""
+    """Administrative sex, with the codes of FHIR."""
 
     MALE = "male"
     FEMALE = "female"
@@ -187,7 +189,8 @@ class Sex(StrEnum):
 
     @classmethod
     def of(cls, code: str | None) -> "Sex | None":
-        """From FHIR (male, female, other, unknown), CDA or HL7 v2 (M, F, UN, U, O); None for anything else."""
+        """Returns the sex for a code of FHIR (male, female, other, unknown), CDA or HL7 v2 (M, F, UN, U, O); None
+        for others."""
         return _SEXES.get(code.upper()) if code else None
 
 
@@ -206,7 +209,7 @@ _SEXES = {
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SentTraits(RedactedRepr):
-    """Strict traits as a document states them: what is absent is not compared."""
+    """Strict traits that a document states. A trait that is absent is not compared. Raises InvalidTraitsError."""
 
     birth_name: str | None = None
     given_name: str | None = None
@@ -224,7 +227,7 @@ class SentTraits(RedactedRepr):
             raise InvalidTraitsError
 
     def normalised(self) -> dict[str, str]:
-        """The traits that are present, by name, in the one form that is compared."""
+        """Returns the traits that are present, by name, in the normal form that is compared."""
         present = {"birth_name": _normal(self.birth_name), "given_name": _normal(self.given_name)}
         present |= {"birth_date": self.birth_date, "sex": self.sex and self.sex.value, "birth_place": self.birth_place}
         return {name: value for name, value in present.items() if value}
@@ -235,7 +238,7 @@ class SentTraits(RedactedRepr):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class StrictTraits(SentTraits):
-    """Strict traits of a person as a record is opened with: both names are needed. Raises InvalidTraitsError."""
+    """Strict traits with which a record is opened: both names are required. Raises InvalidTraitsError."""
 
     def __post_init__(self) -> None:
         if self.birth_name is None or self.given_name is None:
@@ -244,7 +247,7 @@ class StrictTraits(SentTraits):
 
 
 def is_day(text: str) -> bool:
-    """Whether this is a calendar day written YYYY-MM-DD."""
+    """Whether the text is a calendar day written YYYY-MM-DD."""
     if _DAY.fullmatch(text) is None:
         return False
     try:
@@ -255,19 +258,21 @@ def is_day(text: str) -> bool:
 
 
 def is_cog(text: str) -> bool:
-    """Whether this has the form of an INSEE commune code (Code officiel géographique): 5 characters, 2A and 2B too."""
+    """Whether the text has the form of an INSEE commune code (Code officiel géographique): 5 characters, 2A or 2B
+    too."""
     return _COG.fullmatch(text) is not None
 
 
 def first_given_name(qualified: str | None, unqualified: str | None) -> str | None:
-    """The first birth given name: the one qualified as birth name, else the first word of the others."""
+    """Returns the first birth given name: the one qualified as birth name, else the first word of the unqualified
+    names."""
     if qualified and qualified.strip():
         return qualified.strip()
     words = unqualified.split() if unqualified else []
     return words[0] if words else None
 
 
-# Letters that have no decomposition, as the INS rules of transcription write them.
+# Letters without a Unicode decomposition, in the transcription of the INS rules.
 _LETTERS = str.maketrans(
     dict(zip("ĐÐƉØŁȽĦŦƗƵɄǤɌɎȺȻɆɈŊɃꝀ", "DDDOLLHTIZUGRYACEJNBK", strict=True))
     | {"Œ": "OE", "Æ": "AE", "Þ": "TH", "ẞ": "SS"}
@@ -277,7 +282,8 @@ _SEPARATORS = re.compile(r"[\s'’‘‛ʻʼʽʾʿˈˊˋꞌꞋ´`′‵ʹ＇\-�
 
 
 def normalise_name(name: str) -> str:
-    """Upper case, without diacritics; hyphens, apostrophes and blanks are one and the same blank."""
+    """Returns the name in upper case, without diacritics, with one blank for each run of hyphens, apostrophes and
+    blanks."""
     if name.isascii():
         return _SEPARATORS.sub(" ", name.upper()).strip()
     upper = unicodedata.normalize("NFKD", without_invisible(name)).upper().translate(_LETTERS)
@@ -287,7 +293,7 @@ def normalise_name(name: str) -> str:
 
 
 def _begins_with_letter(name: str) -> bool:
-    """Whether it cannot be blank; most names need no more."""
+    """Whether the name begins with an ASCII letter, so that it cannot be blank: a quick check that most names pass."""
     return name[:1].isascii() and name[:1].isalpha()
 
 

@@ -15,12 +15,12 @@ import pytest_asyncio
 from shared.db.pool import Pool, create_pool
 from shared.http import prefer
 from shared.runtime.settings import PostgresSettings
-from tests.infra.databases import Database, Databases
-from tests.infra.parts import Parts, Shared, parts
-from tests.infra.supply import Supply
-from tests.infra.topics import Topics
-from tests.infra.waiting import DEADLINE_S
-from tests.infra.workers import ByFile
+from tests.infra.platform.databases import Database, Databases
+from tests.infra.platform.parts import Parts, Shared, parts
+from tests.infra.platform.supply import Supply
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import DEADLINE_S
+from tests.infra.platform.workers import ByFile
 
 NewDatabase = Callable[[str], Awaitable[Database]]
 NewPool = Callable[[str], Awaitable[Pool]]
@@ -66,8 +66,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
 @pytest_asyncio.fixture(scope="session")
 async def servers() -> AsyncIterator[Parts]:
     """PostgreSQL and Kafka."""
-    async with parts() as found:
-        yield found
+    async with parts() as running:
+        yield running
 
 
 @pytest_asyncio.fixture(scope="session")

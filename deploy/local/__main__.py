@@ -5,15 +5,15 @@ import sys
 
 import typer
 
-from deploy.local import cli, commands
-from deploy.local.errors import LocalError, explain
-from deploy.local.interruptible import Interrupted
+from deploy.local.cli import commands, installation
+from deploy.local.cli.interruptible import Interrupted
+from deploy.local.platform.errors import LocalError, explain
 
 EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
 
 
 def build() -> typer.Typer:
-    """Returns the application with the supervisor's commands and those in `deploy.local.commands`."""
+    """Returns the application with the supervisor's commands and those in `deploy.local.cli.commands`."""
     app = typer.Typer(
         name="dmp",
         help="Run, use and inspect the shared medical record on this machine.",
@@ -23,7 +23,7 @@ def build() -> typer.Typer:
         rich_markup_mode="markdown",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    cli.register(app)
+    installation.register(app)
     commands.register(app)
     return app
 

@@ -18,7 +18,7 @@ if [ "$(uname -s)-$(uname -m)" != "Linux-x86_64" ]; then
 fi
 fits='import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 15))'
 if .venv/bin/python -c "$fits" 2>/dev/null; then
-    exec .venv/bin/python -B deploy/local/install.py "$packages"
+    exec .venv/bin/python -B deploy/local/platform/install.py "$packages"
 fi
 found="" seen="" best="" most=0
 for name in python3 python3.14 python3.13 python3.12 python3.11; do
@@ -28,7 +28,7 @@ for name in python3 python3.14 python3.13 python3.12 python3.11; do
         seen="$seen $real"
         found="$found $("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
         "$python" -c "$fits" 2>/dev/null || continue
-        rounds=$("$python" -I -S -B deploy/local/measure_python.py) || continue
+        rounds=$("$python" -I -S -B deploy/local/platform/measure_python.py) || continue
         if [ "$rounds" -gt "$most" ]; then
             best=$python most=$rounds
         fi
@@ -36,7 +36,7 @@ for name in python3 python3.14 python3.13 python3.12 python3.11; do
 done
 if [ -n "$best" ]; then
     echo "the fastest Python here: $best ($("$best" -V))"
-    exec "$best" -B deploy/local/install.py "$packages"
+    exec "$best" -B deploy/local/platform/install.py "$packages"
 fi
 if [ -n "$found" ]; then
     echo "error: Python 3.11 to 3.14 with venv is needed, found only:$found" >&2

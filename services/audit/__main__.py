@@ -3,7 +3,7 @@
 from services.audit.app import make_api, make_worker
 from services.audit.keys import make_keys
 from services.audit.settings import Settings
-from shared.runtime.process import main
+from shared.service.process import main
 
 if __name__ == "__main__":
     main("audit", Settings, api=make_api, worker=make_worker, keys=lambda settings: make_keys(settings.keys))

@@ -6,18 +6,22 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from services.audit import replay_api, store
-from services.audit.api import router
+from services.audit.accesses import api as accesses_api
 from services.audit.consumers import subscriptions
+from services.audit.emergencies import api as emergencies_api
+from services.audit.explanations import api as explanations_api
+from services.audit.ledger.motives import MotiveVault
+from services.audit.ledger.store import remove_visibilities
 from services.audit.loops import PartitionMaintainer, open_late_motives
-from services.audit.motives import MotiveVault
+from services.audit.replay import api as replay_api
 from services.audit.settings import Settings
 from shared.crypto.keyring import Keyring
 from shared.crypto.vault import Vault
 from shared.erasure.erased_records import ErasureFinisher
 from shared.http.app import make_app, serving
+from shared.http.dependencies import provide
 from shared.http.issuer_keys import Keys
-from shared.runtime.worker import Loop, Plan, make_worker_app
+from shared.service.worker import Loop, Plan, make_worker_app
 
 LARGEST_BODY = 16 * 1024
 
@@ -29,7 +33,7 @@ def make_api(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with serving(app, settings, "audit"):
-            app.state.motives = motives
+            provide(app, motives)
             yield
 
     app = make_app(
@@ -38,8 +42,8 @@ def make_api(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         body_limit=min(settings.http.body_limit, LARGEST_BODY),
     )
-    app.include_router(router)
-    app.include_router(replay_api.router)
+    for room in (accesses_api, explanations_api, emergencies_api, replay_api):
+        app.include_router(room.router)
     return app
 
 
@@ -60,6 +64,6 @@ def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
     loops: dict[str, Loop] = {
         "late-motives": partial(open_late_motives, motives=motives),
         "ledger-partitions": PartitionMaintainer().run_once,
-        "finish-erasures": ErasureFinisher("audit", store.remove_visibilities).round,
+        "finish-erasures": ErasureFinisher("audit", remove_visibilities).round,
     }
     return Plan("audit", subscriptions(motives), loops, keys)

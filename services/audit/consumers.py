@@ -2,13 +2,13 @@
 
 from functools import partial
 
-from services.audit.motives import MotiveVault
-from services.audit.usecases.copy_names import copy_names
-from services.audit.usecases.copy_people import copy_people
-from services.audit.usecases.copy_records import copy_records
-from services.audit.usecases.erase_record import erase_record
-from services.audit.usecases.record_dead_letters import record_dead_letters
-from services.audit.usecases.write_entries import write_entries
+from services.audit.copies.usecases.copy_names import copy_names
+from services.audit.copies.usecases.copy_people import copy_people
+from services.audit.copies.usecases.copy_records import copy_records
+from services.audit.erasure.usecases.erase_record import erase_record
+from services.audit.ledger.motives import MotiveVault
+from services.audit.ledger.usecases.record_dead_letters import record_dead_letters
+from services.audit.ledger.usecases.write_entries import write_entries
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.consent import DepositDecided
 from shared.contracts.identity import (

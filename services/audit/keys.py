@@ -1,9 +1,9 @@
 """The keyrings of audit, and what `keys rewrap` encrypts anew."""
 
 from services.audit.settings import KeySettings
-from shared.crypto.key_rewrap import KeyPlan, wrapped_keys
 from shared.crypto.keyring import Keyring
 from shared.crypto.vault import Vault
+from shared.db.key_rewrap import KeyPlan, wrapped_keys
 
 
 def make_keys(settings: KeySettings) -> KeyPlan:

@@ -2,9 +2,9 @@
 
 import asyncio
 
-from services.audit import store
-from services.audit.motives import MotiveVault
-from services.audit.usecases.open_motives import open_motives
+from services.audit.ledger.motives import MotiveVault
+from services.audit.ledger.store import maintain_partitions
+from services.audit.ledger.usecases.open_motives import open_motives
 from shared.db.pool import Pool
 
 POLL_INTERVAL_S = 5.0
@@ -22,7 +22,7 @@ class PartitionMaintainer:
         """Creates the partitions of the coming months if it is time; then waits."""
         moment = asyncio.get_running_loop().time()
         if moment >= self._next:
-            await store.maintain_partitions(pool)
+            await maintain_partitions(pool)
             self._next = moment + MAINTENANCE_INTERVAL_S
         await asyncio.sleep(POLL_INTERVAL_S)
 

@@ -2,7 +2,7 @@
 
 from services.consent.app import make_api, make_recovery, make_worker
 from services.consent.settings import Settings
-from shared.runtime.process import main
+from shared.service.process import main
 
 if __name__ == "__main__":
     main("consent", Settings, api=make_api, worker=make_worker, recovery=make_recovery)

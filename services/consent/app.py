@@ -2,24 +2,32 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from fastapi import FastAPI
 
-from services.consent.api import choices, consents, matrices
-from services.consent.api.changes import render_version_differs
+from services.consent.authorisations import api as authorisations
+from services.consent.choices.api import choices
+from services.consent.choices.api.changes import render_version_differs
+from services.consent.choices.context import ChoicesContext
+from services.consent.choices.domain.rules import ChoicesRules
+from services.consent.choices.domain.states import VersionDiffersError
+from services.consent.choices.in_force_notifier import InForceNotifier
+from services.consent.choices.steps import adopt_states
+from services.consent.choices.usecases.name_in_full import name_in_full
 from services.consent.consumers import subscriptions
-from services.consent.domain.states import VersionDiffersError
-from services.consent.in_force_notifier import InForceNotifier
+from services.consent.deposit_checks.domain import DEFAULT_RULES, DepositChecksRules
+from services.consent.erasure.store import remove_changes
+from services.consent.matrices import api as matrices
+from services.consent.matrices.domain import MatricesRules
 from services.consent.settings import Settings
-from services.consent.store import states
-from services.consent.usecases.adopt_states import adopt_states
-from services.consent.usecases.name_in_full import name_in_full
 from shared.erasure.erased_records import ErasureFinisher
 from shared.http.app import make_app, serving
+from shared.http.dependencies import provide
 from shared.http.issuer_keys import Keys
 from shared.http.outcomes import render
 from shared.messaging.outbox.recovery import Recovery
-from shared.runtime.worker import Loop, Plan, make_worker_app
+from shared.service.worker import Loop, Plan, make_worker_app
 
 LARGEST_BODY = 512 * 1024
 """In bytes. The largest body is a matrix of all professions and document types."""
@@ -27,12 +35,14 @@ LARGEST_BODY = 512 * 1024
 
 def make_api(settings: Settings) -> FastAPI:
     """Builds the API, through which the choices about a record are read and changed."""
+    copy_limit = timedelta(seconds=settings.freshness.limit_s)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.occupational_medicine = settings.parameters.occupational_medicine
-        app.state.in_force = InForceNotifier(settings.postgres.dsn.get_secret_value())
-        async with serving(app, settings, "consent"), app.state.in_force.listening():
+        in_force = InForceNotifier(settings.postgres.dsn.get_secret_value())
+        async with serving(app, settings, "consent"), in_force.listening():
+            rules = ChoicesRules(copy_limit, settings.parameters.occupational_medicine)
+            provide(app, ChoicesContext(app.state.pool, rules, in_force), MatricesRules(notice=copy_limit))
             yield
 
     app = make_app(
@@ -43,7 +53,7 @@ def make_api(settings: Settings) -> FastAPI:
         render=render,
     )
     app.add_exception_handler(VersionDiffersError, render_version_differs)
-    for router in (choices.router, consents.router, matrices.router):
+    for router in (choices.router, authorisations.router, matrices.router):
         app.include_router(router)
     return app
 
@@ -51,7 +61,7 @@ def make_api(settings: Settings) -> FastAPI:
 def make_worker(settings: Settings) -> FastAPI:
     """Builds the worker: it announces the states of new records, decides deposits and notes which version is in
     force."""
-    return make_worker_app(make_plan(masked_and_invisible=settings.parameters.masked_and_invisible), settings)
+    return make_worker_app(make_plan(rules=DepositChecksRules(settings.parameters.masked_and_invisible)), settings)
 
 
 def make_recovery(_: Settings) -> Recovery:
@@ -59,15 +69,15 @@ def make_recovery(_: Settings) -> Recovery:
     return Recovery(adopt=adopt_states)
 
 
-def make_plan(keys: Keys | None = None, *, masked_and_invisible: bool = False) -> Plan:
+def make_plan(keys: Keys | None = None, *, rules: DepositChecksRules = DEFAULT_RULES) -> Plan:
     """Returns the worker's subscriptions, loops and recovery."""
     loops: dict[str, Loop] = {
-        "finish-erasures": ErasureFinisher("consent", states.remove_changes).round,
+        "finish-erasures": ErasureFinisher("consent", remove_changes).round,
         "name-in-full": name_in_full,
     }
     return Plan(
         "consent",
-        subscriptions(masked_and_invisible=masked_and_invisible),
+        subscriptions(rules),
         loops,
         keys,
         Recovery(adopt=adopt_states),

@@ -2,12 +2,11 @@
 
 from functools import partial
 
-from services.consent.usecases.acknowledge_copies import acknowledge_copies
-from services.consent.usecases.copy_directory import copy_directory
-from services.consent.usecases.copy_people import copy_people
-from services.consent.usecases.copy_records import copy_records
-from services.consent.usecases.decide_deposits import decide_deposits, deposits_awaiting_version
-from services.consent.usecases.erase_record import erase_record
+from services.consent.choices.steps import acknowledge_copies, copy_people, copy_records
+from services.consent.copies.steps import copy_directory
+from services.consent.deposit_checks.domain import DEFAULT_RULES, DepositChecksRules
+from services.consent.deposit_checks.steps import decide_deposits, deposits_awaiting_version
+from services.consent.erasure.steps import erase_record
 from shared.contracts.identity import (
     PeopleChanged,
     ProfessionalChanged,
@@ -30,8 +29,8 @@ from shared.http.ended_sessions import keep_ended_sessions
 from shared.messaging.subscription import Subscription
 
 
-def subscriptions(*, masked_and_invisible: bool = False) -> list[Subscription]:
-    """Returns the subscriptions of consent. `masked_and_invisible`: the national parameter.
+def subscriptions(rules: DepositChecksRules = DEFAULT_RULES) -> list[Subscription]:
+    """Returns the subscriptions of consent. `rules`: those of the deposit checks.
 
     Versions deduplicate copies and acknowledgements, the inbox deduplicates deposits. A record is erased once.
     """
@@ -44,7 +43,7 @@ def subscriptions(*, masked_and_invisible: bool = False) -> list[Subscription]:
         Subscription(
             CONSENT_DEPOSIT_CHECKS,
             (DocumentReceived,),
-            partial(decide_deposits, masked_and_invisible=masked_and_invisible),
+            partial(decide_deposits, rules=rules),
             awaiting_version=deposits_awaiting_version,
         ),
         Subscription(CONSENT_COPY_ACKNOWLEDGEMENTS, (CopyApplied,), acknowledge_copies, uses_inbox=False),

@@ -3,7 +3,7 @@
 from services.identity.app import make_api, make_recovery, make_worker
 from services.identity.keys import make_keys
 from services.identity.settings import Settings
-from shared.runtime.process import main
+from shared.service.process import main
 
 if __name__ == "__main__":
     main(

@@ -1,58 +1,86 @@
-"""Composition root: builds the API and the worker from settings."""
+"""Composition root: builds the API, the worker and the importer from settings, and the rules of each room."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
 from fastapi import FastAPI
 
-from services.identity.api import ROUTERS
-from services.identity.api.certificate_auth import ProfessionalAuth
-from services.identity.api.context import AppContext
-from services.identity.api.oauth import handle_oauth_error
+from services.identity.accounts.api import accounts, sessions
+from services.identity.accounts.domain.accounts import AccountRules, lookup_keys
+from services.identity.accounts.domain.passwords import Argon2Hasher
+from services.identity.campaigns import api as campaigns
+from services.identity.clients import api as clients
+from services.identity.clients.api import CertificateAuth
+from services.identity.clients.domain.assertions import OAuthError
+from services.identity.clients.domain.tokens import SigningKeys, TokenIssuer
+from services.identity.clients.revocations import RevocationLists, read_authorities
 from services.identity.consumers import subscriptions
-from services.identity.domain.accounts import AccountRules, lookup_keys
-from services.identity.domain.assertions import OAuthError
-from services.identity.domain.lifecycle import Retention
-from services.identity.domain.openings import OpeningRules
-from services.identity.domain.passwords import Argon2Hasher
-from services.identity.domain.professionals import SignInRules, sign_in_keys
-from services.identity.domain.psc import RelyingParty
-from services.identity.domain.receipts import ReceiptKeys
-from services.identity.domain.sealed_rows import Keyrings
-from services.identity.domain.tokens import SigningKeys, TokenIssuer
-from services.identity.file_import import Importer
+from services.identity.contact_changes import api as contact_changes
+from services.identity.demo import api as demo
+from services.identity.demo.domain import DemoRules
+from services.identity.directory import api as directory
+from services.identity.directory.domain.directory import DirectoryRules
+from services.identity.erasure import api as erasures
+from services.identity.erasure.domain import ErasureRules, ReceiptKeys
+from services.identity.erasure.usecases.recover_commits import erase_again_and_end_sessions, raise_versions
+from services.identity.figures import api as figures
+from services.identity.imports.file_import import Importer
 from services.identity.keys import make_keyrings, make_keys
-from services.identity.loops import erasure_loops, sweep_accounts, sweep_assertions, sweep_sign_ins
-from services.identity.opening_loops import opening_loops
-from services.identity.provider import HttpProvider
-from services.identity.relations import relation_loops
-from services.identity.revocations import RevocationLists, read_authorities
-from services.identity.settings import (
-    AccountSettings,
-    ImportSettings,
-    ProfessionalSettings,
-    Settings,
-)
-from services.identity.usecases.recover_commits import erase_again_and_end_sessions, raise_versions
+from services.identity.kit.sealed_rows import Keyrings
+from services.identity.lifecycle.api import lifecycle, links
+from services.identity.lifecycle.domain.lifecycle import LifecycleRules
+from services.identity.loops import loops
+from services.identity.oauth import api as oauth
+from services.identity.openings.api import openings, records, represented
+from services.identity.openings.domain.openings import OpeningRules
+from services.identity.people.domain.persons import PersonRules
+from services.identity.professionals import api as professionals
+from services.identity.professionals.domain.professionals import ProfessionalRules, sign_in_keys
+from services.identity.professionals.domain.psc import ConfiguredProvider, RelyingParty
+from services.identity.professionals.provider import HttpProvider
+from services.identity.relations.api import carers, people
+from services.identity.relations.domain.care import RelationRules
+from services.identity.settings import ImportSettings, ProfessionalSettings, Settings
 from shared.crypto.keyring import Keyring
 from shared.http.app import make_app, serving
+from shared.http.dependencies import provide
 from shared.messaging.outbox.recovery import Recovery
-from shared.runtime.worker import Loop, Plan, make_worker_app
+from shared.service.worker import Plan, make_worker_app
 
 MAX_BODY_BYTES = 64 * 1024
+ROUTERS = (
+    records.router,
+    represented.router,
+    people.router,
+    carers.router,
+    openings.router,
+    campaigns.router,
+    figures.router,
+    directory.router,
+    clients.router,
+    oauth.router,
+    demo.router,
+    sessions.router,
+    accounts.router,
+    contact_changes.router,
+    lifecycle.router,
+    links.router,
+    erasures.router,
+    professionals.router,
+)
 
 
 def make_api(settings: Settings) -> FastAPI:
     """Returns identity's API."""
-    context = _context(settings)
+    keyrings, issuer = make_keyrings(settings.keys), _issuer(settings)
+    rules = _rules(settings, keyrings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.context = context
-        async with serving(app, settings, "identity", context.issuer.keys):
+        provide(app, keyrings, issuer, *rules)
+        async with serving(app, settings, "identity", issuer.keys):
             yield
 
     app = make_app(
@@ -61,7 +89,7 @@ def make_api(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         body_limit=min(settings.http.body_limit, MAX_BODY_BYTES),
     )
-    app.add_exception_handler(OAuthError, handle_oauth_error)
+    app.add_exception_handler(OAuthError, oauth.handle_oauth_error)
     for router in ROUTERS:
         app.include_router(router)
     return app
@@ -69,14 +97,14 @@ def make_api(settings: Settings) -> FastAPI:
 
 def make_worker(settings: Settings) -> FastAPI:
     """Returns identity's worker: outbox relay, acknowledgements of copies, and periodic deletions."""
-    context = _context(settings)
-    loops: dict[str, Loop] = {"sweep-assertions": sweep_assertions, "sweep-accounts": sweep_accounts}
-    loops["sweep-sign-ins"] = sweep_sign_ins
-    loops |= erasure_loops(context.keyrings, context.retention)
-    loops |= opening_loops(context.keyrings, context.accounts.lookups, context.openings)
-    loops |= relation_loops(context.keyrings)
-    listeners = subscriptions(context.receipts, context.retention)
-    plan = Plan("identity", listeners, loops=loops, keys=context.issuer.keys, recovery=make_recovery(settings))
+    keyrings, erasure = make_keyrings(settings.keys), _erasure(settings)
+    plan = Plan(
+        "identity",
+        subscriptions(erasure),
+        loops=loops(keyrings, lookup_keys(keyrings.persons), _openings(settings), _lifecycle(settings), erasure),
+        keys=_issuer(settings).keys,
+        recovery=make_recovery(settings),
+    )
     return make_worker_app(plan, settings)
 
 
@@ -93,25 +121,43 @@ def make_importer(settings: ImportSettings) -> Importer:
     )
 
 
-def _context(settings: Settings) -> AppContext:
-    keyrings = make_keyrings(settings.keys)
-    signing = SigningKeys.parse(settings.keys.signing.get_secret_value())
-    tokens = settings.tokens
-    return AppContext(
-        keyrings=keyrings,
-        accounts=_account_rules(settings.accounts, keyrings),
-        issuer=TokenIssuer(tokens.issuer, tokens.audience, tokens.jwks_url, signing),
-        demo_sign_in=settings.demo.sign_in,
-        test_nir_keys=settings.demo.test_nir_keys,
-        receipts=ReceiptKeys.parse(settings.keys.receipts.get_secret_value()),
-        retention=Retention(**settings.retention.model_dump()),
-        openings=OpeningRules(**settings.openings.model_dump()),
-        invitation_life=timedelta(days=settings.care.invitation_days),
-        professional_auth=_professional_auth(settings, keyrings.persons),
+def _rules(settings: Settings, keyrings: Keyrings) -> tuple[object, ...]:
+    """Returns what the routes need of each room, one value of each type."""
+    return (
+        PersonRules(test_nir_keys=settings.demo.test_nir_keys),
+        DirectoryRules(occupational_medicine=settings.parameters.occupational_medicine),
+        _certificates(settings.professionals),
+        _accounts(settings, keyrings),
+        _professionals(settings, keyrings),
+        _provider(settings.professionals),
+        DemoRules(is_sign_in_enabled=settings.demo.sign_in),
+        RelationRules(invitation_life=timedelta(days=settings.care.invitation_days)),
+        _lifecycle(settings),
+        _openings(settings),
+        _erasure(settings),
     )
 
 
-def _account_rules(settings: AccountSettings, keyrings: Keyrings) -> AccountRules:
+def _issuer(settings: Settings) -> TokenIssuer:
+    tokens = settings.tokens
+    signing = SigningKeys.parse(settings.keys.signing.get_secret_value())
+    return TokenIssuer(tokens.issuer, tokens.audience, tokens.jwks_url, signing)
+
+
+def _certificates(settings: ProfessionalSettings) -> CertificateAuth:
+    if not (settings.edge_keys and settings.card_roots and settings.card_persons):
+        return CertificateAuth()
+    assert settings.card_organisations is not None, "the settings are whole or nothing"
+    assert settings.card_revocations is not None, "the settings are whole or nothing"
+    return CertificateAuth(
+        edge=Keyring.parse(settings.edge_keys.get_secret_value()),
+        authorities=read_authorities(settings.card_roots, settings.card_persons, settings.card_organisations),
+        revocations=RevocationLists(settings.card_revocations),
+    )
+
+
+def _accounts(all_settings: Settings, keyrings: Keyrings) -> AccountRules:
+    settings = all_settings.accounts
     return AccountRules(
         lookups=lookup_keys(keyrings.persons),
         hasher=Argon2Hasher(settings.password_memory_kib, settings.password_passes, settings.password_lanes),
@@ -123,10 +169,10 @@ def _account_rules(settings: AccountSettings, keyrings: Keyrings) -> AccountRule
     )
 
 
-def _professional_auth(all_settings: Settings, persons: Keyring) -> ProfessionalAuth:
+def _professionals(all_settings: Settings, keyrings: Keyrings) -> ProfessionalRules:
     settings = all_settings.professionals
-    rules = SignInRules(
-        keys=sign_in_keys(persons),
+    return ProfessionalRules(
+        keys=sign_in_keys(keyrings.persons),
         motives=None if settings.motives is None else Keyring.parse(settings.motives.get_secret_value()),
         emergency_life=timedelta(seconds=settings.emergency_s),
         centres_15=frozenset(settings.centres_15),
@@ -136,21 +182,26 @@ def _professional_auth(all_settings: Settings, persons: Keyring) -> Professional
         },
         occupational_medicine=all_settings.parameters.occupational_medicine,
     )
-    professional_auth = ProfessionalAuth(rules, _provider(settings))
-    if not (settings.edge_keys and settings.card_roots and settings.card_persons):
-        return professional_auth
-    assert settings.card_organisations is not None, "the settings are whole or nothing"
-    assert settings.card_revocations is not None, "the settings are whole or nothing"
-    return replace(
-        professional_auth,
-        edge=Keyring.parse(settings.edge_keys.get_secret_value()),
-        authorities=read_authorities(settings.card_roots, settings.card_persons, settings.card_organisations),
-        revocations=RevocationLists(settings.card_revocations),
-    )
 
 
-def _provider(settings: ProfessionalSettings) -> HttpProvider | None:
+def _provider(settings: ProfessionalSettings) -> ConfiguredProvider:
     if not (settings.psc_issuer and settings.psc_client_id and settings.psc_secret and settings.psc_redirect_uri):
-        return None
+        return ConfiguredProvider()
     party = RelyingParty(settings.psc_issuer, settings.psc_client_id, settings.psc_redirect_uri, settings.psc_acr)
-    return HttpProvider(party, settings.psc_secret.get_secret_value())
+    return ConfiguredProvider(HttpProvider(party, settings.psc_secret.get_secret_value()))
+
+
+def _lifecycle(settings: Settings) -> LifecycleRules:
+    return LifecycleRules(closed_years=settings.retention.closed_years)
+
+
+def _openings(settings: Settings) -> OpeningRules:
+    return OpeningRules(**settings.openings.model_dump())
+
+
+def _erasure(settings: Settings) -> ErasureRules:
+    return ErasureRules(
+        receipts=ReceiptKeys.parse(settings.keys.receipts.get_secret_value()),
+        backups_days=settings.retention.backups_days,
+        acknowledgement_s=settings.retention.acknowledgement_s,
+    )

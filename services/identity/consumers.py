@@ -2,17 +2,16 @@
 
 from functools import partial
 
-from services.identity.domain.lifecycle import Retention
-from services.identity.domain.receipts import ReceiptKeys
-from services.identity.usecases.apply_copies import apply_copies
-from services.identity.usecases.collect_acknowledgements import collect_acknowledgements
+from services.identity.erasure.domain import ErasureRules
+from services.identity.erasure.usecases.collect_acknowledgements import collect_acknowledgements
+from services.identity.people.usecases.apply_copies import apply_copies
 from shared.contracts.identity import ErasureAcknowledged
 from shared.contracts.records import CopyApplied
 from shared.contracts.topics import IDENTITY_ACKNOWLEDGED_ERASURES, IDENTITY_COPY_ACKNOWLEDGEMENTS
 from shared.messaging.subscription import Subscription
 
 
-def subscriptions(keys: ReceiptKeys, retention: Retention) -> list[Subscription]:
+def subscriptions(erasure: ErasureRules) -> list[Subscription]:
     """Returns the subscriptions. They need no inbox: handling an event twice changes nothing, since versions never
     decrease and only the first acknowledgement of a service counts."""
     return [
@@ -20,7 +19,7 @@ def subscriptions(keys: ReceiptKeys, retention: Retention) -> list[Subscription]
         Subscription(
             IDENTITY_ACKNOWLEDGED_ERASURES,
             (ErasureAcknowledged,),
-            partial(collect_acknowledgements, keys=keys, retention=retention),
+            partial(collect_acknowledgements, rules=erasure),
             uses_inbox=False,
             skips_erased_records=False,
         ),

@@ -9,12 +9,13 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
-from services.identity.domain import insured, online
-from services.identity.domain.sealed_rows import Keyrings, Sealed, open_row, seal_row
+from services.identity.accounts.usecases.refingerprint_identifiers import refingerprint_identifiers
+from services.identity.kit.sealed_rows import Keyrings, Sealed, open_row, seal_row
+from services.identity.openings.domain import online
+from services.identity.people.domain import insured
 from services.identity.settings import ImportKeySettings, KeySettings
-from services.identity.usecases.refingerprint_identifiers import refingerprint_identifiers
-from shared.crypto.key_rewrap import KeyPlan, SealedColumn
 from shared.crypto.keyring import UNDER_ROW_KEY, Keyring
+from shared.db.key_rewrap import KeyPlan, SealedColumn
 
 COLUMNS: Final = (
     ("persons", "id", "key_id", "sealed", "person"),

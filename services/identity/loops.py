@@ -1,46 +1,80 @@
-"""Periodic loops of identity's worker."""
+"""The periodic loops of identity's worker."""
 
 import asyncio
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.identity.domain.lifecycle import Retention
-from services.identity.domain.sealed_rows import Keyrings
-from services.identity.store import challenges, clients, professional_sessions, sessions, throttles
-from services.identity.usecases.sweep_retention import sweep_retention
-from services.identity.usecases.watch_erasures import watch_erasures
+from services.identity.accounts.store import challenges, sessions, throttles
+from services.identity.campaigns import store as campaigns
+from services.identity.campaigns.domain import Campaign
+from services.identity.campaigns.usecases.open_noticed import open_noticed
+from services.identity.campaigns.usecases.send_notices import send_notices
+from services.identity.clients import store as clients
+from services.identity.erasure.domain import ErasureRules
+from services.identity.erasure.usecases.sweep_retention import sweep_retention
+from services.identity.erasure.usecases.watch_erasures import watch_erasures
+from services.identity.figures.usecases.publish_figures import publish_figures
+from services.identity.kit import store as rates
+from services.identity.kit.sealed_rows import Keyrings
+from services.identity.kit.unit_of_work import Storage
+from services.identity.lifecycle.domain.lifecycle import LifecycleRules
+from services.identity.lifecycle.usecases.sweep_deaths import sweep_deaths
+from services.identity.openings.domain.openings import OpeningRules
+from services.identity.openings.store import online, proposals
+from services.identity.openings.usecases.send_opening_codes import send_opening_codes
+from services.identity.professionals import store as professional_sessions
+from services.identity.relations.usecases.sweep_invitations import sweep_invitations
+from services.identity.relations.usecases.sweep_minors import sweep_minors
+from services.identity.relations.usecases.sweep_representations import sweep_representations
+from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection, Pool
 from shared.db.sweep import sweep
 from shared.erasure.erased_records import ErasureFinisher
 from shared.runtime import clock
-from shared.runtime.worker import Loop
+from shared.service.worker import Loop
 
 SWEEP_EVERY_S = 10.0
+POLL_INTERVAL_S = 0.3
+FIGURES_EVERY_S = 30.0
 CHALLENGE_RETENTION = timedelta(hours=1)
 THROTTLE_RETENTION = timedelta(days=2)
 
 
+def loops(
+    keyrings: Keyrings, lookups: Keyring, openings: OpeningRules, lifecycle: LifecycleRules, erasure: ErasureRules
+) -> dict[str, Loop]:
+    """Returns all loops by name. They can be interrupted at any point: each page or record is one transaction."""
+    return {
+        "sweep-assertions": sweep_assertions,
+        "sweep-accounts": sweep_accounts,
+        "sweep-sign-ins": sweep_sign_ins,
+        **erasure_loops(keyrings, lifecycle, erasure),
+        **opening_loops(keyrings, lookups, openings),
+        **relation_loops(keyrings),
+    }
+
+
 async def sweep_assertions(pool: Pool) -> None:
     """Deletes used assertions that have expired."""
-    await sweep_or_wait(pool, {clients.SWEEP_ASSERTIONS: clock.now()})
+    await _sweep_or_wait(pool, {clients.SWEEP_ASSERTIONS: clock.now()})
 
 
-async def sweep_or_wait(pool: Pool, deletions: dict[str, datetime]) -> None:
+async def _sweep_or_wait(pool: Pool, deletions: dict[str, datetime]) -> None:
     """Runs the deletions once, and waits when no expired row is left."""
     if not await sweep(pool, deletions):
         await asyncio.sleep(SWEEP_EVERY_S)
 
 
-def erasure_loops(keyrings: Keyrings, retention: Retention) -> dict[str, Loop]:
+def erasure_loops(keyrings: Keyrings, lifecycle: LifecycleRules, erasure: ErasureRules) -> dict[str, Loop]:
     """Returns the loops that erase records after their retention, acknowledge erasures, and watch for missing
     acknowledgements."""
 
     async def erase_due(pool: Pool) -> None:
-        if not await sweep_retention(pool, keyrings, retention, clock.now()):
+        if not await sweep_retention(Storage(pool, keyrings), lifecycle, clock.now()):
             await asyncio.sleep(SWEEP_EVERY_S)
 
     async def watch(pool: Pool) -> None:
-        await watch_erasures(pool, retention, clock.now())
+        await watch_erasures(pool, erasure, clock.now())
         await asyncio.sleep(SWEEP_EVERY_S)
 
     finisher = ErasureFinisher("identity", _nothing_left)
@@ -55,7 +89,7 @@ async def _nothing_left(_: Connection, __: UUID) -> dict[str, int]:
 async def sweep_sign_ins(pool: Pool) -> None:
     """Deletes expired sign-ins and sessions of professionals."""
     now = clock.now()
-    await sweep_or_wait(pool, {professional_sessions.SWEEP_PENDING: now, professional_sessions.SWEEP_SESSIONS: now})
+    await _sweep_or_wait(pool, {professional_sessions.SWEEP_PENDING: now, professional_sessions.SWEEP_SESSIONS: now})
 
 
 async def sweep_accounts(pool: Pool) -> None:
@@ -67,4 +101,80 @@ async def sweep_accounts(pool: Pool) -> None:
         sessions.SWEEP_SESSIONS: now,
         throttles.SWEEP_THROTTLES: now - THROTTLE_RETENTION,
     }
-    await sweep_or_wait(pool, deletions)
+    await _sweep_or_wait(pool, deletions)
+
+
+def opening_loops(keyrings: Keyrings, lookups: Keyring, rules: OpeningRules) -> dict[str, Loop]:
+    """Returns the loops by name. They can be interrupted at any point: each page is one transaction."""
+
+    async def send_codes(pool: Pool) -> None:
+        if not await send_opening_codes(Storage(pool, keyrings), lookups, rules):
+            await asyncio.sleep(POLL_INTERVAL_S)
+
+    async def run_campaigns(pool: Pool) -> None:
+        async with pool.acquire() as connection:
+            running = await campaigns.list_campaigns(connection, ended=False)
+        for campaign in running:
+            await _step(pool, campaign)
+        await asyncio.sleep(
+            _wait([campaign for campaign in running if campaign.status != "waiting" and not campaign.is_paused])
+        )
+
+    async def _step(pool: Pool, campaign: Campaign) -> None:
+        if campaign.status == "noticing":
+            await send_notices(Storage(pool, keyrings), rules, campaign.id)
+        else:
+            await open_noticed(Storage(pool, keyrings), lookups, rules, campaign.id)
+
+    return {
+        "send-opening-codes": send_codes,
+        "run-campaigns": run_campaigns,
+        "publish-figures": _publish_figures,
+        "sweep-openings": _sweep_openings,
+    }
+
+
+def _wait(working: list[Campaign]) -> float:
+    """Returns the seconds until the next page may begin, at most half a second."""
+    if not working:
+        return POLL_INTERVAL_S
+    soonest = min(campaign.next_page_at for campaign in working) - clock.now()
+    return min(max(soonest, timedelta()).total_seconds(), POLL_INTERVAL_S)
+
+
+async def _publish_figures(pool: Pool) -> None:
+    if not await publish_figures(pool, clock.now()):
+        await asyncio.sleep(FIGURES_EVERY_S)
+
+
+async def _sweep_openings(pool: Pool) -> None:
+    now = clock.now()
+    expired = (online.SWEEP_OPENINGS, rates.SWEEP_RECENT, proposals.SWEEP_PROPOSALS)
+    await _sweep_or_wait(pool, dict.fromkeys(expired, now))
+
+
+def relation_loops(keyrings: Keyrings) -> dict[str, Loop]:
+    """Returns the loops by name. They can be interrupted at any point: each record is one transaction."""
+
+    async def minors(pool: Pool) -> None:
+        if not await sweep_minors(Storage(pool, keyrings), clock.now()):
+            await asyncio.sleep(SWEEP_EVERY_S)
+
+    async def representations(pool: Pool) -> None:
+        if not await sweep_representations(Storage(pool, keyrings), clock.now()):
+            await asyncio.sleep(SWEEP_EVERY_S)
+
+    async def invitations(pool: Pool) -> None:
+        if not await sweep_invitations(pool, clock.now()):
+            await asyncio.sleep(SWEEP_EVERY_S)
+
+    async def deaths(pool: Pool) -> None:
+        if not await sweep_deaths(Storage(pool, keyrings), clock.now()):
+            await asyncio.sleep(SWEEP_EVERY_S)
+
+    return {
+        "sweep-deaths": deaths,
+        "sweep-minors": minors,
+        "sweep-representations": representations,
+        "sweep-invitations": invitations,
+    }

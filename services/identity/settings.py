@@ -6,9 +6,9 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from services.identity.domain.places import is_loopback
-from services.identity.domain.receipts import ReceiptKeys
-from services.identity.domain.tokens import SigningKeys
+from services.identity.clients.domain.tokens import SigningKeys
+from services.identity.erasure.domain import ReceiptKeys
+from services.identity.kit.loopback import is_loopback
 from shared.errors import CodedError
 from shared.runtime.settings import KeyringText, ParameterSettings, PostgresSettings, Section, ServiceSettings
 

@@ -3,7 +3,7 @@
 from services.notify import app
 from services.notify.keys import make_keys
 from services.notify.settings import Settings
-from shared.runtime.process import main
+from shared.service.process import main
 
 if __name__ == "__main__":
     main("notify", Settings, api=app.make_api, worker=app.make_worker, keys=lambda settings: make_keys(settings.keys))

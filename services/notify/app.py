@@ -6,24 +6,25 @@ from datetime import timedelta
 
 from fastapi import FastAPI
 
-from services.notify import api, loops
-from services.notify.alert_sender import AlertSender
+from services.notify import loops
+from services.notify.alerts.domain.rules import AlertRules
+from services.notify.alerts.sender import AlertSender
+from services.notify.alerts.store.alert_queue import AlertQueue
 from services.notify.consumers import subscriptions
-from services.notify.delivery_loop import DeliveryLoop
-from services.notify.domain import Channel
-from services.notify.folders import FolderGateway
-from services.notify.gateways import Gateway
-from services.notify.message_sender import MessageSender
-from services.notify.settings import Settings
-from services.notify.smtp import MailGateway
-from services.notify.store.alert_queue import AlertQueue
-from services.notify.store.erasure import remove_alerts
-from services.notify.store.messages import MessageQueue
+from services.notify.delivery.delivery_loop import DeliveryLoop, Gateway
+from services.notify.delivery.folders import FolderGateway
+from services.notify.delivery.smtp import MailGateway, MailServer
+from services.notify.erasure.store import remove_alerts
+from services.notify.kit.kinds import Channel
+from services.notify.messages.sender import MessageSender
+from services.notify.messages.store import MessageQueue
+from services.notify.preferences import api
+from services.notify.settings import Settings, SmtpSettings
 from shared.crypto.keyring import Keyring
 from shared.erasure.erased_records import ErasureFinisher
 from shared.http.app import make_app, serving
 from shared.http.issuer_keys import Keys
-from shared.runtime.worker import Loop, Plan, make_worker_app
+from shared.service.worker import Loop, Plan, make_worker_app
 
 
 def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
@@ -46,32 +47,51 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
 
 def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
     """Returns the plan of the worker: its subscriptions and loops."""
-    keyring = settings.contacts_keyring
+    keyring, rules = settings.contacts_keyring, make_alert_rules(settings)
     worker_loops: dict[str, Loop] = {
-        **_senders(settings, keyring),
+        **_senders(settings, keyring, rules),
         "forget-alerts": loops.forget_alerts,
         "forget-messages": loops.forget_messages,
         "observe-queues": loops.observe_queues,
         "finish-erasures": ErasureFinisher("notify", remove_alerts).round,
     }
-    follow_up_after = timedelta(seconds=settings.emergencies.follow_up_after_s)
-    window = timedelta(seconds=settings.alerts.window_s)
-    return Plan("notify", subscriptions(keyring, follow_up_after, window), worker_loops, keys)
+    return Plan("notify", subscriptions(keyring, rules), worker_loops, keys)
 
 
-def _senders(settings: Settings, keyring: Keyring) -> dict[str, Loop]:
+def make_alert_rules(settings: Settings) -> AlertRules:
+    """Returns the rules of alerts."""
+    return AlertRules(
+        window=timedelta(seconds=settings.alerts.window_s),
+        follow_up_after=timedelta(seconds=settings.emergencies.follow_up_after_s),
+    )
+
+
+def make_mail_server(settings: SmtpSettings) -> MailServer:
+    """Returns the mail server that mails are delivered to."""
+    return MailServer(
+        host=settings.host,
+        port=settings.port,
+        sender=settings.sender,
+        timeout_s=settings.timeout_s,
+        security=settings.security,
+        username=settings.username,
+        password=settings.password.get_secret_value() if settings.password else None,
+    )
+
+
+def _senders(settings: Settings, keyring: Keyring, rules: AlertRules) -> dict[str, Loop]:
     """Returns a delivery loop with its own gateways for each queue, so that no queue delays another."""
-    smtp, folders, merges_alerts = settings.smtp, settings.folders, settings.alerts.window_s > 0
+    smtp, folders = make_mail_server(settings.smtp), settings.folders
     attempt_timeout_s = 3 * smtp.timeout_s
 
     def gateways(channel: Channel) -> list[Gateway]:
         if channel == "mail":
-            return [MailGateway(smtp) for _ in range(smtp.connections)]
+            return [MailGateway(smtp) for _ in range(settings.smtp.connections)]
         return [FolderGateway(folders.sms if channel == "sms" else folders.letters)]
 
     def alerts(queue: AlertQueue) -> Loop:
         return DeliveryLoop(
-            AlertSender(queue, smtp.sender, keyring, merges_alerts=merges_alerts),
+            AlertSender(queue, smtp.sender, keyring, merges_alerts=rules.merges_alerts),
             gateways(queue.channel),
             attempt_timeout_s,
         ).run_once

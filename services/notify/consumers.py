@@ -4,19 +4,20 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from services.notify.usecases.alert_consultations import alert_consultations
-from services.notify.usecases.alert_documents import alert_documents
-from services.notify.usecases.alert_emergencies import alert_emergencies
-from services.notify.usecases.end_documents import end_documents
-from services.notify.usecases.enqueue_messages import enqueue_messages
-from services.notify.usecases.erase_record import erase_record
-from services.notify.usecases.find_awaiting import (
+from services.notify.alerts.domain.rules import AlertRules
+from services.notify.alerts.steps import (
     consultations_awaiting_facts,
     documents_awaiting_contacts,
     emergencies_awaiting_contacts,
 )
-from services.notify.usecases.follow_labels import follow_labels
-from services.notify.usecases.keep_contacts import keep_contacts
+from services.notify.alerts.usecases.alert_consultations import alert_consultations
+from services.notify.alerts.usecases.alert_documents import alert_documents
+from services.notify.alerts.usecases.alert_emergencies import alert_emergencies
+from services.notify.alerts.usecases.end_documents import end_documents
+from services.notify.alerts.usecases.follow_labels import follow_labels
+from services.notify.contacts.usecases.keep_contacts import keep_contacts
+from services.notify.erasure.usecases.erase_record import erase_record
+from services.notify.messages.usecases.enqueue_messages import enqueue_messages
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.identity import ContactChanged, RecordErased, SessionEnded
 from shared.contracts.notify import MessageRequested
@@ -37,33 +38,29 @@ from shared.messaging.envelope import InvalidRecord, Message
 from shared.messaging.subscription import Subscription
 
 
-def subscriptions(keyring: Keyring, follow_up_after: timedelta, window: timedelta) -> list[Subscription]:
-    """Returns the subscriptions of notify.
-
-    `follow_up_after`: how long after the first access of an emergency its follow-up is sent. `window`: how long after a
-    mail about documents (or consultations) of a record further alerts wait. No subscription needs the inbox: versions,
-    derived alert ids and windows deduplicate events.
-    """
+def subscriptions(keyring: Keyring, rules: AlertRules) -> list[Subscription]:
+    """Returns the subscriptions of notify. None needs the inbox: versions, derived alert ids and windows deduplicate
+    events."""
     return [
         Subscription(NOTIFY_CONTACT_COPIES, (ContactChanged,), keep_contacts, uses_inbox=False),
         Subscription(
             NOTIFY_DOCUMENT_ALERTS,
             (DocumentPublished, DocumentRelabelled, DocumentReplaced, DocumentWithdrawn),
-            partial(on_documents, keyring=keyring, window=window),
+            partial(on_documents, keyring=keyring, window=rules.window),
             uses_inbox=False,
             awaiting_version=documents_awaiting_contacts,
         ),
         Subscription(
             NOTIFY_CONSULTATION_ALERTS,
             (AccessRecorded,),
-            partial(alert_consultations, keyring=keyring, window=window),
+            partial(alert_consultations, keyring=keyring, window=rules.window),
             uses_inbox=False,
             awaiting_version=consultations_awaiting_facts,
         ),
         Subscription(
             NOTIFY_EMERGENCY_ALERTS,
             (AccessRecorded,),
-            partial(alert_emergencies, keyring=keyring, follow_up_after=follow_up_after),
+            partial(alert_emergencies, keyring=keyring, follow_up_after=rules.follow_up_after),
             uses_inbox=False,
             awaiting_version=emergencies_awaiting_contacts,
             quarantine=park_no_messages,

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
+from services.notify.kit.store import refuse_unbound
 from services.notify.settings import KeysSettings
-from services.notify.store.unbound import refuse_unbound
 from shared.contracts.base import sealed_place
-from shared.crypto.key_rewrap import KeyPlan, SealedColumn
 from shared.crypto.keyring import Keyring
+from shared.db.key_rewrap import KeyPlan, SealedColumn
 
 IS_OLD: Final = """
 case when header_of_jwe(sealed) ->> 'cty' is null then exists (select from unbound_seals)

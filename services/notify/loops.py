@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable
 
 from prometheus_client import Gauge
 
-from services.notify.store import alert_queue, messages
-from services.notify.usecases import forget_alerts as alerts_sweep
-from services.notify.usecases import forget_messages as messages_sweep
+from services.notify.alerts.store import alert_queue
+from services.notify.alerts.usecases import forget_alerts as alerts_sweep
+from services.notify.messages import store as messages
+from services.notify.messages.usecases import forget_messages as messages_sweep
 from shared.db.pool import Pool
 
 QUEUED_ALERTS = Gauge("notify_queued_alerts", "Alerts that wait for their first or next attempt.")

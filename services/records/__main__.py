@@ -1,9 +1,9 @@
 """`python -m services.records api | worker | migrate | recover | keys status | keys rewrap`."""
 
 from services.records import app
-from services.records.keys import make_keys
+from services.records.kit.keys import make_keys
 from services.records.settings import Settings
-from shared.runtime.process import main
+from shared.service.process import main
 
 if __name__ == "__main__":
     main(

@@ -6,38 +6,41 @@ from datetime import timedelta
 
 from fastapi import FastAPI
 
-from services.records.api import changes, deposits, fhir, personal, record_check, tracking, what_if
-from services.records.api.bodies import LargeBodyLimit
-from services.records.api.context import AppContext
-from services.records.api.outcomes import render
 from services.records.consumers import subscriptions
-from services.records.domain.parameters import Parameters
+from services.records.copies.store.matrices import MatrixCache
+from services.records.deposits.api import deposits, personal
+from services.records.documents.api import changes, fhir
+from services.records.erasure.store import remove_deposits
+from services.records.facts.context import ReadContext
+from services.records.facts.domain.rules import FactsRules
+from services.records.kit.bodies import LargeBodyLimit
+from services.records.kit.operation_outcomes import render
+from services.records.record_check import api as record_check
+from services.records.recovery import api as recovery
+from services.records.recovery.steps import recover_documents
 from services.records.settings import Settings
-from services.records.store.erasure import remove_deposits
-from services.records.usecases.recover_documents import recover_documents
+from services.records.tracking import api as tracking
+from services.records.what_if import api as what_if
 from shared.crypto.keyring import Keyring
 from shared.crypto.vault import Vault
 from shared.erasure.erased_records import ErasureFinisher
 from shared.http.app import make_app, serving
+from shared.http.dependencies import provide
 from shared.http.issuer_keys import Keys
 from shared.messaging.outbox.recovery import Recovery
-from shared.runtime.worker import Loop, Plan, make_worker_app
+from shared.service.worker import Loop, Plan, make_worker_app
 
 
 def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
     """Returns the HTTP API. `keys` replaces identity's published keys in tests."""
-    context = AppContext(
-        ins_hmac=Keyring.parse(settings.keys.ins_hmac.get_secret_value()),
-        vault=_vault(settings),
-        max_copy_age=timedelta(seconds=settings.freshness.limit_s),
-        parameters=Parameters(**settings.parameters.model_dump()),
-    )
+    ins_hmac = Keyring.parse(settings.keys.ins_hmac.get_secret_value())
+    rules = FactsRules(timedelta(seconds=settings.freshness.limit_s), **settings.parameters.model_dump())
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.context = context
-        app.state.large_bodies = LargeBodyLimit()
         async with serving(app, settings, "records", keys):
+            context = ReadContext(app.state.pool, _vault(settings), MatrixCache(), rules)
+            provide(app, context, ins_hmac, LargeBodyLimit())
             yield
 
     app = make_app(
@@ -47,7 +50,7 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
         body_limit=settings.http.body_limit,
         render=render,
     )
-    for module in (changes, deposits, personal, fhir, record_check, tracking, what_if):
+    for module in (changes, deposits, personal, fhir, record_check, tracking, recovery, what_if):
         app.include_router(module.router)
     return app
 

@@ -2,14 +2,16 @@
 
 from functools import partial
 
-from services.records.usecases.apply_consent_copies import apply_consent_copies
-from services.records.usecases.apply_deposit_decisions import apply_deposit_decisions, find_awaiting_version
-from services.records.usecases.apply_matrix_copies import apply_matrix_copies
-from services.records.usecases.apply_people_copies import apply_people_copies
-from services.records.usecases.apply_profession_copies import apply_profession_copies
-from services.records.usecases.apply_record_copies import apply_record_copies
-from services.records.usecases.erase_record import erase_record
-from services.records.usecases.follow_deposits import follow_deposits
+from services.records.copies.steps import (
+    apply_consent_copies,
+    apply_matrix_copies,
+    apply_people_copies,
+    apply_profession_copies,
+    apply_record_copies,
+)
+from services.records.deposits.steps.apply_deposit_decisions import apply_deposit_decisions, find_awaiting_version
+from services.records.erasure.steps import erase_record
+from services.records.tracking.steps import follow_deposits
 from shared.contracts.audit import EntryRecorded
 from shared.contracts.consent import ConsentStateChanged, DepositDecided, MatrixChanged
 from shared.contracts.identity import (

@@ -1,4 +1,4 @@
-"""The access rules: facts in, `Permit` or `Refusal` out. Pure and total; what is not known is refused."""
+"""The access rules: facts in, `Permit` or `Refusal` out. Pure and total; an unknown fact leads to a refusal."""
 
 from shared.access.decide import KEPT, RELEASES, RULES_VERSION, decide
 from shared.access.facts import Facts, Permit, Refusal, blocked_of

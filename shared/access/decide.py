@@ -1,9 +1,10 @@
-"""Who may do what: for each action and kind of actor the one order in which requirements are asked for.
+"""The access decision: for each action and kind of actor, a fixed list of requirements, checked in order.
 
-The first that is not met is the reason. The order is the same everywhere: what the caller is and in which mode (which
-anybody may learn), how old the copies are, the record, who is blocked, the mode with the person's consent, the matrix,
-the document's state, section and labels. From the age of the copies on, what is refused by somebody's choice answers
-like what does not exist. The lists stand in `readers`, `writers` and `rights`.
+The first requirement that is not met gives the reason of the refusal. The order is the same in every list: the caller
+and the mode (which anybody may learn), the age of the copies, the record, blocks, the mode with the person's consent,
+the matrix, then the document's status, section and labels. From the age of the copies on, a refusal that rests on
+somebody's choice looks like the answer for something that does not exist. The lists are in `readers`, `writers` and
+`rights`.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,11 +27,11 @@ RELEASES: Final[Mapping[str, str]] = MappingProxyType(
         "5": "the token of an emergency reads in the one record that it names",
     }
 )
-"""Version of the rules -> what it brought, the oldest first. A change that may answer otherwise than before is a new
-one: replay tells decisions of two versions apart, and by which release."""
+"""Version of the rules -> what it changed, oldest first. Any change that may decide otherwise than before is a new
+version, so that replay can tell apart decisions of two versions and name the release between them."""
 RULES_VERSION: Final = tuple(RELEASES)[-1]
 KEPT: Final = ("3", "4", RULES_VERSION)
-"""The versions under which a decision can be decided again as it was (`Facts.as_of`)."""
+"""The versions under which a past decision can be decided again (`Facts.as_of`)."""
 
 ACTIONS: Final[Mapping[str, tuple[RequirementTable, Callable[[Facts], str]]]] = MappingProxyType(
     {
@@ -44,11 +45,12 @@ ACTIONS: Final[Mapping[str, tuple[RequirementTable, Callable[[Facts], str]]]] = 
         "change-rights": (rights.CHANGERS, rights.rule_of),
     }
 )
-"""Action -> (kind of actor -> what must be met, the code of the rule that then permits). Who is in no list may not."""
+"""Action -> (requirements by kind of actor, function that returns the code of the permitting rule). A kind of actor
+without requirements is refused."""
 
 
 def decide(facts: Facts) -> Permit | Refusal:
-    """Whether this may be done. Total: an action or a kind that nobody knows is refused."""
+    """Returns the decision about an action. Total: an unknown action or kind of actor is refused."""
     version = facts.as_of if facts.as_of in KEPT else RULES_VERSION
     rules = ACTIONS.get(facts.action)
     if rules is None:

@@ -1,50 +1,55 @@
-"""The input and output of the access rules. The caller loads the facts; the rules load nothing."""
+"""The input and the output of the access rules. The calling code loads the facts; the rules load nothing."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Final
+
+PROXIES: Final[frozenset[str]] = frozenset({"representative", "carer"})
+"""Kinds of actor that act for a patient in the patient's record."""
+PATIENT_SIDE: Final[frozenset[str]] = PROXIES | {"patient"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """Everything that one decision rests on, as one flat value of codes. A fact that is left out counts as unknown.
+    """All facts that one decision rests on, as one flat value of codes. A fact that is left out counts as unknown.
 
-    Codes stand for what the caller, the record, the person's choices, the document and the parameters are at one
-    moment; no name, no number, no free text. A code that the rules do not know is refused.
+    The codes describe the caller, the record, the person's choices, the document and the national parameters at one
+    moment. They contain no name, number or free text. A code that the rules do not know is refused.
 
     The caller. `actor_kind`: a kind of `shared.contracts.base.ActorKind`, or any other word. `profession`: table and
-    code (`G15_10`, `A00_DISPOSITIF`). `relation`: holder, representative, carer, application or none, as the copy of
-    the record's people says at this moment. `never`: insurer, mutuelle, bank, employer, occupational-medicine where the
-    caller or the structure acted for is one. `regulator`: identity vouched for a regulating doctor of a centre 15.
-    `mode`: TRE_R248; `secret`: secret connection of a minor; `motive`: one was given, sealed; `record_named`: the token
-    of the emergency is for this record. `card_present`: the card of this record's holder was read in this session.
-    `about_self`: the change is about the caller.
+    code (`G15_10`, `A00_DISPOSITIF`). `relation`: holder, representative, carer, application or none, from the copy of
+    the record's people. `never`: insurer, mutuelle, bank, employer or occupational-medicine, when the caller or the
+    structure acted for is one. `regulator`: identity confirms that the caller is a regulating doctor of a centre 15.
+    `mode`: TRE_R248. `secret`: secret connection of a minor. `motive`: the caller gave a motive, which is sealed.
+    `record_named`: the token of the emergency is for this record. `card_present`: the card of this record's holder was
+    read in this session. `about_self`: the change is about the caller.
 
     The record. `record_status`: open, closed, deceased (closed by the holder's death) or unknown. `minor`: the holder
-    is a minor. `choices_known`: a state of consent is here. `copies_fresh`: every copy that counts is younger than the
-    limit.
+    is a minor. `choices_known`: a state of consent is present. `copies_fresh`: every copy that counts is younger than
+    the limit.
 
-    The choices. `authorisation`: none, future, expired or valid, of the professional or the structure, given by the
-    person's side. `care_team`: none, future, expired or valid, by a structure's attestation. `blocked`: none,
+    The choices. `authorisation`: none, future, expired or valid; of the professional or the structure, given by the
+    patient side. `care_team`: none, future, expired or valid; by a structure's attestation. `blocked`: none,
     professional, structure or both. `section_hidden`: the person hides the document's section. `application_may`: the
     application may read this section.
 
-    The document; left out where the question is about the record alone. `document_status`: received, published,
-    refused, archived, superseded or deleted. `author`: the caller wrote it. `own_deposit`: the calling software is of
-    the organisation that deposited it. `deposited_by`: whose document it is: organisation, patient, representative,
-    carer or application, `self_deposited`: deposited by this very caller. `masked_by`: author or patient, where it is
-    masked. `by_minor_in_secret`: deposited in a secret connection. `shown_to_representatives`: it was invisible to them
-    once, and that was lifted.
+    The document; left out when the question is about the record alone. `document_status`: received, published, refused,
+    archived, superseded or deleted. `author`: the caller wrote it. `own_deposit`: the calling software belongs to the
+    organisation that deposited it. `deposited_by`: the kind of depositor: organisation, patient, representative, carer
+    or application. `self_deposited`: this very caller deposited it. `masked_by`: author or patient, when it is masked.
+    `by_minor_in_secret`: deposited in a secret connection. `shown_to_representatives`: it was invisible to
+    representatives once, and was then shown.
 
-    The change, for actions that change: `change`, a code of `decide.CHANGES`; `labels_asked`: those that a deposit
-    comes with; `type_asked`: the type of a document that is to take the place of this one. `organisation_objected`: the
-    person objects to what this organisation deposits.
+    The change, for actions that change something. `change`: a code of `rights.CHANGES`, `writers.LABEL_CHANGES` or
+    `writers.ARCHIVE_CHANGES`. `labels_asked`: the labels that a deposit asks for. `type_asked`: the type of the
+    document that replaces this one. `organisation_objected`: the person objects to deposits by this organisation.
 
-    The parameters. `matrix_cell`: allowed, denied, allowed-by-default, denied-by-default or unknown, of this profession
-    and type in the matrix in force. `masked_and_invisible_allowed`: the national parameter
+    The parameters. `matrix_cell`: allowed, denied, allowed-by-default, denied-by-default or unknown, for this
+    profession and type in the matrix in force. `masked_and_invisible_allowed`: the national parameter
     `cumul-invisible_patient-masque_ps`. `occupational_medicine`: never or allowed.
 
-    `as_of`: a former version of the rules that is kept, to decide again what was decided under it; None: the present
-    rules, as every request is decided.
+    `as_of`: an earlier version of the rules that is kept, to repeat a decision made under it; None, as in every
+    request: the present rules.
     """
 
     action: str
@@ -101,7 +106,7 @@ class Facts:
 
 
 def blocked_of(blocked: Collection[str], person_id: str | None, structure_id: str | None) -> str:
-    """The fact `blocked` of somebody who acts for a structure: none, professional, structure or both."""
+    """Returns the fact `blocked` for a person acting for a structure: none, professional, structure or both."""
     in_person, by_structure = person_id in blocked, structure_id in blocked
     if in_person:
         return "both" if by_structure else "professional"
@@ -110,9 +115,9 @@ def blocked_of(blocked: Collection[str], person_id: str | None, structure_id: st
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """A permission: `rule` is the stable code of the rule that permitted, `passed` the requirements met before it.
+    """A permission: `rule` is the stable code of the rule that permitted, `passed` the reasons of the requirements met.
 
-    `notices`: codes that go with the answer (`not-from-the-decree`, `emergency`).
+    `notices`: codes sent with the answer (`not-from-the-decree`, `emergency`).
     """
 
     rule: str
@@ -123,10 +128,12 @@ class Permit:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A refusal, with the stable code of the first requirement that was not met; `passed`: the requirements before it.
+    """A refusal: `reason` is the stable code of the first requirement not met, `passed` the reasons of those met before
+    it.
 
-    `hides_existence`: it rests on somebody's choice, or on something the caller must not learn: the answer is the same
-    as for what does not exist. `retry`: it cannot be checked now, a later attempt may be permitted.
+    `hides_existence`: the refusal rests on somebody's choice, or on something that the caller must not learn; the
+    answer is the one for something that does not exist. `retry`: it cannot be checked now; a later attempt may be
+    permitted.
     """
 
     reason: str

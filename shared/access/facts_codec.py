@@ -1,4 +1,4 @@
-"""Encodes facts for the ledger: only those that differ from their default, in JSON types."""
+"""Encodes facts for the ledger in JSON types, leaving out those with their default value."""
 
 from collections.abc import Mapping
 from dataclasses import fields

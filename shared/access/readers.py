@@ -1,7 +1,7 @@
-"""Who may read: the lists of requirements for `read`, `find`, `read-summary` and `read-reimbursements`.
+"""The requirements for reading: `read`, `find`, `read-summary` and `read-reimbursements`.
 
 Sources: Code de la santé publique L1111-15, L1111-17 to L1111-19, R1111-46, R1111-49; arrêté of 26 October 2023 (the
-matrix); DMPi EX_3.1-1030 (masked documents are found by few).
+matrix); DMPi EX_3.1-1030 (which callers find masked documents).
 """
 
 from shared.access.facts import Facts
@@ -41,12 +41,12 @@ READING = frozenset({"read", "find", "read-summary", "read-reimbursements"})
 
 
 def _unblocked(facts: Facts) -> bool:
-    """A block of the person wins in every mode; one of the structure does not stop the regulation of an emergency."""
+    """A block of the professional holds in every mode; a block of the structure does not stop emergency regulation."""
     return facts.blocked == "none" or (facts.blocked == "structure" and facts.mode == access_modes.REGULATION_CENTRE)
 
 
 def _consented(facts: Facts) -> bool:
-    if facts.never is not None:  # express consent only: no team, no status
+    if facts.never is not None:  # express consent only: neither care team nor attending doctor
         return facts.authorisation == "valid"
     in_team = facts.care_team == "valid" and not facts.care_team_objected
     return facts.authorisation == "valid" or is_attending(facts) or in_team
@@ -63,7 +63,7 @@ def _unopposed(facts: Facts) -> bool:
 
 
 def _sees_what_is_hidden(facts: Facts) -> bool:
-    """Masked documents and hidden sections (EX_3.1-1030, R1111-49)."""
+    """Whether masked documents and hidden sections are visible to the caller (EX_3.1-1030, R1111-49)."""
     return facts.author or is_attending(facts) or (is_emergency(facts) and facts.masked_in_emergency)
 
 
@@ -108,11 +108,11 @@ READERS: dict[str, tuple[Requirement, ...]] = {
         *(LIVING, RECORD, OPEN, OWN_DEPOSIT, STRUCTURE_UNBLOCKED, KEPT),
     ),
 }
-"""Whoever is not named here never reads: insurers, employers, funds, support, operators, and what nobody knows."""
+"""No other kind of actor ever reads: neither insurers, employers, funds, support and operators nor an unknown kind."""
 
 
 def rule_of(facts: Facts) -> str:
-    """The code of the rule that permitted a reading."""
+    """Returns the code of the rule that permitted the reading."""
     match facts.actor_kind:
         case "patient":
             return "own-record"
@@ -137,7 +137,7 @@ def _professional_rule(facts: Facts) -> str:
 def notices_of(facts: Facts) -> tuple[str, ...]:
     """Returns the notices that go with the answer."""
     if facts.mode == access_modes.NORMAL and facts.matrix_cell == "allowed" and facts.document_status == "published":
-        return ()  # what is read most
+        return ()  # a shortcut for the most frequent reading
     by_default = facts.actor_kind == "professional" and facts.matrix_cell == "allowed-by-default" and not facts.author
     state = facts.document_status if facts.document_status in ("archived", "superseded") else None
     notices = (

@@ -1,6 +1,6 @@
-"""The requirements of the access rules: a requirement is met only when its fact is known to be true.
+"""The requirements of the access rules. A requirement is met only when its fact is known to be true.
 
-Requirements that several tables share stand here; each table (`reading`, `writing`, `rights`) puts them in one order.
+Requirements that several tables use are here. Each table (in `readers`, `writers`, `rights`) sets their order.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,16 +12,16 @@ from shared.terminology.professions import DOCTOR, producer_codes, role_codes
 from shared.terminology.visibility import KNOWN_LABELS, Confidentiality, Visibility
 
 MODES = frozenset({access_modes.NORMAL, *access_modes.EMERGENCY_MODES})
-"""The modes of a decision; the secret connection of a minor is a fact of its own."""
+"""The access modes of a decision. The secret connection of a minor is a separate fact."""
 VISIBLE_STATUSES = frozenset({"published", "archived", "superseded"})
-"""Of documents that somebody beside the depositor may ever see."""
+"""The statuses of documents that others than the depositor may see."""
 CONFIDENTIALITY = frozenset(level.value for level in Confidentiality)
 ALLOWED_CELLS = frozenset({"allowed", "allowed-by-default"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Requirement:
-    """A condition, and the refusal where it is not met. `reason` is the code of the question, whatever its answer."""
+    """A condition, and the refusal when it is not met. `reason` is its stable code, in permits and refusals alike."""
 
     reason: str
     met: Callable[[Facts], bool]
@@ -30,41 +30,42 @@ class Requirement:
 
 
 _BEFORE: Mapping[str, frozenset[str]] = {"4": frozenset({"3"}), "5": frozenset({"3", "4"})}
-"""Version of the rules -> the kept versions before it."""
+"""Version of the rules -> the earlier versions that are kept."""
 
 RequirementTable = Mapping[str, tuple[Requirement, ...]]
 """Kind of actor -> its requirements, in the order in which they are checked."""
 
 
 def is_since(facts: Facts, version: str) -> bool:
-    """Whether the decision is taken under this version of the rules or a later one."""
+    """Whether the decision is made under this version of the rules or a later one."""
     return facts.as_of not in _BEFORE[version]
 
 
 def of_document(met: Callable[[Facts], bool]) -> Callable[[Facts], bool]:
-    """Limits a requirement to documents; a search in the record as a whole passes it."""
+    """Returns the condition limited to documents: a search in the whole record meets it always."""
     return lambda facts: (facts.action == "find" and facts.document_status is None) or met(facts)
 
 
 def asks_for_a_document(facts: Facts) -> bool:
-    """Whether one document is asked for, and not the record as a whole."""
+    """Whether the request is about one document rather than the whole record."""
     return facts.action != "find" or facts.document_status is not None
 
 
 def is_author(facts: Facts) -> bool:
-    """Whether the document that is asked for is one that the caller wrote."""
+    """Whether the request is about a document that the caller wrote."""
     return asks_for_a_document(facts) and facts.author
 
 
 def is_emergency(facts: Facts) -> bool:
-    """Whether the mode goes around the person's authorisation (L1111-17 I)."""
+    """Whether the access mode bypasses the person's authorisation (L1111-17 I)."""
     return facts.mode in access_modes.EMERGENCY_MODES
 
 
 def _may_ever(facts: Facts) -> bool:
     if facts.never is None:
         return True
-    # L1111-17 IV: the doctor, with the person's express consent and never around it, where the national parameter lets.
+    # L1111-17 IV: only the doctor, with the person's express consent and never in an emergency mode, and only where the
+    # national parameter allows it.
     allowed = facts.never == "occupational-medicine" and facts.occupational_medicine == "allowed"
     is_doctor = facts.profession == DOCTOR or not is_since(facts, "4")
     return allowed and is_doctor and facts.actor_kind == "professional" and facts.mode == access_modes.NORMAL
@@ -85,18 +86,18 @@ def _mode_fits(facts: Facts) -> bool:
 
 
 def is_health_profession(facts: Facts) -> bool:
-    """Whether the caller's profession stands in TRE_G15."""
+    """Whether the caller's profession is in TRE_G15."""
     return facts.profession is not None and facts.profession.startswith("G15_") and facts.profession in role_codes()
 
 
 def is_attending(facts: Facts) -> bool:
-    """Whether the status of attending doctor counts: a doctor's (Code de la sécurité sociale, L162-5-3), and not where
-    express consent is asked for (L1111-17 IV)."""
+    """Whether the status of attending doctor counts. It counts for doctors (Code de la sécurité sociale, L162-5-3),
+    and not where express consent is required (L1111-17 IV)."""
     return facts.attending_doctor and facts.never is None and (facts.profession == DOCTOR or not is_since(facts, "4"))
 
 
 def is_labelled(labels: frozenset[str]) -> bool:
-    """Whether there is exactly one confidentiality, and nothing unknown beside it."""
+    """Whether the labels contain exactly one confidentiality level and no unknown label."""
     return len(labels & CONFIDENTIALITY) == 1 and labels <= KNOWN_LABELS
 
 
@@ -116,14 +117,14 @@ WRITING_ROLE = Requirement(
 )
 MOTIVE = Requirement("motive-missing", lambda f: not is_emergency(f) or f.motive)
 FRESH = Requirement("copies-too-old", lambda f: f.copies_fresh, retry=True)
-# Asked before anything that differs from record to record: an old copy answers the same for all of them. In an
-# emergency, and about a document of one's own, the last known choices are better than none.
+# Checked before anything that differs between records, so that old copies give the same answer for all of them. In an
+# emergency, and for the caller's own document, the last known choices are better than none.
 FRESH_UNLESS_OWN_OR_EMERGENCY = Requirement(
     "copies-too-old", lambda f: f.copies_fresh or is_emergency(f) or (is_author(f) and is_since(f, "4")), retry=True
 )
-# The token of an emergency is for one record; of any other it learns no more than of one that is not there.
+# An emergency token is for one record. Any other record answers like one that does not exist.
 NAMED = Requirement("record-not-named", _names_the_record, hides_existence=True)
-# A death ends what anybody may do in the record, the holder's own account and emergencies included.
+# The holder's death ends every action in the record, including those of the holder's account and in emergencies.
 LIVING = Requirement("holder-deceased", lambda f: f.record_status != "deceased", hides_existence=True)
 RECORD = Requirement("record-unknown", lambda f: f.record_status in ("open", "closed"), hides_existence=True)
 OPEN = Requirement("record-closed", lambda f: f.record_status == "open", hides_existence=True)

@@ -1,8 +1,8 @@
-"""Who may see who did what, and who may change who may see what.
+"""The requirements for seeing the list of accesses and for changing rights.
 
-Sources: Code de la santé publique L1111-19 (the person sees every access and changes who has one), R1111-40 (legal
-representatives), R1111-46 (a care team's information), L1111-17. A carer changes what a representative does: what Mon
-espace santé keeps from carers (closing, other carers, contact and login) is no change of these rights.
+Sources: Code de la santé publique L1111-19 (the person sees every access and changes rights), R1111-40 (legal
+representatives), R1111-46 (a care team's information), L1111-17. A carer may make the same changes as a representative:
+what Mon espace santé reserves from carers (closing, other carers, contact and login) is not a change of these rights.
 """
 
 from shared.access.facts import Facts
@@ -46,7 +46,7 @@ def _professional_may(facts: Facts) -> bool:
 
 
 def _attests_unopposed(facts: Facts) -> bool:
-    """Nobody attests that a person did not object who did."""
+    """A structure cannot attest that the person did not object when the person has objected."""
     return facts.change != "attest-care-team" or not facts.care_team_objected
 
 
@@ -65,16 +65,16 @@ CHANGERS: dict[str, tuple[Requirement, ...]] = {
     ),
     "software": (KIND, MODE, STRUCTURES_CHANGE, LIVING, RECORD, OPEN, UNBLOCKED, UNOPPOSED),
 }
-"""Nobody else changes any."""
+"""No other kind of actor changes rights."""
 LISTERS: dict[str, tuple[Requirement, ...]] = {
     "patient": (KIND, MODE, HOLDER, LIVING),
     "representative": (KIND, MODE, FRESH, REPRESENTATIVE, LIVING, RECORD, OPEN),
 }
-"""Carers and professionals do not see who did what."""
+"""Carers and professionals do not see the list of accesses."""
 
 
 def rule_of(facts: Facts) -> str:
-    """The code of the rule that permitted a change of rights, or the list of accesses."""
+    """Returns the code of the rule that permitted a change of rights or the list of accesses."""
     match facts.actor_kind:
         case "patient":
             return "own-record"

@@ -1,11 +1,11 @@
-"""Who may deposit, replace, label, archive and delete.
+"""The requirements for depositing, replacing, labelling, archiving and deleting documents.
 
 Sources: Code de la santé publique L1111-15, R1111-49; DMPi EX_2.1-1050 (a document is not both masked and invisible to
 the patient), EX_3.3-1045 (showing to representatives is final), TD3.3a to d; CI-SIS HL7 v2 (confidentiality R and V are
 not shared). No decree limits which profession deposits which type.
 """
 
-from shared.access.facts import Facts
+from shared.access.facts import PATIENT_SIDE, Facts
 from shared.access.requirements import (
     CARER,
     CONFIDENTIALITY,
@@ -27,7 +27,6 @@ from shared.access.requirements import (
     RequirementTable,
     is_since,
 )
-from shared.contracts.base import PATIENT_SIDE
 from shared.terminology.visibility import KNOWN_LABELS, Confidentiality, Visibility
 
 LABEL_CHANGES = frozenset(
@@ -46,12 +45,12 @@ def _is_patient_side(facts: Facts) -> bool:
 
 
 def _is_own(facts: Facts) -> bool:
-    """Of an author, or of the software of the organisation that deposited it."""
+    """Whether the professional wrote the document, or the software's organisation deposited it."""
     return facts.author if facts.actor_kind == "professional" else facts.own_deposit
 
 
 def _of_patient_side(facts: Facts) -> bool:
-    """The person's own document; a carer's are those that this very carer deposited."""
+    """Whether the patient side deposited the document; for a carer, whether this very carer deposited it."""
     return facts.self_deposited if facts.actor_kind == "carer" else facts.deposited_by in PATIENT_SIDE
 
 
@@ -61,12 +60,12 @@ def _combination_allowed(facts: Facts) -> bool:
 
 
 def _secret_is_kept(facts: Facts) -> bool:
-    """In the secret connection of a minor only what representatives do not see is deposited."""
+    """A deposit in the secret connection of a minor must be invisible to representatives."""
     return not facts.secret or Visibility.INVISIBLE_TO_REPRESENTATIVES in facts.labels_asked
 
 
 def _own_labels_only(facts: Facts) -> bool:
-    """Invisible codes are an author's; the holder may keep the own documents from representatives."""
+    """Invisibility labels belong to authors; only the holder may hide own documents from representatives."""
     hiding = facts.labels_asked & _INVISIBLE
     return hiding == set() or (facts.relation == "holder" and hiding == {Visibility.INVISIBLE_TO_REPRESENTATIVES.value})
 
@@ -77,13 +76,13 @@ def _own_type(facts: Facts) -> bool:
 
 
 def _keeps_type_while_blocked(facts: Facts) -> bool:
-    """Who is blocked corrects what they deposited, and brings in nothing of another kind."""
+    """A blocked depositor may correct a deposited document, but not turn it into another type."""
     kept = facts.type_asked is not None and facts.type_asked == facts.document_type
     return kept or facts.blocked in _tolerated_blocks(facts) or not is_since(facts, "4")
 
 
 def _may_set(facts: Facts) -> bool:
-    """Whether this actor may make this change of labels at all."""
+    """Whether this kind of actor may make this change of labels at all."""
     match facts.change:
         case "mask" | "unmask":
             return True
@@ -97,13 +96,13 @@ def _may_set(facts: Facts) -> bool:
 
 
 def _may_unmask(facts: Facts) -> bool:
-    """A mask that the patient set only the patient's side lifts; one of which nobody knows who set it, too."""
+    """Only the patient side lifts a mask set by the patient, or one of unknown origin."""
     masked = Visibility.MASKED in facts.labels
     return facts.change != "unmask" or not masked or _is_patient_side(facts) or facts.masked_by == "author"
 
 
 def _leaves_an_allowed_combination(facts: Facts) -> bool:
-    """Asked of the author's labels alone: a mask of the patient's may stand beside what the author hides."""
+    """Checks the author's labels only: a mask set by the patient may be combined with what the author hides."""
     masked_by_author = Visibility.MASKED in facts.labels and facts.masked_by != "patient"
     match facts.change:
         case "mask":
@@ -147,19 +146,19 @@ ARCHIVES = Requirement("change-not-permitted", lambda f: f.change in ARCHIVE_CHA
 
 
 def _tolerated_blocks(facts: Facts) -> frozenset[str]:
-    """Which blocks do not stop a deposit: software speaks for its organisation, a professional for both."""
+    """Returns the blocks that do not stop a deposit: software acts for its organisation, a professional for both."""
     return frozenset({"none", "professional"}) if facts.actor_kind == "software" else frozenset({"none"})
 
 
 CHOSEN_ABOUT_REPLACEMENTS = (STILL_UNOBJECTED, TYPE_KEPT)
-"""What the person chose about deposits, of the requirements of a replacement."""
+"""The requirements of a replacement that depend on the person's choices about deposits."""
 
 _AS_HOLDER = (KIND, MODE, HOLDER, LIVING, RECORD, OPEN)
 _AS_REPRESENTATIVE = (KIND, MODE, FRESH, REPRESENTATIVE, LIVING, RECORD, OPEN)
 _AS_CARER = (KIND, MODE, FRESH, CARER, LIVING, RECORD, OPEN)
 _AS_PROFESSIONAL = (KIND, WRITING_ROLE, MODE, LIVING, RECORD, OPEN, SECRET)
 _AS_SOFTWARE = (KIND, MODE, LIVING, RECORD, OPEN)
-"""Who acts, and in which record. Writing is not hindered in an emergency."""
+"""The requirements about the actor and the record. Writing is not restricted in an emergency."""
 _LABELS = (LABELS_KNOWN, LABELS_SHARED, COMBINATION)
 _SEEN_BY_HOLDER = (LABELLED, VISIBLE_TO_PATIENT)
 _SEEN_BY_OTHERS = (*_SEEN_BY_HOLDER, VISIBLE_TO_REPRESENTATIVES)
@@ -170,7 +169,7 @@ DEPOSITORS: RequirementTable = {
     "professional": (*_AS_PROFESSIONAL, UNBLOCKED, UNOBJECTED, *_LABELS, SECRET_KEPT),
     "software": (*_AS_SOFTWARE, UNBLOCKED, UNOBJECTED, *_LABELS),
 }
-"""Who adds a document."""
+"""Requirements for adding a document."""
 REPLACERS: RequirementTable = {
     "patient": (*_AS_HOLDER, REPLACEABLE, *_SEEN_BY_HOLDER, PATIENTS_OWN, *_LABELS, OWN_LABELS, STAYS_SHOWN),
     "representative": (
@@ -195,8 +194,8 @@ REPLACERS: RequirementTable = {
     ),
     "software": (*_AS_SOFTWARE, OWN, REPLACEABLE, LABELLED, *_LABELS, STAYS_SHOWN, *CHOSEN_ABOUT_REPLACEMENTS),
 }
-"""Who puts a new version in the place of a document. What the person chose about deposits is asked last: the API does
-not know it yet when a deposit arrives."""
+"""Requirements for replacing a document by a new version. The person's choices about deposits are checked last,
+because the API does not know them yet when a deposit arrives."""
 LABELLERS: RequirementTable = {
     "patient": (*_AS_HOLDER, LIVE, *_SEEN_BY_HOLDER, CHANGE, FINAL),
     "representative": (*_AS_REPRESENTATIVE, LIVE, *_SEEN_BY_OTHERS, CHANGE),
@@ -204,7 +203,7 @@ LABELLERS: RequirementTable = {
     "professional": (*_AS_PROFESSIONAL, OWN, LIVE, LABELLED, CHANGE, UNMASKABLE, STAYS_ALLOWED, FINAL),
     "software": (*_AS_SOFTWARE, OWN, LIVE, LABELLED, CHANGE, UNMASKABLE, STAYS_ALLOWED, FINAL),
 }
-"""Who masks, hides and shows a document."""
+"""Requirements for masking, hiding and showing a document."""
 ARCHIVERS: RequirementTable = {
     "patient": (*_AS_HOLDER, LIVE, *_SEEN_BY_HOLDER, PATIENTS_OWN, ARCHIVES),
     "representative": (*_AS_REPRESENTATIVE, LIVE, *_SEEN_BY_OTHERS, PATIENTS_OWN, ARCHIVES),
@@ -212,7 +211,7 @@ ARCHIVERS: RequirementTable = {
     "professional": (*_AS_PROFESSIONAL, OWN, LIVE, LABELLED, ARCHIVES),
     "software": (*_AS_SOFTWARE, OWN, LIVE, LABELLED, ARCHIVES),
 }
-"""Who archives a document, or takes it out of the archive."""
+"""Requirements for archiving a document and for taking it out of the archive."""
 DELETERS: RequirementTable = {
     "patient": (*_AS_HOLDER, LIVE, *_SEEN_BY_HOLDER, PATIENTS_OWN),
     "representative": (*_AS_REPRESENTATIVE, LIVE, *_SEEN_BY_OTHERS, PATIENTS_OWN),
@@ -220,11 +219,11 @@ DELETERS: RequirementTable = {
     "professional": (*_AS_PROFESSIONAL, OWN, LIVE, LABELLED),
     "software": (*_AS_SOFTWARE, OWN, LIVE, LABELLED),
 }
-"""Who deletes a document."""
+"""Requirements for deleting a document."""
 
 
 def rule_of(facts: Facts) -> str:
-    """The code of the rule that permitted a writing."""
+    """Returns the code of the rule that permitted the writing."""
     if _is_patient_side(facts):
         return "own-document" if facts.action == "deposit" else "patient-side"
     if facts.action == "deposit":

@@ -1,1 +1,1 @@
-"""CDA R2 documents: whether the XML may be taken, and what the header says. Nothing is written here."""
+"""CDA R2 documents: checks of the XML, and readers of the header. Nothing is written here."""

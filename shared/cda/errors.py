@@ -1,4 +1,4 @@
-"""Why an XML document cannot be taken."""
+"""The reasons for which an XML document is refused."""
 
 from shared.errors import InvalidError
 

@@ -1,4 +1,4 @@
-"""What the header of a CDA R2 says, as the CI-SIS wants it written in France.
+"""Reads the header of a CDA R2 document as the CI-SIS requires it in France.
 
 Sources: CDA R2 (POCD_HD000040), CI-SIS "Structuration minimale", mapping of the header to XDS metadata of the volet
 "Transmission d'un document CDA-R2 en HL7v2" (mapping.md).
@@ -52,7 +52,7 @@ class CdaAuthor:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class CdaHeader(RedactedRepr):
-    """The header. Times are aware; without a zone they are UTC; a partial one is its first moment."""
+    """The header. Times are timezone-aware, UTC when the document gives no zone; a partial time is its first moment."""
 
     unique_id: str
     """ClinicalDocument/id in canonical form: urn:oid:1.2.3, urn:oid:1.2.3^extension, urn:uuid:<lower case>."""
@@ -65,7 +65,7 @@ class CdaHeader(RedactedRepr):
     language: str
     patient_ids: tuple[PatientId, ...]
     ins: tuple[Ins, ...]
-    """The well-formed INS among them; an INS-C is none. Their keys are not checked."""
+    """The well-formed INS among the patient ids, their keys unchecked. An INS-C is not one of them."""
     traits: SentTraits
     authors: tuple[CdaAuthor, ...]
     custodian: NationalStructureId | None
@@ -78,14 +78,14 @@ class CdaHeader(RedactedRepr):
     template_ids: tuple[str, ...]
     format_code: str
     body_media_type: str | None
-    """Of a body that is not structured (N1), else None."""
+    """The media type of an unstructured body (N1), else None."""
 
 
 def read_header(content: bytes, *, max_size: int = MAX_SIZE) -> CdaHeader:
-    """The header of a CDA, or of the CDA in a self-displaying style sheet; the body is not read.
+    """Returns the header of a CDA, or of the CDA inside a self-displaying style sheet; the body is not read.
 
-    Raises InvalidCdaError whatever the bytes are: IncompleteHeaderError when id, code or effectiveTime is missing or
-    not readable. All else may be absent here; what a deposit needs is for the caller.
+    Raises InvalidCdaError for any bytes that cannot be read; IncompleteHeaderError when id, code or effectiveTime is
+    missing or unreadable. Everything else may be absent: the caller checks what a deposit needs.
     """
     document, media_type = read_tree(content, max_size=max_size)
     templates = tuple(root for template in document.all("templateId") if (root := template.get("root")))
@@ -139,7 +139,7 @@ def _type(document: Element) -> CdaCode:
 
 
 def _title(document: Element) -> str:
-    """The title, else the label of the type; blanks and line breaks are one blank."""
+    """Returns the title, else the label of the type, with one blank for each run of blanks and line breaks."""
     title = document.first("title")
     text = " ".join(title.text.split()) if title is not None else ""
     return (text or document.get("displayName", "code") or document.get("code", "code") or "")[:_TITLE_LIMIT]
@@ -190,14 +190,14 @@ def _custodian(document: Element) -> NationalStructureId | None:
 
 
 def _main_service(document: Element) -> Element:
-    """The documented act that has the performer with a practice setting (exactly one has, CI-SIS), else the first."""
+    """Returns the act whose performer has a practice setting (CI-SIS: exactly one has), else the first act."""
     services = document.all("documentationOf", "serviceEvent")
     with_setting = [service for service in services if _practice_setting(service) is not None]
     return next(iter([*with_setting, *services]), Element("serviceEvent", {}))
 
 
 def _service_start(service: Element) -> str | None:
-    """The low bound of the period, or the moment when it is one."""
+    """Returns the low bound of the period, or the moment when the act has only one."""
     return service.get("value", "effectiveTime", "low") or service.get("value", "effectiveTime")
 
 

@@ -1,6 +1,6 @@
-"""What identifies a CDA: whose it is, its type, its identifier, its moment, and what it replaces.
+"""The parts of a CDA header that identify the document: patient, type, identifier, time and the document it replaces.
 
-Sources: as of `shared.cda.header`, which reads the whole header by the same functions.
+Sources: see `shared.cda.header`, which reads the whole header with the same functions.
 """
 
 import re
@@ -42,7 +42,7 @@ class CdaCode:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PatientId(RedactedRepr):
-    """An identifier of the patient as it stands: an INS or a local one."""
+    """An identifier of the patient exactly as the document gives it: an INS or a local one."""
 
     root: str
     extension: str
@@ -50,7 +50,7 @@ class PatientId(RedactedRepr):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class CdaSummary(RedactedRepr):
-    """What is compared with the metadata that a document comes with; None where the header does not say it."""
+    """The values that are compared with the metadata of the submission; None where the header does not state one."""
 
     ins: tuple[Ins, ...]
     """The well-formed INS of the patient; a CDA with an INS-C alone has none."""
@@ -58,13 +58,13 @@ class CdaSummary(RedactedRepr):
     unique_id: str | None
     type: CdaCode | None
     effective_time: str | None
-    """As it is written (HL7 TS): `parse_time` reads it, `has_zone` says whether it names one moment."""
+    """The HL7 timestamp (TS) as written: `parse_time` reads it, `has_zone` says whether it names one moment."""
     confidentiality: str | None
     replaces: str | None
 
 
 def summary_of(document: Element) -> CdaSummary:
-    """The summary of a ClinicalDocument, of which only the elements that it is made from need to be there."""
+    """Returns the summary of a ClinicalDocument tree, which may hold only the elements that the summary needs."""
     roles = document.all("recordTarget", "patientRole")
     role = roles[0] if roles else Element("patientRole", {})
     return CdaSummary(
@@ -79,7 +79,7 @@ def summary_of(document: Element) -> CdaSummary:
 
 
 def has_zone(value: str) -> bool:
-    """Whether an HL7 timestamp says its zone and at least its seconds."""
+    """Whether an HL7 timestamp has a time zone and at least its seconds."""
     match = _TIME.fullmatch(value)
     return match is not None and match[6] is not None and match[7] is not None
 
@@ -105,13 +105,13 @@ def _zone(text: str) -> timezone:
 
 
 def element_id(element: Element | None) -> str | None:
-    """An `id` in canonical form; None where it is neither an OID nor a UUID."""
+    """Returns an `id` element in canonical form; None when it is neither an OID nor a UUID."""
     root = element.get("root") if element is not None else None
     return document_id(root, element.get("extension")) if element is not None and root is not None else None
 
 
 def code_of(element: Element | None) -> CdaCode | None:
-    """The code of an element; None without one."""
+    """Returns the code of an element; None when it has none."""
     code = element.get("code") if element is not None else None
     if element is None or code is None:
         return None
@@ -119,13 +119,13 @@ def code_of(element: Element | None) -> CdaCode | None:
 
 
 def patient_ids(role: Element) -> list[PatientId]:
-    """The identifiers of a patientRole."""
+    """Returns the identifiers of a patientRole."""
     pairs = [(identifier.get("root"), identifier.get("extension")) for identifier in role.all("id")]
     return [PatientId(root, extension) for root, extension in pairs if root and extension]
 
 
 def ins_of(identifier: PatientId) -> Ins | None:
-    """The INS, where the identifier is a well-formed one."""
+    """Returns the identifier as an INS when it is a well-formed one, else None."""
     try:
         return Ins.parse(identifier.extension, identifier.root) if identifier.root in oids.INS_OIDS else None
     except InvalidInsError:
@@ -133,7 +133,11 @@ def ins_of(identifier: PatientId) -> Ins | None:
 
 
 def traits_of(patient: Element) -> SentTraits:
-    """Birth name: family with qualifier BR, else one without qualifier. The place's COG code stands in `county`."""
+    """Returns the strict traits of a patient element.
+
+    The birth name is the family name with qualifier BR, else one without qualifier. The COG code of the place is in
+    `county`.
+    """
     families, givens = patient.all("name", "family"), patient.all("name", "given")
     family = _part(families, "BR") or _part(families, None)
     given_name = first_given_name(_part(givens, "BR"), _part(givens, None))
@@ -151,7 +155,8 @@ def traits_of(patient: Element) -> SentTraits:
 
 
 def _part(parts: list[Element], qualifier: str | None) -> str | None:
-    """The first name part with this qualifier (several may stand in one attribute), or with none."""
+    """Returns the first name part with this qualifier (one attribute may list several), or for None the first
+    without any."""
     for part in parts:
         qualifiers = part.attributes.get("qualifier", "").split()
         text = " ".join(part.text.split())
@@ -161,7 +166,7 @@ def _part(parts: list[Element], qualifier: str | None) -> str | None:
 
 
 def replaced_by(document: Element) -> str | None:
-    """The document that this one replaces (relatedDocument RPLC), in canonical form."""
+    """Returns the document that this one replaces (relatedDocument RPLC), in canonical form, or None."""
     for related in document.all("relatedDocument"):
         if related.get("typeCode") == "RPLC":
             return element_id(related.first("parentDocument", "id"))

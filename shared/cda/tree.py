@@ -1,6 +1,6 @@
-"""The header of a CDA as a small tree: the elements of ClinicalDocument before `component`, which is not read.
+"""Reads the header of a CDA into a small tree: the elements of ClinicalDocument before `component`.
 
-The kind of body is looked at too: a `nonXMLBody` has a media type, from which the format of the document follows.
+Of the body only its kind is read: a `nonXMLBody` has a media type, which decides the format of the document.
 """
 
 from contextlib import suppress
@@ -27,11 +27,11 @@ _WRAPPED_DEPTH: Final = 3
 
 
 class _EndOfHeaderError(Exception):
-    """Enough was read."""
+    """Stops the parser: the header has been read."""
 
 
 class _HeaderReader:
-    """Builds the tree, and stops the parser where the body begins."""
+    """Builds the tree, and stops the parser when the body begins."""
 
     def __init__(self) -> None:
         self.document: Element | None = None
@@ -42,7 +42,7 @@ class _HeaderReader:
         self._in_body = False
 
     def watch(self, parser: expat.XMLParserType) -> None:
-        """Sets the handlers."""
+        """Sets the handlers of the parser."""
         parser.buffer_text = True
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
@@ -69,7 +69,7 @@ class _HeaderReader:
             self._stack.append(self.document)
 
     def _body(self, name: str, attributes: dict[str, str]) -> None:
-        """`component` holds nonXMLBody/text or structuredBody."""
+        """Reads the kind of body: `component` holds nonXMLBody/text or structuredBody."""
         if name == "nonXMLBody":
             return
         if name == "text":
@@ -93,7 +93,7 @@ class _HeaderReader:
 
 
 def read_tree(content: bytes, *, max_size: int = MAX_SIZE) -> tuple[Element, str | None]:
-    """The header's tree, and the media type of the body when it is not structured. Raises InvalidCdaError."""
+    """Returns the header's tree, and the media type of an unstructured body (else None). Raises InvalidCdaError."""
     refuse_by_bytes(content, max_size)
     reader = _HeaderReader()
     with suppress(_EndOfHeaderError):

@@ -1,13 +1,13 @@
-"""Whether an XML document may be taken, as cheaply as that can be known, and what identifies it when it is a CDA.
+"""Checks cheaply whether an XML document is acceptable, and reads what identifies it when it is a CDA.
 
-expat and not lxml on this road: lxml keeps every distinct name it ever read for the life of the thread (3.5 MB of
+The check uses expat rather than lxml. lxml keeps every distinct name it ever read for the life of the thread (3.5 MB of
 made-up names cost 12 MB for ever, measured with lxml 6.1.3) and builds a tree of some hundred bytes a node; expat frees
-all it took and builds nothing. A DOCTYPE ends the parse at once, so no entity exists.
+all its memory and builds no tree. A DOCTYPE ends the parse at once, so no entity exists.
 
-The bound on depth costs no Python call per element either. In a well-formed document without CDATA sections and
+The limit on depth needs no Python call per element either. In a well-formed document without CDATA sections and
 processing instructions, once its comments are cut, `</` counts the end tags, `<` all tags, and `/>` the empty elements
-unless it also stands in text, which the totals give away. Counted over stretches of 4 KB, that bounds the depth from
-above. Only a document about which the bound says nothing is counted element by element.
+unless it also occurs in text, which the totals reveal. Counted over stretches of 4 KB, this gives an upper bound of the
+depth. Only when the bound does not decide are the elements counted one by one.
 """
 
 import codecs
@@ -34,11 +34,11 @@ XSL: Final = "http://www.w3.org/1999/XSL/Transform"
 MAX_DEPTH: Final = 256
 MAX_SIZE: Final = 100 * 1024 * 1024
 MAX_ELEMENTS: Final = 250_000
-"""The largest official sample has 15,000; beyond this a document is made to cost, not to be read."""
+"""The largest official sample has 15,000. Only a document made to consume resources has more than this."""
 
 MAX_HEADER_ELEMENTS: Final = 20_000
 MAX_TEXT: Final = 4096
-"""Characters that are kept of the text of one element."""
+"""Characters kept of the text of one element."""
 
 _DECLARED_ENCODING: Final = re.compile(
     rb"(?:\xef\xbb\xbf)?<\?xml[^>]{1,80}?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']"
@@ -61,15 +61,19 @@ _WRAPPED_DEPTH: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class CheckedXml:
-    """What is known of an XML document that may be taken."""
+    """The result of the check of an acceptable XML document."""
 
     is_cda: bool
     summary: CdaSummary | None = None
-    """What identifies it, when it is a CDA."""
+    """The values that identify the document, when it is a CDA."""
 
 
 def check_xml(content: bytes, *, max_size: int = MAX_SIZE) -> CheckedXml:
-    """Well-formed, without DOCTYPE and NUL, at most 256 levels and 250,000 elements. Raises InvalidCdaError."""
+    """Checks that the XML is well-formed, without DOCTYPE and NUL, at most 256 levels deep and of at most 250,000
+    elements.
+
+    Returns whether it is a CDA, with its summary. Raises InvalidCdaError.
+    """
     refuse_by_bytes(content, max_size)
     if content.count(b"<") > 2 * MAX_ELEMENTS:
         raise TooLargeError
@@ -86,7 +90,7 @@ def check_xml(content: bytes, *, max_size: int = MAX_SIZE) -> CheckedXml:
 
 
 def refuse_by_bytes(content: bytes, max_size: int) -> None:
-    """What is refused before any parsing. Raises InvalidCdaError."""
+    """Makes the checks that need no parsing: neither empty, too large nor with a NUL. Raises InvalidCdaError."""
     if not content or content.isspace():
         raise EmptyXmlError
     if len(content) > max_size:
@@ -105,7 +109,7 @@ def new_parser(watch: Callable[[expat.XMLParserType], None], content: bytes) -> 
 
 
 def parse(parser: expat.XMLParserType, content: bytes) -> None:
-    """Feeds the whole document. Raises InvalidCdaError, and what the handlers raise."""
+    """Parses the whole document. Raises InvalidCdaError, and whatever the handlers raise."""
     try:
         parser.Parse(content, True)
     except expat.ExpatError as error:
@@ -113,7 +117,7 @@ def parse(parser: expat.XMLParserType, content: bytes) -> None:
             raise EncodingError from None
         raise InvalidCdaError(f"The document is not well-formed XML (line {error.lineno}).") from None
     except (LookupError, ValueError):
-        # pyexpat asks the codecs of Python for encodings that expat does not know, and passes their errors on.
+        # pyexpat asks Python's codecs for encodings that expat does not know, and passes their errors on.
         raise EncodingError from None
 
 
@@ -133,24 +137,25 @@ def _refuse_doctype(_name: str, _system: str | None, _public: str | None, _inter
 
 
 class _SummaryReader:
-    """Builds the elements of the header that say what the document is, then lets the parser run on at its own speed."""
+    """Builds the header elements that identify the document, then removes its handlers to let expat run faster."""
 
     def __init__(self, related: bool) -> None:
         self.document: Element | None = None
         self._related = related
-        """Whether a relatedDocument may follow after recordTarget; most documents have none and are read no further."""
+        """Whether a relatedDocument may follow recordTarget. Most documents have none, and reading ends at
+        recordTarget."""
         self.root_at = 0
         self.plain = True
-        """No CDATA section, and no processing instruction after the first element began."""
+        """Whether there is no CDATA section, and no processing instruction after the start of the first element."""
         self._depth = 0
         self._children_at = 0
-        """The depth of the children of ClinicalDocument; 0 before it began."""
+        """The depth of the children of ClinicalDocument; 0 before its start tag."""
         self._kept: list[Element] = []
-        """The elements that are open and kept, the outermost first."""
+        """The open elements that are kept, outermost first."""
         self._count = 0
 
     def watch(self, parser: expat.XMLParserType) -> None:
-        """Sets the handlers."""
+        """Sets the handlers of the parser."""
         self._parser = parser
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
@@ -211,7 +216,7 @@ class _SummaryReader:
         self._parser.EndElementHandler = None
 
     def forget_parser(self) -> None:
-        """Parser and handlers hold each other: without this its memory would wait for the garbage collector."""
+        """Breaks the reference cycle of parser and handlers, so that memory is freed without garbage collection."""
         del self._parser
 
     def _not_plain(self) -> None:
@@ -230,7 +235,7 @@ def _is_surely_shallow(text: bytes) -> bool:
     text = first + b"".join([part.partition(b"-->")[2] for part in rest]) if rest else first
     depth, start = 0, 0
     while start < len(text):
-        # The stretch ends before a `<`, so that no tag's mark is cut in two.
+        # The stretch ends before a `<`, so that no tag mark is cut in two.
         fixed = start + _STRETCH
         end = text.find(b"<", fixed)
         end = len(text) if end < 0 else end
@@ -242,12 +247,12 @@ def _is_surely_shallow(text: bytes) -> bool:
             return False
         depth += opened - closed
         start = end
-    # Every element that was opened is closed: anything else than zero was a `/>` in the text.
+    # Every opened element is closed, so a depth other than zero means that the text contained a `/>`.
     return depth == 0
 
 
 def _count_depth(content: bytes) -> None:
-    """The depth, element by element. Raises TooDeepError."""
+    """Counts the depth element by element. Raises TooDeepError."""
     depth = 0
 
     def deeper(_name: str, _attributes: dict[str, str]) -> None:

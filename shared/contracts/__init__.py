@@ -1,1 +1,1 @@
-"""What the services know of each other: topics, groups and events. Data only, no I/O."""
+"""All that the services share about their messages: topics, groups and events. Data only, no I/O."""

@@ -1,4 +1,4 @@
-"""Events of audit: accesses and changes that all services announce, and the ledger's word that an entry stands."""
+"""Events of audit: accesses and changes that all services report, and confirmations that an entry is in the ledger."""
 
 import base64
 import zlib
@@ -70,13 +70,13 @@ Action = Literal[
 Outcome = Literal["permitted", "refused"]
 
 RecordedFacts = dict[str, str | bool | int | tuple[str, ...]]
-"""Facts of a decision, by name, as `shared.access.encode_facts` gives them: those left out have their default."""
+"""Facts of a decision by name, as `shared.access.encode_facts` returns them. A fact left out has its default value."""
 MOTIVE: Final = "motive"
-"""What the protected header (`cty`) of a sealed motive says that it is."""
+"""The kind of content in the protected header (`cty`) of a sealed motive."""
 
 
 class CombinationDecided(BaseModel):
-    """The answer about all documents of a search that have these facts in common."""
+    """The decision about all documents of a search that have these facts in common."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     facts: RecordedFacts
@@ -90,13 +90,13 @@ _COMBINATIONS: TypeAdapter[tuple[CombinationDecided, ...]] = TypeAdapter(tuple[C
 
 
 class AccessRecorded(RecordEvent):
-    """Somebody read, changed or was refused at the door. Written by every service, in the transaction of the act, on
-    its own topic: the ledger enters only what is for that service to report.
+    """An access, a change or a refused attempt, reported by the service where it happened.
 
-    `facts`: what the rules were asked with; of a search those that all its documents have in common, `combinations` the
-    rest. Combinations that would be too large for the broker travel in `combinations_packed` (base64 of zlib of their
-    JSON) and are `combinations` again once the event is read. `motive`: of an emergency, sealed for audit (JWE);
-    `session_id`: of the sign-in in which it happened.
+    The service writes it in the transaction of the act, on its own topic; the ledger enters only what that service may
+    report. `facts`: the input of the decision; for a search the facts common to all its documents, with the others in
+    `combinations`. Combinations too large for the broker travel in `combinations_packed` (base64 of zlib of their JSON)
+    and are unpacked into `combinations` when the event is read. `motive`: the motive of an emergency, sealed for audit
+    (JWE). `session_id`: the session in which it happened.
     """
 
     ce_type: ClassVar[str] = "audit.access-recorded.v1"
@@ -125,7 +125,7 @@ class AccessRecorded(RecordEvent):
         return self
 
     def packed(self) -> "AccessRecorded":
-        """This event for its way to the broker, with more than `MOST_IN_CLEAR` combinations packed."""
+        """Returns this event for the broker: more than `MOST_IN_CLEAR` combinations are packed."""
         if len(self.combinations) <= MOST_IN_CLEAR:
             return self
         body = _COMBINATIONS.dump_json(self.combinations)
@@ -134,7 +134,7 @@ class AccessRecorded(RecordEvent):
 
 
 def _unpacked(packed: str) -> tuple[CombinationDecided, ...]:
-    """Raises ValueError for what `packed` never makes."""
+    """Returns the combinations of a packed text. Raises ValueError when `packed` cannot have made it."""
     try:
         body = zlib.decompressobj().decompress(base64.b64decode(packed, validate=True), LARGEST_UNPACKED)
     except zlib.error as error:
@@ -143,7 +143,7 @@ def _unpacked(packed: str) -> tuple[CombinationDecided, ...]:
 
 
 class EntryRecorded(RecordEvent):
-    """The ledger holds the entry of event `event_id`, for ever. Announced of published and refused documents."""
+    """The ledger holds the entry of event `event_id` for good. Sent for published and refused documents."""
 
     ce_type: ClassVar[str] = "audit.entry-recorded.v1"
     event_id: UUID

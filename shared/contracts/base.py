@@ -1,7 +1,7 @@
-"""The shape of every event: a frozen model whose wire name is its CloudEvents `type`.
+"""The base of every event: a frozen model whose event type is the `type` attribute of CloudEvents.
 
 CloudEvents 1.0, Kafka protocol binding in binary mode: the attributes travel as `ce_*` headers, the body is the JSON
-data alone. Only optional fields may ever be added to a published event; a break is a new topic (`.v2`).
+data alone. Only optional fields may be added to a published event; a breaking change needs a new topic (`.v2`).
 """
 
 from datetime import datetime
@@ -14,23 +14,23 @@ from pydantic_core import CoreSchema, core_schema
 CODE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]*$"
 
 Code = Annotated[str, Field(pattern=CODE_PATTERN, max_length=64)]
-"""A code of a code table, an error code, a national identifier: never free text."""
+"""A code of a code table, an error code or a national identifier; never free text."""
 Version = Annotated[int, Field(ge=1)]
 Seen = dict[str, int]
-"""Topic name -> version of that topic's state which the sender had applied for this key."""
+"""Topic name -> version of that topic's state that the sender had applied for this key."""
 NOTHING_SEEN: Final[Seen] = {}
 
 
 def sealed_place(kind: str, id: UUID) -> str:
-    """What the protected header of a sealed text (`cty` of a JWE) says: what it is, and to which id it belongs."""
+    """Returns the `cty` in the protected header of a sealed text (JWE): its kind, and the id to which it is bound."""
     return f"{kind};id={id}"
 
 
 class _Open:
-    """Marks a Literal whose values a later release may add to: a reader takes any code, a writer only those listed.
+    """Marks a Literal to which a later release may add values: readers accept any code, writers only the listed ones.
 
-    What a value that this release does not know means to each reader: `shared.contracts.open_enumerations`. A Literal
-    without this mark is closed: a message with another value is unreadable here.
+    `shared.contracts.open_enumerations` states what an unknown value means to each reader. A Literal without this mark
+    is closed: a message with another value cannot be read.
     """
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -46,14 +46,14 @@ OPEN: Final = _Open()
 
 
 class Event(BaseModel):
-    """A fact that happened to the aggregate named by the Kafka key. Subclasses set `ce_type`, the CloudEvents type."""
+    """A fact about the aggregate named by the Kafka key. Subclasses set `ce_type`, the CloudEvents type."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     ce_type: ClassVar[str]
 
     @model_validator(mode="after")
     def _has_moments_that_can_be_kept(self) -> Self:
-        """A time without a zone names no moment, and PostgreSQL keeps no moment beyond the years of the calendar."""
+        """Refuses a time without a zone, and a time beyond the years that PostgreSQL can store."""
         for value in self.__dict__.values():
             if isinstance(value, datetime) and (value.tzinfo is None or not 1 < value.year < 9999):
                 raise ValueError("a time has no zone, or lies beyond the calendar")
@@ -61,12 +61,12 @@ class Event(BaseModel):
 
     @property
     def key(self) -> str:
-        """The Kafka key: the id of the aggregate, by default the record's."""
+        """The Kafka key: the id of the aggregate, by default the record id."""
         return str(self.__dict__["record_id"])
 
 
 class RecordEvent(Event):
-    """An event about one record; keyed by its internal id (never the INS)."""
+    """An event about one record, keyed by the record's internal id (never the INS)."""
 
     record_id: UUID
 
@@ -78,7 +78,7 @@ class StateEvent(Event):
 
 
 class HeartbeatSent(Event):
-    """The relay's word: everything older than `at` has been sent to this partition. Key: `heartbeat-<partition>`."""
+    """Sent by the relay: all rows older than `at` have reached this partition. Key: `heartbeat-<partition>`."""
 
     ce_type: ClassVar[str] = "shared.heartbeat-sent.v1"
     partition: int = Field(ge=0)
@@ -91,9 +91,10 @@ class HeartbeatSent(Event):
 
 
 class StateWithheld(Event):
-    """The relay's word that a state of this aggregate could not be sent: its copy is broken until a newer one comes.
+    """Sent by the relay when the broker refuses a state for good: copies of this key are broken until a newer state
+    comes.
 
-    Sent under the aggregate's own key, in place of the state that the broker refuses for ever.
+    It travels under the key of the aggregate, in place of the refused state.
     """
 
     ce_type: ClassVar[str] = "shared.state-withheld.v1"
@@ -118,14 +119,11 @@ ActorKind = Literal[
     "system",
     "unknown",
 ]
-PROXIES: Final[frozenset[str]] = frozenset({"representative", "carer"})
-"""Kinds of actor that act for a patient in the patient's record."""
-PATIENT_SIDE: Final[frozenset[str]] = PROXIES | {"patient"}
 
 
 class Actor(BaseModel):
-    """Who acted: a kind and an identifier, public (professional) or internal (patient, representative, carer: the id of
-    their own record)."""
+    """The actor: a kind and an identifier, public (professional) or internal (patient side: the id of their own
+    record)."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     kind: Annotated[ActorKind, OPEN]

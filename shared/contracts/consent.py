@@ -10,7 +10,7 @@ from shared.contracts.base import NOTHING_SEEN, ActorKind, Code, RecordEvent, Se
 
 
 class EmergencyChoices(BaseModel):
-    """What the person permits in emergencies: break-glass (BTG), regulation centre (ETREAT), masked documents."""
+    """The person's choices for emergencies: break-glass (BTG), regulation centre (ETREAT), masked documents."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     break_glass: bool = True
@@ -19,10 +19,10 @@ class EmergencyChoices(BaseModel):
 
 
 class Authorisation(BaseModel):
-    """A professional (PS_IdNat) or structure (Struct_IdNat) that may read, from when until when, and by whose word.
+    """A professional (PS_IdNat) or structure (Struct_IdNat) that may read, and for how long.
 
-    `how`: by the person online, with the card present, or by a structure's attestation of its care team
-    (`informed_on`: the day on which the person was informed and did not object).
+    `given_by`: the kind of actor who gave it. `how`: by the person online, with the card present, or by a structure's
+    attestation of its care team (`informed_on`: the day on which the person was informed and did not object).
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, serialize_by_alias=True)
@@ -43,11 +43,11 @@ class ApplicationChoice(BaseModel):
 
 
 class ConsentStateChanged(StateEvent):
-    """Everything a person has chosen about who may read and who may deposit. Topic `consent.states.v1`.
+    """All choices of a person about who may read and who may deposit. Topic `consent.states.v1`.
 
-    `authorisations` says all about who may read; None where the sender knew no more than `authorised`, which goes on
-    naming the professionals and structures authorised by the person without an end. `blocked` names both kinds.
-    `attestation_objections`: the structures whose attestations of their care team the person's side does not want.
+    `authorisations` lists all rights to read. It is None when the sender knew only `authorised`, which still lists the
+    professionals and structures that the person authorised without an end date. `blocked` lists both kinds.
+    `attestation_objections`: structures whose attestations of their care team the patient side rejects.
     """
 
     ce_type: ClassVar[str] = "consent.state-changed.v1"
@@ -70,10 +70,10 @@ class ConsentStateChanged(StateEvent):
 class MatrixChanged(StateEvent):
     """One version of the matrix of profession and document type. Topic `consent.matrices.v1`, key: its name.
 
-    `allowed` and `denied`: profession (`G15_10`) -> document types of which the decree (or a court) says so;
-    `allowed_by_default`: those that this project opens where nothing is said. What is in none of them is denied by
-    default. `active_from` None: imported, not activated. Of those activated the one with the latest date that has come
-    is in force.
+    `allowed` and `denied`: profession (`G15_10`) -> document types that the decree (or a court) allows or denies.
+    `allowed_by_default`: types that this project allows where neither says anything. Every other type is denied by
+    default. `active_from` is None for a matrix that is imported but not activated. The matrix in force is the activated
+    one with the latest date that has passed.
     """
 
     ce_type: ClassVar[str] = "consent.matrix-changed.v1"
@@ -90,9 +90,9 @@ class MatrixChanged(StateEvent):
 
 
 class DepositDecided(RecordEvent):
-    """The answer of the rules about one deposit, with the codes it saw and the versions it rested on.
+    """The decision of the rules about one deposit, with the facts and the versions it rests on.
 
-    `mask`: the person wants new documents masked; the label is added after the check, at publication.
+    `mask`: the person wants new documents masked; the label is added at publication, after the check.
     """
 
     ce_type: ClassVar[str] = "consent.deposit-decided.v1"

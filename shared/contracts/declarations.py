@@ -1,4 +1,4 @@
-"""What is declared of a topic and of a consumer group. The declarations themselves stand in `topics`."""
+"""The types that declare topics and consumer groups. The declarations themselves are in `topics`."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,17 +11,17 @@ SERVICES: tuple[Service, ...] = ("identity", "records", "consent", "audit", "not
 NATIONAL_PARTITIONS = 96
 LOCAL_PARTITIONS = 4
 RELAY_EVENTS: tuple[type[Event], ...] = (HeartbeatSent, StateWithheld)
-"""What the relay says of a topic beside the events of its owner."""
+"""Events that the relay sends on a topic in addition to the owner's events."""
 
 
 @dataclass(frozen=True)
 class Topic:
     """One topic. `kind` "state": compacted, whole values with versions; "facts": events kept for `retention`.
 
-    `writer`: the one service whose word it is, by default the owner; the broker's ACL proves it. A retired topic
-    (`former_writers`) has none: it is read to its end and carries nothing new. `low_latency`: somebody waits at a
-    screen for what it brings, so nobody on its way gathers first. `has_heartbeats`: its consumers know how late they
-    are (every state topic, and erasures).
+    `writer`: the only service that may write, by default the owner; the broker's ACL enforces it. A retired topic
+    (`former_writers`) has none: it is read to its end and carries nothing new. `low_latency`: a person waits for its
+    messages at a screen, so no component batches them. `has_heartbeats`: its consumers know how late they are (every
+    state topic, and erasures).
     """
 
     name: str
@@ -61,20 +61,20 @@ class Group:
 
     @property
     def is_background(self) -> bool:
-        """Whether nobody waits for what it does: it lingers longer and works in larger batches."""
+        """Whether no person waits for its effects: the consumer lingers longer and works in larger batches."""
         return self.name in _BACKGROUND
 
     @property
     def service(self) -> str:
-        """The service whose worker consumes, alone."""
+        """The only service whose worker consumes in this group."""
         return self.name.split(".", 1)[0]
 
     @property
     def is_low_latency(self) -> bool:
-        """Whether somebody waits for what it does."""
+        """Whether a person waits for its effects."""
         return any(topic.low_latency for topic in self.topics)
 
     @property
     def dead_letters(self) -> str:
-        """The topic that receives what this group cannot use."""
+        """The name of the topic that receives the dead letters of this group."""
         return f"{self.name}.dlt"

@@ -1,4 +1,4 @@
-"""Events of identity: what the others may know of records, contacts, professionals and structures."""
+"""Events of identity: records, contacts, professionals and structures as the other services may know them."""
 
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal
@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.contracts.base import OPEN, Code, Event, RecordEvent, StateEvent
 
 Fingerprint = str
-"""`<kid>.<hex>`: an HMAC-SHA-256 under the key of that id; tells equality, reveals nothing."""
+"""`<kid>.<hex>`: an HMAC-SHA-256 under the key of that id. It allows a test of equality and reveals nothing else."""
 
 
 class TraitFingerprints(BaseModel):
-    """HMAC of each normalised strict trait and the record id (equal traits of two persons differ)."""
+    """HMAC of each normalised strict trait together with the record id, so that equal traits of two persons differ."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     birth_name: Fingerprint
@@ -24,10 +24,10 @@ class TraitFingerprints(BaseModel):
 
 
 class RecordChanged(StateEvent):
-    """The state of a record as its owner, identity, holds it. Topic `identity.records.v1`.
+    """The state of a record. Topic `identity.records.v1`.
 
-    `linked_to`: the other record of the same person; that one names this one. No document moves. `deceased`: the record
-    is closed because its holder has died.
+    `linked_to`: the other record of the same person, whose state names this one in turn; documents are not moved.
+    `deceased`: the record is closed because its holder has died.
     """
 
     ce_type: ClassVar[str] = "identity.record-changed.v1"
@@ -41,15 +41,15 @@ class RecordChanged(StateEvent):
 
     @property
     def access_status(self) -> Literal["open", "closed", "deceased"]:
-        """What the access rules call the status (`shared.access.Facts.record_status`)."""
+        """The status in the terms of the access rules (`shared.access.Facts.record_status`)."""
         return "deceased" if self.deceased else self.status
 
 
 class RecordErased(RecordEvent):
-    """A record is to vanish, everywhere and for ever. Topic `identity.erasures.v1`.
+    """A record is to be erased in every service, for good. Topic `identity.erasures.v1`.
 
-    Each service remembers the id, destroys keys and waiting messages in one transaction, removes the bytes in steps,
-    and then says `ErasureAcknowledged`. Whatever comes later about the record is dropped.
+    Each service stores the id, destroys keys and waiting messages in one transaction, removes the bytes in steps, and
+    then sends `ErasureAcknowledged`. Later messages about the record are dropped.
     """
 
     ce_type: ClassVar[str] = "identity.record-erased.v1"
@@ -59,9 +59,9 @@ class RecordErased(RecordEvent):
 
 
 class ErasureAcknowledged(RecordEvent):
-    """One service holds nothing of an erased record any more. Topic of that service.
+    """One service holds nothing of an erased record any more. Sent on a topic of that service.
 
-    `destroyed`: how many of what, by plural noun (`{"documents": 12, "keys": 1}`).
+    `destroyed`: number of destroyed items by plural noun (`{"documents": 12, "keys": 1}`).
     """
 
     ce_type: ClassVar[str] = "identity.erasure-acknowledged.v1"
@@ -74,7 +74,7 @@ class ErasureAcknowledged(RecordEvent):
 class SessionEnded(Event):
     """A holder's session was ended before its time: its access tokens change nothing any more.
 
-    Topic `identity.ended-sessions.v1`. `session_id`: the `sid` of the tokens. Nothing is said of whose session it was.
+    Topic `identity.ended-sessions.v1`. `session_id`: the `sid` of the tokens. The event does not name the holder.
     """
 
     ce_type: ClassVar[str] = "identity.session-ended.v1"
@@ -88,10 +88,10 @@ class SessionEnded(Event):
 
 
 class ContactChanged(StateEvent):
-    """Where and in which language the holder (or a representative) is notified; sealed for notify (JWE).
+    """The address and language in which the holder (or a representative) is notified; sealed for notify (JWE).
 
     Plain text of `sealed`: JSON `{"mail": str | null, "language": "fr" | "en", "relation": ..., "mobile": str}`, where
-    the relation is "holder" or "representative" and the mobile number (E.164) is there only if one is known. Its
+    the relation is "holder" or "representative" and the mobile number (E.164) is present only if one is known. The
     protected header binds it to the record: `cty` is `contact;id=<record_id>`.
     """
 
@@ -101,7 +101,7 @@ class ContactChanged(StateEvent):
 
 
 class PersonNamed(BaseModel):
-    """Somebody who may act for the holder of a record, for a time. `person_id` is identity's own, no number."""
+    """A person who may act for the holder of a record, for a time. `person_id` is an id internal to identity."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, serialize_by_alias=True)
     person_id: UUID
@@ -111,7 +111,7 @@ class PersonNamed(BaseModel):
 
 
 class PeopleChanged(StateEvent):
-    """Who is named for a record: its médecin traitant, representatives and carers. Topic `identity.people.v1`."""
+    """The people named for a record: médecin traitant, representatives and carers. Topic `identity.people.v1`."""
 
     ce_type: ClassVar[str] = "identity.people-changed.v1"
     record_id: UUID

@@ -1,21 +1,21 @@
-"""Which of two sayings about the labels of one document is the newer: as records counts, by nobody's clock.
+"""Decides which of two messages about the labels of one document is newer, by the numbering of records, not by a clock.
 
-Records numbers what happens to a document's labels, so that the order holds however often and in whatever order
-messages come again, from a restored database or from a cluster with new offsets. Records of the release before did not
-number new labels: those are ordered by their place on the topic, which keeps one record's messages in one partition.
+Records numbers the changes of a document's labels. The order therefore holds however often and in whatever order
+messages are redelivered, also from a restored database or a cluster with new offsets. The previous release of records
+did not number new labels. Those are ordered by their offset, since all messages of one record are in one partition.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from shared.contracts.records import DocumentPublished, DocumentReceived, DocumentRelabelled
-from shared.messaging.envelope import Message
 
 UNNUMBERED, RECEIVED, PUBLISHED = 0, 1, 2
-"""Labels that a deposit came with, and those that it was published with. The numbers of new labels begin after them."""
+"""Numbers of the labels at deposit and at publication. Later labels are numbered from 3 on."""
 
-# Of `on conflict do update`, the table being called `known`. A row whose "offset" is below zero was written by the
-# release before, which knew times only: what that release says too is ordered by them once more.
+# For `on conflict do update`, with the table aliased as `known`. A row with a negative "offset" was written by the
+# previous release, which knew only times; messages of that release are then ordered by time as well.
 REPLACES_KNOWN = """case when excluded.version > 2
                 then (excluded.version, excluded."offset") > (known.version, known."offset")
            when known."offset" < 0 then coalesce(known.as_of < excluded.as_of, true)
@@ -23,11 +23,28 @@ REPLACES_KNOWN = """case when excluded.version > 2
            else excluded.version = 2 and known.version = 1 end"""
 
 
+class LabelMessage(Protocol):
+    """A message about a document's labels: the event, its place in the partition, and the sender's time."""
+
+    @property
+    def event(self) -> DocumentReceived | DocumentPublished | DocumentRelabelled:
+        """The event."""
+
+    @property
+    def offset(self) -> int:
+        """Its place in the partition."""
+
+    @property
+    def time(self) -> datetime:
+        """The sender's time."""
+
+
 @dataclass(frozen=True, slots=True)
 class LabelVersion:
-    """`number`: higher is newer, UNNUMBERED where records did not count; `offset`: the place in the partition.
+    """The place of one message in the order of a document's labels.
 
-    `at`: the sender's time, which orders nothing but rows of the release before.
+    `number`: higher is newer, UNNUMBERED when records did not number it. `offset`: the offset in the partition. `at`:
+    the sender's time, used only to order rows of the previous release.
     """
 
     number: int
@@ -35,8 +52,8 @@ class LabelVersion:
     at: datetime
 
     @classmethod
-    def of(cls, message: Message[DocumentReceived | DocumentPublished | DocumentRelabelled]) -> "LabelVersion":
-        """That of a message about a document's labels."""
+    def of(cls, message: LabelMessage) -> "LabelVersion":
+        """Returns the version of the labels that a message states."""
         match message.event:
             case DocumentReceived():
                 number = RECEIVED
@@ -49,7 +66,7 @@ class LabelVersion:
         return cls(number, message.offset, message.time)
 
     def replaces(self, other: "LabelVersion") -> bool:
-        """Whether this is the newer of the two. The same rule as REPLACES_KNOWN."""
+        """Whether this version is the newer of the two. Implements the rule of REPLACES_KNOWN."""
         if self.number > PUBLISHED:
             return (self.number, self.offset) > (other.number, other.offset)
         if self.number == UNNUMBERED:

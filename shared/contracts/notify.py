@@ -1,4 +1,4 @@
-"""Events of notify: what became of an alert. No address, no text."""
+"""Events of notify: the outcome of alerts. They contain no address and no text."""
 
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal
@@ -10,12 +10,12 @@ from shared.contracts.base import OPEN, Code, Event, RecordEvent
 
 
 class MessageRequested(Event):
-    """A code, notice or letter that somebody is to be sent. Topic `notify.requests.v1`, written by others.
+    """A request to send a code, notice or letter to a person. Topic `notify.requests.v1`, written by other services.
 
-    `kind` names the text, which notify keeps. Plain text of `sealed` (JWE for notify): JSON
-    `{"to": {"mail": str} | {"mobile": str} | {"address": [str, ...]}, "language": "fr" | "en", "values": {str: str}}`.
-    Its protected header binds it to the request: `cty` is `request;id=<request_id>`. After `expires_at` it is not sent
-    any more. The same `request_id` is sent once.
+    `kind` names the text, which notify keeps. Plain text of `sealed` (JWE for notify): JSON `{"to": {"mail": str} |
+    {"mobile": str} | {"address": [str, ...]}, "language": "fr" | "en", "values": {str: str}}`. The protected header
+    binds it to the request: `cty` is `request;id=<request_id>`. It is not sent after `expires_at`. Each `request_id` is
+    sent once.
     """
 
     ce_type: ClassVar[str] = "notify.message-requested.v1"
@@ -28,12 +28,12 @@ class MessageRequested(Event):
 
     @property
     def key(self) -> str:
-        """The record's id, or the request's where no record exists yet."""
+        """The record id, or the request id when no record exists yet."""
         return str(self.record_id or self.request_id)
 
 
 class AlertEvent(RecordEvent):
-    """One alert of one cause by one channel. `alert_id` is derived from both, so that an alert exists once."""
+    """One alert for one cause by one channel. `alert_id` is derived from both, so that an alert exists once."""
 
     alert_id: UUID
     kind: Annotated[Literal["document", "consultation", "emergency", "emergency-follow-up"], OPEN]
@@ -44,7 +44,7 @@ class AlertEvent(RecordEvent):
 
 
 class AlertSent(AlertEvent):
-    """The channel's server has taken the message."""
+    """The server of the channel has accepted the message."""
 
     ce_type: ClassVar[str] = "notify.alert-sent.v1"
     channel: Annotated[Literal["mail", "sms"], OPEN] = "mail"
@@ -66,7 +66,7 @@ class AlertWithheld(AlertEvent):
 
 
 class AlertUnwanted(AlertEvent):
-    """The person has switched this kind off, or gave no address."""
+    """The person has switched off this kind of alert, or gave no address."""
 
     ce_type: ClassVar[str] = "notify.alert-unwanted.v1"
     reason: Code

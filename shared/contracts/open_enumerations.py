@@ -1,8 +1,9 @@
-"""What each consumer group makes of an enumerated value that its release does not know.
+"""States how each consumer group handles an enumerated value that its release does not know.
 
-A later release may add to any of these. The rules behind the table: an unknown value is never a right; what cannot be
-checked is neither refused nor "not found"; the ledger has no hole; no emergency is silenced. The contract tests feed
-each group a new value in each of them, and hold it to `policy`.
+A later release may add values to any of these enumerations. The table follows four rules: an unknown value never grants
+a right; what cannot be checked is neither refused nor reported as "not found"; the ledger has no gap; no emergency
+alert is lost. The contract tests send a new value of each enumeration to each group and compare the result with
+`policy`.
 """
 
 from collections.abc import Mapping
@@ -13,14 +14,14 @@ from shared.contracts import audit, consent, identity, notify, records
 from shared.contracts.base import Event
 
 UnknownValuePolicy = Literal["handled", "quarantined", "dead-letter", "copy-broken"]
-"""handled: as `Unknown.meaning` says. quarantined: an entry of the ledger says that a message could not be used.
-dead-letter: the message waits, its own effects undone, for a release that knows the value. copy-broken: nobody is
-served from the copy of this key until a readable version comes."""
+"""handled: as `Unknown.meaning` says. quarantined: the ledger has an entry that a message could not be used.
+dead-letter: the message waits, its own effects undone, for a release that knows the value. copy-broken: the copy of
+this key is not served until a readable version comes."""
 
 
 @dataclass(frozen=True)
 class Unknown:
-    """What a value that is not known here does in one group."""
+    """The effect of an unknown value in one group."""
 
     policy: UnknownValuePolicy
     meaning: str
@@ -28,7 +29,8 @@ class Unknown:
 
 @dataclass(frozen=True)
 class Enumeration:
-    """One enumerated field of events: `path` within the data (`[]`: of each element), and what it says."""
+    """One enumerated field of events: `path` within the data (`[]`: of each element), and the handling of unknown
+    values."""
 
     events: tuple[type[Event], ...]
     path: str
@@ -199,5 +201,5 @@ ENUMERATIONS: tuple[Enumeration, ...] = (
         dict.fromkeys(("identity.copy-acknowledgements", "consent.copy-acknowledgements"), _INDIFFERENT),
     ),
 )
-"""Codes of the terminologies (types, classes, sections, professions) are no enumerations of the contracts: they grow
-without a release, and what the matrix does not name is denied by default."""
+"""Every enumeration of the events. Codes of the terminologies (types, classes, sections, professions) are not among
+them: they grow without a release, and a code that the matrix does not name is denied by default."""

@@ -1,4 +1,4 @@
-"""Events of records: the life of documents, and which versions of its neighbours' states are in force."""
+"""Events of records: the life of documents, and the versions of neighbours' states that are in force."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -9,7 +9,7 @@ from shared.contracts.base import NOTHING_SEEN, Actor, Code, RecordEvent, Seen, 
 
 
 class DocumentEvent(RecordEvent):
-    """About one document of one deposit: ids and codes only."""
+    """An event about one document of one deposit; ids and codes only."""
 
     document_id: UUID
     deposit_id: UUID
@@ -18,10 +18,10 @@ class DocumentEvent(RecordEvent):
 
 
 class DocumentReceived(DocumentEvent):
-    """A deposit passed the checks at the door and is kept safe, invisible until it is decided.
+    """A deposit passed the first checks and is stored, invisible until it is decided.
 
-    `actor`: who deposits, where it is not the software `client_id` by itself; `mode`: the access mode of its token.
-    `replaced`: of a document that takes another's place, the facts of that other one that the rules look at.
+    `actor`: the depositor, when it is not the software `client_id` itself. `mode`: the access mode of its token.
+    `replaced`: for a replacement, the facts of the replaced document that the rules need.
     """
 
     ce_type: ClassVar[str] = "records.document-received.v1"
@@ -40,8 +40,8 @@ class DocumentReceived(DocumentEvent):
 class DocumentPublished(DocumentEvent):
     """The document is visible from now on, within its labels. `deposited_by`: organisation, patient, carer ...
 
-    `masked_by`: author or patient, where the labels hold a mask; `shown_to_representatives`: for ever, as the document
-    was whose place it takes.
+    `masked_by`: author or patient, when the labels contain a mask. `shown_to_representatives`: representatives see it
+    for good, as they saw the document it replaces.
     """
 
     ce_type: ClassVar[str] = "records.document-published.v1"
@@ -55,7 +55,7 @@ class DocumentPublished(DocumentEvent):
 
 
 class DocumentRefused(DocumentEvent):
-    """The document will never be visible; the depositor learns why by its tracking. `actor`: who deposited it."""
+    """The document will never be visible; the tracking tells the depositor the reason. `actor`: who deposited it."""
 
     ce_type: ClassVar[str] = "records.document-refused.v1"
     reason: Code
@@ -65,7 +65,7 @@ class DocumentRefused(DocumentEvent):
 
 
 class DocumentReplaced(DocumentEvent):
-    """Another document has taken the place of this one, which is superseded. `actor`: who deposited that other one."""
+    """Another document has replaced this one, which is superseded. `actor`: the depositor of the new document."""
 
     ce_type: ClassVar[str] = "records.document-replaced.v1"
     replaced_by: UUID
@@ -74,9 +74,10 @@ class DocumentReplaced(DocumentEvent):
 
 
 class DocumentRelabelled(DocumentEvent):
-    """Who must not see the document has changed, or whether it is archived; `change` is a code of the access rules.
+    """The visibility labels of the document changed, or its archiving. `change`: a code of the access rules.
 
-    `version`: of the document, from 2 on; a higher one replaces a lower one, whatever the clocks of their senders say.
+    `version`: the version of the document, from 2 on. A higher version replaces a lower one, whatever the senders'
+    clocks say.
     """
 
     ce_type: ClassVar[str] = "records.document-relabelled.v1"
@@ -91,7 +92,7 @@ class DocumentRelabelled(DocumentEvent):
 
 
 class DocumentWithdrawn(DocumentEvent):
-    """The document was deleted by its author, its depositing organisation, or the patient's side where it is theirs."""
+    """The document was deleted by its author, its depositing organisation or the patient side (own documents only)."""
 
     ce_type: ClassVar[str] = "records.document-withdrawn.v1"
     actor: Actor

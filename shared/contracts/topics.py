@@ -1,4 +1,4 @@
-"""Every topic and consumer group, declared once: owner, key, writer, retention, partitions, events, readers.
+"""Declares every topic and consumer group once: owner, key, writer, retention, partitions, events, readers.
 
 Topics, ACLs, AsyncAPI and the checks at start are generated from here.
 """
@@ -12,11 +12,11 @@ from shared.contracts.declarations import RELAY_EVENTS, SERVICES, Group, Service
 FACTS_KEPT = timedelta(days=30)
 DEAD_LETTERS_KEPT = timedelta(days=30)
 SEGMENT_SPAN = timedelta(days=1)
-"""A segment is closed after this time, however little it holds; only closed segments are deleted or compacted."""
+"""A segment is closed after this time, however little it holds. Only closed segments are deleted or compacted."""
 COMPACTED_WITHIN = timedelta(days=1)
-"""After this time at most a state that was replaced or taken back is to be compacted."""
+"""The latest time after which a state that was replaced or deleted becomes due for compaction."""
 CLEANED_WITHIN = timedelta(days=1)
-"""What the broker needs at most to delete or compact what is due: it looks every few minutes, and is allowed a day."""
+"""Time allowed for the broker to delete or compact what is due. It checks every few minutes; a day is ample."""
 
 IDENTITY_RECORDS = Topic(
     "identity.records.v1",
@@ -143,8 +143,9 @@ NOTIFY_ALERTS = Topic(
     "What became of each alert.",
     retention=FACTS_KEPT,
 )
-# A topic that everybody could write broke into one for each service. The two names that such a shared topic had used
-# up are at their second major version: under the old name nobody could tell the one writer's word from the others'.
+# A topic that every service could write was split into one topic for each service. The two names that the shared topics
+# had used are at their second major version, because readers of an old name cannot tell the messages of its present
+# writer from those of the others.
 ACCESSES: dict[Service, Topic] = {
     service: Topic(
         f"{service}.accesses.{'v2' if service == 'audit' else 'v1'}",
@@ -256,11 +257,11 @@ GROUPS: tuple[Group, ...] = (
 )
 
 EVENTS: dict[str, type[Event]] = {event.ce_type: event for topic in TOPICS for event in topic.events}
-"""Wire name -> model, of every event that any topic carries."""
+"""Event type (`ce_type`) -> model, for every event that any topic carries."""
 
 
 def topic_of(event: Event, service: Service) -> Topic:
-    """The topic on which `service` says this event. Raises ValueError where the event is not for it to say."""
+    """Returns the topic on which `service` sends this event. Raises ValueError when the service may not send it."""
     topic = _TOPIC_BY_WRITER.get((type(event), service))
     if topic is None:
         raise ValueError(f"{service} writes no topic that carries {event.ce_type}")

@@ -1,1 +1,1 @@
-"""Keyrings, fingerprints, data keys per record, and the keys under which rows lie."""
+"""Keyrings, fingerprints, commitments, and data keys per record."""

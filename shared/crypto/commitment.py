@@ -1,4 +1,4 @@
-"""A commitment to the record that an emergency token names: only a holder of the record's id can check it."""
+"""A commitment to the record that an emergency token names: only a service that knows the record id can check it."""
 
 import base64
 import hashlib

@@ -24,10 +24,10 @@ from shared.errors import CodedError, TransientError
 
 _NONCE_BYTES = 12
 UNDER_ROW_KEY = b"row\x01"
-"""How bytes begin that are sealed under a key derived for their row."""
+"""Prefix of bytes that are sealed under a key derived for their row."""
 _PLACE = "cty"
-"""The protected header that names the place: `contact;record=<id>` says what the content is (RFC 7516 section 4.1.12),
-and is one of those that former releases take."""
+"""The protected header that names the place: `contact;id=<id>` says what the content is (RFC 7516 section 4.1.12).
+Earlier releases accept this header."""
 
 
 class KeyringError(CodedError):
@@ -60,7 +60,7 @@ class KeyUnknownError(SealBrokenError, TransientError):
 
 @dataclass(frozen=True, repr=False)
 class Keyring:
-    """Keys by id; the first is used for new work, all for old."""
+    """Keys by id. The first one is used for new work, all of them for existing data."""
 
     keys: dict[str, bytes]
 
@@ -95,7 +95,7 @@ class Keyring:
 
     @cached_property
     def _macs(self) -> dict[str, hmac.HMAC]:
-        """Keyed once; a copy is for one message."""
+        """HMAC objects by key id, keyed once; each message works on a copy."""
         return {kid: hmac.new(key, digestmod=hashlib.sha256) for kid, key in self.keys.items()}
 
     def _key_of(self, headers: Mapping[str, object]) -> OctKey:
@@ -107,7 +107,7 @@ class Keyring:
         return self._jwe_keys[kid]
 
     def fingerprint(self, *parts: str, kid: str | None = None) -> str:
-        """`<kid>.<hex>` of HMAC-SHA-256 over the length-prefixed parts."""
+        """Returns `<kid>.<hex>`, HMAC-SHA-256 over the length-prefixed parts. Raises SealBrokenError (unknown kid)."""
         kid = kid or self.active
         if kid not in self.keys:
             raise SealBrokenError(f"no key {kid}")
@@ -117,45 +117,45 @@ class Keyring:
         return f"{kid}.{mac.hexdigest()}"
 
     def matches(self, fingerprint: str, *parts: str) -> bool:
-        """Whether `fingerprint`, under whichever key of the ring it was made, is that of these parts."""
+        """Whether `fingerprint`, made under any key of the ring, is the fingerprint of these parts."""
         kid = fingerprint.partition(".")[0]
         return kid in self.keys and hmac.compare_digest(fingerprint, self.fingerprint(*parts, kid=kid))
 
     def fingerprints(self, *parts: str) -> list[str]:
-        """The fingerprint under each key of the ring: what a look-up must accept during a rotation."""
+        """Returns the fingerprint under each key of the ring: during a rotation, a look-up must accept all of them."""
         return [self.fingerprint(*parts, kid=kid) for kid in self.keys]
 
     def seal(self, plain: bytes, context: bytes) -> bytes:
-        """Seals under a key of its own for `context`, derived from the active key.
+        """Returns the bytes sealed under a key derived from the active key for this `context`.
 
-        So the number of random nonces under one AES key stays that of a row's changes, however many rows there are
-        (NIST SP 800-38D section 8.3 allows 2^32).
+        A derived key keeps the number of random nonces under one AES key to the number of changes of one row, however
+        many rows there are (NIST SP 800-38D section 8.3 allows 2^32).
         """
         return UNDER_ROW_KEY + seal(_row_key(self.keys[self.active], context), plain, context)
 
     def unseal(self, kid: str, sealed: bytes, context: bytes) -> bytes:
-        """The plain bytes of `seal`, or of what former releases sealed under the key `kid` itself.
+        """Returns the plain bytes of `seal`, or of values that earlier releases sealed directly under the key `kid`.
 
-        Raises SealBrokenError.
+        Raises SealBrokenError, and KeyUnknownError when the ring lacks the key.
         """
         key = self[kid]
         if sealed.startswith(UNDER_ROW_KEY):
-            with suppress(SealBrokenError):  # a former nonce may begin so by chance
+            with suppress(SealBrokenError):  # a nonce of an earlier release may begin like this by chance
                 return unseal(_row_key(key, context), sealed[len(UNDER_ROW_KEY) :], context)
         return unseal(key, sealed, context)
 
     def encrypt_jwe(self, plain: bytes, place: str) -> str:
-        """JWE compact: what travels in secret between one sender and one addressee.
+        """Returns a JWE in compact form, readable only by holders of the shared key: one sender and one addressee.
 
-        `place` (kind and id) stands in the protected header: the text cannot stand in for that of another place.
+        The protected header contains `place` (kind and id), so that the text cannot be used in another place.
         """
         header = {"alg": "A256KW", "enc": "A256GCM", "kid": self.active, _PLACE: place}
         return jwe.encrypt_compact(header, plain, self._jwe_keys[self.active])
 
     def decrypt_jwe(self, sealed: str, place: str, *, takes_unbound: bool = False) -> bytes:
-        """The plain bytes of `encrypt_jwe`. `takes_unbound`: those without a place as well.
+        """Returns the plain bytes of `encrypt_jwe`. `takes_unbound` also accepts texts without a place.
 
-        Raises KeyUnknownError where they name a key that is not in this ring, SealUnboundError where they name no
+        Raises KeyUnknownError when the text names a key that is not in this ring, SealUnboundError when it names no
         place, and SealBrokenError otherwise.
         """
         try:
@@ -171,18 +171,18 @@ class Keyring:
 
 
 def new_data_key() -> bytes:
-    """A fresh AES-256 key."""
+    """Returns a new random AES-256 key."""
     return AESGCM.generate_key(256)
 
 
 def seal(key: bytes, plain: bytes, context: bytes) -> bytes:
-    """nonce || AES-256-GCM ciphertext and tag; `context` binds the bytes to their place."""
+    """Returns nonce || AES-256-GCM ciphertext and tag; `context` binds the bytes to their place."""
     nonce = os.urandom(_NONCE_BYTES)
     return nonce + AESGCM(key).encrypt(nonce, plain, context)
 
 
 def unseal(key: bytes, sealed: bytes, context: bytes) -> bytes:
-    """The plain bytes of `seal`. Raises SealBrokenError."""
+    """Returns the plain bytes of `seal`. Raises SealBrokenError."""
     try:
         return AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context)
     except (InvalidTag, ValueError) as error:
@@ -190,5 +190,5 @@ def unseal(key: bytes, sealed: bytes, context: bytes) -> bytes:
 
 
 def _row_key(key: bytes, context: bytes) -> bytes:
-    """HKDF-Expand (RFC 5869) to 32 bytes, one block: `key` is uniform already."""
+    """Returns the row's key: HKDF-Expand (RFC 5869) to 32 bytes, one block; `key` is uniform already."""
     return hmac.digest(key, b"row-key:" + context + b"\x01", hashlib.sha256)

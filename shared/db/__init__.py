@@ -1,1 +1,1 @@
-"""PostgreSQL by hand: pools, transactions, migrations."""
+"""Access to PostgreSQL without an ORM: pools, transactions, migrations, and the keys that seal rows."""

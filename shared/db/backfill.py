@@ -1,8 +1,8 @@
-"""Filling a big table, a page at a time, beside everything else that uses it.
+"""Fills a big table page by page, while the service runs.
 
-One statement does a page. `$1` says where the page before ended, '' at the beginning; the statement returns `position`,
-where its own page ended or NULL when nothing was left, and how many rows it `filled`. Each page is a transaction with
-its position, so that a run that was interrupted goes on where it was.
+One statement fills a page. `$1` is the position where the previous page ended, '' at the beginning. The statement
+returns `position`, where this page ended or NULL when nothing was left, and `filled`, the number of rows. Each page is
+committed with its position, so that an interrupted run continues there.
 """
 
 import asyncio
@@ -16,7 +16,8 @@ from shared.db.pool import Connection
 from shared.runtime.logs import log
 
 LOCK_TIMEOUT: Final = "100ms"
-"""Shorter than PostgreSQL looks for deadlocks after (1 s): a page gives way, never a deposit or an erasure."""
+"""Shorter than the time after which PostgreSQL looks for deadlocks (1 s), so that a page gives way, never a deposit
+or an erasure."""
 RETRY_AFTER_S: Final = 0.2
 MOST_RETRIES: Final = 300
 PROGRESS_EVERY_S: Final = 10.0
@@ -36,7 +37,7 @@ FORGET_POSITION = "delete from schema_fillings where name = $1"
 
 
 async def fill(connection: Connection, name: str, statement: str) -> None:
-    """Page after page until nothing is left. A page that finds a row held is tried again, for a minute at most."""
+    """Fills page after page until nothing is left. A page that meets a locked row is retried for up to a minute."""
     await connection.execute(CREATE_FILLINGS)
     position: str = await connection.fetchval(SELECT_POSITION, name) or ""
     said_at = time.monotonic()
@@ -48,7 +49,8 @@ async def fill(connection: Connection, name: str, statement: str) -> None:
 
 
 async def _page(connection: Connection, name: str, statement: str, position: str) -> tuple[str, int] | None:
-    """Where the page ended, and how many rows were filled so far. Raises what is not transient, or does not pass."""
+    """Returns where the page ended and how many rows were filled so far, None at the end. Raises permanent errors,
+    and a transient one that persists."""
     for attempt in range(1, MOST_RETRIES + 1):
         try:
             async with connection.transaction():

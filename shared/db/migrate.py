@@ -1,11 +1,11 @@
-"""Forward-only migrations: `NNNN_{pre,post}_<verb>_<what>.sql`, the shared plumbing first, then the service's own.
+"""Forward-only migrations: `NNNN_{pre,post}_<verb>_<what>.sql`, the shared ones first, then the service's.
 
-One runner at a time (advisory lock); each file in its own transaction; a file that was changed after it had been
-applied stops the run. Names are recorded with the SHA-256 of their text.
+One runner at a time (advisory lock); each file in a separate transaction; a file changed after it was applied stops the
+run. Names are recorded with the SHA-256 of their text.
 
-A big table is filled by `NNNN_..._fill_<what>.batch.sql`, one statement that is run page after page outside any longer
-transaction (`filling`). Where `NNNN_..._fill_<what>.sql` stands beside it, that is how it was done once: it is what is
-recorded, and what may have been applied already.
+A big table is filled by `NNNN_..._fill_<what>.batch.sql`, one statement that runs page after page, each page in a
+transaction (`backfill`). A file `NNNN_..._fill_<what>.sql` beside it is the earlier form of that migration: its
+checksum is recorded, and some databases have applied it.
 """
 
 import hashlib
@@ -46,7 +46,7 @@ class Migration:
     name: str
     sql: str
     batch: str | None = None
-    """The statement that is run page after page instead of `sql`."""
+    """The statement that runs page after page instead of `sql`."""
 
     @property
     def checksum(self) -> str:
@@ -55,8 +55,8 @@ class Migration:
 
 
 def migrations_of(service: str, folder: Path) -> list[Migration]:
-    """The shared plumbing and the service's own, in order. Raises ValueError on a name out of form,
-    and where a folder has none: a service that starts without its tables would look healthy."""
+    """Returns the shared migrations and the service's, in order. Raises ValueError for a malformed name, and for a
+    folder without migrations: a service that starts without its tables would look healthy."""
     migrations: list[Migration] = []
     for owner, place in (("shared", PLUMBING), (service, folder)):
         texts = {path.name: path.read_text("utf-8") for path in place.glob("*.sql")}
@@ -71,7 +71,7 @@ def migrations_of(service: str, folder: Path) -> list[Migration]:
 
 
 async def migrate(dsn: str, migrations: list[Migration], app_role: str) -> int:
-    """Applies what is missing and returns how many. `{app}` in the SQL is the role that runs the service."""
+    """Applies the missing migrations and returns their number. `{app}` in the SQL is the role that runs the service."""
     connection = await asyncpg.connect(dsn, timeout=10, server_settings={"lock_timeout": "10000"})
     try:
         await connection.execute("select pg_advisory_lock($1)", LOCK)

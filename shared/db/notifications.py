@@ -1,11 +1,11 @@
-"""NOTIFY after the commit, in a transaction of its own.
+"""Sends NOTIFY after the commit, in a separate transaction.
 
 PostgreSQL holds one lock for the whole cluster from a NOTIFY's commit until its WAL is flushed, so a NOTIFY inside a
 change's transaction makes all commits wait for each other. A transaction therefore only marks its connection
-(`notify_after_commit`). When the connection goes back to its pool, what was marked is sent from the background, at
-most once in 10 ms for a process. What this very process attends to is handed on at once, and the server is not asked to
-notify others. A notification may get lost (a crash, a pool that ends) or come for nothing (a rollback): a listener also
-looks on a timer.
+(`notify_after_commit`). When the connection returns to its pool, a background task sends the marked notifications, at
+most once in 10 ms for a process. If this process handles a notification, it is delivered directly and the server is not
+asked to notify others. A notification may get lost (a crash, a closed pool) or come in vain (a rollback), so listeners
+also poll on a timer.
 """
 
 import asyncio
@@ -26,18 +26,18 @@ else:  # asyncpg's classes are generic in its stubs only
 SEND = """
 select set_config('synchronous_commit', 'off', true), pg_notify(channel, payload)
 from unnest($1::text[], $2::text[]) as marked(channel, payload)"""
-"""Without waiting for the disk: the lock is held for microseconds, and no listener outlives a crash of the server."""
+"""Commits without waiting for the disk: the lock is held for microseconds, and no listener outlives a server crash."""
 SHORTEST_PAUSE_S = 0.01
 LONGEST_SEND_S = 5.0
 
 Notification = tuple[str, str]
 """Channel and payload."""
 Attend = Callable[[str], bool]
-"""Given a payload. Returns whether this process attends to it; if not, the listeners of the channel are notified."""
+"""Takes a payload and returns whether this process handles it. If not, the listeners of the channel are notified."""
 
 
 class NotingConnection(_Base):
-    """A pooled connection that remembers what is to be notified once it is released."""
+    """A pooled connection that collects the notifications to send after its release."""
 
     __slots__ = ("notifications",)
 
@@ -49,7 +49,7 @@ class NotingConnection(_Base):
 def notify_after_commit(connection: "Connection", channel: str, payloads: Iterable[str] = ("",)) -> None:
     """Marks the connection: its pool sends these payloads (each under 8000 bytes) on the channel after the release.
 
-    A connection without a pool cannot be marked; its listeners wait for their timer.
+    A connection without a pool cannot be marked; its listeners notice the change when their timer fires.
     """
     marked: set[Notification] | None = getattr(connection, "notifications", None)
     if marked is not None:
@@ -57,7 +57,7 @@ def notify_after_commit(connection: "Connection", channel: str, payloads: Iterab
 
 
 class Notifier:
-    """Sends the notifications of one pool. Equal ones that wait together are sent once."""
+    """Sends the notifications of one pool; equal notifications that are pending together are sent once."""
 
     def __init__(self) -> None:
         self.pool: Pool | None = None
@@ -66,11 +66,11 @@ class Notifier:
         self._here: dict[str, Attend] = {}
 
     def attend(self, channel: str, attend: Attend) -> None:
-        """Hands what is to be notified on this channel to this process first."""
+        """Registers a handler in this process for a channel; it receives every payload before the server does."""
         self._here[channel] = attend
 
     async def on_release(self, connection: "Connection") -> None:
-        """The pool's `reset`: takes what the released connection has marked. No statement runs on the connection."""
+        """Collects the marks of a released connection (the pool's `reset` hook). Runs no statement on it."""
         marked: set[Notification] | None = getattr(connection, "notifications", None)
         if not marked:
             return

@@ -1,4 +1,4 @@
-"""The character that no text of PostgreSQL can hold, as JSON writes it."""
+"""Detects NUL in JSON texts: PostgreSQL text cannot hold this character."""
 
 import re
 
@@ -7,5 +7,6 @@ _ESCAPED = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def has_escaped_nul(body: bytes) -> bool:
-    """Whether a JSON text holds a NUL. Nearly none holds even the letters, which are found forty times faster."""
+    """Whether a JSON text contains an escaped NUL. A plain search, forty times faster than the regular expression,
+    comes first and excludes nearly all texts."""
     return _ESCAPE in body and _ESCAPED.search(body) is not None

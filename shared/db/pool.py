@@ -1,4 +1,4 @@
-"""Connections to the service's own database, with time-outs set."""
+"""Connections to the service's database, with time-outs set."""
 
 import asyncio
 import math
@@ -36,7 +36,7 @@ __all__ = (
 
 KEEPALIVES = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
 TRANSIENT = DATABASE_ERRORS
-"""For `except`: `is_transient` then decides whether an error of these classes may pass by itself."""
+"""For `except`. `is_transient` then tells whether an error of these classes may pass without intervention."""
 
 
 class NoConnectionError(TransientError):
@@ -47,8 +47,8 @@ class NoConnectionError(TransientError):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds: how long a caller waits for a connection, and how long the server lets one statement run (never longer
-    than the settings say). A connection that is still silent `grace_s` later is closed at once."""
+    """Seconds to wait for a connection, and seconds that the server lets one statement run (never longer than the
+    settings say). A connection that is still silent `grace_s` later is closed at once."""
 
     acquire_s: float
     statement_s: float
@@ -56,50 +56,50 @@ class Limits:
 
 
 WORK: Final = Limits(acquire_s=30, statement_s=math.inf, grace_s=5)
-"""Consumers, loops and imports: what cannot go on is tried again, and nobody waits for an answer."""
+"""For consumers, loops and imports: failed work is retried, and no caller waits for an answer."""
 ANSWER: Final = Limits(acquire_s=1.5, statement_s=2.5, grace_s=0.5)
-"""Requests: with a database that falls silent, a caller has the answer 503 within 5 s."""
+"""For requests: when the database falls silent, the caller has the answer 503 within 5 s."""
 LONG_ANSWER: Final = Limits(acquire_s=1.5, statement_s=math.inf, grace_s=0.5)
-"""The few requests that count or read much, all of operators: they have connections of their own."""
+"""For the few operators' requests that count or read many rows, on separate connections."""
 
 
 TURNS: Final = 3
 
 
 class _ClosedWhenSilent(NotingConnection):
-    """A connection that is closed, without a farewell, when a statement was not answered in time or its task ended.
+    """A connection that is terminated when a statement gets no answer in time or its task ends.
 
-    The driver would ask a server that is perhaps as silent to cancel the statement, and let the rollback, and with it
-    the caller, wait for that. What a server that still runs was doing ends by its own time-out.
+    By default the driver asks the server to cancel the statement, and the rollback, and with it the caller, waits for a
+    server that may be just as silent. Work that still runs on the server ends by the server's time-out.
     """
 
-    def _cancel_current_command(self, *_: object) -> None:  # the driver's hook; it calls this from inside the protocol
+    def _cancel_current_command(self, *_: object) -> None:  # the driver's hook, called from inside the protocol
         asyncio.get_running_loop().call_soon(self.terminate)
 
 
 class _PoolWithLimits(Pool):
-    """A pool that does not let its callers wait for ever: `patience_s`, and up to `TURNS` times as long while
-    connections come back, so that a machine under load is slow before it refuses."""
+    """A pool whose callers do not wait for ever: they wait `patience_s`, and up to `TURNS` times as long while
+    connections are being released, so that a machine under load becomes slow before it refuses."""
 
     patience_s: float = 0
     notifier: Notifier
     _came_back_at: float = 0
 
-    async def _acquire(self, timeout: float | None) -> Any:  # what every way to a connection goes through
+    async def _acquire(self, timeout: float | None) -> Any:  # every way to a connection goes through this method
         loop = asyncio.get_running_loop()
         turn = 1
         while True:
             began = loop.time()
             try:
                 patience = self.patience_s if timeout is None else timeout
-                return await super()._acquire(patience)  # type: ignore[misc]  # the stubs leave it out
+                return await super()._acquire(patience)  # type: ignore[misc]  # missing in the stubs
             except TimeoutError as error:
                 if timeout is not None or turn == TURNS or self._came_back_at < began:
                     raise NoConnectionError from error
             turn += 1
 
     async def release(self, connection: Any, *, timeout: float | None = None) -> None:
-        """As the driver's; notes that the database has answered somebody."""
+        """Releases the connection like the driver, and notes the time as a sign that the database answers."""
         if not connection.is_closed():
             self._came_back_at = asyncio.get_running_loop().time()
         await super().release(connection, timeout=timeout)
@@ -108,10 +108,9 @@ class _PoolWithLimits(Pool):
 async def create_pool(
     settings: PostgresSettings, *, application: str, size: int | None = None, kept: int = 1, limits: Limits = WORK
 ) -> Pool:
-    """A pool for the app role, of which `kept` connections stay open while nobody needs them. Statement and
-    transaction time-outs are set on every connection.
+    """Returns a pool for the app role that keeps `kept` idle connections open, with time-outs set on every connection.
 
-    Raises NoConnectionError (a TransientError) from whatever asks for a connection and gets none in time.
+    Asking the pool for a connection raises NoConnectionError (a TransientError) when none is free in time.
     """
     statement_s = min(settings.statement_timeout_s, limits.statement_s)
     milliseconds = str(int(statement_s * 1000))
@@ -123,7 +122,7 @@ async def create_pool(
         "transaction_timeout": "30000",
         "timezone": "UTC",
         "jit": "off",
-        # Every statement names its shard and is prepared: planning it anew at each call costs more than it finds.
+        # Every statement names its shard and is prepared: planning it again at each call costs more than it gains.
         "plan_cache_mode": "force_generic_plan",
         **KEEPALIVES,
     }
@@ -140,7 +139,7 @@ async def create_pool(
         timeout=5,
         command_timeout=statement_s + limits.grace_s,
         server_settings=server_settings,
-        # Nothing in a pooled session outlives its transaction, so the round trip that would reset it is saved.
+        # No session state outlives its transaction, so the round trip of a reset is saved.
         reset=notifier.on_release,
     )
     pool.patience_s = limits.acquire_s
@@ -150,13 +149,13 @@ async def create_pool(
 
 
 def wake_in_process(pool: Pool, channel: str, attend: Attend) -> None:
-    """Hands what this pool's transactions notify on a channel to this process, see `Notifier`."""
+    """Delivers this pool's notifications on a channel to a handler in this process, see `Notifier`."""
     assert isinstance(pool, _PoolWithLimits)
     pool.notifier.attend(channel, attend)
 
 
 @asynccontextmanager
 async def transaction(pool: Pool, **options: Any) -> AsyncIterator[Connection]:
-    """One connection, one transaction (READ COMMITTED)."""
+    """Yields a connection inside a transaction (READ COMMITTED)."""
     async with pool.acquire() as connection, connection.transaction(**options):
         yield connection

@@ -1,4 +1,4 @@
-"""Deletes expired rows page by page: as fast as they expire, in short transactions."""
+"""Deletes expired rows page by page, in short transactions, as fast as they expire."""
 
 import asyncio
 from collections.abc import Mapping
@@ -10,13 +10,13 @@ from shared.db.tags import count_of
 
 PAGE: Final = 2000
 RUN_INTERVAL_S: Final = 10.0
-"""Seconds after which a round ends although there is more: a worker's loop must come round within a minute."""
+"""Seconds after which a run ends even if rows are left, because a worker's loop must report progress every minute."""
 
 
 async def sweep(pool: Pool, deletions: Mapping[str, datetime]) -> bool:
-    """Carries out statements that delete rows older than $1, $2 of them at most, each as long as it finds a full page.
+    """Runs each deletion until it finds less than a full page. A statement deletes at most $2 rows older than $1.
 
-    Returns whether the round ended before everything was deleted. Each page is a transaction.
+    Returns whether rows may be left at the end of the time. Each page is a transaction.
     """
     deadline = asyncio.get_running_loop().time() + RUN_INTERVAL_S
     waiting = dict(deletions)

@@ -1,6 +1,6 @@
-"""What PostgreSQL says a statement has done."""
+"""Reads PostgreSQL's command tags."""
 
 
 def count_of(tag: str) -> int:
-    """The rows that a statement without RETURNING has written or deleted: `DELETE 3`, `INSERT 0 3`."""
+    """Returns the number of rows written or deleted by a statement without RETURNING: `DELETE 3`, `INSERT 0 3`."""
     return int(tag.rpartition(" ")[2])

@@ -1,1 +1,1 @@
-"""Erasure of a record: the part that every service has."""
+"""Erasure of a record: the part that all services share."""

@@ -1,8 +1,8 @@
-"""Erasure, the part that every service has: the memory of erased ids and the messages that still wait.
+"""The shared part of erasure: the list of erased record ids, and the deletion of messages that still wait.
 
-A service begins in one transaction (`begin`, its keys, the tombstones of its compacted topics), removes the bytes in
-steps that can be taken up again, and acknowledges when nothing is left (`ErasureFinisher`). Who writes about a record
-asks `erased_among` first, in the same transaction: no erasure begins between the question and that transaction's end.
+A service begins an erasure in one transaction (`begin`, its keys, the tombstones of its compacted topics), removes the
+bytes in steps that can be resumed, and acknowledges when nothing is left (`ErasureFinisher`). Every transaction that
+writes about a record first calls `erased_among`: no erasure begins between that call and the end of the transaction.
 """
 
 import asyncio
@@ -42,27 +42,25 @@ ACKNOWLEDGE = """
 update erased_records set acknowledged_at = $2 where record_id = $1 and acknowledged_at is null
 returning erasure_id, destroyed"""
 KEPT_UNSENT = (*(topic.name for topic in AUDIT_LEDGER.topics), IDENTITY_ERASURES.name)
-"""Topics whose unsent events an erasure leaves in the outbox: the erasure itself, and whatever becomes a ledger entry.
-
-The ledger keeps its entries about a person no longer known, so a document's life and its alerts must reach it whole;
-the other consumers of these topics drop what is about an erased record. The events carry ids, codes and times, and a
-motive that audit cannot keep once the record's key is gone.
-"""
+"""Topics whose unsent events stay in the outbox during an erasure: the erasure itself, and all events that become
+ledger entries. The ledger keeps its entries about a person no longer known, so the life of a document and its alerts
+must reach it completely; the other consumers of these topics drop events about an erased record. The events contain
+ids, codes and times, and a motive that audit cannot keep once the record's key is gone."""
 STEPS_A_ROUND = 20
 POLL_INTERVAL_S = 1.0
 
 Destroy = Callable[[Connection, UUID], Awaitable[Mapping[str, int]]]
-"""Destroys something of a record (all of it, or a batch) and says how many of what, by plural noun."""
+"""Destroys all or a batch of a record's data and returns the number of destroyed items by plural noun."""
 Lock = Callable[[Connection, Sequence[UUID]], Awaitable[object]]
 
 
 async def hold(connection: Connection, record_ids: Iterable[UUID]) -> None:
-    """Waits for those who write about these records; who comes later waits for this transaction. Before row locks."""
+    """Waits for running writers about these records and blocks new ones until commit. Call it before row locks."""
     await connection.execute(HOLD, list(record_ids))
 
 
 async def begin(connection: Connection, record_id: UUID, erasure_id: UUID, erased_at: datetime) -> bool:
-    """Remembers the id and destroys what waits here about it. False when it was remembered before."""
+    """Stores the erased id and deletes the waiting messages about it. Returns False when the id was stored before."""
     await hold(connection, [record_id])
     if await connection.fetchval(REMEMBER, record_id, erasure_id, erased_at) is None:
         return False
@@ -77,9 +75,9 @@ async def begin(connection: Connection, record_id: UUID, erasure_id: UUID, erase
 async def begin_each(
     connection: Connection, messages: Sequence[Message[RecordErased]], destroy: Destroy, lock: Lock | None = None
 ) -> list[Message[RecordErased]]:
-    """Begins the erasures that are new here, with what the service must destroy at once, and returns them.
+    """Begins the erasures that are new here, destroys what must go at once, and returns their messages.
 
-    `lock` takes the rows that the service locks before it writes about a record, sorted.
+    `lock` takes the rows, sorted, that the service locks before it writes about a record.
     """
     first = {message.event.record_id: message for message in reversed(messages)}
     ids = sorted(first)
@@ -94,37 +92,25 @@ async def begin_each(
 
 
 async def erased_among(connection: Connection, record_ids: Iterable[UUID]) -> set[UUID]:
-    """Which of these records are erased. No other of them will be before this transaction ends."""
+    """Returns which of these records are erased. No other of them becomes erased before this transaction ends."""
     rows = await connection.fetch(SELECT_ERASED, list(set(record_ids)))
     return {row["record_id"] for row in rows}
 
 
-def record_ids(keys: Iterable[bytes | None]) -> dict[bytes, UUID]:
-    """The record ids among Kafka keys, by key; other keys are left out."""
-    return {key: record_id for key in set(keys) if key and (record_id := _record_of(key)) is not None}
-
-
-def _record_of(key: bytes) -> UUID | None:
-    try:
-        return UUID(key.decode())
-    except ValueError:
-        return None
-
-
 async def unfinished(connection: Connection, limit: int = 10) -> list[UUID]:
-    """Erased records of which something may be left here, oldest first."""
+    """Returns erased records that may have data left here, oldest first."""
     return [row["record_id"] for row in await connection.fetch(SELECT_UNFINISHED, limit)]
 
 
 async def count_destroyed(connection: Connection, record_id: UUID, destroyed: Mapping[str, int]) -> None:
-    """Adds to what was destroyed, in the transaction that destroys it."""
+    """Adds to the counts of destroyed items, in the transaction that destroys them."""
     some = {name: count for name, count in destroyed.items() if count}
     if some:
         await connection.execute(ADD_DESTROYED, record_id, orjson.dumps(some).decode())
 
 
 async def acknowledge(connection: Connection, service: Service, record_id: UUID) -> None:
-    """Says, once, that nothing is left. The last thing a transaction does."""
+    """Sends the acknowledgement once. Must be the last step of its transaction."""
     now = clock.now()
     row = await connection.fetchrow(ACKNOWLEDGE, record_id, now)
     if row is None:
@@ -140,9 +126,9 @@ async def acknowledge(connection: Connection, service: Service, record_id: UUID)
 
 
 class ErasureFinisher:
-    """The loop `finish-erasures` of a worker. `remove` removes a batch of a record's rows; none when nothing is left.
+    """The loop `finish-erasures` of a worker. `remove` removes a batch of a record's rows and returns their counts.
 
-    Each batch is a transaction with its count, so that a process that dies anywhere is followed by one that goes on.
+    Each batch is a transaction with its counts, so that after a crash another process can continue.
     """
 
     def __init__(self, service: Service, remove: Destroy) -> None:
@@ -150,7 +136,7 @@ class ErasureFinisher:
         self._remove = remove
 
     async def round(self, pool: Pool) -> None:
-        """Some batches of the erasures that are not finished, oldest first; a short wait when there are none."""
+        """Removes some batches of the unfinished erasures, oldest first; waits a little when there are none."""
         async with pool.acquire() as connection:
             ids = await unfinished(connection)
         for record_id in ids:
@@ -162,7 +148,7 @@ class ErasureFinisher:
             await asyncio.sleep(POLL_INTERVAL_S)
 
     async def step(self, connection: Connection, record_id: UUID) -> bool:
-        """One batch, or the acknowledgement. True when nothing is left to do here, or another worker is at it."""
+        """Removes one batch, or acknowledges. Returns True when nothing is left to do or another worker is at it."""
         if await connection.fetchval(TAKE_UNFINISHED, record_id) is None:
             return True
         removed = await self._remove(connection, record_id)

@@ -1,1 +1,1 @@
-"""FHIR R4 as the DMP speaks it (PDSm, IHE MHD): submissions are read, responses and submissions written."""
+"""FHIR R4 as the DMP uses it (PDSm, IHE MHD): reads submissions, writes responses and submissions."""

@@ -1,6 +1,6 @@
-"""Writes the Bundles that the server answers: transaction-response and searchset (FHIR R4, Bundle).
+"""Writes the Bundles of the server's answers: transaction-response and searchset (FHIR R4, Bundle).
 
-They come out as bytes; the resources in them come in as bytes and are not parsed again.
+The result is bytes. The resources in it are passed in as bytes and not parsed again.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from shared.fhir.write import Json, instant, purpose_of_use
 
 @dataclass(frozen=True, slots=True)
 class EntryResponse:
-    """What became of one entry of a transaction: status such as `201 Created`, and where the resource is."""
+    """The outcome of one entry of a transaction: a status such as `201 Created`, and the location of the resource."""
 
     status: str
     location: str | None = None
@@ -25,7 +25,7 @@ class EntryResponse:
 
 
 def transaction_response(entries: Sequence[EntryResponse]) -> bytes:
-    """The Bundle that answers a transaction: as many entries, in the same order."""
+    """Returns the Bundle that answers a transaction, with its entries in the order of the request."""
     return orjson.dumps(
         {"resourceType": "Bundle", "type": "transaction-response", "entry": [_response(entry) for entry in entries]}
     )
@@ -40,10 +40,10 @@ def searchset(
     issues: Sequence[Issue] = (),
     access_mode: str | None = None,
 ) -> bytes:
-    """The Bundle that answers a search: (fullUrl, resource) pairs, and what there is to say as an OperationOutcome.
+    """Returns the Bundle that answers a search: (fullUrl, resource) pairs, and issues as an OperationOutcome.
 
-    With a `next_url` there is more, and the total is stated only when `total` is given. `access_mode`: the emergency
-    mode (TRE_R248) in which it is given.
+    A `next_url` means that more results follow; then the total is stated only when `total` is given. `access_mode`: the
+    emergency mode (TRE_R248) of the answer.
     """
     entries: list[Json] = [
         {"fullUrl": url, "resource": orjson.Fragment(resource), "search": {"mode": "match"}}
@@ -62,7 +62,7 @@ def searchset(
         bundle["link"] = [{"relation": "self", "url": self_url}, {"relation": "next", "url": next_url}]
     if total is not None or next_url is None:
         bundle["total"] = len(resources) if total is None else total
-    if entries:  # FHIR knows no empty array
+    if entries:  # FHIR forbids empty arrays
         bundle["entry"] = entries
     return orjson.dumps(bundle)
 

@@ -1,8 +1,8 @@
-"""Reads a PDSm ITI-65 submission (Provide Document Bundle): a FHIR R4 transaction Bundle, from its bytes.
+"""Reads a PDSm ITI-65 submission (Provide Document Bundle) from the bytes of a FHIR R4 transaction Bundle.
 
-Sources: IHE MHD 4.2 (ITI-65), PDSm 3.1.1 (pdsm-comprehensive-provide-document-bundle), DMP draft 0.1.0. One
-SubmissionSet List, one DocumentReference or more, a Binary for each, at most one Patient. Folders, updates of older
-documents and by-reference entries are answered as not supported.
+Sources: IHE MHD 4.2 (ITI-65), PDSm 3.1.1 (pdsm-comprehensive-provide-document-bundle), DMP draft 0.1.0. A submission
+has one SubmissionSet List, one or more DocumentReferences, a Binary for each of them, and at most one Patient. Folders,
+updates of older documents and by-reference entries are answered as not supported.
 """
 
 from typing import Final
@@ -22,9 +22,9 @@ MAX_DOCUMENTS: Final = 50
 def parse_submission(body: bytes, *, max_documents: int = MAX_DOCUMENTS) -> Submission:
     """Returns the submission in a request body.
 
-    Raises InvalidSubmissionError with every issue of the Bundle (at most 50), and nothing else, whatever the bytes
-    are. Only the Bundle itself is checked: whether the record is open, its traits agree and the content may be taken
-    is for the caller.
+    Raises InvalidSubmissionError with all issues of the Bundle (at most 50); no bytes raise any other error. Only the
+    Bundle itself is checked. The caller checks whether the record is open, the traits agree and the content is
+    acceptable.
     """
     report = Report()
     bundle = Node(load(body), "Bundle", report)
@@ -52,8 +52,7 @@ def parse_submission(body: bytes, *, max_documents: int = MAX_DOCUMENTS) -> Subm
 
 
 def _decode_binaries(entries: BundleEntries, body: bytes) -> dict[str, BinaryEntry]:
-    """Returns the Binaries that can be decoded, by fullUrl. Their texts follow one another in the body, so that each is
-    searched after the one before."""
+    """Returns the decodable Binaries by fullUrl. Each text is searched in the body after the previous one."""
     binaries: dict[str, BinaryEntry] = {}
     position = 0
     for entry in entries.binaries:
@@ -84,7 +83,7 @@ def _read_documents(entries: BundleEntries, binaries: dict[str, BinaryEntry]) ->
 
 
 def _check_binary_url(document: ResourceEntry, binary_urls: set[str], used_urls: set[str]) -> str:
-    """Returns the fullUrl of a document's Binary, "" where it names none, and adds it to those in use; reports a URL
+    """Returns the fullUrl of a document's Binary, "" when it names none, and adds it to `used_urls`. Reports a URL
     that is no Binary of this Bundle or that another document uses."""
     url = document_reference.content_url(document.node)
     if url is None or url not in binary_urls:
@@ -110,7 +109,7 @@ def _check_binaries_used(entries: BundleEntries) -> None:
 
 
 def _patient_of(documents: list[SubmittedDocument], submission_set: Node | None, entries: BundleEntries) -> Ins | None:
-    """Returns the one patient of the submission (IHE MHD: all documents and the SubmissionSet have the same)."""
+    """Returns the patient of the submission (IHE MHD: the SubmissionSet and all documents have the same patient)."""
     if len(entries.patients) > 1:
         second = entries.patients[1].node
         second.report.add("patient-repeated", "Send one Patient at most.", second.path, IssueType.DUPLICATE)

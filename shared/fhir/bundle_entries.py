@@ -1,4 +1,4 @@
-"""The entries of a submission Bundle by resource type, each checked by itself (FHIR R4, Bundle.entry)."""
+"""Splits a submission Bundle into entries by resource type and checks each entry (FHIR R4, Bundle.entry)."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -25,7 +25,7 @@ class ResourceEntry:
 
 @dataclass(frozen=True, slots=True)
 class BundleEntries:
-    """The entries of one Bundle. `types`: the resource type of every entry in order, "" where it has none; `by_url`:
+    """The entries of one Bundle. `types`: the resource type of every entry in order, "" when it has none. `by_url`:
     every resource with a fullUrl."""
 
     types: list[str] = field(default_factory=list)
@@ -56,8 +56,8 @@ class BundleEntries:
 def split_entries(bundle: Node, max_documents: int) -> BundleEntries:
     """Returns the entries by type; reports the faults of each.
 
-    Raises InvalidSubmissionError at once for a resource that is no transaction Bundle, and for one with more entries
-    than `max_documents` documents need.
+    Raises InvalidSubmissionError at once for a resource that is no transaction Bundle, and for a Bundle with more
+    entries than `max_documents` documents need.
     """
     _check_is_transaction(bundle)
     nodes = bundle.children("entry", required=True)

@@ -1,4 +1,4 @@
-"""What the FHIR server can do: its CapabilityStatement (PDSm 3.1.1, GestionnaireDePartageDeDocuments)."""
+"""The CapabilityStatement of the FHIR server (PDSm 3.1.1, GestionnaireDePartageDeDocuments)."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from shared.fhir.write import COMPREHENSIVE, FHIR_JSON, Json, instant
 
 
 def capability_statement(base_url: str, software_version: str, date: datetime) -> bytes:
-    """What this server can do (GET metadata)."""
+    """Returns the CapabilityStatement (GET metadata) as JSON."""
     interactions = {
         "DocumentReference": ("read", "search-type", "patch"),
         "Binary": ("read",),

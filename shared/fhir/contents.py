@@ -1,4 +1,4 @@
-"""The Binary of a document: base64 to bytes, and whether the bytes are those that the DocumentReference announces.
+"""Decodes the Binary of a document and compares the bytes with the announcement of the DocumentReference.
 
 Sources: FHIR R4 base64Binary and Attachment (hash = base64 of SHA-1, size in bytes).
 """
@@ -22,20 +22,20 @@ _PROBE: Final = 64
 
 
 def decode(binary: Node) -> tuple[bytes, str] | None:
-    """The content and its base64 text as sent; None, reported, when there is none or it is not base64."""
+    """Returns the content and its base64 text as sent; None, with a report, when it is missing or not base64."""
     data = binary.value.get("data")
     if not isinstance(data, str) or not data:
         binary.report.add("content-missing", "Add data: the content in base64.", binary.at("data"), IssueType.REQUIRED)
         return None
     try:
-        content = pybase64.b64decode(data, validate=True)  # of 60 KB in 4 µs; the standard library's takes 159
+        content = pybase64.b64decode(data, validate=True)  # decodes 60 KB in 4 µs, the standard library in 159 µs
     except ValueError:
         return _decode_wrapped(binary, data)
     return content, data
 
 
 def _decode_wrapped(binary: Node, data: str) -> tuple[bytes, str] | None:
-    """FHIR allows blanks between the groups; anything else is an error, said as exactly as it can be."""
+    """Decodes base64 with blanks between the groups, which FHIR allows; reports any other fault precisely."""
     plain = "".join(data.split())
     try:
         content = pybase64.b64decode(plain, validate=True)
@@ -51,10 +51,10 @@ def _decode_wrapped(binary: Node, data: str) -> tuple[bytes, str] | None:
 
 
 def span_of(body: bytes, start: int, text: str, content: bytes) -> Span | None:
-    """Where the base64 text stands in the body from `start` on, if it stands there as base64(content) to the letter.
+    """Returns where the base64 text is in the body from `start` on, or None unless it is exactly base64(content) there.
 
-    Only its first characters are searched for, then all of it is compared once: a search for the whole would first
-    have to study it.
+    Only the first characters are searched, then the whole text is compared once, because a search for the whole text
+    would have to preprocess it.
     """
     if not _is_canonical(text, content):
         return None
@@ -70,7 +70,7 @@ def span_of(body: bytes, start: int, text: str, content: bytes) -> Span | None:
 
 
 def _is_canonical(text: str, content: bytes) -> bool:
-    """Whether encoding the content gives the text: no blanks, and no stray bits in the last group (RFC 4648, 3.5)."""
+    """Whether encoding the content gives this text: no blanks, no stray bits in the last group (RFC 4648, 3.5)."""
     if len(text) != (len(content) + 2) // 3 * 4:
         return False
     tail = content[len(content) - (len(content) % 3 or 3) :]
@@ -78,7 +78,7 @@ def _is_canonical(text: str, content: bytes) -> bool:
 
 
 def sha1_of(attachment: Node, content: bytes) -> bytes | None:
-    """The SHA-1 of the content when it is the one announced; None, reported, otherwise."""
+    """Returns the SHA-1 of the content when it is the announced one; None, with a report, otherwise."""
     announced = attachment.text("hash", required=True, limit=128)
     if announced is None:
         return None
@@ -93,7 +93,7 @@ def sha1_of(attachment: Node, content: bytes) -> bytes | None:
 
 
 def size_of(attachment: Node, content: bytes) -> int | None:
-    """The size when it is the one announced; None, reported, otherwise."""
+    """Returns the size when it is the announced one; None, with a report, otherwise."""
     announced = attachment.value.get("size")
     if announced is None:
         attachment.report.add(
@@ -110,7 +110,10 @@ def size_of(attachment: Node, content: bytes) -> int | None:
 
 
 def content_type_of(attachment: Node, binary: Node) -> str | None:
-    """The media type that attachment and Binary agree on (text/xml and application/xml agree); None, reported, else."""
+    """Returns the media type that attachment and Binary agree on; None, with a report, when they do not.
+
+    text/xml and application/xml count as equal.
+    """
     announced = attachment.text("contentType", required=True, limit=255)
     actual = binary.text("contentType", required=True, limit=255)
     if announced is None or actual is None:
@@ -126,10 +129,10 @@ def content_type_of(attachment: Node, binary: Node) -> str | None:
 
 
 def media_type(content_type: str) -> str:
-    """The media type alone, lower case, without parameters."""
+    """Returns the media type alone, in lower case, without parameters."""
     return content_type.partition(";")[0].strip().lower()
 
 
 def is_xml(content_type: str) -> bool:
-    """Whether the content is XML as documents are sent (text/xml, application/xml): a CDA, or checked like one."""
+    """Whether the media type is that of XML documents (text/xml, application/xml), which are checked as CDA."""
     return media_type(content_type) in _XML

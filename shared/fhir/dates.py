@@ -1,4 +1,4 @@
-"""FHIR dateTime in a Period: a day, a month or a year stands for all of it, in French time.
+"""Reads FHIR dateTimes in a Period: a day, month or year stands for the whole of it, in French time.
 
 Source: http://hl7.org/fhir/R4/datatypes.html#Period (an end without a time includes that whole day, month or year).
 """
@@ -14,13 +14,16 @@ _LAST_YEAR: Final = 9000
 
 
 def first_moment(value: object) -> object:
-    """Where a date begins; anything else as it is, for the validator of moments. Raises ValueError for no such day."""
+    """Returns the first moment of a date; other values unchanged, for the validator of moments to check.
+
+    Raises ValueError for a day that does not exist.
+    """
     match = _DATE.fullmatch(value) if isinstance(value, str) else None
     return value if match is None else _begin(int(match[1]), int(match[2] or 1), int(match[3] or 1))
 
 
 def end_of(value: object) -> object:
-    """Where a date is over: the beginning of the day, month or year after it. Otherwise as `first_moment`."""
+    """Returns the first moment after a date, which begins the next day, month or year. Else like `first_moment`."""
     match = _DATE.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         return value

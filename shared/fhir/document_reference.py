@@ -1,7 +1,7 @@
 """Reads one DocumentReference of a submission with its Binary (PDSm comprehensive profile 3.1.1, IHE MHD 4.2).
 
-Mandatory here: what the profile makes mandatory, but for `custodian` and `category`: the DMP draft leaves the first
-out, and the class follows from the type whatever is sent.
+The mandatory elements are those of the profile except `custodian`, which the DMP draft leaves out, and `category`,
+because the class follows from the type, whatever is sent.
 """
 
 from dataclasses import dataclass
@@ -70,7 +70,7 @@ class _Document:
 
 
 def read(index: int, node: Node, entries: dict[str, Node], binary: BinaryEntry | None) -> SubmittedDocument | None:
-    """The document, or None when something is wrong: then it is in the node's report."""
+    """Returns the document, or None when something is wrong; the node's report then contains the issues."""
     _refuse_what_changes_meaning(node)
     document = _document(node)
     people = _parties(node, entries)
@@ -178,7 +178,7 @@ def _class_sent(node: Node) -> str | None:
 
 
 def _labels(node: Node) -> tuple[str, ...] | None:
-    """The security labels; None when there is none or an unknown one: what is not understood may not be lost."""
+    """Returns the security labels; None when there is none or an unknown one, because a label must not be lost."""
     labels: list[Label] = []
     for concept in node.children("securityLabel", required=True):
         for coding in concept.children("coding", required=True):
@@ -250,7 +250,7 @@ def _includes(end: str, start: str) -> bool:
 
 
 def _concept(node: Node, name: str) -> Coding | None:
-    """The first coding of a mandatory CodeableConcept."""
+    """Returns the first coding of a mandatory CodeableConcept."""
     concept = node.child(name, required=True)
     codings = concept.children("coding", required=True) if concept is not None else []
     return _coding(codings[0]) if codings else None

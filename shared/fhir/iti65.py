@@ -1,7 +1,7 @@
-"""Builds an ITI-65 submission from a CDA, or from any content with its metadata, as a hospital's software would.
+"""Builds an ITI-65 submission from a CDA, or from any content with its metadata, like a hospital's software.
 
-Source: PDSm 3.1.1, the elements that the comprehensive profiles of DocumentReference and SubmissionSet make mandatory.
-The same input gives the same bytes, so that a deposit can be repeated: generated ids are derived from the content.
+Source: PDSm 3.1.1, the mandatory elements of the comprehensive profiles of DocumentReference and SubmissionSet. Equal
+input gives equal bytes, so that a deposit can be repeated: generated ids are derived from the content.
 """
 
 import base64
@@ -34,7 +34,7 @@ SUBMISSION_SET_PROFILE: Final = (
 _MHD: Final = "https://profiles.ihe.net/ITI/MHD/StructureDefinition"
 _LIST_TYPES: Final = "https://profiles.ihe.net/ITI/MHD/CodeSystem/MHDlistTypes"
 _SOURCE_ID: Final = "urn:oid:1.2.250.1.213.99.1"
-"""Stands for a source when none is stated (an OID of nobody's, for demonstrations)."""
+"""The source when none is stated (an OID that belongs to nobody, for demonstrations)."""
 NO_TRAITS: Final = SentTraits()
 _NO_FACILITY: Final = Coding(oids.TRE_R02_SYSTEM, "SA01")
 _NO_PRACTICE: Final = Coding(oids.TRE_A01_SYSTEM, "ETABLISSEMENT")
@@ -48,7 +48,7 @@ class UndepositableError(InvalidError):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Deposit(RedactedRepr):
-    """All that a submission of one document says."""
+    """The content and metadata for a submission of one document."""
 
     content: bytes
     content_type: str
@@ -60,7 +60,7 @@ class Deposit(RedactedRepr):
     authors: tuple[Author, ...]
     custodian: NationalStructureId | None
     unique_id: str | None = None
-    """Canonical form; None derives one from the content."""
+    """In canonical form. None derives one from the content."""
     format: Coding | None = None
     traits: SentTraits = NO_TRAITS
     labels: tuple[str, ...] = ("N",)
@@ -69,16 +69,16 @@ class Deposit(RedactedRepr):
     facility_type: Coding = _NO_FACILITY
     practice_setting: Coding = _NO_PRACTICE
     replaces: str | None = None
-    """Canonical id of the document that this one replaces."""
+    """The canonical id of the document that this one replaces."""
     source_id: str = _SOURCE_ID
 
 
 def deposit_of_cda(content: bytes, *, visibility: tuple[str, ...] = ()) -> Deposit:
-    """What the header of a CDA says, as a deposit; relatedDocument RPLC becomes relatesTo.
+    """Returns a deposit with the metadata of a CDA header; relatedDocument RPLC becomes relatesTo.
 
-    `visibility`: MASQUE_PS, INVISIBLE_PATIENT, INVISIBLE_REPRESENTANTS_LEGAUX; the header does not know them. Raises
+    `visibility`: MASQUE_PS, INVISIBLE_PATIENT, INVISIBLE_REPRESENTANTS_LEGAUX; the header cannot state them. Raises
     InvalidCdaError, and UndepositableError when the header lacks an INS or an author, or has a type or a
-    confidentiality that the DMP does not take.
+    confidentiality that the DMP does not accept.
     """
     header = read_header(content)
     kind = document_type(header.type.code, header.type.system_oid)
@@ -113,12 +113,12 @@ def deposit_of_cda(content: bytes, *, visibility: tuple[str, ...] = ()) -> Depos
 
 
 def bundle_of_cda(content: bytes, *, visibility: tuple[str, ...] = ()) -> bytes:
-    """The ITI-65 Bundle of a CDA. Raises as deposit_of_cda."""
+    """Returns the ITI-65 Bundle of a CDA as JSON. Raises the errors of deposit_of_cda."""
     return bundle(deposit_of_cda(content, visibility=visibility))
 
 
 def bundle(deposit: Deposit) -> bytes:
-    """The ITI-65 transaction Bundle of one document, as JSON."""
+    """Returns the ITI-65 transaction Bundle of one document as JSON."""
     digest = hashlib.sha1(deposit.content, usedforsecurity=False).digest()
     urls = [f"urn:uuid:{_derived(deposit, digest, part)}" for part in ("List", "DocumentReference", "Binary")]
     data = base64.b64encode(deposit.content).decode("ascii")
@@ -137,7 +137,7 @@ def bundle(deposit: Deposit) -> bytes:
 
 
 def _derived(deposit: Deposit, digest: bytes, part: str) -> UUID:
-    """An id that depends on content, identifier, patient and labels: the same for the same deposit."""
+    """Returns an id derived from content, identifier, patient and labels, so that equal deposits have equal ids."""
     name = f"{part} {digest.hex()} {deposit.unique_id} {deposit.ins.system} {deposit.ins.matricule} {deposit.labels}"
     return uuid5(NAMESPACE_OID, hashlib.sha256(name.encode()).hexdigest())
 
@@ -218,7 +218,7 @@ def _context(deposit: Deposit) -> Json:
 
 
 def _patient(deposit: Deposit) -> Json:
-    """The source patient: INS and strict traits in FR Core terms, the first birth given name marked as such."""
+    """Returns the source patient in FR Core terms: INS and strict traits, the first birth given name marked."""
     traits = deposit.traits
     patient: Json = {
         "resourceType": "Patient",
@@ -253,11 +253,11 @@ def _coding(code: CdaCode | None, system: str) -> Coding | None:
 
 
 def _period_end(header: CdaHeader) -> datetime | None:
-    """The end of the act, unless it is before its beginning (met in the field)."""
+    """Returns the end of the act, or None when it is before its beginning (which occurs in practice)."""
     start, stop = header.service_start or header.effective_time, header.service_stop
     return stop if stop is not None and stop >= start else None
 
 
 def _moment(moment: datetime) -> str:
-    """With the zone it was written in."""
+    """Formats the moment in its original time zone."""
     return moment.isoformat()

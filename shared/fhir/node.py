@@ -1,7 +1,7 @@
-"""Strict, narrow reading of FHIR JSON: typed access that collects what is wrong, each with its FHIRPath.
+"""Reads FHIR JSON strictly: typed access that collects every fault with its FHIRPath.
 
-By hand and not by a model library: every element that is read is read once, what is not needed is not looked at, and
-all errors of a submission come back together in the words of the one who has to mend them.
+Written by hand rather than with a model library: each needed element is read once, others are not read, and all faults
+of a submission are reported together, in words that help its sender to correct them.
 """
 
 import re
@@ -22,16 +22,16 @@ MAX_TEXT: Final = 1024
 
 _NUL_ESCAPE: Final = b"\\u0000"
 
-# FHIR R4 dateTime and instant; seconds are needed as soon as there is a time, and then a zone too.
+# FHIR R4 dateTime and instant. A time needs seconds, and then a time zone too.
 _DATE_TIME = re.compile(
     r"(\d{4})(?:-(\d{2})(?:-(\d{2})(T\d{2}:\d{2}:)?(?(4)(\d{2})(\.\d+)?(Z|[+-]\d{2}:\d{2})))?)?", re.ASCII
 )
-# Beyond these years a moment cannot be moved between zones by everything downstream, and nobody means it.
+# Outside these years some component downstream cannot convert a moment between time zones.
 _YEARS: Final = range(1850, 2200)
 
 
 class Report:
-    """The issues found so far; beyond MAX_ISSUES they are only counted, so that no answer grows without bound."""
+    """The issues found so far. Beyond MAX_ISSUES they are only counted, so that no answer grows without bound."""
 
     __slots__ = ("issues", "omitted")
 
@@ -40,7 +40,7 @@ class Report:
         self.omitted = 0
 
     def add(self, code: str, diagnostics: str, expression: str, kind: IssueType = IssueType.INVALID) -> None:
-        """One more issue."""
+        """Adds an issue."""
         if len(self.issues) < MAX_ISSUES:
             self.issues.append(Issue(code, diagnostics, expression, kind))
         else:
@@ -48,11 +48,11 @@ class Report:
 
     @property
     def count(self) -> int:
-        """How many issues there are."""
+        """The number of issues, including those that are only counted."""
         return len(self.issues) + self.omitted
 
     def failure(self) -> InvalidSubmissionError:
-        """The error that carries all issues."""
+        """Returns the error that carries all issues."""
         issues = tuple(self.issues)
         if self.omitted:
             issues += (Issue("issues-omitted", f"{self.omitted} more issues were found.", None, IssueType.TOO_COSTLY),)
@@ -60,7 +60,7 @@ class Report:
 
 
 class Node:
-    """A JSON object of the submission, where it stands, and where to report what is wrong with it."""
+    """A JSON object of the submission, with its FHIRPath and the report for its faults."""
 
     __slots__ = ("full_url", "path", "report", "value")
 
@@ -72,7 +72,7 @@ class Node:
         """The fullUrl of the entry that holds it; "" where it has none."""
 
     def text(self, name: str, *, required: bool = False, limit: int = MAX_TEXT, has_lines: bool = False) -> str | None:
-        """A string that says something; absent or wrong is None, and reported when required or wrong.
+        """Returns a string that is not blank, else None. Reports a wrong value, and a missing one if required.
 
         Control characters are refused (FHIR R4, string); tab, line feed and carriage return are taken with
         `has_lines`.
@@ -95,7 +95,7 @@ class Node:
         return text
 
     def child(self, name: str, *, required: bool = False) -> "Node | None":
-        """A JSON object."""
+        """Returns a JSON object; else None. Reports a wrong value, and a missing one when it is required."""
         value = self.value.get(name)
         if value is None:
             self._absent(name, required)
@@ -106,7 +106,7 @@ class Node:
         return Node(value, self.at(name), self.report, self.full_url)
 
     def children(self, name: str, *, required: bool = False) -> list["Node"]:
-        """The JSON objects of an array; items of another kind are reported."""
+        """Returns the JSON objects of an array. Reports items of another kind, and a missing array if required."""
         items = self.value.get(name)
         if items is None:
             self._absent(name, required)
@@ -123,7 +123,7 @@ class Node:
         return nodes
 
     def moment(self, name: str, *, required: bool = False) -> datetime | None:
-        """A FHIR instant, dateTime or date; a partial one stands for its first moment in UTC."""
+        """Returns a FHIR instant, dateTime or date as a datetime; a partial one is its first moment in UTC."""
         text = self.text(name, required=required)
         if text is None:
             return None
@@ -133,7 +133,7 @@ class Node:
         return moment
 
     def forbid(self, *names: str, reason: str) -> None:
-        """Reports elements that must not be there."""
+        """Reports elements that must be absent."""
         for name in names:
             if name in self.value:
                 self.report.add("element-forbidden", f"Leave {name} out: {reason}.", self.at(name), IssueType.STRUCTURE)
@@ -143,7 +143,7 @@ class Node:
         self.report.add(code, f"{name} {rule}.", self.at(name), kind)
 
     def at(self, name: str) -> str:
-        """The FHIRPath of one of its elements."""
+        """Returns the FHIRPath of a child element."""
         return f"{self.path}.{name}"
 
     def _absent(self, name: str, required: bool) -> None:
@@ -152,7 +152,7 @@ class Node:
 
 
 def load(body: bytes) -> dict[str, Any]:
-    """The JSON object of a body. Raises InvalidSubmissionError (malformed) whatever the bytes are."""
+    """Returns the JSON object of a body. Raises InvalidSubmissionError (malformed) for any other bytes."""
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -165,7 +165,7 @@ def load(body: bytes) -> dict[str, Any]:
 
 
 def refuse_nul(value: dict[str, Any], body: bytes, spans: Iterable[Span] = ()) -> None:
-    """Raises InvalidSubmissionError when a string holds a NUL; spans of base64 need no look. FHIR strings hold none."""
+    """Raises InvalidSubmissionError when a string contains a NUL, which FHIR forbids; `spans` of base64 are skipped."""
     start = 0
     for span in spans:
         if body.find(_NUL_ESCAPE, start, span.start) >= 0:
@@ -194,10 +194,11 @@ def parse_moment(text: str) -> datetime | None:
 
 
 def canonical_identifier(system: str | None, value: str) -> str | None:
-    """The canonical form (shared.values.document_id) of a FHIR Identifier of a document or SubmissionSet; else None.
+    """Returns the canonical form (shared.values.document_id) of a FHIR Identifier of a document or SubmissionSet, or
+    None.
 
-    It comes as system `urn:ietf:rfc:3986` with a URN as value (PDSm), or as an OID with a local value (CDA root and
-    extension in FHIR terms). `urn:oid:` before a UUID, `OID^extension` and upper-case UUIDs are met in the field.
+    Its system is `urn:ietf:rfc:3986` with a URN as value (PDSm), or an OID with a local value (CDA root and extension
+    in FHIR terms). In practice `urn:oid:` before a UUID, `OID^extension` and upper-case UUIDs occur as well.
     """
     if system is not None and system != oids.URI:
         return document_id(system[8:], value) if system.startswith("urn:oid:") else None
@@ -212,7 +213,7 @@ def _malformed(code: str, diagnostics: str) -> InvalidSubmissionError:
 
 
 def _has_nul(value: object) -> bool:
-    """Whether any string holds a NUL; without recursion, as the nesting is the sender's."""
+    """Whether any string contains a NUL. Not recursive, because the sender controls the depth of nesting."""
     waiting = [value]
     while waiting:
         item = waiting.pop()

@@ -11,7 +11,7 @@ ERROR_CODES: Final = "https://dmp.example/fhir/CodeSystem/error-codes"
 
 
 class Severity(StrEnum):
-    """How bad an issue is (FHIR issue-severity)."""
+    """The severity of an issue (FHIR issue-severity)."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -19,7 +19,7 @@ class Severity(StrEnum):
 
 
 class IssueType(StrEnum):
-    """FHIR issue-type, those in use."""
+    """The codes of FHIR issue-type that are in use."""
 
     INVALID = "invalid"
     STRUCTURE = "structure"
@@ -43,9 +43,9 @@ class IssueType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One thing to say: a stable kebab-case code, what to do about it in English, and where (FHIRPath).
+    """One issue: a stable kebab-case code, what to do about it in English, and its place (FHIRPath).
 
-    Diagnostics never repeat what was sent, but for codes.
+    Diagnostics never repeat what was sent, except codes.
     """
 
     code: str
@@ -56,12 +56,12 @@ class Issue:
 
 
 def outcome_resource(issues: Iterable[Issue]) -> dict[str, object]:
-    """The OperationOutcome as a JSON object, for embedding in a Bundle."""
+    """Returns the OperationOutcome as a JSON object, to embed in a Bundle."""
     return {"resourceType": "OperationOutcome", "issue": [_issue(issue) for issue in issues]}
 
 
 def operation_outcome(issues: Iterable[Issue]) -> bytes:
-    """The OperationOutcome as JSON bytes."""
+    """Returns the OperationOutcome as JSON bytes."""
     return orjson.dumps(outcome_resource(issues))
 
 

@@ -1,4 +1,4 @@
-"""People and organisations that a resource refers to: the patient's INS and traits, authors, the custodian.
+"""Reads the people and organisations that a resource refers to: the patient's INS and traits, authors, the custodian.
 
 Sources: FHIR R4 references (contained, by fullUrl, conditional, by identifier), FR Core 2.1 (birth place by COG code),
 PDSm 3.1.1 annexes on identifiers.
@@ -33,7 +33,7 @@ QUALIFIER: Final = "http://hl7.org/fhir/StructureDefinition/iso21090-EN-qualifie
 BIRTH_PLACE: Final = "http://hl7.org/fhir/StructureDefinition/patient-birthPlace"
 INSEE_CODE: Final = "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-address-insee-code"
 
-# Other systems that national material uses for the same ids, with the digit that makes them national ids.
+# Systems under which national material gives these ids, with the digit that turns each into a national id.
 _PROFESSIONAL_SYSTEMS: Final = {f"urn:oid:{oids.PROFESSIONAL}": "", "https://rpps.esante.gouv.fr": "8"}
 _STRUCTURE_SYSTEMS: Final = {
     f"urn:oid:{oids.STRUCTURE}": "",
@@ -50,7 +50,7 @@ _KINDS: Final = {
 
 
 class Resources:
-    """What the references of one resource can point to: what it contains, and the other entries of the Bundle."""
+    """The possible targets of a resource's references: its contained resources and the entries of the Bundle."""
 
     __slots__ = ("contained", "entries", "full_url")
 
@@ -61,7 +61,7 @@ class Resources:
         self.contained = {f"#{node.value.get('id')}": node for node in nodes}
 
     def find(self, reference: Node | None) -> Node | None:
-        """The resource that a Reference points to, if it came along."""
+        """Returns the resource that a Reference points to, None when the submission does not contain it."""
         target = reference.value.get("reference") if reference is not None else None
         if not isinstance(target, str):
             return None
@@ -69,7 +69,10 @@ class Resources:
 
 
 def subject_ins(owner: Node, resources: Resources) -> Ins | None:
-    """The INS of `subject`: by conditional reference, by identifier, or on the Patient that came along; or reported."""
+    """Returns the INS of `subject`, or None with a report.
+
+    The INS comes from a conditional reference, an identifier, or the Patient of the submission.
+    """
     subject = owner.child("subject", required=True)
     if subject is None:
         return None
@@ -87,7 +90,7 @@ def subject_ins(owner: Node, resources: Resources) -> Ins | None:
 
 
 def source_traits(owner: Node, resources: Resources, ins: Ins | None) -> SentTraits | None:
-    """Strict traits from `context.sourcePatientInfo` or the subject's Patient; None when neither came along."""
+    """Returns the strict traits of `context.sourcePatientInfo` or of the subject's Patient; None if neither is sent."""
     context = owner.child("context")
     source = resources.find(context.child("sourcePatientInfo")) if context is not None else None
     patient = source or resources.find(owner.child("subject"))
@@ -105,12 +108,12 @@ def source_traits(owner: Node, resources: Resources, ins: Ins | None) -> SentTra
 
 
 def authors(owner: Node, resources: Resources) -> tuple[Author, ...]:
-    """The authors, each with the national ids that can be known from here."""
+    """Returns the authors, each with the national ids that the submission gives."""
     return tuple(_author(reference, resources) for reference in owner.children("author", required=True))
 
 
 def custodian(owner: Node, resources: Resources) -> NationalStructureId | None:
-    """The custodian's national id. The DMP draft leaves the custodian out of its examples, so it may be absent."""
+    """Returns the custodian's national id, or None: the examples of the DMP draft have no custodian."""
     reference = owner.child("custodian")
     if reference is None:
         return None
@@ -144,7 +147,7 @@ def _identifier(node: Node) -> Iterator[tuple[str, str]]:
 
 
 def _ins(where: Node, identifiers: Iterable[tuple[str, str]]) -> Ins | None:
-    """The first INS among identifiers; an INS that is malformed, or only an old INS-C, is reported."""
+    """Returns the first INS among identifiers; reports a malformed INS, and an old INS-C without an INS."""
     only_old = False
     for system, value in identifiers:
         if system.removeprefix("urn:oid:") in oids.INS_OIDS:
@@ -165,7 +168,7 @@ def _ins(where: Node, identifiers: Iterable[tuple[str, str]]) -> Ins | None:
 
 
 def _traits(patient: Node) -> SentTraits:
-    """What the Patient states; anything partial (a year alone, a place without COG code) is not compared."""
+    """Returns the traits that the Patient states, without partial ones (a year alone, a place without COG code)."""
     name = _birth_name(patient.children("name"))
     family = name.text("family") if name is not None else None
     given_name = _birth_given_name(name) if name is not None else None
@@ -181,7 +184,7 @@ def _traits(patient: Node) -> SentTraits:
 
 
 def _birth_name(names: list[Node]) -> Node | None:
-    """The name of birth: `official` in FR Core, else `maiden`, else one without a use. Never a usual name."""
+    """Returns the birth name: use `official` in FR Core, else `maiden`, else none; never a usual name."""
     for use in ("official", "maiden", None):
         for name in names:
             if name.value.get("use") == use:
@@ -190,7 +193,7 @@ def _birth_name(names: list[Node]) -> Node | None:
 
 
 def _birth_given_name(name: Node) -> str | None:
-    """The first birth given name: the one with qualifier BR, else the first word of the first one."""
+    """Returns the first birth given name: the one with qualifier BR, else the first word of the first given name."""
     values = name.value.get("given")
     if not isinstance(values, list):
         return None
@@ -254,7 +257,7 @@ def _structure(resource: Node | None) -> NationalStructureId | None:
 
 
 def _national(resource: Node | None, systems: dict[str, str]) -> str | None:
-    """The id under the first of the systems that the resource (or the Reference itself) has an identifier of."""
+    """Returns the id under the first of these systems that the resource (or the Reference itself) has an id for."""
     if resource is None:
         return None
     single = isinstance(resource.value.get("identifier"), dict)
@@ -264,7 +267,7 @@ def _national(resource: Node | None, systems: dict[str, str]) -> str | None:
 
 
 def _role(resource: Node) -> str | None:
-    """The profession: a TRE_A02 or TRE_A00 code as it is, a TRE_G15 one in TRE_A02 form."""
+    """Returns the profession: a TRE_A02 or TRE_A00 code unchanged, a TRE_G15 code in TRE_A02 form."""
     concepts = [q.child("code") for q in resource.children("qualification")]
     if resource.value.get("resourceType") == "PractitionerRole":
         concepts += [*resource.children("specialty"), *resource.children("code")]

@@ -1,4 +1,4 @@
-"""What an ITI-65 submission says, read and checked: plain values, no FHIR left in them."""
+"""An ITI-65 submission after reading and checking: plain values without FHIR."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,12 +20,12 @@ class InvalidSubmissionError(InvalidError):
         super().__init__()
         self.issues = issues
         self.malformed = malformed
-        """Not even JSON, or not a FHIR Bundle: an error of syntax (HTTP 400) and not of meaning (422)."""
+        """Whether the body is not JSON or no FHIR Bundle: an error of syntax (HTTP 400), not of meaning (422)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Coding:
-    """A code in its system; senders leave the system out at times."""
+    """A code in its system; some senders omit the system."""
 
     system: str | None
     code: str
@@ -33,14 +33,14 @@ class Coding:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A part of the original bytes: body[start:end]."""
+    """A part of the original body: body[start:end]."""
 
     start: int
     end: int
 
 
 class AuthorKind(StrEnum):
-    """What kind of resource an author is."""
+    """The kind of resource that an author is."""
 
     PROFESSIONAL = "professional"
     ORGANISATION = "organisation"
@@ -51,7 +51,7 @@ class AuthorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who wrote the document: national ids as far as given. `role` in TRE_A02 or TRE_A00 form: G15_10/SM26, ALIM_AM."""
+    """An author, with the national ids given. `role` in TRE_A02 or TRE_A00 form: G15_10/SM26, ALIM_AM."""
 
     kind: AuthorKind
     professional: NationalProfessionalId | None = None
@@ -69,21 +69,21 @@ class Relation:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SubmittedDocument(RedactedRepr):
-    """One DocumentReference with its Binary. Dates are aware; partial ones stand for their first moment in UTC."""
+    """One DocumentReference with its Binary. Datetimes are aware; a partial date is its first moment in UTC."""
 
     entry: int
     """Index of the DocumentReference in Bundle.entry."""
     binary_entry: int
     unique_id: str
-    """masterIdentifier in one canonical form: urn:oid:1.2.3, urn:oid:1.2.3^extension or urn:uuid:<lower case>."""
+    """masterIdentifier in canonical form: urn:oid:1.2.3, urn:oid:1.2.3^extension or urn:uuid:<lower case>."""
     type: DocumentType
     class_sent: str | None
-    """Code of the category that was sent, if any; the class that counts is type.class_code."""
+    """The code of the category as sent, if any. The class in force is type.class_code."""
     format: Coding
     labels: tuple[str, ...]
-    """One of N, R, V, then MASQUE_PS, INVISIBLE_PATIENT, INVISIBLE_REPRESENTANTS_LEGAUX as far as sent."""
+    """One of N, R, V, then those sent of MASQUE_PS, INVISIBLE_PATIENT, INVISIBLE_REPRESENTANTS_LEGAUX."""
     ins: Ins | None
-    """None where the record is known without it."""
+    """None when the record is known without an INS."""
     traits: SentTraits | None
     authors: tuple[Author, ...]
     custodian: NationalStructureId | None
@@ -100,22 +100,22 @@ class SubmittedDocument(RedactedRepr):
     size: int
     content: bytes
     base64_span: Span | None
-    """Where the base64 text stands in the body (without the quotes), when body[span] is exactly base64(content): then
-    the body can be rebuilt from the rest and the content. None when it was written otherwise (line breaks, escapes)."""
+    """Where the base64 text is in the body (without the quotes), when body[span] is exactly base64(content). The
+    body can then be rebuilt from its other parts and the content. None for other spellings (line breaks, escapes)."""
     relations: tuple[Relation, ...] = ()
     header: CdaSummary | None = None
-    """What the content says of itself, where it is a CDA."""
+    """The summary of the content's header, when it is a CDA."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Submission(RedactedRepr):
-    """A whole submission: one SubmissionSet, one patient, one document or more."""
+    """A whole submission: one SubmissionSet, one patient, one or more documents."""
 
     unique_id: str | None
-    """The SubmissionSet's identifier (use usual), canonical like a document's; the PDSm examples leave it out."""
+    """The SubmissionSet's identifier (use usual) in canonical form. The PDSm examples have none."""
     source_id: str | None
     ins: Ins | None
     date: datetime
     documents: tuple[SubmittedDocument, ...]
     entries: tuple[str, ...]
-    """resourceType of each Bundle.entry: a transaction-response has as many, in this order."""
+    """The resourceType of each Bundle.entry; a transaction-response has as many entries, in this order."""

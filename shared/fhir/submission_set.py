@@ -1,4 +1,4 @@
-"""The SubmissionSet List of a submission (IHE MHD 4.2, IHE.MHD.Comprehensive.SubmissionSet)."""
+"""Reads the SubmissionSet List of a submission (IHE MHD 4.2, IHE.MHD.Comprehensive.SubmissionSet)."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -12,7 +12,7 @@ _SOURCE_ID: Final = "https://profiles.ihe.net/ITI/MHD/StructureDefinition/ihe-so
 
 
 def find_submission_set(entries: BundleEntries, bundle: Node) -> Node | None:
-    """Returns the one SubmissionSet, its own members checked; reports folders, and a Bundle with none or several."""
+    """Returns the one SubmissionSet, its elements checked; reports folders, and a Bundle with none or several."""
     submission_sets = []
     for entry in entries.lists:
         if "folder" in _list_codes(entry.node):
@@ -32,7 +32,7 @@ def find_submission_set(entries: BundleEntries, bundle: Node) -> Node | None:
 
 
 def check_items(submission_set: Node, document_urls: Iterable[str]) -> None:
-    """Reports a document of the Bundle that is no item of the SubmissionSet, and an item that is no such document."""
+    """Reports documents of the Bundle that the SubmissionSet does not list, and items that are not such documents."""
     items = set[str]()
     for item in submission_set.children("entry", required=True):
         reference = item.child("item", required=True)
@@ -64,7 +64,7 @@ def unique_id_of(submission_set: Node) -> str | None:
 
 
 def source_id_of(submission_set: Node) -> str | None:
-    """Returns the sourceId: the system that made the submission."""
+    """Returns the sourceId, which identifies the system that made the submission."""
     for extension in submission_set.children("extension"):
         if extension.value.get("url") == _SOURCE_ID and (identifier := extension.child("valueIdentifier")):
             value = identifier.text("value")

@@ -1,7 +1,7 @@
 """Writes FHIR R4 resources as JSON: DocumentReference, Binary, authors, the status of a record.
 
 Source: PDSm 3.1.1 (pdsm-comprehensive-document-reference, CapabilityStatement of the GestionnaireDePartageDeDocuments).
-Bundles: `answer_bundles`.
+For Bundles see `answer_bundles`.
 """
 
 import base64
@@ -24,10 +24,10 @@ COMPREHENSIVE: Final = (
 IS_ARCHIVED: Final = "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-ext-is-archived"
 ATTENDING_DOCTOR: Final = "https://interop.esante.gouv.fr/ig/fhir/dmp/StructureDefinition/dmp-medecin-traitant"
 AUTHORISATION: Final = "https://dmp.example/fhir/StructureDefinition/authorisation"
-"""No guide says yet how FHIR tells the authorisation of TD0.2."""
+"""An extension of this project: no guide defines yet how FHIR states the authorisation of TD0.2."""
 ACT_REASON: Final = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 ACCESS_MARKS: Final = "https://dmp.example/fhir/CodeSystem/access-marks"
-"""Codes of this project's own that go with an answer."""
+"""A code system of this project for the notices sent with an answer."""
 FHIR_JSON: Final = "application/fhir+json"
 
 Json = dict[str, object]
@@ -43,7 +43,7 @@ _RESOURCES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class StoredDocument:
-    """A document as it is given back. Without `ins` the subject is named by the record's id, if that is given."""
+    """A document to be returned. Without `ins` the subject is named by the record id, if that is given."""
 
     id: str
     version: int
@@ -51,7 +51,7 @@ class StoredDocument:
     status: str
     """current, superseded or entered-in-error."""
     unique_id: str
-    """Canonical form, as in SubmittedDocument."""
+    """In canonical form, like SubmittedDocument.unique_id."""
     type: DocumentType
     labels: tuple[str, ...]
     date: datetime
@@ -73,13 +73,13 @@ class StoredDocument:
     record_id: str | None = None
     archived: bool = False
     notices: tuple[str, ...] = ()
-    """Notices that go with it, as codes of ours."""
+    """Codes of the notices sent with the document (ACCESS_MARKS)."""
     access_mode: str | None = None
-    """The emergency mode (TRE_R248) in which it is given."""
+    """The emergency mode (TRE_R248) in which the document is read."""
 
 
 def document_reference(document: StoredDocument) -> bytes:
-    """The DocumentReference of a stored document."""
+    """Returns the DocumentReference of a stored document as JSON."""
     contained: list[Json] = []
     authors = [
         _refer(author_resource(f"author-{n}", author), contained) for n, author in enumerate(document.authors, 1)
@@ -113,7 +113,7 @@ def document_reference(document: StoredDocument) -> bytes:
 
 
 def patient_standing(id_: str, ins: Ins, *, active: bool, authorisation: str, attending_doctor: bool) -> bytes:
-    """A Patient that says no more than the state of the record and how the caller stands to it (TD0.2)."""
+    """Returns a Patient with only the state of the record and the caller's relation to it (TD0.2)."""
     return orjson.dumps(
         {
             "resourceType": "Patient",
@@ -129,23 +129,23 @@ def patient_standing(id_: str, ins: Ins, *, active: bool, authorisation: str, at
 
 
 def binary(id_: str, content_type: str, content: bytes) -> bytes:
-    """A Binary with its content in base64, for a caller that accepts FHIR instead of the content itself."""
+    """Returns a Binary with the content in base64, for a caller that accepts FHIR rather than the content itself."""
     data = base64.b64encode(content).decode("ascii")
     return orjson.dumps({"resourceType": "Binary", "id": id_, "contentType": content_type, "data": data})
 
 
 def purpose_of_use(access_mode: str) -> Json:
-    """An emergency mode of TRE_R248 as a security label (HL7 v3 ActReason): BTG break the glass, ETREAT emergency."""
+    """Returns an emergency mode of TRE_R248 as a security label (HL7 v3 ActReason): BTG or ETREAT."""
     return {"system": ACT_REASON, "code": "BTG" if access_mode == BREAK_GLASS else "ETREAT"}
 
 
 def instant(moment: datetime) -> str:
-    """A FHIR instant in UTC."""
+    """Returns the moment as a FHIR instant in UTC."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def identifier(unique_id: str) -> Json:
-    """A FHIR Identifier from the canonical form: an extension makes the OID the system (CDA root and extension)."""
+    """Returns a FHIR Identifier for a canonical id. An extension makes the OID the system (CDA root and extension)."""
     root, caret, extension = unique_id.partition("^")
     if caret and root.startswith("urn:oid:"):
         return {"system": root, "value": extension}
@@ -153,29 +153,29 @@ def identifier(unique_id: str) -> Json:
 
 
 def subject(ins: Ins) -> Json:
-    """A reference to the patient by INS, without a URL that would carry it into a log."""
+    """Returns a reference to the patient by INS, without a URL that could bring the INS into a log."""
     return {"type": "Patient", "identifier": {"system": ins.system, "value": ins.matricule}}
 
 
 def type_concept(kind: DocumentType) -> Json:
-    """DocumentReference.type."""
+    """Returns DocumentReference.type."""
     return {"coding": [{"system": kind.system, "code": kind.code, "display": kind.label}]}
 
 
 def class_concept(kind: DocumentType) -> Json:
-    """DocumentReference.category: the class of the type."""
+    """Returns DocumentReference.category: the class of the type."""
     label = documents.class_labels()[kind.class_code]
     return {"coding": [{"system": oids.TRE_A03_SYSTEM, "code": kind.class_code, "display": label}]}
 
 
 def security_labels(codes: Sequence[str]) -> list[Json]:
-    """DocumentReference.securityLabel, one concept per code."""
+    """Returns DocumentReference.securityLabel, one concept per code."""
     labels = [label for code in codes if (label := visibility.label(code)) is not None]
     return [{"coding": [{"system": visibility.label_system(label), "code": label.value}]} for label in labels]
 
 
 def context(start: datetime, end: datetime | None, facility: Coding, practice: Coding) -> Json:
-    """DocumentReference.context."""
+    """Returns DocumentReference.context."""
     period: Json = {"start": instant(start)}
     if end is not None:
         period["end"] = instant(end)
@@ -187,7 +187,7 @@ def context(start: datetime, end: datetime | None, facility: Coding, practice: C
 
 
 def author_resource(id_: str, author: Author) -> Json:
-    """A contained resource with the national ids of an author; a person is a PractitionerRole."""
+    """Returns a contained resource with the national ids of an author; a person becomes a PractitionerRole."""
     resource: Json = {"resourceType": _RESOURCES[author.kind], "id": id_}
     if author.kind is AuthorKind.ORGANISATION:
         return organisation_resource(id_, author.organisation)
@@ -206,7 +206,7 @@ def author_resource(id_: str, author: Author) -> Json:
 
 
 def organisation_resource(id_: str, structure: NationalStructureId | None) -> Json:
-    """A contained Organization with its national id."""
+    """Returns a contained Organization with its national id."""
     organisation: Json = {"resourceType": "Organization", "id": id_}
     if structure is not None:
         organisation["identifier"] = [{"system": f"urn:oid:{oids.STRUCTURE}", "value": structure}]

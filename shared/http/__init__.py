@@ -1,1 +1,1 @@
-"""What every API shares: problems, tokens, limits, health, metrics, `Prefer: wait`."""
+"""The shared parts of every API: problems, tokens, limits, health, metrics, `Prefer: wait`."""

@@ -1,11 +1,10 @@
-"""Admission: while requests come faster than a process answers them, most are refused early, and the rest stay fast.
+"""Admission control: in an overload most requests are refused early, so that the admitted ones stay fast.
 
-What counts is how many requests the process works on. That number bounds both the queue for its connections and the
-work of one turn of its event loop, and so the latency of what is admitted; it needs no figure of how fast the machine
-is. A request that only waits, for its body, for a fixed delay or for another service's result, does not count
-(`idle`): a slow sender holds nobody back. What lies behind the process does not count either, so that deposits
-are accepted while consent is away. The refusal comes before anything is looked up, and is the same whether or not
-there is something to find.
+The measure is the number of requests that the process works on. It bounds the queue for connections and the work of one
+turn of the event loop, and so the latency of admitted requests, without any estimate of the machine's speed. A request
+that only waits (for its body, a fixed delay or another service's result) does not count (`idle`), so that a slow sender
+holds back nobody else. Work outside the process does not count either, so that deposits are accepted while consent is
+away. A request is refused before any look-up, so the refusal does not depend on whether a document or record exists.
 """
 
 import time
@@ -27,21 +26,21 @@ _URGENCY: Final = "urgency"
 
 
 class Urgency(StrEnum):
-    """What a request is for, the most urgent first."""
+    """The urgency of a request, the most urgent first."""
 
     EMERGENCY = "emergency"
     CHANGE = "change"
-    """Of rights, labels and accounts: what takes a right away must not wait."""
+    """Changes of rights, labels and accounts: the withdrawal of a right must not wait."""
     READ = "read"
     DEPOSIT = "deposit"
-    """Kept by the sender and sent again."""
+    """The sender keeps the document and sends it again."""
     BULK = "bulk"
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """A request is refused where the process works on that many already: `burst` begins an overload, and while that
-    lasts `overload` is the limit. A closed loop of a few clients never begins one; see docs/overload.md."""
+    """The numbers of requests in work at which one more is refused: `burst` begins an overload, `overload` holds
+    while it lasts. A closed loop of a few clients never begins one; see docs/overload.md."""
 
     burst: int
     overload: int
@@ -56,27 +55,27 @@ LIMITS: Final[Mapping[Urgency, Limits]] = {
 }
 WINDOW_S: Final = 1.0
 CALM_SHARE: Final = 1 / 3
-"""An overload is over after WINDOW_S in which no more than this share was refused. The close limits refuse less than
-that of a load that can be worked off, so no overload outlives its cause."""
+"""An overload ends after a window of WINDOW_S in which at most this share was refused. Under a load that the process
+can handle, the stricter limits refuse less than this share, so no overload outlives its cause."""
 
 
 class Load:
-    """How many requests this process works on, and whether they are too many."""
+    """The number of requests that this process works on, and the state of an overload."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._at_work = 0
-        self._window_ends: float | None = None  # during an overload
-        self._asked, self._refused = 0, 0  # since its window began
+        self._window_ends: float | None = None  # set during an overload
+        self._asked, self._refused = 0, 0  # since the window began
 
     @property
     def at_work(self) -> int:
-        """Requests that are worked on now."""
+        """The number of requests in work now."""
         return self._at_work
 
     @contextmanager
     def admit(self, urgency: Urgency) -> Iterator["Place"]:
-        """A place for one request until the block ends. Raises OverloadedError."""
+        """Admits one request until the block ends and yields its place. Raises OverloadedError."""
         self._check(urgency)
         place = Place(self)
         place.take()
@@ -88,7 +87,7 @@ class Load:
             place.leave()
 
     def change(self, by: int) -> None:
-        """More or fewer are worked on."""
+        """Adds to the number of requests in work."""
         self._at_work += by
 
     def _check(self, urgency: Urgency) -> None:
@@ -104,7 +103,7 @@ class Load:
         raise OverloadedError
 
     def _look_back(self, now: float, ended: float) -> None:
-        """At the window that has ended, or at the silence since then."""
+        """Ends the overload or begins a new window, judged by the window that has ended and the time since then."""
         if self._refused <= CALM_SHARE * self._asked or now >= ended + WINDOW_S:
             self._window_ends = None
         else:
@@ -116,19 +115,19 @@ class Load:
 
 
 class Place:
-    """What one admitted request takes of its process."""
+    """The share of one admitted request in the load of its process."""
 
     def __init__(self, load: Load) -> None:
         self._load, self._is_taken = load, False
 
     def take(self) -> None:
-        """It is worked on (again)."""
+        """Counts the request as in work (again)."""
         if not self._is_taken:
             self._is_taken = True
             self._load.change(+1)
 
     def leave(self) -> None:
-        """Nothing is done for it now."""
+        """Counts the request as waiting."""
         if self._is_taken:
             self._is_taken = False
             self._load.change(-1)
@@ -139,7 +138,7 @@ _place: ContextVar[Place | None] = ContextVar("place", default=None)
 
 @contextmanager
 def idle() -> Iterator[None]:
-    """Around what only waits: the present request, if there is one, has no place meanwhile."""
+    """Wraps a mere wait: meanwhile the present request, if there is one, does not count as in work."""
     place = _place.get()
     if place is None:
         yield
@@ -152,7 +151,7 @@ def idle() -> Iterator[None]:
 
 
 def urgent(urgency: Urgency) -> Callable[[Endpoint], Endpoint]:
-    """Says of an endpoint how urgent it is; without it, looking is READ and everything else CHANGE."""
+    """Decorates an endpoint with its urgency. The default is READ for GET and HEAD, CHANGE for other methods."""
 
     def marked(endpoint: Endpoint) -> Endpoint:
         setattr(endpoint, _URGENCY, urgency)
@@ -162,13 +161,13 @@ def urgent(urgency: Urgency) -> Callable[[Endpoint], Endpoint]:
 
 
 def urgency_of(route: APIRoute) -> Urgency:
-    """How urgent requests to a route are, for any caller."""
+    """Returns the urgency of requests to a route for any caller."""
     by_method = Urgency.READ if (route.methods or set()) <= {"GET", "HEAD"} else Urgency.CHANGE
     urgency: Urgency = getattr(route.endpoint, _URGENCY, by_method)
     return urgency
 
 
 def urgency_for(caller: Caller | None, route_urgency: Urgency) -> Urgency:
-    """Looking in an emergency session is an emergency."""
+    """Returns the urgency for this caller: reading in an emergency session is an emergency."""
     is_emergency = caller is not None and caller.mode in EMERGENCY_MODES and route_urgency is Urgency.READ
     return Urgency.EMERGENCY if is_emergency else route_urgency

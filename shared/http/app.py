@@ -1,4 +1,4 @@
-"""The frame of every API: FastAPI with our errors, guard, health, metrics and callers."""
+"""The frame of every API: FastAPI with error answers, error boundary, health, metrics and callers."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -22,17 +22,17 @@ from shared.runtime.settings import ServiceSettings
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 LONG_REQUESTS = 2
-"""How many such requests one process answers at a time."""
+"""The number of long requests that one process answers at a time."""
 READY_ACQUIRE_S, READY_ANSWER_S = 1.5, 2.0
 IS_READY = "select exists (select from schema_migrations)"
 _bearer = HTTPBearer(auto_error=False, description="An access token of identity (JWT).")
 
 
 def make_app(*, title: str, summary: str, lifespan: Lifespan, body_limit: int, render: Renderer = problem) -> FastAPI:
-    """An app without routes of its own but /livez and /readyz. Its metrics stand on a port of their own, which only
-    operations reach: they count why callers were refused, which the answers do not say.
+    """Returns an app with only the routes /livez and /readyz.
 
-    The lifespan holds `serving`, or sets what it sets of `app.state` itself.
+    Metrics are served on a separate port, which only operations can reach: they count the reasons of refusals, which
+    the answers do not reveal. The lifespan enters `serving`, or sets the values of `app.state` itself.
     """
     app = DescribedApi(
         title=title,
@@ -54,7 +54,7 @@ def make_app(*, title: str, summary: str, lifespan: Lifespan, body_limit: int, r
 async def serving(
     app: FastAPI, settings: ServiceSettings, service: str, keys: Keys | None = None
 ) -> AsyncIterator[None]:
-    """What every API holds while it serves: its pool, its verifier, and how old its copies may be. `keys`: instead of
+    """Sets up what every API needs while it serves: pools, token verifier, age limit of copies. `keys` replace
     identity's published ones."""
     pool = await create_pool(settings.postgres, application=f"{service}-api", limits=ANSWER)
     long_pool = await create_pool(
@@ -73,7 +73,7 @@ async def serving(
 async def caller(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Caller:
-    """FastAPI dependency: the caller. Raises NotAuthenticatedError."""
+    """FastAPI dependency: returns the caller. Raises NotAuthenticatedError."""
     if credentials is None:
         raise NotAuthenticatedError
     verified: Caller = await request.app.state.verifier.verify(credentials.credentials)
@@ -84,13 +84,13 @@ AuthenticatedCaller = Annotated[Caller, Depends(caller)]
 
 
 def pool_of(request: Request) -> Pool:
-    """FastAPI dependency: the service's pool."""
+    """FastAPI dependency: returns the service's pool."""
     pool: Pool = request.app.state.pool
     return pool
 
 
 def long_pool_of(request: Request) -> Pool:
-    """FastAPI dependency: a pool for the few requests that count or read much."""
+    """FastAPI dependency: returns a pool for the few requests that count or read many rows."""
     pool: Pool = request.app.state.long_pool
     return pool
 
@@ -100,7 +100,7 @@ LongPool = Annotated[Pool, Depends(long_pool_of)]
 
 
 def copy_limit_of(request: Request) -> timedelta:
-    """FastAPI dependency: how old the copies may be on which somebody acts for a record's holder."""
+    """FastAPI dependency: returns the greatest age of copies for acting in the record of somebody else."""
     limit: timedelta = request.app.state.copy_limit
     return limit
 
@@ -109,7 +109,7 @@ CopyLimit = Annotated[timedelta, Depends(copy_limit_of)]
 
 
 async def metrics() -> Response:
-    """Prometheus text."""
+    """Returns the metrics in the text format of Prometheus."""
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -124,7 +124,7 @@ async def _ready(request: Request) -> Response:
 
 
 async def is_ready(pool: Pool) -> bool:
-    """Migrated, and the own database answers within 3.5 s. Neighbours do not matter."""
+    """Whether the service's database is migrated and answers within 3.5 s. Other services do not matter."""
     try:
         async with pool.acquire(timeout=READY_ACQUIRE_S) as connection:
             return bool(await connection.fetchval(IS_READY, timeout=READY_ANSWER_S))

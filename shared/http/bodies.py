@@ -1,7 +1,7 @@
-"""Bodies of requests: taken with a limit of their size, of their pace, and of what is held at once.
+"""Reads request bodies with limits on their size, their pace, and the bytes held at once.
 
-What has arrived is counted from its first byte, for each client and in all, until its request is answered: a body
-that comes slowly holds back nobody else's, and memory stays bounded. Beyond that the answer is 503 with Retry-After.
+Received bytes are counted from the first one, for each client and in total, until the request is answered. A slow body
+therefore holds back no other one, and memory stays bounded. Beyond the limit the answer is 503 with Retry-After.
 """
 
 import asyncio
@@ -17,11 +17,11 @@ from shared.db.nul import has_escaped_nul
 from shared.errors import ClientError, InvalidError, TooLargeError
 
 SMALL: Final = 64 * 1024
-"""Bytes that a route takes unless it says otherwise (`takes`)."""
+"""Bytes of body that a route accepts unless it states another limit (`takes`)."""
 PER_CLIENT: Final = 80 * 1024 * 1024
 IN_ALL: Final = 240 * 1024 * 1024
 SLOWEST: Final = 64 * 1024
-"""Bytes per second that a body must arrive with, after a first GRACE_S seconds."""
+"""Bytes per second at which a body must arrive, after the first GRACE_S seconds."""
 GRACE_S: Final = 10.0
 _FORM: Final = "application/x-www-form-urlencoded"
 
@@ -59,7 +59,7 @@ class NulCharacterError(InvalidError):
 
 @dataclass
 class Buffers:
-    """Bytes of bodies that a process holds now."""
+    """Counts the bytes of request bodies that a process holds."""
 
     per_client: int = PER_CLIENT
     in_all: int = IN_ALL
@@ -67,12 +67,12 @@ class Buffers:
     _total: int = 0
 
     def held(self) -> int:
-        """Bytes held now."""
+        """Returns the number of bytes held now."""
         return self._total
 
     @contextmanager
     def holding(self, client: str) -> Iterator["Held"]:
-        """What is added inside is given back at the end."""
+        """Yields a counter for one request; its bytes are released at the end of the block."""
         held = Held(self, client)
         try:
             yield held
@@ -80,7 +80,7 @@ class Buffers:
             self.add(client, -held.size)
 
     def add(self, client: str, size: int) -> None:
-        """Counts bytes. Raises BuffersFullError, and counts nothing, where there is no room for them."""
+        """Counts bytes. Raises BuffersFullError, without counting, when there is no room for them."""
         if size > 0 and (self._total + size > self.in_all or self._held[client] + size > self.per_client):
             raise BuffersFullError
         self._total += size
@@ -91,25 +91,25 @@ class Buffers:
 
 @dataclass
 class Held:
-    """What one request holds of the buffers."""
+    """Counts the bytes that one request holds."""
 
     buffers: Buffers
     client: str
     size: int = 0
 
     def add(self, size: int) -> None:
-        """Raises BuffersFullError."""
+        """Counts bytes of the request. Raises BuffersFullError."""
         self.buffers.add(self.client, size)
         self.size += size
 
 
 def too_large(limit: int) -> TooLargeError:
-    """The error that names the limit."""
+    """Returns the error that names the limit."""
     return TooLargeError(f"The body is larger than the {limit} bytes that are taken here; send less at once.")
 
 
 async def take_body(request: Request, limit: int, held: Held) -> bytes:
-    """The whole body.
+    """Returns the whole body.
 
     Raises TooLargeError, BuffersFullError, UploadTooSlowError, BodyCutError.
     """
@@ -130,7 +130,7 @@ async def take_body(request: Request, limit: int, held: Held) -> bytes:
 
 
 async def _paced(request: Request, held: Held) -> AsyncIterator[bytes]:
-    """The parts as they come, each counted. Raises TimeoutError when they come too slowly."""
+    """Yields the parts as they arrive, each counted. Raises TimeoutError when they arrive too slowly."""
     loop = asyncio.get_running_loop()
     started, stream = loop.time(), request.stream()
     while True:
@@ -143,7 +143,7 @@ async def _paced(request: Request, held: Held) -> AsyncIterator[bytes]:
 
 
 def check_text(body: bytes, content_type: str) -> None:
-    """Raises NulCharacterError where a JSON, a form or any other text holds a NUL: PostgreSQL has no place for it."""
+    """Raises NulCharacterError when a JSON, form or other text contains a NUL, which PostgreSQL cannot store."""
     if b"\0" in body or has_escaped_nul(body):
         raise NulCharacterError
     if content_type.partition(";")[0].strip().lower() == _FORM and b"%00" in body:

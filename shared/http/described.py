@@ -1,4 +1,4 @@
-"""What OpenAPI says of errors: what this frame sends, and not FastAPI's own form of them, which it replaces."""
+"""Describes errors in OpenAPI as this frame sends them, in place of FastAPI's own descriptions."""
 
 from typing import Any, Final
 
@@ -30,10 +30,10 @@ _OUTCOME: Final[dict[str, Any]] = {
 
 
 class DescribedApi(FastAPI):
-    """An app whose OpenAPI document gives every error the media type and the form that it is sent in."""
+    """An app whose OpenAPI document states the media type and schema of every error."""
 
     def openapi(self) -> dict[str, Any]:
-        """The document; made once."""
+        """Returns the document, which is built once."""
         if self.openapi_schema is None:
             _describe_errors(super().openapi())
         return super().openapi()
@@ -54,6 +54,6 @@ def _describe_errors(document: dict[str, Any]) -> None:
 
 
 def _has_form(response: dict[str, Any]) -> bool:
-    """Whether the route itself says in what form it sends this error."""
+    """Whether the route itself states the schema of this error."""
     forms = [media.get("schema", {}).get("$ref", "") for media in response.get("content", {}).values()]
     return bool(forms) and not any(form.endswith(f"/{_REPLACED[0]}") for form in forms)

@@ -1,7 +1,7 @@
-"""The door of every route: the token, whether there is room, the size and the text of the body, then its content.
+"""The checks before every route: token, admission, size and text of the body; then FastAPI parses the body.
 
-FastAPI parses a body before it asks for any dependency; without this door 20 MB of JSON from nobody would be parsed
-before anybody looked for a token.
+FastAPI parses a body before it resolves any dependency. Without these checks, 20 MB of JSON from an unknown caller
+would be parsed before the token is verified.
 """
 
 import asyncio
@@ -26,17 +26,17 @@ from shared.http.tokens import Caller
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 AS_THE_SERVICE: Final = 2**62
-"""For `takes`: the service's own limit of all bodies decides."""
+"""For `takes`: only the limit of the service for all bodies applies."""
 QUICK_BODY_S: Final = 0.1
-"""So long a body may be in coming and count as work: a burst of deposits counts before their bodies are here."""
+"""Seconds for which a request counts as in work while its body arrives, so that a burst of deposits counts at once."""
 _LIMIT: Final = "largest_body"
 
 
 class Door(APIRoute):
-    """A route that lets in only who has a token, where it needs one, and a body of its size."""
+    """A route that checks the token, if it needs one, and the size of the body before the endpoint runs."""
 
     def get_route_handler(self) -> Handler:
-        """FastAPI's handler behind the door."""
+        """Returns FastAPI's handler, preceded by the checks."""
         handle = super().get_route_handler()
         has_token, limit, urgency = needs_token(self), largest_body(self), urgency_of(self)
 
@@ -56,7 +56,7 @@ class Door(APIRoute):
 
 
 def takes(size: int) -> Callable[[Endpoint], Endpoint]:
-    """Says of an endpoint how many bytes of body it takes; without it, it takes SMALL."""
+    """Decorates an endpoint with the number of bytes that its body may have; the default is SMALL."""
 
     def marked(endpoint: Endpoint) -> Endpoint:
         setattr(endpoint, _LIMIT, size)
@@ -66,18 +66,18 @@ def takes(size: int) -> Callable[[Endpoint], Endpoint]:
 
 
 def largest_body(route: APIRoute) -> int:
-    """The bytes of body that a route takes."""
+    """Returns the number of bytes that the body of a route may have."""
     limit: int = getattr(route.endpoint, _LIMIT, SMALL)
     return limit
 
 
 def needs_token(route: APIRoute) -> bool:
-    """Whether a route asks who calls, through FastAPI or, where it reads the request itself, as its OpenAPI says."""
+    """Whether a route needs a token: through FastAPI, or as its OpenAPI states if it reads the request itself."""
     return _asks(route.dependant) or bool((route.openapi_extra or {}).get("security"))
 
 
 def buffers_of(app: FastAPI) -> Buffers:
-    """The bodies that this process holds."""
+    """Returns the counter of the bodies that this process holds."""
     if not hasattr(app.state, "buffers"):
         app.state.buffers = Buffers()
     buffers: Buffers = app.state.buffers
@@ -85,7 +85,7 @@ def buffers_of(app: FastAPI) -> Buffers:
 
 
 def load_of(app: FastAPI) -> Load:
-    """What this process works on."""
+    """Returns the load of this process."""
     if not hasattr(app.state, "load"):
         app.state.load = Load()
     load: Load = app.state.load
@@ -94,7 +94,7 @@ def load_of(app: FastAPI) -> Load:
 
 @contextmanager
 def _idle_if_slow(place: Place) -> Iterator[None]:
-    """Around the taking of a body: one that is long in coming does not count while it is awaited."""
+    """Wraps the reading of a body: a body that takes long does not count as work while it is awaited."""
     timer = asyncio.get_running_loop().call_later(QUICK_BODY_S, place.leave)
     try:
         yield
@@ -108,7 +108,7 @@ def _asks(dependant: Dependant) -> bool:
 
 
 async def _caller(request: Request) -> Caller:
-    """Whose token it is; the verifier remembers it for the endpoint. Raises NotAuthenticatedError."""
+    """Returns the caller; the verifier caches it for the endpoint. Raises NotAuthenticatedError."""
     scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
     if scheme.lower() != "bearer" or not token:
         raise NotAuthenticatedError
@@ -125,7 +125,7 @@ def _has_body(request: Request) -> bool:
 
 
 def _with(request: Request, body: bytes) -> Request:
-    """The request, whose body is here already."""
+    """Returns the request with the body that was read already."""
     waiting = [body]
 
     async def receive() -> Message:

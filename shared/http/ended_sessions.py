@@ -1,17 +1,17 @@
-"""The copy of which sessions identity has ended: a token lives five minutes, its session may be over before.
+"""The copy of the sessions that identity has ended: a token lives five minutes, its session may end before.
 
-What changes something for good asks `check_session` in its own transaction. While the broker is away the copy learns
-nothing, and a token is good for the rest of its five minutes.
+Transactions that change something for good call `check_session`. While the broker is away the copy learns nothing, and
+a token stays valid for the rest of its five minutes.
 """
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Protocol
 from uuid import UUID
 
 from shared.contracts.identity import SessionEnded
 from shared.db.pool import Connection
 from shared.errors import SessionOverError
-from shared.messaging.envelope import Message
 from shared.runtime import clock
 
 KEPT = timedelta(hours=1)
@@ -29,8 +29,16 @@ delete from ended_sessions where session_id in (
 IS_OVER = "select exists (select from ended_sessions where session_id = $1)"
 
 
-async def keep_ended_sessions(connection: Connection, messages: Sequence[Message[SessionEnded]]) -> None:
-    """Remembers the sessions of these messages, and forgets those whose tokens have all run out."""
+class EndedSessionMessage(Protocol):
+    """A message about a session that has ended."""
+
+    @property
+    def event(self) -> SessionEnded:
+        """The event."""
+
+
+async def keep_ended_sessions(connection: Connection, messages: Sequence[EndedSessionMessage]) -> None:
+    """Stores the sessions of these messages, and deletes those whose tokens have all expired."""
     past = clock.now() - KEPT
     events = [message.event for message in messages if message.event.ended_at >= past]
     await connection.execute(INSERT_ENDED, [event.session_id for event in events], [event.ended_at for event in events])
@@ -38,6 +46,6 @@ async def keep_ended_sessions(connection: Connection, messages: Sequence[Message
 
 
 async def check_session(connection: Connection, session_id: UUID | None) -> None:
-    """Raises SessionOverError where identity has ended the session of the caller's token."""
+    """Raises SessionOverError when identity has ended the session of the caller's token."""
     if session_id is not None and await connection.fetchval(IS_OVER, session_id):
         raise SessionOverError

@@ -1,4 +1,4 @@
-"""The outermost layer of every API: checks text and body size, continues the trace, measures, answers each error."""
+"""The outermost layer of every API: checks text and body size, continues the trace, measures, answers errors."""
 
 import time
 from typing import Any
@@ -15,7 +15,7 @@ from shared.runtime.metrics import REQUESTS
 
 
 class ErrorBoundary:
-    """ASGI middleware. Refuses bodies over `body_limit` bytes (announced or streamed) and every content encoding."""
+    """ASGI middleware. Refuses bodies over `body_limit` bytes (announced or streamed) and any content encoding."""
 
     def __init__(self, app: ASGIApp, *, render: Renderer, body_limit: int) -> None:
         self.app = app
@@ -23,7 +23,7 @@ class ErrorBoundary:
         self.body_limit = body_limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Handles one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -39,9 +39,9 @@ class ErrorBoundary:
 
         try:
             await self._answer(scope, receive, traced_send)
-        except Exception as error:  # a bug or an outage: the caller gets a problem, the log its place
+        except Exception as error:  # a bug or an outage: the caller gets a problem, the log the details
             answer = answer_for(Request(scope), error, self.render)
-            if not status:  # else the answer had begun: it stays unfinished, and the server closes the connection
+            if not status:  # else the answer had begun: it stays incomplete, and the server closes the connection
                 await answer(scope, receive, traced_send)
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
@@ -82,7 +82,7 @@ class ErrorBoundary:
 
 
 def _check_text(scope: Scope) -> None:
-    """Raises NulCharacterError where the path, the query or a header holds a NUL, as it is or percent-encoded."""
+    """Raises NulCharacterError when the path, the query or a header contains a NUL, literal or percent-encoded."""
     query: bytes = scope["query_string"]
     if "\0" in scope["path"] or b"%00" in query or b"\0" in query:
         raise NulCharacterError

@@ -1,6 +1,5 @@
-"""Identity's public keys, kept in memory and in the service's own database: identity may be away for as long as a token
-lives. An unknown key id makes one fetch, at most every 2 seconds.
-"""
+"""Identity's public keys, kept in memory and in the service's database, so that identity may be unavailable for a
+time. An unknown key id triggers one fetch, at most every 2 seconds."""
 
 from typing import Protocol
 
@@ -41,19 +40,19 @@ class IssuerKeys:
         self._http: httpx2.AsyncClient | None = None
 
     async def current(self) -> KeySet:
-        """Returns the keys in memory; after a start those of the database. Keys older than 5 minutes are fetched."""
+        """Returns the keys in memory, after a start those of the database. Keys older than 5 minutes are fetched."""
         if self._cache.keys is None:
             rows = await self._pool.fetch(SELECT_KEYS)
             self._cache.keys = KeySet.import_key_set({"keys": [orjson.loads(row["jwk"]) for row in rows]})
         return await self._cache.load() or KeySet([])
 
     async def refreshed(self) -> KeySet:
-        """Fetches the keys, at most every 2 seconds; where that fails the present ones stay."""
+        """Fetches the keys, at most every 2 seconds, and returns them; if that fails, the present ones."""
         return await self._cache.load(refreshed=True) or KeySet([])
 
     async def _fetch(self) -> KeySet | None:
         try:
-            # One client for the process: each new one parses the machine's certificates on the event loop.
+            # One client for the process, because each new client parses the machine's certificates on the event loop.
             self._http = self._http or httpx2.AsyncClient(timeout=FETCH_TIMEOUT_S, trust_env=False)
             response = await self._http.get(self._url)
             response.raise_for_status()

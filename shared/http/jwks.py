@@ -1,4 +1,4 @@
-"""A published key set (RFC 7517) in memory, fetched again when it is old or when a key is missing."""
+"""A cache of a published key set (RFC 7517), fetched again when it is old or when a key is missing."""
 
 import asyncio
 import time
@@ -33,9 +33,9 @@ def usable_keys(jwk_set: Any, key_types: Collection[str]) -> KeySet:
 
 
 class JwksCache:
-    """The keys of one issuer. They outlive its outages.
+    """The keys of one issuer, kept during its outages.
 
-    `fetch` returns None where the issuer cannot be reached or publishes no key set.
+    `fetch` returns None when the issuer cannot be reached or publishes no key set.
     """
 
     def __init__(self, fetch: Callable[[], Awaitable[KeySet | None]]) -> None:
@@ -45,8 +45,8 @@ class JwksCache:
         self._fetching = asyncio.Lock()
 
     async def load(self, *, refreshed: bool = False) -> KeySet | None:
-        """Returns the keys, fetched at most 5 minutes ago, or with `refreshed` at most 2 seconds ago; None where they
-        could never be fetched. One fetch runs at a time, and keys that are merely old do not wait for it."""
+        """Returns the keys, fetched at most 5 minutes ago, or with `refreshed` at most 2 seconds ago; None when no
+        fetch ever succeeded. Only one fetch runs at a time."""
         if not refreshed and self.keys is not None and not self._is_older_than(MAX_AGE_S):
             return self.keys
         async with self._fetching:

@@ -26,7 +26,7 @@ _TYPES: Final = {
 
 
 def render(request: Request, status: int, code: str, detail: str) -> Response:
-    """The answer to an error, in the format of the path."""
+    """Returns the answer to an error, in the format of the path."""
     if not is_fhir(request.url.path):
         return problem(request, status, code, detail)
     issue = Issue(code, detail, None, _TYPES.get(status, IssueType.EXCEPTION))

@@ -1,4 +1,4 @@
-"""`Prefer: wait=N` (RFC 7240, section 4.3): the answer may come when the result does, at most N seconds later."""
+"""`Prefer: wait=N` (RFC 7240, section 4.3): the answer is sent with the result, or after N seconds at the latest."""
 
 import asyncio
 import re
@@ -14,13 +14,13 @@ _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})", re.IGNORECASE)
 
 
 def seconds_to_wait(prefer: str | None) -> float:
-    """The seconds of `wait=`, capped; 0 without one."""
+    """Returns the seconds of `wait=`, capped at LONGEST_WAIT_S; 0 without one."""
     match = _WAIT.search(prefer or "")
     return min(float(match[1]), LONGEST_WAIT_S) if match else 0.0
 
 
 async def wait_for(look: Callable[[], Awaitable[T]], done: Callable[[T], bool], seconds: float) -> T:
-    """Looks until `done` or until the time is over; returns the last look."""
+    """Calls `look` until `done` accepts its result or the time is over; returns the last result."""
     deadline = asyncio.get_running_loop().time() + seconds
     result = await look()
     while not done(result) and asyncio.get_running_loop().time() < deadline:

@@ -1,4 +1,4 @@
-"""Errors over HTTP: problem+json (RFC 9457), with our stable code and what to do. Never an error's inner text."""
+"""Errors over HTTP: problem+json (RFC 9457), with a stable code and what to do; never an error's internal text."""
 
 import re
 from collections.abc import Callable
@@ -16,9 +16,9 @@ from shared.http.constant_time import delay_response
 from shared.runtime.logs import log_limited
 
 Renderer = Callable[[Request, int, str, str], Response]
-"""(request, HTTP status, stable code, what is wrong and what to do) -> the answer's body in the API's format."""
+"""(request, HTTP status, stable code, what is wrong and what to do) -> the answer in the API's format."""
 PACED = (ForbiddenError, NotFoundError, UncheckableError)
-"""What is answered in the same words whether or not something is there, and so at the same pace."""
+"""Errors whose answer must not reveal whether something exists, by its words or by its time."""
 RETRY_AFTER_S = 5
 _WEIGHT = re.compile(r"q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)")
 _CODES = {
@@ -33,7 +33,7 @@ _CODES = {
 
 
 def problem(_: Request, status: int, code: str, detail: str) -> Response:
-    """application/problem+json."""
+    """Returns an answer of type application/problem+json."""
     body = {
         "type": f"urn:dmp:error:{code}",
         "title": code.replace("-", " "),
@@ -45,7 +45,7 @@ def problem(_: Request, status: int, code: str, detail: str) -> Response:
 
 
 def prefers_french(accept_language: str) -> bool:
-    """Whether French stands before English (RFC 9110, section 12.5.4); without a wish it is English."""
+    """Whether French is preferred to English (RFC 9110, section 12.5.4); the default is English."""
     weights = {"fr": 0.0, "en": 0.0}
     for wish in accept_language.lower().split(",")[:20]:
         tag, _, weight = wish.partition(";")
@@ -57,7 +57,7 @@ def prefers_french(accept_language: str) -> bool:
 
 
 def install(app: FastAPI, render: Renderer = problem) -> None:
-    """Makes every error of the app an answer in the API's format."""
+    """Registers handlers that answer every error of the app in the API's format."""
 
     async def on_client_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, ClientError)
@@ -92,7 +92,7 @@ def install(app: FastAPI, render: Renderer = problem) -> None:
 
 
 def answer_for(request: Request, error: Exception, render: Renderer) -> Response:
-    """The answer to what no handler knew: 503 for what may pass, 500 for a bug. The log has class, code and place."""
+    """Returns the answer to an unhandled error: 503 if it may pass, 500 for a bug. Logs class, code and place."""
     error_class = classify_error(error)
     log_limited("request.failed", error, method=request.method)
     if error_class is ErrorClass.ALARM:

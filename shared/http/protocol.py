@@ -1,8 +1,8 @@
-"""HTTP on the wire: uvicorn's protocol with limits of the head, of idle peers and of connections.
+"""HTTP on the wire: uvicorn's protocol with limits on the head, on idle peers and on connections.
 
-A head that is too large, too late or ambiguous ends the connection before any of our code runs. Between two reads
-nothing is counted twice: what has arrived of a head, and what of a body is not content (chunk sizes, extensions and
-trailers), so that neither can grow without end.
+A head that is too large, too late or ambiguous ends the connection before any of our code runs. Two amounts are counted
+across reads, so that neither can grow without end: the bytes of an incomplete head, and the bytes of a body that are
+not content (chunk sizes, extensions and trailers).
 """
 
 import asyncio
@@ -17,14 +17,14 @@ LARGEST_TARGET: Final = 8 * 1024
 MOST_FIELDS: Final = 100
 LONGEST_HEAD_S: Final = 10.0
 LONGEST_REST_S: Final = 2.0
-"""How long the rest of a body is read after the answer, so that the client can read the answer first."""
+"""Seconds for which the rest of a body is read after the answer, so that the client can read the answer first."""
 MOST_CONNECTIONS: Final = 1024
 FRAMING: Final = 8
-"""Bytes around each byte of content that chunks may cost, beyond a first LARGEST_HEAD."""
+"""Bytes of chunk framing allowed per byte of content, beyond the first LARGEST_HEAD."""
 
 
 class Phase(Enum):
-    """What comes next from the peer."""
+    """The next part expected from the peer."""
 
     IDLE = auto()
     HEAD = auto()
@@ -32,11 +32,11 @@ class Phase(Enum):
 
 
 class BadHeadError(ValueError):
-    """The head of a request is not as it must be."""
+    """The head of a request is not acceptable."""
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """One connection."""
+    """One connection with the limits of this module."""
 
     phase = Phase.IDLE
     _refusal = HTTPStatus.BAD_REQUEST
@@ -48,7 +48,7 @@ class LimitedProtocol(HttpToolsProtocol):
     _content = 0
 
     def connection_made(self, transport: Any) -> None:
-        """Makes room, by closing who has waited longest without sending a request, or refuses."""
+        """Refuses a connection beyond the limit, unless the one that has been idle longest can be closed for it."""
         super().connection_made(transport)
         if len(self.connections) > MOST_CONNECTIONS and not self._make_room():
             self._close_with(HTTPStatus.SERVICE_UNAVAILABLE)
@@ -56,12 +56,12 @@ class LimitedProtocol(HttpToolsProtocol):
         self._begin_waiting(LONGEST_HEAD_S, HTTPStatus.REQUEST_TIMEOUT)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Ends the timer with the connection."""
+        """Stops the timer of the connection."""
         self._end_waiting()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """What has come is counted before and after the parser has seen it."""
+        """Counts the data before and after the parser reads it."""
         before = self.phase
         if before is Phase.IDLE:
             self._end_waiting()
@@ -80,19 +80,19 @@ class LimitedProtocol(HttpToolsProtocol):
             self._close_with(HTTPStatus.BAD_REQUEST)
 
     def on_message_begin(self) -> None:
-        """Callback of the parser."""
+        """Callback of the parser: a request begins."""
         super().on_message_begin()
         self.phase, self._began = Phase.HEAD, True
         self._head_size, self._fields_size = 0, 0
 
     def on_url(self, url: bytes) -> None:
-        """Callback of the parser."""
+        """Callback of the parser: limits the length of the target."""
         if len(self.url) + len(url) > LARGEST_TARGET:
             self._refuse(HTTPStatus.REQUEST_URI_TOO_LONG)
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Callback of the parser. Trailers are counted and dropped: they come after the request was judged."""
+        """Callback of the parser: limits the fields. Trailers are counted and dropped: they follow the decision."""
         self._fields_size += len(name) + len(value) + 4
         if self._fields_size > LARGEST_HEAD:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
@@ -103,7 +103,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Callback of the parser: a target in origin form for one named host (RFC 9112, sections 3.2 and 3.2.1)."""
+        """Callback of the parser: requires an origin-form target for one named host (RFC 9112, 3.2 and 3.2.1)."""
         hosts = [value for name, value in self.headers if name == b"host"]
         if not self.url.startswith(b"/") or len(hosts) != 1 or not hosts[0]:
             self._refuse(HTTPStatus.BAD_REQUEST)
@@ -112,24 +112,24 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Callback of the parser."""
+        """Callback of the parser: counts content."""
         self._content += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Callback of the parser."""
+        """Callback of the parser: the request is complete."""
         self.phase = Phase.IDLE
         self._end_waiting()
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Callback of the answer: a body that nobody waits for is read a little longer."""
+        """Callback of the answer: the rest of a body that is no longer needed is read for a short time."""
         super().on_response_complete()
         if self.phase is Phase.BODY and not self.transport.is_closing():
             self._begin_waiting(LONGEST_REST_S, None)
 
     def send_400_response(self, msg: str) -> None:
-        """Called where the parser, or a limit in one of its callbacks, has refused."""
+        """Called when the parser, or a limit in one of its callbacks, refuses the request."""
         self._close_with(self._refusal)
 
     def _refuse(self, status: HTTPStatus) -> None:
@@ -151,13 +151,13 @@ class LimitedProtocol(HttpToolsProtocol):
         return True
 
     def is_idle_besides(self, newcomer: "LimitedProtocol") -> bool:
-        """Whether nobody is being answered here, and it is not the newcomer."""
+        """Whether no request is being received or answered here, and this is not the new connection."""
         if self is newcomer or self.transport.is_closing():
             return False
         return self.phase is not Phase.BODY and self._is_answered()
 
     def deadline(self) -> float:
-        """When its wait ends (event loop seconds)."""
+        """Returns when its wait ends (event loop seconds)."""
         timer = self._timer or self.timeout_keep_alive_task
         return timer.when() if timer is not None else 0.0
 
@@ -175,7 +175,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._timer = None
 
     def _close_with(self, status: HTTPStatus | None) -> None:
-        """Ends the connection; says why where no answer to an earlier request could be taken for it."""
+        """Ends the connection, with a status unless the client could take it for the answer to an earlier request."""
         if status is not None and self._is_answered() and not self.transport.is_closing():
             head = f"HTTP/1.1 {status} {status.phrase}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
             self.transport.write(head.encode())

@@ -21,14 +21,14 @@ from shared.runtime.settings import TokenSettings
 
 ALGORITHMS = ["ES256"]
 HEADER = {"alg": "ES256", "typ": "at+jwt", "kid": None}
-"""The members of a token's header and what they must say (RFC 9068, section 2.1); None: some text."""
+"""The members of a token's header and their required values (RFC 9068, section 2.1); None: any text."""
 LONGEST = 8192
 _FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{86}")
 CACHE_SIZE = 10_000
 
 
 class _BadTokenError(ValueError):
-    """The token is not written as the issuer writes it."""
+    """The token does not have the form that the issuer writes."""
 
 
 class _Granted(BaseModel):
@@ -46,12 +46,15 @@ class _Granted(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, as identity vouched for it. `id`: record id of a patient, national id of a professional, client id
-    of software, administrators and operators. `mode`: the access mode stated for this token (TRE_R248, or `secret`);
-    `motive`: of an emergency, sealed for audit; `emergency_record`: the one record that it is for (`names`);
-    `patient_present`: the record whose card was read in this session; `never`: a kind that has no access, or none but
-    by express consent (insurer, occupational-medicine ...). `token_id`: of this very token (`jti`); what may be done
-    with it once is counted by it."""
+    """The caller that identity authenticated.
+
+    `id`: record id of a patient, national id of a professional, client id of software, administrators and operators.
+    `mode`: the access mode of this token (TRE_R248, or `secret`). `motive`: of an emergency, sealed for audit.
+    `emergency_record`: a commitment to the only record that the emergency is for (`names`). `patient_present`: the
+    record whose card was read in this session. `never`: a kind without access, or with access by express consent only
+    (insurer, occupational-medicine ...). `token_id`: the id of the token (`jti`), which limits what can be done once
+    with it.
+    """
 
     kind: ActorKind
     id: str
@@ -69,7 +72,7 @@ class Caller:
     token_id: str | None = None
 
     def actor(self) -> Actor:
-        """The same for the ledger."""
+        """Returns the caller as an actor for the ledger."""
         return Actor(
             kind=self.kind,
             id=self.id,
@@ -83,13 +86,13 @@ class Caller:
         return self.session_id is not None and self.emergency_record == record_commitment(self.session_id, record_id)
 
     def require(self, scope: str) -> None:
-        """Raises ForbiddenError without that scope."""
+        """Raises ForbiddenError when the token lacks the scope."""
         if scope not in self.scopes:
             raise ForbiddenError(f"This needs a token with the scope {scope}.")
 
 
 class TokenVerifier:
-    """Turns a Bearer token into a Caller. Verified tokens are remembered until they expire."""
+    """Turns a Bearer token into a Caller. Verified tokens are cached until they expire."""
 
     def __init__(self, settings: TokenSettings, keys: Keys) -> None:
         self._keys = keys
@@ -105,7 +108,7 @@ class TokenVerifier:
         self._known: dict[bytes, tuple[float, Caller]] = {}
 
     async def verify(self, token: str) -> Caller:
-        """Raises NotAuthenticatedError when the token is expired, forged, foreign or malformed."""
+        """Returns the caller. Raises NotAuthenticatedError for an expired, forged, foreign or malformed token."""
         digest = hashlib.sha256(token.encode("utf-8", "replace")).digest()
         expires_at, caller = self._known.get(digest, (0.0, None))
         if caller is not None and expires_at > time.time():
@@ -118,7 +121,7 @@ class TokenVerifier:
         return caller
 
     def _check_audience(self, audience: Any) -> None:
-        """Raises NotAuthenticatedError: a token for others too could have been sent here by one of them."""
+        """Raises NotAuthenticatedError for a token with other audiences too: one of them could have sent it here."""
         if audience not in (self._audience, [self._audience]):
             raise NotAuthenticatedError
 
@@ -140,9 +143,11 @@ class TokenVerifier:
 
 
 def check_form(token: str) -> None:
-    """What the issuer writes and nothing else, looked at before any signature: three parts of base64url, a header
-    of just `alg`, `kid` and `typ` (so no `crit`, no key inside the token), no member twice. Raises ValueError or
-    RecursionError."""
+    """Checks, before any signature, that the token has the exact form that the issuer writes.
+
+    The form is three parts of base64url, a header with just `alg`, `kid` and `typ` (so no `crit`, no key inside the
+    token), and no repeated member. Raises ValueError or RecursionError.
+    """
     if len(token) > LONGEST or _FORM.fullmatch(token) is None:
         raise _BadTokenError
     head, body, signature = token.split(".")
@@ -156,7 +161,7 @@ def check_form(token: str) -> None:
 
 def _decoded(part: str) -> bytes:
     data = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
-    if base64.urlsafe_b64encode(data).decode().rstrip("=") != part:  # several texts would be the same token
+    if base64.urlsafe_b64encode(data).decode().rstrip("=") != part:  # otherwise several texts would be one token
         raise _BadTokenError
     return data
 

@@ -32,7 +32,7 @@ class BatchEffects:
         return applied
 
     async def handle(self, connection: Connection, messages: list[Message[Event]]) -> set[bytes]:
-        """Calls the handler with the messages that are new. Returns the keys of newer copies (state topics)."""
+        """Calls the handler with the new messages. Returns the keys of newer copies (state topics)."""
         fresh = messages
         if self._subscription.uses_inbox and messages:
             times, ids = [m.time for m in messages], [m.id for m in messages]
@@ -91,7 +91,7 @@ class BatchEffects:
             await copies.mark_broken(connection, message.topic, message.key, message.offset, code)
 
     async def park(self, connection: Connection, parked: list[RecordToPark]) -> None:
-        """Parks these records: all for one reason, or all but the first behind it."""
+        """Parks these records. Either all have one reason, or the first has it and the others are behind it."""
         if not parked:
             return
         await parked_messages.park(connection, self._group, parked)
@@ -100,12 +100,12 @@ class BatchEffects:
 
 
 def _without_duplicates(messages: list[Message[Event]]) -> list[Message[Event]]:
-    """The messages without duplicates of an event within one batch."""
+    """Returns the messages without duplicates of an event within one batch."""
     return list({message.id: message for message in messages}.values())
 
 
 def _newest(messages: list[Message[Event]], applied: set[bytes]) -> list[tuple[str, bytes, int]]:
-    """Topic, key and offset of the state applied for each key: the first record of the highest version."""
+    """Returns topic, key and offset of the state applied for each key: the first record of the highest version."""
     newest: dict[MessageKey, Message[Event]] = {}
     for message in messages:
         key = MessageKey(message.topic, message.key)

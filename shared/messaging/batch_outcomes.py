@@ -1,4 +1,4 @@
-"""Which records of a batch count as failures for the circuit breaker, and which await the copy of a record."""
+"""Decides which records of a batch count as failures for the circuit breaker, and which ones await a copy."""
 
 from collections.abc import Sequence
 
@@ -11,11 +11,11 @@ from shared.messaging.parked_messages import RecordToPark
 from shared.messaging.subscription import Subscription
 
 COPY_BEHIND = "copy-behind"
-"""The reason for which a message is parked that awaits a version of a copy."""
+"""The reason for parking a message that awaits a version of a copy."""
 
 
 def predict_failure(subscription: Subscription, item: BatchItem) -> bool | None:
-    """Whether the record will fail, as far as decoding shows; None where its outcome does not count."""
+    """Returns whether the record will fail, as far as decoding shows; None when its outcome does not count."""
     if isinstance(item.decoded, InvalidRecord):
         return subscription.quarantine is None
     reaches_handler = isinstance(item.decoded, Message) and not isinstance(
@@ -25,7 +25,7 @@ def predict_failure(subscription: Subscription, item: BatchItem) -> bool | None:
 
 
 def attempt_outcomes(subscription: Subscription, plan: BatchPlan) -> list[bool]:
-    """For each attempt of a committed plan, in order, whether it failed.
+    """Returns for each attempt of a committed plan, in order, whether it failed.
 
     A record that was parked, dropped or skipped was not attempted.
     """
@@ -34,7 +34,7 @@ def attempt_outcomes(subscription: Subscription, plan: BatchPlan) -> list[bool]:
 
 
 def parked_for_copy(items: Sequence[BatchItem]) -> list[RecordToPark]:
-    """The items as records to park: the first of each key awaits its copy, the others are behind it."""
+    """Returns the items as records to park: the first of each key awaits its copy, the others are behind it."""
     first: dict[MessageKey, BatchItem] = {}
     for item in items:
         first.setdefault(item.key, item)
@@ -45,7 +45,7 @@ def parked_for_copy(items: Sequence[BatchItem]) -> list[RecordToPark]:
 
 
 async def keys_on_broken_copies(connection: Connection, awaiting: Sequence[BatchItem]) -> set[MessageKey]:
-    """The keys of those items whose copy is broken: the version that they await may not come for a long time."""
+    """Returns the keys of those items whose copy is broken: the version that they await may take long to come."""
     topics = {topic for item in awaiting for topic in _seen_topics(item)}
     keys = [item.record.key for item in awaiting if item.record.key]
     broken = await copies.broken_among(connection, sorted(topics), keys)

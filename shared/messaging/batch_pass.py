@@ -1,4 +1,4 @@
-"""One pass over a batch: which records are finished, which are deferred, and the next offset of each partition."""
+"""One pass over a batch: which records are finished or deferred, and the next offset of each partition."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -10,9 +10,9 @@ from shared.messaging.batch_plan import BatchItem, BatchPlan, Deferred, Partitio
 
 @dataclass
 class ReadProgress:
-    """The stored next offset of each partition, and which offsets at or above it are finished already.
+    """The stored next offset of each partition, and the offsets at or above it that are finished already.
 
-    A finished record behind an unfinished one is read again with it; this process remembers that it was finished.
+    A finished record behind an unfinished one is read again with it; this process knows that it was finished.
     """
 
     next: dict[Partition, int] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class ReadProgress:
 class BatchPass:
     """The state of one pass over a batch, as far as its transactions have committed.
 
-    `progress` None leaves offsets alone. `is_trial`: the circuit breaker is open and tries one record.
+    `progress` None leaves offsets unchanged. `is_trial`: the circuit breaker is open and tries one record.
     """
 
     items: list[BatchItem]
@@ -66,7 +66,7 @@ class BatchPass:
         return {} if self.progress is None else self.progress.next
 
     def next_offsets(self, items: Sequence[BatchItem], finished: Sequence[BatchItem]) -> dict[Partition, int]:
-        """The lowest unfinished offset of each partition of `items`, once `finished` are finished too."""
+        """Returns the lowest unfinished offset of each partition of `items`, once `finished` are finished too."""
         if self.progress is None:
             return {}
         all_finished = self.finished.union(finished)
@@ -91,13 +91,14 @@ class BatchPass:
             self.progress.move(next_offsets, plan.finished)
 
     def replace(self, item: BatchItem, replacement: BatchItem) -> "BatchPass":
-        """Returns a copy of this pass in which `replacement` stands for `item`."""
+        """Returns a copy of this pass with `replacement` in the place of `item`."""
         items = [replacement if other is item else other for other in self.items]
         return BatchPass(items, self.progress, self.is_trial, set(self.finished), self.deferred)
 
 
 async def move_over_finished(pool: Pool, group: str, batch: BatchPass) -> None:
-    """Moves stored offsets over records that were finished before they were read: no transaction of this pass did so.
+    """Moves stored offsets over records that were finished before they were read, which no transaction of this pass
+    did.
 
     Raises OffsetsMovedError.
     """

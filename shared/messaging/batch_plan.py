@@ -1,6 +1,6 @@
 """Decides what happens to each record of a batch. Pure: no clock, no I/O.
 
-A batch has the effect that its records have one at a time, in the order of offsets for each key.
+A batch has the effect of its records handled one at a time, in the order of offsets for each key.
 """
 
 from collections.abc import Sequence, Set
@@ -20,14 +20,14 @@ class Partition(NamedTuple):
 
 
 class MessageKey(NamedTuple):
-    """A Kafka key on one topic. The order of messages is kept for each of these."""
+    """A Kafka key on one topic, within which the order of messages is kept."""
 
     topic: str
     key: bytes
 
 
 class RecordPosition(NamedTuple):
-    """Where a record stands in Kafka."""
+    """The position of a record in Kafka."""
 
     topic: str
     partition: int
@@ -49,12 +49,12 @@ class BatchItem:
 
     @property
     def key(self) -> MessageKey:
-        """The key whose order the record belongs to; a record without a key has the empty one."""
+        """The key whose order the record belongs to; empty for a record without a key."""
         return MessageKey(self.topic, self.record.key or b"")
 
     @property
     def position(self) -> RecordPosition:
-        """Where the record stands in Kafka."""
+        """The position of the record in Kafka."""
         return RecordPosition(self.topic, self.record.partition, self.record.offset)
 
 
@@ -76,11 +76,11 @@ class Deferred:
 
 @dataclass
 class BatchPlan:
-    """What happens to each item of a batch. All but two kinds are `finished` once the transaction commits.
+    """The plan for each item of a batch. All but two kinds are `finished` once the transaction commits.
 
-    `awaiting`: messages that rest on a version of a copy that has not been applied here. `behind_deferred`: records
-    behind an unfinished one of their key, or (heartbeats) of their partition. `behind_dead_letter`: messages, with
-    their topic, that are parked because an earlier one of their key is. `dropped`: the number of messages about erased
+    The two are `awaiting`, messages that rest on a version of a copy not applied here, and `behind_deferred`, records
+    behind an unfinished one of their key or (heartbeats) of their partition. `behind_dead_letter`: messages, with their
+    topic, that are parked because an earlier one of their key is. `dropped`: the number of messages about erased
     records.
     """
 
@@ -116,7 +116,7 @@ def plan_batch(
             plan.behind_deferred.append(item)
             deferred.defer(item)
         elif _is_heartbeat(item):
-            # It vouches for every earlier record of its partition.
+            # A heartbeat means that every earlier record of its partition was read.
             if item.partition in deferred.partitions:
                 plan.behind_deferred.append(item)
             else:

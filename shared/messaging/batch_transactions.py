@@ -19,7 +19,7 @@ from shared.runtime.metrics import DROPPED, SKIPPED
 
 @dataclass(frozen=True)
 class PlannedTransaction:
-    """The plan of a transaction, and what the pass over the batch becomes once it has committed."""
+    """The plan of a transaction, and the state of the pass over the batch once it has committed."""
 
     plan: BatchPlan
     deferred: Deferred
@@ -44,7 +44,7 @@ class BatchTransactions:
         self._effects = effects
 
     async def apply(self, batch: BatchPass, items: Sequence[BatchItem]) -> Applied:
-        """Handles all of these items, as far as they can be handled now."""
+        """Handles the items that can be handled now."""
         async with transaction(self._pool) as connection:
             planned = await self._begin(connection, batch, items)
             newer_keys = await self._effects.apply(connection, planned.plan)
@@ -53,7 +53,7 @@ class BatchTransactions:
         return Applied(planned.plan, newer_keys)
 
     async def make_dead_letter(self, batch: BatchPass, item: BatchItem, code: str) -> None:
-        """Makes one item a dead letter, or drops it where its medical record has been erased."""
+        """Makes one item a dead letter, or drops it when its medical record has been erased."""
         async with transaction(self._pool) as connection:
             planned = await self._begin_as_invalid(connection, batch, item, code)
             await self._effects.record_dead_letters(connection, planned.plan.invalid_records)
@@ -61,7 +61,7 @@ class BatchTransactions:
         self._report(planned.plan)
 
     async def park_for_key(self, batch: BatchPass, item: BatchItem) -> None:
-        """Parks one item until its encryption key is known here; drops it where its medical record has been erased."""
+        """Parks one item until its encryption key is known here; drops it when its medical record has been erased."""
         code = KeyUnknownError.code
         async with transaction(self._pool) as connection:
             planned = await self._begin_as_invalid(connection, batch, item, code)
@@ -84,7 +84,7 @@ class BatchTransactions:
         batch.commit(BatchPlan(finished=list(items)), batch.deferred, next_offsets)
 
     async def _begin(self, connection: Connection, batch: BatchPass, items: Sequence[BatchItem]) -> PlannedTransaction:
-        """Moves the offsets as if all items were finished, plans the items, and moves the offsets back if need be."""
+        """Moves the offsets as if all items were finished, plans the items, and corrects the offsets if necessary."""
         parks_behind = self._subscription.parks_behind_dead_letters
         hoped_offsets = batch.next_offsets(items, items)
         start = await offsets.begin_batch(
@@ -108,7 +108,7 @@ class BatchTransactions:
     async def _begin_as_invalid(
         self, connection: Connection, batch: BatchPass, item: BatchItem, code: str
     ) -> PlannedTransaction:
-        """Begins the transaction of one item as if its record were invalid: only an erased one is not in the plan."""
+        """Begins the transaction of one item as if its record were invalid. The plan of an erased one is empty."""
         invalid = BatchItem(item.record, item.topic, InvalidRecord(item.record, item.topic, code))
         return await self._begin(connection, batch.replace(item, invalid), [invalid])
 

@@ -16,8 +16,8 @@ LONGEST_STOP_S = 60.0
 class CircuitBreaker:
     """Opens when at least 10 of the last 100 outcomes, and more than a fifth of them, are failures.
 
-    While it is open, it admits one record at a time as a trial: after 5 s, then after twice the time each, at most
-    60 s. A trial that succeeds closes it.
+    While it is open, it admits one record at a time as a trial: after 5 s, then after twice the previous time, at most
+    60 s. A successful trial closes it.
     """
 
     outcomes: deque[bool] = field(default_factory=lambda: deque(maxlen=WINDOW))
@@ -26,15 +26,15 @@ class CircuitBreaker:
 
     @property
     def is_open(self) -> bool:
-        """Whether the consumer is stopped, but for trials."""
+        """Whether the consumer is stopped except for trials."""
         return _is_open(self.outcomes)
 
     def admitted_count(self, predictions: Sequence[bool | None], now: float) -> int:
-        """How many of the next records may be attempted.
+        """Returns how many of the next records may be attempted.
 
-        `predictions`: whether each will fail; None where its outcome does not count. `now`: event loop seconds. While
-        the breaker is open: none, or, where a trial is due, all up to the first whose outcome counts. Else all up to
-        the one that would open it.
+        `predictions`: whether each will fail; None when its outcome does not count. `now`: event loop seconds. While
+        the breaker is open: none or, when a trial is due, all up to the first whose outcome counts. While it is closed:
+        all up to the one that would open it.
         """
         if self.is_open:
             trial = next(
@@ -49,7 +49,7 @@ class CircuitBreaker:
         return not self.is_open and self._opens_at([True]) is not None
 
     def record_outcomes(self, failures: Sequence[bool], now: float) -> Literal["opened", "closed"] | None:
-        """Records for each attempt whether it failed. Returns how the state changed; None where it did not."""
+        """Records for each attempt whether it failed. Returns how the state changed, None if it did not."""
         was_open = self.is_open
         if was_open and failures and not any(failures):
             self.outcomes.clear()

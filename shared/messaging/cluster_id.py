@@ -1,4 +1,4 @@
-"""The id of the Kafka cluster: offsets count in one cluster alone."""
+"""The id of the Kafka cluster: an offset is meaningful in one cluster only."""
 
 from aiokafka.admin import AIOKafkaAdminClient
 

@@ -92,10 +92,10 @@ class Consumer:
         self._waiting_since: dict[RecordPosition, float] = {}
 
     async def consume(self, records: Sequence[Record], progress: ReadProgress | None = None) -> None:
-        """Returns when every record is finished. Raises a transient error when some must be read again.
+        """Processes the records until each is finished. Raises a transient error when some must be read again.
 
         `progress`: the stored offsets from which this batch was read; they move as transactions commit. None leaves
-        offsets alone.
+        offsets unchanged.
         """
         items = [BatchItem(record, record.topic.removeprefix(self.prefix), self.decode(record)) for record in records]
         is_trial = self.circuit_breaker.is_open
@@ -121,7 +121,7 @@ class Consumer:
     # -- A batch: whole, or in halves ---------------------------------------------------------------------------------
 
     async def _process(self, batch: BatchPass, items: list[BatchItem]) -> None:
-        """Attempts the items together; where that fails, in halves until the failing record is alone.
+        """Attempts the items together; when that fails, in halves until the failing record is alone.
 
         Raises a transient error that does not concern single records.
         """
@@ -131,12 +131,12 @@ class Consumer:
             self.on_progress()
             try:
                 newer_keys = await self._attempt(batch, part)
-            except Exception as error:  # each has its row in the table of this module
+            except Exception as error:  # the table of this module lists every case
                 if _concerns_whole_batch(error):
                     raise
                 await self._process_failed(batch, part, error)
             else:
-                # Not within the attempt: an error in here is no failure of records that are finished.
+                # Not part of the attempt: an error here is no failure of records that are finished.
                 if newer_keys and self.on_states_applied is not None:
                     await self.on_states_applied(newer_keys, self.on_progress)
 
@@ -157,7 +157,7 @@ class Consumer:
         await self._process(batch, items[middle:])
 
     def _attempted_together(self, items: list[BatchItem]) -> list[list[BatchItem]]:
-        """Divides the items: one that failed alone before is attempted alone again."""
+        """Divides the items into parts: an item that failed alone before is attempted alone again."""
         parts: list[list[BatchItem]] = []
         was_alone = True
         for item in items:
@@ -168,7 +168,7 @@ class Consumer:
             was_alone = is_alone
         return parts
 
-    # -- A record that failed alone: a row of the table each ----------------------------------------------------------
+    # -- A record that failed alone: one row of the table each --------------------------------------------------------
 
     async def _decide(self, batch: BatchPass, item: BatchItem, error: Exception) -> None:
         if isinstance(error, PermanentError):
@@ -185,14 +185,14 @@ class Consumer:
         self._record_outcomes([self.subscription.quarantine is None or code.startswith("handler-")])
 
     async def _park_or_await_key(self, batch: BatchPass, item: BatchItem) -> None:
-        """Parks a message whose key has been awaited for 60 s, so that it blocks no partition; else defers it."""
+        """Parks a message that has awaited its key for 60 s, so that it blocks no partition; otherwise defers it."""
         if self._has_waited(item):
             await self._transactions.park_for_key(batch, item)
         else:
             batch.deferred.defer(item)
 
     async def _retry_or_make_dead_letter(self, batch: BatchPass, item: BatchItem, error: Exception, code: str) -> None:
-        """Defers a record up to the third attempt. Raises RetryError where one more failure stops the consumer."""
+        """Defers a record up to the third attempt. Raises RetryError when one more failure stops the consumer."""
         attempt = self._attempts[item.position] = self._attempts.get(item.position, 0) + 1
         log("batch.failed", group=self.name, attempt=attempt, count=1, error=error)
         if attempt < MAX_ATTEMPTS:
@@ -208,7 +208,7 @@ class Consumer:
     async def _park_or_await_copies(self, batch: BatchPass) -> None:
         """Parks messages that awaited a copy for 60 s or rest on a broken one, and the messages behind them.
 
-        Raises CopyBehindError where others still await a copy.
+        Raises CopyBehindError when other messages still await a copy.
         """
         overdue = {item.key for item in batch.awaiting if self._has_waited(item)}
         async with transaction(self.pool) as connection:
@@ -224,7 +224,7 @@ class Consumer:
         if any(item.key not in overdue for item in batch.awaiting):
             raise CopyBehindError
 
-    # -- What is remembered from one read of a record to the next -----------------------------------------------------
+    # -- State kept from one read of a record to the next ------------------------------------------------------------
 
     def _has_waited(self, item: BatchItem) -> bool:
         """Whether the record has waited for 60 s since the first call for it."""
@@ -232,7 +232,7 @@ class Consumer:
         return now - self._waiting_since.setdefault(item.position, now) >= PARK_AFTER_S
 
     def _forget(self, finished: Sequence[RecordPosition]) -> None:
-        """Forgets finished records only: the waits and attempts of other partitions' records count on."""
+        """Forgets finished records only: waits and attempts of unfinished records go on counting."""
         CONSUMED.labels(self.name).inc(len(finished))
         for position in finished:
             self._waiting_since.pop(position, None)
@@ -241,7 +241,7 @@ class Consumer:
     # -- The circuit breaker ------------------------------------------------------------------------------------------
 
     def _admitted(self, items: list[BatchItem]) -> list[BatchItem]:
-        """The records that may be attempted now. Raises RetryError where the breaker admits none."""
+        """Returns the records that may be attempted now. Raises RetryError when the breaker admits none."""
         predictions = [predict_failure(self.subscription, item) for item in items]
         count = self.circuit_breaker.admitted_count(predictions, asyncio.get_running_loop().time())
         if count == 0:
@@ -257,5 +257,5 @@ class Consumer:
 
 
 def _concerns_whole_batch(error: Exception) -> bool:
-    """Whether an error is transient and would meet any record, unlike a time-out or an unknown key."""
+    """Whether an error is transient and would affect any record, unlike a time-out or an unknown key."""
     return is_transient(error) and not isinstance(error, (*TIMEOUTS, KeyUnknownError))

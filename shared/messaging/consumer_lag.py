@@ -32,7 +32,7 @@ async def observe_lag(loop: ConsumerLoop, prefix: str) -> None:
 
 
 async def _lag_by_topic(client: AIOKafkaConsumer, loop: ConsumerLoop) -> dict[str, int]:
-    """For each topic, how many offsets lie between the group's positions and the ends of its partitions."""
+    """Returns, for each topic, the number of offsets between the group's positions and the ends of its partitions."""
     assignment = client.assignment()
     positions = {
         partition: offset for partition, offset in loop.positions.offsets_for_lag().items() if partition in assignment
@@ -40,7 +40,7 @@ async def _lag_by_topic(client: AIOKafkaConsumer, loop: ConsumerLoop) -> dict[st
     ends = await client.end_offsets(list(positions)) if positions else {}
     lag: dict[str, int] = {}
     for partition, offset in positions.items():
-        # Transaction markers, which the client does not return, lie between the last record and the end.
+        # Transaction markers, which the client does not return, may lie between the last record and the end.
         read_to = offset if loop.in_flight else max(offset, await client.position(partition))
         lag[partition.topic] = lag.get(partition.topic, 0) + max(0, ends[partition] - read_to)
     return lag

@@ -1,4 +1,4 @@
-"""How fresh the copies of other services' states are, and which are broken: a state arrived that could not be used."""
+"""Freshness of the copies of other services' states, and copies broken by a state that could not be used."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -53,7 +53,7 @@ async def apply_heartbeats(connection: Connection, heartbeats: Sequence[Message[
 
 
 async def raise_watermarks(connection: Connection, latest: Mapping[tuple[str, int], datetime]) -> None:
-    """Stores the later moment of each (topic, partition); any moment replaces a stored one that lies in the future."""
+    """Stores the later moment of each (topic, partition); any moment replaces a stored one in the future."""
     if latest:
         topics, partitions = zip(*latest, strict=True)
         bound = clock.now() + HEARTBEAT_AHEAD
@@ -68,7 +68,7 @@ async def mark_broken(connection: Connection, topic: str, key: bytes, offset: in
 async def supersede(connection: Connection, group: str, applied: Sequence[tuple[str, bytes, int]]) -> None:
     """Mends the copies to which newer states were applied: (topic, key, offset of the state).
 
-    A copy that a higher offset broke stays broken. Dead letters of the key below the offset are deleted.
+    A copy broken by a higher offset stays broken. Dead letters of the key below the offset are deleted.
     """
     if applied:
         topics, keys, offsets = zip(*applied, strict=True)
@@ -81,13 +81,13 @@ async def mend_after_discard(connection: Connection, group: str, topic: str, key
 
 
 async def is_newest(connection: Connection, topic: str, key: bytes, offset: int) -> bool:
-    """Whether the copy of the key is broken, and by no offset above this one."""
+    """Whether the copy of the key is broken, but not by an offset above this one."""
     newest: bool = await connection.fetchval(IS_NEWEST, topic, _text(key), offset)
     return newest
 
 
 async def broken_among(connection: Connection, topics: Sequence[str], keys: Iterable[bytes]) -> set[bytes]:
-    """Returns those of the keys that have a broken copy of one of these topics."""
+    """Returns the keys that have a broken copy of one of these topics."""
     rows = await connection.fetch(SELECT_BROKEN, topics, [key.decode("utf-8", "replace") for key in keys])
     return {row["key"].encode() for row in rows}
 
@@ -99,5 +99,5 @@ def _text(key: bytes) -> str:
 def newest_of_each(
     messages: Iterable[Message[State]], subject_of: Callable[[State], SubjectId]
 ) -> dict[SubjectId, Message[State]]:
-    """The message with the highest version for each subject; the last one where versions are equal."""
+    """Returns the message with the highest version for each subject; the last one if versions are equal."""
     return {subject_of(message.event): message for message in sorted(messages, key=lambda each: each.event.version)}

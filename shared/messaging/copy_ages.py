@@ -1,4 +1,4 @@
-"""Measures how old each copied topic is, and logs watermarks that lie in the future."""
+"""Measures the age of each copied topic, and logs watermarks that lie in the future."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ from shared.messaging.freshness import HEARTBEAT_AHEAD
 from shared.runtime.logs import log
 from shared.runtime.metrics import COPY_AGE
 
-# A watermark further ahead than clocks may differ is shown even where another partition is older.
+# A watermark further ahead than clocks may differ is reported even if another partition is older.
 SELECT_AGES = """
 select topic,
        extract(epoch from clock_timestamp() - case when max(at) > clock_timestamp() + $1::interval
@@ -23,7 +23,7 @@ class CopyAges:
         self._logged: dict[str, float] = {}
 
     async def observe(self, pool: Pool) -> None:
-        """Sets the age of each topic's oldest partition in seconds; below zero where a watermark lies in the future."""
+        """Sets the age of each topic's oldest partition in seconds; negative when a watermark lies in the future."""
         for row in await pool.fetch(SELECT_AGES, HEARTBEAT_AHEAD):
             COPY_AGE.labels(row["topic"]).set(row["age"])
             if row["age"] < 0:

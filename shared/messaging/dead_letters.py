@@ -1,4 +1,4 @@
-"""The worker's routes for operators: dead letters, other parked messages, and stored offsets that Kafka has lost."""
+"""The worker's routes for operators: dead letters, other parked messages, and stored offsets lost by Kafka."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -21,7 +21,7 @@ from shared.runtime.logs import log
 
 SCOPE = "operations"
 ReasonCode = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
-"""Why an operator acted: a code, never a text, because logs and the ledger keep it."""
+"""The operator's reason as a code, never a free text, because logs and the ledger keep it."""
 
 
 class GroupUnknownError(NotFoundError):
@@ -31,9 +31,9 @@ class GroupUnknownError(NotFoundError):
 
 
 class DeadLetterView(BaseModel):
-    """A parked message as operators see it: its origin and why it is parked, never its content.
+    """A parked message as operators see it: its origin and the reason for parking, never its content.
 
-    `behind`: how many messages of its key are parked behind it.
+    `behind`: the number of messages of its key that are parked behind it.
     """
 
     model_config = ConfigDict(from_attributes=True)
@@ -48,21 +48,21 @@ class DeadLetterView(BaseModel):
 
 
 class RedriveResult(BaseModel):
-    """How many messages were handled, and the error code of the next one; null where none is left."""
+    """The number of messages handled, and the error code of the next one; null when none is left."""
 
     handled: int
     hindrance: str | None
 
 
 class Discard(BaseModel):
-    """Why a dead letter is discarded."""
+    """The reason for discarding a dead letter."""
 
     model_config = ConfigDict(extra="forbid")
     reason: ReasonCode
 
 
 class OffsetView(BaseModel):
-    """The next offset of a group in a partition, and what Kafka holds of it: offsets from `begins` to below `ends`."""
+    """The next offset of a group in a partition, and the offsets that Kafka has: from `begins` to below `ends`."""
 
     model_config = ConfigDict(from_attributes=True)
     group: str
@@ -75,7 +75,7 @@ class OffsetView(BaseModel):
 
 
 class OffsetReset(BaseModel):
-    """Where the group goes on in partitions whose stored offset Kafka has lost."""
+    """The position at which the group continues in partitions whose stored offset Kafka has lost."""
 
     model_config = ConfigDict(extra="forbid")
     to: Literal["beginning"]
@@ -126,7 +126,7 @@ async def redrive_dead_letter(request: Request, dead_letter_id: UUID, caller: Au
 async def discard_dead_letter(
     request: Request, dead_letter_id: UUID, discard: Discard, caller: AuthenticatedCaller
 ) -> RedriveResult:
-    """Discards a dead letter for ever and handles the messages behind it. The ledger keeps who did it, and why."""
+    """Discards a dead letter for good and handles the messages behind it. The ledger records who and why."""
     caller.require(SCOPE)
     outcome = await _redriver(request).discard(dead_letter_id, caller.actor(), discard.reason)
     return RedriveResult(handled=outcome.handled, hindrance=outcome.hindrance)
@@ -141,7 +141,7 @@ async def list_offsets(request: Request, caller: AuthenticatedCaller) -> list[Of
 async def reset_offsets(
     request: Request, group: str, reset: OffsetReset, pool: ServicePool, caller: AuthenticatedCaller
 ) -> list[OffsetView]:
-    """Makes a group go on at the beginning of the partitions whose stored offset is lost, and of no others.
+    """Resets the lost offsets of a group, and no others, to the beginning of their partitions.
 
     Returns the partitions that were reset, with their former offsets.
     """

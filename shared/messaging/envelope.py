@@ -1,6 +1,6 @@
-"""Decodes a Kafka record to a typed message, or to a stable code of what is wrong with it."""
+"""Decodes a Kafka record into a typed message, or into a stable code for what is wrong with it."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Generic, Protocol, TypeVar
@@ -34,7 +34,7 @@ class Record(Protocol):
 
     @property
     def key(self) -> bytes | None:
-        """The key; None where the producer gave none."""
+        """The key; None when the producer gave none."""
 
     @property
     def value(self) -> bytes | None:
@@ -47,7 +47,7 @@ class Record(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class KeptRecord:
-    """A record as it was parked."""
+    """A record restored from `parked_messages`."""
 
     topic: str
     partition: int
@@ -60,10 +60,10 @@ class KeptRecord:
 _EVENTS_OF_TOPIC = {topic.name: frozenset(event.ce_type for event in topic.events) for topic in TOPICS}
 _STATES = frozenset(topic.name for topic in TOPICS if topic.kind == "state")
 LONGEST_KEY = 512
-"""Bytes. No event has a longer key; a longer one is stored cut to this length, which an index can hold."""
+"""Bytes. No event has a longer key. A longer one is stored cut to this length, so that an index can hold it."""
 FIRST_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 FURTHEST_AHEAD = timedelta(days=1)
-"""How far in the future the time of an event may lie: the error allowed to a producer's clock."""
+"""How far in the future the time of an event may be: the error allowed for a producer's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +101,9 @@ def decode(
 ) -> Message[Event] | InvalidRecord | Skipped:
     """Returns the message, or what is wrong with the record, or why the group skips it. Never raises.
 
-    `handled` names the event types of the group (None: all): others are skipped before their body is parsed. A type
-    that the topic's declaration does not know is skipped on a fact topic; on a state topic, where it may replace what
-    the copy holds, the record is invalid.
+    `handled`: the event types of the group (None: all). Other types are skipped before their body is parsed. A type
+    that the topic's declaration does not know is skipped on a fact topic. On a state topic it may replace the content
+    of the copy, so the record is invalid.
     """
     topic = record.topic.removeprefix(prefix)
     if record.value is None and record.key is not None and topic in _STATES:
@@ -129,7 +129,7 @@ def _decode_event(
         return InvalidRecord(record, topic, "envelope-invalid")
     if record.value is None or record.key is None:
         return InvalidRecord(record, topic, "body-or-key-missing")
-    if has_escaped_nul(record.value):  # every handler would fail on it
+    if has_escaped_nul(record.value):  # every handler would fail with it
         return InvalidRecord(record, topic, "data-invalid")
     try:
         event = EVENTS[ce_type].model_validate_json(record.value)
@@ -144,7 +144,7 @@ def _decode_event(
 
 
 def _valid_headers(headers: Sequence[tuple[str, bytes | None]]) -> dict[str, str] | None:
-    """The headers as text; None where a name or a value is not UTF-8, or a value is null."""
+    """Returns the headers as text; None when a name or value is not UTF-8, or a value is null."""
     try:
         for name, _ in headers:
             name.encode()
@@ -159,3 +159,15 @@ def _is_plausible(moment: datetime, ahead: timedelta) -> bool:
         return FIRST_MOMENT <= moment <= clock.now() + ahead
     except (TypeError, OverflowError):
         return False
+
+
+def record_ids(keys: Iterable[bytes | None]) -> dict[bytes, UUID]:
+    """The record ids among Kafka keys, by key; other keys are left out."""
+    return {key: record_id for key in set(keys) if key and (record_id := _record_of(key)) is not None}
+
+
+def _record_of(key: bytes) -> UUID | None:
+    try:
+        return UUID(key.decode())
+    except ValueError:
+        return None

@@ -21,5 +21,5 @@ async def claim(connection: Connection, group: str, times: Sequence[datetime], i
 
 
 async def maintain(connection: Connection) -> None:
-    """Creates the table partitions of the coming days and drops those that are past."""
+    """Creates the table partitions of the coming days and drops those of past days."""
     await connection.execute(MAINTAIN, DAYS_KEPT)

@@ -1,6 +1,6 @@
-"""Reads Kafka records whose header names are not UTF-8, at which the client would otherwise stop for good.
+"""Reads Kafka records whose header names are not UTF-8; without it the client would stop at them for good.
 
-aiokafka 0.14 decodes header names in C, and `getmany` raises at such a record each time. `install` makes the client
+aiokafka 0.14 decodes header names in C, and `getmany` raises at such a record every time. `install` makes the client
 read the batch again in Python with surrogate escapes (PEP 383), so that the record reaches its consumer.
 """
 
@@ -12,11 +12,11 @@ from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
 
 _LENGTH_AT, _LOG_OVERHEAD = 8, 12
-"""Record batch, version 2: base offset (8 bytes), length of what follows (4 bytes)."""
+"""Record batch, version 2: base offset (8 bytes), length of the rest (4 bytes)."""
 
 
 class _LenientBytes(bytearray):
-    """Bytes whose slices decode to text whatever they hold."""
+    """Bytes whose slices decode to text for any content."""
 
     def __getitem__(self, index: Any) -> Any:
         part = super().__getitem__(index)
@@ -27,7 +27,7 @@ class _LenientBytes(bytearray):
 
 
 class _Batch:
-    """One record batch, at `span` of the fetched bytes; `fast` is the client's own view of it."""
+    """One record batch, at `span` of the fetched bytes; `fast` is the client's view of it."""
 
     def __init__(self, fast: Any, source: bytes, span: slice) -> None:
         self._fast, self._source, self._span = fast, source, span

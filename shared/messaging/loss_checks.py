@@ -1,13 +1,13 @@
-"""Which aggregates a database has lost commits about, and whether that has been checked.
+"""Records whether a database has been checked for lost commits, and which aggregates have lost some.
 
-The relay's leader compares the service's topics with the database before it announces anything (`outbox.lost`). It
-stores the incarnation of the database that it compared, and marks each record whose state on the topics is newer as a
-broken copy of the service's own topic. Until both have happened, the database may hold an older state of a record than
-an earlier answer showed; APIs check this within the statements that they send anyway.
+The relay's leader compares the service's topics with the database before it sends anything (`outbox.lost`). It stores
+the incarnation of the database that it compared, and marks each record whose state on the topics is newer as a broken
+copy of the service's own topic. Until both have happened, the database may hold an older state of a record than an
+earlier answer showed. APIs check this within the statements that they send anyway.
 
 An incarnation is one start of the PostgreSQL server and one database in it. A failover, a restore of files or a
-point-in-time recovery starts another server; a restored dump is in another database, or another transaction than the
-one that its row names wrote that row.
+point-in-time recovery starts another server. A restored dump is in another database, or its row was written by another
+transaction than the one named in the row.
 """
 
 from collections.abc import Sequence
@@ -34,10 +34,10 @@ CODE = "commits-lost"
 
 
 async def note_check(connection: Connection, topics: Sequence[str], lost: Sequence[tuple[str, str]]) -> None:
-    """Notes that this database was compared with the service's own `topics`.
+    """Stores that this database was compared with the service's own `topics`.
 
-    `lost`: the (topic, key) whose newest state on the topic this database lacks; they are marked. Without any, earlier
-    marks are removed. Call it in a transaction that has no savepoint.
+    `lost`: the (topic, key) pairs whose newest state on the topic this database lacks; they are marked. When there are
+    none, earlier marks are removed. The transaction must not have a savepoint.
     """
     if lost:
         names, keys = zip(*sorted(set(lost)), strict=True)
@@ -48,5 +48,5 @@ async def note_check(connection: Connection, topics: Sequence[str], lost: Sequen
 
 
 async def delete_marks(connection: Connection, topics: Sequence[str]) -> None:
-    """Removes the marks on the service's own `topics`: what was lost has been recovered."""
+    """Removes the marks on the service's own `topics`, because the lost states have been recovered."""
     await connection.execute(DELETE_MARKS, topics)

@@ -1,7 +1,8 @@
 """The offsets of consumer groups, stored in the database that holds the effects of their messages.
 
-The transaction of an effect also moves the next offset of each partition, and only from the offset that the batch was
-read from: so the first statement of a batch notices that the database lost commits or that another member moved on.
+The transaction of an effect also moves the next offset of each partition, but only from the offset at which the batch
+was read. The first statement of a batch therefore notices that the database lost commits or that another member has
+moved the offset.
 """
 
 from collections.abc import Mapping, Set
@@ -40,7 +41,7 @@ class OffsetsMovedError(TransientError):
 
 @dataclass(frozen=True)
 class BatchStart:
-    """Which of a batch's keys belong to erased records, and which have a parked message of the group."""
+    """The keys of a batch that belong to erased records, and those with a parked message of the group."""
 
     erased: frozenset[bytes] = frozenset()
     parked: frozenset[MessageKey] = frozenset()
@@ -48,7 +49,7 @@ class BatchStart:
 
 @dataclass(frozen=True)
 class NextOffset:
-    """The next offset of a group in a partition, and the id of the Kafka cluster in which it counts."""
+    """The next offset of a group in a partition, and the id of the Kafka cluster to which it belongs."""
 
     next: int
     cluster_id: str
@@ -62,10 +63,10 @@ async def begin_batch(
     record_ids: Mapping[bytes, UUID],
     keys: Set[MessageKey],
 ) -> BatchStart:
-    """Begins a consumer's transaction: moves the offsets from `positions` to `next_offsets`, and looks keys up.
+    """Begins a consumer's transaction: moves the offsets from `positions` to `next_offsets` and looks up keys.
 
-    `record_ids`: the records that keys name; the result says which are erased. `keys`: those for which the result says
-    whether a message is parked. Raises OffsetsMovedError.
+    `record_ids`: record ids by key; the result says which are erased. `keys`: the keys to check for parked messages.
+    Raises OffsetsMovedError.
     """
     if not (next_offsets or record_ids or keys):
         return BatchStart()
@@ -92,20 +93,20 @@ async def begin_batch(
 
 
 async def set_next(connection: Connection, group: str, next_offsets: Mapping[Partition, int]) -> None:
-    """Stores next offsets; in a batch's transaction, those that `begin_batch` moved too far."""
+    """Stores next offsets. In a batch's transaction it corrects those that `begin_batch` moved too far."""
     partitions = sorted(next_offsets)
     topics, numbers = [topic for topic, _ in partitions], [number for _, number in partitions]
     await connection.execute(SET_NEXT, group, topics, numbers, [next_offsets[partition] for partition in partitions])
 
 
 async def load_offsets(connection: Connection, group: str) -> dict[Partition, NextOffset]:
-    """The next offset of the group in each partition that has one."""
+    """Returns the next offset of the group in each partition that has one."""
     rows = await connection.fetch(SELECT_OFFSETS, group)
     return {Partition(row["topic"], row["partition"]): NextOffset(row["next"], row["cluster_id"]) for row in rows}
 
 
 async def lock_group(connection: Connection, group: str) -> None:
-    """Locks the group until the end of the transaction: one member at a time decides where it begins."""
+    """Locks the group until the end of the transaction, so that one member at a time decides where it begins."""
     await connection.execute(LOCK_GROUP, group)
 
 
@@ -118,7 +119,7 @@ async def takes_broker_offsets(connection: Connection, group: str) -> bool:
 async def insert_offsets(
     connection: Connection, group: str, cluster_id: str, next_offsets: Mapping[Partition, int]
 ) -> None:
-    """Stores where the group begins in partitions that have no offset of this cluster."""
+    """Stores the first offset of the group in partitions that have no offset of this cluster."""
     if not next_offsets:
         return
     partitions = sorted(next_offsets)

@@ -1,6 +1,6 @@
-"""Stores messages that cannot be handled now: dead letters, those behind one, those that await a copy or a key.
+"""Stores messages that cannot be handled now: dead letters, messages behind one, messages awaiting a copy or a key.
 
-A dead letter is also sent to `<group>.dlt` with its origin and code; the whole message stays here, so that it can be
+A dead letter is also sent to `<group>.dlt` with its origin and code. The whole message stays here, so that it can be
 handled again. The order of messages is kept for each (group, topic, key).
 """
 
@@ -96,9 +96,9 @@ class RecordToPark:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterSummary:
-    """What operators see of a parked message: never its content.
+    """A parked message as operators see it, without its content.
 
-    `code`: the error code of a dead letter, the reason of another message. `behind`: how many messages of its key are
+    `code`: the error code of a dead letter, the reason of another message. `behind`: the number of messages of its key
     parked behind it.
     """
 
@@ -151,7 +151,7 @@ async def mark_dead(connection: Connection, group: str, dead_letter_id: UUID, co
 
 
 async def expire(connection: Connection, before: datetime) -> int:
-    """Expires dead letters parked before a moment: they block their keys no longer. Returns how many, at most 1,000."""
+    """Expires dead letters parked before a moment: they no longer block their keys. Returns how many, at most 1,000."""
     return len(await connection.fetch(EXPIRE, before))
 
 
@@ -163,12 +163,12 @@ async def list_dead_letters(
     code: str | None = None,
     before: datetime | None = None,
 ) -> list[DeadLetterSummary]:
-    """The dead letters and the messages that await a copy or an encryption key, oldest first."""
+    """Returns the dead letters and the messages that await a copy or an encryption key, oldest first."""
     return [_summary(row) for row in await connection.fetch(LIST_SUMMARIES, limit, group, code, before)]
 
 
 async def load_dead_letter(connection: Connection, dead_letter_id: UUID) -> DeadLetterSummary | None:
-    """One parked message, for whatever reason it is parked; None where there is none."""
+    """Returns one parked message, whatever the reason for parking it; None when there is none."""
     row = await connection.fetchrow(SELECT_SUMMARY, dead_letter_id)
     return None if row is None else _summary(row)
 
@@ -187,7 +187,7 @@ def _summary(row: asyncpg.Record) -> DeadLetterSummary:
 
 
 def as_record(row: asyncpg.Record, prefix: str) -> Record:
-    """Returns the Kafka record that was parked, as its consumer read it."""
+    """Returns the parked Kafka record as its consumer read it."""
     return KeptRecord(
         topic=prefix + row["topic"],
         partition=row["partition"],
@@ -201,7 +201,8 @@ def as_record(row: asyncpg.Record, prefix: str) -> Record:
 
 
 def _short(key: bytes | None) -> bytes | None:
-    """A key cut to what an index can hold. A longer one names nothing that exists: its records are dead letters."""
+    """Returns a key cut to the size of an index. A longer key names nothing that exists; its records are dead
+    letters."""
     return None if key is None else key[:LONGEST_KEY]
 
 
@@ -211,12 +212,12 @@ def _headers_as_json(headers: Sequence[tuple[str, bytes | None]]) -> str:
 
 
 def _printable(name: str) -> str:
-    """A header's name, with escapes for what JSON or PostgreSQL cannot hold."""
+    """Returns a header's name, with escapes for characters that JSON or PostgreSQL cannot hold."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\0", "\\0")
 
 
 def _event_id(record: Record) -> str:
-    """The CloudEvents id of a record; without a usable one, a hash of its key, body and headers."""
+    """Returns the CloudEvents id of a record; when it is not usable, a hash of its key, body and headers."""
     raw_id = dict(record.headers).get("ce_id")
     if raw_id is not None and len(raw_id) <= 64 and raw_id.isascii() and raw_id.decode().isprintable():
         return raw_id.decode()

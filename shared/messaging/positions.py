@@ -1,4 +1,4 @@
-"""Makes a consumer read from the offsets in its database, whatever the broker or the client remember."""
+"""Makes a consumer read from the offsets in its database, whatever offsets the broker or the client hold."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from shared.runtime.logs import log
 from shared.runtime.metrics import OFFSETS_LOST
 
 LOST_RETRY_INTERVAL = timedelta(seconds=10)
-"""A partition whose offset was lost is checked again after this time: a restored log may hold the offset."""
+"""A partition whose offset was lost is checked again after this time, since a restored log may hold the offset."""
 COMPARE_INTERVAL = timedelta(seconds=5)
-"""A database that was restored to an earlier state while no record arrived is noticed within this time."""
+"""A database that is restored to an earlier state while no record arrives is noticed within this time."""
 
 
 @dataclass(frozen=True)
 class StoredOffset:
-    """The next offset of a group in a partition, and what Kafka holds of it: offsets from `begins` to below `ends`."""
+    """The next offset of a group in a partition, and the offsets that Kafka has: from `begins` to below `ends`."""
 
     group: str
     topic: str
@@ -33,15 +33,15 @@ class StoredOffset:
 
     @property
     def is_lost(self) -> bool:
-        """Whether Kafka holds nothing that can be read from `next`."""
+        """Whether Kafka cannot continue from `next`."""
         return not self.begins <= self.next <= self.ends
 
 
 class Positions:
     """The positions in the partitions of one group that are assigned to this member. `progress`: their next offsets.
 
-    `cluster_id` is set before the first `seek_assigned`. A partition is read only after the client sought its stored
-    offset; what the client fetched before that is discarded.
+    `cluster_id` is set before the first `seek_assigned`. A partition is read only after the client has sought its
+    stored offset; records that the client fetched before are discarded.
     """
 
     def __init__(self, pool: Pool, group: str, prefix: str) -> None:
@@ -53,7 +53,7 @@ class Positions:
         self.progress = ReadProgress()
 
     def is_current(self, client: AIOKafkaConsumer) -> bool:
-        """Whether the assigned partitions are still those of the last `seek_assigned`."""
+        """Whether the assigned partitions are those of the last `seek_assigned`."""
         return client.assignment() is self._assignment and len(self.progress.next) + len(self._lost) == len(
             self._assignment or ()
         )
@@ -100,8 +100,8 @@ class Positions:
     def pause(self, client: AIOKafkaConsumer) -> None:
         """Stops fetching until `resume`, which then fetches from all partitions at once.
 
-        Records that the client fetched ahead would be old when they are read; and while it holds some of them, it
-        fetches from the other partitions alone, and waits for as long as those have none.
+        Records that the client fetched ahead would be old when they are read. And while the client holds records of
+        some partitions, it fetches only from the others, and waits as long as those have none.
         """
         client.pause(*self._readable(client))
 
@@ -110,14 +110,14 @@ class Positions:
         client.resume(*self._readable(client))
 
     def offsets_for_lag(self) -> dict[TopicPartition, Any]:
-        """The offsets to commit to the broker, which only computes the lag from them."""
+        """Returns the offsets to commit to the broker, which only computes the lag from them."""
         return {
             TopicPartition(self._prefix + topic, number): offset
             for (topic, number), offset in self.progress.next.items()
         }
 
     async def load_stored_offsets(self, client: AIOKafkaConsumer) -> list[StoredOffset]:
-        """The stored offsets of the group in this cluster, also in partitions that other members hold."""
+        """Returns the stored offsets of the group in this cluster, also for partitions of other members."""
         async with self._pool.acquire() as connection:
             rows = await offsets.load_offsets(connection, self._group)
         stored = {
@@ -132,11 +132,12 @@ class Positions:
         ]
 
     async def set_next(self, connection: Connection, next_offsets: Mapping[Partition, int]) -> None:
-        """Stores where the group goes on; a member that reads elsewhere notices at its next batch."""
+        """Stores where the group continues. A member that reads elsewhere notices at its next batch."""
         await offsets.set_next(connection, self._group, next_offsets)
 
     async def _forget_moved(self) -> None:
-        """Forgets partitions whose stored offsets were moved by somebody else: no batch of this member is in flight."""
+        """Forgets partitions whose offsets another member or an operator moved; no batch of this member is in
+        flight."""
         async with self._pool.acquire() as connection:
             stored = await offsets.load_offsets(connection, self._group)
         expected = {
@@ -189,7 +190,7 @@ class Positions:
         return {partition: row.next for partition, row in stored.items()} | initial
 
     def _readable(self, client: AIOKafkaConsumer) -> list[TopicPartition]:
-        """The assigned partitions that are read: not those whose offset is lost."""
+        """Returns the assigned partitions that are read, without those whose offset is lost."""
         return [partition for partition in client.assignment() if self._partition(partition) in self.progress.next]
 
     def _is_of_cluster(self, stored: offsets.NextOffset | None) -> bool:

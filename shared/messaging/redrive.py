@@ -1,4 +1,4 @@
-"""Handles parked messages again: when an operator asks for it, and when the awaited copy or key has arrived."""
+"""Handles parked messages again: on an operator's request, and when the awaited copy or key has arrived."""
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -12,11 +12,10 @@ from shared.contracts.base import Actor
 from shared.contracts.declarations import Service
 from shared.crypto.keyring import KeyUnknownError
 from shared.db.pool import Connection, Pool, is_transient, transaction
-from shared.erasure import erased_records
 from shared.errors import ConflictError, NotFoundError, PermanentError
 from shared.messaging import copies, offsets, parked_messages
 from shared.messaging.consumer import Consumer, CopyBehindError
-from shared.messaging.envelope import InvalidRecord, Record, Skipped
+from shared.messaging.envelope import InvalidRecord, Record, Skipped, record_ids
 from shared.messaging.inbox import DAYS_KEPT
 from shared.messaging.outbox import announce, append
 from shared.runtime import clock
@@ -24,13 +23,13 @@ from shared.runtime.logs import log
 from shared.runtime.metrics import DROPPED
 
 TOO_OLD = "letter-too-old"
-"""The dead letter is older than the inbox remembers handled events: handling it could repeat its effect."""
+"""The dead letter is older than the event ids in the inbox, so that handling it could repeat its effect."""
 GROUP_UNKNOWN = "group-unknown"
 """No consumer of this release belongs to the group of the parked message."""
 PARKED_KEYS_PAGE = 1000
-"""The most rows that `parked_messages.SELECT_PARKED_KEYS` returns."""
+"""The maximum number of rows that `parked_messages.SELECT_PARKED_KEYS` returns."""
 EXPIRED_PAGE = 1000
-"""The most rows that `parked_messages.EXPIRE` changes."""
+"""The maximum number of rows that `parked_messages.EXPIRE` changes."""
 
 
 class DeadLetterRefusedError(PermanentError):
@@ -52,11 +51,11 @@ class DeadLetterIsNewestStateError(ConflictError):
 
 
 def _ignore_progress() -> None:
-    """For callers that do not watch the progress."""
+    """The default for callers that do not watch the progress."""
 
 
 class RedriveOutcome(NamedTuple):
-    """How many messages were handled, and the error code of the first that was not; None where all were."""
+    """The number of messages handled, and the error code of the first that failed; None when none failed."""
 
     handled: int
     hindrance: str | None
@@ -76,7 +75,7 @@ class Redriver:
     async def redrive_dead_letter(self, dead_letter_id: UUID) -> RedriveOutcome:
         """Handles the dead letter and, if that succeeds, the messages behind it.
 
-        A dead letter that is too old is not handled, but blocks its key no longer: the messages behind it are handled.
+        A dead letter that is too old is not handled, but no longer blocks its key: the messages behind it are handled.
         Raises DeadLetterUnknownError.
         """
         row = await self._pool.fetchrow(parked_messages.SELECT_ONE, dead_letter_id)
@@ -112,7 +111,8 @@ class Redriver:
     async def redrive_parked(
         self, keys: set[bytes] | None = None, on_progress: Callable[[], None] = _ignore_progress
     ) -> None:
-        """Handles parked messages that no dead letter blocks: those of the given keys, or all (None, for the sweep)."""
+        """Handles parked messages that no dead letter blocks, of the given keys or (None, for the sweep) of all
+        keys."""
         key_filter = None if keys is None else list(keys)
         ordered_groups = [
             name for name, consumer in self._consumers.items() if consumer.subscription.parks_behind_dead_letters
@@ -175,7 +175,7 @@ class Redriver:
         return code
 
     async def expire(self) -> None:
-        """Expires dead letters that are too old to be handled again: they block their keys no longer."""
+        """Expires dead letters that are too old to be handled again, so that they no longer block their keys."""
         before = clock.now() - timedelta(days=DAYS_KEPT)
         count = EXPIRED_PAGE
         while count == EXPIRED_PAGE:
@@ -185,10 +185,10 @@ class Redriver:
                 log("message.expired", count=count)
 
     async def discard(self, dead_letter_id: UUID, actor: Actor, reason: str) -> RedriveOutcome:
-        """Deletes a dead letter that nobody can use, and handles the messages behind it.
+        """Deletes a dead letter that cannot be used, and handles the messages behind it.
 
-        `reason` is a code. Where the dead letter is about a record, the ledger gets an entry. The outcome counts the
-        messages behind it. Raises DeadLetterUnknownError, DeadLetterIsNewestStateError.
+        `reason` is a code. For a dead letter about a record, the ledger gets an entry. The outcome counts the messages
+        behind it. Raises DeadLetterUnknownError, DeadLetterIsNewestStateError.
         """
         async with transaction(self._pool) as connection:
             row = await connection.fetchrow(parked_messages.LOCK_ONE, dead_letter_id)
@@ -206,7 +206,7 @@ class Redriver:
                 AccessRecorded(
                     record_id=record_id, actor=actor, action="discard-dead-letter", outcome="permitted", reason=reason
                 )
-                for record_id in erased_records.record_ids([key]).values()
+                for record_id in record_ids([key]).values()
             ]
             await append(connection, [announce(entry, _service_of(group)) for entry in entries])
         log(

@@ -1,7 +1,7 @@
-"""Runs the consumers on FastStream, without its defaults: no automatic acknowledgement, and a parser of our own.
+"""Runs the consumers on FastStream without its defaults: no automatic acknowledgement, and a parser of our own.
 
 Offsets are stored in the database (`positions`). FastStream never commits one; this module commits them to the broker
-for its lag metrics only.
+only for its lag metrics.
 """
 
 import asyncio
@@ -46,28 +46,28 @@ SHORTEST_WAIT_S = 0.05
 LONGEST_WAIT_S = 5.0
 SHORTEST_LINGER_S = 0.02
 LOW_LATENCY_LINGER_S = 0.02
-"""For groups on whose work somebody waits at a screen."""
+"""For groups whose effects a person awaits at a screen."""
 BACKGROUND_FACTOR = 2.5
-"""How many times longer groups linger on whose work nobody waits."""
+"""How many times longer a group lingers when no person awaits its effects."""
 IDLE_POLL_MS = 1000
 LONGEST_WAIT_FOR_COPY_S = 0.5
 
 
 async def _keep_raw(records: tuple[Any, ...]) -> KafkaMessage:
-    """Passes the records on as they are.
+    """Passes the records on unparsed.
 
-    FastStream's own parser decodes every header first, and drops the whole batch where one cannot be decoded.
+    FastStream's own parser decodes every header first, and drops the whole batch when one cannot be decoded.
     """
     return KafkaMessage(body=b"", raw_message=records, consumer=FAKE_CONSUMER)
 
 
 async def _raw_records(message: Any) -> Any:
-    """Returns the raw records: the consumer decodes each by itself, so that a bad one affects no other."""
+    """Returns the raw records. The consumer decodes each record separately, so that a bad one affects no other."""
     return message.raw_message
 
 
 class _SwallowedErrors:
-    """FastStream's logger: logs an error that FastStream caught in our own format, without its text."""
+    """A logger for FastStream: logs an error that FastStream caught in our own format, without its text."""
 
     def log(self, _level: int, _message: Any, /, *, exc_info: Any = None, extra: Any = None) -> None:
         """Logs errors only."""
@@ -79,9 +79,10 @@ class _SwallowedErrors:
 class ConsumerLoop:
     """The loop of one consumer on its FastStream subscriber.
 
-    `last_progress` is in event loop seconds; `failures` counts failed batches in a row. `unprocessed`: the offset after
-    the last record of each partition, for a batch that was returned to FastStream and has not been processed yet.
-    `lagging_since`: since when each topic has had a lag. `committed`: the offsets last committed to the broker.
+    `last_progress` is in event loop seconds. `failures`: the number of failed batches in a row. `unprocessed`: the
+    offset after the last record of each partition, for a batch that was returned to FastStream and has not been
+    processed yet. `lagging_since`: the time from which each topic has had a lag. `committed`: the offsets last
+    committed to the broker.
     """
 
     consumer: Consumer
@@ -97,7 +98,7 @@ class ConsumerLoop:
     committed: dict[Any, int] = field(default_factory=dict)
 
     async def fetch_batch(self, consumer: AIOKafkaConsumer) -> tuple[Any, ...]:
-        """Returns the next records after the stored offsets, as soon as there are some. Logs failures and tries again.
+        """Returns the next records after the stored offsets, as soon as there are some. Logs failures and retries.
 
         Raises ConsumerStoppedError once the subscriber has stopped.
         """
@@ -115,7 +116,7 @@ class ConsumerLoop:
             except OffsetOutOfRangeError as error:
                 self.positions.forget(self._partition(partition) for partition in error.args[0])
             except (NoOffsetForPartitionError, IllegalStateError):
-                # A partition has not been sought yet, or the assignment changed meanwhile.
+                # A partition has not been sought yet, or the assignment changed in the meantime.
                 await asyncio.sleep(SHORTEST_WAIT_S)
             except Exception as error:
                 if not isinstance(error, KafkaError) and not is_transient(error):
@@ -123,7 +124,7 @@ class ConsumerLoop:
                 await self._back_off(error)
 
     async def _fetch(self, consumer: AIOKafkaConsumer) -> tuple[Any, ...] | None:
-        """Returns the records that arrived within a second; None without any, or where the assignment changed.
+        """Returns the records that arrived within a second; None without any, or when the assignment changed.
 
         Raises ConsumerStoppedError once the subscriber has stopped.
         """
@@ -166,13 +167,13 @@ class ConsumerLoop:
                 self.failures = 0  # a part of the batch was finished
             await self._back_off(error)
         finally:
-            # In every case unfinished records are read again, or the next batch would leave a gap.
+            # In every case unfinished records are read again; otherwise the next batch would leave a gap.
             self.positions.seek_unfinished(client, read)
             self.unprocessed = {}
             self.in_flight = 0
 
     async def _reread_unprocessed(self, consumer: AIOKafkaConsumer) -> None:
-        """Reads a batch again that FastStream dropped before `process_batch`: the next one would leave a gap."""
+        """Reads a batch again that FastStream dropped before `process_batch`, so that the next one leaves no gap."""
         unprocessed, self.unprocessed = self.unprocessed, {}
         self.positions.seek_unfinished(consumer, unprocessed)
         await self._back_off(RetryError())
@@ -182,7 +183,7 @@ class ConsumerLoop:
         self.last_progress = asyncio.get_running_loop().time()
 
     async def commit_for_lag(self, client: AIOKafkaConsumer) -> None:
-        """Commits the group's offsets to the broker, where they have changed, so that it can show the lag."""
+        """Commits the group's changed offsets to the broker, so that it can show the lag."""
         assignment = client.assignment()
         moved = {
             partition: offset
@@ -194,15 +195,15 @@ class ConsumerLoop:
             self.committed |= moved
 
     def _ends(self, records: Sequence[Record]) -> dict[Partition, int]:
-        """The offset after the last record of each partition."""
+        """Returns the offset after the last record of each partition."""
         return {self._partition(record): record.offset + 1 for record in records}
 
     def _linger_s(self, duration_s: float) -> float:
-        """Seconds from the end of a batch until the next one may begin."""
+        """Returns the seconds from the end of a batch until the next one may begin."""
         return max(0.0, linger.interval(duration_s, self.shortest_linger_s, self.longest_linger_s) - duration_s)
 
     def _partition(self, source: Any) -> Partition:
-        """The partition of an aiokafka record or TopicPartition."""
+        """Returns the partition of an aiokafka record or TopicPartition."""
         return Partition(source.topic.removeprefix(self.consumer.prefix), source.partition)
 
     async def _back_off(self, error: BaseException) -> None:
@@ -227,7 +228,7 @@ def _is_cancelled() -> bool:
 
 
 def security_of(settings: KafkaSettings) -> BaseSecurity | None:
-    """SASL/SCRAM-SHA-512 where a user is configured, else None."""
+    """Returns SASL/SCRAM-SHA-512 when a user is configured, else None."""
     if settings.username is None or settings.password is None:
         return None
     return SASLScram512(username=settings.username, password=settings.password.get_secret_value(), use_ssl=False)
@@ -248,7 +249,7 @@ def make_broker(settings: KafkaSettings, service: str) -> KafkaBroker:
 
 
 async def fetch_cluster_id(settings: KafkaSettings) -> str:
-    """Returns the id with which the Kafka cluster was formatted: offsets count in that cluster alone."""
+    """Returns the id with which the Kafka cluster was formatted; an offset is meaningful in that cluster only."""
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap, **sasl_options(settings))
     try:
         await admin.start()
@@ -276,7 +277,7 @@ def subscribe(broker: KafkaBroker, consumer: Consumer, settings: KafkaSettings) 
     positions = Positions(consumer.pool, group.name, settings.prefix)
     loop = ConsumerLoop(consumer, subscriber, positions, *_linger_bounds(group, settings))
     consumer.on_progress = loop.note_progress
-    # FastStream's own method sleeps for as long as it has waited in vain, and unexpected errors end it.
+    # FastStream's own method sleeps as long as its last empty poll took, and ends at unexpected errors.
     subscriber.get_msg = loop.fetch_batch  # type: ignore[method-assign]
 
     @subscriber
@@ -290,7 +291,7 @@ def subscribe(broker: KafkaBroker, consumer: Consumer, settings: KafkaSettings) 
 
 
 def _linger_bounds(group: Group, settings: KafkaSettings) -> tuple[float, float]:
-    """The shortest and longest time in seconds between the beginnings of two batches."""
+    """Returns the shortest and longest time in seconds between the beginnings of two batches."""
     longest = settings.linger_ms / 1000
     if group.is_low_latency:
         return SHORTEST_LINGER_S, min(longest, LOW_LATENCY_LINGER_S)

@@ -1,4 +1,4 @@
-"""How a service handles the messages of one consumer group."""
+"""Declares how a service handles the messages of one consumer group."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -8,31 +8,28 @@ from uuid import UUID
 from shared.contracts.base import Event
 from shared.contracts.declarations import Group
 from shared.db.pool import Connection
-from shared.erasure import erased_records
-from shared.messaging.envelope import InvalidRecord
+from shared.messaging.envelope import InvalidRecord, record_ids
 
 Handler = Callable[[Connection, list[Any]], Awaitable[set[bytes] | None]]
-"""Handles the messages (`Message[...]`, in order) in the transaction that it is given, with at most one `append`.
-
-The handler of a state topic returns the Kafka keys whose copy it raised to a newer version.
-"""
+"""Handles the messages (`Message[...]`, in order) in the given transaction, with at most one `append`. The handler
+of a state topic returns the Kafka keys whose copy it raised to a newer version."""
 AwaitingVersion = Callable[[Connection, list[Any]], Awaitable[set[Any]]]
-"""Returns the ids of those messages that rest on a version of a copy that has not been applied here yet."""
+"""Returns the ids of the messages that rest on a version of a copy that has not been applied here yet."""
 Quarantine = Callable[[Connection, list[InvalidRecord]], Awaitable[None]]
-"""Writes invalid records down in the transaction that it is given."""
+"""Stores invalid records in the given transaction."""
 
 
 @dataclass(frozen=True)
 class Subscription:
-    """How a service handles the messages of a consumer group.
+    """The declaration of how a service handles the messages of a consumer group.
 
-    `events`: the event types that it handles; it skips others. `uses_inbox`: whether the inbox deduplicates events
-    (False where the handler does so itself, by versions or a natural key). `awaiting_version`: finds the messages that
-    must wait for a copy. `quarantine` (the ledger): writes invalid records down; then no message is parked behind a
-    dead letter, and dead letters alone never open the circuit breaker. `skips_erased_records`: whether messages about
-    an erased record are dropped (not in the groups that carry out erasures, nor in the ledger).
-    `enters_unknown_types`: whether an event type that this release does not know is an invalid record instead of being
-    skipped (the ledger must have no gap).
+    `events`: the event types that it handles; others are skipped. `uses_inbox`: whether the inbox deduplicates events
+    (False when the handler does so itself, by versions or a natural key). `awaiting_version`: finds the messages that
+    must wait for a copy. `quarantine` (the ledger): stores invalid records; then no message is parked behind a dead
+    letter, and dead letters alone never open the circuit breaker. `skips_erased_records`: whether messages about an
+    erased record are dropped (False in groups that carry out erasures, and in the ledger). `enters_unknown_types`:
+    whether an event type that this release does not know is an invalid record instead of being skipped (the ledger must
+    have no gap).
     """
 
     group: Group
@@ -45,8 +42,8 @@ class Subscription:
     enters_unknown_types: bool = False
 
     def erasable_records(self, keys: Iterable[bytes | None]) -> dict[bytes, UUID]:
-        """The record ids that Kafka keys name, by key; none where the group keeps messages about erased records."""
-        return erased_records.record_ids(keys) if self.skips_erased_records else {}
+        """Returns the record ids named by Kafka keys, by key; none if the group keeps messages about erased records."""
+        return record_ids(keys) if self.skips_erased_records else {}
 
     @property
     def is_state(self) -> bool:

@@ -1,1 +1,1 @@
-"""The frame of every process: settings, logs, metrics, tracing, retries, workers, time."""
+"""What every process needs: settings, logs, metrics, tracing, retries, tasks, time."""

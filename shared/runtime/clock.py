@@ -1,7 +1,7 @@
 """The only source of time and ids, so that tests can set both.
 
-Ids of what lies in a record are UUIDv8 (RFC 9562, section 5.8): 48 bits of Unix milliseconds, so that they sort by
-time, and the record's bucket in the last 16 bits, so that one id names its shard.
+Ids of items in a record are UUIDv8 (RFC 9562, section 5.8): 48 bits of Unix milliseconds, so that they sort by time,
+and the record's bucket in the last 16 bits, so that the id alone names its shard.
 """
 
 import hashlib
@@ -11,14 +11,14 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 RANDOM_BYTES = 10
-"""How many bytes fill a UUIDv8 behind its time."""
+"""Number of bytes of a UUIDv8 after its time."""
 _VERSION_8 = 8 << 76
 _VARIANT = 0b10 << 62
 _LAST_MILLISECOND = (1 << 48) - 1
 
 
 def now() -> datetime:
-    """The present, in UTC."""
+    """Returns the present time in UTC."""
     return datetime.now(UTC)
 
 
@@ -28,8 +28,8 @@ def new_id(bucket: int | None = None) -> UUID:
 
 
 def uuid8(milliseconds: int, random: bytes, bucket: int | None = None) -> UUID:
-    """Returns the UUIDv8 of that Unix time with these 10 bytes, of which 6 bits give way to version and variant, and
-    the last 16 to the bucket if there is one."""
+    """Returns the UUIDv8 of a Unix time in milliseconds and 10 bytes. Six bits of the bytes are replaced by version
+    and variant, the last 16 by the bucket if there is one."""
     number = int.from_bytes(random, "big")
     low = number & 0x3FFF_FFFF_FFFF_FFFF
     if bucket is not None:
@@ -38,12 +38,12 @@ def uuid8(milliseconds: int, random: bytes, bucket: int | None = None) -> UUID:
 
 
 def bucket_of(record_id: UUID) -> int:
-    """The record's bucket: 16 bits of a hash of its id."""
+    """Returns the record's bucket: 16 bits of a hash of its id."""
     return int.from_bytes(hashlib.sha256(record_id.bytes).digest()[:2], "big")
 
 
 def bucket_in(inner_id: UUID) -> int:
-    """The bucket carried by the id of something that lies in a record."""
+    """Returns the bucket in the id of an item that belongs to a record."""
     return inner_id.int & 0xFFFF
 
 
@@ -55,14 +55,20 @@ def made_at(id: UUID) -> datetime | None:
 
 
 def millisecond_of(id: UUID) -> int:
-    """Returns the Unix time with which a UUIDv8 begins, in milliseconds."""
+    """Returns the Unix time in milliseconds at the beginning of a UUIDv8."""
     return id.int >> 80
 
 
 def first_id_at(moment: datetime) -> UUID:
-    """Returns the smallest id of that millisecond: ids sort by time."""
+    """Returns the smallest id of that millisecond; ids sort by time."""
     milliseconds = int(moment.timestamp() * 1000)
     return UUID(int=min(max(milliseconds, 0), _LAST_MILLISECOND) << 80)
+
+
+def hashed_id(content: bytes) -> UUID:
+    """Returns the id of a content: a UUIDv8 of the first 16 bytes of its SHA-256, which says no time."""
+    number = int.from_bytes(hashlib.sha256(content).digest()[:16], "big")
+    return UUID(int=(number & ~(0xF << 76) & ~(0b11 << 62)) | _VERSION_8 | _VARIANT)
 
 
 def derived_id(cause: UUID, effect: str) -> UUID:

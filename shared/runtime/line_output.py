@@ -1,4 +1,4 @@
-"""Lines on a file descriptor, written so that neither a full disk nor a reader that stopped holds the writer up."""
+"""Writes lines to a file descriptor such that neither a full disk nor a stopped reader blocks the writer."""
 
 import os
 import select
@@ -11,7 +11,7 @@ from typing import IO
 class LineOutput:
     """Writes lines; `write` never raises and never waits. A line that cannot be written is dropped and counted.
 
-    Once lines can be written again, the line of `describe_loss(count)` goes before the first of them.
+    Once lines can be written again, the line of `describe_loss(count)` precedes the first of them.
     """
 
     def __init__(self, stream: IO[str] | None, describe_loss: Callable[[int], bytes]) -> None:
@@ -20,7 +20,7 @@ class LineOutput:
         self._lock = threading.Lock()
         self._is_torn = False
         self.dropped = 0
-        """Lines lost since the last one that was written."""
+        """The number of lines lost since the last one that was written."""
 
     def write(self, line: bytes) -> None:
         """Writes the line and a line break, or counts it as dropped."""
@@ -33,13 +33,13 @@ class LineOutput:
                 self.dropped += 1
 
     def _write_whole(self, data: bytes) -> bool:
-        """Whether all of it was taken. What is cut off in the middle of a line is remembered as torn."""
+        """Returns whether all bytes were written. A line cut in the middle is marked as torn."""
         if self._descriptor is None:
             return False
         left = data
         try:
             while left and _accepts_bytes(self._descriptor):
-                # A pipe that is ready takes PIPE_BUF bytes without waiting, and perhaps no more.
+                # A ready pipe takes at least PIPE_BUF bytes without waiting, and perhaps no more.
                 left = left[os.write(self._descriptor, left[: select.PIPE_BUF]) :]
         except OSError:
             pass
@@ -49,7 +49,7 @@ class LineOutput:
 
 
 def _descriptor_of(stream: IO[str] | None) -> int | None:
-    """None where the process was started without the stream, or a test has replaced it."""
+    """Returns the descriptor; None when the process has no such stream, or a test has replaced it."""
     try:
         return None if stream is None else stream.fileno()
     except (OSError, ValueError):
@@ -57,7 +57,7 @@ def _descriptor_of(stream: IO[str] | None) -> int | None:
 
 
 def _accepts_bytes(descriptor: int) -> bool:
-    """Whether a write returns at once. A regular file always does."""
+    """Whether a write returns at once; for a regular file it always does."""
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return True
     poll = select.poll()

@@ -1,7 +1,7 @@
 """JSON lines on standard output. Events and fields are closed lists: codes, ids, counts, times.
 
-Names, INS, contents, tokens and bodies have no field, so they cannot be logged; an error is logged by its class and
-place, never by its text, which may quote what it stumbled over.
+Names, INS, contents, tokens and bodies have no field, so they cannot be logged. An error is logged by its class and
+place, never by its text, which may quote the data that caused it.
 """
 
 import logging
@@ -90,13 +90,13 @@ def _only_known_fields(_: object, __: str, line: structlog.typing.EventDict) -> 
 
 
 REPEATED_AFTER_S = 60.0
-"""A library may warn thousands of times a minute while its server is away: that would fill the disk."""
+"""A library may warn thousands of times a minute while its server is away, which would fill the disk."""
 
 
 class LibraryWarnings(logging.Handler):
-    """Libraries' warnings become lines that name the library and the place only: their texts may quote anything.
+    """Turns libraries' warnings into lines with the library and the place only: their texts may contain any data.
 
-    A place is named at once, then once a minute at most; `count` is how many warnings the line stands for.
+    A place is logged at once, then at most once a minute; `count` is the number of warnings that the line covers.
     """
 
     def __init__(self) -> None:
@@ -105,7 +105,7 @@ class LibraryWarnings(logging.Handler):
         self._unsaid = Counter[tuple[str, str]]()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Called under the handler's lock."""
+        """Handles one warning; called under the handler's lock."""
         key = (record.name, f"{record.module}:{record.lineno}")
         self._unsaid[key] += 1
         moment = time.monotonic()
@@ -116,21 +116,21 @@ class LibraryWarnings(logging.Handler):
 
 
 class _LineLogger:
-    """Where structlog's lines end."""
+    """Writes structlog's lines to a LineOutput."""
 
     def __init__(self, output: LineOutput) -> None:
         self._output = output
 
     def info(self, line: bytes) -> None:
-        """`log` knows this level only."""
+        """Writes a line; `log` uses this level only."""
         self._output.write(line)
 
 
 def configure(service: str, process: str, level: str = "INFO") -> None:
-    """Sets the process's logging up. Called once by the process's entry.
+    """Configures the process's logging. Called once, by the process's entry point.
 
-    Logging stops no process: a line that standard output does not take at once is dropped, and `lines.dropped` tells
-    later how many were.
+    Logging never stops a process: a line that standard output does not accept at once is dropped, and a later line
+    `lines.dropped` states the number of dropped lines.
     """
     processors: list[structlog.typing.Processor] = [
         _named(service, process),
@@ -160,7 +160,7 @@ _logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
 def log(event: LogEvent, *, trace: str | None = None, error: BaseException | None = None, **fields: object) -> None:
-    """Writes one line. `error` is logged by class and place; fields outside the list are a bug and raise ValueError."""
+    """Writes one line; `error` is logged by class and place. Raises ValueError for fields outside the list."""
     if trace is not None:
         fields["trace_id"] = tracing.trace_id(trace)
     if error is not None:
@@ -169,7 +169,7 @@ def log(event: LogEvent, *, trace: str | None = None, error: BaseException | Non
 
 
 def describe(error: BaseException) -> dict[str, object]:
-    """Class, stable code and innermost place of an error, without its text."""
+    """Returns class, stable code and innermost place of an error, without its text."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{frames[-1].filename.rsplit('/', 3)[-1]}:{frames[-1].lineno}" if frames else ""
     fields: dict[str, object] = {"error": type(error).__name__, "place": place}
@@ -182,7 +182,7 @@ def describe(error: BaseException) -> dict[str, object]:
 
 @dataclass(slots=True)
 class _Limit:
-    """When a line of `log_limited` was written last (monotonic seconds), and how many were left out since."""
+    """When a line of `log_limited` was last written (monotonic seconds), and how many were left out since."""
 
     written_at: float
     left_out: int = 0
@@ -192,8 +192,8 @@ _limits: dict[tuple[LogEvent, str, str, str], _Limit] = {}
 
 
 def log_limited(event: LogEvent, error: BaseException, **fields: str) -> None:
-    """At most one line a minute for each event, class, code and place of an error; `left_out` says how many were not
-    written since the line before."""
+    """Writes at most one line a minute for each event, class, code and place of an error. `left_out` is the number
+    of lines suppressed since the previous one."""
     description = describe(error)
     key = (event, str(description["error"]), str(description.get("code", "")), str(description["place"]))
     moment = time.monotonic()

@@ -1,4 +1,4 @@
-"""Prometheus metrics of the plumbing. Labels are groups, topics and codes: never an id."""
+"""Prometheus metrics of the shared code. Labels are groups, topics and codes, never an id."""
 
 from prometheus_client import Counter, Gauge, Histogram
 

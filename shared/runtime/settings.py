@@ -1,4 +1,4 @@
-"""Settings that every service has. Each service's own class sets the prefix: `<SERVICE>_<SECTION>__<FIELD>`."""
+"""Settings of every service. Each service's class sets the prefix: `<SERVICE>_<SECTION>__<FIELD>`."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
@@ -31,7 +31,7 @@ class Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _refuse_retired_names(cls, values: Any) -> Any:
-        """Raises ValueError with the present name where a retired one is set."""
+        """Raises ValueError with the present name when a retired one is set."""
         for name in sorted(cls.retired.keys() & values.keys()) if isinstance(values, dict) else ():
             raise ValueError(f"{name.upper()} is called {cls.retired[name].upper()} now: rename the variable")
         return values
@@ -47,7 +47,7 @@ class PostgresSettings(Section):
 
 
 class KafkaSettings(Section):
-    """The broker, and who this service is there."""
+    """The broker, and this service's identity there."""
 
     retired: ClassVar[Mapping[str, str]] = {
         "slot": "instance_id",
@@ -66,7 +66,7 @@ class KafkaSettings(Section):
 
 
 class HttpSettings(Section):
-    """Where the API listens."""
+    """The address of the API."""
 
     host: str = "127.0.0.1"
     port: int = 0
@@ -74,21 +74,21 @@ class HttpSettings(Section):
 
 
 class MetricsSettings(Section):
-    """Where the API's metrics are served: for operations only, never where callers come in."""
+    """The address of the API's metrics; for operations only, never reachable by callers."""
 
     host: str = "127.0.0.1"
     port: int | None = Field(default=None, description="none: not served")
 
 
 class WorkerSettings(Section):
-    """Where the worker's health, metrics and dead letters are served: for operations only."""
+    """The address of the worker's health, metrics and dead letters; for operations only."""
 
     host: str = "127.0.0.1"
     port: int = 0
 
 
 class TokenSettings(Section):
-    """Whose access tokens are taken."""
+    """The issuer of accepted access tokens."""
 
     issuer: str
     jwks_url: str
@@ -96,14 +96,14 @@ class TokenSettings(Section):
 
 
 class FreshnessSettings(Section):
-    """How old a copy of a neighbour's state may be."""
+    """The greatest age of a copy of a neighbour's state."""
 
     limit_s: float = 120
     heartbeat_s: float = 5
 
 
 class ParameterSettings(Section):
-    """National parameters of the record; the same in every service."""
+    """National parameters of the record, equal in every service."""
 
     occupational_medicine: Literal["never", "allowed"] = Field(
         default="never",
@@ -117,7 +117,7 @@ class ParameterSettings(Section):
 
 
 class ServiceSettings(BaseSettings):
-    """What all services share."""
+    """Settings that all services share."""
 
     model_config = SettingsConfigDict(env_nested_delimiter="__", frozen=True, extra="ignore")
     postgres: PostgresSettings

@@ -1,4 +1,4 @@
-"""`traceparent` (W3C Trace Context, section 3.2) from the HTTP request through every topic to the mail."""
+"""Carries `traceparent` (W3C Trace Context, section 3.2) from the HTTP request through every topic to the mail."""
 
 import os
 import re
@@ -9,12 +9,12 @@ _current: ContextVar[str] = ContextVar("traceparent", default="")
 
 
 def new_trace() -> str:
-    """A traceparent of a new trace."""
+    """Returns the traceparent of a new trace."""
     return f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-01"
 
 
 def continued(traceparent: str | None) -> str:
-    """The same trace with a span id of its own; a new trace where there is none or it is malformed."""
+    """Returns the trace with a new span id; a new trace if the traceparent is missing or malformed."""
     match = _FORM.match(traceparent or "")
     if match is None or match[1] == "0" * 32:
         return new_trace()
@@ -29,10 +29,10 @@ def enter(traceparent: str | None) -> str:
 
 
 def current() -> str:
-    """The current task's traceparent; a new one outside any request or message."""
+    """Returns the current task's traceparent; a new one outside any request or message."""
     return _current.get() or new_trace()
 
 
 def trace_id(traceparent: str) -> str:
-    """The 32 hexadecimal digits that all spans of the trace share."""
+    """Returns the 32 hexadecimal digits that all spans of the trace share."""
     return traceparent[3:35]

@@ -1,1 +1,1 @@
-"""Code tables, as versioned data (data/, with their sources in data/README.md), read once when first asked for."""
+"""Code tables as versioned data (data/, with their sources in data/README.md), each read once on first use."""

@@ -1,6 +1,4 @@
-"""Access modes that a token states: those of TRE_R248-ModeAcces, and the secret connection of a
-minor (CI-SIS, access to the DMP).
-"""
+"""Access modes of a token: those of TRE_R248-ModeAcces, and the secret connection of a minor (CI-SIS)."""
 
 from typing import Final, Literal
 

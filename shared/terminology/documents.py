@@ -1,7 +1,7 @@
-"""Document types that the DMP takes (JDV_J66), the class that each belongs to (ASS_X16), the section that shows it.
+"""Document types that the DMP accepts (JDV_J66), the class of each (ASS_X16), and the section that shows it.
 
 The class follows from the type and is never the author's choice (ASS_X16, CI-SIS). The section is a category of Mon
-espace santé; which type it shows is not published, so the column is inferred (data/README.md).
+espace santé. It is not published which type a section shows, so the column is inferred (data/README.md).
 """
 
 from dataclasses import dataclass
@@ -30,11 +30,11 @@ class DocumentType:
 
     @property
     def system(self) -> str:
-        """The code's FHIR system."""
+        """The FHIR system of the code."""
         return oids.LOINC_SYSTEM if self.system_oid == oids.LOINC else oids.TRE_A05_SYSTEM
 
 
-# What senders write for the two systems: canonical URI, NOS table, OID.
+# The spellings that senders use for the two systems: canonical URI, NOS table, OID.
 _SYSTEMS = {
     oids.LOINC_SYSTEM: oids.LOINC,
     oids.TRE_A04_SYSTEM: oids.LOINC,
@@ -48,12 +48,12 @@ _SYSTEMS = {
 
 @cache
 def document_types() -> dict[str, DocumentType]:
-    """All types of JDV_J66 by code."""
+    """Returns all types of JDV_J66 by code."""
     return {row["code"]: _type(row) for row in rows("document_types")}
 
 
 def document_type(code: str, system: str | None = None) -> DocumentType | None:
-    """The type with this code, or None; with a system (URI or OID) only when it is the code's own."""
+    """Returns the type with this code, or None. A given system (URI or OID) must be that of the code."""
     known_type = document_types().get(code)
     if known_type is None or (system is not None and _SYSTEMS.get(system) != known_type.system_oid):
         return None
@@ -62,13 +62,13 @@ def document_type(code: str, system: str | None = None) -> DocumentType | None:
 
 @cache
 def class_labels() -> dict[ClassCode, str]:
-    """French labels of the classes (TRE_A03)."""
+    """Returns the French labels of the classes (TRE_A03)."""
     return {ClassCode(row["code"]): row["label_fr"] for row in rows("document_classes")}
 
 
 @cache
 def section_labels() -> dict[SectionCode, str]:
-    """French labels of the sections, in the order in which they are shown."""
+    """Returns the French labels of the sections, in their order of display."""
     return {SectionCode(row["code"]): row["label_fr"] for row in rows("sections")}
 
 
@@ -86,10 +86,10 @@ _BY_MEDIA_TYPE = "urn:ihe:iti:xds:2017:mimeTypeSufficient"
 
 
 def format_code(template_oids: tuple[str, ...], body_media_type: str | None = None) -> str:
-    """The format of a CDA (ASS_A11), from its templateIds, or from the media type of its body when not structured.
+    """Returns the format of a CDA (ASS_A11), from its templateIds, or from the media type of an unstructured body.
 
-    Of several templates the last that is known counts: the CI-SIS puts the most specific one last. A content without
-    any says no more than its media type (IHE `mimeTypeSufficient`).
+    Of several known templates the last counts, since the CI-SIS puts the most specific one last. Without a known
+    template the format is that of the media type alone (IHE `mimeTypeSufficient`).
     """
     if body_media_type is not None:
         return _UNSTRUCTURED.get(body_media_type, _BY_MEDIA_TYPE)

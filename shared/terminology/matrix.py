@@ -1,7 +1,7 @@
 """The national matrix (matrice d'habilitation): which profession reads which type of document, by version.
 
-Arrêté of 26 October 2023 (JO of 29 October 2023), read rights only. A version is data: cells with their answer and
-where it comes from; a profession or type without a cell is denied by default. Packaged versions: data/matrices.
+Arrêté of 26 October 2023 (JO of 29 October 2023), read rights only. A version is data: cells with their answer and its
+source. A profession or type without a cell is denied by default. Packaged versions: data/matrices.
 """
 
 import csv
@@ -18,13 +18,13 @@ from shared.terminology.professions import role_codes
 
 Cell = Literal["allowed", "denied", "allowed-by-default", "denied-by-default", "unknown"]
 Stated = tuple[str, str]
-"""An answer, and where it comes from: decree, court or default."""
+"""An answer, and its source: decree, court or default."""
 Listed = Mapping[str, Iterable[str]]
 """Profession -> types."""
 
 COLUMNS: Final = ("profession", "type", "answer", "status")
 SOURCES: Final = ("decree", "court", "default")
-"""On what a cell rests: the column `status`."""
+"""The possible sources of a cell: the column `status`."""
 _CELLS: Final[Mapping[tuple[str, str], Cell]] = {
     ("allowed", "decree"): "allowed",
     ("allowed", "court"): "allowed",
@@ -34,7 +34,7 @@ _CELLS: Final[Mapping[tuple[str, str], Cell]] = {
     ("denied", "default"): "denied-by-default",
 }
 _IN_FORCE_SINCE: Final = {"2023-10-26": datetime(2023, 10, 30, tzinfo=UTC)}
-"""Packaged versions and from when each is in force: the day after its publication."""
+"""Packaged versions, and when each comes into force: the day after its publication."""
 
 
 class MatrixInvalidError(InvalidError):
@@ -50,20 +50,20 @@ class MatrixInvalidError(InvalidError):
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """One version. `cells`: profession -> type -> cell; `active_from` None: known, not activated."""
+    """One version. `cells`: profession -> type -> cell. `active_from` None: stored, but not activated."""
 
     name: str
     active_from: datetime | None
     cells: Mapping[str, Mapping[str, Cell]]
 
     def cell(self, profession: str | None, document_type: str | None) -> Cell:
-        """The cell; `unknown` for a profession outside JDV_J65 or a type outside JDV_J66."""
+        """Returns the cell; `unknown` for a profession outside JDV_J65 or a type outside JDV_J66."""
         if profession not in role_codes() or document_type not in document_types():
             return "unknown"
         return self.cells.get(profession, {}).get(document_type, "denied-by-default")
 
     def listed(self, cell: Cell) -> dict[str, tuple[str, ...]]:
-        """Profession -> types with this cell, sorted."""
+        """Returns profession -> types with this cell, sorted."""
         types_of = {
             profession: tuple(sorted(t for t, c in types.items() if c == cell))
             for profession, types in self.cells.items()
@@ -74,7 +74,7 @@ class Matrix:
 def matrix_of(
     name: str, active_from: datetime | None, allowed: Listed, denied: Listed, allowed_by_default: Listed
 ) -> Matrix:
-    """A version from its lists, as they travel."""
+    """Returns a version from the lists of its event."""
     cells: dict[str, dict[str, Cell]] = {}
     listed: tuple[tuple[Cell, Listed], ...] = (
         ("allowed", allowed),
@@ -88,7 +88,7 @@ def matrix_of(
 
 
 def read_stated(text: str) -> dict[str, dict[str, Stated]]:
-    """What the CSV of a version states, by profession and type. Raises MatrixInvalidError, which names the line."""
+    """Returns the statements of a version's CSV by profession and type. Raises MatrixInvalidError with the line."""
     reader = csv.reader(text.splitlines())
     stated: dict[str, dict[str, Stated]] = {}
     try:
@@ -117,7 +117,7 @@ def _is_added(stated: dict[str, dict[str, Stated]], row: Sequence[str]) -> bool:
 
 
 def read_matrix(name: str, text: str, active_from: datetime | None = None) -> Matrix:
-    """A version from its CSV. Raises MatrixInvalidError, which names the line."""
+    """Returns a version from its CSV. Raises MatrixInvalidError, which names the line."""
     stated = read_stated(text)
     cells = {profession: {code: _CELLS[cell] for code, cell in types.items()} for profession, types in stated.items()}
     return Matrix(name, active_from, cells)
@@ -125,18 +125,18 @@ def read_matrix(name: str, text: str, active_from: datetime | None = None) -> Ma
 
 @cache
 def packaged() -> tuple[Matrix, ...]:
-    """The versions that are packaged with every service, oldest first."""
+    """Returns the versions that are packaged with every service, oldest first."""
     return tuple(read_matrix(name, packaged_text(name), since) for name, since in _IN_FORCE_SINCE.items())
 
 
 def packaged_text(name: str) -> str:
-    """The CSV of a packaged version."""
+    """Returns the CSV of a packaged version."""
     folder = files("shared.terminology") / "data" / "matrices"
     return (folder / f"{name}.csv").read_text(encoding="utf-8")
 
 
 def in_force(matrices: Iterable[Matrix], now: datetime) -> Matrix | None:
-    """Of those activated the one with the latest date that has come."""
+    """Returns the activated version with the latest date that has passed, or None."""
     active = [
         (matrix.active_from, matrix.name, matrix)
         for matrix in matrices

@@ -1,4 +1,4 @@
-"""Object identifiers and FHIR systems of the tables used here: constants, nothing is read.
+"""Object identifiers and FHIR systems of the code tables, as constants.
 
 Sources: CI-SIS annexes on identifiers, NOS (ANS), PDSm 3.1.1, HL7 terminology.
 """
@@ -10,13 +10,13 @@ INS_NIA: Final = "1.2.250.1.213.1.4.9"
 INS_NIR_TEST: Final = "1.2.250.1.213.1.4.10"
 INS_NIR_DEMO: Final = "1.2.250.1.213.1.4.11"
 INS_C: Final = "1.2.250.1.213.1.4.2"
-"""The old, calculated INS: recognised only to say that it is not accepted."""
+"""The old, calculated INS, recognised only in order to report that it is not accepted."""
 
 INS_PRODUCTION_OIDS: Final = frozenset({INS_NIR, INS_NIA})
 INS_TEST_OIDS: Final = frozenset({INS_NIR_TEST, INS_NIR_DEMO})
 INS_OIDS: Final = INS_PRODUCTION_OIDS | INS_TEST_OIDS
 INS_NIA_OIDS: Final = frozenset({INS_NIA}) | INS_TEST_OIDS
-"""Where waiting numbers may stand: the test OIDs hold both kinds."""
+"""OIDs under which waiting numbers are allowed; the test OIDs hold both kinds."""
 
 PROFESSIONAL: Final = "1.2.250.1.71.4.2.1"
 STRUCTURE: Final = "1.2.250.1.71.4.2.2"
@@ -37,7 +37,7 @@ CONFIDENTIALITY_SYSTEM: Final = "http://terminology.hl7.org/CodeSystem/v3-Confid
 
 
 def _nos(table: str, name: str) -> str:
-    """The FHIR system of a table of the NOS: `TRE_A03-X` becomes `TRE-A03-X` in its last part."""
+    """Returns the FHIR system of a table of the NOS: `TRE_A03-X` becomes `TRE-A03-X` in its last part."""
     return f"https://mos.esante.gouv.fr/NOS/{table}-{name}/FHIR/{table.replace('_', '-')}-{name}"
 
 

@@ -16,28 +16,28 @@ class Profession:
 
     @property
     def is_health_profession(self) -> bool:
-        """Whether it stands in TRE_G15."""
+        """Whether the profession is in TRE_G15."""
         return self.table == "TRE_G15"
 
 
 DOCTOR = "G15_10"
 PRODUCERS = "A00"
-"""Table of those that may stand as an author and never read."""
+"""Table of producers, which may be authors and never read."""
 
 
 @cache
 def professions() -> dict[tuple[str, str], Profession]:
-    """All of JDV_J65 by table and code."""
+    """Returns all of JDV_J65 by table and code."""
     return {(r["table"], r["code"]): Profession(r["table"], r["code"], r["label_fr"]) for r in rows("professions")}
 
 
 def profession(code: str, table: str = "TRE_G15") -> Profession | None:
-    """The profession with this code in this table, or None when the DMP does not accept it."""
+    """Returns the profession with this code in this table, or None when the DMP does not accept it."""
     return professions().get((table, code))
 
 
 def profession_of_author(code: str) -> Profession | None:
-    """The profession of an author code: `G15_10/SM26` or `G15_10` is a doctor, `ALIM_AM` a producer of TRE_A00."""
+    """Returns the profession of an author code: `G15_10/SM26` or `G15_10` is a doctor, `ALIM_AM` of TRE_A00."""
     role, _, _ = code.partition("/")
     table, separator, number = role.partition("_")
     if separator and len(table) == 3 and (known_profession := profession(number, f"TRE_{table}")):
@@ -47,13 +47,13 @@ def profession_of_author(code: str) -> Profession | None:
 
 @cache
 def role_codes() -> frozenset[str]:
-    """Professions and roles that may act in a record (JDV_J65), as table and code (`G15_10`); no producers."""
+    """Returns professions and roles that may act in a record (JDV_J65), as table and code (`G15_10`); no producers."""
     return frozenset(code for code in _codes() if not code.startswith(PRODUCERS))
 
 
 @cache
 def producer_codes() -> frozenset[str]:
-    """Automated producers and the like (TRE_A00), as table and code: they only feed."""
+    """Returns automated producers and similar roles (TRE_A00), as table and code: they only deposit."""
     return _codes() - role_codes()
 
 
@@ -62,6 +62,6 @@ def _codes() -> frozenset[str]:
 
 
 def role_code(role: str) -> str:
-    """A profession as table and code, whether it came so (`G15_10`, `G15_10/SM26`) or as the bare code of TRE_G15."""
+    """Returns a profession as table and code; the input is that (`G15_10`, `G15_10/SM26`) or a bare code of TRE_G15."""
     code = role.partition("/")[0]
     return code if "_" in code else f"G15_{code}"

@@ -1,4 +1,4 @@
-"""Security labels of a document: its confidentiality and who must not see it.
+"""Security labels of a document: its confidentiality, and the readers from whom it is hidden.
 
 Sources: JDV_J08, TRE_A07-StatutVisibiliteDocument (1.2.250.1.213.1.1.4.13), HL7 v3 Confidentiality
 (2.16.840.1.113883.5.25).
@@ -11,7 +11,7 @@ from shared.terminology import oids
 
 
 class Confidentiality(StrEnum):
-    """Confidentiality of a document; R and V should not be shared in the DMP."""
+    """The confidentiality of a document; R and V should not be shared in the DMP."""
 
     NORMAL = "N"
     RESTRICTED = "R"
@@ -19,7 +19,7 @@ class Confidentiality(StrEnum):
 
 
 class Visibility(StrEnum):
-    """From whom a document is hidden."""
+    """The readers from whom a document is hidden."""
 
     MASKED = "MASQUE_PS"
     INVISIBLE_TO_PATIENT = "INVISIBLE_PATIENT"
@@ -36,8 +36,8 @@ _ALIASES: dict[str, Visibility] = {
 }
 _LABELS: dict[str, Label] = {**{c.value: c for c in Confidentiality}, **{v.value: v for v in Visibility}, **_ALIASES}
 
-# The published examples write the table's name in two ways and use it for N too: the codes are distinct, so any of
-# these systems is taken for any of them.
+# The published examples write the table's name in two ways and use it for N too. Because the codes are distinct, any of
+# these systems is accepted for any of them.
 _SYSTEMS = frozenset(
     {
         oids.CONFIDENTIALITY_SYSTEM,
@@ -46,25 +46,25 @@ _SYSTEMS = frozenset(
         oids.TRE_A07_SYSTEM,
         oids.TRE_A07_SYSTEM.replace("Statut", "Status"),
         f"urn:oid:{oids.VISIBILITY}",
-        oids.TRE_A10_SYSTEM,  # of the examples of TD3.3a and b
+        oids.TRE_A10_SYSTEM,  # used in the examples of TD3.3a and b
     }
 )
 
 
 def label(code: str, system: str | None = None) -> Label | None:
-    """The label of a code, its aliases included; None when unknown, or known under none of the systems in use."""
+    """Returns the label of a code or alias; None if it is unknown, or if the system is not one of those in use."""
     if system is not None and system not in _SYSTEMS:
         return None
     return _LABELS.get(code)
 
 
 def label_system(label: Label) -> str:
-    """The FHIR system that a label is written with."""
+    """Returns the FHIR system with which a label is written."""
     return oids.CONFIDENTIALITY_SYSTEM if isinstance(label, Confidentiality) else oids.TRE_A07_SYSTEM
 
 
 def normalised(labels: Iterable[Label]) -> tuple[str, ...]:
-    """The codes of a document: exactly one of N, R, V (the strictest sent, else N), then the visibility, sorted."""
+    """Returns the codes of a document: one of N, R, V (the strictest sent, else N), then the visibility, sorted."""
     codes = frozenset(labels)
     strictest = next((c for c in reversed(Confidentiality) if c in codes), Confidentiality.NORMAL)
     return (strictest.value, *sorted(label.value for label in codes if isinstance(label, Visibility)))

@@ -1,4 +1,4 @@
-"""What a service refuses is said in French too: patients, pharmacists and agents read its sentences."""
+"""The refusals of every service exist in French too, for patients, pharmacists and agents."""
 
 import importlib
 import pkgutil
@@ -17,16 +17,16 @@ FOR_SOFTWARE_ALONE = (
     *("shared.cda", "shared.fhir"),
     *("shared.messaging.redrive", "shared.messaging.dead_letters", "shared.messaging.outbox"),
 )
-"""Formats and dead letters: nobody but programs and operators meets them."""
+"""Formats and dead letters, whose messages only programs and operators read."""
 
 
 SPEAKING = (services.audit, services.consent, services.identity, services.records, shared)
 
 
 def _known(kind: type[ClientError]) -> Iterator[type[ClientError]]:
-    for one in kind.__subclasses__():
-        yield one
-        yield from _known(one)
+    for subclass in kind.__subclasses__():
+        yield subclass
+        yield from _known(subclass)
 
 
 def _errors() -> list[type[ClientError]]:
@@ -34,10 +34,11 @@ def _errors() -> list[type[ClientError]]:
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
-    ours = tuple(one.__name__ for one in SPEAKING)
-    found = {one for one in _known(ClientError) if one.__module__.startswith(ours)}
+    ours = tuple(module.__name__ for module in SPEAKING)
+    errors = {error for error in _known(ClientError) if error.__module__.startswith(ours)}
     return sorted(
-        (one for one in found if not one.__module__.startswith(FOR_SOFTWARE_ALONE)), key=lambda one: one.__qualname__
+        (error for error in errors if not error.__module__.startswith(FOR_SOFTWARE_ALONE)),
+        key=lambda error: error.__qualname__,
     )
 
 

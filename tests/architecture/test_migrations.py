@@ -1,4 +1,4 @@
-"""Migrations can run beside the service of yesterday: squawk finds what would lock or break it."""
+"""Migrations can run beside the previous release: squawk finds those that would block or break it."""
 
 import re
 import subprocess
@@ -12,12 +12,12 @@ from shared.db.migrate import migrations_of
 ROOT = Path(__file__).parents[2]
 SQUAWK = Path(sys.executable).with_name("squawk")
 NOT_OURS = ("prefer-bigint-over-int", "require-lock-timeout", "require-statement-timeout")
-"""Buckets, versions and partitions are small numbers; the runner itself sets the time-outs."""
+"""Buckets, versions and partitions are small numbers; the migration runner sets the time-outs."""
 MIGRATIONS = sorted([*(ROOT / "services").glob("*/migrations/*.sql"), *(ROOT / "shared/db/migrations").glob("*.sql")])
 
 
 def complaints(sql: str, folder: Path) -> str:
-    """What squawk says of a migration; nothing when it is content."""
+    """Returns the findings of squawk about a migration, empty when there are none."""
     path = folder / "migration.sql"
     path.write_text(sql.replace("{app}", "app_role"), "utf-8")
     options = ("--assume-in-transaction", "--pg-version", "18.0", "--reporter", "gcc", "--exclude", ",".join(NOT_OURS))

@@ -1,5 +1,5 @@
-"""Every way out of the five services, by name: none leads to the reimbursement side, so that refusing or closing a
-record has no effect on reimbursements."""
+"""Every outgoing connection of the five services, by name. None leads to the reimbursement side, so that refusing or
+closing a record has no effect on reimbursements."""
 
 import ast
 import re
@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from deploy.generate import settings_class
-from deploy.local.topics import declared_grants
+from deploy.local.platform.topics import declared_grants
 from shared.contracts import audit, identity, notify
 from shared.contracts.base import Event
 from shared.contracts.declarations import SERVICES
@@ -35,14 +35,14 @@ OPENERS = {"create_connection", "create_datagram_endpoint", "create_subprocess_e
 OPENERS |= {"open_connection", "open_unix_connection", "popen", "sock_connect"}
 
 CLIENTS = {
-    "services/identity/provider.py": {"httpx2"},  # Pro Santé Connect: the sign-in of professionals
-    "services/notify/smtp.py": {"aiosmtplib"},  # mail to patients
-    "shared/http/tokens.py": {"httpx2"},  # the keys of identity's own tokens
+    "services/identity/professionals/provider.py": {"httpx2"},  # Pro Santé Connect: the sign-in of professionals
+    "services/notify/delivery/smtp.py": {"aiosmtplib"},  # mail to patients
+    "shared/http/issuer_keys.py": {"httpx2"},  # the keys of identity's own tokens
 }
-"""Who speaks to a server that is neither the service's own database nor the broker."""
+"""Modules that connect to a server other than the service's database and the broker."""
 
 OWN = {"asyncpg", "aiokafka", "faststream", "uvicorn"}
-"""Drivers of the own database and the broker, the server of the own API: addresses come from the settings below."""
+"""Drivers of the service's database and the broker, and the server of its API; the addresses come from settings."""
 
 ADDRESSES = {
     "POSTGRES__DSN": "the service's own database",
@@ -79,7 +79,7 @@ READERS = {
     FORMER_ACCESSES.name: {"audit", "notify"},
     "notify.requests.v1": {"notify"},
 }
-"""Who may know that a record was refused, closed or erased. Whoever is added here is one of the five."""
+"""The services that may know that a record was refused, closed or erased. Only the five services may be listed."""
 
 TELLING = (
     identity.RecordChanged,
@@ -98,7 +98,7 @@ _REIMBURSING = re.compile(
 
 
 def imported(path: Path) -> Iterator[str]:
-    """Modules that a file imports, and what it calls to open a connection by itself."""
+    """Yields the modules that a file imports, and the functions by which it opens a connection itself."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         match node:
             case ast.Import():
@@ -115,15 +115,20 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def clients() -> dict[str, set[str]]:
-    """Which files of the five services can reach the network by which means."""
-    found: dict[str, set[str]] = {}
+    """Returns which files of the five services can reach the network, and by which means."""
+    by_path: dict[str, set[str]] = {}
     for folder in ("services", "shared"):
         for path in (ROOT / folder).rglob("*.py"):
-            names = {name for one in imported(path) for name in NETWORK if one == name or one.startswith(f"{name}.")}
-            names |= {one for one in imported(path) if one.startswith("call ")}
+            names = {
+                name
+                for dependency in imported(path)
+                for name in NETWORK
+                if dependency == name or dependency.startswith(f"{name}.")
+            }
+            names |= {dependency for dependency in imported(path) if dependency.startswith("call ")}
             if names - OWN:
-                found[path.relative_to(ROOT).as_posix()] = names - OWN
-    return found
+                by_path[path.relative_to(ROOT).as_posix()] = names - OWN
+    return by_path
 
 
 def settings_of(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, object]]:
@@ -135,7 +140,7 @@ def settings_of(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str,
 
 
 def addresses(service: str) -> set[str]:
-    """Settings by which a service can be told of a place."""
+    """Returns the settings that can contain an address."""
     named = settings_of(settings_class(service))
     return {name for name, default in named if _ADDRESS.search(name) or "://" in str(default)}
 

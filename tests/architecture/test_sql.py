@@ -1,4 +1,4 @@
-"""Every SQL statement is understood by the migrated schema, as the role that runs it."""
+"""The migrated schema accepts every SQL statement, as the role that runs it."""
 
 import ast
 import importlib
@@ -22,32 +22,32 @@ PLUMBING = (
     "shared.messaging.outbox.lost",
     "shared.messaging.outbox.refused",
     "shared.messaging.inbox",
-    "shared.crypto.key_uses",
+    "shared.db.key_uses",
     "shared.messaging.loss_checks",
     "shared.messaging.parked_messages",
     "shared.messaging.copies",
     "shared.messaging.copy_ages",
     "shared.erasure.erased_records",
-    "shared.runtime.worker",
+    "shared.service.worker",
     "shared.http.tokens",
     "shared.http.app",
 )
 
 
 def statements(module: str) -> dict[str, str]:
-    """The upper-case constants of a module that are SQL."""
-    found = vars(importlib.import_module(module))
+    """Returns the upper-case constants of a module that are SQL."""
+    members = vars(importlib.import_module(module))
     return {
         f"{module}.{name}": text
-        for name, text in found.items()
+        for name, text in members.items()
         if name.isupper() and isinstance(text, str) and STATEMENT.match(text)
     }
 
 
 def store_modules(service: str) -> list[str]:
-    """`store` as a module, or every module of it as a package."""
+    """Returns `store` as a module, or every module of it as a package."""
     folder = ROOT / "services" / service
-    paths = [folder / "store.py"] if (folder / "store.py").exists() else sorted((folder / "store").glob("*.py"))
+    paths = sorted({*folder.rglob("store.py"), *folder.rglob("store/*.py")})
     return [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in paths]
 
 
@@ -56,11 +56,11 @@ async def test_every_statement_of_a_service_can_be_prepared(service: str, new_da
     database = await new_database(service)
     modules = store_modules(service)
     assert modules, f"{service} has no store"
-    known = {name: text for module in (*modules, *PLUMBING) for name, text in statements(module).items()}
-    assert any(name.startswith(f"services.{service}") for name in known)
+    by_name = {name: text for module in (*modules, *PLUMBING) for name, text in statements(module).items()}
+    assert any(name.startswith(f"services.{service}") for name in by_name)
     connection = await asyncpg.connect(database.dsn)
     try:
-        for name, text in known.items():
+        for name, text in by_name.items():
             try:
                 await connection.prepare(text)
             except asyncpg.PostgresError as error:
@@ -72,16 +72,16 @@ async def test_every_statement_of_a_service_can_be_prepared(service: str, new_da
 SORTED_LOCKS = re.compile(r"\bjoin\b.*\border by\b.*\bfor (no key )?(update|(key )?share)\b")
 NOT_PARTITIONED = frozenset(
     {
-        "services.identity.store.erasures.LOCK_ERASURES",
-        "services.identity.store.records.LOCK_APPLIED",
-        "services.identity.store.representations.LOCK_RECORDS",
-        "services.notify.store.alerts.SELECT_WINDOWS",
+        "services.identity.erasure.store.LOCK_ERASURES",
+        "services.identity.people.store.records.LOCK_APPLIED",
+        "services.identity.relations.store.representations.LOCK_RECORDS",
+        "services.notify.alerts.store.alerts.SELECT_WINDOWS",
     }
 )
 
 
 def sorts_before_it_locks(sql: str) -> bool:
-    """Whether a select joins, sorts and then locks; parts in brackets are judged by themselves."""
+    """Whether a select joins, sorts and then locks; parts in brackets are checked separately."""
     text = " ".join(sql.lower().split())
     while innermost := re.search(r"\(([^()]*)\)", text):
         if SORTED_LOCKS.search(innermost[1]):
@@ -91,21 +91,22 @@ def sorts_before_it_locks(sql: str) -> bool:
 
 
 def test_rows_of_a_partitioned_table_are_locked_inside_a_lateral_select() -> None:
-    """PostgreSQL 18 looks at a row anew that somebody changed while its lock was awaited. Above a sort it then looks in
-    the partition of the last row that was sorted: the row is left out of the result, though it is there and locked."""
-    found = {
+    """PostgreSQL 18 reads a row again when another transaction changed it while its lock was awaited. Above a sort
+    it then reads in the partition of the last sorted row, so that the row is missing from the result although it
+    exists and is locked."""
+    locking = {
         name
         for service in SERVICES
         for module in (*store_modules(service), *PLUMBING)
         for name, text in statements(module).items()
         if sorts_before_it_locks(text)
     }
-    assert found == NOT_PARTITIONED
+    assert locking == NOT_PARTITIONED
     assert sorts_before_it_locks("with a as (select * from f(1) x join t on t.id = x.id order by t.id for update of t)")
 
 
 def test_statements_are_constants_beside_their_functions() -> None:
-    paths = [*(ROOT / "services").glob("*/store.py"), *(ROOT / "services").glob("*/store/*.py")]
+    paths = [*(ROOT / "services").rglob("store.py"), *(ROOT / "services").rglob("store/*.py")]
     assert len(paths) > 5
     for path in sorted(paths):
         tree = ast.parse(path.read_text("utf-8"))

@@ -1,4 +1,4 @@
-"""One word a thing: retired words are no names any more, and a type's name says which thing it is."""
+"""One word a thing: retired words are not used as names, and the name of a type says what it is."""
 
 import ast
 import re
@@ -12,14 +12,14 @@ ROOT = Path(__file__).parents[2]
 SERVICES = ("identity", "records", "consent", "audit", "notify")
 OURS = (*(f"services/{service}" for service in SERVICES), "shared", "deploy")
 WHOLE_NAMES = frozenset({"one", "found", "known", "told", "given", "said", "asked", "here", "there", "whose", "wanted"})
-"""No names of variables, parameters, fields or functions."""
+"""These are not used as names of variables, parameters, fields or functions."""
 WORDS = frozenset(
     {
         *("bury", "buried", "brake", "hurry", "betrayal", "house", "machinery", "circumstances", "unprinted", "endure"),
         *("insisted", "fate", "parcel", "worded", "judging", "heeds", "spare", "beat", "beats", "waking", "deeds"),
     }
 )
-"""No words within a name either."""
+"""These are not used within names either."""
 
 
 def sources(folder: str) -> Iterator[tuple[Path, ast.Module]]:
@@ -28,7 +28,7 @@ def sources(folder: str) -> Iterator[tuple[Path, ast.Module]]:
 
 
 def names_in(tree: ast.Module) -> Iterator[tuple[str, int]]:
-    """Every name that the module gives, and its line."""
+    """Yields every name that the module defines, and its line."""
     for node in ast.walk(tree):
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):

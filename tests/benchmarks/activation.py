@@ -1,11 +1,12 @@
 """A campaign at 1/1000 and 1/100 of fifteen million: notices and codes per second, and the cost per code at each size.
 
-    .venv/bin/python tests/benchmarks/activation.py [--sizes 15000,150000] [--json FILE]
+.venv/bin/python tests/benchmarks/activation.py [--sizes 15000,150000] [--json FILE]
 
-A real PostgreSQL (durable: fsync on) in a temporary folder, an invented register of each size, no pace, no time to
-object. A notice counts when it is handed over: its sealed request stands in the outbox, in the same transaction as the
-memory of who was told. A code counts when the record is open with its sealed request for a letter or mail. One process,
-one connection; CPU is that of this process. The ratio is the time per code of the last size over that of the first.
+A real PostgreSQL (durable: fsync on) in a temporary folder, an invented register of each size, no limit of pace, no
+time to object. A notice counts when its sealed request is in the outbox, in the same transaction as the note of who was
+notified. A code counts when the record is open and the sealed request for a letter or mail is in the outbox. One
+process, one connection; CPU is that of this process. The ratio is the time per code of the last size over that of the
+first.
 """
 
 import contextlib
@@ -25,21 +26,22 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local.interruptible import Interrupted, run
-from deploy.local.stack import Stack
-from services.identity.domain.campaigns import NewCampaign
-from services.identity.domain.insured import InsuredPerson, InsuredSelection, parse_insured, seal_insured
-from services.identity.domain.openings import OpeningRules
-from services.identity.store.insured import put_insured
-from services.identity.usecases.create_campaign import create_campaign
-from services.identity.usecases.open_noticed import open_noticed
-from services.identity.usecases.send_notices import send_notices
+from deploy.local.cli.interruptible import Interrupted, run
+from deploy.local.platform.stack import Stack
+from services.identity.campaigns.domain import NewCampaign
+from services.identity.campaigns.usecases.create_campaign import create_campaign
+from services.identity.campaigns.usecases.open_noticed import open_noticed
+from services.identity.campaigns.usecases.send_notices import send_notices
+from services.identity.kit.unit_of_work import Storage
+from services.identity.openings.domain.openings import OpeningRules
+from services.identity.people.domain.insured import InsuredPerson, InsuredSelection, parse_insured, seal_insured
+from services.identity.people.store.insured import put_insured
 from shared.db.pool import Pool, create_pool, transaction
 from shared.runtime import clock
 from shared.runtime.settings import PostgresSettings
-from tests.infra.accounts import KEYRINGS, RULES
-from tests.infra.databases import Databases
-from tests.infra.registers import REGISTER_HEADER, register_lines
+from tests.infra.identity.accounts import KEYRINGS, RULES
+from tests.infra.identity.registers import REGISTER_HEADER, register_lines
+from tests.infra.platform.databases import Databases
 
 RULES_NOW = OpeningRules(0, 50_000, 250, "https://dmp.example/opposition", "2026-11")
 FASTEST = 1_000_000_000
@@ -50,7 +52,7 @@ COUNT = "select (counts ->> 'noticed')::int, (counts ->> 'opened')::int from cam
 
 @dataclass(frozen=True)
 class Figures:
-    """One size. Times in seconds."""
+    """The figures of one size; times in seconds."""
 
     size: int
     notices: int
@@ -62,12 +64,12 @@ class Figures:
 
     @property
     def per_code_us(self) -> float:
-        """Time per code, microseconds."""
+        """The time per code in microseconds."""
         return 1e6 * self.codes_s / self.codes
 
 
 async def measure(size: int, tell: Callable[[str], None]) -> Figures:
-    """On a PostgreSQL of its own."""
+    """Runs the campaign on a separate PostgreSQL."""
     with tempfile.TemporaryDirectory(prefix="dmp-bench-") as folder:
         async with Stack(Path(folder) / "var", parts={"postgres"}) as stack:
             databases = Databases(stack.postgres.dsn())
@@ -88,17 +90,20 @@ async def measure(size: int, tell: Callable[[str], None]) -> Figures:
 
 async def _campaign(pool: Pool, relay: Pool, size: int, tell: Callable[[str], None]) -> Figures:
     new = NewCampaign(InsuredSelection(), 0, FASTEST)
-    campaign_id = await create_campaign(pool, KEYRINGS, new, "benchmark")
+    campaign_id = await create_campaign(Storage(pool, KEYRINGS), new, "benchmark")
     tell(f"{size}: notices")
-    notices_s, notices_cpu = await _all(lambda: send_notices(pool, KEYRINGS, RULES_NOW, campaign_id), relay)
+    notices_s, notices_cpu = await _all(lambda: send_notices(Storage(pool, KEYRINGS), RULES_NOW, campaign_id), relay)
     tell(f"{size}: openings with codes")
-    codes_s, codes_cpu = await _all(lambda: open_noticed(pool, KEYRINGS, RULES.lookups, RULES_NOW, campaign_id), relay)
+    codes_s, codes_cpu = await _all(
+        lambda: open_noticed(Storage(pool, KEYRINGS), RULES.lookups, RULES_NOW, campaign_id), relay
+    )
     noticed, opened = await _counts(pool, campaign_id)
     return Figures(size, noticed, notices_s, notices_cpu, opened, codes_s, codes_cpu)
 
 
 async def _all(page: Callable[[], Awaitable[int]], relay: Pool) -> tuple[float, float]:
-    """Every page; between pages the outbox is emptied off the clock, as the relay would in a process of its own."""
+    """Handles every page, and returns wall and CPU seconds. The outbox is emptied between pages outside the measured
+    time, as the relay would in a separate process."""
     wall = cpu = 0.0
     while True:
         started, started_cpu = time.perf_counter(), time.process_time()
@@ -119,7 +124,7 @@ async def _counts(pool: Pool, campaign_id: UUID) -> tuple[int, int]:
 async def _fill(pool: Pool, size: int) -> None:
     for batch in _batches(size):
         async with transaction(pool) as connection:
-            await put_insured(connection, [seal_insured(KEYRINGS, one) for one in batch])
+            await put_insured(connection, [seal_insured(KEYRINGS, person) for person in batch])
 
 
 def _batches(size: int) -> Iterator[list[InsuredPerson]]:
@@ -135,18 +140,18 @@ def _batches(size: int) -> Iterator[list[InsuredPerson]]:
         yield batch
 
 
-def show(console: Console, found: list[Figures]) -> None:
-    """As a table, with the ratio."""
+def show(console: Console, measurements: list[Figures]) -> None:
+    """Prints the figures as a table, with the ratio."""
     table = Table("insured", "notices", "notices/s", "CPU us each", "codes", "codes/s", "us each", "CPU us each")
-    for one in found:
+    for measured in measurements:
         table.add_row(
-            *(f"{one.size:,}", f"{one.notices:,}", f"{one.notices / one.notices_s:,.0f}"),
-            f"{1e6 * one.notices_cpu_s / one.notices:.0f}",
-            *(f"{one.codes:,}", f"{one.codes / one.codes_s:,.0f}", f"{one.per_code_us:.0f}"),
-            f"{1e6 * one.codes_cpu_s / one.codes:.0f}",
+            *(f"{measured.size:,}", f"{measured.notices:,}", f"{measured.notices / measured.notices_s:,.0f}"),
+            f"{1e6 * measured.notices_cpu_s / measured.notices:.0f}",
+            *(f"{measured.codes:,}", f"{measured.codes / measured.codes_s:,.0f}", f"{measured.per_code_us:.0f}"),
+            f"{1e6 * measured.codes_cpu_s / measured.codes:.0f}",
         )
     console.print(table)
-    console.print(f"cost per code, last over first: {found[-1].per_code_us / found[0].per_code_us:.2f}")
+    console.print(f"cost per code, last over first: {measurements[-1].per_code_us / measurements[0].per_code_us:.2f}")
 
 
 async def _measure_all(sizes: list[int], tell: Callable[[str], None]) -> list[Figures]:
@@ -160,12 +165,14 @@ def main(
     """Measure a campaign's notices and codes."""
     console = Console(width=110)
     try:
-        found = run(_measure_all([int(one) for one in sizes.split(",")], lambda text: print(text, file=sys.stderr)))
+        measurements = run(
+            _measure_all([int(size) for size in sizes.split(",")], lambda text: print(text, file=sys.stderr))
+        )
     except Interrupted:
         raise SystemExit(130) from None
-    show(console, found)
+    show(console, measurements)
     if json is not None:
-        json.write_bytes(orjson.dumps([asdict(one) for one in found], option=orjson.OPT_INDENT_2))
+        json.write_bytes(orjson.dumps([asdict(measured) for measured in measurements], option=orjson.OPT_INDENT_2))
 
 
 if __name__ == "__main__":

@@ -1,19 +1,21 @@
-"""The main job by hand, on asyncpg, aiokafka and a bare Starlette front: what the same work costs without our services.
+"""The main job written by hand on asyncpg, aiokafka and a bare Starlette front: the cost of that work without our
+services.
 
 `python -m tests.benchmarks.bare front|back`, a `Plan` as JSON on standard input; "ready" on standard output.
 
 It does the same work, transaction by transaction: base64 to bytes, the SHA-1 and the size that the request announces,
-one parse of the XML up to whose it is, the SHA-256 by which a second deposit is recognised, zstd, AES-256-GCM, one
-transaction per deposit with content, request, metadata and outbox; four outbox relays (ordered read, idempotent
-producer, delete after the ack); the consumers decide, publish, alert, ledger and tracking with an inbox, offsets
-committed after their transaction; a mail per document. It sends eight messages a document, copies of the services' own,
-of the same size, keys and headers; batches are what the same arrival rate makes of `getmany`. It runs as two processes.
+one parse of the XML up to the patient's identifiers, the SHA-256 by which a second deposit is recognised, zstd,
+AES-256-GCM, one transaction per deposit with content, request, metadata and outbox; four outbox relays (ordered read,
+idempotent producer, delete after the ack); the consumers decide, publish, alert, ledger and tracking with an inbox,
+offsets committed after their transaction; a mail per document. It sends eight messages a document, copies of the
+services' messages with equal size, keys and headers; the arrival rate decides the batches of `getmany`. It runs as two
+processes.
 
 It does not do: tokens, FHIR and identity checks, the bound on the depth of XML, validation of messages, rules, copies
 of neighbours' states and their freshness, locks for the order of a record, dead letters, parking, retries, back-off,
-metrics, logs, traces, health. It is no program that anybody should run.
+metrics, logs, traces, health. It is not a program for production.
 
-This file is frozen. The services are measured against it, so that a figure of today and one of next year have the same
+This file is frozen. The services are measured against it, so that figures of today and of next year have the same
 denominator: it gains no work, loses none, and is not made faster.
 """
 
@@ -32,7 +34,6 @@ from xml.parsers import expat
 
 import aiosmtplib
 import asyncpg
-import cramjam
 import orjson
 import uvicorn
 import uvloop
@@ -42,6 +43,11 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 DOCUMENTS, DECISIONS, ALERTS, ENTRIES = TOPICS = ("bare.documents", "bare.decisions", "bare.alerts", "bare.entries")
 RECEIVED, PUBLISHED = "records.document-received.v1", "records.document-published.v1"
@@ -100,7 +106,7 @@ select pg_notify('outbox_notify', '')"""
 
 
 def step(service: str, effect: str, topic: str | None) -> str:
-    """One statement for a batch: inbox, effect, outbox."""
+    """Returns one statement for a batch: inbox, effect, outbox."""
     sent = f"""sent as (insert into outbox_{service} (topic, key, event_id, kind, occurred_at, payload)
               select '{topic}', key, next_id, next_kind, occurred_at, payload from fresh order by number),"""
     locked = "locked as materialized (select id from documents where id in (select document_id from fresh) order by id"
@@ -122,7 +128,7 @@ select pg_notify('outbox_{service}', '')"""
 
 @dataclass(frozen=True)
 class Plan:
-    """Where things are. `samples`: a message of each kind as the services send it: [headers, body]."""
+    """The addresses of the servers. `samples`: a message of each kind as the services send it: [headers, body]."""
 
     dsn: str
     bootstrap: str
@@ -135,7 +141,7 @@ class Plan:
 
     @property
     def sasl(self) -> dict[str, str]:
-        """For aiokafka."""
+        """The options of aiokafka."""
         return {
             "bootstrap_servers": self.bootstrap,
             "security_protocol": "SASL_PLAINTEXT",
@@ -145,11 +151,11 @@ class Plan:
         }
 
     def body(self, kind: str, record_id: uuid.UUID, document_id: uuid.UUID) -> bytes:
-        """A message of that kind."""
+        """Returns the body of a message of that kind."""
         return orjson.dumps({**self.samples[kind][1], "record_id": str(record_id), "document_id": str(document_id)})
 
     def headers(self, kind: str, event_id: uuid.UUID, at: datetime) -> list[tuple[str, bytes]]:
-        """As many and as long as the services'."""
+        """Returns headers like those of the services, in number and length."""
         changed = {"ce_id": str(event_id), "ce_time": at.isoformat(), "ce_type": kind}
         return [(name, changed.get(name, value).encode()) for name, value in self.samples[kind][0].items()]
 
@@ -159,7 +165,7 @@ def now() -> datetime:
 
 
 def checked(data: str, attachment: dict[str, Any]) -> tuple[bytes, bytes]:
-    """The content and its fingerprint. Raises ValueError where size, hash, XML or patient are not in order."""
+    """Returns the content and its fingerprint. Raises ValueError when size, hash, XML or patient are wrong."""
     content = base64.b64decode(data)
     digest = hashlib.sha1(content, usedforsecurity=False).digest()
     if len(content) != attachment["size"] or base64.b64encode(digest).decode() != attachment["hash"]:
@@ -170,15 +176,15 @@ def checked(data: str, attachment: dict[str, Any]) -> tuple[bytes, bytes]:
 
 
 def patients_of(content: bytes) -> list[str]:
-    """Parses a whole CDA; the identifiers of its recordTarget, behind which no handler slows the parser."""
+    """Parses a whole CDA and returns the identifiers of its recordTarget; after it, the handlers are removed."""
     parser = expat.ParserCreate(namespace_separator=" ")
     path: list[str] = []
-    found: list[str] = []
+    extensions: list[str] = []
 
     def start(name: str, attributes: dict[str, str]) -> None:
         path.append(name)
         if name == f"{HL7} id" and path[-3:-1] == [f"{HL7} recordTarget", f"{HL7} patientRole"]:
-            found.append(attributes["extension"])
+            extensions.append(attributes["extension"])
 
     def end(name: str) -> None:
         path.pop()
@@ -188,7 +194,7 @@ def patients_of(content: bytes) -> list[str]:
     parser.StartDoctypeDeclHandler = refuse_doctype
     parser.StartElementHandler, parser.EndElementHandler = start, end
     parser.Parse(content, True)
-    return found
+    return extensions
 
 
 def refuse_doctype(*_: object) -> NoReturn:
@@ -196,14 +202,14 @@ def refuse_doctype(*_: object) -> NoReturn:
 
 
 async def front(plan: Plan) -> None:
-    """POST /fhir."""
+    """Serves POST /fhir."""
     cipher = AESGCM(os.urandom(32))
     pool = await asyncpg.create_pool(plan.dsn, min_size=1, max_size=6)
     records = [uuid.uuid4() for _ in range(200)]
 
     def sealed(plain: bytes) -> bytes:
         nonce = os.urandom(12)
-        return nonce + cipher.encrypt(nonce, bytes(cramjam.zstd.compress(plain, 1)), None)
+        return nonce + cipher.encrypt(nonce, zstd.compress(plain, 1), None)
 
     async def deposit(request: Request) -> Response:
         body = await request.body()
@@ -259,7 +265,7 @@ async def relay(plan: Plan, service: str, producer: AIOKafkaProducer) -> None:
 async def consume(
     plan: Plan, pool: asyncpg.Pool, group: str, topics: list[str], kinds: Mapping[str, str | None], statement: str
 ) -> None:
-    """One group: batches into one statement each. `kinds`: what is handled, and what it becomes."""
+    """Runs one group, with one statement per batch. `kinds`: the handled kinds, and the kind that each becomes."""
     async with kafka_consumer(plan, group, topics) as consumer:
         while True:
             batch = [m for part in (await consumer.getmany(timeout_ms=1000)).values() for m in part]
@@ -284,24 +290,24 @@ async def kafka_consumer(plan: Plan, group: str, topics: list[str]) -> AsyncIter
 
 
 def _row(plan: Plan, message: ConsumerRecord, kind: str, becomes: str | None) -> tuple[Any, ...]:
-    """The columns of `step` for one message."""
+    """Returns the columns of `step` for one message."""
     headers = dict(message.headers)
     event = orjson.loads(message.value)
     record_id, document_id = uuid.UUID(event["record_id"]), uuid.UUID(event["document_id"])
     cause_at = datetime.fromisoformat(headers["ce_time"].decode())
-    told = AUDITED if kind == ENTERED and event["event_type"] == PUBLISHED else kind
+    column = AUDITED if kind == ENTERED and event["event_type"] == PUBLISHED else kind
     body = plan.body(becomes, record_id, document_id) if becomes else b""
     if becomes == ENTERED:
         body = orjson.dumps({**orjson.loads(body), "event_type": kind})
     event_id = uuid.UUID(headers["ce_id"].decode())
     return (
-        *(event_id, record_id, document_id, told, cause_at, now(), message.value.decode()),
+        *(event_id, record_id, document_id, column, cause_at, now(), message.value.decode()),
         *(message.key, uuid.uuid4(), becomes, body),
     )
 
 
 async def send_mails(plan: Plan, pool: asyncpg.Pool) -> None:
-    """Tells the persons, over four kept connections to the mail server, in batches of what is due."""
+    """Sends the mails, over four persistent connections to the mail server, in batches of what is due."""
     clients = [aiosmtplib.SMTP(hostname="127.0.0.1", port=plan.smtp_port) for _ in range(4)]
     for client in clients:
         await client.connect()
@@ -335,7 +341,7 @@ async def _one_by_one(
 
 
 async def back(plan: Plan) -> None:
-    """Everything behind the front."""
+    """Runs all parts behind the front."""
     pool = await asyncpg.create_pool(plan.dsn, min_size=1, max_size=8)
     producers = {
         name: AIOKafkaProducer(acks="all", enable_idempotence=True, compression_type="lz4", **plan.sasl)

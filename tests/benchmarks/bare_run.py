@@ -1,4 +1,4 @@
-"""Runs tests.benchmarks.bare on the servers of a Stack whose services are stopped, and measures it the same way."""
+"""Runs tests.benchmarks.bare on the servers of a Stack with stopped services, measured like the services."""
 
 import asyncio
 import time
@@ -12,8 +12,8 @@ import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from confluent_kafka.admin import NewTopic
 
-from deploy.local.kafka import ADMIN, admin_client
-from deploy.local.stack import Stack
+from deploy.local.platform.kafka import ADMIN, admin_client
+from deploy.local.platform.stack import Stack
 from shared.contracts import audit, consent, notify, records
 from shared.contracts.base import Event
 from shared.contracts.declarations import LOCAL_PARTITIONS
@@ -30,10 +30,10 @@ from tests.benchmarks.bench import (
     summarise,
 )
 from tests.benchmarks.figures import Figures
-from tests.infra import costs
-from tests.infra.depositing import Run
-from tests.infra.flow import Journey, StalledError
-from tests.infra.hospital import Depositing, end, launch
+from tests.infra.messaging.flow import Journey, StalledError
+from tests.infra.platform import costs
+from tests.infra.records.depositing import Run
+from tests.infra.records.hospital import Depositing, end, launch
 
 DATABASE = "bare"
 Processes = Mapping[str, asyncio.subprocess.Process]
@@ -61,7 +61,7 @@ PATIENCE_S = 60.0
 
 
 async def measure(made: Bench, hospital: Depositing) -> list[Figures]:
-    """Warm-up and each load; the same bodies."""
+    """Runs the warm-up and each load with the bodies of the services' runs."""
     plan = await prepare(made)
     for name in PROCESSES:
         await made.stack.stop(name)
@@ -85,20 +85,20 @@ async def _measure_load(
     accepted = sum(result.status == 201 for result in results)
     await wait_complete(plan, processes, start, accepted)
     after = costs.look(before.pids)
-    found = await journeys(plan, start)
+    journeys_by_id = await journeys(plan, start)
     await asyncio.sleep(STATISTICS_DELAY_S)
     work = (await made.count()).per_document(counted, accepted)
-    figures = summarise(load, results, found, before, after, work)
+    figures = summarise(load, results, journeys_by_id, before, after, work)
     figures.databases = await statements.by_database(made.stack, accepted)
     figures.statements = await statements.by_statement(made.stack, accepted)
     figures.cpu["load generator"] = own["cpu"]
     figures.pace = pace, costs.pace()
-    figures.notes += shortcomings(results, found)
+    figures.notes += shortcomings(results, journeys_by_id)
     return figures
 
 
 async def prepare(made: Bench) -> bare.Plan:
-    """A database, topics, and samples of the services' own messages and mails."""
+    """Creates a database and topics, and takes samples of the services' messages and mails."""
     stack = made.stack
     login = stack.kafka.credentials(ADMIN)
     connection = await asyncpg.connect(stack.postgres.dsn())
@@ -129,7 +129,7 @@ def _create_topics(stack: Stack) -> None:
 
 
 async def sample(stack: Stack, model: type[Event]) -> tuple[dict[str, str], dict[str, Any]]:
-    """The last message of that type on its topic: headers and body."""
+    """Returns headers and body of the last message of that type on its topic."""
     login = stack.kafka.credentials(ADMIN)
     plan = bare.Plan("", stack.kafka.bootstrap, login.username, login.password, 0, 0, "", {})
     topic = next(topic for topic in TOPICS if model in topic.events)
@@ -152,7 +152,7 @@ async def sample(stack: Stack, model: type[Event]) -> tuple[dict[str, str], dict
 
 @asynccontextmanager
 async def running(plan: bare.Plan) -> AsyncIterator[Processes]:
-    """Both processes, ready."""
+    """Yields both processes when they are ready."""
     processes = {}
     pipe = asyncio.subprocess.PIPE
     async with AsyncExitStack() as resources:
@@ -171,7 +171,7 @@ async def running(plan: bare.Plan) -> AsyncIterator[Processes]:
 
 
 async def wait_complete(plan: bare.Plan, processes: Processes, since: float, count: int) -> None:
-    """Until all is handled. Raises StalledError when a process ended, or after a minute without any move."""
+    """Waits until all is handled. Raises StalledError if a process ended, or after a minute without progress."""
     connection = await asyncpg.connect(plan.dsn)
     try:
         last, moved_at = -1, time.monotonic()
@@ -188,7 +188,7 @@ async def wait_complete(plan: bare.Plan, processes: Processes, since: float, cou
 
 
 async def journeys(plan: bare.Plan, since: float) -> dict[str, Journey]:
-    """As of the services."""
+    """Returns the journeys, like those of the services."""
     connection = await asyncpg.connect(plan.dsn)
     try:
         rows = await connection.fetch(JOURNEYS, since, bare.DECIDED, bare.PUBLISHED)

@@ -1,4 +1,4 @@
-"""One benchmark run: everything up, records open, one load after the other, what was noted meanwhile."""
+"""One benchmark run: starts everything, opens records, runs one load after the other, collects the figures."""
 
 import asyncio
 import sys
@@ -13,22 +13,22 @@ import asyncpg
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
-from deploy.local.interruptible import print_progress
-from deploy.local.kafka import ADMIN, admin_client
-from deploy.local.services import NAMES
-from deploy.local.stack import Stack
+from deploy.local.cli.interruptible import print_progress
+from deploy.local.platform.kafka import ADMIN, admin_client
+from deploy.local.platform.services import NAMES
+from deploy.local.platform.stack import Stack
 from tests.benchmarks import profiling, statements
 from tests.benchmarks.figures import Figures, Latency, Work
-from tests.infra import costs
-from tests.infra.costs import Moment
-from tests.infra.depositing import Order, Result, Run
-from tests.infra.flow import Journey, StalledError, journeys, wait_complete
-from tests.infra.hospital import Depositing, Hospital, depositing
+from tests.infra.messaging.flow import Journey, StalledError, journeys, wait_complete
+from tests.infra.platform import costs
+from tests.infra.platform.costs import Moment
+from tests.infra.records.depositing import Order, Result, Run
+from tests.infra.records.hospital import Depositing, Hospital, depositing
 
 WARM_UP, WARM_UP_RATE = 300, 30.0
 IDLE_S = 15.0
 FASTEST = 450
-"""Documents per second for which bodies are prepared when it goes as fast as it goes."""
+"""Documents per second for which bodies are prepared when a load has no rate."""
 STATISTICS_DELAY_S = 1.5
 PROCESSES = [f"{service}-{role}" for service in NAMES for role in ("api", "worker")]
 COMMITS = "select sum(xact_commit)::bigint, pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint from pg_stat_database"
@@ -36,7 +36,7 @@ COMMITS = "select sum(xact_commit)::bigint, pg_wal_lsn_diff(pg_current_wal_lsn()
 
 @dataclass(frozen=True)
 class Load:
-    """What is asked for. `rate` None: as fast as it goes."""
+    """A load to run. `rate` None: as fast as possible."""
 
     rate: float | None
     seconds: float
@@ -44,7 +44,7 @@ class Load:
 
     @property
     def count(self) -> int:
-        """Documents, at most."""
+        """The maximum number of documents."""
         return int((self.rate or FASTEST) * self.seconds)
 
     def __str__(self) -> str:
@@ -53,14 +53,14 @@ class Load:
 
 @dataclass(frozen=True)
 class Counted:
-    """Commits, bytes of log, messages until now."""
+    """Commits, bytes of WAL and messages so far."""
 
     commits: int
     wal: int
     messages: int
 
     def per_document(self, earlier: "Counted", documents: int) -> Work:
-        """Since an earlier count."""
+        """Returns the work per document since an earlier count."""
         many = max(1, documents)
         return Work(
             round((self.commits - earlier.commits) / many, 2),
@@ -76,7 +76,7 @@ class Bench:
         self.stack, self.folder, self.loads = stack, folder, loads
 
     async def measure_services(self, hospital: Depositing, profile: tuple[str, ...] = ()) -> list[Figures]:
-        """Warm-up, idle, each load."""
+        """Measures warm-up, idle time and each load."""
         start = time.time()
         warming = Run(self.url, 0, WARM_UP, start + 0.5, WARM_UP_RATE, persist=True)
         await self.deposit(hospital, warming, "warming up")
@@ -107,28 +107,28 @@ class Bench:
         except StalledError as error:
             notes.append(str(error))
         after = costs.look(before.pids)
-        found = {str(id): journey for id, journey in (await journeys(self.stack, start)).items()}
+        journeys_by_id = {str(id): journey for id, journey in (await journeys(self.stack, start)).items()}
         await asyncio.sleep(STATISTICS_DELAY_S)
         work = (await self.count()).per_document(counted, len(accepted))
-        made = summarise(load, results, found, before, after, work)
+        made = summarise(load, results, journeys_by_id, before, after, work)
         made.databases = await statements.by_database(self.stack, len(accepted))
         made.statements = await statements.by_statement(self.stack, len(accepted))
         made.cpu["load generator"] = own["cpu"]
         made.pace = pace, costs.pace()
-        made.notes += notes + shortcomings(results, found)
+        made.notes += notes + shortcomings(results, journeys_by_id)
         return Measured(made, after.at - before.at)
 
     def run(self, url: str, start: float, load: Load) -> Run:
-        """The measured run, with bodies of its own."""
-        first = WARM_UP + sum(one.count for one in self.loads[: self.loads.index(load)])
+        """Returns the measured run, with its own bodies."""
+        first = WARM_UP + sum(earlier.count for earlier in self.loads[: self.loads.index(load)])
         return Run(url, first, load.count, start, load.rate, load.seconds, load.at_once)
 
     async def deposit(self, hospital: Depositing, run: Run, what: str) -> tuple[list[Result], dict[str, float]]:
-        """With progress."""
+        """Deposits and reports the progress."""
         return await hospital.run(run, lambda news: self.tell(f"{what}: {news}"))
 
     async def count(self) -> Counted:
-        """Of the whole server and broker."""
+        """Counts on the whole server and broker."""
         connection = await asyncpg.connect(self.stack.postgres.dsn())
         try:
             row = await connection.fetchrow(COMMITS)
@@ -140,31 +140,31 @@ class Bench:
     def _messages(self) -> int:
         client = admin_client(self.stack.kafka.bootstrap, self.stack.kafka.credentials(ADMIN))
         topics = client.list_topics(timeout=10).topics
-        asked = {
+        ends = {
             TopicPartition(name, number): OffsetSpec.latest()  # type: ignore[no-untyped-call]
             for name, topic in topics.items()
             if not name.startswith("_")
             for number in topic.partitions
         }
-        return sum(future.result(10).offset for future in client.list_offsets(asked).values())
+        return sum(future.result(10).offset for future in client.list_offsets(ends).values())
 
     @property
     def url(self) -> str:
-        """Where deposits go."""
+        """The URL for deposits."""
         return f"{self.stack.url('records')}/fhir"
 
     def pids(self, names: list[str]) -> Mapping[str, int]:
-        """Of these, the servers and the mail catcher."""
+        """Returns the process ids of these processes, the servers and the mail catcher."""
         return {name: self.stack.pids[name] for name in [*names, "postgres", "kafka", "smtp"]}
 
     def tell(self, news: str) -> None:
-        """Progress, on the error stream."""
+        """Reports progress on the error stream."""
         print(f"  {news}", file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Figures, and how long it took altogether."""
+    """Figures, and the total duration."""
 
     figures: Figures
     elapsed: float
@@ -173,13 +173,13 @@ class Measured:
 def summarise(
     load: Load,
     results: list[Result],
-    found: Mapping[str, Journey],
+    journeys_by_id: Mapping[str, Journey],
     before: Moment,
     after: Moment,
     work: Work,
 ) -> Figures:
-    """From what was noted during a run."""
-    good = [(result, found[id]) for result in results if (id := result.document_id or "") in found]
+    """Returns the figures from the data collected during a run."""
+    good = [(result, journeys_by_id[id]) for result in results if (id := result.document_id or "") in journeys_by_id]
     start = min((result.scheduled for result in results), default=0.0)
     last = max((journey.alerted or start for _, journey in good), default=start)
     return Figures(
@@ -197,7 +197,7 @@ def summarise(
 
 
 def latencies(good: list[tuple[Result, Journey]]) -> dict[str, Latency]:
-    """Of each step that was reached."""
+    """Returns the latencies of each step that was reached."""
     steps = {
         "deposit -> answered": [result.answered - result.scheduled for result, _ in good],
         "received -> decided": [j.decided - j.received for _, j in good if j.decided],
@@ -209,20 +209,20 @@ def latencies(good: list[tuple[Result, Journey]]) -> dict[str, Latency]:
     return {step: Latency.of(sample) if sample else Latency(0, 0, 0, 0, 0) for step, sample in steps.items()}
 
 
-def shortcomings(results: list[Result], found: Mapping[str, Journey]) -> list[str]:
-    """What a reader of the figures must know."""
+def shortcomings(results: list[Result], journeys_by_id: Mapping[str, Journey]) -> list[str]:
+    """Returns notes that qualify the figures."""
     notes = []
     refused = [result for result in results if result.status not in (200, 201)]
     if refused:
         notes.append(f"not accepted: {len(refused)}, the first: {refused[0].status} {refused[0].problem}")
-    if unsent := sum(journey.alert != "sent" for journey in found.values()):
+    if unsent := sum(journey.alert != "sent" for journey in journeys_by_id.values()):
         notes.append(f"alerts that were not sent: {unsent}")
     return notes
 
 
 @asynccontextmanager
 async def bench(loads: Sequence[Load], records: int) -> AsyncIterator[tuple[Bench, Depositing]]:
-    """Everything up, records open, bodies built."""
+    """Yields a bench with everything started, records open and bodies built."""
     async with AsyncExitStack() as resources:
         folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="dmp-bench-")))
         folder.chmod(0o711)  # noqa: ASYNC240  # PostgreSQL's user must pass when we are root

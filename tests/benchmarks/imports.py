@@ -1,11 +1,11 @@
-"""An import of the insured register, interrupted twice: whether it ends whole, lines per second, CPU per line.
+"""An import of the insured register, interrupted twice: its completeness, lines per second, CPU per line.
 
-    .venv/bin/python tests/benchmarks/imports.py [--lines 200000] [--json FILE]
+.venv/bin/python tests/benchmarks/imports.py [--lines 200000] [--json FILE]
 
 A real PostgreSQL (durable: fsync on) in a temporary folder and an invented register. `dmp import insured` runs as a
-process of its own, as an operator types it: first without disturbance; then, on an empty register, with a kill -9 in
-the middle and, once resumed, with its connections to the database cut. Each time it goes on with --resume. CPU is that
-of the process and of the threads in it, or of processes that it starts; that of PostgreSQL is not counted.
+separate process, like an operator's: first without disturbance; then, on an empty register, with a kill -9 in the
+middle and, once resumed, with its connections to the database cut. Each time it continues with --resume. CPU is that of
+the process, its threads and the processes that it starts; that of PostgreSQL is not counted.
 """
 
 import asyncio
@@ -29,11 +29,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local.interruptible import Interrupted, run
-from deploy.local.stack import Stack
-from tests.infra.databases import Database, Databases
-from tests.infra.identity_api import KEYRING
-from tests.infra.registers import write_register
+from deploy.local.cli.interruptible import Interrupted, run
+from deploy.local.platform.stack import Stack
+from tests.infra.identity.identity_api import KEYRING
+from tests.infra.identity.registers import write_register
+from tests.infra.platform.databases import Database, Databases
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNT = "select count(*) from insured"
@@ -44,7 +44,7 @@ END_KILLED, END_CUT, END_DONE = (-signal.SIGKILL,), (0, 1), (0,)
 
 @dataclass(frozen=True)
 class Run:
-    """One process. `lines`: those it took, committed; `expected` is whether it ended as it had to."""
+    """One process. `lines`: the lines it committed. `expected`: whether it ended as required."""
 
     name: str
     lines: int
@@ -55,13 +55,13 @@ class Run:
 
     @property
     def cpu_us(self) -> float:
-        """Per line, start of the process included."""
+        """The CPU time per line in microseconds, including the start of the process."""
         return 1e6 * self.cpu_s / max(self.lines, 1)
 
 
 @dataclass(frozen=True)
 class Figures:
-    """All runs, and how many rows stand after the interrupted ones."""
+    """All runs, and the number of rows after the interrupted ones."""
 
     size: int
     runs: tuple[Run, ...]
@@ -69,8 +69,8 @@ class Figures:
 
     @property
     def is_exact(self) -> bool:
-        """Whether each line is one row and each run ended as it had to."""
-        return self.rows == self.size and all(one.expected for one in self.runs)
+        """Whether each line is one row and each run ended as required."""
+        return self.rows == self.size and all(run.expected for run in self.runs)
 
 
 @dataclass
@@ -81,11 +81,11 @@ class Importing:
     database: Database
 
     async def whole(self, name: str) -> Run:
-        """To the end."""
+        """Runs the import to the end."""
         return await self._watch(name, END_DONE, None, None)
 
     async def killed(self, name: str, at: int) -> Run:
-        """Killed once so many lines are committed."""
+        """Kills the import once this many lines are committed."""
 
         async def kill(process: subprocess.Popen[bytes], _: asyncpg.Connection) -> None:
             process.kill()
@@ -93,8 +93,8 @@ class Importing:
         return await self._watch(name, END_KILLED, at, kill)
 
     async def cut(self, name: str, at: int) -> Run:
-        """Its connections are ended by the server once so many lines are committed. Within a batch it stops and
-        says so; between two it connects again."""
+        """Ends its connections on the server once this many lines are committed. Within a batch the import stops and
+        reports it; between two batches it connects again."""
 
         async def cut(_: "subprocess.Popen[bytes]", __: asyncpg.Connection) -> None:
             own = await asyncpg.connect(self.database.dsn)  # the importer's role may end its own connections
@@ -106,7 +106,7 @@ class Importing:
         return await self._watch(name, END_CUT, at, cut)
 
     async def rows(self) -> int:
-        """How many people are in the register."""
+        """Returns the number of people in the register."""
         connection = await asyncpg.connect(self.database.owner_dsn)
         try:
             return int(await connection.fetchval(COUNT))
@@ -143,19 +143,19 @@ class Importing:
 
 
 def _has_ended(process: "subprocess.Popen[bytes]") -> bool:
-    """Without taking its exit code, with which its CPU time would go."""
+    """Whether the process has ended. Leaves its exit code, because reading it would discard its CPU time."""
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _ended(process: "subprocess.Popen[bytes]") -> tuple[int, float]:
-    """Waits for the exit code (negative: the signal), and tells the CPU seconds of the process and its children."""
+    """Waits for the end. Returns the exit code (negative: the signal), and the CPU seconds with those of children."""
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     return process.returncode, usage.ru_utime + usage.ru_stime
 
 
 async def measure(size: int, tell: Callable[[str], None]) -> Figures:
-    """On a PostgreSQL of its own."""
+    """Runs all imports on a separate PostgreSQL."""
     with tempfile.TemporaryDirectory(prefix="dmp-bench-") as folder:
         file = Path(folder) / "register.csv"
         tell(f"inventing {size:,} insured people")
@@ -174,17 +174,25 @@ async def measure(size: int, tell: Callable[[str], None]) -> Figures:
             return Figures(size, tuple(runs), await importing.rows())
 
 
-def show(console: Console, found: Figures) -> None:
-    """As a table, with whether the count is exact."""
-    table = Table("run", "lines", "seconds", "lines/s", "CPU us/line", "exit")
-    for one in found.runs:
-        worked = one.lines > 0
+def show(console: Console, figures: Figures) -> None:
+    """Prints the figures as a table, with whether the count is exact."""
+    table = Table("measured", "lines", "seconds", "lines/s", "CPU us/line", "exit")
+    for measured in figures.runs:
+        worked = measured.lines > 0
         table.add_row(
-            *(one.name, f"{one.lines:,}", f"{one.seconds:.1f}", f"{one.lines / one.seconds:,.0f}"),
-            *(f"{one.cpu_us:.0f}" if worked else "-", f"{one.exit_code}{'' if one.expected else ' (!)'}"),
+            *(
+                measured.name,
+                f"{measured.lines:,}",
+                f"{measured.seconds:.1f}",
+                f"{measured.lines / measured.seconds:,.0f}",
+            ),
+            *(
+                f"{measured.cpu_us:.0f}" if worked else "-",
+                f"{measured.exit_code}{'' if measured.expected else ' (!)'}",
+            ),
         )
     console.print(table)
-    console.print(f"{found.rows:,} rows of {found.size:,} lines: {'exact' if found.is_exact else 'NOT exact'}")
+    console.print(f"{figures.rows:,} rows of {figures.size:,} lines: {'exact' if figures.is_exact else 'NOT exact'}")
 
 
 def main(
@@ -193,14 +201,14 @@ def main(
 ) -> None:
     """Measure an import that is interrupted. Exits with 1 when a line is lost or doubled."""
     try:
-        found = run(measure(lines, lambda text: print(text, file=sys.stderr)))
+        figures = run(measure(lines, lambda text: print(text, file=sys.stderr)))
     except Interrupted:
         raise SystemExit(130) from None
-    show(Console(width=110), found)
+    show(Console(width=110), figures)
     if json is not None:
-        told = {**asdict(found), "is_exact": found.is_exact}
-        json.write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2))
-    if not found.is_exact:
+        content = {**asdict(figures), "is_exact": figures.is_exact}
+        json.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
+    if not figures.is_exact:
         raise SystemExit(1)
 
 

@@ -1,10 +1,11 @@
-"""How long a change of rights takes until it is in force, while documents arrive.
+"""Measures how long a change of rights takes until it is in force, while documents arrive.
 
-    .venv/bin/python tests/benchmarks/in_force.py [--rate 40] [--changes 300] [--json FILE]
+.venv/bin/python tests/benchmarks/in_force.py [--rate 40] [--changes 300] [--json FILE]
 
-Everything runs as in tests/benchmarks/main_job.py. While deposits come at the rate, patients authorise a doctor and end
-it again, one change after the other with a pause of 50 ms, each with `Prefer: wait=10`. Times are those of the
-answers' `Server-Timing`: from the change's commit to the moment at which the answer that it is in force is written.
+Everything runs as in tests/benchmarks/main_job.py. While deposits arrive at the rate, patients authorise a doctor and
+end the authorisation again, one change after the other with a pause of 50 ms, each with `Prefer: wait=10`. Times are
+those of the answers' `Server-Timing`: from the change's commit to the moment at which the answer that it is in force is
+written.
 """
 
 import asyncio
@@ -22,10 +23,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local.databases import app_dsn
+from deploy.local.platform.databases import app_dsn
 from tests.benchmarks.bench import Bench, Load, bench
 from tests.benchmarks.figures import Latency
-from tests.infra.commands import run_command
+from tests.infra.platform.commands import run_command
 
 DOCTOR = "899700000001"
 RECORDS = 20
@@ -34,7 +35,7 @@ GOALS = {"p50": 50.0, "p99": 1000.0}
 
 
 async def measure(rate: float, changes: int) -> tuple[Latency, Latency, int]:
-    """In force by the services' own clock, the same as the caller sees it, and how many were not in force in time."""
+    """Returns the latency by the services' clock, the latency that the caller sees, and the number of late changes."""
     seconds = changes * 0.25 + 5
     load = Load(rate, seconds)
     async with bench([load], RECORDS) as (made, hospital):
@@ -50,7 +51,7 @@ async def _change(made: Bench, changes: int) -> tuple[Latency, Latency, int]:
     records = await _records(made)
     inside, outside, late = [], [], 0
     async with httpx2.AsyncClient(timeout=30, trust_env=False) as client:
-        headers = {one: await _headers(client, made, one) for one in records}
+        headers = {record_id: await _headers(client, made, record_id) for record_id in records}
         for number in range(changes):
             record_id = records[number % len(records)]
             method = "PUT" if number // len(records) % 2 == 0 else "DELETE"
@@ -89,8 +90,10 @@ def main(
     """Measure how long a change of rights takes until it is in force."""
     inside, outside, late = run_command(measure(rate, changes))
     table = Table("milliseconds", "p50", "p95", "p99", "longest", "changes")
-    for name, one in (("change -> in force", inside), ("as the caller sees it", outside)):
-        table.add_row(name, *(str(value) for value in (one.p50, one.p95, one.p99, one.longest, one.count)))
+    for name, latency in (("change -> in force", inside), ("as the caller sees it", outside)):
+        table.add_row(
+            name, *(str(value) for value in (latency.p50, latency.p95, latency.p99, latency.longest, latency.count))
+        )
     console = Console(width=100)
     console.print(table)
     console.print(f"not in force within 10 s: {late}")

@@ -1,23 +1,23 @@
 """The main job under load: rates, latencies of each step, CPU and memory per process, against the same work by hand.
 
-    python tests/benchmarks/main_job.py [--load 1 --load 100 --load fast] [--seconds 20] [--records 200] [--no-bare]
-                                        [--statements 20] [--profile records-api] [--json FILE]
+python tests/benchmarks/main_job.py [--load 1 --load 100 --load fast] [--seconds 20] [--records 200] [--no-bare]
+[--statements 20] [--profile records-api] [--json FILE]
 
 Starts everything in a temporary folder (real PostgreSQL, Kafka, mail catcher, ten service processes), opens records,
-warms up, measures what an idle time costs, then, load after load, deposits invented CDA documents of 20 to 100 KB
-through `POST /fhir` from a process of its own and waits until the last alert is handled. Then it stops the services and
-does the same work by hand under the same loads on the same PostgreSQL and Kafka (tests/benchmarks/bare.py says what
-that is). Without `--load` there are three: 1 and 100 documents per second, and as fast as it goes.
+warms up, measures the cost of an idle time. Then, load after load, it deposits invented CDA documents of 20 to 100 KB
+through `POST /fhir` from a separate process and waits until the last alert is handled. Then it stops the services and
+does the same work by hand under the same loads on the same PostgreSQL and Kafka (see tests/benchmarks/bare.py). Without
+`--load` there are three loads: 1 and 100 documents per second, and as fast as possible.
 
-Alerts are not gathered here (`ALERTS__WINDOW_S` is 0, as in every local installation), so that each document has its
-mail and a time of its own: a record gets several in a minute, of which all but the first would wait for a quarter of an
+Alerts are not grouped here (`ALERTS__WINDOW_S` is 0, as in every local installation), so that each document has its own
+mail and time. Otherwise, of several documents of a record in a minute, all but the first would wait for a quarter of an
 hour.
 
-With a rate the times of the deposits are fixed beforehand and latencies are counted from them. Times of steps are the
-ones that the services themselves noted in their databases; "alert handled" is the time at which the mail server had
-taken the mail. CPU is that of the whole process (or all of PostgreSQL's), from /proc, between the first scheduled
-deposit and the moment at which everything is handled, tracked and audited; idle cost is in it. Round trips are counted
-by pg_stat_statements. Ratios to the work by hand hold on any machine; milliseconds only on an idle one.
+With a rate the times of the deposits are fixed beforehand and latencies are counted from them. Times of steps are those
+that the services store in their databases; "alert handled" is the time at which the mail server had accepted the mail.
+CPU is that of the whole process (or all of PostgreSQL's), from /proc, between the first scheduled deposit and the
+moment at which everything is handled, tracked and audited; it includes idle cost. Round trips are counted by
+pg_stat_statements. Ratios to the work by hand hold on any machine; milliseconds only on an idle one.
 """
 
 import contextlib
@@ -34,8 +34,8 @@ from rich.console import Console
 from tests.benchmarks import bare_run, figures, profiling
 from tests.benchmarks.bench import PROCESSES, Load, bench
 from tests.benchmarks.figures import Figures
-from tests.infra.commands import run_command
-from tests.infra.flow import StalledError
+from tests.infra.messaging.flow import StalledError
+from tests.infra.platform.commands import run_command
 
 THREE = ["1", "100", "fast"]
 
@@ -43,7 +43,7 @@ THREE = ["1", "100", "fast"]
 async def measure(
     loads: list[Load], records: int, with_bare: bool, profile: tuple[str, ...]
 ) -> tuple[list[Figures], list[Figures] | None]:
-    """Services, then the bare pipeline."""
+    """Measures the services, then the bare pipeline."""
     async with bench(loads, records) as (made, hospital):
         ours = await made.measure_services(hospital, profile)
         if not with_bare:
@@ -57,7 +57,7 @@ async def measure(
 
 
 def load_of(text: str, seconds: float, at_once: int) -> Load:
-    """`fast`, or documents per second."""
+    """Returns the load for `fast` or a number of documents per second."""
     try:
         return Load(None if text == "fast" else float(text), seconds, at_once)
     except ValueError as error:
@@ -82,14 +82,14 @@ def main(
     if json is not None:
         whole = {
             "loads": loads,
-            "services": [one.as_json() for one in ours],
-            "bare": [one.as_json() for one in by_hand or []],
+            "services": [figures.as_json() for figures in ours],
+            "bare": [figures.as_json() for figures in by_hand or []],
         }
         json.write_bytes(orjson.dumps(whole, option=orjson.OPT_INDENT_2))
 
 
 def show(console: Console, ours: list[Figures], by_hand: list[Figures] | None, statements: int) -> None:
-    """Load after load."""
+    """Prints load after load."""
     for number, services in enumerate(ours):
         figures.show(console, "services", services)
         if statements:

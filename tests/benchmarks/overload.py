@@ -1,13 +1,13 @@
-"""What records' API does under several times the load that it can take: who is refused, how soon, what is left of it.
+"""The API of records under several times its capacity: refused requests, latency of accepted ones, recovery.
 
-    .venv/bin/python tests/benchmarks/overload.py [--seconds 60] [--times 4] [--settle 60] [--json FILE]
+.venv/bin/python tests/benchmarks/overload.py [--seconds 60] [--times 4] [--settle 60] [--json FILE]
 
-Everything runs in a temporary folder, on the loopback, beside the load generator (`tests.infra.mixed_load`): one
-process, an open loop, latency counted from the time at which a request was due. The same mix all the time: emergencies
-(a doctor breaks the glass and reads), changes (a patient masks and unmasks), reads (content and searches by patients),
-deposits (CDA of 20 to 100 KB) and bulk (what-if). First the capacity, the best of three
-closed loops of 16; then "unloaded", a fifth of
-the capacity; then several times the capacity, and at once a fifth of it again, in which the recovery is looked for.
+Everything runs in a temporary folder, on the loopback, beside the load generator (`tests.infra.load.mixed_load`): one
+process, an open loop, latency counted from the time at which a request was due. The mix is constant: emergencies (a
+doctor breaks the glass and reads), changes (a patient masks and unmasks), reads (content and searches by patients),
+deposits (CDA of 20 to 100 KB) and bulk (what-if). First the capacity is measured, the best of three closed loops of 16;
+then "unloaded", a fifth of the capacity; then several times the capacity, followed at once by a fifth of it, in which
+the recovery is looked for.
 """
 
 import asyncio
@@ -28,20 +28,20 @@ import httpx2
 import orjson
 import typer
 
-from deploy.local import endpoints
-from deploy.local.bootstrap import PROFESSIONALS, SECOND_DOCTOR, bootstrap
-from deploy.local.client import Dmp, connect
-from deploy.local.interruptible import print_progress
-from deploy.local.stack import Stack
+from deploy.local.cli.interruptible import print_progress
+from deploy.local.demo.bootstrap import PROFESSIONALS, SECOND_DOCTOR, bootstrap
+from deploy.local.demo.client import Dmp, connect
+from deploy.local.platform import endpoints
+from deploy.local.platform.stack import Stack
 from shared.terminology import oids
 from shared.terminology.oids import INS_NIR_TEST
 from tests.benchmarks.overload_figures import KINDS, Memory, Overload, print_figures
-from tests.infra import costs
-from tests.infra.commands import run_in_folder
-from tests.infra.flow import wait_complete
-from tests.infra.hospital import Hospital, Software, end, launch, token_of
-from tests.infra.load import Person
-from tests.infra.mixed_load import DEPOSIT, Phase, Sample, Script
+from tests.infra.load.documents import Person
+from tests.infra.load.mixed_load import DEPOSIT, Phase, Sample, Script
+from tests.infra.messaging.flow import wait_complete
+from tests.infra.platform import costs
+from tests.infra.platform.commands import run_in_folder
+from tests.infra.records.hospital import Hospital, Software, end, launch, token_of
 
 SHARES = dict(zip(KINDS, (0.04, 0.06, 0.5, 0.3, 0.1), strict=True))
 RECORDS, DOCUMENTS = 40, 400
@@ -57,7 +57,7 @@ PUBLISHED = "select id::text, record_id::text from documents where status = 'pub
 
 @dataclass
 class Generator:
-    """The process that sends."""
+    """The process that sends the requests."""
 
     process: asyncio.subprocess.Process
     results: Path
@@ -68,7 +68,7 @@ class Generator:
         await self._ask(dataclasses.asdict(script), "ready")
 
     async def send(self, phase: Phase) -> list[Sample]:
-        """What came of each request."""
+        """Runs a phase and returns its samples."""
         done = await self._ask(dataclasses.asdict(phase), "done")
         self.cpu = done["cpu"]
         if done["used_up"]:
@@ -89,7 +89,7 @@ class Generator:
 
 @dataclass
 class Overloading:
-    """A running installation and who asks there."""
+    """A running installation and its callers."""
 
     stack: Stack
     dmp: Dmp
@@ -99,7 +99,7 @@ class Overloading:
     generator: Generator
 
     async def requests(self) -> dict[str, list[Any]]:
-        """Of each kind, with tokens that are good for two minutes at least."""
+        """Returns the requests of each kind, with tokens that are valid for at least two minutes."""
         connection = await asyncpg.connect(self.stack.postgres.dsn("records"))
         try:
             rows = [(row["id"], row["record_id"]) for row in await connection.fetch(PUBLISHED)][:DOCUMENTS]
@@ -107,7 +107,7 @@ class Overloading:
             await connection.close()
         records = [str(person.record_id) for person in self.persons]
         tokens = {record: await self.dmp.patient(record).token() for record in records}
-        urgent = self.persons[0]  # the token of an emergency is for one record
+        urgent = self.persons[0]  # an emergency token is for one record
         doctor = await self.dmp.professional(
             PROFESSIONALS[SECOND_DOCTOR].id,
             mode="bris_de_glace",
@@ -127,41 +127,47 @@ class Overloading:
             ]
             for record in records
         ]
-        labels = [orjson.dumps(one).decode() for one in (MASK, UNMASK)]
+        labels = [orjson.dumps(change).decode() for change in (MASK, UNMASK)]
         return {
             "emergency": [["GET", f"/fhir/Binary/{id}", doctor, "", [""]] for id in urgent_documents],
-            "change": [["PATCH", f"/fhir/DocumentReference/{id}", tokens[one], PATCH, labels] for id, one in changed],
+            "change": [
+                ["PATCH", f"/fhir/DocumentReference/{id}", tokens[record_id], PATCH, labels]
+                for id, record_id in changed
+            ],
             "read": read + search * (len(read) // len(search) // 2 or 1),
             DEPOSIT: [await token_of(self.client, self.stack.url("identity"), self.software)],
-            "bulk": [["POST", f"/records/{one}/what-if", tokens[one], JSON, [_what_if(id)]] for id, one in kept],
+            "bulk": [
+                ["POST", f"/records/{record_id}/what-if", tokens[record_id], JSON, [_what_if(id)]]
+                for id, record_id in kept
+            ],
         }
 
     async def deposit_first(self) -> None:
-        """The documents that are asked for later."""
+        """Deposits the documents that are read later."""
         token = await token_of(self.client, self.stack.url("identity"), self.software)
         start = time.time() + 0.1
         rate = 50.0
         stages = [(rate, DOCUMENTS / rate + 2)]
         samples = await self.generator.send(Phase({DEPOSIT: 1.0}, {DEPOSIT: [token]}, start, stages))
-        await wait_complete(self.stack, start, sum(one.status == 201 for one in samples), tell)
+        await wait_complete(self.stack, start, sum(sample.status == 201 for sample in samples), tell)
 
     async def capacity(self) -> float:
-        """Accepted requests per second in a closed loop."""
+        """Returns the accepted requests per second in a closed loop."""
         start = time.time() + 0.1
         phase = Phase(SHARES, await self.requests(), start, at_once=AT_ONCE, seconds=CAPACITY_S)
         samples = await self.generator.send(dataclasses.replace(phase, start_at=time.time() + 0.1))
-        accepted = sum(200 <= one.status < 300 for one in samples)
-        return accepted / (max(one.answered for one in samples) - min(one.sent for one in samples))
+        accepted = sum(200 <= sample.status < 300 for sample in samples)
+        return accepted / (max(sample.answered for sample in samples) - min(sample.sent for sample in samples))
 
     async def at_rates(self, *stages: tuple[float, float]) -> tuple[float, list[Sample]]:
-        """From when on, and what came of it."""
+        """Runs these stages; returns their start and the samples."""
         requests = await self.requests()
         start = time.time() + 0.2
         return start, await self.generator.send(Phase(SHARES, requests, start, list(stages)))
 
 
 async def measure(folder: Path, seconds: float, times: float, settle: float) -> Overload:
-    """Everything up, then one phase after another."""
+    """Starts everything, then runs one phase after another."""
     async with _overloading(folder, seconds) as run:
         tell("depositing what will be read")
         await run.deposit_first()
@@ -195,7 +201,7 @@ async def _overloading(folder: Path, seconds: float) -> AsyncIterator[Overloadin
         software = await hospital.register()
         persons = await hospital.open_records(RECORDS, tell)
         streams = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
-        process = await launch("tests.infra.mixed_load", **streams)
+        process = await launch("tests.infra.load.mixed_load", **streams)
         resources.push_async_callback(end, process)
         generator = Generator(process, folder / "results.jsonl")
         numbers = [person.number for person in persons]
@@ -214,7 +220,7 @@ def _what_if(document_id: str) -> str:
 
 
 def tell(news: str) -> None:
-    """Progress, on the error stream."""
+    """Reports progress on the error stream."""
     print(f"  {news}", file=sys.stderr, flush=True)
 
 
@@ -224,7 +230,7 @@ def main(
     settle: Annotated[float, typer.Option(help="Seconds after the overload at which memory is looked at.")] = 60,
     json: Annotated[Path | None, typer.Option(help="Write the figures as JSON here.")] = None,
 ) -> None:
-    """Measure what an API does that is asked for more than it can do."""
+    """Measure an API that gets more requests than it can handle."""
     figures = run_in_folder("overload", lambda folder: measure(folder, seconds, times, settle))
     print_figures(figures)
     if json is not None:

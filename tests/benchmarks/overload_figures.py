@@ -1,4 +1,4 @@
-"""What an overload came to: by kind of request, refused and accepted; recovery; memory."""
+"""The results of an overload: refused and accepted requests by kind; recovery; memory."""
 
 import asyncio
 from collections import Counter
@@ -10,7 +10,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from tests.infra.mixed_load import Sample
+from tests.infra.load.mixed_load import Sample
 
 KINDS: Final = ("emergency", "change", "read", "deposit", "bulk")
 LIVE: Final = KINDS[:-1]
@@ -23,7 +23,7 @@ REFUSED: Final = frozenset({429, 503})
 
 @dataclass
 class Memory:
-    """Resident bytes of a process."""
+    """The resident bytes of a process."""
 
     pid: int
     before: int = 0
@@ -34,12 +34,12 @@ class Memory:
         self.before = self.peak = self.after = psutil.Process(self.pid).memory_info().rss
 
     def look(self) -> None:
-        """Once."""
+        """Reads them once."""
         self.after = psutil.Process(self.pid).memory_info().rss
         self.peak = max(self.peak, self.after)
 
     async def watch(self) -> None:
-        """For ever."""
+        """Reads them repeatedly, for ever."""
         while True:
             await asyncio.sleep(POLL_INTERVAL_S)
             self.look()
@@ -47,7 +47,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Times:
-    """Milliseconds."""
+    """Percentiles in milliseconds."""
 
     count: int
     p50: float
@@ -55,8 +55,8 @@ class Times:
 
     @classmethod
     def of(cls, samples: Sequence[Sample]) -> "Times":
-        """From when each was due."""
-        ordered = sorted(1000 * (one.answered - one.due) for one in samples)
+        """Returns the times from the moment at which each request was due."""
+        ordered = sorted(1000 * (sample.answered - sample.due) for sample in samples)
         if not ordered:
             return cls(0, float("nan"), float("nan"))
         p50, p99 = (ordered[min(len(ordered) - 1, len(ordered) * percent // 100)] for percent in (50, 99))
@@ -65,7 +65,7 @@ class Times:
 
 @dataclass
 class Overload:
-    """Samples of the unloaded phase, and of the overload with the recovery behind it."""
+    """The samples of the unloaded phase, and of the overload with the recovery after it."""
 
     capacity: float
     times: float
@@ -80,30 +80,30 @@ class Overload:
     during: list[Sample] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.during = [one for one in self.samples if one.due < self.start + self.seconds]
+        self.during = [sample for sample in self.samples if sample.due < self.start + self.seconds]
 
     def ratio(self, kinds: Sequence[str], onset_s: float = 0.0) -> float:
-        """p99 of what is accepted, once `onset_s` are over, over p99 unloaded."""
-        later = [one for one in self.during if one.due >= self.start + onset_s]
+        """Returns p99 of accepted requests, from `onset_s` on, over p99 unloaded."""
+        later = [sample for sample in self.during if sample.due >= self.start + onset_s]
         now, then = (Times.of(_accepted(samples, kinds)).p99 for samples in (later, self.unloaded))
         return round(now / then, 2)
 
     def recovered_after(self) -> float | None:
-        """Seconds after the end of the overload from which on, for `WINDOW_S`, nothing is refused and the p99 of live
-        requests is within the goal. None: never."""
+        """Returns the seconds after the end of the overload from which on, for `WINDOW_S`, nothing is refused and
+        the p99 of live requests is within the goal; None if that never happens."""
         goal = GOAL_RATIO * Times.of(_accepted(self.unloaded, LIVE)).p99
         end = self.start + self.seconds
-        later = [one for one in self.samples if one.due >= end and one.kind in LIVE]
-        last = max((one.due for one in later), default=end)
+        later = [sample for sample in self.samples if sample.due >= end and sample.kind in LIVE]
+        last = max((sample.due for sample in later), default=end)
         for tenth in range(int((last - end - WINDOW_S) * 10) + 1):
             begins = end + tenth / 10
-            window = [one for one in later if begins <= one.due < begins + WINDOW_S]
+            window = [sample for sample in later if begins <= sample.due < begins + WINDOW_S]
             if window and len(_accepted(window, LIVE)) == len(window) and Times.of(window).p99 <= goal:
                 return tenth / 10
         return None
 
     def as_json(self) -> dict[str, Any]:
-        """All figures."""
+        """Returns all figures as JSON values."""
         return {
             "capacity": self.capacity,
             "live_ratio": self.ratio(LIVE),
@@ -116,15 +116,15 @@ class Overload:
 
 
 def _accepted(samples: Sequence[Sample], kinds: Sequence[str] = KINDS) -> list[Sample]:
-    return [one for one in samples if one.kind in kinds and 200 <= one.status < 300]
+    return [sample for sample in samples if sample.kind in kinds and 200 <= sample.status < 300]
 
 
 def _refused(samples: Sequence[Sample], kinds: Sequence[str] = KINDS) -> list[Sample]:
-    return [one for one in samples if one.kind in kinds and one.status in REFUSED]
+    return [sample for sample in samples if sample.kind in kinds and sample.status in REFUSED]
 
 
 def print_figures(figures: Overload) -> None:
-    """As tables."""
+    """Prints the figures as tables."""
     console = Console(width=120)
     console.print(
         f"capacity {figures.capacity:.0f} requests/s; {figures.times:g} times as much for {figures.seconds:.0f} s; "
@@ -132,17 +132,19 @@ def print_figures(figures: Overload) -> None:
     )
     table = Table("kind", "sent", "accepted", "share", "unloaded p50, p99", "accepted p50, p99", "p99 ratio", "others")
     for name, kinds in (*((kind, (kind,)) for kind in KINDS), ("live", LIVE)):
-        sent = [one for one in figures.during if one.kind in kinds]
+        sent = [sample for sample in figures.during if sample.kind in kinds]
         then, now = Times.of(_accepted(figures.unloaded, kinds)), Times.of(_accepted(sent))
-        others = Counter(one.status for one in sent if not 200 <= one.status < 300 and one.status not in REFUSED)
+        others = Counter(
+            sample.status for sample in sent if not 200 <= sample.status < 300 and sample.status not in REFUSED
+        )
         table.add_row(
             *(name, str(len(sent)), str(now.count), f"{now.count / max(1, len(sent)):.2f}"),
             *(f"{then.p50}, {then.p99}", f"{now.p50}, {now.p99}", f"{figures.ratio(kinds)}", str(dict(others) or "")),
         )
     console.print(table)
     refused = _refused(figures.during)
-    early, times = [one for one in refused if one.says_when], Times.of(refused)
-    late = Times.of([Sample(one.kind, one.due, one.due, one.sent) for one in figures.during])
+    early, times = [sample for sample in refused if sample.says_when], Times.of(refused)
+    late = Times.of([Sample(sample.kind, sample.due, sample.due, sample.sent) for sample in figures.during])
     megabytes = [round(size / 2**20) for size in (figures.memory.before, figures.memory.peak, figures.memory.after)]
     dearest = sorted(figures.cpu.items(), key=lambda item: -item[1])
     for line in (

@@ -1,4 +1,4 @@
-"""Where a process spends its CPU time: py-spy from outside, if it is installed (`pip install py-spy`)."""
+"""Profiles the CPU time of a process: py-spy from outside, if it is installed (`pip install py-spy`)."""
 
 import asyncio
 import shutil
@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from deploy.local.errors import LocalError
-from deploy.local.stack import Stack
+from deploy.local.platform.errors import LocalError
+from deploy.local.platform.stack import Stack
 
 HELP = "Tell where this process spends its time (needs py-spy); more than once for several."
 _RATE = "100"
@@ -20,7 +20,7 @@ _DEEP = ["shared/", "services/"]
 
 @asynccontextmanager
 async def recording(stack: Stack, names: tuple[str, ...], seconds: float, folder: Path) -> AsyncIterator[None]:
-    """Records these processes during the block, for `seconds` at most; tells what was found afterwards."""
+    """Records these processes during the block, for at most `seconds`; prints the result afterwards."""
     if not names:
         yield
         return
@@ -44,7 +44,7 @@ async def _start(program: str, pid: int, seconds: float, path: Path) -> asyncio.
 
 
 def tell(name: str, raw: str) -> None:
-    """Own and inclusive shares of the samples, by function; the stacks are `a;b;c count` lines."""
+    """Prints own and inclusive shares of the samples, by function; the stacks are `a;b;c count` lines."""
     own, inclusive, total = Counter[str](), Counter[str](), 0
     for line in raw.splitlines():
         stack, _, count = line.rpartition(" ")
@@ -64,7 +64,7 @@ def tell(name: str, raw: str) -> None:
 
 
 def _short(frame: str) -> str:
-    """`function (path/file.py:line)` with the end of the path and without the line."""
+    """Returns `function (path/file.py:line)` with the end of the path and without the line."""
     function, _, place = frame.partition(" (")
     parts = place.rstrip(")").rsplit(":", 1)[0].split("/")
     return f"{function} ({'/'.join(parts[-3:])})" if place else frame

@@ -1,12 +1,12 @@
-"""What rights cost a reader: a page of a long record with and without them, and one traced read.
+"""The cost of rights for a reader: a page of a long record with and without them, and one traced read.
 
-    .venv/bin/python tests/benchmarks/reading.py [--documents 5000] [--pages 300] [--reads 1500] [--json FILE]
+.venv/bin/python tests/benchmarks/reading.py [--documents 5000] [--pages 300] [--reads 1500] [--json FILE]
 
 Everything runs in a temporary folder. A hospital deposits that many letters in one record; their types are then spread
-over those of JDV_J66, so that the rules are asked about many combinations. An authorised doctor asks for the page of
-the 50 newest at records' API and, in turn, at one that asks for no rights (without_rights.py): the same HTTP, fence,
-trace and metadata. Then, the workers stopped, the doctor reads one document of 20 kB again and again: CPU of API and
-PostgreSQL together, trace included. Everything before the measurement is not counted.
+over those of JDV_J66, so that the rules decide many combinations. An authorised doctor requests the page of the 50
+newest from the API of records and, in turn, from one that checks no rights (without_rights.py), with equal HTTP, fence,
+trace and metadata. Then, with the workers stopped, the doctor reads one document of 20 kB repeatedly: CPU of API and
+PostgreSQL together, trace included. The preparation is not counted.
 """
 
 import asyncio
@@ -29,21 +29,21 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local import endpoints
-from deploy.local.bootstrap import DOCTOR, HOSPITAL, PROFESSIONALS, STRUCTURES, bootstrap
-from deploy.local.client import FHIR, connect
-from deploy.local.databases import app_dsn
-from deploy.local.interruptible import print_progress
-from deploy.local.letter import letter
-from deploy.local.probes import answers
-from deploy.local.services import NAMES
-from deploy.local.stack import Stack
+from deploy.local.cli.interruptible import print_progress
+from deploy.local.demo.bootstrap import DOCTOR, HOSPITAL, PROFESSIONALS, STRUCTURES, bootstrap
+from deploy.local.demo.client import FHIR, connect
+from deploy.local.demo.letter import letter
+from deploy.local.platform import endpoints
+from deploy.local.platform.databases import app_dsn
+from deploy.local.platform.probes import answers
+from deploy.local.platform.services import NAMES
+from deploy.local.platform.stack import Stack
 from shared.fhir.iti65 import bundle_of_cda
 from shared.terminology.documents import document_types
 from tests.e2e.acting import Scene, free_port, set_scene
-from tests.infra import costs
-from tests.infra.commands import run_in_folder
-from tests.infra.waiting import eventually
+from tests.infra.platform import costs
+from tests.infra.platform.commands import run_in_folder
+from tests.infra.platform.waiting import eventually
 
 AT_ONCE, READERS = 12, 4
 SIZE = 20_000
@@ -72,17 +72,17 @@ class Figures:
 
     @property
     def ratio(self) -> float:
-        """With rights over without."""
+        """The time with rights over the time without."""
         return round(self.page / self.plain, 2)
 
     @property
     def read(self) -> float:
-        """CPU of one read."""
+        """The CPU time of one read in milliseconds."""
         return round(self.read_api + self.read_postgres, 2)
 
 
 async def measure(folder: Path, documents: int, pages: int, reads: int) -> Figures:
-    """Everything up, the record filled, both measured."""
+    """Starts everything, fills the record, and measures both."""
     async with Stack(folder / "var", report=print_progress) as stack:
         await bootstrap(stack.layout)
         async with (
@@ -109,7 +109,7 @@ async def measure(folder: Path, documents: int, pages: int, reads: int) -> Figur
 
 
 async def _deposit_large(scene: Scene) -> str:
-    """A document of 20 kB: the letter, padded by a comment."""
+    """Deposits a document of 20 kB: the letter, padded by a comment."""
     text = letter(scene.person, STRUCTURES[HOSPITAL])
     at = text.rindex(b"</ClinicalDocument>")
     padded = text[:at] + b"<!--" + b"x" * (SIZE - len(text) - 7) + b"-->" + text[at:]
@@ -136,7 +136,11 @@ async def _fill(stack: Stack, scene: Scene, documents: int) -> None:
 
         await eventually(published, seconds=120)
         types = document_types().values()
-        codes = ([one.code for one in types], [one.class_code for one in types], [one.section for one in types])
+        codes = (
+            [document_type.code for document_type in types],
+            [document_type.class_code for document_type in types],
+            [document_type.section for document_type in types],
+        )
         await connection.execute(SPREAD, scene.record_id, *codes)
     finally:
         await connection.close()
@@ -144,7 +148,7 @@ async def _fill(stack: Stack, scene: Scene, documents: int) -> None:
 
 @asynccontextmanager
 async def _plain(stack: Stack) -> AsyncIterator[str]:
-    """The URL of an API without rights, under the same supervisor."""
+    """Yields the URL of an API without rights, under the supervisor of the stack."""
     spec, port = stack.services.process("records", "api"), free_port()
 
     async def healthy() -> bool:
@@ -171,7 +175,7 @@ async def _plain(stack: Stack) -> AsyncIterator[str]:
 async def _pages(
     client: httpx2.AsyncClient, urls: tuple[str, str], scene: Scene, doctor: dict[str, str], pages: int
 ) -> tuple[float, float, int]:
-    """Medians in milliseconds, one page here and one there in turn, and how many documents the page lists."""
+    """Returns medians in milliseconds, pages of the two APIs in turn, and the number of documents on the page."""
     query = {"patient": scene.record_id, "status": "current", "_count": "50"}
     took: dict[str, list[float]] = {url: [] for url in urls}
     listed = 0
@@ -189,7 +193,7 @@ async def _pages(
 async def _reads(
     stack: Stack, client: httpx2.AsyncClient, url: str, doctor: dict[str, str], reads: int
 ) -> tuple[float, float]:
-    """CPU milliseconds of API and of PostgreSQL for each read."""
+    """Returns the CPU milliseconds of the API and of PostgreSQL for each read."""
     for name in NAMES:
         await stack.stop(f"{name}-worker")
     pids = {"records-api": stack.pids["records-api"], "postgres": stack.pids["postgres"]}
@@ -216,20 +220,20 @@ def main(
     reads: Annotated[int, typer.Option(help="Reads of one document.", min=10)] = 1500,
     json: Annotated[Path | None, typer.Option(help="Write the figures as JSON here.")] = None,
 ) -> None:
-    """Measure what rights cost a reader."""
-    found = run_in_folder("reading", lambda folder: measure(folder, documents, pages, reads))
+    """Measure the cost of rights for a reader."""
+    figures = run_in_folder("reading", lambda folder: measure(folder, documents, pages, reads))
     table = Table("what", "measured", "goal")
-    table.add_row(f"page of {found.listed} out of {found.documents}, with rights", f"{found.page} ms", "")
-    table.add_row("the same without rights", f"{found.plain} ms", "")
-    table.add_row("ratio", f"{found.ratio}", f"<= {GOAL_RATIO}")
-    table.add_row("CPU of a traced read of 20 kB: API", f"{found.read_api} ms", "")
-    table.add_row("PostgreSQL", f"{found.read_postgres} ms", "")
-    table.add_row("together", f"{found.read} ms", f"<= {GOAL_READ_MS} ms")
+    table.add_row(f"page of {figures.listed} out of {figures.documents}, with rights", f"{figures.page} ms", "")
+    table.add_row("the same without rights", f"{figures.plain} ms", "")
+    table.add_row("ratio", f"{figures.ratio}", f"<= {GOAL_RATIO}")
+    table.add_row("CPU of a traced read of 20 kB: API", f"{figures.read_api} ms", "")
+    table.add_row("PostgreSQL", f"{figures.read_postgres} ms", "")
+    table.add_row("together", f"{figures.read} ms", f"<= {GOAL_READ_MS} ms")
     console = Console(width=100)
     console.print(table)
-    console.print(f"a fixed piece of work took {found.pace[0]} ms of CPU before and {found.pace[1]} ms after")
+    console.print(f"a fixed piece of work took {figures.pace[0]} ms of CPU before and {figures.pace[1]} ms after")
     if json is not None:
-        json.write_bytes(orjson.dumps(dataclasses.asdict(found)))
+        json.write_bytes(orjson.dumps(dataclasses.asdict(figures)))
 
 
 if __name__ == "__main__":

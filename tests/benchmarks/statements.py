@@ -1,11 +1,11 @@
-"""What PostgreSQL executed for whom, by pg_stat_statements: each statement of a client is one round trip."""
+"""The statements that PostgreSQL executed, by pg_stat_statements: each statement of a client is one round trip."""
 
 from dataclasses import dataclass
 
 import asyncpg
 
-from deploy.local.postgres import SETTINGS
-from deploy.local.stack import Stack
+from deploy.local.platform.postgres import SETTINGS
+from deploy.local.platform.stack import Stack
 
 _EXTENSION = "create extension if not exists pg_stat_statements"
 _RESET = "select pg_stat_statements_reset()"
@@ -21,7 +21,7 @@ where d.datname <> 'postgres' order by s.total_exec_time desc"""
 
 @dataclass(frozen=True)
 class Statements:
-    """Of one database, or one statement, per document."""
+    """The use of one database, or of one statement, per document."""
 
     name: str
     round_trips: float
@@ -29,23 +29,23 @@ class Statements:
 
 
 def preload() -> None:
-    """Has every PostgreSQL that this process starts from now on load the counters."""
+    """Makes every PostgreSQL that this process starts from now on load the counters."""
     SETTINGS["shared_preload_libraries"] = "pg_stat_statements"
 
 
 async def reset(stack: Stack) -> None:
-    """Counts from here."""
+    """Resets the counters."""
     await _run(stack, _EXTENSION)
     await _run(stack, _RESET)
 
 
 async def by_database(stack: Stack, documents: int) -> list[Statements]:
-    """Round trips and time in the executor since `reset`; planning and the protocol are not in the time."""
+    """Returns round trips and time in the executor since `reset`, without planning and protocol."""
     return await _read(stack, _BY_DATABASE, documents)
 
 
 async def by_statement(stack: Stack, documents: int) -> list[Statements]:
-    """The same of each statement, the dearest first."""
+    """Returns round trips and time in the executor of each statement, the most expensive first."""
     return await _read(stack, _BY_STATEMENT, documents)
 
 

@@ -1,12 +1,12 @@
-"""Whether a clock tells what a refusal does not: how long "nothing here for you" takes, and for which reason.
+"""Whether the response time reveals what a refusal hides: the time of "nothing here for you", by its reason.
 
-    .venv/bin/python tests/benchmarks/timing_side_channel.py [--times 200] [--json FILE]
+.venv/bin/python tests/benchmarks/timing_side_channel.py [--times 200] [--json FILE]
 
-Everything runs in a temporary folder, workers included. Three professionals, one authorised, one not, one blocked, and
-somebody with a record of their own ask again and again, in an order of chance, for what is missing and for what is
-hidden from them. For each pair: medians, how many missed the first beat, and how well a threshold on the time tells one
-from the other: the area under its curve, 0.5 for pure guessing. One request after the other on the loopback, by a
-blocking socket: no network blurs it.
+Everything runs in a temporary folder, workers included. Three professionals (one authorised, one not, one blocked) and
+a patient with another record request, repeatedly and in random order, documents that are missing and documents that are
+hidden from them. For each pair: medians, the share that missed the first response time, and how well a threshold on the
+time tells one from the other (the area under its curve, 0.5 for pure guessing). One request after the other on the
+loopback, by a blocking socket, so that no network blurs it.
 """
 
 import asyncio
@@ -32,22 +32,22 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local import endpoints
-from deploy.local.bootstrap import DOCTOR, PHARMACIST, PROFESSIONALS, SECOND_DOCTOR, bootstrap
-from deploy.local.client import Dmp, Session, connect
-from deploy.local.interruptible import print_progress
-from deploy.local.rights import MASK, PATCH
-from deploy.local.stack import Stack
+from deploy.local.cli.interruptible import print_progress
+from deploy.local.demo.bootstrap import DOCTOR, PHARMACIST, PROFESSIONALS, SECOND_DOCTOR, bootstrap
+from deploy.local.demo.client import Dmp, Session, connect
+from deploy.local.demo.rights import MASK, PATCH
+from deploy.local.platform import endpoints
+from deploy.local.platform.stack import Stack
 from shared.http.constant_time import RESPONSE_DELAY_S
 from tests.e2e.acting import Scene, set_scene
-from tests.infra.commands import run_in_folder
+from tests.infra.platform.commands import run_in_folder
 
 DELETE = [{"op": "replace", "path": "/status", "value": "entered-in-error"}]
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 JSON = {"content-type": "application/json"}
 ROUND, WARM_UP = 20, 10
 NEAR = 0.05
-"""How far from a half a distinguisher may be; with few times, as far as three standard errors of chance."""
+"""The allowed distance of a distinguisher from one half; with few times, three standard errors."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +65,8 @@ class Question:
 
 @dataclass(frozen=True)
 class Pair:
-    """What is hidden beside what is missing: median in milliseconds, and the share that came after the first beat.
+    """A hidden document compared with a missing one: median in milliseconds, and the share after the first response
+    time.
 
     `auc`: how often the hidden one took longer.
     """
@@ -77,7 +78,7 @@ class Pair:
 
 
 async def measure(folder: Path, times: int) -> list[Pair]:
-    """Everything up, the scene set, all pairs measured."""
+    """Starts everything, sets the scene, and measures all pairs."""
     async with Stack(folder / "var", report=print_progress) as stack:
         await bootstrap(stack.layout)
         async with connect(endpoints.read(stack.layout)) as dmp:
@@ -90,12 +91,12 @@ async def measure(folder: Path, times: int) -> list[Pair]:
 
 def _asking(dmp: Dmp, other: Scene) -> dict[str, Session]:
     names = {"authorised": DOCTOR, "not authorised": SECOND_DOCTOR, "blocked": PHARMACIST}
-    found = {who: dmp.professional(PROFESSIONALS[name].id) for who, name in names.items()}
-    return {**found, "another patient": other.holder}
+    sessions = {who: dmp.professional(PROFESSIONALS[name].id) for who, name in names.items()}
+    return {**sessions, "another patient": other.holder}
 
 
 async def _questions(scene: Scene) -> list[Question]:
-    """One document plain, one masked, one deleted; who asks for what."""
+    """Returns the requests of all callers about a plain, a masked and a deleted document."""
     plain, masked, deleted = [
         str((await scene.done(await scene.deposit()))["document_id"]) for _ in ("plain", "masked", "deleted")
     ]
@@ -105,21 +106,22 @@ async def _questions(scene: Scene) -> list[Question]:
         await scene.holder.call("PUT", "consent", path, headers=wait)
     for session, id, patch in ((scene.holder, masked, MASK), (scene.hospital, deleted, DELETE)):
         await session.call("PATCH", "records", f"/fhir/DocumentReference/{id}", json=patch, headers=PATCH)
-    found = []
+    questions = []
     for who, hidden in (
         ("authorised", {"masked": masked, "deleted": deleted}),
         ("not authorised", {"refused": plain}),
         ("blocked", {"refused": plain}),
     ):
-        for what, id in {"missing": None, **hidden}.items():
-            found += _of_a_document(who, what, id)
+        documents: dict[str, str | None] = {"missing": None, **hidden}
+        for what, document_id in documents.items():
+            questions += _of_a_document(who, what, document_id)
         if who != "authorised":
-            found += [_search(who, "missing", str(uuid4())), _search(who, "hidden", record)]
-    return [*found, _what_if("missing", str(uuid4())), _what_if("another's", record)]
+            questions += [_search(who, "missing", str(uuid4())), _search(who, "hidden", record)]
+    return [*questions, _what_if("missing", str(uuid4())), _what_if("another's", record)]
 
 
 def _of_a_document(who: str, what: str, id: str | None) -> list[Question]:
-    """`id` None: one that is not there."""
+    """Returns the requests about a document. `id` None: one that does not exist."""
     id = id or str(uuid4())
     return [
         Question(who, "Binary", what, "GET", f"/fhir/Binary/{id}"),
@@ -140,11 +142,11 @@ def _what_if(what: str, record: str) -> Question:
 async def _ask_all(
     url: str, questions: list[Question], asking: dict[str, Session], times: int
 ) -> dict[Question, list[float]]:
-    """Milliseconds of each; every round asks each question ROUND times, mixed, after tokens were renewed."""
-    took: dict[Question, list[float]] = {one: [] for one in questions}
+    """Returns the milliseconds of each request. Every round sends each request ROUND times, mixed, with new tokens."""
+    took: dict[Question, list[float]] = {question: [] for question in questions}
     for done in range(-WARM_UP, times, ROUND):
         tokens = {who: await session.token() for who, session in asking.items()}
-        order = [one for one in questions for _ in range(WARM_UP if done < 0 else ROUND)]
+        order = [question for question in questions for _ in range(WARM_UP if done < 0 else ROUND)]
         random.shuffle(order)
         for question, seconds in await asyncio.to_thread(_round, url, order, tokens):
             if done >= 0:
@@ -155,38 +157,40 @@ async def _ask_all(
 
 def _round(url: str, order: list[Question], tokens: dict[str, str]) -> list[tuple[Question, float]]:
     connection = HTTPConnection(urlsplit(url).netloc, timeout=30)
-    found = []
-    for one in order:
-        headers = {**one.headers, "authorization": f"Bearer {tokens[one.who]}"}
+    timed = []
+    for question in order:
+        headers = {**question.headers, "authorization": f"Bearer {tokens[question.who]}"}
         started = time.perf_counter()
-        connection.request(one.method, one.path, one.body, headers)
+        connection.request(question.method, question.path, question.body, headers)
         answer = connection.getresponse()
         body = answer.read()
-        found.append((one, time.perf_counter() - started))
-        assert answer.status == 404 or b'"total":0' in body, (one, answer.status, body)
+        timed.append((question, time.perf_counter() - started))
+        assert answer.status == 404 or b'"total":0' in body, (question, answer.status, body)
     connection.close()
-    return found
+    return timed
 
 
 def _pairs(questions: list[Question], took: dict[Question, list[float]]) -> list[Pair]:
-    found = []
-    for one in questions:
-        if one.what != "missing":
-            [base] = [b for b in questions if (b.who, b.way, b.what) == (one.who, one.way, "missing")]
-            name = f"{one.way}, {one.who}: {one.what}"
-            found.append(Pair(name, _figures(took[one]), _figures(took[base]), _auc(took[one], took[base])))
-    return found
+    pairs = []
+    for question in questions:
+        if question.what != "missing":
+            [base] = [b for b in questions if (b.who, b.way, b.what) == (question.who, question.way, "missing")]
+            name = f"{question.way}, {question.who}: {question.what}"
+            pairs.append(Pair(name, _figures(took[question]), _figures(took[base]), _auc(took[question], took[base])))
+    return pairs
 
 
 def _figures(took: list[float]) -> tuple[float, float]:
-    """Median, and the share of those that missed the first beat."""
-    return round(statistics.median(took), 2), sum(one > 2000 * RESPONSE_DELAY_S for one in took) / len(took)
+    """Returns the median, and the share of requests that missed the first response time."""
+    return round(statistics.median(took), 2), sum(
+        milliseconds > 2000 * RESPONSE_DELAY_S for milliseconds in took
+    ) / len(took)
 
 
 def _auc(hidden: list[float], missing: list[float]) -> float:
-    """How often one of the hidden takes longer than one of the missing, ties counted half (Mann and Whitney)."""
+    """Returns how often a hidden one takes longer than a missing one, ties counted half (Mann and Whitney)."""
     ranked = sorted(missing)
-    wins = sum(bisect_left(ranked, one) + bisect_right(ranked, one) for one in hidden) / 2
+    wins = sum(bisect_left(ranked, time) + bisect_right(ranked, time) for time in hidden) / 2
     return round(wins / (len(hidden) * len(missing)), 3)
 
 
@@ -194,18 +198,18 @@ def main(
     times: Annotated[int, typer.Option(help="How often each question is asked.", min=ROUND)] = 200,
     json: Annotated[Path | None, typer.Option(help="Write the figures as JSON here.")] = None,
 ) -> None:
-    """Measure whether a clock tells what a refusal does not."""
+    """Measure whether response times reveal what a refusal hides."""
     pairs = run_in_folder("timing", lambda folder: measure(folder, times))
     near = max(NEAR, 3 * math.sqrt((2 * times + 1) / 12) / times)
     table = Table("what is asked for", "median, late", "missing", f"AUC, goal {0.5 - near:.2f} to {0.5 + near:.2f}")
-    for one in pairs:
-        within = abs(one.auc - 0.5) <= near
-        figures = [f"{median} ms, {late:.1%}" for median, late in (one.hidden, one.missing)]
-        table.add_row(one.question, *figures, f"{one.auc}{'' if within else ' !'}")
+    for pair in pairs:
+        within = abs(pair.auc - 0.5) <= near
+        figures = [f"{median} ms, {late:.1%}" for median, late in (pair.hidden, pair.missing)]
+        table.add_row(pair.question, *figures, f"{pair.auc}{'' if within else ' !'}")
     Console(width=110).print(table)
     if json is not None:
-        json.write_bytes(orjson.dumps([dataclasses.asdict(one) for one in pairs]))
-    raise SystemExit(0 if all(abs(one.auc - 0.5) <= near for one in pairs) else 1)
+        json.write_bytes(orjson.dumps([dataclasses.asdict(pair) for pair in pairs]))
+    raise SystemExit(0 if all(abs(pair.auc - 0.5) <= near for pair in pairs) else 1)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A hospital that deposits without pause, and every single answer that the APIs give meanwhile."""
+"""A hospital that deposits without pause, and every answer that the APIs give meanwhile."""
 
 import asyncio
 import contextlib
@@ -11,9 +11,9 @@ from pathlib import Path
 
 import httpx2
 
-from tests.infra.depositing import Result
-from tests.infra.hospital import Software, token_of
-from tests.infra.load import Place
+from tests.infra.load.documents import Place
+from tests.infra.records.depositing import Result
+from tests.infra.records.hospital import Software, token_of
 
 TOKEN_KEPT_S = 120.0
 ANSWER_WITHIN_S = 60.0
@@ -38,7 +38,7 @@ class Answer:
 
 @dataclass
 class Hospital:
-    """Deposits bodies at `/fhir` as a real pipeline does: the same bytes again, with back-off, until accepted."""
+    """Deposits bodies at `/fhir` like a real pipeline: the same bytes again, with back-off, until accepted."""
 
     client: httpx2.AsyncClient
     identity: str
@@ -53,7 +53,7 @@ class Hospital:
     _renewing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def deposit_until(self, over: asyncio.Event, at_once: int, pause_s: float) -> None:
-        """So many deposits at a time, a pause between two; returns when it is over and each has been accepted."""
+        """Makes `at_once` deposits at a time, with pauses, until `over` is set and each has been accepted."""
         places = iter(enumerate(self.places))
 
         async def one_after_another() -> None:
@@ -76,8 +76,8 @@ class Hospital:
             answer, text = await self._ask("deposit", "POST", f"{self.records}/fhir", headers, body)
             result.status, result.answered, result.tries = answer.status, time.time(), result.tries + 1
             if answer.status in ACCEPTED:
-                found = DOCUMENT.search(text)
-                result.document_id = found[1].decode() if found else None
+                match = DOCUMENT.search(text)
+                result.document_id = match[1].decode() if match else None
                 return
             result.problem = answer.problem
             if answer.status == 401:
@@ -108,7 +108,7 @@ class Hospital:
         return noted, answer.content
 
     async def _fresh_token(self) -> str:
-        """The one that there is while identity is away."""
+        """Returns a recent token; the old one while identity is unavailable."""
         async with self._renewing:
             while not self._token or time.time() - self._token_at > TOKEN_KEPT_S:
                 with contextlib.suppress(httpx2.TransportError, RuntimeError):
@@ -127,6 +127,6 @@ class Hospital:
 
 
 def count_by_status(answers: Sequence[Answer]) -> str:
-    """`201: 40, 503: 7, none (ReadTimeout): 1`, in words for a table."""
-    counts = Counter(str(one.status) if one.status else f"none ({one.problem})" for one in answers)
+    """Returns the counts as text for a table: `201: 40, 503: 7, none (ReadTimeout): 1`."""
+    counts = Counter(str(answer.status) if answer.status else f"none ({answer.problem})" for answer in answers)
     return ", ".join(f"{status}: {count}" for status, count in sorted(counts.items())) or "-"

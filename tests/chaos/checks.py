@@ -1,4 +1,4 @@
-"""What must hold once everything is handled, looked up in the databases, on the topics and in the mail folder."""
+"""Conditions once everything is handled, checked in the databases, on the topics and in the mail folder."""
 
 import asyncio
 import email.parser
@@ -11,17 +11,17 @@ from pathlib import Path
 from uuid import UUID
 
 import asyncpg
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from deploy.local.errors import LocalError
-from deploy.local.kafka import ADMIN, MECHANISM
-from deploy.local.services import NAMES
-from deploy.local.stack import Stack
+from deploy.local.platform.errors import LocalError
+from deploy.local.platform.kafka import ADMIN, MECHANISM
+from deploy.local.platform.services import NAMES
+from deploy.local.platform.stack import Stack
 from shared.contracts.consent import DepositDecided
 from shared.contracts.notify import AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
 from shared.contracts.records import DocumentPublished, DocumentReceived
 from shared.contracts.topics import RECORDS_DOCUMENTS
-from tests.infra.depositing import Result
+from tests.infra.records.depositing import Result
 
 SETTLED_WITHIN_S = 30.0
 EXAMPLES = 5
@@ -46,25 +46,25 @@ OUTBOX, PARKED = "select count(*) from outbox", "select count(*) from parked_mes
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that must hold. `holds` None: told, not judged."""
+    """One condition. `holds` None: reported without judgement."""
 
     name: str
     wanted: str
-    found: str
+    measured: str
     holds: bool | None
     examples: tuple[str, ...] = ()
 
 
-def equal(name: str, wanted: int, found: int, examples: Iterable[object] = ()) -> Check:
-    """Two numbers must be the same."""
-    shown = tuple(str(one) for one in list(examples)[:EXAMPLES])
-    return Check(name, str(wanted), str(found), wanted == found and not shown, shown)
+def equal(name: str, wanted: int, counted: int, examples: Iterable[object] = ()) -> Check:
+    """Returns the check that two numbers are equal."""
+    shown = tuple(str(example) for example in list(examples)[:EXAMPLES])
+    return Check(name, str(wanted), str(counted), wanted == counted and not shown, shown)
 
 
 async def check_everything(stack: Stack, since: float, results: Sequence[Result]) -> list[Check]:
-    """All checks, about everything deposited since then."""
+    """Returns all checks about everything deposited since then."""
     moment = datetime.fromtimestamp(since, UTC)
-    accepted = {UUID(one.document_id) for one in results if one.status in (200, 201) and one.document_id}
+    accepted = {UUID(result.document_id) for result in results if result.status in (200, 201) and result.document_id}
     plumbing = await check_plumbing(stack)
     documents = await _fetch(stack, "records", DOCUMENTS, moment)
     entries = await _fetch(stack, "audit", ENTRIES, moment)
@@ -83,7 +83,7 @@ async def check_everything(stack: Stack, since: float, results: Sequence[Result]
 
 
 def check_documents(accepted: set[UUID], documents: Sequence[asyncpg.Record]) -> list[Check]:
-    """As the depositor can follow them."""
+    """Checks the documents as the depositor can follow them."""
     rows = [row for row in documents if row["id"] in accepted]
     return [
         equal("documents published", len(accepted), sum(row["status"] == "published" for row in rows)),
@@ -93,7 +93,7 @@ def check_documents(accepted: set[UUID], documents: Sequence[asyncpg.Record]) ->
 
 
 def check_published(accepted: set[UUID], published: dict[UUID, Counter[str]]) -> list[Check]:
-    """One event id per document; the same one may have been sent again by a relay that was killed before its delete."""
+    """Checks that each document has one event id. A relay killed before its delete may have sent it again."""
     once = {document for document, ids in published.items() if len(ids) == 1}
     again = sum(count - 1 for ids in published.values() for count in ids.values())
     doubled = [f"{document}: {sorted(ids)}" for document, ids in published.items() if len(ids) > 1]
@@ -104,7 +104,7 @@ def check_published(accepted: set[UUID], published: dict[UUID, Counter[str]]) ->
 
 
 def check_entries(kind: str, wires: tuple[str, ...], accepted: set[UUID], entries: Sequence[asyncpg.Record]) -> Check:
-    """One entry of the kind per document."""
+    """Checks that each document has one entry of the kind."""
     counts = Counter[UUID]()
     for row in entries:
         if row["event_type"] in wires:
@@ -114,9 +114,9 @@ def check_entries(kind: str, wires: tuple[str, ...], accepted: set[UUID], entrie
 
 
 def check_mails(accepted: set[UUID], alerts: Sequence[asyncpg.Record], mails: Counter[str]) -> list[Check]:
-    """One alert each, done with; the mail in which each sent one was told of is there.
+    """Checks that each document has one finished alert, and that the mail of each sent alert exists.
 
-    Mails beyond those left right before a sender was killed, and told of alerts that later left in another mail.
+    Extra mails were sent right before a sender was killed; their alerts went out again in another mail.
     """
     counts = Counter(row["document_id"] for row in alerts)
     done = [row for row in alerts if row["status"] != "queued" and row["document_id"] in accepted]
@@ -132,7 +132,7 @@ def check_mails(accepted: set[UUID], alerts: Sequence[asyncpg.Record], mails: Co
 
 
 async def check_plumbing(stack: Stack) -> list[Check]:
-    """Nothing waits anywhere. Outboxes get some seconds: heartbeats and late words pass through them too."""
+    """Checks that nothing waits. Outboxes get some seconds for heartbeats and late acknowledgements."""
     parked = {name: (await _fetch(stack, name, PARKED))[0][0] for name in NAMES}
     waiting = {name: await _drained(stack, name) for name in NAMES}
     return [
@@ -151,7 +151,7 @@ async def _drained(stack: Stack, service: str) -> int:
 
 
 def published_events(stack: Stack) -> dict[UUID, Counter[str]]:
-    """Document -> event ids of its DocumentPublished, with how often each stands on the topic."""
+    """Returns document -> event ids of its DocumentPublished, with the number of records of each on the topic."""
     login = stack.kafka.credentials(ADMIN)
     consumer = Consumer(
         {
@@ -166,7 +166,7 @@ def published_events(stack: Stack) -> dict[UUID, Counter[str]]:
             "enable.partition.eof": True,  # the last offset is a transaction's marker, which nobody is given
         }
     )
-    found: dict[UUID, Counter[str]] = {}
+    event_ids: dict[UUID, Counter[str]] = {}
     name = RECORDS_DOCUMENTS.name
     try:
         places = [TopicPartition(name, number, 0) for number in consumer.list_topics(name, 10).topics[name].partitions]
@@ -182,27 +182,35 @@ def published_events(stack: Stack) -> dict[UUID, Counter[str]]:
                     unread.discard(message.partition())
                 elif error is not None:
                     raise LocalError(f"the topic could not be read: {error.name()}")
-                elif (headers := dict(message.headers() or [])).get("ce_type") == DocumentPublished.ce_type.encode():
+                elif (headers := _headers(message)).get("ce_type") == DocumentPublished.ce_type.encode():
                     document = DocumentPublished.model_validate_json(message.value() or b"").document_id
-                    found.setdefault(document, Counter())[headers["ce_id"].decode()] += 1
+                    event_ids.setdefault(document, Counter())[headers["ce_id"].decode()] += 1
     finally:
         consumer.close()
-    return found
+    return event_ids
+
+
+def _headers(message: Message) -> dict[str, bytes]:
+    """The headers whose value is no null."""
+    headers = dict(message.headers() or [])
+    return {name: value for name, value in headers.items() if isinstance(value, bytes)}
 
 
 def message_ids(folder: Path) -> Counter[str]:
-    """How often each Message-ID was caught."""
+    """Returns how often each Message-ID was caught."""
     parser = email.parser.BytesHeaderParser()
     return Counter(str(parser.parsebytes(path.read_bytes())["message-id"]) for path in folder.glob("*.eml"))
 
 
 def _refused(results: Sequence[Result]) -> list[str]:
-    return [f"{one.status} {one.problem}" for one in results if one.status not in (200, 201)]
+    return [f"{result.status} {result.problem}" for result in results if result.status not in (200, 201)]
 
 
 def _strange(accepted: set[UUID], documents: Sequence[asyncpg.Record]) -> list[str]:
     kept = {row["id"] for row in documents}
-    return [f"lost: {one}" for one in accepted - kept] + [f"unanswered: {one}" for one in kept - accepted]
+    return [f"lost: {document_id}" for document_id in accepted - kept] + [
+        f"unanswered: {document_id}" for document_id in kept - accepted
+    ]
 
 
 async def _fetch(stack: Stack, database: str, query: str, *arguments: object) -> Sequence[asyncpg.Record]:

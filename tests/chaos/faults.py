@@ -1,4 +1,4 @@
-"""What the machine does to an installation: full file systems, frozen processes, no more descriptors."""
+"""Faults that a machine causes in an installation: full file systems, frozen processes, no more descriptors."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from tests.infra.installation import Installation
+from tests.infra.platform.installation import Installation
 
 TOP_UP_EVERY_S = 0.2
 SPARE_DESCRIPTORS = 5
@@ -25,12 +25,12 @@ KILLED_AFTER_S = 10.0
 
 
 class NotPermittedError(Exception):
-    """This machine does not let us bring the fault about; the message says what is not permitted."""
+    """This machine does not permit the fault; the message says which step."""
 
 
 @contextlib.contextmanager
 def mounted(folder: Path, megabytes: int) -> Iterator[None]:
-    """A file system of its own at the folder, with what the folder held. Raises NotPermittedError."""
+    """Mounts a separate file system at the folder, with the folder's content. Raises NotPermittedError."""
     held = folder.with_name(f"{folder.name}.held")
     existed = folder.exists()
     if existed:
@@ -53,13 +53,13 @@ def mounted(folder: Path, megabytes: int) -> Iterator[None]:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """With owners and modes, which PostgreSQL minds."""
+    """Copies with owners and modes, which PostgreSQL checks."""
     subprocess.run(["cp", "--archive", f"{source}/.", str(target)], check=True)
 
 
 @asynccontextmanager
 async def filled(folder: Path) -> AsyncIterator[None]:
-    """Not a byte is free on the folder's file system, also when something there is removed."""
+    """Keeps the folder's file system full to the last byte, even when a file there is removed."""
     ballast = folder / BALLAST
     descriptor = os.open(ballast, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     filling = asyncio.create_task(_keep_full(descriptor, folder))
@@ -74,7 +74,7 @@ async def filled(folder: Path) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def filled_and_killed(installation: Installation, folder: Path, names: Sequence[str]) -> AsyncIterator[None]:
-    """A full disk, and processes that are killed on it: what they need to start again is not there either."""
+    """Fills the disk and kills processes, so that they lack the space to start again."""
     async with filled(folder):
         killing = asyncio.create_task(_kill(installation, names))
         try:
@@ -99,7 +99,7 @@ async def _keep_full(descriptor: int, folder: Path) -> None:
         if free:
             try:
                 os.posix_fallocate(descriptor, os.fstat(descriptor).st_size, free)
-            except OSError as error:  # somebody else was quicker
+            except OSError as error:  # another process was quicker
                 if error.errno != errno.ENOSPC:
                     raise
         await asyncio.sleep(TOP_UP_EVERY_S)
@@ -107,7 +107,7 @@ async def _keep_full(descriptor: int, folder: Path) -> None:
 
 @asynccontextmanager
 async def frozen(installation: Installation, name: str) -> AsyncIterator[None]:
-    """SIGSTOP to the process and all that it has started."""
+    """Sends SIGSTOP to the process and all that it has started."""
     pid = installation.pid(name)
     assert pid is not None, f"{name} does not run"
     top = psutil.Process(pid)
@@ -124,7 +124,7 @@ async def frozen(installation: Installation, name: str) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def without_descriptors(installation: Installation, name: str) -> AsyncIterator[None]:
-    """Idle connections take all that the process may still open."""
+    """Uses up the descriptors of the process with idle connections."""
     pid = installation.pid(name)
     assert pid is not None, f"{name} does not run"
     process = psutil.Process(pid)
@@ -144,7 +144,7 @@ async def without_descriptors(installation: Installation, name: str) -> AsyncIte
 
 @asynccontextmanager
 async def without_supervisor(installation: Installation) -> AsyncIterator[None]:
-    """The supervisor is killed, and everything with it; at the end somebody starts it again."""
+    """Kills the supervisor, and everything with it; at the end starts it again."""
     await installation.kill_supervisor()
     try:
         yield

@@ -1,9 +1,9 @@
-"""Changes of rights and reads at the same time, judged by what each saw: after "in force" nobody reads under the old.
+"""Judges reads during changes of rights: once a change is "in force", no read may follow the old right.
 
-Each record is taken by one patient who authorises a doctor and ends it again, waiting for "in force" each time, while
-readers ask for the record's document again and again at every instance of records' API. A read that began after the end
-was in force, and was answered before the next authorisation was asked for, must have been refused; in the same way one
-that lies wholly inside a time in which the authorisation was in force must not be told that there is nothing.
+For each record a patient authorises a doctor and ends the authorisation again, waiting for "in force" each time, while
+readers repeatedly request the record's document from every instance of the API of records. A read that began after the
+end was in force, and was answered before the next authorisation was requested, must have been refused. A read that lies
+wholly inside a time in which the authorisation was in force must not be answered that there is nothing.
 """
 
 import asyncio
@@ -17,12 +17,12 @@ import httpx2
 WAIT = "wait=10"
 REFUSED = 404
 TIRED = frozenset({500, 502, 503, 504})
-"""Answers of a service that is being restarted, or whose copies are too old to be sure."""
+"""Answers of a service that is restarting, or whose copies are too old to decide."""
 
 
 @dataclass(frozen=True)
 class Held:
-    """A record, its document, and who asks: headers with the patient's and the doctor's token, renewed in place."""
+    """A record, its document, and headers with the patient's and the doctor's token, renewed in place."""
 
     record_id: str
     document_id: str
@@ -32,18 +32,18 @@ class Held:
 
 @dataclass
 class Seen:
-    """What one record went through. Times are of one monotonic clock."""
+    """The observations of one record. Times are of one monotonic clock."""
 
     forbidden: list[tuple[float, float]] = field(default_factory=list)
-    """From "the end is in force" to the next asking for an authorisation."""
+    """Spans from "the end is in force" to the next request for an authorisation."""
     allowed: list[tuple[float, float]] = field(default_factory=list)
     reads: list[tuple[float, float, int]] = field(default_factory=list)
-    """Began, answered, status."""
+    """Begin, answer, status."""
     took: list[float] = field(default_factory=list)
     late: int = 0
 
     def wrong(self) -> list[str]:
-        """Reads that saw what was over, or did not see what was in force."""
+        """Returns reads permitted after the end was in force, and reads refused during the authorisation."""
         return [
             *self._inside(self.forbidden, lambda status: status == 200, "read what was ended"),
             *self._inside(self.allowed, lambda status: status == REFUSED, "was refused what was in force"),
@@ -67,7 +67,7 @@ async def change_and_read(
     doctor_id: str,
     pause_s: float,
 ) -> Seen:
-    """So many changes of one record, with one reader at each of the URLs meanwhile, `pause_s` between two reads."""
+    """Makes `changes` changes of one record, with one reader at each of the URLs, `pause_s` between two reads."""
     seen = Seen()
     over = asyncio.Event()
     async with asyncio.TaskGroup() as group:
@@ -77,22 +77,22 @@ async def change_and_read(
         opened = closed = 0.0
         for number in range(changes):
             authorise = number % 2 == 0
-            asked = time.monotonic()
+            asked_at = time.monotonic()
             if authorise and closed:
-                seen.forbidden.append((closed, asked))
+                seen.forbidden.append((closed, asked_at))
             elif not authorise and opened:
-                seen.allowed.append((opened, asked))
+                seen.allowed.append((opened, asked_at))
             in_force = await _change(client, "PUT" if authorise else "DELETE", url, held.patient, seen)
             opened, closed = (in_force, 0.0) if authorise else (0.0, in_force)
         if closed:
             seen.forbidden.append((closed, time.monotonic() + 3600))
-            await asyncio.sleep(0.2)  # readers see the end as well
+            await asyncio.sleep(0.2)  # lets readers see the end as well
         over.set()
     return seen
 
 
 async def _change(client: httpx2.AsyncClient, method: str, url: str, headers: dict[str, str], seen: Seen) -> float:
-    """Asks until it is in force; when that was known."""
+    """Repeats the request until the change is in force; returns when the answer arrived."""
     began = time.monotonic()
     while True:
         with contextlib.suppress(httpx2.TransportError):
@@ -109,7 +109,7 @@ async def _change(client: httpx2.AsyncClient, method: str, url: str, headers: di
 async def read_until(
     held: Held, url: str, client: httpx2.AsyncClient, seen: Seen, over: asyncio.Event, pause_s: float
 ) -> None:
-    """The doctor reads again and again, `pause_s` between two reads, until `over`."""
+    """Reads as the doctor repeatedly, `pause_s` between two reads, until `over` is set."""
     while not over.is_set():
         began = time.monotonic()
         status = 0

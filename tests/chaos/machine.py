@@ -1,13 +1,13 @@
-"""Nothing lost, doubled or untraced while the machine fails, and everything back by itself.
+"""Machine faults: nothing is lost, doubled or untraced, and everything recovers without intervention.
 
-    .venv/bin/python tests/chaos/machine.py [TRIAL ...] [--seconds 30]
+.venv/bin/python tests/chaos/machine.py [TRIAL ...] [--seconds 30]
 
-Each trial starts everything in a temporary folder (`dmp up`, a process of its own), deposits without pause, brings one
-fault about, ends it, and waits until all is handled. During the fault each answer must be one of the API's own: no 500,
-no plain text, 503 with Retry-After. Afterwards deposits are accepted, and all processes healthy, within 30 seconds
-without anybody's help (60 where a person starts everything again), and what was accepted is published, audited and
-alerted once each.
-Exit code 0 when every check of every trial holds; a trial that this machine does not permit is skipped, and says why.
+Each trial starts everything in a temporary folder (`dmp up`, a separate process), deposits without pause, causes one
+fault, ends it, and waits until all is handled. During the fault each answer must be one of the API's own: no 500, no
+plain text, 503 with Retry-After. Afterwards deposits are accepted, and all processes healthy, within 30 seconds without
+intervention (60 where a person starts everything again), and each accepted document is published, audited and alerted
+once. Exit code 0 when every check of every trial holds; a trial that this machine does not permit is skipped with the
+reason.
 """
 
 import asyncio
@@ -34,11 +34,11 @@ from tests.chaos import faults
 from tests.chaos.answers import Answer, Hospital, count_by_status
 from tests.chaos.checks import Check, check_everything
 from tests.chaos.outage import Times, check_answers, check_return
-from tests.infra import hospital
-from tests.infra.commands import run_in_folder
-from tests.infra.flow import StalledError, wait_complete
-from tests.infra.installation import Installation
-from tests.infra.load import build_bodies
+from tests.infra.load.documents import build_bodies
+from tests.infra.messaging.flow import StalledError, wait_complete
+from tests.infra.platform.commands import run_in_folder
+from tests.infra.platform.installation import Installation
+from tests.infra.records import hospital
 
 BEFORE_S, AFTER_S = 6.0, 15.0
 BACK_WITHIN_S, WHOLE_START_S = 30.0, 60.0
@@ -47,27 +47,27 @@ ANSWERED_WITHIN_S = 5.0
 RECORDS, BODIES, AT_ONCE, PAUSE_S = 20, 2500, 6, 0.25
 POLL_INTERVAL_S = 0.2
 MET, LONGEST = 400, 3
-"""Answers that a fault is to meet; times its seconds that it may last until it has."""
+"""The number of answers that a fault must affect; the factor by which it may last longer until then."""
 Fault = Callable[[Installation], AbstractAsyncContextManager[None]]
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A fault. `small` names the folder of the run that gets a file system of its own, of `megabytes`."""
+    """A fault. `small` names the folder of the run that gets a separate file system of `megabytes`."""
 
     what: str
     fault: Fault
     small: str | None = None
     megabytes: int = 0
     longest_answer_s: float | None = None
-    """The longest that an answer may take during the fault."""
+    """The longest time that an answer may take during the fault."""
     back_within_s: float = BACK_WITHIN_S
     is_silent: bool = False
-    """Whether the fault leaves nobody there who could answer."""
+    """Whether no process that could answer is left during the fault."""
 
 
 def disk(folder: str, megabytes: int, *killed: str) -> Trial:
-    """The folder's file system, full; meanwhile the processes named are killed."""
+    """Returns the trial of a full file system of the folder, during which the named processes are killed."""
     whose = "everything" if folder == "." else folder
     what = f"the disk of {whose} is full" + (f" and {', '.join(killed)} killed" if killed else "")
     return Trial(what, lambda run: faults.filled_and_killed(run, run.layout.folder / folder, killed), folder, megabytes)
@@ -77,7 +77,7 @@ TRIALS = {
     "disk-all": disk(".", 1400, "records-worker"),
     "disk-broker": disk("kafka", 300),
     "disk-database": disk("postgres", 700, "postgres"),  # its recovery finds no space
-    "disk-logs": disk("log", 32, "kafka", "consent-worker", "notify-worker"),  # who loses the broker has much to say
+    "disk-logs": disk("log", 32, "kafka", "consent-worker", "notify-worker"),  # without the broker they log much
     "freeze-broker": Trial("the broker is frozen", lambda run: faults.frozen(run, "kafka")),
     "freeze-postgres": Trial(
         "PostgreSQL is frozen", lambda run: faults.frozen(run, "postgres"), longest_answer_s=ANSWERED_WITHIN_S
@@ -99,7 +99,7 @@ TRIALS = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a trial came to: what was answered in each phase, and the checks. `skipped` says why there is nothing."""
+    """The result of a trial: the answers in each phase, and the checks. `skipped`: why there is none."""
 
     phases: dict[str, list[Answer]]
     checks: list[Check]
@@ -107,7 +107,7 @@ class Outcome:
 
 
 async def play(trial: Trial, folder: Path, seconds: float, keep: Path | None) -> Outcome:
-    """One trial on an installation of its own; its logs and its terminal are copied into `keep`."""
+    """Runs one trial on a separate installation; its logs and its terminal are copied into `keep`."""
     with ExitStack() as resources:
         installation = Installation(folder / "var", folder / "terminal")
         try:
@@ -123,7 +123,7 @@ async def play(trial: Trial, folder: Path, seconds: float, keep: Path | None) ->
 
 
 async def _start(installation: Installation, trial: Trial, resources: ExitStack) -> None:
-    """With the small file system in its place; what is formatted at the first start moves into it."""
+    """Starts with the small file system mounted; files that the first start formats are moved into it."""
     if trial.small is not None:
         place = installation.layout.folder / trial.small
         if trial.small == ".":
@@ -174,7 +174,7 @@ async def _play(trial: Trial, installation: Installation, folder: Path, seconds:
 
 
 async def _let_it_last(depositing: Hospital, seconds: float) -> None:
-    """For so long; on a slow machine longer, so that it meets deposits, but not for ever: it may let none through."""
+    """Waits for `seconds`; on a slow machine longer, until the fault has met deposits, up to a limit."""
     enough, latest = len(depositing.answers) + MET, time.time() + LONGEST * seconds
     await asyncio.sleep(seconds)
     while True:
@@ -193,21 +193,22 @@ async def _wait_healthy(installation: Installation, deadline: float) -> float | 
 
 
 def show(console: Console, name: str, outcome: Outcome) -> None:
-    """Two tables."""
+    """Prints two tables."""
     if outcome.skipped:
         console.print(f"{name}: [yellow]skipped[/yellow], {outcome.skipped}")
         return
     table = Table(f"{name}: answers", "deposits", "readiness", "longest")
     for phase, answers in outcome.phases.items():
         counts = [
-            count_by_status([one for one in answers if one.question == what]) for what in ("deposit", "readiness")
+            count_by_status([answer for answer in answers if answer.question == what])
+            for what in ("deposit", "readiness")
         ]
-        table.add_row(phase, *counts, f"{max((one.seconds for one in answers), default=0):.1f} s")
+        table.add_row(phase, *counts, f"{max((answer.seconds for answer in answers), default=0):.1f} s")
     console.print(table)
     table = Table(f"{name}: check", "wanted", "found", "")
     for check in outcome.checks:
         mark = "" if check.holds is None else "[green]holds[/green]" if check.holds else "[red]BROKEN[/red]"
-        table.add_row(check.name, check.wanted, check.found, mark)
+        table.add_row(check.name, check.wanted, check.measured, mark)
     console.print(table)
     for check in outcome.checks:
         for example in check.examples:
@@ -215,7 +216,7 @@ def show(console: Console, name: str, outcome: Outcome) -> None:
 
 
 def tell(news: str) -> None:
-    """Progress, on the error stream."""
+    """Reports progress on the error stream."""
     print(f"  {news}", file=sys.stderr, flush=True)
 
 
@@ -224,7 +225,7 @@ def main(
     seconds: Annotated[float, typer.Option(help="How long each fault lasts.", min=5)] = 30,
     keep: Annotated[Path | None, typer.Option(help="Copy the logs of each trial into this folder.")] = None,
 ) -> None:
-    """Let the machine fail while documents come in."""
+    """Cause machine faults while documents arrive."""
     chosen = names or list(TRIALS)
     if unknown := set(chosen) - TRIALS.keys():
         raise SystemExit(f"error: no trial is called {', '.join(sorted(unknown))}; there are {', '.join(TRIALS)}")

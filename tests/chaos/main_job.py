@@ -1,12 +1,12 @@
-"""Nothing lost, doubled or untraced while every process is killed.
+"""Every process is killed: nothing is lost, doubled or untraced.
 
-    python tests/chaos/main_job.py [--deposits 2000] [--rate 40] [--records 200] [--keep FOLDER]
+python tests/chaos/main_job.py [--deposits 2000] [--rate 40] [--records 200] [--keep FOLDER]
 
-Starts everything in a temporary folder, with alerts gathered for 10 seconds (`ALERTS__WINDOW_S`), deposits at the rate
-as a real pipeline does (the same bytes again, with back-off, after connection errors, time-outs and 5xx, until
-accepted), and meanwhile kills with SIGKILL each of the ten service processes in turn, then the broker, then PostgreSQL;
-the supervisor restarts them. Afterwards it waits until all is handled and checks what the databases, the topics and the
-mail folder hold. Exit code 0 when every check holds.
+Starts everything in a temporary folder, with alerts grouped for 10 seconds (`ALERTS__WINDOW_S`), and deposits at the
+rate like a real pipeline (the same bytes again, with back-off, after connection errors, time-outs and 5xx, until
+accepted). Meanwhile it kills with SIGKILL each of the ten service processes in turn, then the broker, then PostgreSQL;
+the supervisor restarts them. Afterwards it waits until all is handled and checks the databases, the topics and the mail
+folder. Exit code 0 when every check holds.
 """
 
 import asyncio
@@ -26,14 +26,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local.interruptible import print_progress
-from deploy.local.services import NAMES
-from deploy.local.stack import Stack
+from deploy.local.cli.interruptible import print_progress
+from deploy.local.platform.services import NAMES
+from deploy.local.platform.stack import Stack
 from tests.chaos.checks import Check, check_everything
-from tests.infra.commands import run_command
-from tests.infra.depositing import Order, Result, Run
-from tests.infra.flow import StalledError, wait_complete
-from tests.infra.hospital import Depositing, Hospital, depositing
+from tests.infra.messaging.flow import StalledError, wait_complete
+from tests.infra.platform.commands import run_command
+from tests.infra.records.depositing import Order, Result, Run
+from tests.infra.records.hospital import Depositing, Hospital, depositing
 
 PROCESSES = tuple(f"{service}-{role}" for service in NAMES for role in ("api", "worker"))
 VICTIMS = (*PROCESSES, "kafka", "postgres")
@@ -41,12 +41,12 @@ FIRST_KILL_S = 2.0
 READY_WITHIN_S = 120.0
 PATIENCE_S = 90.0
 GATHERED = {"NOTIFY_ALERTS__WINDOW_S": "10"}
-"""Short enough that each record has several windows in a run: processes are killed while alerts wait, too."""
+"""Short enough that each record has several windows in a run, so that processes are killed while alerts wait, too."""
 
 
 @dataclass(frozen=True)
 class Killed:
-    """One kill: seconds after the first deposit, and how long until it was healthy again (None: never)."""
+    """One kill: seconds after the first deposit, and seconds until the process was healthy again (None: never)."""
 
     name: str
     at: float
@@ -55,7 +55,7 @@ class Killed:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to."""
+    """The result of a run."""
 
     killed: list[Killed]
     results: list[Result]
@@ -66,7 +66,7 @@ class Outcome:
 
 @asynccontextmanager
 async def hospital_at(stack: Stack, folder: Path, deposits: int, records: int) -> AsyncIterator[Depositing]:
-    """Records open, bodies built."""
+    """Yields a hospital with open records and built bodies."""
     async with Hospital(stack) as hospital, depositing(folder / "results.jsonl") as process:
         software = await hospital.register()
         persons = await hospital.open_records(records, tell)
@@ -85,7 +85,7 @@ async def hospital_at(stack: Stack, folder: Path, deposits: int, records: int) -
 
 
 async def kill_in_turn(stack: Stack, start: float, seconds: float) -> list[Killed]:
-    """Every victim once, evenly over the time, whether the one before is back or not."""
+    """Kills every victim once, evenly over the time, whether or not the previous one is back."""
     gap = (seconds - FIRST_KILL_S) / len(VICTIMS)
     async with asyncio.TaskGroup() as group:
         tasks = []
@@ -109,7 +109,7 @@ async def _kill(stack: Stack, name: str, start: float) -> Killed:
 
 
 async def play(folder: Path, deposits: int, rate: float, records: int) -> Outcome:
-    """The whole run on a stack of its own."""
+    """Runs everything on a separate stack."""
     async with AsyncExitStack() as resources:
         stack = await resources.enter_async_context(Stack(folder / "var", environment=GATHERED, report=print_progress))
         process = await resources.enter_async_context(hospital_at(stack, folder, deposits, records))
@@ -120,7 +120,7 @@ async def play(folder: Path, deposits: int, rate: float, records: int) -> Outcom
             killing = group.create_task(kill_in_turn(stack, start, deposits / rate))
             sending = group.create_task(process.run(order, tell))
         results, done = sending.result()
-        accepted = [one for one in results if one.status in (200, 201)]
+        accepted = [result for result in results if result.status in (200, 201)]
         tell(f"accepted: {len(accepted)} of {deposits}; waiting until all is handled")
         with contextlib.suppress(StalledError):
             await wait_complete(stack, began, len(accepted), tell, patience=PATIENCE_S)
@@ -129,11 +129,13 @@ async def play(folder: Path, deposits: int, rate: float, records: int) -> Outcom
 
 
 def show(console: Console, outcome: Outcome) -> None:
-    """Three tables."""
+    """Prints three tables."""
     kills = Table("killed with SIGKILL", "after", "healthy again after")
-    for one in outcome.killed:
+    for killed in outcome.killed:
         kills.add_row(
-            one.name, f"{one.at:.1f} s", "[red]never[/red]" if one.back_after is None else f"{one.back_after:.1f} s"
+            killed.name,
+            f"{killed.at:.1f} s",
+            "[red]never[/red]" if killed.back_after is None else f"{killed.back_after:.1f} s",
         )
     console.print(kills)
     late = sorted(result.answered - result.scheduled for result in outcome.results)
@@ -144,7 +146,7 @@ def show(console: Console, outcome: Outcome) -> None:
     table = Table("check", "wanted", "found", "")
     for check in outcome.checks:
         mark = "" if check.holds is None else "[green]holds[/green]" if check.holds else "[red]BROKEN[/red]"
-        table.add_row(check.name, check.wanted, check.found, mark)
+        table.add_row(check.name, check.wanted, check.measured, mark)
     console.print(table)
     for check in outcome.checks:
         for example in check.examples:
@@ -152,7 +154,7 @@ def show(console: Console, outcome: Outcome) -> None:
 
 
 def tell(news: str) -> None:
-    """Progress, on the error stream."""
+    """Reports progress on the error stream."""
     print(f"  {news}", file=sys.stderr, flush=True)
 
 
@@ -163,11 +165,11 @@ def main(
     deadline: Annotated[float, typer.Option(help="Seconds for everything together.", min=10)] = 900,
     keep: Annotated[Path | None, typer.Option(help="Use this folder and leave it (data, logs, mails).")] = None,
 ) -> None:
-    """Kill everything while documents come in."""
+    """Kill every process while documents arrive."""
     with contextlib.ExitStack() as resources:
         folder = keep or Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="dmp-chaos-")))
         folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o711)  # PostgreSQL's user must pass when we are root
+        folder.chmod(0o711)  # PostgreSQL's user must be able to enter when we are root
         try:
             outcome = run_command(_within(deadline, folder, deposits, rate, records))
         except TimeoutError:

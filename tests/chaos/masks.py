@@ -1,7 +1,7 @@
-"""A patient masks a document and lifts the mask, again and again, while a doctor who is authorised reads it.
+"""A patient masks a document and lifts the mask, repeatedly, while an authorised doctor reads it.
 
-A mask is in force with its answer: a read that began after the answer, and was answered before the patient asked for
-the mask to be lifted, must not show the document.
+A mask is in force with its answer: a read that began after the answer, and was answered before the patient requested
+the end of the mask, must not show the document.
 """
 
 import asyncio
@@ -17,11 +17,11 @@ from tests.chaos.judging import TIRED, WAIT, Held, Seen, read_until
 
 PATCH = {"content-type": "application/json-patch+json"}
 HELD_FOR_S = 0.3
-"""How long each mask stands."""
+"""Seconds for which each mask lasts."""
 
 
 def labels(*codes: str) -> bytes:
-    """A patch that gives a document these labels."""
+    """Returns a patch that gives a document these labels."""
     value = [{"coding": [{"code": code}]} for code in codes]
     return orjson.dumps([{"op": "replace", "path": "/securityLabel", "value": value}])
 
@@ -38,7 +38,8 @@ async def mask_and_read(
     pause_s: float,
     over: asyncio.Event,
 ) -> Seen:
-    """Until `over`. `Seen.forbidden` holds the times in which the document was masked, `took` each change's seconds."""
+    """Masks and reads until `over` is set. `Seen.forbidden` holds the spans in which the document was masked, `took`
+    the seconds of each change."""
     seen, done = Seen(), asyncio.Event()
     document = f"{records}/fhir/DocumentReference/{held.document_id}"
     await _until(client, "PUT", f"{consent}/records/{held.record_id}/authorisations/{doctor_id}", held, seen)
@@ -55,13 +56,13 @@ async def mask_and_read(
 
 
 def without_unannounced(seen: Sequence[Seen], lost_at: float, announced_within_s: float) -> None:
-    """Leaves out masks that were answered so shortly before the commits were lost that no topic carried them yet."""
-    for one in seen:
-        one.forbidden = [span for span in one.forbidden if abs(span[0] - lost_at) > announced_within_s]
+    """Leaves out masks answered so shortly before the commits were lost that no topic carried them yet."""
+    for record in seen:
+        record.forbidden = [span for span in record.forbidden if abs(span[0] - lost_at) > announced_within_s]
 
 
 async def _until(client: httpx2.AsyncClient, method: str, url: str, held: Held, seen: Seen, **sent: Any) -> float:
-    """Asks until it is done; when that was known."""
+    """Repeats the request until it succeeds; returns when the answer arrived."""
     began = time.monotonic()
     while True:
         with contextlib.suppress(httpx2.TransportError):

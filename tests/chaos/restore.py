@@ -1,13 +1,13 @@
-"""Nothing that a topic carried is lost, doubled or served under an old right, and nobody comes back, when a database
-loses commits.
+"""A database loses commits: nothing that a topic carried is lost, doubled or served under an old right, and no erased
+record comes back.
 
-    .venv/bin/python tests/chaos/restore.py [SERVICE ...] [--gap 12] [--deposits 400] [--rate 12]
+.venv/bin/python tests/chaos/restore.py [SERVICE ...] [--gap 12] [--deposits 400] [--rate 12]
 
-For each service everything runs in a temporary folder: documents are deposited, patients authorise a doctor and end it
-again while the doctor reads, others mask a document and lift the mask while a doctor reads, and a record is erased. A
-copy of the service's database is taken; `gap` seconds later it is put back, while all goes on (a restore; with a small
-gap, a failover to a standby that had fallen behind). Where the relay says that commits were lost, `recover` is run, as
-an operator would. Exit code 0 when every check holds.
+For each service everything runs in a temporary folder: documents are deposited, patients authorise a doctor and end the
+authorisation again while the doctor reads, others mask a document and lift the mask while a doctor reads, and a record
+is erased. A copy of the service's database is taken; `gap` seconds later it is put back, while everything runs (a
+restore; with a small gap, a failover to a standby that had fallen behind). When the relay reports lost commits,
+`recover` is run, as an operator would. Exit code 0 when every check holds.
 """
 
 import asyncio
@@ -32,13 +32,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local import endpoints
-from deploy.local.bootstrap import ADMINISTRATOR, DOCTOR, PROFESSIONALS, bootstrap, session_of
-from deploy.local.client import Dmp, connect
-from deploy.local.databases import owner_dsn
-from deploy.local.interruptible import print_progress
-from deploy.local.services import NAMES
-from deploy.local.stack import Stack
+from deploy.local.cli.interruptible import print_progress
+from deploy.local.demo.bootstrap import ADMINISTRATOR, DOCTOR, PROFESSIONALS, bootstrap, session_of
+from deploy.local.demo.client import Dmp, connect
+from deploy.local.platform import endpoints
+from deploy.local.platform.databases import owner_dsn
+from deploy.local.platform.services import NAMES
+from deploy.local.platform.stack import Stack
 from tests.chaos import restoring
 from tests.chaos.checks import Check, equal
 from tests.chaos.judging import Held, Seen, change_and_read
@@ -46,16 +46,16 @@ from tests.chaos.main_job import hospital_at
 from tests.chaos.masks import mask_and_read, without_unannounced
 from tests.chaos.rights import hold, renew_all
 from tests.e2e.acting import Scene, set_scene
-from tests.infra.commands import run_in_folder
-from tests.infra.databases import Database
-from tests.infra.depositing import Result, Run
-from tests.infra.erasing import KEPT_HERE, tables_with
-from tests.infra.waiting import eventually
+from tests.infra.erasure.erasing import KEPT_HERE, tables_with
+from tests.infra.platform.commands import run_in_folder
+from tests.infra.platform.databases import Database
+from tests.infra.platform.waiting import eventually
+from tests.infra.records.depositing import Result, Run
 
 BEFORE_S, AFTER_S = 5.0, 8.0
 RECORDS, HELD, MASKED, CHANGES, PAUSE_S = 20, 4, 2, 24, 0.05
 ANNOUNCED_WITHIN_S = 1.0
-"""What was committed so shortly before the commits were lost may be on no topic: nobody can know of it."""
+"""Seconds within which a commit reaches its topic. Later commits before the loss cannot be recovered."""
 HANDLED_WITHIN_S, RECOVERED_WITHIN_S = 150.0, 60.0
 NEEDED = "outbox_recovery_needed 1.0"
 DOCUMENTS = "select id, status, audited_at is not null as audited, alert_handled_at is not null as told from documents"
@@ -70,7 +70,7 @@ KINDS = ("records.document-received.v1", "consent.deposit-decided.v1", "records.
 
 @dataclass
 class Outcome:
-    """What a run came to."""
+    """The result of a run."""
 
     service: str
     recovered: dict[str, Any] | None = None
@@ -79,7 +79,7 @@ class Outcome:
 
 @dataclass
 class World:
-    """A stack at work."""
+    """A running stack."""
 
     stack: Stack
     dmp: Dmp
@@ -88,7 +88,7 @@ class World:
     """When the copy was put back, on the monotonic clock."""
 
     async def erase(self, scene: Scene) -> None:
-        """Erases a record and returns once the decision is taken; each service answers when it can."""
+        """Erases a record and returns once the decision is made; each service acknowledges later."""
         credentials = endpoints.read(self.stack.layout)["credentials"]
         administrator = session_of(self.dmp, credentials, ADMINISTRATOR)
         await administrator.call(
@@ -97,7 +97,7 @@ class World:
         self.erased.append(UUID(scene.record_id))
 
     async def rows(self, service: str, query: str, *arguments: Any) -> list[asyncpg.Record]:
-        """Of a service's database, as the superuser."""
+        """Returns the rows of a query on a service's database, as the superuser."""
         connection = await asyncpg.connect(self.stack.postgres.dsn(service))
         try:
             return await connection.fetch(query, *arguments)
@@ -106,7 +106,7 @@ class World:
 
 
 async def play(folder: Path, service: str, gap: float, deposits: int, rate: float) -> Outcome:
-    """One restore of one database, on a stack of its own."""
+    """Restores one database once, on a separate stack."""
     async with AsyncExitStack() as resources:
         stack = await resources.enter_async_context(Stack(folder / "var", report=print_progress))
         await bootstrap(stack.layout)
@@ -123,9 +123,9 @@ async def play(folder: Path, service: str, gap: float, deposits: int, rate: floa
         order = Run(f"{stack.url('records')}/fhir", 0, deposits, began + 0.5, rate, persist=True)
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(process.run(order, tell))
-            changing = [group.create_task(_change(one, world, client)) for one in held]
+            changing = [group.create_task(_change(document, world, client)) for document in held]
             over = asyncio.Event()
-            masking = [group.create_task(_mask(one, world, client, over)) for one in masked]
+            masking = [group.create_task(_mask(document, world, client, over)) for document in masked]
             renewing = group.create_task(renew_all(dmp, [*held, *masked]))
             await _lose_commits(world, outcome, folder, gap, doomed)
             await asyncio.sleep(AFTER_S)
@@ -139,9 +139,9 @@ async def play(folder: Path, service: str, gap: float, deposits: int, rate: floa
         return outcome
 
 
-async def _mask(one: Held, world: World, client: httpx2.AsyncClient, over: asyncio.Event) -> Seen:
+async def _mask(document: Held, world: World, client: httpx2.AsyncClient, over: asyncio.Event) -> Seen:
     stack, doctor = world.stack, PROFESSIONALS[DOCTOR].id
-    return await mask_and_read(one, stack.url("consent"), stack.url("records"), client, doctor, PAUSE_S, over)
+    return await mask_and_read(document, stack.url("consent"), stack.url("records"), client, doctor, PAUSE_S, over)
 
 
 async def _change(held: Any, world: World, client: httpx2.AsyncClient) -> Seen:
@@ -184,9 +184,9 @@ async def _is_recovered(stack: Stack, service: str) -> bool:
 async def check(
     world: World, outcome: Outcome, began: float, results: list[Result], seen: list[Seen], masks: list[Seen]
 ) -> list[Check]:
-    """Once all is handled."""
+    """Returns the checks once everything is handled."""
     moment = datetime.fromtimestamp(began, UTC)
-    accepted = {UUID(one.document_id) for one in results if one.status in (200, 201) and one.document_id}
+    accepted = {UUID(result.document_id) for result in results if result.status in (200, 201) and result.document_id}
     with contextlib.suppress(AssertionError):
         await eventually(lambda: _all_handled(world, accepted), seconds=HANDLED_WITHIN_S)
     documents = {row["id"]: row for row in await world.rows("records", DOCUMENTS)}
@@ -196,11 +196,11 @@ async def check(
     )
     alerts = Counter({row["document_id"]: row["count"] for row in await world.rows("notify", ALERTS)})
     kept = {id for id in accepted if id in documents}
-    told = {id for id in accepted if any(entries[id, kind] for kind in KINDS)}
+    announced = {id for id in accepted if any(entries[id, kind] for kind in KINDS)}
     gone = accepted - kept - lost
     dead = {name: (await world.rows(name, PARKED))[0][0] for name in NAMES}
-    wrong = [one for record in seen for one in record.wrong()]
-    unmasked = [one for record in masks for one in record.wrong()]
+    wrong = [fault for record in seen for fault in record.wrong()]
+    unmasked = [fault for record in masks for fault in record.wrong()]
     return [
         equal("documents published", len(kept), sum(documents[id]["status"] == "published" for id in kept)),
         equal(
@@ -209,7 +209,7 @@ async def check(
             sum(documents[id]["audited"] and documents[id]["told"] for id in kept),
         ),
         Check("told as lost to their depositor", "told", str(len(lost)), None),
-        equal("neither kept nor lost, though a topic carried them", 0, len(gone & told), gone & told),
+        equal("neither kept nor lost, though a topic carried them", 0, len(gone & announced), gone & announced),
         *(
             equal(f"ledger: {kind}, one entry each", len(kept), sum(entries[id, kind] == 1 for id in kept))
             for kind in KINDS
@@ -227,8 +227,8 @@ async def check(
 
 
 def _told(masks: list[Seen]) -> str:
-    statuses = Counter(status for one in masks for _, _, status in one.reads)
-    return f"{sum(len(one.forbidden) for one in masks)}; {statuses[200]}, {statuses[404]}"
+    statuses = Counter(status for seen in masks for _, _, status in seen.reads)
+    return f"{sum(len(seen.forbidden) for seen in masks)}; {statuses[200]}, {statuses[404]}"
 
 
 async def _all_handled(world: World, accepted: set[UUID]) -> bool:
@@ -245,33 +245,33 @@ async def _check_erased(world: World) -> Check:
 
 
 async def _left(world: World) -> set[str]:
-    """The tables in which an erased record's id stands, by service."""
-    found = set()
+    """Returns the tables in which an erased record's id occurs, by service."""
+    names = set()
     for name in NAMES:
         dsn = owner_dsn(world.stack.postgres, world.stack.secrets, name)
         superuser = world.stack.postgres.dsn(name)
         besides = KEPT_HERE | {"erasures", "suppressed_fingerprints", "lost_documents"}
         tables = await tables_with(Database(name, name, superuser, dsn), world.erased, besides=besides)
-        found |= {f"{name}.{table}" for table in tables}
-    return found
+        names |= {f"{name}.{table}" for table in tables}
+    return names
 
 
 def show(console: Console, outcome: Outcome) -> None:
-    """A table."""
+    """Prints a table."""
     table = Table(f"{outcome.service} lost commits", "wanted", "found", "")
-    for one in outcome.checks:
-        mark = "" if one.holds is None else "[green]holds[/green]" if one.holds else "[red]BROKEN[/red]"
-        table.add_row(one.name, one.wanted, one.found, mark)
+    for check in outcome.checks:
+        mark = "" if check.holds is None else "[green]holds[/green]" if check.holds else "[red]BROKEN[/red]"
+        table.add_row(check.name, check.wanted, check.measured, mark)
     console.print(table)
     if outcome.recovered is not None:
         console.print(f"recover: {outcome.recovered}")
-    for one in outcome.checks:
-        for example in one.examples:
-            console.print(f"[red]{one.name}[/red]: {example}")
+    for check in outcome.checks:
+        for example in check.examples:
+            console.print(f"[red]{check.name}[/red]: {example}")
 
 
 def tell(news: str) -> None:
-    """Progress, on the error stream."""
+    """Reports progress on the error stream."""
     print(f"  {news}", file=sys.stderr, flush=True)
 
 
@@ -282,7 +282,7 @@ def main(
     rate: Annotated[float, typer.Option(help="Deposits per second.", min=0.1)] = 12,
     deadline: Annotated[float, typer.Option(help="Seconds for each service.", min=60)] = 600,
 ) -> None:
-    """Lose commits while everything is at work."""
+    """Lose commits while everything runs."""
     console, broken = Console(width=120), False
     for service in services or NAMES:
         work = partial(_within, service=service, gap=gap, deposits=deposits, rate=rate, deadline=deadline)
@@ -291,7 +291,7 @@ def main(
         except TimeoutError:
             raise SystemExit(f"error: {service}: not done after {deadline:.0f} s") from None
         show(console, outcome)
-        broken = broken or any(one.holds is False for one in outcome.checks)
+        broken = broken or any(check.holds is False for check in outcome.checks)
     raise SystemExit(int(broken))
 
 

@@ -1,4 +1,4 @@
-"""A copy of a service's database, taken while it is at work, and put back in its place while it is at work."""
+"""Copies a service's database while the service runs, and puts the copy back while it runs."""
 
 import asyncio
 import json
@@ -10,8 +10,8 @@ from typing import Any
 
 import asyncpg
 
-from deploy.local.databases import create_databases
-from deploy.local.stack import Stack
+from deploy.local.platform.databases import create_databases
+from deploy.local.platform.stack import Stack
 
 DUMP_WITHIN_S = 120.0
 SWAP = (
@@ -24,12 +24,12 @@ TRIES = 50
 
 
 async def take_copy(stack: Stack, service: str, file: Path) -> None:
-    """What is committed now, as a backup of that moment."""
+    """Writes a backup of the present commits."""
     await _run(stack, "pg_dump", "--format=custom", f"--file={file}", stack.postgres.dsn(service))
 
 
 async def put_back(stack: Stack, service: str, file: Path) -> float:
-    """The service loses every commit since the copy; its processes lose their connections and stay.
+    """Puts the copy back: the service loses every commit since then; its processes lose their connections and stay.
 
     Returns when that was, on the monotonic clock.
     """
@@ -49,7 +49,7 @@ async def put_back(stack: Stack, service: str, file: Path) -> float:
 
 
 async def _swap(connection: Any, service: str) -> None:
-    """Under their hands: whoever connects in between is ended again."""
+    """Swaps the databases while services are connected; new connections in between are ended again."""
     for attempt in range(TRIES):
         try:
             for statement in SWAP:
@@ -63,7 +63,7 @@ async def _swap(connection: Any, service: str) -> None:
 
 
 async def recover(stack: Stack, service: str) -> dict[str, Any]:
-    """`python -m services.<name> recover`, as an operator runs it; what it did."""
+    """Runs `python -m services.<name> recover` like an operator; returns its output."""
     spec = stack.services.process(service, "worker")
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", f"services.{service}", "recover"),

@@ -1,12 +1,13 @@
-"""No read under an old right after "in force", while records' API runs twice and workers are killed.
+"""No read under an old right after "in force", while the API of records runs twice and workers are killed.
 
-    .venv/bin/python tests/chaos/rights.py [--changes 10000] [--at-once 24]
+.venv/bin/python tests/chaos/rights.py [--changes 10000] [--at-once 24]
 
-Everything runs in a temporary folder. For each record a patient authorises a doctor and ends it again, each time until
-it is in force, while the doctor reads the record's document again and again at two instances of records' API. A record
-takes a hundred changes an hour: there are as many records as it needs, so many of them at once.
-Meanwhile the workers of records and consent, one API of records, and consent's API are killed with SIGKILL in turn and
-restarted. Exit code 0 when no read saw what was over, or missed what was in force (tests/chaos/judging.py says how).
+Everything runs in a temporary folder. For each record a patient authorises a doctor and ends the authorisation again,
+each time until it is in force, while the doctor repeatedly reads the record's document at two instances of the API of
+records. A record accepts a hundred changes an hour, so there are as many records as needed, `at_once` of them at a
+time. Meanwhile the workers of records and consent, one API of records, and the API of consent are killed with SIGKILL
+in turn and restarted. Exit code 0 when no read was permitted after its right had ended, or refused while it was in
+force (see tests/chaos/judging.py).
 """
 
 import asyncio
@@ -26,35 +27,35 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local import endpoints
-from deploy.local.bootstrap import DOCTOR, PROFESSIONALS, bootstrap
-from deploy.local.client import Dmp, connect
-from deploy.local.errors import LocalError
-from deploy.local.interruptible import print_progress
-from deploy.local.stack import Stack
+from deploy.local.cli.interruptible import print_progress
+from deploy.local.demo.bootstrap import DOCTOR, PROFESSIONALS, bootstrap
+from deploy.local.demo.client import Dmp, connect
+from deploy.local.platform import endpoints
+from deploy.local.platform.errors import LocalError
+from deploy.local.platform.stack import Stack
 from tests.benchmarks.figures import Latency
 from tests.chaos.judging import Held, Seen, change_and_read
 from tests.e2e.acting import another_reader, set_scene
-from tests.infra.commands import run_in_folder
+from tests.infra.platform.commands import run_in_folder
 
 VICTIMS = ("records-worker", "consent-worker", "records-api", "records-worker", "consent-api")
 KILL_EVERY_S = 15.0
 OF_ONE_RECORD = 80
-"""Changes; a hundred an hour are taken, and one that was answered by a crash is asked for again."""
+"""Changes per record; a hundred an hour are accepted, and one that a crash answered is repeated."""
 PAUSE_S = 0.01
-"""Between two reads, for each record that is read: changes are to have their share of two cores."""
+"""Seconds between two reads, for each record that is read, so that changes get their share of two cores."""
 RENEW_EVERY_S = 120.0
 
 
 @asynccontextmanager
 async def two_readers(stack: Stack) -> AsyncIterator[tuple[str, str]]:
-    """The URLs of records' API and of a second instance of it."""
+    """Yields the URLs of the API of records and of a second instance of it."""
     async with another_reader(stack) as url:
         yield stack.url("records"), url
 
 
 async def hold(stack: Stack, dmp: Dmp) -> Held:
-    """A record with a published document."""
+    """Opens a record with a published document."""
     scene = await set_scene(stack, dmp)
     progress = await scene.done(await scene.deposit())
     held = Held(scene.record_id, progress["document_id"], {}, {})
@@ -63,14 +64,14 @@ async def hold(stack: Stack, dmp: Dmp) -> Held:
 
 
 async def renew(dmp: Dmp, held: Held) -> None:
-    """Fresh tokens, in place."""
+    """Renews the tokens in place."""
     doctor = dmp.professional(PROFESSIONALS[DOCTOR].id)
     held.patient["authorization"] = f"Bearer {await dmp.patient(held.record_id).token()}"
     held.doctor["authorization"] = f"Bearer {await doctor.token()}"
 
 
 async def play(stack: Stack, dmp: Dmp, changes: int, at_once: int, *, kill: bool) -> list[Seen]:
-    """So many changes, in so many records at once, with readers at two instances."""
+    """Makes `changes` changes, in `at_once` records at a time, with readers at two instances."""
     pause_s, places = PAUSE_S * at_once, asyncio.Semaphore(at_once)
     records = max(at_once, math.ceil(changes / OF_ONE_RECORD))
     held = [await hold(stack, dmp) for _ in range(records)]
@@ -87,27 +88,27 @@ async def play(stack: Stack, dmp: Dmp, changes: int, at_once: int, *, kill: bool
             beside.append(group.create_task(_kill_in_turn(stack)))
         doctor_id, consent = PROFESSIONALS[DOCTOR].id, stack.url("consent")
 
-        async def take(one: Held) -> Seen:
+        async def take(document: Held) -> Seen:
             nonlocal done
             async with places:
-                seen = await change_and_read(one, consent, readers, client, each, doctor_id, pause_s)
+                seen = await change_and_read(document, consent, readers, client, each, doctor_id, pause_s)
             done += len(seen.took)
             print(f"  {done} changes are in force", file=sys.stderr, flush=True)
             return seen
 
-        seen = await asyncio.gather(*(take(one) for one in held))
+        seen = await asyncio.gather(*(take(document) for document in held))
         for task in beside:
             task.cancel()
     return list(seen)
 
 
 async def renew_all(dmp: Dmp, held: list[Held]) -> None:
-    """Fresh tokens for all, every two minutes, for ever."""
+    """Renews all tokens every two minutes, for ever."""
     while True:
         await asyncio.sleep(RENEW_EVERY_S)
-        for one in held:
+        for document in held:
             with contextlib.suppress(LocalError):
-                await renew(dmp, one)
+                await renew(dmp, document)
 
 
 async def _kill_in_turn(stack: Stack) -> None:
@@ -136,8 +137,8 @@ def main(
 ) -> None:
     """Change rights and read at the same time, while processes are killed."""
     seen, seconds = run_in_folder("rights", lambda folder: _run(folder, changes, at_once))
-    wrong = [one for record in seen for one in record.wrong()]
-    took = Latency.of([one for record in seen for one in record.took])
+    wrong = [fault for record in seen for fault in record.wrong()]
+    took = Latency.of([seconds for record in seen for seconds in record.took])
     table = Table("what", "figure")
     statuses = [status for record in seen for _, _, status in record.reads]
     for name, value in (
@@ -153,8 +154,8 @@ def main(
         table.add_row(name, str(value))
     console = Console(width=100)
     console.print(table)
-    for one in wrong[:10]:
-        console.print(f"[red]{one}[/red]")
+    for fault in wrong[:10]:
+        console.print(f"[red]{fault}[/red]")
     raise SystemExit(1 if wrong else 0)
 
 

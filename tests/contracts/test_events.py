@@ -1,4 +1,4 @@
-"""The contracts: what was promised once is understood for ever, and what is generated is not stale."""
+"""The contracts: published events stay readable for good, and generated files are up to date."""
 
 import json
 from pathlib import Path
@@ -35,7 +35,7 @@ def test_schemas_asyncapi_and_openapi_are_what_the_code_says() -> None:
     assert stale == [], "run: python -m deploy.generate"
 
 
-def test_names_of_topics_groups_and_events_have_the_form_of_the_house() -> None:
+def test_names_of_topics_groups_and_events_have_the_agreed_form() -> None:
     retired = {topic.name for topic in TOPICS if topic.former_writers}
     for topic in TOPICS:
         owner, plural, major = topic.name.split(".")

@@ -1,4 +1,4 @@
-"""Releases side by side: each group is fed what the last release sent and what the next one may send, on PostgreSQL."""
+"""Releases side by side: each group gets messages of the previous and of the next release, on PostgreSQL."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -20,12 +20,14 @@ from shared.db.pool import Pool
 from shared.messaging.consumer import Consumer
 from shared.messaging.envelope import KeptRecord
 from tests.conftest import NewDatabase, NewPool
-from tests.infra.load import Person
-from tests.infra.messages import fetched
-from tests.infra.notify import contact, requested
-from tests.infra.plumbing import record_changed
-from tests.infra.records import a_deposit, bundle_of, decided, deposit_id, document_ids, run_records_api
-from tests.infra.subscriptions import ALL, subscription_of
+from tests.infra.load.documents import Person
+from tests.infra.messaging.messages import fetched
+from tests.infra.messaging.plumbing import record_changed
+from tests.infra.messaging.subscriptions import ALL, subscription_of
+from tests.infra.notify.notify import contact, requested
+from tests.infra.records.records_api import a_deposit, bundle_of, decided, deposit_id, document_ids, run_records_api
+
+pytestmark = pytest.mark.long
 
 EXAMPLES = Path(__file__).parents[2] / "shared" / "contracts" / "examples"
 LATER = "added-later"
@@ -35,13 +37,13 @@ SEEDS: dict[str, Any] = {
     "combinations": [{"facts": {}, "outcome": "permitted", "reason": "authorised"}],
     "authorisations": [{"holder_id": "899700000001", "from": "2026-11-22T09:30:00Z"}],
 }
-"""What an example leaves out and an enumeration lies in."""
+"""Values for members that an example omits and that contain an enumeration."""
 Make = Callable[[type[Event]], Awaitable[Event]]
-"""Makes a good event of a type, about an aggregate of its own, which its group can handle as things are."""
+"""Returns a valid event of a type, about a new aggregate, that its group can handle in the present state."""
 
 
 def example(event: type[Event], record_id: UUID) -> Event:
-    """The golden example, about this record."""
+    """Returns the golden example, about this record."""
     body = json.loads((EXAMPLES / f"{event.ce_type}.json").read_text("utf-8"))
     return event.model_validate({**body, "record_id": str(record_id)} if "record_id" in body else body)
 
@@ -50,7 +52,7 @@ def example(event: type[Event], record_id: UUID) -> Event:
 async def group_at_work(
     name: str, new_database: NewDatabase, new_pool: NewPool
 ) -> AsyncIterator[tuple[Consumer, Make]]:
-    """A group's real consumer on a database in which what its events rest on can be made."""
+    """Yields a group's real consumer, and a function that makes its events and the data on which they rest."""
     if name == "records.deposit-decisions":
         async with run_records_api(await new_database("records")) as api:
 
@@ -79,10 +81,10 @@ async def group_at_work(
 
 
 def changed(body: Any, path: str, value: str) -> Any:
-    """The data with another value at `path`."""
+    """Returns the data with another value at `path`."""
     step, _, rest = path.partition(".")
     name = step.removesuffix("[]")
-    inner = body.get(name) or SEEDS.get(name)
+    inner: Any = body.get(name) or SEEDS.get(name)
     if step.endswith("[]"):
         elements = [changed(inner[0], rest, value), *inner[1:]] if rest else [*inner, value]
         return {**body, name: elements}
@@ -90,7 +92,7 @@ def changed(body: Any, path: str, value: str) -> Any:
 
 
 async def classify_error(pool: Pool, group: Group, record: KeptRecord) -> UnknownValuePolicy:
-    """What has become of a record that was consumed."""
+    """Returns how the group handled a consumed record."""
     dead = await pool.fetchval(
         'select count(*) from parked_messages where group_name = $1 and topic = $2 and "offset" = $3',
         group.name,
@@ -108,11 +110,16 @@ async def classify_error(pool: Pool, group: Group, record: KeptRecord) -> Unknow
 
 
 def of_group(group: Group) -> list[tuple[type[Event], Enumeration]]:
-    return [(event, one) for one in ENUMERATIONS if group.name in one.unknown for event in one.events]
+    return [
+        (event, enumeration)
+        for enumeration in ENUMERATIONS
+        if group.name in enumeration.unknown
+        for event in enumeration.events
+    ]
 
 
 def literals_in(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    """Paths of everything in a model that is one of some listed values."""
+    """Yields the paths of all fields of a model that are enumerated."""
     for name, field in model.model_fields.items():
         yield from _literals(field.annotation, prefix + name)
 
@@ -128,19 +135,26 @@ def _literals(annotation: Any, path: str) -> Iterator[str]:
             yield from _literals(inner, elements)
 
 
-SUBSCRIBED = pytest.mark.parametrize("group", [one.group for one in ALL], ids=lambda group: group.name)
+SUBSCRIBED = pytest.mark.parametrize(
+    "group", [subscription.group for subscription in ALL], ids=lambda group: group.name
+)
 
 
 def test_each_group_of_the_declarations_is_subscribed_to() -> None:
-    assert {one.group.name for one in ALL} == {group.name for group in GROUPS}
+    assert {subscription.group.name for subscription in ALL} == {group.name for group in GROUPS}
 
 
 def test_each_enumeration_of_each_event_says_what_an_unknown_value_means_to_each_of_its_readers() -> None:
-    listed = {(event, one.path, group) for one in ENUMERATIONS for event in one.events for group in one.unknown}
+    listed = {
+        (event, enumeration.path, group)
+        for enumeration in ENUMERATIONS
+        for event in enumeration.events
+        for group in enumeration.unknown
+    }
     read = {
-        (event, path, one.group.name)
-        for one in ALL
-        for event in one.events
+        (event, path, subscription.group.name)
+        for subscription in ALL
+        for event in subscription.events
         for path in {*literals_in(event), *(other.path for other in ENUMERATIONS if event in other.events)}
     }
     assert listed == read
@@ -186,7 +200,7 @@ async def test_a_type_more_is_passed_over_among_facts_breaks_a_copy_and_is_no_ho
 ) -> None:
     async with group_at_work(group.name, new_database, new_pool) as (consumer, make):
         for topic in group.topics:
-            event = next(one for one in consumer.subscription.events if one in topic.events)
+            event = next(event_type for event_type in consumer.subscription.events if event_type in topic.events)
             good = await make(event)
             record = fetched(good, topic=topic.name, ce_type=type_added_to(topic))
             await consumer.consume([record])

@@ -6,15 +6,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from deploy.local import endpoints
-from deploy.local.bootstrap import HOSPITAL, STRUCTURES, session_of
-from deploy.local.client import FHIR, Dmp, Session
-from deploy.local.people import InventedPerson, invent
-from deploy.local.probes import answers
-from deploy.local.stack import Stack
-from deploy.local.story import is_done, letter
+from deploy.local.demo.bootstrap import HOSPITAL, STRUCTURES, session_of
+from deploy.local.demo.client import FHIR, Dmp, Session
+from deploy.local.demo.letter import letter
+from deploy.local.demo.people import InventedPerson, invent
+from deploy.local.demo.polling import is_done
+from deploy.local.platform import endpoints
+from deploy.local.platform.probes import answers
+from deploy.local.platform.stack import Stack
 from shared.fhir.iti65 import bundle_of_cda
-from tests.infra.waiting import eventually
+from tests.infra.platform.waiting import eventually
 
 SECOND = "records-api-2"
 
@@ -46,7 +47,7 @@ class Scene:
         return document
 
     async def done(self, place: str) -> dict[str, Any]:
-        """Waits until the tracking of the deposit's only document has reached its end, and returns it."""
+        """Waits until the tracking of the deposit's only document is complete, and returns it."""
 
         async def look() -> dict[str, Any] | None:
             progress = await self.progress(place)

@@ -1,4 +1,4 @@
-"""Starts the whole installation, as `dmp up` does, once for all end-to-end tests."""
+"""Starts the whole installation, like `dmp up`, once for all end-to-end tests."""
 
 import tempfile
 from collections.abc import AsyncIterator
@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from deploy.local import endpoints
-from deploy.local.bootstrap import bootstrap
-from deploy.local.client import Dmp, connect
-from deploy.local.stack import Stack
-from tests.integration.conftest import api, shared_records_api  # noqa: F401  # fixtures
+from deploy.local.demo.bootstrap import bootstrap
+from deploy.local.demo.client import Dmp, connect
+from deploy.local.platform import endpoints
+from deploy.local.platform.stack import Stack
+from tests.records.conftest import api, shared_records_api  # noqa: F401  # fixtures
 
 
 @pytest_asyncio.fixture(scope="package")
 async def stack() -> AsyncIterator[Stack]:
-    """Five services in ten processes, PostgreSQL, Kafka and the mail catcher, in a folder of their own."""
+    """Five services in ten processes, PostgreSQL, Kafka and the mail catcher, in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="dmp-e2e-") as folder:
         async with Stack(Path(folder) / "var") as running:
             await bootstrap(running.layout)

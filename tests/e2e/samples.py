@@ -1,15 +1,15 @@
-"""Deposits CDA documents for the persons that they name, as a hospital would, and returns their outcomes."""
+"""Deposits CDA documents for the persons that they name, like a hospital, and returns their outcomes."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.local.client import FHIR, RefusedError, Session
-from deploy.local.people import opening
-from deploy.local.story import is_done
+from deploy.local.demo.client import FHIR, RefusedError, Session
+from deploy.local.demo.people import opening
+from deploy.local.demo.polling import is_done
 from shared.cda.header import CdaHeader, read_header
 from shared.errors import CodedError
 from shared.fhir.iti65 import bundle_of_cda
-from tests.infra.waiting import eventually
+from tests.infra.platform.waiting import eventually
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Outcome:
 
 
 async def deposit_sample(name: str, content: bytes, administrator: Session, hospital: Session) -> Outcome:
-    """Opens a record for the patient in the header unless it is open, deposits, waits for the outcome."""
+    """Opens a record for the patient in the header unless it is open, deposits, and waits for the outcome."""
     try:
         header = read_header(content)
         body = bundle_of_cda(content)
@@ -31,7 +31,7 @@ async def deposit_sample(name: str, content: bytes, administrator: Session, hosp
     try:
         await _open(administrator, header)
     except RefusedError as error:
-        if error.code != "traits-differ":  # the record is open with other traits: its deposits will tell
+        if error.code != "traits-differ":  # a record open with other traits: the outcome of its deposits shows it
             return Outcome(name, "opening", error.code)
     try:
         answer = await hospital.call("POST", "records", "/fhir", content=body, headers=FHIR)

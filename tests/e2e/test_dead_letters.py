@@ -8,11 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from deploy.local.stack import Stack
+import pytest
+
+from deploy.local.platform.stack import Stack
 from shared.contracts.topics import AUDIT_LEDGER, CONSENT_DEPOSIT_CHECKS, RECORDS_DOCUMENTS
-from tests.infra.parts import USERS, Parts
-from tests.infra.topics import Topics
-from tests.infra.waiting import eventually
+from tests.infra.platform.parts import USERS, Parts
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import eventually
+
+pytestmark = pytest.mark.long
 
 CHECKS, LEDGER = CONSENT_DEPOSIT_CHECKS.name, AUDIT_LEDGER.name
 
@@ -67,7 +71,7 @@ class CommandResult:
 
 
 async def dmp(stack: Stack, *arguments: str) -> CommandResult:
-    """Runs a command in a process of its own."""
+    """Runs a command in a separate process."""
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "deploy.local", *arguments),
         env={**os.environ, "DMP_VAR": str(stack.layout.folder), "COLUMNS": "200"},

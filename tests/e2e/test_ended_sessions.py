@@ -1,11 +1,13 @@
-"""Sessions that identity has ended: what a token that is still young can no longer do in the other services."""
+"""Sessions that identity has ended: what a still valid token can no longer do in the other services."""
 
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx2
 import orjson
+import pytest
 
 from services.consent.app import make_plan as plan_of_consent
 from services.identity.app import make_worker
@@ -15,19 +17,21 @@ from shared.contracts.identity import SessionEnded
 from shared.db.pool import Pool, transaction
 from shared.http.ended_sessions import KEPT, keep_ended_sessions
 from shared.runtime import clock
-from shared.runtime.worker import at_work
+from shared.service.worker import at_work
 from shared.terminology import oids
 from tests.conftest import NewDatabase
-from tests.infra import identity_api, notify, plumbing
-from tests.infra.accounts import at_home, session
-from tests.infra.consent_api import Record, consent_api
-from tests.infra.ledger import Ledger, audit_api
-from tests.infra.load import Person
-from tests.infra.messages import message
-from tests.infra.records import RecordsApi, a_deposit
-from tests.infra.tokens import TestKeys, bearer, patient_token
-from tests.infra.topics import Topics
-from tests.infra.waiting import eventually
+from tests.infra.audit.ledger import Ledger, audit_api
+from tests.infra.consent.consent_api import Record, consent_api
+from tests.infra.http.tokens import TestKeys, bearer, patient_token
+from tests.infra.identity import identity_api
+from tests.infra.identity.accounts import run_identity_api, session
+from tests.infra.load.documents import Person
+from tests.infra.messaging import plumbing
+from tests.infra.messaging.messages import message
+from tests.infra.notify import notify
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import eventually
+from tests.infra.records.records_api import RecordsApi, a_deposit, run_records_api
 
 DOCTOR, HOSPITAL = "899700000001", "1750000001"
 CHANGES: tuple[tuple[str, str, Any], ...] = (
@@ -46,13 +50,13 @@ OVER = (401, "session-over")
 
 
 async def end(pool: Pool, *session_ids: UUID, earlier: Any = None) -> None:
-    """Identity has said so."""
+    """Applies identity's event that these sessions have ended."""
     at = clock.now() - earlier if earlier else clock.now()
     async with transaction(pool) as connection:
         await keep_ended_sessions(connection, [message(SessionEnded(session_id=id, ended_at=at)) for id in session_ids])
 
 
-def said(answer: httpx2.Response) -> tuple[int, str | None]:
+def status_and_code(answer: httpx2.Response) -> tuple[int, str | None]:
     return answer.status_code, answer.json().get("code")
 
 
@@ -63,13 +67,21 @@ async def test_no_choice_is_changed_with_a_token_whose_session_was_ended(new_dat
         await end(api.pool, stolen)
         for verb, path, body in CHANGES:
             answer = await record.ask(verb, path, body, token=patient_token(record.id, stolen))
-            assert said(answer) == OVER, path
-        assert [(one.outcome, one.reason) for one in await record.entries()] == [("refused", "session-over")] * 7
+            assert status_and_code(answer) == OVER, path
+        assert [(entry.outcome, entry.reason) for entry in await record.entries()] == [("refused", "session-over")] * 7
         kept = await record.ask("PUT", f"blocks/{DOCTOR}", token=patient_token(record.id, living))
         assert (kept.status_code, kept.json()["version"]) == (202, 2)
 
 
-async def test_no_document_is_labelled_or_added_with_a_token_whose_session_was_ended(api: RecordsApi) -> None:
+@pytest.fixture
+async def records_api(new_database: NewDatabase) -> AsyncIterator[RecordsApi]:
+    async with run_records_api(await new_database("records")) as api:
+        await api.be_fresh()
+        yield api
+
+
+async def test_no_document_is_labelled_or_added_with_a_token_whose_session_was_ended(records_api: RecordsApi) -> None:
+    api = records_api
     person, stolen = Person(88), uuid4()
     record_id = await api.open_record(person)
     await api.choose(record_id, 1)
@@ -85,8 +97,8 @@ async def test_no_document_is_labelled_or_added_with_a_token_whose_session_was_e
     for id, expected in ((stolen, 401), (uuid4(), 201)):
         path, headers = f"/records/{record_id}/documents/{uuid4()}", bearer(patient_token(record_id, id))
         assert (await api.client.put(path, json=WISHES, headers=headers)).status_code == expected
-    refused = [one for one in await api.announced(AccessRecorded) if one.reason == "session-over"]
-    assert [(one.action, one.outcome) for one in refused] == [("label-document", "refused")]
+    refused = [access for access in await api.announced(AccessRecorded) if access.reason == "session-over"]
+    assert [(entry.action, entry.outcome) for entry in refused] == [("label-document", "refused")]
 
 
 async def test_the_ledger_is_not_shown_with_a_token_whose_session_was_ended(new_database: NewDatabase) -> None:
@@ -97,7 +109,7 @@ async def test_the_ledger_is_not_shown_with_a_token_whose_session_was_ended(new_
         paths = [f"/records/{ledger.record_id}/accesses", f"/records/{ledger.record_id}/emergencies"]
         for path in [*paths, f"/entries/{uuid4()}/explanation"]:
             headers = bearer(patient_token(ledger.record_id, stolen))
-            assert said(await client.get(path, headers=headers)) == OVER, path
+            assert status_and_code(await client.get(path, headers=headers)) == OVER, path
         for path in paths:
             headers = bearer(patient_token(ledger.record_id, uuid4()))
             assert (await client.get(path, headers=headers)).status_code == 200
@@ -111,7 +123,7 @@ async def test_no_alert_is_switched_off_with_a_token_whose_session_was_ended(new
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://notify") as client:
             path, body = f"/records/{record_id}/preferences", {"document": False, "consultation": False}
             answer = await client.put(path, json=body, headers=bearer(patient_token(record_id, stolen)))
-            assert said(answer) == OVER
+            assert status_and_code(answer) == OVER
             kept = await client.put(path, json=body, headers=bearer(patient_token(record_id, uuid4())))
             assert kept.status_code == 200
 
@@ -132,7 +144,7 @@ async def test_signing_out_everywhere_ends_what_a_stolen_token_changes_elsewhere
     identity, consent = await new_database("identity"), await new_database("consent")
     of_identity = identity_api.settings_of(identity, kafka=kafka.settings("identity"), accounts={"refusal_s": 0})
     async with AsyncExitStack() as stack:
-        run_records_api = await stack.enter_async_context(at_home(identity, settings=of_identity))
+        run_records_api = await stack.enter_async_context(run_identity_api(identity, settings=of_identity))
         record_id, stolen = await run_records_api.open_account(), await run_records_api.sign_in()
         worker = make_worker(of_identity)
         await stack.enter_async_context(worker.router.lifespan_context(worker))
@@ -144,7 +156,7 @@ async def test_signing_out_everywhere_ends_what_a_stolen_token_changes_elsewhere
             return (await record.ask("PUT", changed, token=token)).status_code in (200, 202)
 
         async def is_over() -> bool:
-            return said(await record.ask("PUT", changed, token=token)) == OVER
+            return status_and_code(await record.ask("PUT", changed, token=token)) == OVER
 
         await eventually(is_permitted)
         assert (await run_records_api.client.delete("/devices", headers=session(stolen))).status_code == 204

@@ -1,4 +1,4 @@
-"""Erasure on the real broker: said once by each service, whatever dies in the middle, and forgotten by the topics."""
+"""Erasure on the real broker: each service acknowledges once despite crashes, and the topics forget the record."""
 
 import asyncio
 import signal
@@ -22,26 +22,27 @@ from shared.contracts.identity import ErasureAcknowledged
 from shared.contracts.topics import CONSENT_STATES, ERASURE_ACKNOWLEDGEMENTS
 from shared.runtime import clock
 from shared.runtime.settings import FreshnessSettings, PostgresSettings, ServiceSettings
-from shared.runtime.worker import Plan, at_work
+from shared.service.worker import Plan, at_work
 from tests.conftest import NewDatabase
-from tests.infra import notify, plumbing
-from tests.infra.audit import KEYS
-from tests.infra.databases import Database
-from tests.infra.dying import PLACES
-from tests.infra.erasing import KEPT_HERE, erased, tables_with
-from tests.infra.load import Person
-from tests.infra.paths import ROOT
-from tests.infra.plumbing import record_changed
-from tests.infra.records import a_deposit, run_records_api, settings_of
-from tests.infra.tokens import SETTINGS, TestKeys
-from tests.infra.topics import Topics
-from tests.infra.waiting import DEADLINE_S, eventually
+from tests.infra.audit.keys import KEYS
+from tests.infra.erasure.erasing import KEPT_HERE, erased, tables_with
+from tests.infra.http.tokens import SETTINGS, TestKeys
+from tests.infra.load.documents import Person
+from tests.infra.messaging import plumbing
+from tests.infra.messaging.dying import PLACES
+from tests.infra.messaging.plumbing import record_changed
+from tests.infra.notify import notify
+from tests.infra.platform.databases import Database
+from tests.infra.platform.paths import ROOT
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import DEADLINE_S, eventually
+from tests.infra.records.records_api import a_deposit, run_records_api, settings_of
 
 SOMEBODY = Person(81)
 
 
 def on(service: str, database: Database, kafka: Topics) -> tuple[Plan, ServiceSettings]:
-    """A service's plan and settings."""
+    """Returns a service's plan and settings."""
     if service == "records":
         records = settings_of(database, kafka=kafka.settings("records"))
         return plan_of_records(records, TestKeys()), records
@@ -62,8 +63,8 @@ def on(service: str, database: Database, kafka: Topics) -> tuple[Plan, ServiceSe
 
 async def acknowledgements(kafka: Topics, service: Service, count: int = 1) -> list[ErasureAcknowledged]:
     topic = ERASURE_ACKNOWLEDGEMENTS[service].name
-    found = await kafka.wait_for(topic, lambda messages: len(messages) >= count)
-    return [one.event for one in found if isinstance(one.event, ErasureAcknowledged)]
+    messages = await kafka.wait_for(topic, lambda messages: len(messages) >= count)
+    return [message.event for message in messages if isinstance(message.event, ErasureAcknowledged)]
 
 
 @pytest.mark.parametrize("service", ["records", "consent", "audit", "notify"])
@@ -73,9 +74,13 @@ async def test_each_service_acknowledges_even_what_it_never_knew(
     fact = erased(uuid4())
     async with at_work(*on(service, await new_database(service), kafka)):
         await kafka.put(fact)
-        [said] = await acknowledgements(kafka, service)
-    assert (said.service, said.record_id, said.erasure_id) == (service, fact.record_id, fact.erasure_id)
-    assert said.destroyed == {}
+        [acknowledgement] = await acknowledgements(kafka, service)
+    assert (acknowledgement.service, acknowledgement.record_id, acknowledgement.erasure_id) == (
+        service,
+        fact.record_id,
+        fact.erasure_id,
+    )
+    assert acknowledgement.destroyed == {}
 
 
 async def test_the_topic_of_choices_is_told_to_forget_and_its_readers_pass_over_it(
@@ -85,15 +90,15 @@ async def test_the_topic_of_choices_is_told_to_forget_and_its_readers_pass_over_
     gone, other = uuid4(), uuid4()
     async with at_work(*on("consent", consent, kafka)), at_work(*on("records", records, kafka)):
         await kafka.put(record_changed(gone))
-        await kafka.wait_for("records.copies.v1", lambda found: len(found) == 2)
+        await kafka.wait_for("records.copies.v1", lambda messages: len(messages) == 2)
         await kafka.put(erased(gone))
         tombstones = await eventually(lambda: tombstones_of(kafka))
         assert [record.key for record in tombstones] == [str(gone).encode()]
         for service in ("consent", "records"):
-            assert {one.service for one in await acknowledgements(kafka, service)} == {service}
+            assert {acknowledgement.service for acknowledgement in await acknowledgements(kafka, service)} == {service}
         await kafka.put(record_changed(gone, version=2))
         await kafka.put(ConsentStateChanged(record_id=gone, version=9, changed_at=clock.now()))
-        for _ in range(8):  # wherever its partition is, something behind is applied
+        for _ in range(8):  # in whichever partition it is, a later record is applied
             await kafka.put(ConsentStateChanged(record_id=uuid4(), version=1, changed_at=clock.now()))
         await kafka.put(record_changed(other))
         await eventually(lambda: is_known(consent, other))
@@ -109,7 +114,7 @@ async def is_known(database: Database, record_id: UUID) -> bool:
 
 
 async def tombstones_of(kafka: Topics) -> list[Any] | None:
-    return [one for one in await kafka.read_raw(CONSENT_STATES.name) if one.value is None] or None
+    return [record for record in await kafka.read_raw(CONSENT_STATES.name) if record.value is None] or None
 
 
 async def a_full_record(database: Database) -> UUID:
@@ -124,12 +129,13 @@ async def a_full_record(database: Database) -> UUID:
 async def let_it_die(place: str, database: Database, kafka: Topics) -> None:
     spec = {"database": asdict(database), "kafka": kafka.environment("records")}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.infra.dying", place, cwd=ROOT, stdin=asyncio.subprocess.PIPE
+        sys.executable, "-m", "tests.infra.messaging.dying", place, cwd=ROOT, stdin=asyncio.subprocess.PIPE
     )
     await asyncio.wait_for(process.communicate(orjson.dumps(spec)), DEADLINE_S)
     assert process.returncode == -signal.SIGKILL
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", list(PLACES))
 async def test_killed_there_an_erasure_goes_on_and_is_acknowledged_once_with_the_right_counts(
     place: str, new_database: NewDatabase, kafka: Topics
@@ -140,8 +146,8 @@ async def test_killed_there_an_erasure_goes_on_and_is_acknowledged_once_with_the
     await let_it_die(place, database, kafka)
     assert await plumbing.value(database, "select count(*) from erased_records where acknowledged_at is not null") == 0
     async with at_work(*on("records", database, kafka)):
-        [said] = await acknowledgements(kafka, "records")
-    assert said.destroyed == {
+        [acknowledgement] = await acknowledgements(kafka, "records")
+    assert acknowledgement.destroyed == {
         "records": 1,
         "fingerprints": 1,
         "keys": 1,

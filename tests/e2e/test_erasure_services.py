@@ -1,4 +1,4 @@
-"""Each service erases a record whole: unknown from the first commit on, gone from every table at the end."""
+"""Each service erases a record completely: unknown from the first commit on, gone from every table at the end."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
@@ -9,27 +9,27 @@ import httpx2
 import pytest
 
 from services.audit.app import make_api as make_audit
+from services.audit.erasure.usecases.erase_record import erase_record as erase_in_audit
+from services.audit.ledger.store import remove_visibilities
+from services.audit.ledger.usecases.write_entries import write_entries
 from services.audit.settings import Settings as AuditSettings
-from services.audit.store import remove_visibilities
-from services.audit.usecases.erase_record import erase_record as erase_in_audit
-from services.audit.usecases.write_entries import write_entries
 from services.consent.app import make_api as make_consent
+from services.consent.choices.steps import copy_records
+from services.consent.erasure.steps import erase_record as erase_in_consent
+from services.consent.erasure.store import remove_changes
 from services.consent.settings import Settings as ConsentSettings
-from services.consent.store.states import remove_changes
-from services.consent.usecases.copy_records import copy_records
-from services.consent.usecases.erase_record import erase_record as erase_in_consent
-from services.notify.domain import Preferences
-from services.notify.store.erasure import remove_alerts
-from services.notify.usecases.alert_consultations import alert_consultations
-from services.notify.usecases.alert_documents import alert_documents
-from services.notify.usecases.change_preferences import change_preferences
-from services.notify.usecases.erase_record import erase_record as erase_in_notify
-from services.notify.usecases.keep_contacts import keep_contacts
-from services.notify.usecases.show_preferences import show_preferences
-from services.records.store import deposits
-from services.records.store import erasure as records_store
-from services.records.store.erasure import remove_deposits
-from services.records.usecases.erase_record import erase_record as erase_in_records
+from services.notify.alerts.usecases.alert_consultations import alert_consultations
+from services.notify.alerts.usecases.alert_documents import alert_documents
+from services.notify.contacts.usecases.keep_contacts import keep_contacts
+from services.notify.erasure.store import remove_alerts
+from services.notify.erasure.usecases.erase_record import erase_record as erase_in_notify
+from services.notify.preferences.domain import Preferences
+from services.notify.preferences.usecases.change_preferences import change_preferences
+from services.notify.preferences.usecases.show_preferences import show_preferences
+from services.records.deposits.store import deposits
+from services.records.erasure import store as records_store
+from services.records.erasure.steps import erase_record as erase_in_records
+from services.records.erasure.store import remove_deposits
 from shared.contracts.topics import ERASURE_ACKNOWLEDGEMENTS
 from shared.crypto.fingerprints import ins_parts
 from shared.db.pool import Pool, create_pool, transaction
@@ -40,14 +40,15 @@ from shared.runtime import clock
 from shared.runtime.clock import bucket_of
 from shared.runtime.settings import KafkaSettings, PostgresSettings
 from tests.conftest import NewDatabase
-from tests.infra import notify
-from tests.infra.audit import KEYS, MOTIVES
-from tests.infra.databases import Database
-from tests.infra.erasing import KEPT_HERE, acknowledged, erase, finish, tables_with
-from tests.infra.load import Person
-from tests.infra.messages import message
-from tests.infra.plumbing import document_received, record_changed
-from tests.infra.records import (
+from tests.infra.audit.keys import KEYS, MOTIVES
+from tests.infra.erasure.erasing import KEPT_HERE, acknowledged, erase, finish, tables_with
+from tests.infra.http.tokens import SETTINGS, TestKeys, bearer, patient_token
+from tests.infra.load.documents import Person
+from tests.infra.messaging.messages import message
+from tests.infra.messaging.plumbing import document_received, record_changed
+from tests.infra.notify import notify
+from tests.infra.platform.databases import Database
+from tests.infra.records.records_api import (
     CLINIC,
     RING,
     RecordsApi,
@@ -63,16 +64,15 @@ from tests.infra.records import (
     named,
     run_records_api,
 )
-from tests.infra.tokens import SETTINGS, TestKeys, bearer, patient_token
 
 SOMEBODY, ANOTHER = Person(71), Person(72)
 DOCTOR, HOSPITAL = "899700000001", "1750000001"
 TOLD_ON = set(KEPT_UNSENT) | {topic.name for topic in ERASURE_ACKNOWLEDGEMENTS.values()}
-"""What may still wait to be sent about an erased record."""
+"""Topics with messages about an erased record that may still wait to be sent."""
 
 
 async def all_gone(database: Database, pool: Pool, record_id: UUID, *inner: UUID) -> None:
-    """Nothing names the record or what lay in it, in whichever table."""
+    """Asserts that no table contains the id of the record or of its contents."""
     assert await tables_with(database, [record_id, *inner], besides=KEPT_HERE | {"outbox"}) == set()
     rows = await pool.fetch("select topic, payload from outbox where key = $1", str(record_id).encode())
     assert {row["topic"] for row in rows if row["payload"] is not None} <= TOLD_ON
@@ -87,7 +87,7 @@ async def records(new_database: NewDatabase) -> AsyncIterator[tuple[Database, Re
 
 
 async def filled(records_api: RecordsApi, person: Person) -> tuple[UUID, list[UUID], list[UUID]]:
-    """A record with three deposits of four documents: published, refused, undecided. Also their ids."""
+    """Returns a record with three deposits of four documents (published, refused, undecided), and their ids."""
     record_id = await records_api.open_record(person)
     await records_api.choose(record_id, 1, authorised=[DOCTOR])
     await records_api.name_people(record_id, 1, carers=[named(uuid4())])
@@ -109,8 +109,8 @@ async def test_records_forgets_a_record_whole_and_the_neighbour_stays(records: t
     await all_gone(database, records_api.pool, record_id, *documents, *places)
     fingerprint = RING.fingerprint(*ins_parts(ins_of(SOMEBODY)))
     assert await records_api.pool.fetchval("select count(*) from record_fingerprints where ins = $1", fingerprint) == 0
-    [said] = await acknowledged(records_api.pool, record_id)
-    assert (said.service, said.destroyed) == (
+    [acknowledgement] = await acknowledged(records_api.pool, record_id)
+    assert (acknowledgement.service, acknowledgement.destroyed) == (
         "records",
         {
             "records": 1,
@@ -165,15 +165,15 @@ async def test_a_page_of_deposits_goes_on_behind_those_of_a_record_that_vanishes
         answer = await records_api.deposit(bundle_of(a_deposit(person)))
         kept += [str(deposit_id(answer))] if person is SOMEBODY else []
     await erase(records_api.pool, erase_in_records, gone)
-    found: list[str] = []
+    deposit_ids: list[str] = []
     params: dict[str, str] | None = {"since": "2020-01-01T00:00:00Z", "limit": "2"}
     path: str | None = "/deposits"
     while path is not None:
         answer = await records_api.client.get(path, params=params, headers=bearer(as_software()))
         page = answer.json()
-        found += [one["deposit_id"] for one in page["deposits"]]
+        deposit_ids += [deposit["deposit_id"] for deposit in page["deposits"]]
         path, params = page.get("next"), None
-    assert found == kept
+    assert deposit_ids == kept
 
 
 async def test_a_deposit_under_way_when_the_record_vanishes_leaves_nothing(
@@ -183,9 +183,9 @@ async def test_a_deposit_under_way_when_the_record_vanishes_leaves_nothing(
     record_id = await records_api.open_record(SOMEBODY)
     insert = deposits.insert_deposit
 
-    async def too_late(*given: object) -> object:
+    async def too_late(*arguments: object) -> object:
         await erase(records_api.pool, erase_in_records, record_id)
-        return await insert(*given)  # type: ignore[arg-type] # passed on as they came
+        return await insert(*arguments)  # type: ignore[arg-type] # passed on as they came
 
     monkeypatch.setattr(deposits, "insert_deposit", too_late)
     answer = await records_api.deposit(bundle_of(a_deposit(SOMEBODY)))
@@ -197,8 +197,8 @@ async def test_a_deposit_under_way_when_the_record_vanishes_leaves_nothing(
 async def test_the_persons_other_record_is_no_longer_linked(records: tuple[Database, RecordsApi]) -> None:
     database, records_api = records
     gone, other = await records_api.open_record(SOMEBODY), await records_api.open_record(ANOTHER)
-    for one, linked in ((gone, other), (other, gone)):
-        await records_api.pool.execute("update records set linked_to = $1 where id = $2", linked, one)
+    for id, linked in ((gone, other), (other, gone)):
+        await records_api.pool.execute("update records set linked_to = $1 where id = $2", linked, id)
     await erase(records_api.pool, erase_in_records, gone)
     assert await records_api.pool.fetchval("select linked_to from records where id = $1", other) is None
     await all_gone(database, records_api.pool, gone)
@@ -212,8 +212,8 @@ async def test_many_documents_go_in_batches_and_each_is_counted_once(
     monkeypatch.setattr(records_store, "DEPOSITS_AT_ONCE", 1)
     await erase(records_api.pool, erase_in_records, record_id)
     assert await finish(records_api.pool, ErasureFinisher("records", remove_deposits), record_id) == 3
-    [said] = await acknowledged(records_api.pool, record_id)
-    assert (said.destroyed["documents"], said.destroyed["deposits"]) == (4, 3)
+    [acknowledgement] = await acknowledged(records_api.pool, record_id)
+    assert (acknowledgement.destroyed["documents"], acknowledgement.destroyed["deposits"]) == (4, 3)
     await all_gone(database, records_api.pool, record_id, *documents, *places)
 
 
@@ -241,10 +241,10 @@ async def test_consent_forgets_the_choices_and_their_history(
     database, client, pool = consent
     record_id, other = uuid4(), uuid4()
     async with transaction(pool) as connection:
-        await copy_records(connection, [message(record_changed(one)) for one in (record_id, other)])
-    for one in (record_id, other):
-        path = f"/records/{one}/authorisations/{DOCTOR}"
-        assert (await client.put(path, headers=bearer(patient_token(one)))).status_code == 202
+        await copy_records(connection, [message(record_changed(id)) for id in (record_id, other)])
+    for id in (record_id, other):
+        path = f"/records/{id}/authorisations/{DOCTOR}"
+        assert (await client.put(path, headers=bearer(patient_token(id)))).status_code == 202
     async with pool.acquire() as connection:
         assert await remove_changes(connection, record_id) == {"state_changes": 0}, "not erased yet"
     await erase(pool, erase_in_consent, record_id)
@@ -258,8 +258,8 @@ async def test_consent_forgets_the_choices_and_their_history(
     assert (row["key"], row["event_type"]) == (str(record_id).encode(), "consent.state-changed.v1")
     await finish(pool, ErasureFinisher("consent", remove_changes), record_id)
     await all_gone(database, pool, record_id)
-    [said] = await acknowledged(pool, record_id)
-    assert said.destroyed == {"consent_states": 1, "record_copies": 1, "state_changes": 2}
+    [acknowledgement] = await acknowledged(pool, record_id)
+    assert acknowledgement.destroyed == {"consent_states": 1, "record_copies": 1, "state_changes": 2}
     assert (await client.get(f"/records/{other}/choices", headers=bearer(patient_token(other)))).status_code == 200
 
 
@@ -278,11 +278,11 @@ async def test_the_ledger_keeps_its_entries_about_nobody_and_takes_late_ones(
 ) -> None:
     database, client, pool = audit
     record_id, other = uuid4(), uuid4()
-    events = [document_received(one) for one in (record_id, record_id, other)]
+    events = [document_received(id) for id in (record_id, record_id, other)]
 
-    async def tell(*told: object) -> None:
+    async def tell(*events: object) -> None:
         async with transaction(pool) as connection:
-            await write_entries(MOTIVES, connection, [message(one) for one in told])  # type: ignore[arg-type] # any event
+            await write_entries(MOTIVES, connection, [message(event) for event in events])  # type: ignore[arg-type] # any event
 
     await tell(*events)
     await erase(pool, erase_in_audit, record_id)
@@ -293,8 +293,8 @@ async def test_the_ledger_keeps_its_entries_about_nobody_and_takes_late_ones(
     entries = await pool.fetchval("select count(*) from ledger_entries where record_id = $1", record_id)
     assert entries == 3
     assert await tables_with(database, [record_id], besides=KEPT_HERE | {"outbox"}) == set()
-    [said] = await acknowledged(pool, record_id)
-    assert said.destroyed == {"document_visibilities": 2}
+    [acknowledgement] = await acknowledged(pool, record_id)
+    assert acknowledgement.destroyed == {"document_visibilities": 2}
     assert await pool.fetchval("select count(*) from document_visibilities") == 1
 
 
@@ -302,16 +302,14 @@ async def test_notify_forgets_whom_to_tell_and_what_was_told(new_database: NewDa
     database = await new_database("notify")
     pool = await create_pool(PostgresSettings.model_validate({"dsn": database.dsn}), application="tests")
     record_id, other = uuid4(), uuid4()
-    published = [
-        notify.published(one, *labels) for one in (record_id, other) for labels in ((), ("INVISIBLE_PATIENT",))
-    ]
+    published = [notify.published(id, *labels) for id in (record_id, other) for labels in ((), ("INVISIBLE_PATIENT",))]
     me = Caller("patient", str(record_id), "app", frozenset(), record_id)
     async with transaction(pool) as connection:
-        await keep_contacts(connection, [message(notify.contact(one)) for one in (record_id, other)])
-        told = [message(one) for one in published]
+        await keep_contacts(connection, [message(notify.contact(id)) for id in (record_id, other)])
+        messages = [message(event) for event in published]
         window = timedelta(minutes=15)
-        await alert_documents(connection, told, keyring=notify.KEYRING, window=window)
-        read = [message(notify.consulted(one.record_id, document_id=one.document_id)) for one in published]
+        await alert_documents(connection, messages, keyring=notify.KEYRING, window=window)
+        read = [message(notify.consulted(event.record_id, document_id=event.document_id)) for event in published]
         await alert_consultations(connection, read, keyring=notify.KEYRING, window=window)
         for status in ("queued", "sent"):
             await connection.execute(INSERT_MESSAGE, bucket_of(record_id), uuid4(), record_id, status, clock.now())
@@ -325,12 +323,12 @@ async def test_notify_forgets_whom_to_tell_and_what_was_told(new_database: NewDa
     with pytest.raises(NotFoundError):
         await change_preferences(pool, me, record_id, Preferences())
     await finish(pool, ErasureFinisher("notify", remove_alerts), record_id)
-    inner = [one.document_id for one in published if one.record_id == record_id]
+    inner = [event.document_id for event in published if event.record_id == record_id]
     await all_gone(database, pool, record_id, *inner)
-    [said] = await acknowledged(pool, record_id)
+    [acknowledgement] = await acknowledged(pool, record_id)
     counts = ("contacts", "preferences", "restricted_documents", "messages")
-    assert [said.destroyed[name] for name in counts] == [1, 1, 1, 2]
-    assert said.destroyed["alerts"] + await pool.fetchval("select count(*) from alerts") == before["alerts"]
+    assert [acknowledgement.destroyed[name] for name in counts] == [1, 1, 1, 2]
+    assert acknowledgement.destroyed["alerts"] + await pool.fetchval("select count(*) from alerts") == before["alerts"]
     assert await pool.fetchval("select count(*) from restricted_documents") == 1
     pool.terminate()
 
@@ -378,8 +376,8 @@ async def test_who_holds_nothing_says_so_and_only_once(
     for _ in range(3):
         await erase(pool, handler, record_id, record_id)
         await finish(pool, finisher, record_id)
-    [said] = await acknowledged(pool, record_id)
-    assert (said.service, said.destroyed) == (service, {})
-    assert clock.now() - said.acknowledged_at < timedelta(minutes=1)
+    [acknowledgement] = await acknowledged(pool, record_id)
+    assert (acknowledgement.service, acknowledgement.destroyed) == (service, {})
+    assert clock.now() - acknowledgement.acknowledged_at < timedelta(minutes=1)
     kept = partial(pool.fetchval, "select count(*) from erased_records where acknowledged_at is not null")
     assert await kept() == 1

@@ -1,4 +1,4 @@
-"""Consent and audit answer others only while they have read the erasures, and believe no watermark of the future."""
+"""Consent and audit answer others than the holder only on fresh copies, and trust no watermark in the future."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -7,18 +7,18 @@ from uuid import UUID, uuid4
 import httpx2
 import pytest
 
-from services.audit.usecases.erase_record import erase_record as erase_in_audit
-from services.consent.usecases.erase_record import erase_record as erase_in_consent
+from services.audit.erasure.usecases.erase_record import erase_record as erase_in_audit
+from services.consent.erasure.steps import erase_record as erase_in_consent
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.topics import IDENTITY_ERASURES
 from shared.db.pool import Pool
 from shared.runtime import clock
 from tests.conftest import NewDatabase
-from tests.infra.consent_api import Record, consent_api, person, representative
-from tests.infra.erasing import erase
-from tests.infra.ledger import DOCTOR, HOSPITAL, Ledger, audit_api, doctor, judged, parent_token, reading
-from tests.infra.messages import outbox
-from tests.infra.tokens import bearer, patient_token, professional_token, software_token
+from tests.infra.audit.ledger import DOCTOR, HOSPITAL, Ledger, audit_api, doctor, judged, parent_token, reading
+from tests.infra.consent.consent_api import Record, consent_api, person, representative
+from tests.infra.erasure.erasing import erase
+from tests.infra.http.tokens import bearer, patient_token, professional_token, software_token
+from tests.infra.messaging.messages import outbox
 
 TOPIC = IDENTITY_ERASURES.name
 AGED = f"update copy_watermarks set at = at - interval '5 minutes' where topic = '{TOPIC}'"
@@ -34,7 +34,7 @@ PARENT = uuid4()
 
 @pytest.fixture
 async def record(new_database: NewDatabase) -> AsyncIterator[Record]:
-    """In consent, with a representative and an authorised professional."""
+    """Yields a record in consent, with a representative and an authorised professional."""
     async with consent_api(await new_database("consent")) as api:
         made = await api.open_record()
         await made.announce_people(representatives=(person(PARENT),))
@@ -48,7 +48,7 @@ async def search(record: Record, id: UUID, token: str) -> httpx2.Response:
 
 
 async def catch_up(pool: Pool) -> None:
-    """The heartbeats of all topics are here again."""
+    """Makes all copies fresh again, as if the heartbeats of all topics had arrived."""
     await pool.execute("delete from broken_copies")
     await pool.execute("update copy_watermarks set at = $1", clock.now())
 
@@ -67,13 +67,13 @@ async def test_consent_serves_the_patient_alone_until_it_has_read_the_erasures(r
     for token in (professional, software_token("software-1", HOSPITAL)):
         answers = [await search(record, id, token) for id in (record.id, uuid4())]
         same = 503 if unread != "broken" else 200  # one record's copy is broken, another's is not
-        assert [one.status_code for one in answers] == [503, same]
+        assert [answer.status_code for answer in answers] == [503, same]
     await erase(record.api.pool, erase_in_consent, record.id)
     await catch_up(record.api.pool)
     if unread != "unknown":
         for token in (professional, software_token("software-1", HOSPITAL)):
             answers = [await search(record, id, token) for id in (record.id, uuid4())]
-            assert {(one.status_code, one.json()["total"]) for one in answers} == {(200, 0)}
+            assert {(answer.status_code, answer.json()["total"]) for answer in answers} == {(200, 0)}
 
 
 async def test_a_watermark_of_the_people_that_lies_in_the_future_is_hidden_by_no_older_one(record: Record) -> None:
@@ -107,7 +107,7 @@ async def test_audit_serves_the_patient_alone_until_it_has_read_the_erasures(led
     if unread != "broken":  # of one record, while a professional asks by an entry
         missing = f"/entries/{clock.new_id()}/explanation"
         assert await answers(ledger, professional_token(DOCTOR), explanation, missing) == {503}
-        refused = [one for one in await outbox(ledger.pool) if isinstance(one, AccessRecorded)][-1]
+        refused = [event for event in await outbox(ledger.pool) if isinstance(event, AccessRecorded)][-1]
         assert (refused.action, refused.outcome, refused.reason) == ("explain-decision", "refused", "copies-too-old")
     await erase(ledger.pool, erase_in_audit, ledger.record_id)
     await ledger.be_fresh()

@@ -1,4 +1,4 @@
-"""Duplicates on the real broker: identity links, records and audit apply it; the person reads both, then as before."""
+"""Duplicates on the real broker: identity links and unlinks two records, and records and audit follow."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -17,26 +17,26 @@ from services.identity.app import make_worker
 from services.records.app import make_plan as plan_of_records
 from shared.http.tokens import TokenVerifier
 from shared.runtime.settings import FreshnessSettings, PostgresSettings
-from shared.runtime.worker import at_work
+from shared.service.worker import at_work
 from tests.conftest import NewDatabase
-from tests.infra import identity_api, linking
-from tests.infra.audit import KEYS
-from tests.infra.databases import Database
-from tests.infra.identity_api import administrator
-from tests.infra.load import Person
-from tests.infra.records import INS_HMAC, RecordsApi, a_deposit, run_records_api, settings_of
-from tests.infra.tokens import SETTINGS, TestKeys, bearer, patient_token
-from tests.infra.topics import Topics
-from tests.infra.waiting import UNTIL_DONE, eventually
+from tests.infra.audit.keys import KEYS
+from tests.infra.http.tokens import SETTINGS, TestKeys, bearer, patient_token
+from tests.infra.identity import identity_api, linking
+from tests.infra.identity.identity_api import administrator
+from tests.infra.load.documents import Person
+from tests.infra.platform.databases import Database
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import UNTIL_DONE, eventually
+from tests.infra.records.records_api import INS_HMAC, RecordsApi, a_deposit, run_records_api, settings_of
 
 FIRST, SECOND = Person(85), Person(86)
-"""The same person, known under two numbers."""
+"""One person with records under two numbers."""
 WAIT = {"prefer": UNTIL_DONE}
 
 
 @dataclass
 class Town:
-    """Identity, records and audit, all at work."""
+    """Identity, records and audit, all running."""
 
     identity: httpx2.AsyncClient
     identity_database: Database
@@ -56,12 +56,12 @@ class Town:
     async def documents(self, record_id: UUID) -> list[UUID]:
         answer = await self.records_api.search(patient_token(record_id), patient=str(record_id), status="current")
         assert answer.status_code == 200, answer.text
-        return [UUID(one["resource"]["id"]) for one in answer.json().get("entry", [])]
+        return [UUID(entry["resource"]["id"]) for entry in answer.json().get("entry", [])]
 
     async def documents_listed_by_audit(self, record_id: UUID) -> set[UUID]:
         answer = await self.audit.get(f"/records/{record_id}/accesses", headers=bearer(patient_token(record_id)))
         assert answer.status_code == 200, answer.text
-        return {UUID(one["document_id"]) for one in answer.json()["accesses"] if one["document_id"]}
+        return {UUID(access["document_id"]) for access in answer.json()["accesses"] if access["document_id"]}
 
 
 @pytest_asyncio.fixture
@@ -118,6 +118,7 @@ async def _listed(town: Town, record_id: UUID, documents: set[UUID]) -> bool:
     return await town.documents_listed_by_audit(record_id) == documents
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", ["one written, the other not", "after the commit"])
 async def test_killed_in_the_middle_a_link_asked_for_again_is_in_force_once(place: str, town: Town) -> None:
     first, second = await town.open(FIRST), await town.open(SECOND)

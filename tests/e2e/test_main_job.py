@@ -1,4 +1,4 @@
-"""The whole main job: the story, deposits while services are down, and data that must never leak."""
+"""The whole main job: the demo, deposits while services are down, and data that must never leak."""
 
 import re
 from collections.abc import Iterator
@@ -7,22 +7,23 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from deploy.local import mailbox
-from deploy.local.client import Dmp, RefusedError
-from deploy.local.stack import Stack
-from deploy.local.story import Story
+from deploy.local.demo import mailbox
+from deploy.local.demo.client import Dmp, RefusedError
+from deploy.local.demo.script import play
+from deploy.local.demo.story import Story
+from deploy.local.platform.stack import Stack
 from shared.contracts.declarations import SERVICES
 from shared.contracts.topics import GROUPS, TOPICS
 from tests.e2e.acting import set_scene
-from tests.infra.parts import USERS, Parts
-from tests.infra.topics import Topics
-from tests.infra.waiting import DEADLINE_S, eventually
+from tests.infra.platform.parts import USERS, Parts
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import DEADLINE_S, eventually
 
 
 async def test_the_story_comes_true_from_the_opening_to_the_list_of_accesses(stack: Stack) -> None:
     lines: list[str] = []
     story = Story(stack.layout, lines.append, deadline_s=DEADLINE_S)
-    await story.play()
+    await play(story)
     text = "\n".join(lines)
     for words in (
         "in force",
@@ -105,7 +106,7 @@ async def test_waiting_for_the_result_tells_it_in_the_answer(stack: Stack, dmp: 
         progress = await scene.progress(await scene.deposit(prefer="wait=10"))
         return bool(progress["status"] == "published")
 
-    await eventually(answered_when_published)
+    assert await eventually(answered_when_published)
 
 
 async def test_nobody_finds_a_name_a_number_a_token_or_a_content_where_it_does_not_belong(

@@ -6,15 +6,14 @@ from uuid import UUID
 import httpx2
 import pytest
 
-from deploy.local.psc import Person as Professional
+from deploy.local.platform.psc import Person as Professional
 from shared.runtime import clock
 from shared.runtime.settings import ParameterSettings
 from tests.conftest import NewDatabase
-from tests.infra.consent_api import consent_api
-from tests.infra.databases import Database
-from tests.infra.identity_api import administrator, running
-from tests.infra.load import Person
-from tests.infra.professionals import (
+from tests.infra.consent.consent_api import consent_api
+from tests.infra.http.tokens import make_token
+from tests.infra.identity.identity_api import administrator, running
+from tests.infra.identity.professionals import (
     DOCTOR,
     HOSPITAL,
     OCCUPATIONAL,
@@ -28,8 +27,9 @@ from tests.infra.professionals import (
     providing,
     sign_in,
 )
-from tests.infra.records import RecordsApi, a_deposit, codes, run_records_api
-from tests.infra.tokens import make_token
+from tests.infra.load.documents import Person
+from tests.infra.platform.databases import Database
+from tests.infra.records.records_api import RecordsApi, a_deposit, codes, run_records_api
 
 NEVER, ALLOWED = ParameterSettings(), ParameterSettings(occupational_medicine="allowed")
 SOMEBODY = Person(61)
@@ -41,11 +41,11 @@ async def enter_sector(client: httpx2.AsyncClient, sector: str | None) -> httpx2
 
 
 async def tokens_of(database: Database, parameters: ParameterSettings, *people: Professional) -> list[httpx2.Response]:
-    """What each gets who signs in where the parameter stands so."""
+    """Returns the answers to the sign-ins of these people under this parameter."""
     async with providing() as provider:
         settings = doors(database, provider).model_copy(update={"parameters": parameters})
         async with running(settings) as client:
-            return [await sign_in(client, one) for one in people]
+            return [await sign_in(client, person) for person in people]
 
 
 async def test_a_sign_in_says_that_it_is_occupational_medicine_or_is_refused(new_database: NewDatabase) -> None:
@@ -56,10 +56,10 @@ async def test_a_sign_in_says_that_it_is_occupational_medicine_or_is_refused(new
         assert (await enter_sector(client, "SA13")).status_code == 200
         assert (await enter_sector(client, None)).status_code == 200
     people = (OCCUPATIONAL, REGULATOR, DOCTOR)
-    callers = [await caller_of(one) for one in await tokens_of(database, ALLOWED, *people)]
-    assert [one.never for one in callers] == ["occupational-medicine", "occupational-medicine", None]
+    callers = [await caller_of(answer) for answer in await tokens_of(database, ALLOWED, *people)]
+    assert [caller.never for caller in callers] == ["occupational-medicine", "occupational-medicine", None]
     *refused, admitted = await tokens_of(database, NEVER, *people)
-    assert {(one.status_code, one.json()["code"]) for one in refused} == {(403, "occupational-medicine-never")}
+    assert {(answer.status_code, answer.json()["code"]) for answer in refused} == {(403, "occupational-medicine-never")}
     assert (await caller_of(admitted)).organisation_id == HOSPITAL
 
 
@@ -76,12 +76,12 @@ async def test_no_emergency_is_for_occupational_medicine(new_database: NewDataba
                 await client.get("/professionals/callback", params=back),
                 await client.post("/demo/sign-in", json=direct),
             ]
-    assert [(one.status_code, one.json()["code"]) for one in answers] == [(403, "mode-not-fitting")] * 2
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(403, "mode-not-fitting")] * 2
 
 
 @pytest.fixture
 async def doctor(new_database: NewDatabase) -> str:
-    """The token that identity gives a doctor of occupational medicine where the parameter allows it."""
+    """Returns the token that identity issues to a doctor of occupational medicine when the parameter allows it."""
     database = await new_database("identity")
     async with running(doors(database)) as client:
         await enter_all(client)
@@ -112,7 +112,12 @@ async def test_records_shows_it_only_what_the_person_authorised_and_only_where_t
     database = await new_database("records")
     express = {"authorised": [OCCUPATIONAL.id]}
     around = {"attending_doctors": [OCCUPATIONAL.id], "authorisations": [TEAM]}
-    breaking = {"mode": "bris_de_glace", "motive": "sealed", "never": "occupational-medicine", "profession": "G15_10"}
+    breaking: dict[str, Any] = {
+        "mode": "bris_de_glace",
+        "motive": "sealed",
+        "never": "occupational-medicine",
+        "profession": "G15_10",
+    }
     broken = make_token("professional", OCCUPATIONAL.id, **breaking)
     insured = make_token("professional", OCCUPATIONAL.id, profession="G15_10", never="insurer")
     nurse = make_token("professional", OCCUPATIONAL.id, profession="G15_60", never="occupational-medicine")
@@ -136,8 +141,12 @@ async def test_consent_lets_it_add_its_own_authorisation_with_the_card_present_w
 ) -> None:
     async with consent_api(await new_database("consent"), parameters=parameters) as api:
         record = await api.open_record()
-        told = {"never": "occupational-medicine", "profession": "G15_10", "patient_present": record.id}
-        token = make_token("professional", OCCUPATIONAL.id, **told)
+        claims: dict[str, Any] = {
+            "never": "occupational-medicine",
+            "profession": "G15_10",
+            "patient_present": record.id,
+        }
+        token = make_token("professional", OCCUPATIONAL.id, **claims)
         answer = await record.ask("PUT", f"authorisations/{OCCUPATIONAL.id}", None, token=token)
         assert answer.status_code == status, answer.text
         [entry] = await record.entries()

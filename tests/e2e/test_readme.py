@@ -1,4 +1,4 @@
-"""The commands of the README and of the pages in docs do what they say, as they are written."""
+"""The commands of the README and of the pages in docs work exactly as written."""
 
 import asyncio
 import json
@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.infra.waiting import DEADLINE_S, eventually
+from tests.infra.platform.waiting import DEADLINE_S, eventually
+
+pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = [
@@ -21,13 +23,13 @@ COMMANDS = [
     for line in block.splitlines()
     if line.split("#")[0].strip()
 ]
-TIED = [sys.executable, "-I", "-S", str(ROOT / "deploy" / "local" / "launch.py")]
-"""What it starts ends when the tests end, however they end."""
+TIED = [sys.executable, "-I", "-S", str(ROOT / "deploy" / "local" / "platform" / "launch.py")]
+"""Starts a process that ends when the tests end, whatever the reason."""
 MAKE = re.compile(r"^make (demo|up|down)$")
 
 
 def as_run(command: str) -> list[str]:
-    """`make X` and `.venv/bin/dmp X` are both `python -m deploy.local X`."""
+    """Returns `make X` or `.venv/bin/dmp X` as `python -m deploy.local X`."""
     words = command.removeprefix("make ").removeprefix(".venv/bin/dmp ").split()
     return [*TIED, str(os.getpid()), str(int(signal.SIGTERM)), "-1", "-1", sys.executable, "-m", "deploy.local", *words]
 

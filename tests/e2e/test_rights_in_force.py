@@ -1,8 +1,12 @@
 """After "in force" no instance of records' API permits a read under the old right."""
 
-from deploy.local.client import Dmp
-from deploy.local.stack import Stack
+import pytest
+
+from deploy.local.demo.client import Dmp
+from deploy.local.platform.stack import Stack
 from tests.chaos.rights import play
+
+pytestmark = pytest.mark.long
 
 
 async def test_no_read_is_decided_under_the_old_right_once_the_new_one_is_in_force(stack: Stack, dmp: Dmp) -> None:

@@ -1,15 +1,17 @@
-"""The published CDA documents, each deposited for the person it names: published, or refused with the right reason."""
+"""Each published CDA document, deposited for the person it names, is published or refused with the right reason."""
 
 import os
 from pathlib import Path
 
 import pytest
 
-from deploy.local import endpoints
-from deploy.local.bootstrap import HOSPITAL, session_of
-from deploy.local.client import Dmp
-from deploy.local.stack import Stack
+from deploy.local.demo.bootstrap import HOSPITAL, session_of
+from deploy.local.demo.client import Dmp
+from deploy.local.platform import endpoints
+from deploy.local.platform.stack import Stack
 from tests.e2e.samples import Outcome, deposit_sample
+
+pytestmark = pytest.mark.long
 
 SAMPLES = Path(os.environ.get("DMP_SAMPLES", Path(__file__).parents[3] / "shared" / "samples")) / "cda"
 REASONS = {

@@ -1,18 +1,21 @@
-"""While the broker is down, copies become stale: records then answers 503, except to the holder and in emergencies."""
+"""While the broker is down, copies become stale; records then answers 503, except to the holder and in emergencies."""
 
 from collections.abc import Mapping
 from uuid import uuid4
 
 import httpx2
+import pytest
 
-from deploy.local.bootstrap import DOCTOR, PROFESSIONALS, SECOND_DOCTOR
-from deploy.local.client import Dmp, Session
-from deploy.local.stack import Stack
+from deploy.local.demo.bootstrap import DOCTOR, PROFESSIONALS, SECOND_DOCTOR
+from deploy.local.demo.client import Dmp, Session
+from deploy.local.platform.stack import Stack
 from tests.e2e.acting import Scene, another_reader, set_scene
-from tests.infra.waiting import eventually
+from tests.infra.platform.waiting import eventually
+
+pytestmark = pytest.mark.long
 
 LIMIT_S = 12
-"""Heartbeats come every five seconds."""
+"""Age limit of copies; heartbeats are sent every five seconds."""
 
 
 async def test_while_the_broker_is_away_others_are_not_answered_and_who_may_be_judged_by_old_copies_is(
@@ -44,11 +47,11 @@ async def test_while_the_broker_is_away_others_are_not_answered_and_who_may_be_j
         finally:
             await stack.start_again("kafka")
         await eventually(doctor_reads)
-    await scene.done(await scene.deposit())  # everybody is at work again
+    await scene.done(await scene.deposit())  # all services work again
 
 
 async def _readers(scene: Scene) -> list[dict[str, str]]:
-    """Headers of a doctor who is authorised, of the patient, of the depositor and of an emergency."""
+    """Returns headers of an authorised doctor, of the patient, of the depositor and of an emergency."""
     doctor, second = PROFESSIONALS[DOCTOR].id, PROFESSIONALS[SECOND_DOCTOR].id
     authorisation = f"/records/{scene.record_id}/authorisations/{doctor}"
     await scene.holder.call("PUT", "consent", authorisation, headers={"prefer": "wait=10"})

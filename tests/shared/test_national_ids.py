@@ -1,8 +1,8 @@
-"""National identifiers as they are printed, typed and copied, and the full form that rights name."""
+"""National identifiers as printed, typed and copied, and the full form that rights name."""
 
 import pytest
 
-from services.identity.domain import directory
+from services.identity.directory.domain import directory
 from shared.national_ids import LONGEST_INPUT, NationalIdAmbiguousError, full_ids, is_full_id
 from shared.values import InvalidNationalIdError
 
@@ -44,7 +44,7 @@ RPPS = "899900000101"
 )
 def test_a_number_becomes_the_full_identifiers_that_it_may_stand_for(typed: str, full: tuple[str, ...]) -> None:
     assert full_ids(typed) == full
-    assert all(one in full_ids(one) for one in full)
+    assert all(id in full_ids(id) for id in full)
 
 
 def test_a_full_identifier_is_known_by_its_form() -> None:

@@ -1,4 +1,4 @@
-"""The INS and its key, strict traits in their one compared form, ids of documents, and what never prints."""
+"""The INS and its key, strict traits in their normal form, ids of documents, and values that never print."""
 
 import pytest
 from hypothesis import given
@@ -27,7 +27,15 @@ from shared.values import (
 
 @pytest.mark.parametrize("number", ["279035121518989", "277076322082910", "274075176079430", "258077511402542"])
 def test_published_numbers_have_the_key_they_say(number: str) -> None:
-    check_key(Ins.parse(number, oids.INS_NIR))
+    assert has_right_key(Ins.parse(number, oids.INS_NIR))
+
+
+def has_right_key(ins: Ins) -> bool:
+    try:
+        check_key(ins)
+    except WrongInsKeyError:
+        return False
+    return True
 
 
 def test_corsica_counts_as_19_and_18() -> None:
@@ -95,7 +103,7 @@ def test_values_of_persons_never_print() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
         ("d’Ormesson-Lévy", "D'ORMESSON  LEVY"),
         ("Œuvre", "OEUVRE"),
@@ -105,8 +113,8 @@ def test_values_of_persons_never_print() -> None:
         ("L\u00a0Haÿ", "L HAY"),
     ],
 )
-def test_names_are_compared_in_one_form(one: str, other: str) -> None:
-    assert normalise_name(one) == normalise_name(other)
+def test_names_are_compared_in_one_form(first: str, second: str) -> None:
+    assert normalise_name(first) == normalise_name(second)
 
 
 @given(st.text())

@@ -1,4 +1,4 @@
-"""The outbox: the transaction of a change writes a row that announces it; the relay sends the row afterwards."""
+"""The outbox: the transaction of a change writes rows that announce it; the relay sends the rows afterwards."""
 
 from shared.messaging.outbox.append import Announcement, announce, announce_effect, append, tombstone
 

@@ -32,7 +32,7 @@ def add_relay_routes(app: FastAPI, service: str, connect: OpenTopicLog, recovery
     """Adds the routes to a worker's app. Their callers need the scope `operations`."""
 
     async def post_recovery(request: Request, caller: AuthenticatedCaller) -> dict[str, Any]:
-        """Recovers what this database has lost from the topics. Returns keys and counts."""
+        """Recovers from the topics what this database has lost. Returns keys and counts."""
         caller.require("operations")
         return asdict(await recover(_pool(request), connect, topics_of(service), recovery))
 
@@ -43,7 +43,7 @@ def add_relay_routes(app: FastAPI, service: str, connect: OpenTopicLog, recovery
 
 
 async def list_refused(request: Request, caller: AuthenticatedCaller) -> list[RefusedAnnouncementView]:
-    """Lists the announcements that the broker will never take, oldest first."""
+    """Lists the announcements that the broker refuses for good, oldest first."""
     caller.require("operations")
     async with _pool(request).acquire() as connection:
         announcements = await refused.list_refused(connection)

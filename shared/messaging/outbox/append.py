@@ -1,10 +1,11 @@
 """The writing side of the outbox. A transaction calls `append` once, as its last statement; or the statement that makes
-the change appends as well (`inserting`, `parameters`, `call_relay`), which saves a round trip.
+the change also appends (`inserting`, `parameters`, `call_relay`), which saves a round trip.
 
-The statement takes the advisory locks of the distinct keys, in order, before it inserts: so the rows of one key commit
-in the order of their ids, in which the relay reads them. A row's id is drawn when it is inserted, and no row is
-inserted before the locks have been counted: one round trip serves both. The transaction's own id is drawn before the
-rows' ids: so the relay knows from a snapshot which ids can still appear (see `shared.messaging.outbox.rows`).
+The statement takes the advisory locks of the distinct keys, in order, before it inserts. The rows of one key therefore
+commit in the order of their ids, in which the relay reads them. A row's id is drawn when it is inserted, and no row is
+inserted before all locks have been taken, so that one round trip serves both. The transaction's own id is drawn before
+the rows' ids, so that the relay can tell from a snapshot which ids can still appear (see
+`shared.messaging.outbox.rows`).
 """
 
 import hashlib
@@ -26,9 +27,10 @@ from shared.runtime import clock, tracing
 def inserting(first: int, change: str) -> str:
     """Returns two common table expressions that append to the outbox, for a statement that also makes the change.
 
-    `first`: the number of the first of their parameters, see `parameters`. `change`: the expression that makes the
-    change; it ends before a key is locked, and where it returns no row, nothing is locked or appended. Triggers of the
-    change run later: a trigger must not take a lock that other transactions take before a key, or both could deadlock.
+    `first`: the number of the first of their parameters, see `parameters`. `change`: the name of the expression that
+    makes the change. It ends before a key is locked; if it returns no row, nothing is locked or appended. Triggers of
+    the change run later, so a trigger must not take a lock that other transactions take before a key, or both could
+    deadlock.
     """
     numbers = (f"${number}" for number in range(first, first + 9))
     topic, key, event_id, event_type, subject, trace, occurred_at, payload, locks = numbers
@@ -50,11 +52,11 @@ INSERT_ROWS = f"""
 with change as (select), {inserting(1, "change")} select"""
 CHANNEL = "outbox"
 FOLLOWS_AFTER = timedelta(microseconds=1)
-"""Added to the time of a cause, so that its effect is listed after it; the data hold the real time of the effect."""
+"""Added to the time of a cause, so that its effect is listed after it; the data contain the real time of the effect."""
 LARGEST_BODY = 1_000_000
-"""Bytes: with key and headers it stays below what the producer and the broker take (1 MiB)."""
+"""Bytes. With key and headers it stays below the limit of the producer and the broker (1 MiB)."""
 LOW_LATENCY = "now"
-"""The payload that asks the relay to send at once, since somebody waits for one of the rows."""
+"""The payload that asks the relay to send at once, because a person awaits one of the rows."""
 
 
 class AnnouncementTooLargeError(PermanentError):
@@ -95,9 +97,10 @@ class Cause(Protocol):
 def announce(
     event: Event, service: Service, *, trace: str | None = None, occurred_at: datetime | None = None
 ) -> Announcement:
-    """The announcement of an event on the service's own topic. `trace`: that of its cause (default: the current one).
+    """Returns the announcement of an event on the service's own topic. `trace`: that of its cause (default: the current
+    one).
 
-    Raises ValueError where the event belongs to another service.
+    Raises ValueError when the event belongs to another service.
     """
     return Announcement(
         topic=topic_of(event, service),
@@ -111,11 +114,11 @@ def announce(
 
 
 def announce_effect(event: Event, service: Service, cause: Cause, *, effect: str | None = None) -> Announcement:
-    """The announcement of the effect that a consumer gave to `cause`.
+    """Returns the announcement of an effect that a consumer produced for `cause`.
 
-    Its id and time are derived from the cause: a database that lost the effect and handles the cause again announces
-    nothing new. `effect` names the effect (default: the event's type); each name gives one id. Raises ValueError as
-    `announce` does.
+    Its id and time are derived from the cause, so that a database that lost the effect and handles the cause again
+    announces nothing new. `effect` names the effect (default: the event's type); each name gives one id. Raises
+    ValueError like `announce`.
     """
     return replace(
         announce(event, service, trace=cause.trace, occurred_at=cause.time + FOLLOWS_AFTER),
@@ -124,7 +127,7 @@ def announce_effect(event: Event, service: Service, cause: Cause, *, effect: str
 
 
 def tombstone(topic: Topic, key: str, *, trace: str | None = None) -> Announcement:
-    """The tombstone of a key, after which a compacted topic drops the earlier records of the key."""
+    """Returns the tombstone of a key, after which a compacted topic drops the earlier records of the key."""
     return Announcement(
         topic=topic,
         key=key,
@@ -137,12 +140,12 @@ def tombstone(topic: Topic, key: str, *, trace: str | None = None) -> Announceme
 
 
 def lock_number(key: str) -> int:
-    """The number (64 bits) of a key's advisory lock."""
+    """Returns the number (64 bits) of a key's advisory lock."""
     return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)
 
 
 async def append(connection: Connection, announcements: Sequence[Announcement]) -> None:
-    """Writes the announcements to the outbox, in their order. It is the last statement of a transaction.
+    """Writes the announcements to the outbox, in their order, as the last statement of a transaction.
 
     Raises AnnouncementTooLargeError, so that the transaction fails instead of writing a row that can never be sent.
     """
@@ -153,7 +156,7 @@ async def append(connection: Connection, announcements: Sequence[Announcement]) 
 
 
 def parameters(announcements: Sequence[Announcement]) -> tuple[list[Any], ...]:
-    """The parameters of `inserting`, in order. Raises AnnouncementTooLargeError."""
+    """Returns the parameters of `inserting`, in order. Raises AnnouncementTooLargeError."""
     if any(len(announcement.body or b"") > LARGEST_BODY for announcement in announcements):
         raise AnnouncementTooLargeError
     return (

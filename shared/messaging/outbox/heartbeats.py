@@ -1,4 +1,4 @@
-"""The relay's heartbeats: for each partition, the moment up to which everything has been sent."""
+"""The relay's heartbeats: for each partition, the moment up to which all rows have been sent."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -19,9 +19,9 @@ from shared.runtime.tasks import end_tasks
 
 
 class Heartbeats:
-    """Sends heartbeats on some topics every `every_s` seconds, in a task of its own: the relay does not wait for them.
+    """Sends heartbeats on some topics every `every_s` seconds, in a separate task, so that the relay does not wait.
 
-    They need no fence: the heartbeat of a former leader names a moment up to which everything had been sent, and stays
+    They need no fence: the heartbeat of a former leader names a moment up to which all rows had been sent, and stays
     true.
     """
 
@@ -47,8 +47,8 @@ class Heartbeats:
     ) -> None:
         """Starts to send a heartbeat to each partition.
 
-        `counts`: the number of partitions of each existing topic. `unsent`: when the oldest unsent row of a partition
-        was written.
+        `counts`: the number of partitions of each existing topic. `unsent`: the time at which the oldest unsent row of
+        a partition was written.
         """
         moments: dict[TopicPartition, datetime] = {}
         for topic in self._topics:
@@ -65,7 +65,7 @@ class Heartbeats:
             await discard(self._producer)
 
     async def _send_all(self, until: Mapping[TopicPartition, datetime]) -> None:
-        """Sends the heartbeats. Discards the producer if a partition does not acknowledge: none may arrive later."""
+        """Sends the heartbeats. If a partition does not acknowledge, discards the producer: none may arrive later."""
         try:
             producer = self._producer or await self._make(None)
             self._producer = producer
@@ -82,7 +82,7 @@ class Heartbeats:
 
 
 async def _sent_until(reader: OutboxReader, page: Page, topic: str, partitions: int) -> dict[TopicPartition, datetime]:
-    """For each partition of a topic: when its oldest row beyond the page was written, else when the page was read."""
+    """Returns by partition of a topic when its oldest row beyond the page was written, else when the page was read."""
     all_partitions = [TopicPartition(topic, number) for number in range(partitions)]
     if not page.is_full:
         return dict.fromkeys(all_partitions, page.read_at)

@@ -1,4 +1,4 @@
-"""Partitions that cannot be written now: which are held, since when, when they are tried again, and the alarm."""
+"""Partitions that cannot be written now: reason, beginning, time of the next attempt, and the alarm."""
 
 import asyncio
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ SHORTEST_HOLD_S = 1.0
 LONGEST_HOLD_S = 60.0
 ALARM_EVERY_S = 60.0
 ALL_PARTITIONS = -1
-"""In place of a partition's number: the topic is missing, or may not be written by this service."""
+"""Replaces a partition's number when the topic is missing, or when this service may not write it."""
 
 
 @dataclass
 class Hold:
-    """Why a partition is held. `since` and `retry_at` (None: it waits for its lane) are event loop seconds."""
+    """The reason for holding a partition. `since` and `retry_at` (None: awaits its lane) are event loop seconds."""
 
     code: str
     since: float
@@ -32,7 +32,7 @@ class Holds:
         self._next_alarm = 0.0
 
     def covering(self, partition: TopicPartition) -> TopicPartition | None:
-        """The hold that a partition falls under: its own, or that of the whole topic."""
+        """Returns the hold that applies to a partition: its own or that of the whole topic. None without one."""
         if not self._holds:
             return None
         if partition in self._holds:
@@ -54,7 +54,7 @@ class Holds:
             self._count(partition.topic)
 
     def due(self) -> list[TopicPartition]:
-        """The partitions that are to be tried again now."""
+        """Returns the partitions that are to be tried again now."""
         now = asyncio.get_running_loop().time()
         return [
             partition for partition, hold in self._holds.items() if hold.retry_at is not None and hold.retry_at <= now

@@ -2,9 +2,9 @@
 
 Starting a producer fences off the earlier one with that transactional id, so a former leader that wakes up can write
 nothing. But a transaction can neither commit nor abort while one of its partitions cannot be written: its id is stuck
-until the partition is back. Then the other partitions go on under the next id (the next *lane*), and the partitions
-that did not acknowledge are held until their lane has ended its transaction: so an old record that is still in flight
-cannot arrive after a newer one.
+until the partition is back. The other partitions then continue under the next id (the next *lane*). The partitions that
+did not acknowledge are held until their lane has ended its transaction, so that an old record still in flight cannot
+arrive after a newer one.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ from shared.runtime.logs import log
 from shared.runtime.tasks import end_tasks
 
 LANES = 8
-"""The most lanes; beyond them everything waits for one. Each time that partitions are found stuck uses up one lane,
-however many partitions they are."""
+"""The maximum number of lanes; when all are stuck, everything waits for one. Each time that partitions are found
+stuck uses up one lane, whatever their number."""
 LONGEST_START_S = 5.0
 """A lane that does not end its last transaction within this time is stuck."""
 PAUSE_S = 0.5
@@ -38,7 +38,8 @@ class RelayFencedError(CodedError):
 
 @dataclass
 class Lane:
-    """One transactional id. `producer` is None until its last transaction has ended; the `held` wait for that."""
+    """One transactional id. `producer` is None, and the `held` partitions wait, until its last transaction has
+    ended."""
 
     number: int
     producer: Producer | None = None
@@ -88,7 +89,7 @@ class Lanes:
             await self._open_another()
 
     async def release_started(self) -> set[TopicPartition]:
-        """Uses lanes again that are no longer stuck. Returns the partitions that they held."""
+        """Makes lanes that are no longer stuck available again. Returns the partitions that they held."""
         released: set[TopicPartition] = set()
         for lane in self._lanes:
             self._adopt_started(lane)
@@ -140,7 +141,7 @@ class Lanes:
         self._in_use = next((lane for lane in self._lanes if lane.producer is not None), None)
 
     async def _open_another(self) -> None:
-        """Opens another lane, one at a time: a broker that is away as a whole uses up no lanes."""
+        """Opens another lane, one at a time, so that an outage of the whole broker uses up no lanes."""
         if any(lane.starting is not None and not lane.held for lane in self._lanes):
             return
         number = next((n for n in range(LANES) if n not in {lane.number for lane in self._lanes}), None)

@@ -1,4 +1,4 @@
-"""The relay while it leads: page by page it reads, sends, commits and deletes rows, and sends heartbeats."""
+"""The relay while it leads: reads, sends, commits and deletes rows page by page, and sends heartbeats."""
 
 import asyncio
 import contextlib
@@ -29,8 +29,8 @@ OPEN_ROWS = 2000
 LONGEST_COMMIT_S = 10.0
 LANE_POLL_S = 0.05
 RECHECK_INTERVAL_S = 5.0
-"""Between two checks until lost commits have been recovered: each check reads all lost records, and the relay may be
-woken more often."""
+"""Seconds between two checks until lost commits have been recovered. Each check reads all lost records, and the
+relay may be woken more often."""
 
 
 class Leader:
@@ -68,7 +68,7 @@ class Leader:
         await self._check_losses()
 
     async def step(self) -> bool:
-        """Sends one page of rows and does what else is due. Returns whether more rows can be sent now.
+        """Sends one page of rows and does whatever else is due. Returns whether more rows can be sent now.
 
         While this database lacks commits that a topic holds, it sends nothing, not even heartbeats.
         """
@@ -89,7 +89,7 @@ class Leader:
         return page.is_full or bool(self._row_by_row)
 
     def longest_wait(self) -> float:
-        """Seconds until something is due even if no row is written."""
+        """Returns the seconds until something is due even if no row is written."""
         if self._watch.is_recovery_needed:
             return RECHECK_INTERVAL_S
         if self._lanes.producer is None:
@@ -132,7 +132,7 @@ class Leader:
         return outcome
 
     async def _sendable(self, producer: Producer, page: Page) -> list[tuple[TopicPartition, asyncpg.Record]]:
-        """The rows of a page whose partition is not held; only the first one of partitions that are sent row by row."""
+        """Returns the rows of a page whose partition is not held; of partitions sent row by row only the first row."""
         rows: list[tuple[TopicPartition, asyncpg.Record]] = []
         begun: set[TopicPartition] = set()
         for row in page.rows:
@@ -195,7 +195,7 @@ class Leader:
     # -- Failures and heartbeats --------------------------------------------------------------------------------------
 
     async def _replace_producer(self, outcome: PageOutcome) -> None:
-        """Gives up the open transaction: a new producer sends all of its rows again."""
+        """Abandons the open transaction: a new producer sends all of its rows again."""
         self._began_at = None
         self._offsets.clear()
         self._reader.forget_sent()
@@ -211,7 +211,7 @@ class Leader:
         await self._lanes.replace(for_lane)
 
     async def _retry_held(self) -> None:
-        """Tries held partitions again where that is due: each alone, so that its failure affects no other."""
+        """Retries held partitions that are due, each alone, so that its failure affects no other."""
         self._holds.log_alarm()
         for partition in await self._lanes.release_started():
             self._release(partition)
@@ -249,7 +249,7 @@ class Leader:
         self._reader.release(partition)
 
     async def _send_heartbeats(self, producer: Producer, page: Page, outcome: PageOutcome) -> None:
-        """Sends heartbeats where they are due.
+        """Sends heartbeats when they are due.
 
         A held partition gets one too, if it answers; the moment of its oldest unsent row bounds it.
         """

@@ -1,8 +1,8 @@
-"""Detects commits that this database has lost: its own topics hold records that it does not know to have announced.
+"""Detects commits that this database has lost: its own topics hold records that it does not know it announced.
 
-Whenever the relay deletes rows, it stores the acknowledged offset of each partition. A later record on the topic was
-sent by a leader that died before it deleted the row: then the outbox still holds the row. If it does not, the database
-was set back (by a failover or a restore), and the relay must not announce old states over newer ones.
+Whenever the relay deletes rows, it stores the acknowledged offset of each partition. A later record on the topic may
+come from a leader that died before it deleted the row; the outbox then still holds the row. If it does not, the
+database was set back (by a failover or a restore), and the relay must not announce old states over newer ones.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -67,7 +67,7 @@ class TopicLog:
         self.cluster_id = cluster_id
 
     async def ends(self, topics: Sequence[Topic]) -> dict[TopicPartition, int]:
-        """The end offset of each partition; none for a topic that does not exist."""
+        """Returns the end offset of each partition; none for a topic that does not exist."""
         end_offsets: dict[TopicPartition, int] = {}
         names = {self._prefix + topic.name: topic.name for topic in topics}
         for described in await self._admin.describe_topics(list(names)):
@@ -80,7 +80,7 @@ class TopicLog:
     async def read(
         self, starts: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
     ) -> AsyncIterator[list[SentRecord]]:
-        """Yields what the owner announced between these offsets, page by page, in the order of each partition."""
+        """Yields the owner's announcements between these offsets, page by page, in the order of each partition."""
         places = {KafkaPartition(self._prefix + place.topic, place.partition): place for place in ends}
         begins = await self._consumer.beginning_offsets(list(places))
         behind = {
@@ -109,12 +109,12 @@ def _sent_record(place: TopicPartition, record: Any) -> SentRecord:
 
 
 def topics_of(service: str) -> list[Topic]:
-    """The topics that only this service writes: all of their records are its announcements."""
+    """Returns the topics that only this service writes, so that all of their records are its announcements."""
     return [topic for topic in TOPICS if topic.writer == service]
 
 
 def log_factory(settings: KafkaSettings, service: str) -> OpenTopicLog:
-    """Returns what opens the topics of a service."""
+    """Returns a function that opens the topics of a service."""
 
     @asynccontextmanager
     async def connect() -> AsyncIterator[TopicLog]:
@@ -168,7 +168,8 @@ class TopicComparison:
     """The differences between the topics and the database.
 
     `ends`: the end offset of each partition. `lost`: sent records that this database does not know, in the order of
-    each partition. `resent`: ids of events that were sent and that the outbox still holds: they will be sent again.
+    each partition. `resent`: ids of events that were sent and that the outbox still holds, so that they will be sent
+    again.
     """
 
     ends: dict[TopicPartition, int]
@@ -177,7 +178,7 @@ class TopicComparison:
 
 
 async def compare(connection: Connection, topic_log: TopicLog, topics: Sequence[Topic]) -> TopicComparison:
-    """Compares the topics with the database, from the stored offsets on.
+    """Returns the differences between the topics and the database, from the stored offsets on.
 
     The first time nothing counts as lost: the present ends of the topics are stored as the beginning.
     """
@@ -205,7 +206,7 @@ async def store_offsets(connection: Connection, cluster_id: str, offsets: Mappin
 
 
 async def _compare_page(connection: Connection, page: Sequence[SentRecord], comparison: TopicComparison) -> None:
-    """Adds the differences of one page. Nothing about an erased record is lost: its rows were deleted on purpose."""
+    """Adds the differences of one page. Records about erased records are not lost: their rows were deleted."""
     ids = [record.event_id for record in page if record.event_id is not None]
     known_ids = {row["event_id"] for row in await connection.fetch(SELECT_KNOWN, ids)}
     comparison.resent |= known_ids

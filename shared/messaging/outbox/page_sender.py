@@ -36,7 +36,7 @@ class SentRow(NamedTuple):
 
 
 class RefusedRow(NamedTuple):
-    """A row that the broker will never take, and the error code."""
+    """A row that the broker refuses for good, and the error code."""
 
     row: asyncpg.Record
     code: str
@@ -46,9 +46,9 @@ class RefusedRow(NamedTuple):
 class PageOutcome:
     """The outcome of sending a page.
 
-    `unsent`: for each partition with rows that must be sent again, when the oldest was written. `failed`: partitions
-    that did not acknowledge, with the error (None: no answer in time); after such a failure the transaction cannot be
-    trusted.
+    `unsent`: for each partition with rows that must be sent again, the time at which the oldest was written. `failed`:
+    partitions that did not acknowledge, with the error (None: no answer in time); after such a failure the transaction
+    cannot be trusted.
     """
 
     sent: dict[TopicPartition, list[SentRow]] = field(default_factory=dict)
@@ -56,11 +56,11 @@ class PageOutcome:
     unsent: dict[TopicPartition, datetime] = field(default_factory=dict)
     failed: dict[TopicPartition, BaseException | None] = field(default_factory=dict)
     row_by_row: set[TopicPartition] = field(default_factory=set)
-    """Partitions in which one of several rows is refused: they are sent row by row until that row is identified."""
+    """Partitions in which one of several rows is refused. They are sent row by row until that row is identified."""
 
 
 async def count_partitions(producer: Producer, topic: str) -> int:
-    """The number of partitions of a topic (with prefix). Raises KafkaError or TimeoutError where it cannot be found."""
+    """Returns the number of partitions of a topic (with prefix). Raises KafkaError, TimeoutError."""
     partitions = producer.client.cluster.partitions_for_topic(topic)
     if partitions is None:
         partitions = await asyncio.wait_for(producer.partitions_for(topic), LONGEST_LOOKUP_S)
@@ -145,7 +145,7 @@ class PageSender:
 
 
 def headers_of(source: bytes, row: asyncpg.Record) -> list[tuple[str, bytes]]:
-    """The CloudEvents headers of a row."""
+    """Returns the CloudEvents headers of a row."""
     return cloudevents_headers(
         source, str(row["event_id"]), row["event_type"], row["occurred_at"], row["subject"], row["traceparent"]
     )
@@ -154,7 +154,7 @@ def headers_of(source: bytes, row: asyncpg.Record) -> list[tuple[str, bytes]]:
 def cloudevents_headers(
     source: bytes, event_id: str, event_type: str, time: datetime, subject: str, trace: str
 ) -> list[tuple[str, bytes]]:
-    """The headers of an event in CloudEvents' binary content mode (Kafka protocol binding)."""
+    """Returns the headers of an event in CloudEvents' binary content mode (Kafka protocol binding)."""
     return [
         ("ce_specversion", b"1.0"),
         ("ce_id", event_id.encode()),

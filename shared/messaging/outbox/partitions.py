@@ -15,5 +15,5 @@ class TopicPartition(NamedTuple):
 
 
 def partition_of(key: bytes, partitions: int) -> int:
-    """The partition of a key in a topic with this number of partitions (murmur2, as in Kafka's own clients)."""
+    """Returns the partition of a key in a topic with this number of partitions (murmur2, like Kafka's own clients)."""
     return int(_PARTITIONER(key, range(partitions), []))

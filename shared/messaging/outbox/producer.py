@@ -1,4 +1,4 @@
-"""The relay's producers: transactional, with one id for each service and lane; a new one is made after each error."""
+"""The relay's producers: transactional, with one id for each service and lane, and replaced after each error."""
 
 import asyncio
 import contextlib
@@ -39,7 +39,7 @@ PERMANENT_REFUSALS: dict[type[BaseException], str] = {
     UnsupportedForMessageFormatError: "record-invalid",
     InvalidRecordError: "record-invalid",
 }
-"""The broker's errors for records that it will never take, and the code under which such a record is stored."""
+"""The broker's errors for records that it refuses for good, and the code under which such a record is stored."""
 
 
 class Producer(Protocol):
@@ -51,7 +51,7 @@ class Producer(Protocol):
         """Buffers one record; the future is done when the broker has acknowledged it."""
 
     async def partitions_for(self, topic: str) -> set[int]:
-        """The numbers of a topic's partitions."""
+        """Returns the numbers of a topic's partitions."""
 
     async def begin_transaction(self) -> None:
         """Begins a transaction; the broker learns of it with the first record."""
@@ -69,12 +69,12 @@ idempotent producer, for heartbeats."""
 
 
 def transactional_id(prefix: str, service: str, lane: int = 0) -> str:
-    """The transactional id of a lane of a service's relay; lane 0 is in use as long as nothing is stuck."""
+    """Returns the transactional id of a lane of a service's relay. Only lane 0 is used as long as nothing is stuck."""
     return f"{prefix}{service}-relay" + (f"-{lane}" if lane else "")
 
 
 def sasl_options(settings: KafkaSettings) -> dict[str, Any]:
-    """aiokafka's options for SASL/SCRAM-SHA-512; none where no user is configured."""
+    """Returns aiokafka's options for SASL/SCRAM-SHA-512; none when no user is configured."""
     if settings.username is None or settings.password is None:
         return {}
     return {
@@ -86,7 +86,7 @@ def sasl_options(settings: KafkaSettings) -> dict[str, Any]:
 
 
 def producer_factory(settings: KafkaSettings, service: str) -> MakeProducer:
-    """Returns what makes the relay's producers."""
+    """Returns a function that makes the relay's producers."""
     kafka_errors.setdefault(InvalidRecordError.errno, InvalidRecordError)
 
     async def make(lane: int | None) -> AIOKafkaProducer:
@@ -124,9 +124,9 @@ async def discard(producer: Any) -> None:
     """
     sender = getattr(producer, "_sender", None)
     task = None if sender is None else sender.sender_task
-    while task is not None and not task.done():  # its first cancellation waits for requests under way, the second not
+    while task is not None and not task.done():  # the first cancellation waits for open requests, the second does not
         task.cancel()
         await asyncio.wait({task}, timeout=0.1)
-    producer._closed = True  # so that its destructor does not complain
+    producer._closed = True  # keeps its destructor from complaining
     with contextlib.suppress(KafkaError, OSError, TimeoutError):
         await asyncio.wait_for(producer.client.close(), LONGEST_END_S)

@@ -1,8 +1,8 @@
-"""Recovery of a database that has lost commits: adopts or lists what its own topics hold and it does not.
+"""Recovery of a database that has lost commits: adopts or lists the states that only its own topics still hold.
 
-Announced facts stay on their topics. The newest state of a key on its topic counts: a service that can rebuild its rows
-from the event adopts it; otherwise the copies of the key are marked broken until an operator has decided. Unsent rows
-older than the topic are deleted, so that no old state is announced over a newer one.
+Announced facts stay on their topics. For states the newest one of a key on its topic counts. A service that can rebuild
+its rows from the event adopts it; otherwise the copies of the key are marked broken until an operator has decided.
+Unsent rows older than the topic are deleted, so that no old state is announced over a newer one.
 """
 
 from collections import Counter
@@ -19,35 +19,35 @@ from shared.messaging.outbox.append import Announcement, append
 from shared.messaging.outbox.lost import OpenTopicLog, SentRecord, compare, store_offsets
 from shared.runtime import clock, tracing
 
-# An operator waits for the recovery, and nothing is announced meanwhile: it takes the time that it needs.
+# An operator waits for the recovery, and nothing is announced meanwhile, so it has no time limit.
 NO_TIME_LIMIT = "set local transaction_timeout = 0"
 ONE_AT_A_TIME = "select pg_advisory_xact_lock(1146097665, 2)"
 SELECT_UNSENT = "select id, event_id from outbox where topic = $1 and key = $2 order by id"
 DELETE_OVERTAKEN = "delete from outbox where id = any($1::bigint[])"
 STATES = {topic.name: topic for topic in TOPICS if topic.kind == "state"}
 BREAKABLE = frozenset(topic.name for topic in STATES.values() if topic.key == "record id")
-"""The states whose copies may be marked broken, which stops the reading of one record only. The matrix and the
-directory serve all records: their keys are listed only."""
+"""The states whose copies may be marked broken, because that stops the reading of one record only. The matrix and
+the directory serve all records, so their keys are only listed."""
 
 
 async def adopt_nothing(_: Connection, __: SentRecord, ___: bool) -> bool:  # a plain default
-    """For services whose events do not hold the whole aggregate: an operator decides."""
+    """The default for services whose events do not hold the whole aggregate: an operator decides."""
     return False
 
 
 async def accept_facts(_: Connection, __: Sequence[SentRecord]) -> list[Announcement]:
-    """For services that need not act on lost facts: they stay on their topics."""
+    """The default for services that need not act on lost facts, which stay on their topics."""
     return []
 
 
 @dataclass(frozen=True)
 class Recovery:
-    """How a service recovers what it has lost.
+    """A service's way to recover what it has lost.
 
-    `adopt`: rebuilds an aggregate from its newest state on the topic (never a tombstone). Its last argument says
-    whether the aggregate has been changed here since, which is not announced yet. It returns False where an operator
-    must decide; it has then raised the aggregate's version to the topic's, so that the next change is announced above
-    it. `apply_facts`: acts on the service's own lost facts, before the states; returns what is to be announced.
+    `adopt`: rebuilds an aggregate from its newest state on the topic (never a tombstone). Its last argument tells
+    whether the aggregate has since been changed here without an announcement. It returns False when an operator must
+    decide; it has then raised the aggregate's version to the topic's, so that the next change is announced above it.
+    `apply_facts`: acts on the service's own lost facts, before the states, and returns announcements.
     """
 
     adopt: Callable[[Connection, SentRecord, bool], Awaitable[bool]] = adopt_nothing
@@ -56,7 +56,7 @@ class Recovery:
 
 @dataclass
 class RecoveryResult:
-    """What a recovery did.
+    """The effects of a recovery.
 
     `facts`: the number of lost records that stay on each topic. `adopted`, `undecided`: keys of states by topic. Copies
     of undecided keys are broken until their owner announces a newer state.
@@ -68,7 +68,7 @@ class RecoveryResult:
 
 
 async def recover(pool: Pool, connect: OpenTopicLog, topics: Sequence[Topic], recovery: Recovery) -> RecoveryResult:
-    """Recovers what was lost, if anything, in one transaction; afterwards the relay goes on by itself."""
+    """Recovers lost commits, if any, in one transaction. Afterwards the relay resumes without further action."""
     result = RecoveryResult()
     async with connect() as topic_log, transaction(pool) as connection:
         await connection.execute(NO_TIME_LIMIT)
@@ -93,7 +93,7 @@ async def recover(pool: Pool, connect: OpenTopicLog, topics: Sequence[Topic], re
 async def _recover_state(
     connection: Connection, record: SentRecord, resent: set[UUID], recovery: Recovery, result: RecoveryResult
 ) -> list[Announcement]:
-    """Recovers the newest state of a key. Returns what is to be announced.
+    """Recovers the newest state of a key. Returns the announcements to send.
 
     Unsent rows that are also on the topic are older than its newest state; the others were written here since.
     """

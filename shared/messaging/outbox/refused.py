@@ -1,4 +1,4 @@
-"""Announcements that the broker will never take: the relay's own dead letters, for an operator."""
+"""Announcements that the broker refuses for good: the relay's own dead letters, for an operator."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ class RefusedStateError(ClientError):
 
 @dataclass(frozen=True, slots=True)
 class RefusedAnnouncement:
-    """What operators see of a refused announcement: codes and its size in bytes, never its content."""
+    """A refused announcement as operators see it: codes and its size in bytes, never its content."""
 
     event_id: UUID
     topic: str
@@ -87,7 +87,7 @@ async def store_refused(connection: Connection, row: asyncpg.Record, code: str) 
 
 
 async def list_refused(connection: Connection, limit: int = 1000) -> Sequence[RefusedAnnouncement]:
-    """The refused announcements, oldest first."""
+    """Returns the refused announcements, oldest first."""
     return [RefusedAnnouncement(**row) for row in await connection.fetch(LIST_REFUSED, limit)]
 
 

@@ -2,7 +2,7 @@
 
 Consumers read uncommitted records, so a record counts as sent once it is acknowledged. Its row is deleted only after
 the commit of its transaction, because compaction drops aborted records. After a crash the rows that were not deleted
-are sent again, in order; consumers deduplicate. A partition that cannot be written holds back its own rows only.
+are sent again, in order; consumers deduplicate. A partition that cannot be written holds back only its own rows.
 """
 
 import asyncio
@@ -23,8 +23,8 @@ from shared.runtime.retry import run_with_retry
 
 LEAD = "select pg_try_advisory_lock(1146097665, 1)"
 SHORTEST_LINGER_S, LONGEST_LINGER_S = 0.01, 0.05
-"""Between two reads the relay lingers (`linger`), so that one read serves several transactions; it does not where
-somebody waits at a screen for one of them. A row that is written after a quiet time is sent at once."""
+"""Between two reads the relay lingers (`linger`), so that one read serves several transactions; it does not if a
+person awaits one of them at a screen. A row written after a quiet time is sent at once."""
 LEADERSHIP_POLL_S = 0.5
 
 
@@ -61,7 +61,7 @@ class Relay:
         self.sent = 0
 
     async def run(self) -> None:
-        """Leads or waits to lead, until `stop`. Logs errors and tries again with back-off."""
+        """Leads or waits to lead, until `stop`. Logs errors and retries with back-off."""
         await run_with_retry("relay", self._lead, self.note_progress)
 
     def stop(self) -> None:
@@ -70,7 +70,7 @@ class Relay:
         self._rows_written.set()
 
     def wake(self, payload: str) -> bool:
-        """Wakes the relay: rows were written. Returns whether it leads, so that no other need be woken."""
+        """Wakes the relay after rows were written. Returns whether it leads, so that no other relay need be woken."""
         self._rows_written.set()
         if payload == LOW_LATENCY:
             self._low_latency_wanted.set()
@@ -92,7 +92,7 @@ class Relay:
                 "application_name": "relay",
                 "timezone": "UTC",
                 "jit": "off",
-                # The outbox is almost empty or very full, whatever its statistics say; it is read by id only.
+                # The outbox is almost empty or very full, whatever its statistics say, and is read by id only.
                 "enable_seqscan": "off",
                 "plan_cache_mode": "force_custom_plan",
                 **KEEPALIVES,

@@ -1,4 +1,4 @@
-"""The relay's view of the outbox: which rows come next, and which are sent.
+"""The relay's view of the outbox: the rows to send next, and those already sent.
 
 Rows are read in the order of their ids, above a floor. All rows below the floor have been sent or skipped, so that dead
 tuples below it (a long snapshot keeps them from being vacuumed) cost nothing. The floor is raised only past ids that
@@ -66,7 +66,7 @@ class OutboxReader:
         self._first_skipped: dict[TopicPartition, asyncpg.Record] = {}
 
     async def read(self) -> Page:
-        """The next rows that are neither sent nor skipped."""
+        """Returns the next rows that are neither sent nor skipped."""
         rows_read = await self._connection.fetch(SELECT_ROWS, self.floor, self._excluded_ids(), BATCH)
         rows = [row for row in rows_read if row["id"] is not None]
         page = Page(rows, rows_read[0]["read_at"], is_full=len(rows) == BATCH)
@@ -93,24 +93,24 @@ class OutboxReader:
         self._skipped.setdefault(partition, []).append(row["id"])
 
     def release(self, partition: TopicPartition) -> None:
-        """Makes the skipped rows of this partition be read again."""
+        """Releases the skipped rows of this partition, so that they are read again."""
         first = self._first_skipped.pop(partition, None)
         self._skipped.pop(partition, None)
         if first is not None:
             self._lower_floor(first["id"])
 
     def forget_sent(self) -> None:
-        """Makes sent rows be read again: their transaction was not committed."""
+        """Forgets the sent rows, so that they are read again: their transaction was not committed."""
         if self.sent:
             self._lower_floor(min(self.sent))
         self.sent.clear()
 
     def first_skipped(self, partition: TopicPartition) -> asyncpg.Record | None:
-        """The oldest skipped row of a held partition; None where there is none."""
+        """Returns the oldest skipped row of a held partition; None when there is none."""
         return self._first_skipped.get(partition)
 
     def oldest_skipped(self) -> dict[TopicPartition, datetime]:
-        """When the oldest skipped row of each held partition was written."""
+        """Returns the time at which the oldest skipped row of each held partition was written."""
         return {partition: row["created_at"] for partition, row in self._first_skipped.items()}
 
     async def delete_sent(self, cluster_id: str, offsets: dict[TopicPartition, int]) -> None:
@@ -127,9 +127,9 @@ class OutboxReader:
         self.sent.clear()
 
     async def unsent_ahead(self, topic: str) -> tuple[dict[bytes, datetime], datetime | None]:
-        """For a full page: the keys of a topic that have unsent rows, with the moment of the oldest row of each.
+        """For a full page: returns the keys of a topic that have unsent rows, with the time of the oldest row of each.
 
-        Where too many rows are unsent to be read, the second value is the moment of the last row that was read.
+        When there are too many unsent rows to read, the second value is the time of the last row that was read.
         """
         rows = await self._connection.fetch(SELECT_AHEAD, topic, self.floor, self._excluded_ids(), AHEAD)
         keys: dict[bytes, datetime] = {}
@@ -138,7 +138,7 @@ class OutboxReader:
         return keys, rows[-1]["created_at"] if len(rows) == AHEAD else None
 
     def _excluded_ids(self) -> list[int]:
-        """The ids of the rows that are not read again for now: skipped and sent ones."""
+        """Returns the ids of rows that are not read again for now: skipped and sent ones."""
         return [id for ids in self._skipped.values() for id in ids] + [*self.sent]
 
     def _lower_floor(self, id: int) -> None:

@@ -1,11 +1,11 @@
-"""What was settled, row by row, in plain words: who, what, and the code of the rule that answers."""
+"""Decisions of the access rules, row by row: a sentence, the facts, and the code of the rule that answers."""
 
 from typing import Any
 
 import pytest
 
 from shared.access import Facts, Permit, Refusal, decide
-from tests.infra.access_table import MASKED, NOT_FOR_PATIENT, NOT_FOR_REPRESENTATIVES, N, asking
+from tests.infra.access.table import MASKED, NOT_FOR_PATIENT, NOT_FOR_REPRESENTATIVES, N, asking
 
 OCCUPATIONAL: dict[str, Any] = {"never": "occupational-medicine", "occupational_medicine": "allowed"}
 NOBODYS: dict[str, Any] = {"authorisation": "none"}
@@ -215,7 +215,7 @@ ROWS: dict[str, tuple[Facts, str]] = {
         asking("software", "label", change="hide-from-patient", labels=MASKED, masked_by="patient"),
         "own-deposit",
     ),
-    # who labels
+    # labelling
     "the patient masks any document": (asking("patient", "label", change="mask"), "patient-side"),
     "a carer too": (asking("carer", "label", change="mask"), "patient-side"),
     "a professional who is not the author does not": (
@@ -235,7 +235,7 @@ ROWS: dict[str, tuple[Facts, str]] = {
         asking("professional", "label", **MINE, change="hide-from-representatives", shown_to_representatives=True),
         "lifting-is-final",
     ),
-    # who deletes
+    # deletion
     "the patient deletes own documents": (asking("patient", "delete", deposited_by="patient"), "patient-side"),
     "not a hospital's": (asking("patient", "delete"), "not-own-document"),
     "a carer what the carer deposited": (
@@ -243,7 +243,7 @@ ROWS: dict[str, tuple[Facts, str]] = {
         "patient-side",
     ),
     "not what the patient deposited": (asking("carer", "delete", deposited_by="patient"), "not-own-document"),
-    # patient's deposits
+    # deposits by the patient
     "the patient deposits documents of class 90": (
         asking("patient", "deposit", class_code="90", labels_asked=N),
         "own-document",
@@ -310,7 +310,7 @@ ROWS: dict[str, tuple[Facts, str]] = {
         asking("software", "change-rights", change="attest-care-team", about_self=True, care_team_objected=True),
         "care-team-objected",
     ),
-    # never
+    # callers who may never read
     **{
         f"{never} never, by no authorisation": (asking("professional", never=never), "kind-not-permitted")
         for never in ("insurer", "mutuelle", "bank", "employer", "occupational-medicine")
@@ -375,7 +375,7 @@ OPEN_REASONS = frozenset(
         *("mode-not-permitted", "motive-missing", "search-not-permitted", "copies-too-old", "choices-unknown"),
     }
 )
-"""Refusals of a reading that may be told: they say nothing of the record, the person's choices or a document."""
+"""Refusals of a reading that may be disclosed: they reveal nothing about the record, its choices or a document."""
 
 
 @pytest.mark.parametrize("row", sorted(ROWS))
@@ -392,17 +392,17 @@ def test_a_reading_refused_by_somebodys_choice_is_answered_like_what_does_not_ex
 
 
 def test_an_old_copy_answers_the_same_whatever_the_record_and_the_document() -> None:
-    asked = asking("professional", copies_fresh=False)
+    facts = asking("professional", copies_fresh=False)
     for other in (
         {"record_status": "unknown"},
         {"blocked": "both"},
         {"labels": MASKED},
         {"document_status": "deleted"},
     ):
-        told = decide(asking("professional", copies_fresh=False, **other))
-        assert isinstance(told, Refusal)
-        assert told == decide(asked)
-        assert told.retry
+        decision = decide(asking("professional", copies_fresh=False, **other))
+        assert isinstance(decision, Refusal)
+        assert decision == decide(facts)
+        assert decision.retry
 
 
 def test_the_reader_is_told_of_an_emergency_and_of_what_the_decree_does_not_say() -> None:

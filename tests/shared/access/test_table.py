@@ -1,7 +1,8 @@
-"""The whole table of decisions against the same rules told a second time."""
+"""Compares the whole table of decisions with an independent statement of the rules."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -9,8 +10,8 @@ from hypothesis import strategies as st
 
 from shared.access import RULES_VERSION, Facts, Permit, Refusal, decide, decode_facts, encode_facts
 from shared.access.decide import ACTIONS
-from tests.infra.access_oracle import may
-from tests.infra.access_table import (
+from tests.infra.access.oracle import may
+from tests.infra.access.table import (
     COLUMNS,
     KINDS,
     NEVER_KINDS,
@@ -41,7 +42,7 @@ def test_each_rule_action_and_kind_has_a_row_that_is_permitted() -> None:
 
 
 def test_one_fact_away_from_a_permitted_row_the_answer_is_what_the_rules_say() -> None:
-    assert next((one for facts in ROWS for one in wrong(one_fact_away(facts))), None) is None
+    assert next((changed for facts in ROWS for changed in wrong(one_fact_away(facts))), None) is None
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -65,23 +66,23 @@ def test_other_kinds_are_refused_whatever_else_is_true(kind: str) -> None:
         assert decide(replace(facts, actor_kind=kind)) == Refusal("kind-not-permitted", False, RULES_VERSION)
 
 
-ANYTHING = st.fixed_dictionaries(
+ANYTHING: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
-        one.name: st.sampled_from(COLUMNS[one.name])
+        field.name: st.sampled_from(COLUMNS[field.name])
         | (
             st.booleans()
-            if isinstance(one.default, bool)
+            if isinstance(field.default, bool)
             else st.frozensets(st.text(max_size=9))
-            if one.default == frozenset()
+            if field.default == frozenset()
             else st.text(max_size=9)
         )
-        for one in fields(Facts)
+        for field in fields(Facts)
     }
 )
 
 
 @settings(max_examples=300, deadline=None, database=None, derandomize=True)
-@given(ANYTHING.map(lambda said: Facts(**said)))
+@given(ANYTHING.map(lambda facts: Facts(**facts)))
 def test_any_facts_get_an_answer_and_can_be_told_and_read_again(facts: Facts) -> None:
     answer = decide(facts)
     assert isinstance(answer, Permit) is may(facts)

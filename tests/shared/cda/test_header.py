@@ -1,14 +1,15 @@
-"""What the header of a CDA says, in the ways in which headers are written."""
+"""Reads the header of CDA documents in the variants in which headers are written."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
 from shared.cda.errors import IncompleteHeaderError, InvalidCdaError, NotCdaError, TooLargeError
-from shared.cda.header import CdaCode, parse_time, read_header
+from shared.cda.header import read_header
+from shared.cda.summary import CdaCode, parse_time
 from shared.moments import FRANCE
 from shared.terminology import oids
-from tests.infra.paths import DOCUMENTS
+from tests.infra.platform.paths import DOCUMENTS
 
 CONSULTATION = (DOCUMENTS / "consultation.xml").read_bytes()
 PARIS = timezone(timedelta(hours=1))
@@ -22,7 +23,7 @@ def test_a_header_is_read() -> None:
     assert header.title == "Consultation de suivi"
     assert header.effective_time == datetime(2026, 3, 12, 14, 15, tzinfo=PARIS)
     assert (header.confidentiality, header.language) == ("N", "fr-FR")
-    assert [(one.root, one.extension) for one in header.patient_ids] == [
+    assert [(id.root, id.extension) for id in header.patient_ids] == [
         ("1.2.250.1.213.1.4.10", "258077511402542"),
         ("1.2.250.1.999.1.1", "P-001"),
     ]
@@ -148,6 +149,6 @@ def test_nothing_of_the_patient_is_printed() -> None:
 
 def test_an_error_does_not_repeat_the_document() -> None:
     with pytest.raises(InvalidCdaError) as caught:
-        read_header(b"<ClinicalDocument xmlns='urn:hl7-org:v3'><title>SECRETNAME</titel></ClinicalDocument>")
+        read_header(b"<ClinicalDocument xmlns='urn:hl7-org:v3'><title>SECRETNAME</heading></ClinicalDocument>")
     assert "SECRETNAME" not in str(caught.value)
     assert caught.value.__suppress_context__

@@ -1,4 +1,4 @@
-"""Every published CDA is read, deposited and read back; the invented ones are, where the samples are not at hand."""
+"""Every published CDA is read, deposited and read back; invented ones when the samples are not available."""
 
 import os
 from pathlib import Path
@@ -12,13 +12,13 @@ from shared.cda.xml import check_xml
 from shared.fhir import iti65
 from shared.fhir.bundle import parse_submission
 from shared.fhir.submission import InvalidSubmissionError
-from tests.infra.paths import ROOT
+from tests.infra.platform.paths import ROOT
 from tests.shared.fhir.test_write import same
 
 SAMPLES = Path(os.environ.get("DMP_SAMPLES", ROOT.parent / "shared" / "samples"))
 INVENTED = sorted((ROOT / "tests" / "documents").glob("*.xml"))
 PUBLISHED = sorted((SAMPLES / "cda").glob("*.xml"))
-LETTER = ROOT / "deploy" / "local" / "documents" / "discharge-letter.xml"
+LETTER = ROOT / "deploy" / "local" / "demo" / "documents" / "discharge-letter.xml"
 
 
 @pytest.mark.parametrize("path", [*INVENTED, *PUBLISHED], ids=lambda path: path.name)
@@ -28,8 +28,8 @@ def test_a_cda_is_read_and_deposited_with_equal_values(path: Path) -> None:
     checked = check_xml(content)
     assert checked.is_cda
     assert checked.summary is not None
-    told = ("ins", "traits", "unique_id", "type", "replaces")
-    assert [getattr(checked.summary, name) for name in told] == [getattr(header, name) for name in told]
+    names = ("ins", "traits", "unique_id", "type", "replaces")
+    assert [getattr(checked.summary, name) for name in names] == [getattr(header, name) for name in names]
     assert parse_time(checked.summary.effective_time) == header.effective_time
     assert checked.summary.confidentiality == header.confidentiality
     deposit = iti65.deposit_of_cda(content, visibility=("INVISIBLE_PATIENT",))

@@ -1,4 +1,4 @@
-"""Any bytes are XML that may be taken, or are refused with a reason; and the time that takes is bounded."""
+"""Any bytes are accepted as XML or refused with a reason, in bounded time."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ from shared.cda.errors import (
 )
 from shared.cda.header import read_header
 from shared.cda.xml import CheckedXml, check_xml
-from tests.infra.paths import DOCUMENTS
+from tests.infra.platform.paths import DOCUMENTS
 
 CONSULTATION = (DOCUMENTS / "consultation.xml").read_bytes()
 WRAPPED = (DOCUMENTS / "self-displaying.xml").read_bytes()
@@ -84,7 +84,7 @@ def test_size_is_bounded() -> None:
         check_xml(b"<a>xxxx</a>", max_size=10)
 
 
-# Ways to write a document so that tags, ends and empty elements are miscounted by who only counts.
+# Ways to write a document such that mere counting miscounts tags, ends and empty elements.
 DISGUISES = [
     "{}",
     "<r>/>/>/>{}</r>",

@@ -1,4 +1,4 @@
-"""What is sealed opens in its own place only, and no key seals so much that its random nonces could meet."""
+"""A sealed value opens only in its own place, and no key seals so often that its random nonces could collide."""
 
 import os
 
@@ -24,7 +24,7 @@ HERE, THERE = "contact;id=1", "contact;id=2"
 
 
 def unbound(ring: Keyring, plain: bytes) -> str:
-    """As former releases sealed for an addressee."""
+    """Returns a JWE without a place, as earlier releases made it."""
     header = {"alg": "A256KW", "enc": "A256GCM", "kid": ring.active}
     return jwe.encrypt_compact(header, plain, OctKey.import_key(ring[ring.active]))
 

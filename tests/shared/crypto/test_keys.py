@@ -1,4 +1,4 @@
-"""No process starts without a key under which rows lie; rows are sealed anew, and then the old key can go."""
+"""No process starts without a key that rows need; rows are re-encrypted, and then the old key can be removed."""
 
 import asyncio
 import json
@@ -13,20 +13,22 @@ import pytest
 from pydantic import SecretStr
 
 from services.identity.app import make_importer
-from services.identity.domain.sealed_rows import Sealed, open_row
 from services.identity.keys import COLUMNS
+from services.identity.kit.sealed_rows import Sealed, open_row
 from services.identity.settings import ImportSettings
-from shared.crypto.key_rewrap import KeyPlan, Report, Rewrapped, rewrap
-from shared.crypto.key_uses import KeyDiffersError, KeyMissingError, check_rings, key_status
 from shared.crypto.keyring import Keyring, seal
+from shared.db.key_rewrap import KeyPlan, Report, Rewrapped, rewrap
+from shared.db.key_uses import KeyDiffersError, KeyMissingError, check_rings, key_status
 from shared.runtime.clock import bucket_of
 from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
-from tests.infra.accounts import MAIL, at_home
-from tests.infra.databases import Database
-from tests.infra.identity_api import administrator, opening, query, settings_of
-from tests.infra.processes import run
-from tests.infra.waiting import eventually
+from tests.infra.identity.accounts import MAIL, run_identity_api
+from tests.infra.identity.identity_api import administrator, opening, query, settings_of
+from tests.infra.platform.databases import Database
+from tests.infra.platform.processes import run
+from tests.infra.platform.waiting import eventually
+
+pytestmark = pytest.mark.long
 
 OLD, NEW, OTHER_OLD = "test:" + "A" * 43, "next:" + "B" * 42 + "A", "test:" + "C" * 42 + "A"
 RECORD = UUID("01234567-89ab-8def-8123-456789ab0001")
@@ -44,6 +46,7 @@ RINGS = {
     "audit": ("motives", "kek"),
     "notify": ("contacts",),
 }
+MODULES = {"records": "services.records.kit.keys"}
 KEY_COLUMNS = """
 select table_name || '.' || column_name from information_schema.columns
 where table_schema = 'public' and table_name !~ '_[0-9]$' and table_name <> 'issuer_keys'
@@ -67,8 +70,8 @@ def postgres(database: Database) -> PostgresSettings:
 
 async def rows_under(database: Database, kid: str, **keyrings: str) -> dict[str, int]:
     parsed = {name: Keyring.parse(text) for name, text in rings(database.service, **keyrings).items()}
-    found = await key_status(postgres(database), database.service, parsed)
-    return {column: count for key in found if key.kid == kid for column, count in key.rows.items()}
+    statuses = await key_status(postgres(database), database.service, parsed)
+    return {column: count for key in statuses if key.kid == kid for column, count in key.rows.items()}
 
 
 async def may_start(database: Database, **keyrings: str) -> bool:
@@ -81,11 +84,13 @@ async def may_start(database: Database, **keyrings: str) -> bool:
 
 
 async def rewrapped(database: Database, report: Report = lambda _: None, **keyrings: str) -> list[Rewrapped]:
-    """`keys rewrap` with these rings; only the columns in which something was to be done."""
-    given = {name: SecretStr(text) for name, text in rings(database.service, **keyrings).items()}
-    plan: KeyPlan = import_module(f"services.{database.service}.keys").make_keys(SimpleNamespace(**given))
+    """Runs `keys rewrap` with these rings; returns only the columns in which something was to be done."""
+    settings = {name: SecretStr(text) for name, text in rings(database.service, **keyrings).items()}
+    plan: KeyPlan = import_module(MODULES.get(database.service, f"services.{database.service}.keys")).make_keys(
+        SimpleNamespace(**settings)
+    )
     outcomes = await rewrap(postgres(database), database.service, plan, report)
-    return [one for one in outcomes if one != Rewrapped(one.column)]
+    return [outcome for outcome in outcomes if outcome != Rewrapped(outcome.column)]
 
 
 @pytest.mark.parametrize(
@@ -182,9 +187,9 @@ async def test_keys_of_rows_from_before_are_noted_by_the_migration(new_database:
 
 
 async def test_after_a_rewrap_the_old_key_of_persons_can_go(new_database: NewDatabase) -> None:
-    """An account of a former release too: sealed under the key itself, found by an identifier under the old key."""
+    """Includes an account of an earlier release: sealed with the key itself, its identifier under the old key."""
     database = await new_database("identity")
-    async with at_home(database) as home:
+    async with run_identity_api(database) as home:
         record_id = await home.open_account()
     [[person_id, plain]] = [
         (row["id"], open_row(Keyring.parse(OLD), Sealed(row["key_id"], row["sealed"]), "person", row["id"]))
@@ -209,7 +214,7 @@ async def test_after_a_rewrap_the_old_key_of_persons_can_go(new_database: NewDat
     assert (old["state"], old["rows"]) == ("kept", {})
     assert await may_start(database, persons=NEW)
     settings = settings_of(database, keys={"persons": NEW}, accounts={"refusal_s": 0})
-    async with at_home(database, settings=settings) as home:
+    async with run_identity_api(database, settings=settings) as home:
         same = await home.client.post("/records", json=opening(), headers=administrator())
         assert UUID(same.json()["record_id"]) == record_id, "the person is known"
         assert (await home.sign_in(identifier=MAIL))["access_token"]
@@ -218,7 +223,7 @@ async def test_after_a_rewrap_the_old_key_of_persons_can_go(new_database: NewDat
 async def test_a_rewrap_goes_on_where_it_was_and_leaves_alone_what_changed_meanwhile(
     new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.crypto.key_rewrap.PAGE", 2)
+    monkeypatch.setattr("shared.db.key_rewrap.PAGE", 2)
     database = await new_database("identity")
     old, rotated = Keyring.parse(OLD), Keyring.parse(f"{NEW},{OLD}")
     ids = [uuid4() for _ in range(7)]
@@ -249,11 +254,11 @@ async def test_a_rewrap_goes_on_where_it_was_and_leaves_alone_what_changed_meanw
     await transaction.commit()
     await held.close()
     await going_on
-    found = {
+    plaintexts = {
         row["id"]: rotated.unseal(row["key_id"], row["sealed"], f"identity.person:{row['id']}".encode())
         for row in await query(database, "select id, key_id, sealed from persons")
     }
-    assert found == {**dict.fromkeys(ids, b"plain"), last[0]: b"newer"}
+    assert plaintexts == {**dict.fromkeys(ids, b"plain"), last[0]: b"newer"}
     assert await may_start(database, persons=NEW)
 
 

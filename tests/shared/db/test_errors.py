@@ -1,6 +1,7 @@
-"""Every error of a database has a fate, and every API says it in its own form; the log says it once a minute."""
+"""Every database error has a class, every API answers it in its own format, and it is logged once a minute."""
 
 import inspect
+import time
 from typing import Any
 
 import asyncpg
@@ -9,7 +10,7 @@ import pytest
 from asyncpg import exceptions
 from starlette.types import Message, Receive, Scope, Send
 
-from services.records.api.outcomes import render as render_records
+from services.records.kit.operation_outcomes import render as render_records
 from shared.db.errors import ERROR_CLASSES, ErrorClass, classify_error, is_transient
 from shared.db.pool import NoConnectionError
 from shared.errors import PermanentError, TransientError
@@ -19,9 +20,9 @@ from shared.http.problems import Renderer, problem
 from shared.runtime import logs
 
 CLASSES = [
-    one
-    for one in vars(exceptions).values()
-    if inspect.isclass(one) and issubclass(one, asyncpg.PostgresError) and one.sqlstate
+    error
+    for error in vars(exceptions).values()
+    if inspect.isclass(error) and issubclass(error, asyncpg.PostgresError) and error.sqlstate
 ]
 WAIT, ALARM, BUG = ErrorClass.WAIT, ErrorClass.ALARM, ErrorClass.BUG
 
@@ -33,7 +34,7 @@ def nothing_said_yet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_class_of_sqlstate_that_the_driver_knows_is_in_the_table() -> None:
     assert len(CLASSES) > 200
-    assert {one.sqlstate[:2] for one in CLASSES} <= ERROR_CLASSES.keys()
+    assert {error.sqlstate[:2] for error in CLASSES} <= ERROR_CLASSES.keys()
 
 
 @pytest.mark.parametrize(
@@ -85,15 +86,13 @@ def test_an_error_has_the_fate_of_its_kind(error: type[Exception], fate: ErrorCl
 
 
 def test_an_error_that_the_driver_has_no_class_for_is_known_by_its_class() -> None:
-    unknown = exceptions.UnknownPostgresError("x")
-    unknown.sqlstate = "53999"
-    assert classify_error(unknown) is ErrorClass.WAIT
-    unknown.sqlstate = "QQ000"
-    assert classify_error(unknown) is ErrorClass.BUG
+    for sqlstate, expected in (("53999", ErrorClass.WAIT), ("QQ000", ErrorClass.BUG)):
+        unknown = type("NewError", (exceptions.UnknownPostgresError,), {"sqlstate": sqlstate})
+        assert classify_error(unknown("x")) is expected
 
 
 async def answer(error: Exception, render: Renderer, path: str, *, begun: bool = False) -> list[Message]:
-    """What goes over the line when an app raises this, before its answer or in the middle of it."""
+    """Returns the messages sent when an app raises this error, before its answer or in the middle of it."""
 
     async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
         if begun:
@@ -121,13 +120,13 @@ async def test_every_database_error_is_answered_in_the_form_of_the_api(render: R
     for kind in CLASSES:
         start, body = await answer(kind("secret"), render, path)
         headers = dict(start["headers"])
-        told = orjson.loads(body["body"])
+        content = orjson.loads(body["body"])
         if path == "/records":
             assert headers[b"content-type"] == b"application/problem+json"
-            code = told["code"]
+            code = content["code"]
         else:
             assert headers[b"content-type"].startswith(b"application/fhir+json")
-            code = told["issue"][0]["details"]["coding"][0]["code"]
+            code = content["issue"][0]["details"]["coding"][0]["code"]
         expected = (503, "unavailable") if is_transient(kind("x")) else (500, "internal")
         assert (start["status"], code) == expected, kind.__name__
         assert (b"retry-after" in headers) is is_transient(kind("x"))
@@ -144,7 +143,7 @@ async def test_the_log_says_once_a_minute_what_thousands_of_requests_fail_of(mon
     lines: list[tuple[str, dict[str, object]]] = []
     monkeypatch.setattr(logs, "log", lambda event, **fields: lines.append((event, fields)))
     clock = [1000.0]
-    monkeypatch.setattr(logs.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     for _ in range(1000):
         await answer(asyncpg.DiskFullError("x"), problem, "/records")
     await answer(asyncpg.IndexCorruptedError("x"), problem, "/records")

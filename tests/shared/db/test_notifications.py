@@ -1,4 +1,4 @@
-"""NOTIFY is sent after the commit, in a transaction of its own: what is announced wakes, and no commit waits for it."""
+"""NOTIFY is sent after the commit, in a separate transaction: listeners wake up, and no commit waits for it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,16 +7,16 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from services.consent.announcements import announce
-from services.consent.store.states import raise_versions_in_force
+from services.consent.choices.store.states import raise_versions_in_force
+from services.consent.kit.announcements import announce
 from shared.db.notifications import notify_after_commit
 from shared.db.pool import Pool, create_pool, transaction
 from shared.messaging.outbox import append
 from shared.runtime.clock import bucket_of
 from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
-from tests.infra.databases import Database
-from tests.infra.waiting import eventually
+from tests.infra.platform.databases import Database
+from tests.infra.platform.waiting import eventually
 from tests.shared.messaging.test_flow import access
 
 INSERT_STATE = """
@@ -37,7 +37,7 @@ async def pool(database: Database) -> AsyncIterator[Pool]:
 
 @pytest.fixture
 async def heard(database: Database) -> AsyncIterator[list[str]]:
-    """The payloads that a listener on `outbox` and `in_force` receives."""
+    """Yields the payloads that a listener on `outbox` and `in_force` receives."""
     payloads: list[str] = []
     connection = await asyncpg.connect(database.dsn)
     for channel in ("outbox", "in_force"):
@@ -53,14 +53,14 @@ async def test_whoever_appends_wakes_the_relay_wherever_the_transaction_was_begu
     async def woken(times: int) -> bool:
         return len(heard) >= times
 
-    await eventually(lambda: woken(1), seconds=20)
+    assert await eventually(lambda: woken(1), seconds=20)
     async with pool.acquire() as connection, connection.transaction():
         await append(connection, [announce(access(uuid4()))])
-    await eventually(lambda: woken(2), seconds=20)
+    assert await eventually(lambda: woken(2), seconds=20)
 
 
 async def test_the_transaction_that_appends_or_brings_into_force_sends_no_notification_itself(pool: Pool) -> None:
-    """NOTIFY's lock is held from the commit until its WAL is flushed, by one transaction of the whole cluster."""
+    """One transaction of the whole cluster holds NOTIFY's lock from the commit until its WAL is flushed."""
     record_id, queries = uuid4(), list[str]()
     async with transaction(pool) as connection:
         await connection.execute(INSERT_STATE, bucket_of(record_id), record_id)

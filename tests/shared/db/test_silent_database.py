@@ -1,4 +1,4 @@
-"""A database that falls silent without closing its connections: callers are told so soon, and it heals by itself."""
+"""A database falls silent without closing its connections: callers are answered soon, and the service recovers."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,10 +10,12 @@ from shared.db.pool import ANSWER, NoConnectionError, create_pool
 from shared.http.app import is_ready
 from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
-from tests.infra.load import Person
-from tests.infra.proxies import Line, line_to
-from tests.infra.records import RecordsApi, a_deposit, as_patient, bundle_of, codes, run_records_api
-from tests.infra.waiting import eventually
+from tests.infra.load.documents import Person
+from tests.infra.platform.proxies import Line, line_to
+from tests.infra.platform.waiting import eventually
+from tests.infra.records.records_api import RecordsApi, a_deposit, as_patient, bundle_of, codes, run_records_api
+
+pytestmark = pytest.mark.long
 
 LONGEST_S = 5.0
 
@@ -40,11 +42,11 @@ async def test_a_silent_database_is_answered_with_503_within_5_s(silenced: tuple
     assert (await api.client.get("/readyz")).status_code == 200
 
     line.fall_silent()
-    for _again in range(2):  # with connections that are open, and then with none
+    for _again in range(2):  # first with open connections, then without any
         requests = [api.get(path, token) for _ in range(24)]
         requests += [api.deposit(bundle_of(a_deposit(Person(89)))) for _ in range(4)]
         requests += [api.client.get("/readyz")]
-        times = await asyncio.gather(*(timed(asyncio.ensure_future(one)) for one in requests))
+        times = await asyncio.gather(*(timed(asyncio.ensure_future(request)) for request in requests))
         for answer, seconds in times:
             assert answer.status_code == 503
             assert seconds < LONGEST_S
@@ -65,7 +67,7 @@ async def test_a_worker_with_a_silent_database_is_not_ready_within_5_s(new_datab
         pool = await create_pool(PostgresSettings.model_validate({"dsn": database.dsn}), application="tests", size=2)
         assert await is_ready(pool)
         line.fall_silent()
-        held = [asyncio.ensure_future(pool.fetchval("select 1")) for _ in range(4)]  # a consumer's and a loop's
+        held = [asyncio.ensure_future(pool.fetchval("select 1")) for _ in range(4)]  # of a consumer and a loop
         for _again in range(2):
             started = asyncio.get_running_loop().time()
             assert not await is_ready(pool)

@@ -1,11 +1,11 @@
-"""What has run out is deleted as fast as it runs out at national scale, and a round never lasts long."""
+"""Expired rows are deleted as fast as they expire at national scale, and a run never takes long."""
 
 import asyncio
 import time
 
 import pytest
 
-from services.identity.store import sessions
+from services.identity.accounts.store import sessions
 from shared.db import sweep as sweeping
 from shared.db.pool import Pool
 from shared.db.sweep import PAGE, sweep
@@ -13,7 +13,7 @@ from shared.runtime import clock
 from tests.conftest import NewPool
 
 NATIONAL_A_SECOND = 3300
-"""Refresh tokens that run out each second when sixty million people use their record."""
+"""Refresh tokens that expire each second when sixty million people use their record."""
 FILL = """
 insert into refresh_tokens (bucket, digest, session_id, expires_at)
 select number % 1000, decode(md5(number::text), 'hex'), gen_random_uuid(), now() - interval '1 hour'
@@ -43,7 +43,7 @@ async def test_what_has_not_run_out_stays(pool: Pool) -> None:
 async def test_a_round_ends_when_its_time_is_over_and_says_that_there_is_more(
     pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So that the worker's liveness sees the loop come round."""
+    """The worker's liveness must see that the loop makes progress."""
     monkeypatch.setattr(sweeping, "RUN_INTERVAL_S", 0.0)
     await pool.execute(FILL, 10)
     assert await sweep(pool, {sessions.SWEEP_REFRESH_TOKENS: clock.now()})

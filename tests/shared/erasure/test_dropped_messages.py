@@ -1,4 +1,4 @@
-"""What is about an erased record is dropped, before anything else happens to it, and cannot come back by any road."""
+"""Messages about an erased record are dropped before they have any effect, and nothing brings the record back."""
 
 import asyncio
 import base64
@@ -16,6 +16,7 @@ from shared.erasure import erased_records
 from shared.errors import PermanentError
 from shared.messaging import consumer as consumer_module
 from shared.messaging import offsets
+from shared.messaging.batch_outcomes import keys_on_broken_copies
 from shared.messaging.outbox import announce, append
 from shared.messaging.redrive import Redriver
 from shared.messaging.subscription import Subscription
@@ -23,17 +24,17 @@ from shared.runtime import clock
 from shared.runtime.metrics import DROPPED
 from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
-from tests.infra import plumbing
-from tests.infra.audit import MOTIVES
-from tests.infra.consumers import FACTS, STATES, OfflineConsumers
-from tests.infra.databases import Database
-from tests.infra.erasing import erased
-from tests.infra.plumbing import document_received, record_changed
-from tests.infra.waiting import eventually
+from tests.infra.audit.keys import MOTIVES
+from tests.infra.erasure.erasing import erased
+from tests.infra.messaging import plumbing
+from tests.infra.messaging.consumers import FACTS, STATES, OfflineConsumers
+from tests.infra.messaging.plumbing import document_received, record_changed
+from tests.infra.platform.databases import Database
+from tests.infra.platform.waiting import eventually
 
 
 @pytest.fixture
-async def house(new_database: NewDatabase) -> Any:
+async def consumers(new_database: NewDatabase) -> Any:
     database = await new_database("consent")
     await plumbing.prepare(database)
     pool = await create_pool(PostgresSettings.model_validate({"dsn": database.dsn}), application="tests")
@@ -47,156 +48,157 @@ def dropped(group: str = FACTS) -> float:
 
 
 async def test_a_message_about_an_erased_record_is_dropped_and_counted_and_its_neighbours_are_done(
-    house: OfflineConsumers,
+    consumers: OfflineConsumers,
 ) -> None:
     gone, there = document_received(uuid4()), [document_received(uuid4()) for _ in range(2)]
-    await house.erase(gone.record_id)
+    await consumers.erase(gone.record_id)
     before = dropped()
-    await house.consumer().consume([house.record(one) for one in (there[0], gone, there[1], gone)])
-    assert await house.effects() == [one.document_id for one in there]
+    await consumers.consumer().consume([consumers.record(event) for event in (there[0], gone, there[1], gone)])
+    assert await consumers.effects() == [event.document_id for event in there]
     assert dropped() == before + 2
-    assert await house.left(gone.record_id) == set()
+    assert await consumers.left(gone.record_id) == set()
 
 
-async def test_a_late_state_of_an_erased_record_is_no_copy(house: OfflineConsumers) -> None:
+async def test_a_late_state_of_an_erased_record_is_no_copy(consumers: OfflineConsumers) -> None:
     record_id = uuid4()
-    await house.erase(record_id)
+    await consumers.erase(record_id)
     applied: list[set[bytes]] = []
 
     async def after(keys: set[bytes], _: object) -> None:
         applied.append(keys)
 
-    consumer = house.consumer(STATES)
+    consumer = consumers.consumer(STATES)
     consumer.on_states_applied = after
-    await consumer.consume([house.record(record_changed(record_id, 9))])
-    assert await house.left(record_id) == set()
+    await consumer.consume([consumers.record(record_changed(record_id, 9))])
+    assert await consumers.left(record_id) == set()
     assert applied == []
 
 
 @pytest.mark.parametrize("group", [FACTS, STATES])
 async def test_what_cannot_be_used_of_an_erased_record_is_no_letter_and_breaks_no_copy(
-    house: OfflineConsumers, group: str
+    consumers: OfflineConsumers, group: str
 ) -> None:
     record_id = uuid4()
     event = document_received(record_id) if group == FACTS else record_changed(record_id)
-    await house.erase(record_id)
-    bad = house.record(event, value=b"\x00 garbage", key=str(record_id).upper().encode())
-    await house.consumer(group).consume([bad, house.record(event, headers=[])])
-    assert await house.left(record_id) == set()
-    assert await house.pool.fetchval("select count(*) from parked_messages") == 0
+    await consumers.erase(record_id)
+    bad = consumers.record(event, value=b"\x00 garbage", key=str(record_id).upper().encode())
+    await consumers.consumer(group).consume([bad, consumers.record(event, headers=[])])
+    assert await consumers.left(record_id) == set()
+    assert await consumers.pool.fetchval("select count(*) from parked_messages") == 0
 
 
-async def test_a_tombstone_leaves_no_letter_and_no_broken_copy(house: OfflineConsumers) -> None:
-    record = house.record(record_changed(uuid4()), value=None)
-    await house.consumer(STATES).consume([record])
-    assert await house.pool.fetchval("select count(*) from parked_messages") == 0
-    assert await house.pool.fetchval("select count(*) from broken_copies") == 0
+async def test_a_tombstone_leaves_no_letter_and_no_broken_copy(consumers: OfflineConsumers) -> None:
+    record = consumers.record(record_changed(uuid4()), value=None)
+    await consumers.consumer(STATES).consume([record])
+    assert await consumers.pool.fetchval("select count(*) from parked_messages") == 0
+    assert await consumers.pool.fetchval("select count(*) from broken_copies") == 0
 
 
-async def test_keys_that_are_no_records_are_not_asked(house: OfflineConsumers, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[set[UUID]] = []
+async def test_keys_that_are_no_records_are_not_asked(
+    consumers: OfflineConsumers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up: list[set[UUID]] = []
     begin = offsets.begin_batch
 
     async def noting(connection: Any, group: Any, positions: Any, nexts: Any, record_ids: Any, keys: Any) -> Any:
-        asked.append(set(record_ids.values()))
+        looked_up.append(set(record_ids.values()))
         return await begin(connection, group, positions, nexts, record_ids, keys)
 
     monkeypatch.setattr(offsets, "begin_batch", noting)
     event = document_received(uuid4())
-    await house.consumer().consume(
-        [house.record(event, key=key) for key in (b"heartbeat-1", b"\xff\x00", b"", None, b"899700000001")]
+    await consumers.consumer().consume(
+        [consumers.record(event, key=key) for key in (b"heartbeat-1", b"\xff\x00", b"", None, b"899700000001")]
     )
-    assert asked == [set()]
-    await house.consumer().consume([house.record(event), house.record(event)])
-    assert asked == [set(), {event.record_id}]
+    assert looked_up == [set()]
+    await consumers.consumer().consume([consumers.record(event), consumers.record(event)])
+    assert looked_up == [set(), {event.record_id}]
 
 
-async def test_who_does_not_heed_erasures_is_given_everything(house: OfflineConsumers) -> None:
+async def test_who_does_not_heed_erasures_is_given_everything(consumers: OfflineConsumers) -> None:
     event = document_received(uuid4())
-    await house.erase(event.record_id)
-    await house.consumer(skips_erased_records=False).consume([house.record(event)])
-    assert await house.effects() == [event.document_id]
+    await consumers.erase(event.record_id)
+    await consumers.consumer(skips_erased_records=False).consume([consumers.record(event)])
+    assert await consumers.effects() == [event.document_id]
 
 
-async def test_an_erased_record_is_dropped_before_it_waits_for_a_copy(house: OfflineConsumers) -> None:
-    house.recorder.waits_for_copies = True
+async def test_an_erased_record_is_dropped_before_it_waits_for_a_copy(consumers: OfflineConsumers) -> None:
+    consumers.recorder.waits_for_copies = True
     event = document_received(uuid4(), seen={"identity.records.v1": 7})
-    await house.erase(event.record_id)
-    await house.consumer().consume([house.record(event)])
-    assert await house.effects() == []
+    await consumers.erase(event.record_id)
+    await consumers.consumer().consume([consumers.record(event)])
+    assert await consumers.effects() == []
 
 
 async def test_what_waited_for_a_copy_when_the_erasure_came_is_not_put_aside(
-    house: OfflineConsumers, monkeypatch: pytest.MonkeyPatch
+    consumers: OfflineConsumers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house.recorder.waits_for_copies = True
+    consumers.recorder.waits_for_copies = True
     event = document_received(uuid4(), seen={"identity.records.v1": 7})
     monkeypatch.setattr(consumer_module, "PARK_AFTER_S", 0)
-    consumer = house.consumer()
-    look = consumer_module.keys_on_broken_copies
+    consumer = consumers.consumer()
 
     async def erase_and_look(connection: Any, awaiting: Any) -> Any:
-        await house.erase(event.record_id)
-        return await look(connection, awaiting)
+        await consumers.erase(event.record_id)
+        return await keys_on_broken_copies(connection, awaiting)
 
     monkeypatch.setattr(consumer_module, "keys_on_broken_copies", erase_and_look)
-    await consumer.consume([house.record(event)])
-    assert await house.left(event.record_id) == set()
+    await consumer.consume([consumers.record(event)])
+    assert await consumers.left(event.record_id) == set()
 
 
 async def test_what_failed_while_the_erasure_began_is_no_dead_letter(
-    house: OfflineConsumers, monkeypatch: pytest.MonkeyPatch
+    consumers: OfflineConsumers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_: object) -> None:
         raise PermanentError
 
-    house.recorder.before = refuse
+    consumers.recorder.before = refuse
     event = document_received(uuid4())
-    consumer = house.consumer()
+    consumer = consumers.consumer()
     make_dead_letter = consumer._make_dead_letter
 
     async def erase_and_make_dead_letter(batch: Any, item: Any, code: str) -> None:
-        await house.erase(event.record_id)
+        await consumers.erase(event.record_id)
         await make_dead_letter(batch, item, code)
 
     monkeypatch.setattr(consumer, "_make_dead_letter", erase_and_make_dead_letter)
-    await consumer.consume([house.record(event)])
-    assert await house.left(event.record_id) == set()
+    await consumer.consume([consumers.record(event)])
+    assert await consumers.left(event.record_id) == set()
 
 
 @pytest.mark.parametrize("body", [None, b"\x00 garbage"])
 async def test_a_letter_about_an_erased_record_is_redriven_into_nothing(
-    house: OfflineConsumers, body: bytes | None
+    consumers: OfflineConsumers, body: bytes | None
 ) -> None:
     event = document_received(uuid4())
-    record = house.record(event) if body is None else house.record(event, value=body)
+    record = consumers.record(event) if body is None else consumers.record(event, value=body)
     dead_letter_id = uuid4()
-    await house.erase(event.record_id)
-    await house.pool.execute(
+    await consumers.erase(event.record_id)
+    await consumers.pool.execute(
         'insert into parked_messages (id, group_name, topic, partition, "offset", key, headers, body, reason)'
         " values ($1, $2, $3, 0, 1, $4, $5, $6, 'dead')",
         dead_letter_id,
         FACTS,
         record.topic,
         record.key,
-        orjson.dumps([(name, base64.b64encode(value).decode()) for name, value in record.headers]).decode(),
+        orjson.dumps([(name, base64.b64encode(value or b"").decode()) for name, value in record.headers]).decode(),
         record.value,
     )
-    redriver = Redriver(house.pool, {FACTS: house.consumer()})
+    redriver = Redriver(consumers.pool, {FACTS: consumers.consumer()})
     assert await redriver.redrive_dead_letter(dead_letter_id) == (1, None)
-    assert await house.effects() == []
-    assert await house.left(event.record_id) == set()
+    assert await consumers.effects() == []
+    assert await consumers.left(event.record_id) == set()
 
 
-async def test_beginning_destroys_what_waits_here_but_not_what_the_ledger_is_told(house: OfflineConsumers) -> None:
+async def test_beginning_destroys_what_waits_here_but_not_what_the_ledger_is_told(consumers: OfflineConsumers) -> None:
     from tests.shared.messaging.test_flow import access
 
     gone, other = document_received(uuid4()), document_received(uuid4())
     state = ConsentStateChanged(record_id=gone.record_id, version=1, changed_at=clock.now())
-    bad = [house.record(one, value=b"garbage") for one in (gone, other)]
-    await house.consumer().consume([*bad, house.record(gone), house.record(other)])
-    await house.consumer(STATES).consume([house.record(record_changed(gone.record_id), value=b"garbage")])
-    async with transaction(house.pool) as connection:
+    bad = [consumers.record(event, value=b"garbage") for event in (gone, other)]
+    await consumers.consumer().consume([*bad, consumers.record(gone), consumers.record(other)])
+    await consumers.consumer(STATES).consume([consumers.record(record_changed(gone.record_id), value=b"garbage")])
+    async with transaction(consumers.pool) as connection:
         await append(
             connection,
             [
@@ -206,40 +208,40 @@ async def test_beginning_destroys_what_waits_here_but_not_what_the_ledger_is_tol
                 announce(other, "records"),
             ],
         )
-    assert await house.left(gone.record_id) >= {"parked_messages", "broken_copies", "outbox"}
-    await house.erase(gone.record_id)
-    assert await house.left(gone.record_id) == {"outbox"}
-    rows = await house.pool.fetch("select topic from outbox where key = $1", str(gone.record_id).encode())
+    assert await consumers.left(gone.record_id) >= {"parked_messages", "broken_copies", "outbox"}
+    await consumers.erase(gone.record_id)
+    assert await consumers.left(gone.record_id) == {"outbox"}
+    rows = await consumers.pool.fetch("select topic from outbox where key = $1", str(gone.record_id).encode())
     assert [row["topic"] for row in rows] == ["records.documents.v1", "records.accesses.v1"]
-    assert await house.left(other.record_id) >= {"parked_messages", "outbox"}
+    assert await consumers.left(other.record_id) >= {"parked_messages", "outbox"}
 
 
-async def test_beginning_twice_changes_nothing(house: OfflineConsumers) -> None:
+async def test_beginning_twice_changes_nothing(consumers: OfflineConsumers) -> None:
     record_id, first = uuid4(), uuid4()
-    async with transaction(house.pool) as connection:
+    async with transaction(consumers.pool) as connection:
         assert await erased_records.begin(connection, record_id, first, clock.now())
         assert not await erased_records.begin(connection, record_id, uuid4(), clock.now())
         assert await erased_records.unfinished(connection) == [record_id]
-    assert await house.pool.fetchval("select erasure_id from erased_records") == first
+    assert await consumers.pool.fetchval("select erasure_id from erased_records") == first
 
 
 async def test_an_erasure_waits_for_who_writes_about_the_record_and_who_comes_later_sees_it(
-    house: OfflineConsumers,
+    consumers: OfflineConsumers,
 ) -> None:
     event = document_received(uuid4())
-    async with house.pool.acquire() as writing:
+    async with consumers.pool.acquire() as writing:
         begun = writing.transaction()
         await begun.start()
         assert await erased_records.erased_among(writing, [event.record_id]) == set()
-        erasure = asyncio.create_task(house.erase(event.record_id))
-        await eventually(lambda: waits_for_lock(house.database, 1))
-        late = asyncio.create_task(house.consumer().consume([house.record(event)]))
-        await eventually(lambda: waits_for_lock(house.database, 2))
+        erasure = asyncio.create_task(consumers.erase(event.record_id))
+        await eventually(lambda: waits_for_lock(consumers.database, 1))
+        late = asyncio.create_task(consumers.consumer().consume([consumers.record(event)]))
+        await eventually(lambda: waits_for_lock(consumers.database, 2))
         await writing.execute(plumbing.INSERT_EFFECT, uuid4(), event.record_id, event.document_id)
         await begun.commit()
     await erasure
     await late
-    assert await house.effects() == [event.document_id]
+    assert await consumers.effects() == [event.document_id]
 
 
 async def waits_for_lock(database: Database, count: int) -> bool:
@@ -249,25 +251,25 @@ async def waits_for_lock(database: Database, count: int) -> bool:
     return bool(await plumbing.value(database, query) >= count)
 
 
-async def test_many_erasures_at_once_and_many_who_ask_do_not_stop_each_other(house: OfflineConsumers) -> None:
+async def test_many_erasures_at_once_and_many_who_ask_do_not_stop_each_other(consumers: OfflineConsumers) -> None:
     ids = [uuid4() for _ in range(60)]
 
     async def ask(some: Sequence[UUID]) -> None:
-        await house.consumer().consume([house.record(document_received(one)) for one in some])
+        await consumers.consumer().consume([consumers.record(document_received(record_id)) for record_id in some])
 
     async def begin(some: Sequence[UUID]) -> None:
-        async with transaction(house.pool) as connection:
+        async with transaction(consumers.pool) as connection:
             await erased_records.hold(connection, some)
-            for one in some:
-                await erased_records.begin(connection, one, uuid4(), clock.now())
+            for record_id in some:
+                await erased_records.begin(connection, record_id, uuid4(), clock.now())
 
     await asyncio.gather(*(ask(ids[n::3]) for n in range(3)), *(begin(ids[n::4][::-1]) for n in range(4)))
-    assert await house.pool.fetchval("select count(*) from erased_records") == 60
+    assert await consumers.pool.fetchval("select count(*) from erased_records") == 60
 
 
-async def test_the_counts_of_several_batches_add_up_and_are_told_once(house: OfflineConsumers) -> None:
+async def test_the_counts_of_several_batches_add_up_and_are_told_once(consumers: OfflineConsumers) -> None:
     record_id = uuid4()
-    await house.erase(record_id)
+    await consumers.erase(record_id)
     batches = [{"pages": 3, "keys": 1}, {"pages": 2, "keys": 0}]
 
     async def remove(_connection: Connection, _record_id: UUID) -> dict[str, int]:
@@ -275,31 +277,32 @@ async def test_the_counts_of_several_batches_add_up_and_are_told_once(house: Off
 
     finisher = erased_records.ErasureFinisher("consent", remove)
     for _ in range(3):
-        await finisher.round(house.pool)
-    rows = await house.pool.fetch("select payload, topic from outbox")
-    [said] = [orjson.loads(row["payload"]) for row in rows]
-    assert (said["service"], said["destroyed"]) == ("consent", {"pages": 5, "keys": 1})
+        await finisher.round(consumers.pool)
+    rows = await consumers.pool.fetch("select payload, topic from outbox")
+    [acknowledgement] = [orjson.loads(row["payload"]) for row in rows]
+    assert (acknowledgement["service"], acknowledgement["destroyed"]) == ("consent", {"pages": 5, "keys": 1})
     assert rows[0]["topic"] == "consent.erasure-acknowledgements.v1"
 
 
-async def test_a_record_that_another_worker_is_at_is_left_to_it(house: OfflineConsumers) -> None:
+async def test_a_record_that_another_worker_is_at_is_left_to_it(consumers: OfflineConsumers) -> None:
     record_id = uuid4()
-    await house.erase(record_id)
+    await consumers.erase(record_id)
 
     async def remove(_connection: Connection, _record_id: UUID) -> dict[str, int]:
         raise AssertionError("the other one does it")
 
-    async with house.pool.acquire() as other, other.transaction():
+    async with consumers.pool.acquire() as other, other.transaction():
         await other.execute("select from erased_records where record_id = $1 for update", record_id)
-        await erased_records.ErasureFinisher("consent", remove).round(house.pool)
+        await erased_records.ErasureFinisher("consent", remove).round(consumers.pool)
+        assert await consumers.pool.fetchval("select acknowledged_at from erased_records") is None
 
 
 def test_groups_that_deal_with_erasure_do_not_heed_it() -> None:
     from services.audit.consumers import subscriptions as of_audit
     from services.consent.consumers import subscriptions as of_consent
 
-    found: list[Subscription] = [*of_audit(MOTIVES), *of_consent()]
-    unheeding = {one.group.name for one in found if not one.skips_erased_records}
+    all_subscriptions: list[Subscription] = [*of_audit(MOTIVES), *of_consent()]
+    unheeding = {subscription.group.name for subscription in all_subscriptions if not subscription.skips_erased_records}
     assert unheeding == {"audit.ledger", "audit.erasures", "consent.erasures"}
     assert CONSENT_ERASURES.topics == (IDENTITY_ERASURES,)
     assert CONSENT_DEPOSIT_CHECKS.name not in unheeding
@@ -310,9 +313,9 @@ def test_the_fact_is_keyed_by_its_record() -> None:
     assert erased(record_id).key == str(record_id)
 
 
-async def test_an_erasure_finds_what_waits_by_its_key_however_much_else_waits(house: OfflineConsumers) -> None:
-    """Hundreds of erasures are begun in one transaction, perhaps while the broker is away and the outbox is full."""
-    async with transaction(house.pool) as connection:
+async def test_an_erasure_finds_what_waits_by_its_key_however_much_else_waits(consumers: OfflineConsumers) -> None:
+    """Hundreds of erasures begin in one transaction, perhaps while the broker is away and the outbox is full."""
+    async with transaction(consumers.pool) as connection:
         await connection.execute(
             "insert into outbox (topic, key, event_id, event_type, subject, traceparent, occurred_at) "
             "select 'consent.states.v1', gen_random_uuid()::text::bytea, gen_random_uuid(), 'x', 'x', 'x', now() "

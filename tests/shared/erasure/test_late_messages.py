@@ -1,4 +1,4 @@
-"""Whatever comes late about an erased record, through whichever group: nothing of it is kept."""
+"""Late messages about an erased record leave nothing behind, whatever the group."""
 
 from uuid import UUID, uuid4
 
@@ -18,23 +18,27 @@ from shared.runtime import clock
 from shared.runtime.metrics import DROPPED
 from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
-from tests.infra.erasing import KEPT_HERE, tables_with
-from tests.infra.messages import sender_of
-from tests.infra.paths import EXAMPLES
-from tests.infra.subscriptions import subscriptions_of
+from tests.infra.erasure.erasing import KEPT_HERE, tables_with
+from tests.infra.messaging.messages import sender_of
+from tests.infra.messaging.subscriptions import subscriptions_of
+from tests.infra.platform.paths import EXAMPLES
 
 LEDGER = "audit.ledger"
 
 
 def late(event: type[Event], record_id: UUID, offset: int) -> KeptRecord:
-    """The golden example of that event, about this record."""
+    """Returns the golden example of that event, about this record."""
     body = orjson.loads((EXAMPLES / f"{event.ce_type}.json").read_bytes())
     body["record_id"] = str(record_id)
     about = EVENTS[event.ce_type].model_validate(body)
-    said = announce(about, sender_of(about))
-    headers = {"ce_id": str(said.id), "ce_type": said.type, "ce_time": said.occurred_at.isoformat()}
+    announcement = announce(about, sender_of(about))
+    headers = {
+        "ce_id": str(announcement.id),
+        "ce_type": announcement.type,
+        "ce_time": announcement.occurred_at.isoformat(),
+    }
     pairs = [(name, text.encode()) for name, text in headers.items()]
-    return KeptRecord(said.topic.name, 0, offset, said.key.encode(), said.body, pairs)
+    return KeptRecord(announcement.topic.name, 0, offset, announcement.key.encode(), announcement.body, pairs)
 
 
 def is_about_a_record(event: type[Event]) -> bool:
@@ -72,7 +76,11 @@ def _dropped(subscription: Subscription) -> float:
 
 
 def test_only_who_deals_with_erasure_itself_and_the_ledger_do_not_heed_it() -> None:
-    found = [one for name in ("records", "consent", "audit", "notify") for one in subscriptions_of(name)]
-    for one in found:
-        about_erasure = one.group.topics == (IDENTITY_ERASURES,)
-        assert one.skips_erased_records is not (about_erasure or one.group.name == LEDGER), one.group.name
+    all_subscriptions = [
+        subscription for name in ("records", "consent", "audit", "notify") for subscription in subscriptions_of(name)
+    ]
+    for subscription in all_subscriptions:
+        about_erasure = subscription.group.topics == (IDENTITY_ERASURES,)
+        assert subscription.skips_erased_records is not (about_erasure or subscription.group.name == LEDGER), (
+            subscription.group.name
+        )

@@ -1,4 +1,4 @@
-"""An ITI-65 submission is read, or refused with codes and places that say what to mend; never anything else."""
+"""An ITI-65 submission is read, or refused with codes and places that say what to correct; never anything else."""
 
 import base64
 import hashlib
@@ -16,7 +16,7 @@ from shared.fhir.bundle import parse_submission
 from shared.fhir.node import parse_moment
 from shared.fhir.submission import Author, AuthorKind, InvalidSubmissionError, Relation, Submission
 from shared.terminology import oids
-from tests.infra.paths import DOCUMENTS
+from tests.infra.platform.paths import DOCUMENTS
 
 Json = dict[str, Any]
 GOOD = (DOCUMENTS / "submission.json").read_bytes()
@@ -64,6 +64,7 @@ def test_a_submission_is_read() -> None:
     assert submission.entries == ("List", "DocumentReference", "Binary")
     assert submission.unique_id == "urn:oid:1.2.250.1.999.1.26.1"
     assert submission.source_id == "urn:oid:1.2.250.1.999.1"
+    assert submission.ins is not None
     assert submission.ins.matricule == "258077511402542"
     assert (document.entry, document.binary_entry) == (1, 2)
     assert document.unique_id == "urn:oid:1.2.250.1.999.1.26.2"
@@ -165,7 +166,9 @@ VARIATIONS: dict[str, Callable[[Json], object]] = {
 def test_what_senders_write_differently_is_read(name: str) -> None:
     bundle = good()
     VARIATIONS[name](bundle)
-    assert parse(bundle).ins.matricule == "258077511402542"
+    ins = parse(bundle).ins
+    assert ins is not None
+    assert ins.matricule == "258077511402542"
 
 
 def test_a_document_that_replaces_another_names_it() -> None:
@@ -253,7 +256,7 @@ PLACES = [place for place in _places(good()) if place]
 
 
 def _set(bundle: Any, place: tuple[str | int, ...], value: object) -> None:
-    """Puts the value there, unless an earlier change removed the way."""
+    """Sets a value in the bundle, unless an earlier change removed its place."""
     try:
         for key in place[:-1]:
             bundle = bundle[key]

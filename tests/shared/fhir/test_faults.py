@@ -1,4 +1,4 @@
-"""What can be wrong with a submission, one fault at a time, and the code that names it."""
+"""The faults of a submission, one at a time, and the code that names each."""
 
 from collections.abc import Callable
 from copy import deepcopy

@@ -1,4 +1,4 @@
-"""What is written can be read back, and is what the profiles ask for."""
+"""Written resources can be read back, and conform to the profiles."""
 
 import base64
 import json
@@ -17,12 +17,12 @@ from shared.fhir.write import StoredDocument
 from shared.terminology import oids
 from shared.terminology.documents import document_types
 from shared.values import Ins, SentTraits, Sex
-from tests.infra.paths import DOCUMENTS
+from tests.infra.platform.paths import DOCUMENTS
 
 NOON = datetime(2026, 3, 12, 12, tzinfo=timezone(timedelta(hours=1)))
 INS = Ins("258077511402542", oids.INS_NIR_TEST)
 BIOLOGY = document_types()["11502-2"]
-# What the comprehensive profile makes mandatory beyond FHIR (PDSm 3.1.1).
+# The elements that the comprehensive profile makes mandatory in addition to FHIR (PDSm 3.1.1).
 MANDATORY = {"contained", "masterIdentifier", "status", "type", "category", "subject", "date", "author", "custodian"}
 MANDATORY |= {"securityLabel", "content", "context"}
 COMPARED = ["authors", "content", "content_type", "creation", "custodian", "facility_type", "format", "ins", "labels"]
@@ -90,12 +90,12 @@ def test_a_searchset_holds_resources_as_they_are_and_says_what_there_is_to_say()
     resource = write.document_reference(STORED)
     url = f"https://dmp.example/fhir/DocumentReference/{STORED.id}"
     warning = Issue("copies-old", "Try again.", severity=Severity.WARNING)
-    found = json.loads(
+    bundle = json.loads(
         answer_bundles.searchset([(url, resource)], self_url="https://dmp.example/fhir", issues=[warning])
     )
-    assert found["total"] == 1
-    assert found["entry"][0] == {"fullUrl": url, "resource": json.loads(resource), "search": {"mode": "match"}}
-    assert found["entry"][1]["search"] == {"mode": "outcome"}
+    assert bundle["total"] == 1
+    assert bundle["entry"][0] == {"fullUrl": url, "resource": json.loads(resource), "search": {"mode": "match"}}
+    assert bundle["entry"][1]["search"] == {"mode": "outcome"}
     assert "entry" not in json.loads(answer_bundles.searchset([], self_url="https://dmp.example/fhir"))
 
 
@@ -119,7 +119,9 @@ def test_metadata_says_what_the_server_can_do() -> None:
     statement = json.loads(capability_statement("https://dmp.example/fhir", "1.0", datetime(2026, 1, 1, tzinfo=UTC)))
     assert statement["fhirVersion"] == "4.0.1"
     assert statement["rest"][0]["interaction"] == [{"code": "transaction"}]
-    kinds = {one["type"]: [i["code"] for i in one["interaction"]] for one in statement["rest"][0]["resource"]}
+    kinds = {
+        resource["type"]: [i["code"] for i in resource["interaction"]] for resource in statement["rest"][0]["resource"]
+    }
     assert kinds == {
         "DocumentReference": ["read", "search-type", "patch"],
         "Binary": ["read"],
@@ -128,7 +130,7 @@ def test_metadata_says_what_the_server_can_do() -> None:
 
 
 def same(document: SubmittedDocument, deposit: iti65.Deposit) -> None:
-    """Everything that a deposit says is read back equal."""
+    """Asserts that every value of a deposit is read back equal."""
     for name in COMPARED:
         assert getattr(document, name) == (getattr(deposit, name) or None), name
     assert deposit.unique_id in (None, document.unique_id)

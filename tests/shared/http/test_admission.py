@@ -1,4 +1,4 @@
-"""While a process has too much to do, the less urgent is refused early, and nothing tells why one asked."""
+"""In an overload the less urgent requests are refused early, and the refusal reveals nothing about the request."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -11,15 +11,16 @@ import pytest
 import pytest_asyncio
 from starlette.requests import Request
 
-from services.records.api import fhir
-from services.records.usecases import read_document
+from services.records.documents.api import fhir
+from services.records.documents.usecases import read_document
+from shared.errors import OverloadedError
 from shared.http import constant_time
-from shared.http.admission import LIMITS, WINDOW_S, Load, OverloadedError, Urgency, idle, urgency_for, urgency_of
+from shared.http.admission import LIMITS, WINDOW_S, Load, Urgency, idle, urgency_for, urgency_of
 from shared.http.tokens import Caller
-from tests.infra.apis import NAMES, Api, all_apis, routes_of
-from tests.infra.databases import Databases
-from tests.infra.tokens import bearer, make_token, patient_token, software_token
-from tests.infra.waiting import eventually
+from tests.infra.http.apis import NAMES, Api, all_apis, routes_of
+from tests.infra.http.tokens import bearer, make_token, patient_token, software_token
+from tests.infra.platform.databases import Databases
+from tests.infra.platform.waiting import eventually
 
 BULK = {"records /records/{record_id}/what-if", "consent /matrices", "audit /replay"}
 DEPOSITS = {"records /fhir", "records /records/{record_id}/documents/{document_id}"}
@@ -32,7 +33,7 @@ async def apis(databases: Databases) -> AsyncIterator[dict[str, Api]]:
 
 
 class Clock:
-    """Stands still unless it is moved."""
+    """A clock that does not move unless a test moves it."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -48,8 +49,8 @@ def working_on(count: int, clock: Clock | None = None) -> Load:
 
 
 def overloaded(count: int, clock: Clock | None = None) -> Load:
-    """Which has just refused somebody, and works on so many."""
-    load = working_on(max(one.burst for one in LIMITS.values()), clock)
+    """Returns a load of `count` requests in work that has just refused one."""
+    load = working_on(max(limit.burst for limit in LIMITS.values()), clock)
     assert is_refused(load, Urgency.EMERGENCY)
     load.change(count - load.at_work)
     return load
@@ -64,7 +65,7 @@ def is_refused(load: Load, urgency: Urgency) -> bool:
 
 
 def refused_by(load: Callable[[], Load]) -> set[Urgency]:
-    """Each asked of a load of its own, as a refusal changes it."""
+    """Returns the refused urgencies, each tried on a new load, because a refusal changes it."""
     return {urgency for urgency in Urgency if is_refused(load(), urgency)}
 
 
@@ -94,7 +95,7 @@ def test_a_burst_is_admitted_and_what_is_more_begins_an_overload_with_closer_lim
 
 
 def ask_many(load: Load, clock: Clock, *, admitted: int, refused: int) -> None:
-    """Within one window, and then it is over."""
+    """Makes these requests within one window, and then ends the window."""
     at_work, limit = load.at_work, LIMITS[Urgency.READ].overload
     for count, is_expected in ((admitted, False), (refused, True)):
         load.change(limit * is_expected - load.at_work)
@@ -146,8 +147,8 @@ def test_only_looking_is_more_urgent_in_an_emergency() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_what_may_wait_longest_is_named(apis: dict[str, Api], name: str) -> None:
     for urgency, places in ((Urgency.BULK, BULK), (Urgency.DEPOSIT, DEPOSITS)):
-        found = {f"{name} {route.path}" for route in routes_of(apis[name].app) if urgency_of(route) is urgency}
-        assert found == {one for one in places if one.startswith(f"{name} ")}
+        named = {f"{name} {route.path}" for route in routes_of(apis[name].app) if urgency_of(route) is urgency}
+        assert named == {place for place in places if place.startswith(f"{name} ")}
     for route in routes_of(apis[name].app):
         if "_search" in route.path:
             assert urgency_of(route) is Urgency.READ, route.path
@@ -160,7 +161,7 @@ async def ask(api: Api, method: str, path: str, token: str) -> httpx2.Response:
 
 @pytest.fixture
 def records(apis: dict[str, Api]) -> Iterator[Api]:
-    """Which has its own load again afterwards."""
+    """Yields the API of records, and gives it a new load afterwards."""
     api = apis["records"]
     yield api
     api.app.state.load = Load()

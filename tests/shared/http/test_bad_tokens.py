@@ -1,4 +1,4 @@
-"""A table of bad access tokens, in the manner of Wycheproof: each differs in one thing from a good one."""
+"""A table of bad access tokens, like Wycheproof's: each differs from a good one in one point."""
 
 import base64
 import hmac
@@ -16,7 +16,7 @@ from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
 
 from shared.errors import NotAuthenticatedError
 from shared.http.tokens import TokenVerifier
-from tests.infra.tokens import ISSUER, KEY, SETTINGS, TestKeys, make_token
+from tests.infra.http.tokens import ISSUER, KEY, SETTINGS, TestKeys, make_token
 
 NOW = int(time.time())
 HEADER: dict[str, Any] = {"alg": "ES256", "kid": "test", "typ": "at+jwt"}
@@ -41,7 +41,7 @@ def b64(data: bytes) -> str:
 
 
 def raw(header: str, claims: str, key: ECKey = KEY) -> str:
-    """Signed with the right algorithm, whatever header and claims say."""
+    """Returns a token signed with the right algorithm, whatever header and claims say."""
     signed = f"{b64(header.encode())}.{b64(claims.encode())}"
     return f"{signed}.{b64(es256(signed, key))}"
 
@@ -53,9 +53,9 @@ def es256(signed: str, key: ECKey) -> bytes:
 
 
 def token(header: dict[str, Any] | None = None, key: ECKey = KEY, **claims: Any) -> str:
-    """A member that is None is left out."""
-    said = [{**HEADER, **(header or {})}, {**CLAIMS, **claims}]
-    texts = [json.dumps({name: value for name, value in one.items() if value is not None}) for one in said]
+    """Returns a token; members that are None are left out."""
+    segments = [{**HEADER, **(header or {})}, {**CLAIMS, **claims}]
+    texts = [json.dumps({name: value for name, value in part.items() if value is not None}) for part in segments]
     return raw(texts[0], texts[1], key)
 
 

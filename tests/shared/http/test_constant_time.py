@@ -1,4 +1,4 @@
-"""When an answer that tells nothing is given: on a beat that depends on when the request was whole, on nothing else."""
+"""A refusal is answered after a fixed delay that depends only on when the request was complete."""
 
 import asyncio
 import time
@@ -26,7 +26,7 @@ async def test_it_is_waited_until_a_moment_and_others_go_on_meanwhile(monkeypatc
     clock = [0.0]
     monkeypatch.setattr(constant_time, "now", lambda: clock[0])
     waiting = asyncio.ensure_future(wait_until(FINE_S / 2))
-    for _ in range(10):  # our turns
+    for _ in range(10):  # turns of the event loop
         await asyncio.wait([waiting], timeout=0)
     assert not waiting.done()
     clock[0] = FINE_S / 2
@@ -40,7 +40,7 @@ async def test_a_wait_never_ends_before_its_moment() -> None:
 
 
 async def answered_on(parts: list[float], monkeypatch: pytest.MonkeyPatch) -> float:
-    """The moment for which an app waits that reads a body whose parts come at these moments, and is then done at 7."""
+    """Returns the time for which an app waits that reads body parts at these times and is done at time 7."""
     clock, waited, coming = [0.0], [], iter(parts)
     monkeypatch.setattr(constant_time, "now", lambda: clock[0])
 
@@ -61,7 +61,7 @@ async def answered_on(parts: list[float], monkeypatch: pytest.MonkeyPatch) -> fl
         return {"type": "http.request", "body": b"x", "more_body": clock[0] != parts[-1]}
 
     async def send(_: Message) -> None:
-        """Nobody listens."""
+        """Ignores the answer."""
 
     scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": []}
     await ErrorBoundary(app, render=problem, body_limit=100)(scope, receive, send)

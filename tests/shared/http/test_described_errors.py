@@ -1,4 +1,4 @@
-"""What OpenAPI says of errors is what is sent."""
+"""The errors that OpenAPI describes are the ones that are sent."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,7 @@ from shared.contracts.declarations import SERVICES
 
 
 def errors(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Path, status and description of each."""
+    """Yields path, status and description of each error."""
     for path, methods in document["paths"].items():
         for operation in methods.values():
             for status, response in operation["responses"].items():

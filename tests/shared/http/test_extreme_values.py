@@ -1,4 +1,4 @@
-"""Whatever value stands in whatever parameter of whatever route, it is no fault of ours: never a 5xx."""
+"""No value of any parameter of any route leads to a server error (5xx)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -10,20 +10,22 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from services.consent.store.copies import COPIED_TOPICS
-from services.consent.usecases.copy_records import copy_records
+from services.consent.choices.steps import copy_records
+from services.consent.copies.store import COPIED_TOPICS
 from shared.db.pool import transaction
 from shared.http import constant_time
 from shared.messaging.copies import raise_watermarks
 from shared.runtime import clock
-from tests.infra.apis import NAMES, Api, Operation, all_apis, operations
-from tests.infra.databases import Databases
-from tests.infra.examples import Asked, asked, resolved
-from tests.infra.load import Person
-from tests.infra.messages import message
-from tests.infra.plumbing import record_changed
-from tests.infra.records import RecordsApi
-from tests.infra.tokens import bearer, make_token
+from tests.infra.http.apis import NAMES, Api, Operation, all_apis, operations
+from tests.infra.http.examples import ExampleRequest, example_request, resolved
+from tests.infra.http.tokens import bearer, make_token
+from tests.infra.load.documents import Person
+from tests.infra.messaging.messages import message
+from tests.infra.messaging.plumbing import record_changed
+from tests.infra.platform.databases import Databases
+from tests.infra.records.records_api import RecordsApi, read_context_of
+
+pytestmark = pytest.mark.long
 
 RECORD = uuid4()
 INT4 = 2**31 - 1
@@ -42,7 +44,7 @@ AT_ONCE = 8
 async def apis(databases: Databases) -> AsyncIterator[dict[str, Api]]:
     async with all_apis(databases) as made:
         records = RecordsApi(
-            made["records"].app.state.pool, made["records"].client, made["records"].app.state.context.vault
+            made["records"].app.state.pool, made["records"].client, read_context_of(made["records"].app).vault
         )
         await records.be_fresh()
         await records.open_record(Person(81), record_id=RECORD)
@@ -54,15 +56,15 @@ async def apis(databases: Databases) -> AsyncIterator[dict[str, Api]]:
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refusals do not wait for their beat."""
+    """Sends refusals without the fixed delay."""
 
     async def not_at_all(_: float) -> None:
-        """Nothing to wait for."""
+        """Returns at once."""
 
     monkeypatch.setattr(constant_time, "wait_until", not_at_all)
 
 
-async def send(api: Api, request: Asked, token: str, **headers: str) -> httpx2.Response:
+async def send(api: Api, request: ExampleRequest, token: str, **headers: str) -> httpx2.Response:
     path = request.operation.path
     for name, value in request.path.items():
         path = path.replace("{" + name + "}", quote(str(value).encode("utf-8", "surrogatepass"), safe=""))
@@ -85,7 +87,7 @@ def _text_of(body: Any) -> str:
 
 
 def is_of_another(operation: Operation) -> bool:
-    """Where nothing of ours answers: what is sent goes on to a provider, or waits on purpose."""
+    """Whether the operation forwards the request to a provider, or waits on purpose."""
     return operation.path in ("/professionals/callback",)
 
 
@@ -94,7 +96,7 @@ async def test_no_extreme_value_anywhere_is_a_fault_of_ours(apis: dict[str, Api]
     places = asyncio.Semaphore(AT_ONCE)
     faults: set[tuple[str, str, str, str]] = set()
 
-    async def attempt(request: Asked, place: tuple[str, tuple[Any, ...]], value: Any, who: str) -> None:
+    async def attempt(request: ExampleRequest, place: tuple[str, tuple[Any, ...]], value: Any, who: str) -> None:
         async with places:
             answer = await send(apis[name], request.with_value(place, value), ASKING[who])
         if answer.status_code >= 500 and answer.status_code != 503:
@@ -103,7 +105,7 @@ async def test_no_extreme_value_anywhere_is_a_fault_of_ours(apis: dict[str, Api]
     attempts = [
         attempt(request, place, value, who)
         for operation in operations(name, apis[name].app)
-        for request in [asked(operation, str(RECORD))]
+        for request in [example_request(operation, str(RECORD))]
         for place in request.places()
         for value in extremes(request.value_at(place))
         for who in asking(operation)
@@ -113,13 +115,13 @@ async def test_no_extreme_value_anywhere_is_a_fault_of_ours(apis: dict[str, Api]
 
 
 def asking(operation: Operation) -> list[str]:
-    """Who may come furthest."""
+    """Returns the kinds of actor with the widest access to the operation."""
     alone = operation.service != "identity" and "matrices" not in operation.path
     return ["patient"] if alone or not operation.described.get("security") else ["patient", "administrator"]
 
 
 def extremes(value: Any) -> tuple[Any, ...]:
-    """Of the kind of an ordinary value."""
+    """Returns extreme values of the type of an ordinary value."""
     if isinstance(value, str):
         return (*DATES, *TEXTS) if value[:4].isdigit() and "-" in value else TEXTS
     return NUMBERS if isinstance(value, int) and not isinstance(value, bool) else ()
@@ -128,7 +130,7 @@ def extremes(value: Any) -> tuple[Any, ...]:
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_nul_anywhere_is_told_so(apis: dict[str, Api], name: str) -> None:
     for operation in operations(name, apis[name].app):
-        request = asked(operation, str(RECORD))
+        request = example_request(operation, str(RECORD))
         for place in request.places():
             answer = await send(apis[name], request.with_value(place, "a\0b"), ASKING["patient"])
             assert (operation.name, place, answer.status_code) == (operation.name, place, 422), answer.text
@@ -141,20 +143,25 @@ async def test_a_nul_anywhere_is_told_so(apis: dict[str, Api], name: str) -> Non
 async def test_every_number_that_is_asked_for_fits_its_column(apis: dict[str, Api], name: str) -> None:
     loose = []
     for operation in operations(name, apis[name].app):
-        schemas = [(one["name"], one["schema"]) for one in operation.parameters("path") + operation.parameters("query")]
+        schemas = [
+            (parameter["name"], parameter["schema"])
+            for parameter in operation.parameters("path") + operation.parameters("query")
+        ]
         body = operation.body()
         schemas += [] if body is None else list(_properties(body[1], operation))
         for place, schema in schemas:
-            found = resolved(schema, operation)
-            if found.get("type") == "integer" and not ("minimum" in found and found.get("maximum", INT4 + 1) <= INT4):
+            whole_schema = resolved(schema, operation)
+            if whole_schema.get("type") == "integer" and not (
+                "minimum" in whole_schema and whole_schema.get("maximum", INT4 + 1) <= INT4
+            ):
                 loose.append((operation.name, place))
     assert loose == []
 
 
 def _properties(schema: dict[str, Any], operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
-    found = resolved(schema, operation)
-    for name, inner in found.get("properties", {}).items():
+    whole_schema = resolved(schema, operation)
+    for name, inner in whole_schema.get("properties", {}).items():
         yield name, inner
         yield from _properties(inner, operation)
-    if "items" in found:
-        yield from _properties(found["items"], operation)
+    if "items" in whole_schema:
+        yield from _properties(whole_schema["items"], operation)

@@ -1,4 +1,4 @@
-"""The frame of every API: bad tokens, bodies that are too large, and errors that tell nothing they should not."""
+"""The frame of every API: bad tokens, bodies that are too large, and errors that reveal nothing internal."""
 
 import time
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ from shared.http.issuer_keys import IssuerKeys
 from shared.http.tokens import TokenVerifier
 from shared.runtime.settings import TokenSettings
 from tests.conftest import NewPool
-from tests.infra.tokens import KEY, SETTINGS, TestKeys, bearer, make_token
+from tests.infra.http.tokens import KEY, SETTINGS, TestKeys, bearer, make_token
 
 REFUSALS = (ForbiddenError, NotFoundError, UncheckableError, NotAuthenticatedError, ConflictError, InvalidError)
 
@@ -68,7 +68,7 @@ def build(verifier: TokenVerifier) -> FastAPI:
 
     @app.get("/refused/{code}")
     async def refused(code: str) -> None:
-        raise {one.code: one for one in REFUSALS}[code]
+        raise {refusal.code: refusal for refusal in REFUSALS}[code]
 
     return app
 
@@ -79,9 +79,9 @@ async def client() -> AsyncIterator[httpx2.AsyncClient]:
     transport = httpx2.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=transport, base_url="http://api") as found,
+        httpx2.AsyncClient(transport=transport, base_url="http://api") as http_client,
     ):
-        yield found
+        yield http_client
 
 
 FOREIGN = ECKey.generate_key("P-256", {"kid": "test"}, private=True)
@@ -106,7 +106,7 @@ FOREIGN = ECKey.generate_key("P-256", {"kid": "test"}, private=True)
 async def test_a_token_that_is_expired_forged_or_foreign_is_refused_alike(
     client: httpx2.AsyncClient, token: str
 ) -> None:
-    answer = await client.get("/who", headers={"authorization": f"Bearer {token}".encode()})
+    answer = await client.get("/who", headers={b"authorization": f"Bearer {token}".encode()})
     assert answer.status_code == 401
     assert answer.json()["code"] == "token-invalid"
     assert answer.headers["content-type"] == "application/problem+json"
@@ -182,9 +182,9 @@ async def test_only_what_may_stand_for_something_hidden_waits_for_its_beat(
         waits.append(moment)
 
     monkeypatch.setattr(constant_time, "wait_until", note)
-    for one in REFUSALS:
-        assert (await client.get(f"/refused/{one.code}")).status_code == one.status
-        assert len(waits) == (1 if one.status in (403, 404, 503) else 0), one
+    for refusal in REFUSALS:
+        assert (await client.get(f"/refused/{refusal.code}")).status_code == refusal.status
+        assert len(waits) == (1 if refusal.status in (403, 404, 503) else 0), refusal
         waits.clear()
     assert (await client.get("/livez")).status_code == 200
     assert waits == []

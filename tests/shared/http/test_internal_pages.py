@@ -1,4 +1,4 @@
-"""What only operations may see is not where callers come in, or asks for an operator's token."""
+"""Internal pages are not on the callers' port, or need an operator's token."""
 
 from collections.abc import AsyncIterator
 
@@ -9,12 +9,12 @@ from services.consent.app import make_worker as consent_worker
 from services.consent.settings import Settings
 from shared.http.door import Door, needs_token
 from shared.runtime.settings import KafkaSettings, PostgresSettings
-from tests.infra.apis import NAMES, Api, all_apis, routes_of
-from tests.infra.databases import Databases
-from tests.infra.tokens import SETTINGS
+from tests.infra.http.apis import NAMES, Api, all_apis, routes_of
+from tests.infra.http.tokens import SETTINGS
+from tests.infra.platform.databases import Databases
 
 OF_HEALTH = {"/livez", "/readyz", "/metrics"}
-"""On a worker's port, which operations alone reach."""
+"""Pages on a worker's port, which only operations can reach."""
 
 
 @pytest_asyncio.fixture(scope="module")

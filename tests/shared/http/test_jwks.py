@@ -14,7 +14,7 @@ GOOD = ECKey.generate_key("P-256", {"kid": "good", "use": "sig"}).as_dict(privat
 
 
 class Issuer:
-    """Publishes one key set after another; None: it is away."""
+    """Publishes one key set after another; None: it is unavailable."""
 
     def __init__(self, *published: KeySet | None) -> None:
         self.published = list(published)

@@ -1,4 +1,4 @@
-"""What a peer may send and how long it may take, on a server as every API and worker runs it."""
+"""Limits on the size and duration of requests, on a server configured like that of every API and worker."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ from shared.http.app import make_app
 from shared.http.bodies import Buffers, BuffersFullError
 from shared.http.door import Door
 from shared.http.protocol import LimitedProtocol
-from tests.infra.waiting import eventually
+from tests.infra.platform.waiting import eventually
 
 
 def build() -> FastAPI:
@@ -59,7 +59,7 @@ async def port(app: FastAPI) -> AsyncIterator[int]:
 
 
 async def ask(port: int, *parts: bytes) -> bytes:
-    """What comes back until the server ends the connection; some of a long request may not be taken."""
+    """Returns the answer up to the end of the connection; the server may not read all of a long request."""
     loop = asyncio.get_running_loop()
     answer = b""
     with socket.socket() as peer, contextlib.suppress(ConnectionError):
@@ -107,7 +107,7 @@ WRONG: dict[str, tuple[Callable[[], list[bytes]], int | None]] = {
 async def test_what_no_request_needs_ends_the_connection(port: int, what: str) -> None:
     parts, status = WRONG[what]
     answer = await ask(port, *parts())
-    if status is None:  # its answer may have begun
+    if status is None:  # the answer may have begun
         assert answer == b""
     else:
         assert answer.count(b"HTTP/1.1") == 1
@@ -136,7 +136,7 @@ async def test_a_head_that_does_not_end_in_time_ends_the_connection(
 
 async def test_a_second_head_has_no_more_time_than_the_first(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "LONGEST_HEAD_S", 0.1)
-    answer = await ask(port, b"GET /names HTTP/1.1\r\nhost: x\r\n\r\nGET /nam")
+    answer = await ask(port, b"GET /names HTTP/1.1\r\nhost: x\r\n\r\nGET /na")
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert b"HTTP/1.1 408 " in answer
 
@@ -191,7 +191,7 @@ async def test_what_one_request_holds_of_the_buffers_is_nobody_elses_until_its_a
     writer.write(POST + b"content-length: 900\r\n\r\n" + b"a" * 800)
 
     async def holds() -> bool:
-        return app.state.buffers.held() == 800
+        return bool(app.state.buffers.held() == 800)
 
     await eventually(holds)
     other = POST + b"content-length: 300\r\n\r\n" + b"a" * 300

@@ -1,4 +1,4 @@
-"""Whatever a caller sends, as OpenAPI describes it or not: an answer that says what is wrong, never a fault of ours."""
+"""Any request, whether OpenAPI describes it or not, gets an answer that says what is wrong, never a server error."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,10 +12,12 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from services.consent.store.copies import COPIED_TOPICS
-from services.consent.usecases.copy_people import copy_people
-from services.consent.usecases.copy_records import copy_records
-from services.identity.domain.kinds import MAX_SCOPES
+from services.consent.choices.context import ChoicesContext
+from services.consent.choices.steps import copy_people, copy_records
+from services.consent.copies.store import COPIED_TOPICS
+from services.consent.matrices.domain import MatricesRules
+from services.identity.directory.domain.kinds import MAX_SCOPES
+from services.records.facts.context import ReadContext
 from shared.contracts.identity import PeopleChanged
 from shared.db.pool import Limits, transaction
 from shared.http import app as frame
@@ -24,20 +26,32 @@ from shared.http.admission import Load
 from shared.http.outcomes import is_fhir
 from shared.messaging.copies import raise_watermarks
 from shared.runtime import clock
-from tests.infra import accounts, consent_api, ledger
-from tests.infra.apis import NAMES, Api, all_apis
-from tests.infra.databases import Databases
-from tests.infra.generated import Generated, Generator
-from tests.infra.ledger import Ledger
-from tests.infra.load import Person
-from tests.infra.messages import message
-from tests.infra.plumbing import record_changed
-from tests.infra.records import DOCTOR, HOSPITAL, RecordsApi, a_deposit, bundle_of, deposit_id, document_ids, named
-from tests.infra.tokens import make_token, operator_token, patient_token, software_token
+from tests.infra.audit import ledger
+from tests.infra.audit.ledger import Ledger
+from tests.infra.consent import consent_api
+from tests.infra.http.apis import NAMES, Api, all_apis
+from tests.infra.http.generated import Generated, Generator
+from tests.infra.http.tokens import make_token, operator_token, patient_token, software_token
+from tests.infra.identity import accounts
+from tests.infra.load.documents import Person
+from tests.infra.messaging.messages import message
+from tests.infra.messaging.plumbing import record_changed
+from tests.infra.platform.databases import Databases
+from tests.infra.records.records_api import (
+    DOCTOR,
+    HOSPITAL,
+    RecordsApi,
+    a_deposit,
+    bundle_of,
+    deposit_id,
+    document_ids,
+    named,
+    read_context_of,
+)
 
 PARENT, CARER = UUID(int=0x9001), UUID(int=0x9002)
 EXAMPLES = {"identity": 3, "records": 10, "consent": 4, "audit": 12, "notify": 12}
-"""Random cases of each operation, as OpenAPI wants them, and as many that it does not want."""
+"""Number of random valid cases of each operation, and of as many invalid ones."""
 AT_ONCE = 8
 PATIENT = Limits(acquire_s=60, statement_s=60, grace_s=10)
 SERVED = {
@@ -47,20 +61,20 @@ SERVED = {
     "audit": {"patient", "representative", "professional", "operator"},
     "notify": {"patient"},
 }
-"""Who gets behind every check, so that what lies there is asked too."""
+"""The kinds of actor that must pass every check in each API, so that the code behind the checks is tested."""
 INSIDE = ("Traceback", 'File "', "asyncpg", "pydantic", "site-packages", ".py")
 
 
 @dataclass
 class Outcomes:
-    """What came of the requests to the API that `document` describes."""
+    """The outcomes of the requests to the API that `document` describes."""
 
     document: dict[str, Any]
     faults: set[str] = field(default_factory=set)
     served: set[str] = field(default_factory=set)
 
     def note(self, request: Generated, actor: str, answer: httpx2.Response) -> None:
-        """One answer."""
+        """Notes one answer."""
         if answer.is_success:
             self.served.add(actor)
         if (fault := self._fault_of(request, answer)) is not None:
@@ -86,18 +100,18 @@ MEMBERS = {
     "application/fhir+json": {"resourceType", "issue"},
     "application/json": {"error"},
 }
-"""What the body of an error has, by its media type; the last is OAuth's (RFC 6749, section 5.2)."""
+"""The members of an error's body, by its media type; the last is OAuth's (RFC 6749, section 5.2)."""
 
 
 def form_of_errors(route: str) -> str:
-    """The media type of an error that OpenAPI does not list."""
+    """Returns the media type of an error that OpenAPI does not list."""
     return "application/fhir+json" if is_fhir(route) else "application/problem+json"
 
 
 def tokens(record_id: UUID) -> dict[str, str | None]:
-    """One of each kind of actor, as far as the record would let them; None: without a token."""
-    professional = {"profession": "G15_10", "organisation_id": HOSPITAL}
-    emergency = {"mode": "bris_de_glace", "motive": "sealed", "sid": str(uuid4())}
+    """Returns a token of each kind of actor, with access to the record where possible; None: without a token."""
+    professional: dict[str, Any] = {"profession": "G15_10", "organisation_id": HOSPITAL}
+    emergency: dict[str, Any] = {"mode": "bris_de_glace", "motive": "sealed", "sid": str(uuid4())}
     return {
         "patient": patient_token(record_id),
         "representative": make_token("representative", str(PARENT), record_id=record_id),
@@ -113,10 +127,10 @@ def tokens(record_id: UUID) -> dict[str, str | None]:
 
 @dataclass(frozen=True)
 class Seeded:
-    """The record of a service, and by the name of a parameter or a member of a body what exists under it."""
+    """The record of a service, and the existing values by name of a parameter or member of a body."""
 
     record_id: UUID
-    known: dict[str, Any]
+    values_by_name: dict[str, Any]
 
 
 async def seed_identity(api: Api) -> Seeded:
@@ -124,14 +138,14 @@ async def seed_identity(api: Api) -> Seeded:
     record_id = await api_under_test.open_account()
     started = await api_under_test.start()
     challenge = started.json()["challenge_id"]
-    known = {"identifier": accounts.MAIL, "password": accounts.PASSWORD, "challenge_id": challenge}
+    values_by_name = {"identifier": accounts.MAIL, "password": accounts.PASSWORD, "challenge_id": challenge}
     return Seeded(
-        record_id, {**known, "professional_id": DOCTOR, "structure_id": HOSPITAL, "organisation_id": HOSPITAL}
+        record_id, {**values_by_name, "professional_id": DOCTOR, "structure_id": HOSPITAL, "organisation_id": HOSPITAL}
     )
 
 
 async def seed_records(api: Api) -> Seeded:
-    api_under_test = RecordsApi(api.app.state.pool, api.client, api.app.state.context.vault)
+    api_under_test = RecordsApi(api.app.state.pool, api.client, read_context_of(api.app).vault)
     await api_under_test.be_fresh()
     record_id = await api_under_test.open_record(Person(91))
     await api_under_test.name_people(record_id, 1, representatives=(named(PARENT),), carers=(named(CARER),))
@@ -170,9 +184,8 @@ async def seed_audit(api: Api) -> Seeded:
     api_under_test = Ledger(api.client)
     await api_under_test.record()
     document_id = await api_under_test.document()
-    about = {"document_id": document_id}
     event_id = await api_under_test.access(
-        ledger.doctor(DOCTOR, HOSPITAL), "read-document", ledger.judged(ledger.reading()), **about
+        ledger.doctor(DOCTOR, HOSPITAL), "read-document", ledger.judged(ledger.reading()), document_id=document_id
     )
     return Seeded(api_under_test.record_id, {"event_id": str(event_id), "structure_id": HOSPITAL})
 
@@ -192,36 +205,42 @@ SEEDS = {
 
 @pytest_asyncio.fixture(scope="module")
 async def apis(databases: Databases) -> AsyncIterator[dict[str, Api]]:
-    """At work, and refusing nothing because the machine is busy: a 503 would hide what it stands for."""
+    """Yields the running APIs, without refusals for load, because such a 503 would hide other answers."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(frame, "ANSWER", PATIENT)
         async with all_apis(databases) as made:
             for api in made.values():
                 api.app.state.load = Load()  # so that no neighbour counts
                 api.app.state.copy_limit = timedelta(days=1)
-            records = made["records"].app.state
-            records.context = replace(records.context, max_copy_age=timedelta(days=1))
+            provided = made["records"].app.state.provided
+            context = provided[ReadContext]
+            provided[ReadContext] = replace(context, rules=replace(context.rules, max_copy_age=timedelta(days=1)))
+            provided = made["consent"].app.state.provided
+            choices = provided[ChoicesContext]
+            provided[ChoicesContext] = replace(choices, rules=replace(choices.rules, copy_limit=timedelta(days=1)))
+            provided[MatricesRules] = MatricesRules(notice=timedelta(days=1))
             yield made
 
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refusals do not wait for their beat, nor answers for a result."""
+    """Sends refusals without the fixed delay, and answers without waiting for a result."""
 
     async def not_at_all(_: float) -> None:
-        """Nothing to wait for."""
+        """Returns at once."""
 
     monkeypatch.setattr(constant_time, "wait_until", not_at_all)
     monkeypatch.setattr(prefer, "LONGEST_WAIT_S", 0.0)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
 async def test_no_generated_request_is_a_fault_of_ours(apis: dict[str, Api], name: str) -> None:
     api = apis[name]
     seeded = await SEEDS[name](api)
-    known = {"record_id": str(seeded.record_id), **seeded.known}
+    values_by_name = {"record_id": str(seeded.record_id), **seeded.values_by_name}
     document = api.app.openapi()
-    generator = Generator(document, known, EXAMPLES[name])
+    generator = Generator(document, values_by_name, EXAMPLES[name])
     by_actor = tokens(seeded.record_id)
     places = asyncio.Semaphore(AT_ONCE)
     outcomes = Outcomes(document)
@@ -229,9 +248,9 @@ async def test_no_generated_request_is_a_fault_of_ours(apis: dict[str, Api], nam
     async def attempt(request: Generated, actor: str) -> None:
         async with places:
             token = by_actor[actor]
-            headers = (
-                request.headers if token is None else request.headers | {"authorization": f"Bearer {token}".encode()}
-            )
+            headers = {name.encode("ascii"): value for name, value in request.headers.items()}
+            if token is not None:
+                headers[b"authorization"] = f"Bearer {token}".encode()
             answer = await api.client.request(request.method, request.url, content=request.content, headers=headers)
         outcomes.note(request, actor, answer)
 

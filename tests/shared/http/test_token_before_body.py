@@ -1,4 +1,4 @@
-"""Whoever has no token is told so before anything of the body is taken, on every route that needs one."""
+"""On every route that needs a token, a request without one is refused before any of its body is read."""
 
 from collections.abc import AsyncIterator
 from uuid import uuid4
@@ -8,9 +8,9 @@ import pytest_asyncio
 
 from shared.http.bodies import SMALL
 from shared.http.door import Door, largest_body
-from tests.infra.apis import NAMES, Api, Operation, all_apis, operations, routes_of
-from tests.infra.databases import Databases
-from tests.infra.tokens import bearer, make_token
+from tests.infra.http.apis import NAMES, Api, Operation, all_apis, operations, routes_of
+from tests.infra.http.tokens import bearer, make_token
+from tests.infra.platform.databases import Databases
 
 OPEN_TO_ALL = {
     "identity GET /terms",
@@ -36,7 +36,7 @@ OPEN_TO_ALL = {
     "identity POST /professionals/card",
     "records GET /fhir/metadata",
 }
-"""Who has no token yet, and what everybody may know."""
+"""Routes for callers without a token yet, and for public information."""
 WITH_LARGE_BODIES = {
     "records /fhir",
     "records /records/{record_id}/documents/{document_id}",
@@ -52,7 +52,7 @@ async def apis(databases: Databases) -> AsyncIterator[dict[str, Api]]:
 
 
 def path_of(operation: Operation) -> str:
-    """With something in each place."""
+    """Returns the path of an operation with a value for each parameter."""
     path = operation.path
     for parameter in operation.parameters("path"):
         path = path.replace("{" + parameter["name"] + "}", str(uuid4()))
@@ -69,7 +69,7 @@ async def test_every_route_has_the_door(apis: dict[str, Api], name: str) -> None
 @pytest.mark.parametrize("name", NAMES)
 async def test_only_the_routes_named_take_more_than_a_small_body(apis: dict[str, Api], name: str) -> None:
     large = {f"{name} {route.path}" for route in routes_of(apis[name].app) if largest_body(route) > SMALL}
-    assert large == {one for one in WITH_LARGE_BODIES if one.startswith(f"{name} ")}
+    assert large == {route for route in WITH_LARGE_BODIES if route.startswith(f"{name} ")}
 
 
 @pytest.mark.parametrize("name", NAMES)

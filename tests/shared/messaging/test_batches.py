@@ -1,4 +1,4 @@
-"""A batch has the effect that its records have one at a time, in the order of offsets for each key."""
+"""A batch has the effect of its records handled one at a time, in the order of offsets for each key."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -22,8 +22,8 @@ from shared.messaging.envelope import KeptRecord, Message
 from shared.runtime import clock
 from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
-from tests.infra import plumbing
-from tests.infra.plumbing import Recorder, document_received, record_changed
+from tests.infra.messaging import plumbing
+from tests.infra.messaging.plumbing import Recorder, document_received, record_changed
 
 INSERT_OFFSET = """
 insert into consumer_offsets (group_name, topic, partition, next, cluster_id) values ($1, $2, $3, 0, 'a-cluster')"""
@@ -45,7 +45,7 @@ SNAPSHOT = {
 
 @dataclass
 class Log:
-    """The records of a topic, and the ids of those that the handlers refuse (`failing`) or stumble over (`buggy`)."""
+    """The records of a topic, and the ids of those that the handlers refuse (`failing`) or fail on (`buggy`)."""
 
     group: Group
     records: list[KeptRecord]
@@ -61,7 +61,7 @@ class Log:
 
 
 def written(group: Group, rng: random.Random) -> Log:
-    """Up to 25 records of three keys in two partitions, with gaps between their offsets."""
+    """Returns up to 25 records of three keys in two partitions, with gaps between their offsets."""
     keys = [UUID(int=rng.getrandbits(128), version=4) for _ in range(3)]
     log, versions, offset = Log(group, [], set(), set()), dict.fromkeys(keys, 1), 0
     for _ in range(rng.randint(5, 25)):
@@ -99,7 +99,7 @@ def _record(
 
 
 def split(records: Sequence[KeptRecord], rng: random.Random) -> Iterator[Sequence[KeptRecord]]:
-    """Batches of any size."""
+    """Yields batches of any size."""
     at = 0
     while at < len(records):
         size = rng.randint(1, 12)
@@ -108,20 +108,20 @@ def split(records: Sequence[KeptRecord], rng: random.Random) -> Iterator[Sequenc
 
 
 class Reader:
-    """Reads a log as a worker does: from the stored offsets, again where a batch was not finished."""
+    """Reads a log like a worker: from the stored offsets, and again when a batch was not finished."""
 
     def __init__(self, pool: Pool, log: Log) -> None:
         recorder = Recorder(before=log.before, waits_for_copies=True)
         [subscription] = [each for each in recorder.subscriptions() if each.group is log.group]
         self.pool, self.log = pool, log
-        # Only the deduplication of the inbox would hide that something is handled twice.
+        # Only the deduplication by the inbox could hide that a message is handled twice.
         self.consumer = Consumer(pool, replace(subscription, uses_inbox=False))
         self.consumer.circuit_breaker.record_outcomes = lambda *_: None  # type: ignore[method-assign] # it has tests of its own
-        self.consumer.circuit_breaker.admitted_count = lambda failures, _: len(failures)  # type: ignore[method-assign]
+        self.consumer.circuit_breaker.admitted_count = lambda predictions, now: len(predictions)  # type: ignore[method-assign]
         self.progress = ReadProgress()
 
     def next_offset(self, record: KeptRecord) -> int:
-        """The stored next offset of the record's partition."""
+        """Returns the stored next offset of the record's partition."""
         return self.progress.next[Partition(record.topic, record.partition)]
 
     async def read(self, batches: Iterator[Sequence[KeptRecord]]) -> dict[str, list[asyncpg.Record]]:

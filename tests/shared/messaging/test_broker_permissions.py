@@ -1,4 +1,4 @@
-"""The broker itself holds who may use a topic: a topic has one writer, and nobody reads unbidden."""
+"""The broker enforces the permissions of topics: each has one writer, and only the declared services read it."""
 
 import asyncio
 import contextlib
@@ -16,10 +16,10 @@ from aiokafka.errors import (
     TransactionalIdAuthorizationFailed,
 )
 
-from deploy.local import topics
-from deploy.local.databases import unsent_topics
-from deploy.local.kafka import Credentials, admin_client
-from deploy.local.topics import Grant
+from deploy.local.platform import topics
+from deploy.local.platform.databases import unsent_topics
+from deploy.local.platform.kafka import Credentials, admin_client
+from deploy.local.platform.topics import Grant
 from shared.contracts.declarations import SERVICES, Service
 from shared.contracts.topics import (
     ACCESSES,
@@ -34,12 +34,12 @@ from shared.messaging.outbox import announce, append
 from shared.messaging.outbox.producer import discard, transactional_id
 from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
-from tests.infra import plumbing
-from tests.infra.databases import Database
-from tests.infra.notify import consulted
-from tests.infra.parts import Parts
-from tests.infra.topics import Topics, client_options
-from tests.infra.waiting import DEADLINE_S, eventually
+from tests.infra.messaging import plumbing
+from tests.infra.notify.notify import consulted
+from tests.infra.platform.databases import Database
+from tests.infra.platform.parts import Parts
+from tests.infra.platform.topics import Topics, client_options
+from tests.infra.platform.waiting import DEADLINE_S, eventually
 
 REFUSED = (TopicAuthorizationFailedError, GroupAuthorizationFailedError)
 
@@ -57,7 +57,7 @@ async def may_write(kafka: Topics, user: str, topic: str) -> bool:
 
 
 async def may_read(kafka: Topics, user: str, topic: str, group: str) -> bool:
-    """Either it reads what is there, or it is refused."""
+    """Returns whether the user can read the topic or is refused."""
     assert await may_write(kafka, "admin", topic)
     consumer = AIOKafkaConsumer(
         kafka.prefix + topic,
@@ -149,15 +149,16 @@ async def test_nobody_writes_the_accesses_or_acknowledgements_of_another_service
 
 
 def former_grants(kafka: Topics, *services: str) -> set[Grant]:
-    """What the release that shared a topic gave these services on it."""
+    """Returns the permissions of these services on the topic that an earlier release shared."""
     name = kafka.prefix + FORMER_ACCESSES.name
     return {Grant(service, operation, "TOPIC", name) for service in services for operation in ("WRITE", "DESCRIBE")}
 
 
 def give(kafka: Topics, grants: set[Grant]) -> None:
     client = admin_client(kafka.parts.kafka_bootstrap, Credentials("admin", kafka.parts.passwords["admin"]))
-    for future in client.create_acls([one.binding() for one in grants]).values():
+    for future in client.create_acls([grant.binding() for grant in grants]).values():
         future.result(30)
+    topics._wait_in_force(client, grants)
 
 
 async def test_the_permission_on_a_retired_topic_ends_with_the_outbox_rows_and_never_returns(
@@ -178,6 +179,8 @@ async def test_the_permission_on_a_retired_topic_ends_with_the_outbox_rows_and_n
 
         await eventually(as_expected)
 
+    for service in ("consent", "notify"):
+        await settles(service, allowed=True)  # the controller answers before the broker applies a permission
     await grant_with("consent")
     await settles("consent", allowed=True)
     await settles("notify", allowed=False)
@@ -190,7 +193,7 @@ async def test_the_permission_on_a_retired_topic_ends_with_the_outbox_rows_and_n
 
 @dataclass
 class OnePostgres:
-    """What the look-up needs of a server."""
+    """The part of a server that the look-up needs."""
 
     database: Database
 

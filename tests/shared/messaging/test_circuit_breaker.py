@@ -1,4 +1,4 @@
-"""A consumer stops when too much fails, and goes on by itself."""
+"""A consumer stops when too many records fail, and resumes without intervention."""
 
 from shared.messaging.circuit_breaker import FAILURE_THRESHOLD, LONGEST_STOP_S, SHORTEST_STOP_S, CircuitBreaker
 

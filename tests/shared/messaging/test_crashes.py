@@ -14,18 +14,20 @@ from shared.db.pool import create_pool, transaction
 from shared.messaging.outbox import announce, append
 from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
-from tests.infra import plumbing
-from tests.infra.crashing import PLACES
-from tests.infra.databases import Database
-from tests.infra.paths import ROOT
-from tests.infra.plumbing import Recorder, document_received, worker
-from tests.infra.topics import Topics
-from tests.infra.waiting import DEADLINE_S, eventually
+from tests.infra.messaging import plumbing
+from tests.infra.messaging.crashing import PLACES
+from tests.infra.messaging.plumbing import Recorder, document_received, worker
+from tests.infra.platform.databases import Database
+from tests.infra.platform.paths import ROOT
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import DEADLINE_S, eventually
 from tests.shared.messaging.test_flow import access
+
+pytestmark = pytest.mark.long
 
 
 async def let_it_crash(place: str, database: Database, kafka: Topics) -> None:
-    """Runs a worker in a process of its own until it has killed itself at that place."""
+    """Runs a worker in a separate process until it has killed itself at that place."""
     spec = {
         "database": asdict(database),
         "bootstrap": kafka.parts.kafka_bootstrap,
@@ -33,7 +35,7 @@ async def let_it_crash(place: str, database: Database, kafka: Topics) -> None:
         "prefix": kafka.prefix,
     }
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.infra.crashing", place, cwd=ROOT, stdin=asyncio.subprocess.PIPE
+        sys.executable, "-m", "tests.infra.messaging.crashing", place, cwd=ROOT, stdin=asyncio.subprocess.PIPE
     )
     await asyncio.wait_for(process.communicate(json.dumps(spec).encode()), DEADLINE_S)
     assert process.returncode == -signal.SIGKILL

@@ -1,20 +1,22 @@
 """A record that can never be used is kept with its error code, and later records are handled."""
 
+from typing import Any
 from uuid import uuid4
 
 import httpx2
 import pytest
 
+from shared.contracts.records import DocumentReceived
 from shared.errors import PermanentError
 from shared.messaging.envelope import Message
-from shared.runtime.worker import Plan, make_worker_app
+from shared.service.worker import Plan, make_worker_app
 from tests.conftest import NewDatabase
-from tests.infra import plumbing
-from tests.infra.databases import Database
-from tests.infra.plumbing import Recorder, document_received, record_changed, worker
-from tests.infra.tokens import TestKeys, bearer, operator_token, patient_token
-from tests.infra.topics import Topics
-from tests.infra.waiting import eventually
+from tests.infra.http.tokens import TestKeys, bearer, operator_token, patient_token
+from tests.infra.messaging import plumbing
+from tests.infra.messaging.plumbing import Recorder, document_received, record_changed, worker
+from tests.infra.platform.databases import Database
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import eventually
 
 NOW = "2026-11-22T10:00:00+00:00"
 TOPIC = "records.documents.v1"
@@ -66,8 +68,8 @@ async def test_garbage_becomes_a_dead_letter_with_its_reason_and_the_traffic_goe
     assert headers_kept["dlt_partition"].isdigit()
 
 
-async def _records(kafka: Topics, topic: str) -> list[object] | None:
-    """One record for each event: a relay may send an event twice."""
+async def _records(kafka: Topics, topic: str) -> list[Any] | None:
+    """Returns one record for each event, because a relay may send an event twice; None without any."""
     return list({dict(record.headers)["ce_id"]: record for record in await kafka.read_raw(topic)}.values()) or None
 
 
@@ -77,8 +79,8 @@ async def test_behind_a_dead_letter_the_messages_of_its_key_wait_and_are_redrive
     record_id, broken = uuid4(), True
     events = [document_received(record_id) for _ in range(3)]
 
-    def refuse_the_first(message: Message[object]) -> None:
-        if broken and message.event.document_id == events[0].document_id:  # type: ignore[attr-defined]
+    def refuse_the_first(message: Message[DocumentReceived]) -> None:
+        if broken and message.event.document_id == events[0].document_id:
             raise PermanentError
 
     recorder = Recorder(before=refuse_the_first)
@@ -105,9 +107,9 @@ async def test_a_bug_is_tried_three_times_then_becomes_a_dead_letter_and_its_nei
     poison, good = document_received(uuid4()), [document_received(uuid4()) for _ in range(3)]
     tries = 0
 
-    def stumble(message: Message[object]) -> None:
+    def stumble(message: Message[DocumentReceived]) -> None:
         nonlocal tries
-        if message.event.document_id == poison.document_id:  # type: ignore[attr-defined]
+        if message.event.document_id == poison.document_id:
             tries += 1
             raise KeyError("a bug")
 
@@ -126,7 +128,7 @@ async def test_a_bug_is_tried_three_times_then_becomes_a_dead_letter_and_its_nei
 async def test_when_everything_fails_the_consumer_stops_instead_of_emptying_its_topic(
     database: Database, kafka: Topics
 ) -> None:
-    def always(_message: Message[object]) -> None:
+    def always(_message: Message[DocumentReceived]) -> None:
         raise KeyError("a bug in every message")
 
     async with worker(Recorder(before=always), database, kafka) as runtime:

@@ -15,11 +15,11 @@ from shared.messaging.envelope import Message
 from shared.messaging.outbox import announce, append
 from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
-from tests.infra import plumbing
-from tests.infra.databases import Database
-from tests.infra.plumbing import Recorder, document_received, record_changed, worker
-from tests.infra.topics import Topics
-from tests.infra.waiting import eventually
+from tests.infra.messaging import plumbing
+from tests.infra.messaging.plumbing import Recorder, document_received, record_changed, worker
+from tests.infra.platform.databases import Database
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import eventually
 
 TRACE = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
 SOMEBODY = Actor(kind="professional", id="899700000001")
@@ -121,7 +121,7 @@ async def test_what_cannot_be_done_now_is_done_later_and_nothing_overtakes_it(
 async def test_a_batch_holds_all_that_came_while_the_one_before_was_worked_on(
     database: Database, kafka: Topics
 ) -> None:
-    """Nothing is fetched ahead: what the client fetched ahead would be handled first, and the rest would wait."""
+    """The client fetches nothing ahead; records fetched ahead would be handled first, and the rest would wait."""
     recorder, has_begun, goes_on = Recorder(), asyncio.Event(), asyncio.Event()
     later = [document_received(uuid4()) for _ in range(100)]
 
@@ -147,7 +147,7 @@ async def test_who_appends_in_the_process_that_leads_wakes_its_relay_and_notifie
     payloads: list[object] = []
     listener = await asyncpg.connect(database.dsn)
     async with worker(Recorder(), database, kafka) as runtime:
-        await put_in(kafka, runtime.pool, 1)  # the relay leads
+        await put_in(kafka, runtime.pool, 1)  # now the relay leads
         await listener.add_listener("outbox", lambda _, __, ___, payload: payloads.append(payload))
         await put_in(kafka, runtime.pool, 2)
         elsewhere = await create_pool(PostgresSettings.model_validate({"dsn": database.dsn}), application="tests")

@@ -1,12 +1,12 @@
-"""Watermarks that are unknown, too old or in the future vouch for nothing."""
+"""Watermarks that are unknown, too old or in the future make no copy fresh."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.audit.access_request import RecordCopy
-from services.consent.domain import states
-from services.records.domain.copies import CopyAge
+from services.audit.copies.domain import RecordCopy
+from services.consent.copies import domain as consent_copies
+from services.records.copies.domain.copies import CopyAge
 from shared.contracts.declarations import SERVICES
 from shared.contracts.topics import GROUPS, IDENTITY_ERASURES, IDENTITY_PEOPLE, IDENTITY_RECORDS
 from shared.messaging.freshness import HEARTBEAT_AHEAD, are_fresh, decoy_watermarks
@@ -49,7 +49,7 @@ def test_records_asks_the_states_the_choices_and_the_erasures(
 @pytest.mark.parametrize(("at", "fresh"), MOMENTS)
 @pytest.mark.parametrize("name", ["record_at", "people_at", "erasures_at"])
 def test_consent_asks_the_states_the_people_and_the_erasures(name: str, at: datetime | None, *, fresh: bool) -> None:
-    age = states.CopyAge(**dict.fromkeys(("record_at", "people_at", "erasures_at"), NOW) | {name: at})  # type: ignore[arg-type]
+    age = consent_copies.CopyAge(**dict.fromkeys(("record_at", "people_at", "erasures_at"), NOW) | {name: at})  # type: ignore[arg-type]
     assert age.is_fresh(NOW, LIMIT) is fresh
     assert age.is_fresh_for_holders(NOW, LIMIT) is (fresh or name == "people_at")
 
@@ -57,14 +57,14 @@ def test_consent_asks_the_states_the_people_and_the_erasures(name: str, at: date
 @pytest.mark.parametrize(("at", "fresh"), MOMENTS)
 @pytest.mark.parametrize("name", ["record_at", "people_at", "erasures_at"])
 def test_audit_asks_the_states_the_people_and_the_erasures(name: str, at: datetime | None, *, fresh: bool) -> None:
-    known = RecordCopy("open", **dict.fromkeys(("record_at", "people_at", "erasures_at"), NOW) | {name: at})  # type: ignore[arg-type]
-    assert known.is_fresh(NOW, LIMIT) is fresh
+    copy = RecordCopy("open", **dict.fromkeys(("record_at", "people_at", "erasures_at"), NOW) | {name: at})  # type: ignore[arg-type]
+    assert copy.is_fresh(NOW, LIMIT) is fresh
 
 
 def test_what_is_broken_is_not_fresh() -> None:
     assert not CopyAge(NOW, NOW, broken=True, erasures_at=NOW).is_fresh(NOW, LIMIT)
     assert not RecordCopy("open", record_at=NOW, people_at=NOW, erasures_at=NOW, is_broken=True).is_fresh(NOW, LIMIT)
-    broken = states.CopyAge(NOW, NOW, NOW, is_broken=True)
+    broken = consent_copies.CopyAge(NOW, NOW, NOW, is_broken=True)
     assert not broken.is_fresh(NOW, LIMIT)
     assert not broken.is_fresh_for_holders(NOW, LIMIT)
 

@@ -1,4 +1,4 @@
-"""A running worker: what vouches for the erasures, and what is said of a watermark that lies in the future."""
+"""A running worker: the watermarks of erasures, and the log of a watermark that lies in the future."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,20 +19,20 @@ from shared.messaging.subscription import Subscription
 from shared.runtime import clock
 from shared.runtime.metrics import COPY_AGE
 from shared.runtime.settings import PostgresSettings
-from shared.runtime.worker import Plan, WorkerRuntime, at_work
+from shared.service.worker import Plan, WorkerRuntime, at_work
 from tests.conftest import NewDatabase
-from tests.infra import plumbing
-from tests.infra.databases import Database
-from tests.infra.erasing import erased
-from tests.infra.tokens import TestKeys
-from tests.infra.topics import Topics
-from tests.infra.waiting import eventually
+from tests.infra.erasure.erasing import erased
+from tests.infra.http.tokens import TestKeys
+from tests.infra.messaging import plumbing
+from tests.infra.platform.databases import Database
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import eventually
 
 TOPIC = IDENTITY_ERASURES.name
 
 
 class Eraser:
-    """Consent's handler of erasures, while its database cannot do it (`is_away`) and afterwards."""
+    """Consent's handler of erasures, while its database is unavailable (`is_away`) and afterwards."""
 
     def __init__(self) -> None:
         self.is_away, self.attempts, self.partitions = True, 0, set[int]()
@@ -41,11 +41,11 @@ class Eraser:
         self.attempts += 1
         if self.is_away:
             raise OSError("the database is away")
-        self.partitions |= {one.partition for one in messages}
+        self.partitions |= {message.partition for message in messages}
 
     @asynccontextmanager
     async def at_work(self, database: Database, kafka: Topics) -> AsyncIterator[WorkerRuntime]:
-        """A worker with this group alone."""
+        """Runs a worker with this group alone."""
         group = Subscription(
             CONSENT_ERASURES, (RecordErased,), self.erase, uses_inbox=False, skips_erased_records=False
         )
@@ -55,7 +55,7 @@ class Eraser:
 
 
 async def beat(kafka: Topics, at: datetime) -> None:
-    """A heartbeat in each partition, as identity's relay sends it."""
+    """Writes a heartbeat into each partition, as identity's relay does."""
     for partition in range(IDENTITY_ERASURES.local_partitions):
         event = HeartbeatSent(partition=partition, at=at)
         headers = {"ce_id": str(uuid4()), "ce_type": event.ce_type, "ce_time": at.isoformat()}
@@ -108,7 +108,7 @@ async def test_a_watermark_of_the_future_is_a_negative_age_and_said_once_a_minut
     assert -3600 <= age_of("a") < -3000, "the future hides behind no older partition"
     assert 10 <= age_of("b") < 600, "clocks differ a little"
     assert -10 <= age_of("c") < 0
-    assert [(one["event"], one["topic"]) for one in logged] == [("copy.ahead", "a"), ("copy.ahead", "c")]
+    assert [(line["event"], line["topic"]) for line in logged] == [("copy.ahead", "a"), ("copy.ahead", "c")]
     assert logged[0]["seconds"] > 3000
     monkeypatch.setattr(copy_ages, "LOG_EVERY_S", 0.0)
     await ages.observe(pool)
@@ -116,5 +116,5 @@ async def test_a_watermark_of_the_future_is_a_negative_age_and_said_once_a_minut
 
 
 def age_of(topic: str) -> float:
-    found: float = COPY_AGE.labels(topic)._value.get()
-    return found
+    age: float = COPY_AGE.labels(topic)._value.get()
+    return age

@@ -11,14 +11,15 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from shared.contracts.records import DocumentReceived
-from shared.runtime import clock, worker
+from shared.runtime import clock
 from shared.runtime.metrics import LAG_RECORDS, SKIPPED
+from shared.service import worker
 from tests.conftest import NewDatabase
-from tests.infra import plumbing
-from tests.infra.databases import Database
-from tests.infra.plumbing import Recorder, document_received
-from tests.infra.topics import Topics, client_options
-from tests.infra.waiting import eventually
+from tests.infra.messaging import plumbing
+from tests.infra.messaging.plumbing import Recorder, document_received
+from tests.infra.platform.databases import Database
+from tests.infra.platform.topics import Topics, client_options
+from tests.infra.platform.waiting import eventually
 
 GROUP, TOPIC = "consent.deposit-checks", "records.documents.v1"
 OUT_OF_RANGE = ("9999-12-31T23:59:59+00:00", "0001-01-01T00:00:00+14:00", "1999-12-31T23:59:59+00:00")
@@ -54,7 +55,7 @@ async def put_with_a_bad_name(kafka: Topics) -> None:
         "headers": envelope(event),
     }
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.infra.bad_header", stdin=asyncio.subprocess.PIPE
+        sys.executable, "-m", "tests.infra.messaging.bad_header", stdin=asyncio.subprocess.PIPE
     )
     await child.communicate(json.dumps(request).encode())
     assert child.returncode == 0
@@ -136,5 +137,5 @@ async def test_the_markers_of_transactions_are_no_lag_and_no_silence(
             lag: Any = LAG_RECORDS.labels(GROUP, TOPIC)._value.get()
             return bool(lag == 0 and loop.last_progress > since + 1 and not runtime.silent_loops())
 
-        await eventually(has_no_lag)
+        assert await eventually(has_no_lag)
     await producer.stop()

@@ -1,4 +1,4 @@
-"""A database that was set back: its relay announces nothing until what was lost has been recovered from the topics."""
+"""After its database was set back, a relay announces nothing until the lost commits are recovered from the topics."""
 
 from dataclasses import replace
 from typing import Any
@@ -7,13 +7,12 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 
-from services.consent.announcements import announce
-from services.consent.domain.choices import Change, Choices
-from services.consent.domain.states import ConsentState
-from services.consent.store import states
-from services.consent.usecases.adopt_states import adopt_states
-from services.consent.usecases.copy_records import copy_records
-from services.consent.usecases.decide_deposits import deposits_awaiting_version
+from services.consent.choices.domain.choices import Change, Choices
+from services.consent.choices.domain.states import ConsentState
+from services.consent.choices.steps import adopt_states, copy_records
+from services.consent.choices.store import states
+from services.consent.deposit_checks.steps import deposits_awaiting_version
+from services.consent.kit.announcements import announce
 from shared.contracts.base import Actor, StateWithheld
 from shared.contracts.consent import Authorisation
 from shared.contracts.topics import CONSENT_STATES
@@ -23,12 +22,21 @@ from shared.messaging.outbox import append
 from shared.messaging.outbox.recovery import Recovery, RecoveryResult
 from shared.runtime import clock
 from tests.conftest import NewDatabase
-from tests.infra.databases import Database
-from tests.infra.lost_commits import all_sent, app_pool, compare_once, copy_database, recover_at, running_relay
-from tests.infra.messages import message
-from tests.infra.plumbing import document_received, record_changed
-from tests.infra.topics import Topics
-from tests.infra.waiting import eventually
+from tests.infra.messaging.lost_commits import (
+    all_sent,
+    app_pool,
+    compare_once,
+    copy_database,
+    recover_at,
+    running_relay,
+)
+from tests.infra.messaging.messages import message
+from tests.infra.messaging.plumbing import document_received, record_changed
+from tests.infra.platform.databases import Database
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import eventually
+
+pytestmark = pytest.mark.long
 
 PATIENT = Actor(kind="patient", id="p")
 DOCTOR, OTHER = "899700000001", "899700000002"
@@ -178,7 +186,7 @@ async def test_until_the_choices_are_recovered_nothing_is_in_force_and_no_deposi
         await change(pool, record_id, blocked=(DOCTOR,))
         await eventually(lambda: all_sent(pool))
     async with app_pool(backup) as pool, running_relay(backup, kafka, held=True) as watch:
-        # As its consumer reads again what records had applied before.
+        # The consumer reads again the versions that records had applied before.
         await in_force(pool, {record_id: 3, untouched: 1})
         assert await are_in_force(pool, record_id, untouched) == [False, False]
         assert await deposits_wait(pool, record_id, untouched) == [True, True]
@@ -215,4 +223,4 @@ async def deposits_wait(pool: Pool, *record_ids: UUID) -> list[bool]:
     messages = [message(document_received(record_id)) for record_id in record_ids]
     async with transaction(pool) as connection:
         awaiting = await deposits_awaiting_version(connection, messages)
-    return [one.id in awaiting for one in messages]
+    return [message.id in awaiting for message in messages]

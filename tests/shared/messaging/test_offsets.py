@@ -1,4 +1,4 @@
-"""A group goes on from the offsets in its database, whatever the broker, the database or other members do."""
+"""A group continues from the offsets in its database, whatever the broker, the database or other members do."""
 
 import asyncio
 import random
@@ -22,16 +22,17 @@ from shared.db.pool import create_pool
 from shared.errors import TransientError
 from shared.messaging import positions
 from shared.messaging.batch_pass import ReadProgress
+from shared.messaging.batch_plan import Partition
 from shared.runtime import clock
 from shared.runtime.metrics import OFFSETS_LOST
 from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
-from tests.infra import plumbing
-from tests.infra.consumers import OfflineConsumers
-from tests.infra.databases import APP, Database
-from tests.infra.plumbing import Recorder, document_received, record_changed, worker
-from tests.infra.topics import Topics, client_options
-from tests.infra.waiting import eventually
+from tests.infra.messaging import plumbing
+from tests.infra.messaging.consumers import OfflineConsumers
+from tests.infra.messaging.plumbing import Recorder, document_received, record_changed, worker
+from tests.infra.platform.databases import APP, Database
+from tests.infra.platform.topics import Topics, client_options
+from tests.infra.platform.waiting import eventually
 
 GROUP, TOPIC = "consent.deposit-checks", "records.documents.v1"
 SET_BACK = ("effects", "seen_copies", "inbox", "parked_messages", "consumer_offsets")
@@ -58,7 +59,7 @@ async def put_all(kafka: Topics, events: Sequence[DocumentReceived]) -> None:
 
 
 def documents(count: int, records: int = 5) -> list[DocumentReceived]:
-    """Documents of some records, in turn."""
+    """Returns deposits for `records` records, in turn."""
     ids = [uuid4() for _ in range(records)]
     return [document_received(ids[number % records]) for number in range(count)]
 
@@ -67,7 +68,7 @@ async def done(database: Database) -> list[UUID]:
     return [row["document_id"] for row in await plumbing.effects(database)]
 
 
-async def all_done(database: Database, events: Sequence[DocumentReceived]) -> None:
+async def assert_all_done(database: Database, events: Sequence[DocumentReceived]) -> None:
     """Waits until each event has its effect; asserts that none has two."""
     expected = sorted(event.document_id for event in events)
 
@@ -104,7 +105,7 @@ async def _as_owner(database: Database, *statements: str) -> None:
 
 
 def lost(topic: str = TOPIC) -> float:
-    """The metric of lost offsets."""
+    """Returns the metric of lost offsets."""
     value: float = OFFSETS_LOST.labels(GROUP, topic)._value.get()
     return value
 
@@ -118,11 +119,11 @@ async def test_a_database_that_was_set_back_reads_again_what_it_lost(
         await stack.enter_async_context(worker(Recorder(), database, kafka))
         await put(kafka, record_changed(record_id, 1), 0)
         await put_all(kafka, events[:20])
-        await all_done(database, events[:20])
+        await assert_all_done(database, events[:20])
         await back_up(database)
         await put(kafka, record_changed(record_id, 2), 0)
         await put_all(kafka, events[20:40])
-        await all_done(database, events[:40])
+        await assert_all_done(database, events[:40])
         await eventually(lambda: plumbing.value(database, "select version = 2 from seen_copies"))
         if not running:
             await stack.aclose()
@@ -131,13 +132,14 @@ async def test_a_database_that_was_set_back_reads_again_what_it_lost(
         if not running:
             await stack.enter_async_context(worker(Recorder(), database, kafka))
         # No new record arrives: the worker notices by itself.
-        await all_done(database, events[:40])
+        await assert_all_done(database, events[:40])
         await eventually(lambda: plumbing.value(database, "select version = 2 from seen_copies"))
         await put_all(kafka, events[40:])
-        await all_done(database, events)
+        await assert_all_done(database, events)
     assert await plumbing.value(database, "select count(*) from parked_messages") == 0
 
 
+@pytest.mark.long
 async def test_members_that_come_and_go_while_transactions_fail_lose_double_and_reorder_nothing(
     database: Database, kafka: Topics
 ) -> None:
@@ -162,7 +164,7 @@ async def test_members_that_come_and_go_while_transactions_fail_lose_double_and_
                 await eventually(has_joined)
                 await eventually(goes_on)
         await sending
-        await all_done(database, events)
+        await assert_all_done(database, events)
     order = {
         record_id: [event.document_id for event in events if event.record_id == record_id] for record_id in ids(events)
     }
@@ -199,11 +201,11 @@ async def test_the_first_start_after_the_upgrade_takes_the_brokers_offsets_once(
     await commit_at_broker(kafka, 4)
     await plumbing.value(database, "update offset_sources set from_broker = true returning true")
     async with worker(Recorder(), database, kafka, instance_id=None):
-        await all_done(database, events[4:])
+        await assert_all_done(database, events[4:])
     await plumbing.value(database, "delete from consumer_offsets where group_name = $1 and partition = 0", GROUP)
     await commit_at_broker(kafka, 6)
     async with worker(Recorder(), database, kafka, instance_id=None):
-        await all_done(database, events)
+        await assert_all_done(database, events)
 
 
 async def test_a_database_that_did_not_follow_until_now_begins_at_the_beginning(
@@ -215,7 +217,7 @@ async def test_a_database_that_did_not_follow_until_now_begins_at_the_beginning(
     await commit_at_broker(kafka, 4)
     assert await plumbing.value(database, "select from_broker from offset_sources") is False
     async with worker(Recorder(), database, kafka):
-        await all_done(database, events)
+        await assert_all_done(database, events)
 
 
 @pytest.mark.parametrize(("age", "expected"), [("5 minutes", True), ("3 hours", False), (None, False)])
@@ -246,7 +248,7 @@ async def test_offsets_of_another_cluster_count_for_nothing(database: Database, 
                 values ($1, $2, 0, 5, 'another') returning true"""
     await plumbing.value(database, insert, GROUP, TOPIC)
     async with worker(Recorder(), database, kafka):
-        await all_done(database, events)
+        await assert_all_done(database, events)
     assert await plumbing.value(database, "select bool_and(cluster_id <> 'another') from consumer_offsets")
 
 
@@ -259,7 +261,7 @@ async def test_a_lost_offset_stops_its_partition_alone_until_it_is_valid_again(
     for event in held:
         await put(kafka, event, 0)
     async with worker(Recorder(), database, kafka):
-        await all_done(database, held)
+        await assert_all_done(database, held)
     if where == "below the beginning":
         await cut(kafka, 0, 3)
     set_next = "update consumer_offsets set next = $2 where group_name = $1 and partition = 0 returning true"
@@ -269,7 +271,7 @@ async def test_a_lost_offset_stops_its_partition_alone_until_it_is_valid_again(
         await put(kafka, late, 0)
         for event in others:
             await put(kafka, event, 1)
-        await all_done(database, [*held, *others])
+        await assert_all_done(database, [*held, *others])
         assert lost() == 1
         assert runtime.silent_loops() == []
         [loop] = [loop for loop in runtime.consumer_loops if loop.consumer.name == GROUP]
@@ -279,7 +281,7 @@ async def test_a_lost_offset_stops_its_partition_alone_until_it_is_valid_again(
             0
         ]
         await plumbing.value(database, set_next, GROUP, 3)
-        await all_done(database, [*held, *others, late])
+        await assert_all_done(database, [*held, *others, late])
 
         async def is_valid_again() -> bool:
             return lost() == 0
@@ -288,7 +290,7 @@ async def test_a_lost_offset_stops_its_partition_alone_until_it_is_valid_again(
 
 
 async def cut(kafka: Topics, partition: int, before: int) -> None:
-    """Deletes what the partition holds below an offset, as retention does."""
+    """Deletes the records of a partition below an offset, as retention does."""
     admin = AIOKafkaAdminClient(**client_options(kafka.parts, "admin"))
     await admin.start()
     try:
@@ -317,7 +319,7 @@ async def test_records_that_were_finished_before_they_were_read_again_move_the_o
     insert = """insert into consumer_offsets (group_name, topic, partition, next, cluster_id)
                 values ($1, $2, 0, 1, 'a-cluster')"""
     await pool.execute(insert, GROUP, TOPIC)
-    consumer, progress = consumers.consumer(), ReadProgress({(TOPIC, 0): 1})
+    consumer, progress = consumers.consumer(), ReadProgress({Partition(TOPIC, 0): 1})
     with pytest.raises(TransientError):
         await consumer.consume(records, progress)
     assert len(await consumers.effects()) == 11

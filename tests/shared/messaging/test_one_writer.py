@@ -1,4 +1,4 @@
-"""A consumer takes a service's word from that service's own topic, and from no other."""
+"""A consumer accepts a service's events only from that service's own topic."""
 
 from typing import get_args
 from uuid import UUID, uuid4
@@ -6,8 +6,13 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from services.audit.writers import ACTIONS_BY_SERVICE, ACTOR_KINDS_BY_SERVICE, SHARED_ACTIONS, WRITER_MISMATCH
-from services.identity.store.erasures import Erasure, insert_erasure
+from services.audit.ledger.domain.writers import (
+    ACTIONS_BY_SERVICE,
+    ACTOR_KINDS_BY_SERVICE,
+    SHARED_ACTIONS,
+    WRITER_MISMATCH,
+)
+from services.identity.erasure.store import Erasure, insert_erasure
 from shared.contracts.audit import AccessRecorded, Action
 from shared.contracts.declarations import SERVICES, Service
 from shared.contracts.topics import (
@@ -22,10 +27,10 @@ from shared.messaging.consumer import Consumer
 from shared.runtime import clock
 from shared.runtime.clock import bucket_of
 from tests.conftest import NewPool
-from tests.infra.erasures import said
-from tests.infra.messages import fetched, outbox
-from tests.infra.notify import consulted, contact, published
-from tests.infra.subscriptions import subscription_of, subscriptions_of
+from tests.infra.erasure.erasures import acknowledgement_of
+from tests.infra.messaging.messages import fetched, outbox
+from tests.infra.messaging.subscriptions import subscription_of, subscriptions_of
+from tests.infra.notify.notify import consulted, contact, published
 
 
 def ledger(pool: Pool) -> Consumer:
@@ -66,18 +71,18 @@ async def test_the_ledger_enters_of_a_services_topic_its_own_acts_and_quarantine
         for kind in ("professional", "system", "unknown")
     ]
     own = [
-        one
-        for one in accesses
-        if one.action in ACTIONS_BY_SERVICE[service] | SHARED_ACTIONS
-        and one.actor.kind in ACTOR_KINDS_BY_SERVICE[service]
+        access
+        for access in accesses
+        if access.action in ACTIONS_BY_SERVICE[service] | SHARED_ACTIONS
+        and access.actor.kind in ACTOR_KINDS_BY_SERVICE[service]
     ]
-    records = [fetched(one, topic=ACCESSES[service].name) for one in accesses]
+    records = [fetched(access, topic=ACCESSES[service].name) for access in accesses]
     consumer = ledger(pool)
     await consumer.consume(records)
     await consumer.consume(records)
     rows = await entries(pool, record_id)
     entered = [(row["action"], row["actor_kind"]) for row in rows if row["outcome"] == "refused"]
-    assert sorted(entered) == sorted((one.action, one.actor.kind) for one in own)
+    assert sorted(entered) == sorted((access.action, access.actor.kind) for access in own)
     quarantined = [row for row in rows if row["outcome"] == "quarantined"]
     assert len(quarantined) == len(accesses) - len(own)
     assert {row["reason"] for row in quarantined} == {WRITER_MISMATCH}
@@ -102,18 +107,19 @@ async def test_a_service_that_writes_what_no_database_can_hold_does_not_stop_the
 async def test_the_ledger_reads_the_retired_topic_to_its_end(new_pool: NewPool) -> None:
     pool, record_id = await new_pool("audit"), uuid4()
     events = [consulted(record_id), consulted(record_id, action="sign-in"), consulted(record_id, action="see-choices")]
-    await ledger(pool).consume([fetched(one, topic=FORMER_ACCESSES.name) for one in events])
+    await ledger(pool).consume([fetched(event, topic=FORMER_ACCESSES.name) for event in events])
     assert [row["action"] for row in await entries(pool, record_id)] == ["read-document", "sign-in", "see-choices"]
 
 
-async def test_an_acknowledgement_on_anothers_topic_completes_nothing(new_pool: NewPool) -> None:
+async def test_an_acknowledgement_on_the_topic_of_another_service_completes_nothing(new_pool: NewPool) -> None:
     pool, record_id = await new_pool("identity"), uuid4()
     erasure_id = clock.new_id(bucket_of(record_id))
     async with transaction(pool) as connection:
         await insert_erasure(connection, Erasure(erasure_id, record_id, "gdpr-decision", clock.now()))
     consumer = Consumer(pool, subscription_of("identity.acknowledged-erasures"))
     forged = [
-        fetched(said(record_id, erasure_id, one), topic=ERASURE_ACKNOWLEDGEMENTS["notify"].name) for one in SERVICES
+        fetched(acknowledgement_of(record_id, erasure_id, service), topic=ERASURE_ACKNOWLEDGEMENTS["notify"].name)
+        for service in SERVICES
     ]
     await consumer.consume(forged)
     collected = "select array_agg(service order by service) from erasure_acknowledgements where erasure_id = $1"
@@ -122,15 +128,15 @@ async def test_an_acknowledgement_on_anothers_topic_completes_nothing(new_pool: 
     assert {row["error_code"] for row in letters} == {"writer-mismatch"}
     assert await pool.fetchval("select receipt is null from erasures where id = $1", erasure_id)
     await pool.execute("delete from parked_messages")
-    own = [fetched(said(record_id, erasure_id, one)) for one in SERVICES[1:]]
-    former = fetched(said(record_id, erasure_id, SERVICES[0]), topic=FORMER_ACKNOWLEDGEMENTS.name)
+    own = [fetched(acknowledgement_of(record_id, erasure_id, service)) for service in SERVICES[1:]]
+    former = fetched(acknowledgement_of(record_id, erasure_id, SERVICES[0]), topic=FORMER_ACKNOWLEDGEMENTS.name)
     await consumer.consume([*own, former])
     assert await pool.fetchval(collected, erasure_id) == sorted(SERVICES)
     assert await pool.fetchval("select receipt is not null from erasures where id = $1", erasure_id)
 
 
 class Alerting:
-    """notify's groups about accesses on one database, a contact in it."""
+    """The groups of notify about accesses on one database with a contact."""
 
     def __init__(self, pool: Pool, record_id: UUID) -> None:
         self.pool, self.record_id = pool, record_id
@@ -167,7 +173,7 @@ async def test_the_group_of_emergencies_that_reads_all_again_alerts_nobody_again
     notify = await alerting(new_pool)
     records = [fetched(notify.emergency(uuid4())), fetched(notify.emergency()), fetched(consulted(notify.record_id))]
     former = [
-        fetched(one, topic=FORMER_ACCESSES.name) for one in (notify.emergency(uuid4()), notify.emergency(uuid4()))
+        fetched(event, topic=FORMER_ACCESSES.name) for event in (notify.emergency(uuid4()), notify.emergency(uuid4()))
     ]
     await notify.emergencies.consume([*former, *records])
     alerted = await notify.pool.fetch("select id, due_at from alerts order by id")

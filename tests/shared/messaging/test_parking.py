@@ -23,14 +23,14 @@ from shared.messaging.inbox import DAYS_KEPT
 from shared.messaging.redrive import DeadLetterIsNewestStateError, DeadLetterUnknownError
 from shared.runtime import clock
 from shared.runtime.settings import PostgresSettings
-from shared.runtime.worker import Plan, make_worker_app
+from shared.service.worker import Plan, make_worker_app
 from tests.conftest import NewDatabase
-from tests.infra import plumbing
-from tests.infra.consumers import FACTS, STATES, OfflineConsumers
-from tests.infra.plumbing import Recorder, document_received, record_changed
-from tests.infra.tokens import TestKeys, bearer, operator_token, patient_token
-from tests.infra.topics import Topics
-from tests.infra.waiting import eventually
+from tests.infra.http.tokens import TestKeys, bearer, operator_token, patient_token
+from tests.infra.messaging import plumbing
+from tests.infra.messaging.consumers import FACTS, STATES, OfflineConsumers
+from tests.infra.messaging.plumbing import Recorder, document_received, record_changed
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import eventually
 
 OPERATOR = Actor(kind="operator", id="operations")
 SEEN = {IDENTITY_RECORDS.name: 2}
@@ -56,7 +56,7 @@ async def consume(consumer: Consumer, *records: KeptRecord, times: int = 5) -> N
 
 
 async def parked(consumers: OfflineConsumers) -> list[tuple[int, str, str | None]]:
-    """Offset, reason and error code of each parked message."""
+    """Returns offset, reason and error code of each parked message."""
     rows = await consumers.pool.fetch('select "offset", reason, error_code from parked_messages order by "offset", id')
     return [tuple(row) for row in rows]
 
@@ -67,7 +67,7 @@ async def dead_letter_at(consumers: OfflineConsumers, offset: int) -> UUID:
 
 
 async def dead_letter_topic(consumers: OfflineConsumers) -> list[str]:
-    """The error codes of the messages that go to a dead-letter topic."""
+    """Returns the error codes of the messages sent to a dead-letter topic."""
     rows = await consumers.pool.fetch("select extra from outbox where topic like '%.dlt' order by id")
     return [str(row["extra"]).partition('"dlt_error_code": "')[2].partition('"')[0] for row in rows]
 
@@ -285,18 +285,22 @@ async def test_the_breaker_opens_within_one_batch_of_bad_messages(consumers: Off
     assert 0 < len(await parked(consumers)) < 20
 
 
+def is_stopped(consumer: Consumer) -> bool:
+    return consumer.circuit_breaker.is_open
+
+
 async def test_the_breaker_closes_by_itself_once_a_trial_succeeds(consumers: OfflineConsumers) -> None:
     bad, good = [document_received(uuid4()) for _ in range(10)], [document_received(uuid4()) for _ in range(5)]
     refusing(consumers, {event.document_id for event in bad})
     consumer = consumers.consumer()
     await consume(consumer, *(consumers.record(event) for event in bad))
-    assert consumer.circuit_breaker.is_open
+    assert is_stopped(consumer)
     records = [consumers.record(event) for event in good]
     await consume(consumer, *records)
     assert await consumers.effects() == []
     consumer.circuit_breaker._next_trial = 0.0
     await consume(consumer, *records)
-    assert not consumer.circuit_breaker.is_open
+    assert not is_stopped(consumer)
     assert await consumers.effects() == [event.document_id for event in good]
 
 
@@ -332,7 +336,7 @@ async def test_each_dead_letter_of_the_ledger_is_redriven_alone_and_what_awaits_
     monkeypatch.setattr(consumer_module, "PARK_AFTER_S", 0.0)
 
     async def enter(_: Connection, __: list[InvalidRecord]) -> None:
-        """Stands for the ledger, which would write it down."""
+        """Replaces the ledger's handler, which would store it."""
 
     record_id, missing, refused = uuid4(), True, set[Any]()
     events = [document_received(record_id) for _ in range(3)]
@@ -383,7 +387,7 @@ async def test_a_redrive_that_goes_wrong_is_no_failure_of_the_states_that_were_a
 
 
 async def park_many(consumers: OfflineConsumers, group: str, count: int) -> list[UUID]:
-    """Parks messages that await a copy, each with a key of its own. Returns their documents."""
+    """Parks messages that await a copy, each with a separate key. Returns their documents."""
     events = [document_received(uuid4()) for _ in range(count)]
     parked = [
         parked_messages.RecordToPark(consumers.record(event), "records.documents.v1", "copy-behind") for event in events

@@ -1,4 +1,4 @@
-"""The relay: what cannot be sent holds back nothing else, and a former leader writes nothing."""
+"""The relay: rows that cannot be sent hold back no others, and a former leader writes nothing."""
 
 import asyncio
 import random
@@ -12,9 +12,9 @@ import orjson
 import pytest
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
-from deploy.local.kafka import Credentials, admin_client
-from deploy.local.topics import Grant, filter_of
-from services.consent.announcements import announce
+from deploy.local.platform.kafka import Credentials, admin_client
+from deploy.local.platform.topics import Grant, filter_of
+from services.consent.kit.announcements import announce
 from shared.contracts.base import HeartbeatSent, StateWithheld
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
 from shared.contracts.topics import CONSENT_STATES
@@ -26,13 +26,13 @@ from shared.messaging.outbox.producer import producer_factory
 from shared.messaging.outbox.relay import Relay
 from shared.runtime import clock
 from shared.runtime.settings import PostgresSettings
-from shared.runtime.worker import Plan, make_worker_app
+from shared.service.worker import Plan, make_worker_app
 from tests.conftest import NewDatabase
-from tests.infra import plumbing
-from tests.infra.databases import Database
-from tests.infra.tokens import TestKeys, bearer, operator_token, patient_token
-from tests.infra.topics import Topics
-from tests.infra.waiting import eventually
+from tests.infra.http.tokens import TestKeys, bearer, operator_token, patient_token
+from tests.infra.messaging import plumbing
+from tests.infra.platform.databases import Database
+from tests.infra.platform.topics import Topics
+from tests.infra.platform.waiting import eventually
 from tests.shared.messaging.test_flow import access
 
 ACCESSES, DECISIONS, STATES = "consent.accesses.v1", "consent.decisions.v1", "consent.states.v1"
@@ -61,7 +61,7 @@ def new_relay(database: Database, kafka: Topics, **options: Any) -> Relay:
 
 @asynccontextmanager
 async def relaying(database: Database, kafka: Topics, **options: Any) -> AsyncIterator[Relay]:
-    """A relay at work."""
+    """Yields a running relay."""
     relay = new_relay(database, kafka, **options)
     task = asyncio.create_task(relay.run())
     try:
@@ -115,16 +115,17 @@ async def administer(kafka: Topics, change: Callable[[Any], dict[Any, Any]]) -> 
 
 
 async def keys_of(kafka: Topics, topic: str) -> list[str]:
-    """The keys of a topic's records, without heartbeats."""
+    """Returns the keys of a topic's records, without heartbeats."""
     keys = [record.key.decode() for record in await kafka.read_raw(topic)]
     return [key for key in keys if not key.startswith("heartbeat-")]
 
 
 class SilentPartition:
-    """A topic without its replicas, as a client sees it: the broker acknowledges no record of it, and no transaction
-    with such a record can end, so that its transactional id cannot be started again until the replicas are back.
+    """A topic without its replicas, as a client sees it.
 
-    One broker cannot lose the replicas of one topic alone; everything else is the real broker.
+    The broker acknowledges no record of it, and no transaction with such a record can end, so that its transactional id
+    cannot be started again until the replicas are back. One broker cannot lose the replicas of one topic alone;
+    everything else is the real broker.
     """
 
     def __init__(self, kafka: Topics, topic: str) -> None:
@@ -146,7 +147,7 @@ class SilentPartition:
 
 
 class PartitionProducer:
-    """A real producer, but for the topic that is silent."""
+    """A real producer, except for the silent topic."""
 
     def __init__(self, real: Any, silent: SilentPartition, lane: int | None) -> None:
         self._real, self._silent, self._lane = real, silent, lane
@@ -160,6 +161,7 @@ class PartitionProducer:
         return await self._real.send(topic, value, **options)
 
 
+@pytest.mark.long
 async def test_a_topic_whose_replicas_are_away_holds_back_its_own_rows_only(
     database: Database, pool: Pool, kafka: Topics
 ) -> None:
@@ -187,6 +189,7 @@ async def test_a_topic_whose_replicas_are_away_holds_back_its_own_rows_only(
     assert set(await keys_of(kafka, DECISIONS)) == {event.key for event in held}
 
 
+@pytest.mark.long
 async def test_a_topic_that_goes_away_in_the_middle_is_held_and_sent_in_order_when_it_is_back(
     database: Database, pool: Pool, kafka: Topics
 ) -> None:
@@ -221,6 +224,7 @@ async def test_a_missing_topic_holds_back_its_own_rows_only(database: Database, 
         assert await pool.fetchval(COUNT, dead_letters) == 3
 
 
+@pytest.mark.long
 async def test_a_topic_that_may_not_be_written_holds_back_its_own_rows_only(
     database: Database, pool: Pool, kafka: Topics
 ) -> None:
@@ -286,7 +290,7 @@ class StallingProducer:
 async def test_a_former_leader_that_wakes_up_writes_nothing(
     database: Database, pool: Pool, kafka: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else compaction would keep its old state and forget the tombstone behind which it came."""
+    """Otherwise compaction would keep its old state and drop the earlier tombstone."""
     monkeypatch.setattr("shared.messaging.outbox.page_sender.LONGEST_ACK_S", 600)
     record_id = uuid4()
     stalled, goes_on = asyncio.Event(), asyncio.Event()
@@ -335,9 +339,9 @@ async def test_dead_rows_that_a_long_snapshot_keeps_are_not_read_again(database:
         await put(pool, announce(access(uuid4())))
         assert last is None
 
-        async def is_floor_raised() -> bool:  # once what other tests have under way on this server has ended
+        async def is_floor_raised() -> bool:  # once the transactions of other tests on this server have ended
             [row] = (await reader.read()).rows
-            return reader.floor == row["id"] - 1
+            return bool(reader.floor == row["id"] - 1)
 
         await eventually(is_floor_raised)
 
@@ -364,7 +368,7 @@ async def test_operators_see_refused_announcements_send_facts_again_and_discard_
     database: Database, pool: Pool, kafka: Topics
 ) -> None:
     app = make_worker_app(Plan("consent", [], keys=TestKeys()), plumbing.settings(database, kafka))
-    operator = {"headers": bearer(operator_token())}
+    operator = bearer(operator_token())
     async with (
         app.router.lifespan_context(app),
         httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://worker") as client,
@@ -374,7 +378,7 @@ async def test_operators_see_refused_announcements_send_facts_again_and_discard_
         await pool.execute(INSERT_RAW, DECISIONS, b"key", DepositDecided.ce_type, "key", body)
 
         async def refused() -> list[dict[str, Any]]:
-            answer = await client.get("/refused-announcements", **operator)
+            answer = await client.get("/refused-announcements", headers=operator)
             assert "secret" not in answer.text
             return list(answer.json())
 
@@ -389,13 +393,17 @@ async def test_operators_see_refused_announcements_send_facts_again_and_discard_
             len(body),
         )
         await set_config(kafka, DECISIONS, "max.message.bytes", "1000000")
-        sent = await client.post(f"/refused-announcements/{announcement['event_id']}/send", **operator)
+        sent = await client.post(f"/refused-announcements/{announcement['event_id']}/send", headers=operator)
         assert sent.status_code == 204
         await eventually(lambda: is_empty(pool, DECISIONS))
         assert await refused() == []
         assert (
-            await client.delete(f"/refused-announcements/{announcement['event_id']}", **operator)
+            await client.delete(f"/refused-announcements/{announcement['event_id']}", headers=operator)
         ).status_code == 404
         assert (await client.get("/refused-announcements", headers=bearer(patient_token(uuid4())))).status_code == 403
-        assert (await client.post("/recovery", **operator)).json() == {"facts": {}, "adopted": {}, "undecided": {}}
+        assert (await client.post("/recovery", headers=operator)).json() == {
+            "facts": {},
+            "adopted": {},
+            "undecided": {},
+        }
     assert await keys_of(kafka, DECISIONS) == ["key"]

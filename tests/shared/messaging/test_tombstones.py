@@ -1,4 +1,4 @@
-"""A null payload: on a state topic the word that nothing stands there any more, on a facts topic a letter."""
+"""A null payload: on a state topic a tombstone, which is skipped; on a facts topic a dead letter."""
 
 from uuid import uuid4
 
@@ -22,12 +22,12 @@ def test_a_null_payload_is_passed_over_on_a_state_topic_and_a_letter_on_a_facts_
         ("ce_time", b"2026-11-22T10:00:00+00:00"),
     ]
     for some in (headers, []):
-        found = decode(record(topic, b"key", some), "p.")
+        decoded = decode(record(topic, b"key", some), "p.")
         if topic.kind == "state":
-            assert found == Skipped("tombstone")
+            assert decoded == Skipped("tombstone")
         else:
-            assert isinstance(found, InvalidRecord)
-            assert found.code == ("body-or-key-missing" if some else "envelope-invalid")
+            assert isinstance(decoded, InvalidRecord)
+            assert decoded.code == ("body-or-key-missing" if some else "envelope-invalid")
 
 
 def test_without_a_key_nothing_is_a_tombstone() -> None:
@@ -35,5 +35,5 @@ def test_without_a_key_nothing_is_a_tombstone() -> None:
 
 
 def test_a_tombstone_is_announced_under_its_key_without_a_body() -> None:
-    said = tombstone(CONSENT_STATES, "some-key")
-    assert (said.topic, said.key, said.body) == (CONSENT_STATES, "some-key", None)
+    announcement = tombstone(CONSENT_STATES, "some-key")
+    assert (announcement.topic, announcement.key, announcement.body) == (CONSENT_STATES, "some-key", None)

@@ -1,4 +1,4 @@
-"""What a value that this release does not know means: never a right, never a refusal, never silence."""
+"""A value that this release does not know never grants a right, never refuses, and never goes unnoticed."""
 
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -12,13 +12,13 @@ from shared.db.pool import Pool
 from shared.messaging.consumer import Consumer
 from shared.runtime import clock
 from tests.conftest import NewDatabase, NewPool
-from tests.infra.erasing import erased
-from tests.infra.load import Person
-from tests.infra.messages import fetched
-from tests.infra.notify import consulted, contact, published
-from tests.infra.plumbing import document_received, record_changed
-from tests.infra.records import a_deposit, bundle_of, decided, deposit_id, document_ids, run_records_api
-from tests.infra.subscriptions import subscription_of
+from tests.infra.erasure.erasing import erased
+from tests.infra.load.documents import Person
+from tests.infra.messaging.messages import fetched
+from tests.infra.messaging.plumbing import document_received, record_changed
+from tests.infra.messaging.subscriptions import subscription_of
+from tests.infra.notify.notify import consulted, contact, published
+from tests.infra.records.records_api import a_deposit, bundle_of, decided, deposit_id, document_ids, run_records_api
 
 LATER = "added-later"
 
@@ -127,8 +127,13 @@ async def test_a_label_that_is_not_known_may_hide_the_document_from_the_person(n
 def relabelled(fact: DocumentPublished) -> DocumentRelabelled:
     body = fact.model_dump(include={"record_id", "document_id", "deposit_id", "organisation_id"})
     actor = {"kind": "patient", "id": str(fact.record_id)}
-    said = {"actor": actor, "change": LATER, "labels": ("N", LATER), "changed_at": clock.now() + timedelta(seconds=1)}
-    return DocumentRelabelled.model_validate({**body, **said})
+    changes = {
+        "actor": actor,
+        "change": LATER,
+        "labels": ("N", LATER),
+        "changed_at": clock.now() + timedelta(seconds=1),
+    }
+    return DocumentRelabelled.model_validate({**body, **changes})
 
 
 async def test_an_erasure_for_an_unknown_reason_erases(new_pool: NewPool) -> None:

@@ -1,4 +1,4 @@
-"""Ids: their layout, and that derived ones never change."""
+"""Ids: their layout, and the stability of derived ones."""
 
 from datetime import UTC, datetime
 from uuid import UUID, uuid4

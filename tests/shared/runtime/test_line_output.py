@@ -1,4 +1,4 @@
-"""Lines that cannot be written cost lines, and never the process that writes them."""
+"""A line that cannot be written is lost, and never stops the process that writes it."""
 
 import fcntl
 import os
@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from shared.runtime.line_output import LineOutput
-from tests.infra.paths import ROOT
+from tests.infra.platform.paths import ROOT
 
 FULL = Path("/dev/full")
 SMALL_PIPE = 4 * 4096
@@ -24,7 +24,7 @@ def loss(count: int) -> bytes:
 
 @pytest.fixture
 def pipe() -> Iterator[tuple[IO[bytes], IO[str]]]:
-    """A reading and a writing end that hold little."""
+    """Yields the reading and the writing end of a small pipe."""
     reading, writing = os.pipe()
     fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, SMALL_PIPE)
     with open(reading, "rb", buffering=0) as reader, open(writing, "w") as writer:
@@ -96,7 +96,7 @@ def test_a_service_whose_log_is_full_goes_on_and_tells_later_how_many_lines_are_
             [sys.executable, "-c", LOGGING, str(later)], cwd=ROOT, stdout=disk, stderr=subprocess.PIPE, check=False
         )
     assert (done.returncode, done.stderr) == (0, b"")
-    lost, said = (orjson.loads(line) for line in later.read_bytes().splitlines())
+    lost, stopped = (orjson.loads(line) for line in later.read_bytes().splitlines())
     assert (lost["event"], lost["count"], lost["service"]) == ("lines.dropped", 3, "records")
-    assert (said["event"], said["count"]) == ("process.stopped", 5)
-    assert lost.keys() == said.keys()
+    assert (stopped["event"], stopped["count"]) == ("process.stopped", 5)
+    assert lost.keys() == stopped.keys()

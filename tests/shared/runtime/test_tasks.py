@@ -21,7 +21,7 @@ async def test_a_task_that_loses_its_first_cancellations_ends_nevertheless(monke
         await asyncio.Event().wait()
 
     task = asyncio.create_task(lose_two())
-    await asyncio.wait([task], timeout=0)  # it has begun
+    await asyncio.wait([task], timeout=0)  # the task has begun
     await tasks.end_tasks([task])
     assert lost == 2
     assert task.cancelled()

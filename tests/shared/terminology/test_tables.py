@@ -1,4 +1,4 @@
-"""The tables hold what the sources say, and codes are found the way senders write them."""
+"""The tables agree with their sources, and codes are found in the spellings of senders."""
 
 import pytest
 
@@ -9,8 +9,10 @@ from shared.terminology.visibility import Confidentiality, Visibility
 def test_the_dmp_takes_the_102_types_of_its_value_set_and_each_has_a_class_and_a_section() -> None:
     types = documents.document_types()
     assert len(types) == 102
-    assert all(one.label and one.class_code in documents.class_labels() for one in types.values())
-    assert all(one.section in documents.section_labels() for one in types.values())
+    assert all(
+        document_type.label and document_type.class_code in documents.class_labels() for document_type in types.values()
+    )
+    assert all(document_type.section in documents.section_labels() for document_type in types.values())
 
 
 @pytest.mark.parametrize(
@@ -30,9 +32,9 @@ def test_the_dmp_takes_the_102_types_of_its_value_set_and_each_has_a_class_and_a
     ],
 )
 def test_class_and_section_follow_from_the_type(code: str, class_code: str, section: str) -> None:
-    found = documents.document_type(code)
-    assert found is not None
-    assert (found.class_code, found.section) == (class_code, section)
+    document_type = documents.document_type(code)
+    assert document_type is not None
+    assert (document_type.class_code, document_type.section) == (class_code, section)
 
 
 def test_a_type_is_found_under_each_name_of_its_system_and_no_other() -> None:

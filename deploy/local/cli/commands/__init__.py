@@ -1,0 +1,57 @@
+"""The commands of `dmp` that use a running installation, for developers, hospitals and operators."""
+
+import typer
+
+from deploy.local.cli.commands import (
+    asking,
+    campaigns,
+    choices,
+    clients,
+    demo,
+    deposits,
+    emergencies,
+    erasures,
+    figures,
+    imports,
+    keys,
+    letters,
+    links,
+    mails,
+    matrix,
+    offsets,
+    own,
+    reading,
+    records,
+    recovery,
+    replay,
+    topics,
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands to the application."""
+    for module in (
+        demo,
+        clients,
+        records,
+        links,
+        deposits,
+        reading,
+        own,
+        choices,
+        asking,
+        matrix,
+        mails,
+        topics,
+        letters,
+        offsets,
+        imports,
+        keys,
+        erasures,
+        campaigns,
+        figures,
+        recovery,
+        replay,
+        emergencies,
+    ):
+        module.register(app)

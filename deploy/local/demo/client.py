@@ -1,0 +1,192 @@
+"""An HTTP client of the services, for software with a key or for a person of the demonstration.
+
+async with connect(endpoints.read(layout)) as dmp:
+    hospital = dmp.software(client_id, key)
+    answer = await hospital.call("POST", "records", "/fhir", content=bundle, headers=FHIR)
+    patient = dmp.patient(record_id)
+    await patient.call("PUT", "consent", f"/records/{record_id}/blocks/{professional_id}")
+"""
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx2
+import orjson
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
+
+from deploy.local.platform.errors import LocalError
+
+FHIR = {"content-type": "application/fhir+json"}
+_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_MARGIN_S = 30
+_TIMEOUT = httpx2.Timeout(30, connect=5)
+_LIMITS = httpx2.Limits(max_connections=100, max_keepalive_connections=100)
+
+
+class UnreachableError(LocalError):
+    """The service does not answer."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__(f"{service} does not answer: look with `dmp status`")
+
+
+class RefusedError(LocalError):
+    """The service has answered with an error: HTTP status, stable code, and a detail that says what to do."""
+
+    def __init__(self, service: str, status: int, code: str, detail: str) -> None:
+        detail = " ".join(detail.split())
+        super().__init__(f"{service} refuses ({status} {code}): {detail}")
+        self.status, self.code, self.detail = status, code, detail
+
+
+@dataclass(frozen=True)
+class Session:
+    """A caller with its access token. The token is requested when it is needed, and again before it expires."""
+
+    http: httpx2.AsyncClient
+    urls: Mapping[str, str]
+    who: str
+    ask: Callable[[], Awaitable[tuple[str, int]]] = field(repr=False)
+    _token: list[tuple[float, str]] = field(default_factory=list, repr=False)
+
+    async def token(self) -> str:
+        """Returns a token that is valid for 30 seconds at least. Raises RefusedError, UnreachableError."""
+        if not self._token or self._token[-1][0] < time.monotonic() + _MARGIN_S:
+            text, seconds = await self.ask()
+            self._token[:] = [(time.monotonic() + seconds, text)]
+        return self._token[-1][1]
+
+    async def call(
+        self, method: str, service: str, path: str, *, headers: Mapping[str, str] | None = None, **options: Any
+    ) -> httpx2.Response:
+        """Sends a request with the token; `service` is a name, or `<name>-worker`.
+
+        Raises RefusedError, UnreachableError.
+        """
+        carried = {**(headers or {}), "authorization": f"Bearer {await self.token()}"}
+        return await send(self.http, self.urls, method, service, path, headers=carried, **options)
+
+
+@dataclass(frozen=True)
+class Dmp:
+    """The services of one installation."""
+
+    http: httpx2.AsyncClient
+    urls: Mapping[str, str]
+
+    def software(self, client_id: str, key: ECKey) -> Session:
+        """Returns a session of registered software that authenticates with its key (private_key_jwt, RFC 7523)."""
+
+        async def ask() -> tuple[str, int]:
+            url = f"{self.urls['identity']}/oauth/token"
+            form = {
+                "grant_type": "client_credentials",
+                "client_assertion_type": _ASSERTION,
+                "client_assertion": assertion(client_id, key, url),
+            }
+            return _token_in(await send(self.http, self.urls, "POST", "identity", "/oauth/token", data=form))
+
+        return Session(self.http, self.urls, client_id, ask)
+
+    def patient(self, record_id: UUID | str) -> Session:
+        """Returns a session of a record's holder, by the demonstration's sign-in."""
+        return self._signed_in(f"patient {record_id}", {"kind": "patient", "record_id": str(record_id)})
+
+    def professional(self, professional_id: str, organisation_id: str | None = None, **stated: str) -> Session:
+        """Returns a session of a professional of the directory, by the demonstration's sign-in.
+
+        `stated`: the access mode, and in an emergency also motive and patient.
+        """
+        body = {"kind": "professional", "professional_id": professional_id, **stated}
+        if organisation_id is not None:
+            body["organisation_id"] = organisation_id
+        return self._signed_in(f"professional {professional_id}", body)
+
+    def _signed_in(self, who: str, body: dict[str, str]) -> Session:
+        async def ask() -> tuple[str, int]:
+            return _token_in(await send(self.http, self.urls, "POST", "identity", "/demo/sign-in", json=body))
+
+        return Session(self.http, self.urls, who, ask)
+
+
+@asynccontextmanager
+async def connect(installation: Mapping[str, Any]) -> AsyncIterator[Dmp]:
+    """Connects to the services of an installation, the content of its `endpoints.json`."""
+    urls = {name: service["api"] for name, service in installation["services"].items()}
+    urls |= {f"{name}-worker": service["worker"] for name, service in installation["services"].items()}
+    async with httpx2.AsyncClient(timeout=_TIMEOUT, limits=_LIMITS, trust_env=False) as http:
+        yield Dmp(http, urls)
+
+
+async def send(
+    http: httpx2.AsyncClient, urls: Mapping[str, str], method: str, service: str, path: str, **options: Any
+) -> httpx2.Response:
+    """Sends a request without a token. Raises RefusedError, UnreachableError."""
+    try:
+        response = await http.request(method, urls[service] + path, **options)
+    except httpx2.HTTPError as error:
+        raise UnreachableError(service) from error
+    if response.is_error:
+        code, detail = problem_in(response)
+        raise RefusedError(service, response.status_code, code, detail)
+    return response
+
+
+def assertion(client_id: str, key: ECKey, audience: str) -> str:
+    """Returns a client assertion (RFC 7523) for one use within a minute."""
+    now = int(time.time())
+    claims = {"iss": client_id, "sub": client_id, "aud": audience, "iat": now, "exp": now + 60, "jti": str(uuid4())}
+    return jwt.encode({"alg": "ES256", "kid": key.kid}, claims, key)
+
+
+def problem_in(response: httpx2.Response) -> tuple[str, str]:
+    """Returns code and detail of an error: problem+json (RFC 9457), an OperationOutcome, or OAuth (RFC 6749, 5.2)."""
+    try:
+        body = orjson.loads(response.content)
+    except ValueError:
+        return "unexpected-answer", "the answer is not JSON"
+    if not isinstance(body, dict):
+        return "unexpected-answer", "the answer is an error of an unknown form"
+    if body.get("resourceType") == "OperationOutcome":
+        return outcome_in(body)
+    return str(body.get("code", body.get("error", "unknown"))), str(
+        body.get("detail", body.get("error_description", ""))
+    )
+
+
+def outcome_in(outcome: Mapping[str, Any]) -> tuple[str, str]:
+    """Returns the code of the first issue, and the diagnostics of all issues."""
+    issues = outcome.get("issue") or [{}]
+    codes = [coding.get("code") for issue in issues for coding in issue.get("details", {}).get("coding", [])]
+    messages = [issue.get("diagnostics", "") + _place(issue) for issue in issues]
+    return str(next(iter(codes), issues[0].get("code", "unknown"))), " ".join(dict.fromkeys(filter(None, messages)))
+
+
+def load_key(path: Path) -> ECKey:
+    """Reads a client's private key from its file. Raises LocalError."""
+    try:
+        key = ECKey.import_key(orjson.loads(path.read_bytes()))
+    except FileNotFoundError:
+        raise LocalError(f"the key {path} is missing: make it with `dmp bootstrap`") from None
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError):
+        raise LocalError(f"{path} is not a private JWK: restore it") from None  # the cause may quote the key
+    if not key.is_private:
+        raise LocalError(f"{path} is a public JWK: restore the private one")
+    return key
+
+
+def _place(issue: Mapping[str, Any]) -> str:
+    expression = issue.get("expression")
+    return f" (at {', '.join(expression)})" if expression else ""
+
+
+def _token_in(response: httpx2.Response) -> tuple[str, int]:
+    body = response.json()
+    return str(body["access_token"]), int(body["expires_in"])

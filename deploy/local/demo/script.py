@@ -1,0 +1,64 @@
+"""The main job as a story in steps, which `dmp demo` plays and the end-to-end test checks.
+
+    story = Story(layout, tell=print)
+    await play(story)
+
+Each step either succeeds within its deadline or raises StoryError, with a message of one line. Every event is printed
+as it happens: the time, the time since the deposit, the actor and the act.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from deploy.local.demo.bootstrap import bootstrap
+from deploy.local.demo.client import connect
+from deploy.local.demo.first_steps import (
+    block_the_doctor,
+    deposit,
+    let_a_doctor_read,
+    list_accesses,
+    open_record,
+    read_the_mail,
+    refuse_a_hospital,
+)
+from deploy.local.demo.last_steps import close_record, erase_record
+from deploy.local.demo.openings import open_alone, open_at_a_pharmacy, run_campaign
+from deploy.local.demo.rights import ask_and_hide, break_the_glass, decide_again
+from deploy.local.demo.story import Story, StoryError
+from deploy.local.platform import endpoints
+
+STEPS: tuple[tuple[str, Callable[[Story], Awaitable[None]]], ...] = (
+    ("A record is opened", open_record),
+    ("A hospital deposits a document", deposit),
+    ("The patient receives a mail", read_the_mail),
+    ("A hospital that the patient objects to is refused, and learns why", refuse_a_hospital),
+    ("A doctor whom the patient authorises reads; the patient receives a mail", let_a_doctor_read),
+    ("The patient asks what masking would do, masks, and asks why the doctor is refused", ask_and_hide),
+    ("Another doctor breaks the glass; the patient receives a mail at once", break_the_glass),
+    ("The doctor is blocked, and refused", block_the_doctor),
+    ("The patient lists who did what", list_accesses),
+    ("Every decision is decided again from its facts", decide_again),
+    ("Somebody opens a record alone, online, and signs in with a second factor", open_alone),
+    ("A pharmacist opens a record for somebody who is there with the card", open_at_a_pharmacy),
+    ("A campaign opens the records of a thousand people, but for three who object", run_campaign),
+    ("The patient closes the record", close_record),
+    ("The record is erased, and the receipt verified", erase_record),
+)
+
+
+async def play(story: Story) -> None:
+    """Plays all steps on the installation that runs in the story's folder. Raises StoryError and other LocalErrors."""
+    story.credentials = await bootstrap(story.layout)
+    async with connect(endpoints.read(story.layout)) as dmp:
+        story.dmp = dmp
+        for number, (title, act) in enumerate(STEPS, 1):
+            story.step = title
+            story.tell(f"\n{number}. {title}")
+            try:
+                async with asyncio.timeout(story.deadline_s):
+                    await act(story)
+            except TimeoutError:
+                raise StoryError(
+                    f"step {number} ({title}) did not succeed within {story.deadline_s:.0f} s: "
+                    f"look with `dmp status` and into {story.layout.logs}"
+                ) from None

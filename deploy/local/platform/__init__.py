@@ -1,0 +1,1 @@
+"""The parts of one machine: servers, processes, addresses, keys, and the installation of what they need."""

@@ -1,0 +1,131 @@
+"""The five services as child processes: their commands and their environment."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from deploy.local.platform.child import ChildSpec
+from deploy.local.platform.databases import app_dsn, owner_dsn, process_dsn
+from deploy.local.platform.kafka import Kafka
+from deploy.local.platform.paths import REPOSITORY, Layout
+from deploy.local.platform.ports import HOST, Ports
+from deploy.local.platform.postgres import Postgres
+from deploy.local.platform.probes import answers
+from deploy.local.platform.provider import psc_variables
+from deploy.local.platform.secrets import Secrets
+
+NAMES = ("identity", "records", "consent", "audit", "notify")
+INSTANCE_ID = "local"
+SENDER = "no-reply@dmp.example"
+Role = Literal["api", "worker"]
+RINGS: Mapping[str, Mapping[str, str]] = {
+    "identity": {"ins_hmac": "ins-hmac", "contacts": "contacts", "persons": "persons"},
+    "records": {"ins_hmac": "ins-hmac", "kek": "kek"},
+    "audit": {"motives": "motives", "kek": "audit-kek"},
+    "notify": {"contacts": "contacts"},
+}
+"""The keyrings of each service: the setting in its section KEYS__, and the name of the secret."""
+
+
+def keyrings_of(secrets: Secrets, service: str) -> dict[str, str]:
+    """Returns the keyrings of a service by their setting."""
+    return {setting: secrets.keyring(name) for setting, name in RINGS.get(service, {}).items()}
+
+
+@dataclass(frozen=True)
+class Services:
+    """The inputs of the services' environments."""
+
+    layout: Layout
+    postgres: Postgres
+    kafka: Kafka
+    ports: Ports
+    secrets: Secrets
+    extra: Mapping[str, str]
+
+    def url(self, service: str, role: Role = "api") -> str:
+        """Returns the base URL of a service's process."""
+        return f"http://{HOST}:{self.ports[f'{service}-{role}']}"
+
+    def migrate(self, service: str) -> ChildSpec:
+        """Returns the command that migrates the service's database to the present schema."""
+        variables = {
+            **self._variables(service),
+            f"{service.upper()}_POSTGRES__OWNER_DSN": owner_dsn(self.postgres, self.secrets, service),
+        }
+        return self._spec(service, "migrate", variables, port=None)
+
+    def process(self, service: str, role: Role) -> ChildSpec:
+        """Returns a long-running process of a service, with a database role of its own."""
+        prefix, variables = service.upper(), self._variables(service)
+        variables[f"{prefix}_POSTGRES__DSN"] = process_dsn(self.postgres, self.secrets, service, role)
+        if role == "worker":
+            variables[f"{prefix}_KAFKA__INSTANCE_ID"] = INSTANCE_ID
+        return self._spec(service, role, variables, self.ports[f"{service}-{role}"])
+
+    def all(self) -> list[ChildSpec]:
+        """Returns all long-running processes."""
+        roles: tuple[Role, ...] = ("api", "worker")
+        return [self.process(service, role) for service in NAMES for role in roles]
+
+    def _variables(self, service: str) -> dict[str, str]:
+        login = self.kafka.credentials(service)
+        common = {
+            "POSTGRES__DSN": app_dsn(self.postgres, self.secrets, service),
+            "KAFKA__BOOTSTRAP": self.kafka.bootstrap,
+            "KAFKA__USERNAME": login.username,
+            "KAFKA__PASSWORD": login.password,
+            "HTTP__HOST": HOST,
+            "HTTP__PORT": str(self.ports[f"{service}-api"]),
+            "METRICS__HOST": HOST,
+            "METRICS__PORT": str(self.ports[f"{service}-metrics"]),
+            "WORKER__HOST": HOST,
+            "WORKER__PORT": str(self.ports[f"{service}-worker"]),
+            "TOKENS__ISSUER": self.url("identity"),
+            "TOKENS__JWKS_URL": f"{self.url('identity')}/.well-known/jwks.json",
+            **{f"KEYS__{name.upper()}": ring for name, ring in keyrings_of(self.secrets, service).items()},
+            **self._own(service),
+        }
+        return {f"{service.upper()}_{name}": value for name, value in common.items()}
+
+    def _own(self, service: str) -> dict[str, str]:
+        """Returns the settings that only this service has."""
+        match service:
+            case "identity":
+                return {
+                    "KEYS__SIGNING": self.secrets.signing_keys("identity"),
+                    "KEYS__RECEIPTS": self.secrets.receipt_keys("identity"),
+                    **psc_variables(self.secrets, self.ports["psc"], self.url("identity")),
+                    "PROFESSIONALS__MOTIVES": self.secrets.keyring("motives"),
+                    "OPENINGS__WINDOW_DAYS": "0",  # a person watches a campaign on one machine to its end
+                    "DEMO__SIGN_IN": "true",
+                    "DEMO__TEST_NIR_KEYS": "true",
+                }
+            case "notify":
+                return {
+                    "SMTP__HOST": HOST,
+                    "SMTP__PORT": str(self.ports["smtp"]),
+                    "SMTP__SENDER": SENDER,
+                    "FOLDERS__SMS": str(self.layout.sms),
+                    "FOLDERS__LETTERS": str(self.layout.letters),
+                    "ALERTS__WINDOW_S": "0",  # a person waits for the alert of each deposit on one machine
+                }
+            case _:
+                return {}
+
+    def _spec(self, service: str, command: str, variables: Mapping[str, str], port: int | None) -> ChildSpec:
+        async def healthy() -> bool:
+            return port is None or await answers(port, "/readyz")
+
+        name = f"{service}-{command}"
+        return ChildSpec(
+            name=name,
+            command=(sys.executable, "-m", f"services.{service}", command),
+            log=self.layout.log(name),
+            healthy=healthy,
+            directory=REPOSITORY,
+            environment={**os.environ, "PYTHONUNBUFFERED": "1", **variables, **self.extra},
+            grace=4,
+        )

@@ -1,0 +1,1 @@
+"""The patient's list of accesses, and who may read it."""

@@ -1,0 +1,1 @@
+"""The use cases of the list of accesses, one file each."""

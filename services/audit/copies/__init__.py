@@ -1,0 +1,1 @@
+"""The copies of identity's records, people and public names."""

@@ -1,0 +1,1 @@
+"""The use cases of the copies, one file each."""

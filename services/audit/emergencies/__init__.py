@@ -1,0 +1,1 @@
+"""Who opened a record in an emergency, for the patient side and for structures."""

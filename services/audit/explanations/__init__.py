@@ -1,0 +1,1 @@
+"""Why something was permitted or refused, in the reader's words."""

@@ -1,0 +1,1 @@
+"""Decisions of the ledger, decided again for an operator."""

@@ -1,0 +1,1 @@
+"""Authorisations as FHIR R4 `Consent` resources."""

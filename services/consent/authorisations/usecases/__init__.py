@@ -1,0 +1,1 @@
+"""The use cases of the room `authorisations`, one in each file."""

@@ -1,0 +1,237 @@
+"""What a change does to the choices of a patient."""
+
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime, timedelta
+
+from services.consent.choices.domain.choices import (
+    LONGEST_LIST,
+    PATIENT_SIDE,
+    Change,
+    Choices,
+    has_ended,
+    is_valid,
+    sort_key,
+)
+from shared.contracts.base import ActorKind
+from shared.contracts.consent import ApplicationChoice, Authorisation
+from shared.errors import ConflictError, InvalidError
+from shared.moments import LATEST
+from shared.terminology.documents import section_labels
+
+LONGEST_ATTESTATION = timedelta(days=366)
+"""National parameter: how long the attestation of a care team lasts at most."""
+_CLOCKS_DIFFER = timedelta(minutes=5)
+_EASTERNMOST = timedelta(hours=12)  # UTC+12, Wallis-et-Futuna: where a French day begins first
+
+
+class HolderBlockedError(ConflictError):
+    """You have blocked this professional or structure. Unblock first (DELETE .../blocks/{id})."""
+
+    code = "professional-blocked"
+    french = "Vous avez bloqué ce professionnel ou cette structure. Débloquez d’abord, puis recommencez."
+
+
+class ListFullError(ConflictError):
+    """This list is full. Take an entry out first."""
+
+    code = "list-full"
+    french = "Cette liste est pleine. Retirez d’abord quelqu’un."
+
+
+class PeriodInvalidError(InvalidError):
+    """The end must be after the beginning and in the future; a beginning in the past counts as now."""
+
+    code = "period-invalid"
+    french = "La fin vient après le début et après maintenant."
+
+
+class AttestationInvalidError(InvalidError):
+    """A structure attests for a year at most, and the day on which the patient was informed is not in the future."""
+
+    code = "attestation-invalid"
+    french = "Une structure atteste pour un an au plus, et d’une information déjà donnée."
+
+
+class SectionUnknownError(InvalidError):
+    """The record has no such section. GET .../choices lists the hidden sections."""
+
+    code = "section-unknown"
+    french = "Cette rubrique n’existe pas."
+
+
+def apply_change(choices: Choices, change: Change, by: ActorKind, now: datetime) -> Choices:
+    """Returns the choices after a change; equal choices if it changes nothing.
+
+    Raises HolderBlockedError, ListFullError, PeriodInvalidError, AttestationInvalidError, SectionUnknownError.
+    """
+    holder_id = change.subject_id or ""
+    match change.action:
+        case "authorise-professional" | "attest-care-team":
+            return _with_authorisation(choices, change, by, now)
+        case "end-authorisation":
+            return _without_authorisations_of(choices, holder_id, now, is_attestation=False)
+        case "end-attestation":
+            return _without_attestation(choices, holder_id, by, now)
+        case "block-professional":
+            return _with_block(choices, holder_id, by, now)
+        case "unblock-professional":
+            return _replaced(choices, blocked=_without_item(choices.blocked, holder_id))
+        case "object-to-feeding":
+            return _replaced(choices, feeding_objections=_with_item(choices.feeding_objections, holder_id))
+        case "withdraw-feeding-objection":
+            return _replaced(choices, feeding_objections=_without_item(choices.feeding_objections, holder_id))
+        case "name-attending-doctor":
+            _refuse_blocked(choices, holder_id)
+            return _replaced(choices, attending_doctors=_with_item(choices.attending_doctors, holder_id))
+        case "end-attending-doctor":
+            return _replaced(choices, attending_doctors=_without_item(choices.attending_doctors, holder_id))
+        case _:
+            return _with_setting(choices, change, holder_id)
+
+
+def _with_setting(choices: Choices, change: Change, subject_id: str) -> Choices:
+    match change.action:
+        case "hide-section":
+            _check_sections([subject_id])
+            return _replaced(choices, hidden_sections=_with_item(choices.hidden_sections, subject_id))
+        case "show-section":
+            return _replaced(choices, hidden_sections=_without_item(choices.hidden_sections, subject_id))
+        case "choose-emergency-access":
+            return _replaced(choices, emergency=change.emergency or choices.emergency)
+        case "choose-default-label":
+            return _replaced(choices, mask_new_documents=bool(change.masked))
+        case "withdraw-attestation-objection":
+            return _replaced(choices, attestation_objections=_without_item(choices.attestation_objections, subject_id))
+        case "object-to-care-team":
+            return _replaced(choices, care_team_objected=True)
+        case "withdraw-care-team-objection":
+            return _replaced(choices, care_team_objected=False)
+        case "reference-application":
+            _check_sections(change.sections)
+            application = ApplicationChoice(application_id=subject_id, sections=tuple(sorted({*change.sections})))
+            return _with_application(choices, application)
+        case _:  # end-application
+            return _replaced(choices, applications=_applications_except(choices, subject_id))
+
+
+def _with_authorisation(choices: Choices, change: Change, by: ActorKind, now: datetime) -> Choices:
+    """An authorisation that begins now replaces the one that has begun, a later one replaces the one to come."""
+    holder_id, is_attestation = change.subject_id or "", change.action == "attest-care-team"
+    _refuse_blocked(choices, holder_id)
+    of_holder = _authorisations_of(choices, holder_id, is_attestation=is_attestation)
+    new = _new_authorisation(change, by, now)
+    valid = [authorisation for authorisation in of_holder if is_valid(authorisation, now)]
+    if change.since is None and any(_has_same_terms(authorisation, new) for authorisation in valid):
+        return choices
+    replaced = [authorisation for authorisation in of_holder if (authorisation.since > now) == (new.since > now)]
+    replaced += [authorisation for authorisation in of_holder if has_ended(authorisation, now)]
+    remaining = _authorisations_except(choices, replaced)
+    if sum(not has_ended(authorisation, now) for authorisation in remaining) >= LONGEST_LIST:
+        raise ListFullError
+    return _replaced(choices, authorisations=tuple(sorted((*remaining, new), key=sort_key)))
+
+
+def _new_authorisation(change: Change, by: ActorKind, now: datetime) -> Authorisation:
+    """An authorisation with an end at or after `LATEST` has no end; an attestation always has one."""
+    is_attestation = change.action == "attest-care-team"
+    since = max(change.since or now, now - _CLOCKS_DIFFER)
+    until = None if not is_attestation and change.until is not None and change.until >= LATEST else change.until
+    if since >= LATEST or (until is not None and until <= max(since, now)):
+        raise PeriodInvalidError
+    if is_attestation:
+        _check_attestation(change, since, now)
+    return Authorisation(
+        holder_id=change.subject_id or "",
+        since=since,
+        until=until,
+        given_by=by,
+        how="care-team" if is_attestation else change.how,
+        informed_on=change.informed_on,
+    )
+
+
+def _has_same_terms(authorisation: Authorisation, new: Authorisation) -> bool:
+    return (authorisation.until, authorisation.how, authorisation.informed_on) == (new.until, new.how, new.informed_on)
+
+
+def _without_authorisations_of(choices: Choices, holder_id: str, now: datetime, *, is_attestation: bool) -> Choices:
+    """Removes authorisations that are valid or to come; those that have ended stay."""
+    of_holder = _authorisations_of(choices, holder_id, is_attestation=is_attestation)
+    ending = [authorisation for authorisation in of_holder if not has_ended(authorisation, now)]
+    return _replaced(choices, authorisations=_authorisations_except(choices, ending))
+
+
+def _without_attestation(choices: Choices, holder_id: str, by: ActorKind, now: datetime) -> Choices:
+    """If the patient side ends it, the structure cannot attest again before they withdraw their objection."""
+    ended = _without_authorisations_of(choices, holder_id, now, is_attestation=True)
+    return _with_attestation_objection(ended, holder_id) if by in PATIENT_SIDE else ended
+
+
+def _with_attestation_objection(choices: Choices, holder_id: str) -> Choices:
+    return _replaced(choices, attestation_objections=_with_item(choices.attestation_objections, holder_id))
+
+
+def _check_attestation(change: Change, since: datetime, now: datetime) -> None:
+    informed_on, until = change.informed_on, change.until
+    today = (now.astimezone(UTC) + _EASTERNMOST).date()
+    if informed_on is None or informed_on > today or until is None or until > since + LONGEST_ATTESTATION:
+        raise AttestationInvalidError
+
+
+def _with_block(choices: Choices, holder_id: str, by: ActorKind, now: datetime) -> Choices:
+    """A block ends all authorisations; unblocking brings none back, and no attestation of a structure."""
+    of_holder = [authorisation for authorisation in choices.authorisations if authorisation.holder_id == holder_id]
+    blocked = _replaced(
+        choices,
+        authorisations=_authorisations_except(choices, of_holder),
+        attending_doctors=_without_item(choices.attending_doctors, holder_id),
+        blocked=_with_item(choices.blocked, holder_id),
+    )
+    lasting = [authorisation for authorisation in of_holder if not has_ended(authorisation, now)]
+    had_attestation = any(authorisation.how == "care-team" for authorisation in lasting)
+    return _with_attestation_objection(blocked, holder_id) if had_attestation and by in PATIENT_SIDE else blocked
+
+
+def _with_application(choices: Choices, application: ApplicationChoice) -> Choices:
+    remaining = _applications_except(choices, application.application_id)
+    if len(remaining) >= LONGEST_LIST:
+        raise ListFullError
+    listed = sorted((*remaining, application), key=lambda referenced: referenced.application_id)
+    return _replaced(choices, applications=tuple(listed))
+
+
+def _applications_except(choices: Choices, id: str) -> tuple[ApplicationChoice, ...]:
+    return tuple(application for application in choices.applications if application.application_id != id)
+
+
+def _refuse_blocked(choices: Choices, holder_id: str) -> None:
+    if holder_id in choices.blocked:
+        raise HolderBlockedError
+
+
+def _check_sections(sections: Iterable[str]) -> None:
+    if not {*sections} <= {*section_labels()}:
+        raise SectionUnknownError
+
+
+def _authorisations_of(choices: Choices, holder_id: str, *, is_attestation: bool) -> list[Authorisation]:
+    of_holder = (authorisation for authorisation in choices.authorisations if authorisation.holder_id == holder_id)
+    return [authorisation for authorisation in of_holder if (authorisation.how == "care-team") == is_attestation]
+
+
+def _authorisations_except(choices: Choices, excluded: Collection[Authorisation]) -> tuple[Authorisation, ...]:
+    return tuple(authorisation for authorisation in choices.authorisations if authorisation not in excluded)
+
+
+def _replaced(choices: Choices, **changed: object) -> Choices:
+    return choices.model_copy(update=changed)
+
+
+def _with_item(items: tuple[str, ...], item: str) -> tuple[str, ...]:
+    if item not in items and len(items) >= LONGEST_LIST:
+        raise ListFullError
+    return tuple(sorted({*items, item}))
+
+
+def _without_item(items: tuple[str, ...], item: str) -> tuple[str, ...]:
+    return tuple(kept for kept in items if kept != item)

@@ -1,0 +1,1 @@
+"""The use cases of the room `choices`, one in each file."""

@@ -1,0 +1,1 @@
+"""The local copies of identity's records, people and directory."""

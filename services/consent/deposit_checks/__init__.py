@@ -1,0 +1,1 @@
+"""Decides whether a deposited document may enter the record."""

@@ -1,0 +1,1 @@
+"""Erases a record: its choices at once, their history in steps."""

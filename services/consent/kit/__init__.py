@@ -1,0 +1,1 @@
+"""The lowest floor of consent: what every room uses, and what knows no room."""

@@ -1,0 +1,1 @@
+"""The use cases of the room `matrices`, one in each file."""

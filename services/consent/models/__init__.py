@@ -1,1 +1,0 @@
-"""Bodies of the requests and responses of consent."""

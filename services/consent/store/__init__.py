@@ -1,1 +1,0 @@
-"""All SQL statements of consent, one module for each kind of row."""

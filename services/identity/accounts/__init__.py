@@ -1,0 +1,1 @@
+"""Accounts of record holders: sign-in, sessions, passwords and second factors."""

@@ -1,0 +1,1 @@
+"""HTTP: route, use case, response. No rule, no SQL."""

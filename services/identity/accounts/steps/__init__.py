@@ -1,0 +1,1 @@
+"""Pieces of use cases that run in the caller's transaction."""

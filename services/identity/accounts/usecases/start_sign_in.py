@@ -1,0 +1,84 @@
+"""The first step of a sign-in: checks identifier and password, and requests a code."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from services.identity.accounts.domain.accounts import (
+    Account,
+    AccountRules,
+    CredentialsWrongError,
+    SecondFactor,
+    normalise_identifier,
+)
+from services.identity.accounts.domain.passwords import MAX_LENGTH, normalise_password
+from services.identity.accounts.domain.throttling import attempt_keys
+from services.identity.accounts.steps.count_attempt import count_attempt
+from services.identity.accounts.steps.find_account import find_account
+from services.identity.accounts.steps.record_failure import record_failure
+from services.identity.accounts.steps.request_codes import CodeAddressee, CodeRequest, request_codes
+from services.identity.accounts.store import accounts as store
+from services.identity.kit.unit_of_work import Storage, UnitOfWork
+from services.identity.people.domain.contacts import first_reachable_channel
+from services.identity.people.steps import load_contact
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SignInAttempt:
+    """The credentials and the network address of an attempt. `device_token`: from an earlier sign-in on this device."""
+
+    identifier: str
+    password: str
+    device_token: str | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignInChallenge:
+    """The challenge to answer next, the second factor, and for how many seconds its code is valid."""
+
+    challenge_id: UUID
+    second_factor: SecondFactor
+    seconds: int
+
+
+async def start_sign_in(storage: Storage, accounts: AccountRules, attempt: SignInAttempt) -> SignInChallenge:
+    """Returns the challenge of a right password. A password is always hashed, so the work does not depend on whether
+    the identifier exists.
+
+    Raises CredentialsWrongError, TooManyTriesError, ContactMissingError, and OverloadedError before anything is looked
+    up or counted.
+    """
+    identifier = normalise_identifier(attempt.identifier)
+    password = normalise_password(attempt.password)[: MAX_LENGTH + 1]
+    with accounts.hashes.place() as place:
+        async with storage.acquire() as work:
+            account, device_id = await find_account(work.connection, accounts, identifier, attempt.device_token)
+            keys = attempt_keys(accounts.lookups, identifier, attempt.source, device_id)
+            is_slowed = await count_attempt(work.connection, keys, "sign-in")
+        stored_hash = None if account is None else account.password_hash
+        verdict = await place.run(lambda: accounts.hasher.check(stored_hash, password))
+        new_hash = await place.run(lambda: accounts.hasher.hash(password)) if verdict == "stale" else None
+    if account is None or verdict == "wrong":
+        async with storage.transaction() as work:
+            record_id = None if account is None else account.record_id
+            code = CredentialsWrongError.code
+            await record_failure(work, record_id, code, keys, is_slowed=is_slowed)
+        raise CredentialsWrongError
+    async with storage.transaction() as work:
+        if new_hash is not None:
+            await store.replace_hash(work.connection, account.record_id, account.password_hash, new_hash)
+        return await _request_code(work, accounts, account, {"device": str(device_id or ""), "keys": keys})
+
+
+async def _request_code(
+    work: UnitOfWork, accounts: AccountRules, account: Account, detail: dict[str, object]
+) -> SignInChallenge:
+    addressees: tuple[CodeAddressee, ...] = ()
+    second_factor = account.second_factor
+    if second_factor != "totp":
+        _, contact = await load_contact(work, account.record_id)
+        second_factor = first_reachable_channel(contact, second_factor)
+        addressees = (CodeAddressee(contact, second_factor),)
+    code_request = CodeRequest("sign-in", account.record_id, addressees, detail)
+    challenge_id = await request_codes(work, accounts, code_request)
+    return SignInChallenge(challenge_id, second_factor, int(accounts.code_lifetime.total_seconds()))

@@ -1,0 +1,1 @@
+"""Campaigns: a record for everyone who does not refuse."""

@@ -1,0 +1,1 @@
+"""Registered software, its certificates, and the issuer of access tokens."""

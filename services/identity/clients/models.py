@@ -1,0 +1,59 @@
+"""Bodies and views of client registration, and the view of an access token."""
+
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, Field
+
+from services.identity.clients.domain.clients import ClientBindings, NewClient, new_client
+from services.identity.clients.domain.tokens import AccessToken
+from services.identity.directory.domain.kinds import check_organisation
+from services.identity.kit.bodies import Body, Name, Text, one_of
+
+
+class TokenView(BaseModel):
+    """An access token (RFC 6749, section 5.1)."""
+
+    access_token: str
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - a type, not a secret
+    expires_in: int
+    scope: str
+
+    @classmethod
+    def of(cls, token: AccessToken) -> Self:
+        """Returns the view of a token."""
+        return cls(access_token=token.text, expires_in=token.seconds, scope=" ".join(sorted(token.scopes)))
+
+
+class ClientBody(Body):
+    """A software client to register, with the public keys of its assertions."""
+
+    name: Name = Field(examples=["Hôpital de Démonstration, DPI"])
+    kind: Text = Field(json_schema_extra=one_of("software", "administrator", "operator"), examples=["software"])
+    scopes: list[Text] = Field(max_length=20, examples=[["documents.deposit"]])
+    keys: list[dict[str, Any]] = Field(max_length=10, description="public JWKs", examples=[[{"kty": "EC"}]])
+    organisation_id: Text | None = Field(default=None, examples=["1750000001"])
+    activity: Text | None = Field(
+        default=None, description="NAF code of the organisation; required unless it is in FINESS", examples=["86.10Z"]
+    )
+    sector: Text | None = Field(default=None, description="TRE_R02-SecteurActivite", examples=["SA01"])
+    certificate_subject: Text | None = Field(
+        default=None,
+        description="subject in RFC 4514 form, for tls_client_auth (RFC 8705) with the structure's certificate",
+        examples=["CN=dpi.hopital.example,OU=1750000001,O=HOPITAL,C=FR"],
+    )
+    psc_client_id: Text | None = Field(
+        default=None, description="the software's own client id at Pro Santé Connect, for token exchange"
+    )
+
+    def client(self) -> NewClient:
+        """Returns the checked client. Raises what `new_client` and `check_organisation` raise."""
+        bindings = ClientBindings(self.certificate_subject, self.psc_client_id)
+        client = new_client(self.name, self.kind, self.scopes, self.keys, self.organisation_id, bindings)
+        check_organisation(client.organisation_id, self.activity, self.sector)
+        return client
+
+
+class ClientView(BaseModel):
+    """The id with which the client requests tokens."""
+
+    client_id: str

@@ -1,0 +1,76 @@
+"""Authenticates software as a registered client, by an assertion or a certificate; each proof is accepted once."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.identity.clients import store as clients
+from services.identity.clients.domain.assertions import (
+    AssertionRefusedError,
+    AssertionReplayedError,
+    unverified_client_id,
+    verify_assertion,
+)
+from services.identity.clients.domain.clients import Client
+from services.identity.clients.domain.cps import CertificateHolder
+from services.identity.clients.domain.edge import EdgeSignature, EntranceUnknownError
+from services.identity.clients.domain.tokens import TokenIssuer
+from shared.db.pool import Connection
+
+ENTRANCE = "tls-entrance"
+"""The value of the client id in the table of used assertions."""
+
+
+@dataclass(frozen=True, slots=True)
+class PresentedCertificate:
+    """The holder of a certificate that the TLS entrance forwarded, and the signature, which is accepted once."""
+
+    holder: CertificateHolder
+    edge_signature: EdgeSignature
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateProof:
+    """`tls_client_auth` (RFC 8705): the stated client id and the presented certificate."""
+
+    client_id: str
+    certificate: PresentedCertificate
+
+
+ClientProof = str | CertificateProof
+"""An assertion (`private_key_jwt`), or a certificate."""
+
+
+async def prove_client(connection: Connection, issuer: TokenIssuer, proof: ClientProof, now: datetime) -> Client:
+    """Returns the authenticated client. Each proof is accepted once.
+
+    Raises AssertionRefusedError and its subclasses, EntranceUnknownError.
+    """
+    if isinstance(proof, CertificateProof):
+        return await _by_certificate(connection, proof)
+    client_id = unverified_client_id(proof)
+    client = await clients.load_client(connection, client_id)
+    if client is None:
+        raise AssertionRefusedError
+    assertion = verify_assertion(proof, client, issuer.audiences, now)
+    if not await clients.use_assertion(connection, client_id, assertion.digest, assertion.expires_at):
+        raise AssertionReplayedError
+    return client
+
+
+async def _by_certificate(connection: Connection, proof: CertificateProof) -> Client:
+    """Returns the client registered with the certificate's subject and structure."""
+    holder = await use_edge_signature(connection, proof.certificate)
+    client = await clients.load_client(connection, proof.client_id)
+    if client is None or client.certificate_subject is None:
+        raise AssertionRefusedError
+    if (client.certificate_subject, client.organisation_id) != (holder.subject, holder.id):
+        raise AssertionRefusedError
+    return client
+
+
+async def use_edge_signature(connection: Connection, certificate: PresentedCertificate) -> CertificateHolder:
+    """Returns the holder. Raises EntranceUnknownError when the signature was used before."""
+    edge_signature = certificate.edge_signature
+    if not await clients.use_assertion(connection, ENTRANCE, edge_signature.digest, edge_signature.expires_at):
+        raise EntranceUnknownError
+    return certificate.holder

@@ -1,0 +1,1 @@
+"""Changes of mail address and mobile number by the holder."""

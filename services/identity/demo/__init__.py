@@ -1,0 +1,1 @@
+"""The direct sign-in of a demonstration."""

@@ -1,0 +1,1 @@
+"""Professionals and structures, and who may have an account at all."""

@@ -1,0 +1,1 @@
+"""Erasure of records, its acknowledgements and receipts, and recovery of lost commits."""

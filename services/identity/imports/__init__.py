@@ -1,0 +1,1 @@
+"""Imports of files: the register of the insured and the directory."""

@@ -1,0 +1,235 @@
+"""The progress of file imports, the errors of files and lines, and the public extraction of the Annuaire Santé.
+
+The extraction (PS_LibreAcces_Personne_activite) has one line for each activity of a professional. Source: ANS,
+"Annuaire Santé, données en accès libre", file of persons and activities; columns in docs/imports.md.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from services.identity.directory.domain.directory import (
+    Professional,
+    ProfessionUnknownError,
+    professional_id,
+    specialty_code,
+    structure_id,
+)
+from shared.errors import CodedError, ConflictError, InvalidError
+from shared.terminology.professions import professions
+
+ImportKind = Literal["insured", "directory"]
+ImportStep = Literal["reading", "structures", "professionals", "absent", "done"]
+_ALWAYS_PLAUSIBLE = 100
+
+
+class FileEncodingError(InvalidError):
+    """The file is not UTF-8 (it looks like Latin-1, Windows-1252 or UTF-16). Convert it first: iconv -f LATIN1 -t
+    UTF-8."""
+
+    code = "file-not-utf-8"
+    french = "Le fichier n’est pas en UTF-8. Convertissez-le d’abord : iconv -f LATIN1 -t UTF-8."
+
+
+class FileHeaderError(InvalidError):
+    """The first line must name the columns, separated by ; , or |. See docs/imports.md."""
+
+    code = "file-header-invalid"
+    french = "La première ligne doit nommer les colonnes, séparées par ; , ou |. Voir docs/imports.md."
+
+
+class LineEncodingError(InvalidError):
+    """The line is not UTF-8."""
+
+    code = "line-not-utf-8"
+    french = "La ligne n’est pas en UTF-8."
+
+
+class LineTooLongError(InvalidError):
+    """The line is longer than 64 KiB."""
+
+    code = "line-too-long"
+    french = "La ligne dépasse 64 Kio."
+
+
+class LineMalformedError(InvalidError):
+    """The line does not have the columns of the header, or its quotation marks do not match."""
+
+    code = "line-malformed"
+    french = "La ligne n’a pas les colonnes de l’en-tête, ou ses guillemets ne se ferment pas."
+
+
+class ImportRunningError(ConflictError):
+    """Another import of this kind is running. Wait until it has ended."""
+
+    code = "import-running"
+    french = "Un autre import du même genre est en cours. Attendez qu’il finisse."
+
+
+class ImportOvertakenError(ConflictError):
+    """Another import of this file has made progress in the meantime. Begin again with --resume."""
+
+    code = "import-overtaken"
+    french = "Un autre import du même fichier a avancé entre-temps. Recommencez avec --resume."
+
+
+class AbsenceImplausibleError(ConflictError):
+    """More than a tenth of the active professionals are not in this file. If it is complete, say --strike-off-many."""
+
+    code = "absence-implausible"
+    french = (
+        "Plus d’un dixième des professionnels actifs manquent dans ce fichier. S’il est complet : --strike-off-many."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FileIdentity:
+    """Identifies a file by the SHA-256 of its first MiB and its size in bytes."""
+
+    digest: bytes
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImportProgress:
+    """How far an import has come: bytes and lines read, rows changed, lines rejected.
+
+    `rejected_bytes`: the length of the file of rejected lines; `unreadable`: the number of rejected lines that do not
+    identify a person; `cursor`: the last id that the present step has processed.
+    """
+
+    started_at: datetime
+    offset: int = 0
+    lines: int = 0
+    changed: int = 0
+    rejected: int = 0
+    rejected_bytes: int = 0
+    unreadable: int = 0
+    step: ImportStep = "reading"
+    cursor: str = ""
+
+
+def is_plausible_absence(active: int, absent: int) -> bool:
+    """Returns whether so many professionals may have left between two extractions. Beyond that a truncated file is the
+    likelier cause."""
+    return absent <= max(_ALWAYS_PLAUSIBLE, active // 10)
+
+
+COLUMN_TITLES = {
+    "id": "Identification nationale PP",
+    "title": "Code civilité d'exercice",
+    "family_name": "Nom d'exercice",
+    "given_name": "Prénom d'exercice",
+    "profession": "Code profession",
+    "category": "Code catégorie professionnelle",
+    "specialty": "Code savoir-faire",
+    "siret": "Numéro SIRET site",
+    "siren": "Numéro SIREN site",
+    "finess": "Numéro FINESS site",
+    "legal_finess": "Numéro FINESS établissement juridique",
+    "technical_id": "Identifiant technique de la structure",
+    "structure_name": "Raison sociale site",
+}
+REQUIRED_COLUMNS = ("id", "family_name", "given_name", "profession", "specialty", "finess", "siret", "technical_id")
+_HONORIFICS = {"DR": "Dr", "PR": "Pr"}
+_STUDENT = "E"
+_TABLES = ("TRE_G15", "TRE_R95", "TRE_R94", "TRE_R291")
+_LONGEST_NAME = 200
+# Struct_IdNat: the type digit and the number. The first letter of a technical identifier gives its type.
+_KINDS = (("finess", "1"), ("siret", "3"), ("siren", "2"), ("legal_finess", "1"))
+_TECHNICAL_KINDS = {"F": "1", "R": "4", "C": "0"}
+
+
+class NameMissingError(InvalidError):
+    """A professional has a professional name of at most 200 characters."""
+
+    code = "professional-name-missing"
+    french = "Un professionnel a un nom d’exercice de 200 caractères au plus."
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityLine:
+    """A line of the extraction. `profession` is None if unknown to this system; `structure_id` is None without a place
+    of work."""
+
+    professional_id: str
+    line: int
+    name: str
+    profession: str | None
+    specialty: str | None
+    structure_id: str | None
+    structure_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProfessionalActivities:
+    """The combined content of all lines about one professional."""
+
+    professional_id: str
+    names: Sequence[str]
+    professions: Sequence[str]
+    specialties: Sequence[str]
+    structure_ids: Sequence[str]
+
+
+def parse_activity(number: int, fields: Mapping[str, str]) -> tuple[ActivityLine, CodedError | None]:
+    """Returns the line, and the error of a field that is unusable; the professional then counts as present, without
+    that field.
+
+    Raises InvalidNationalIdError or NameMissingError when the line does not identify a professional.
+    """
+    identifier = professional_id(fields["id"])
+    name = _name(fields)
+    error: CodedError | None = None
+    profession = specialty = structure = None
+    try:
+        profession = _profession(fields["profession"], fields.get("category", ""))
+        specialty = specialty_code(fields["specialty"]) if fields["specialty"] else None
+        structure = _structure(fields)
+    except CodedError as caught:
+        error = caught
+    place = fields.get("structure_name", "")[:_LONGEST_NAME] or None
+    return ActivityLine(identifier, number, name, profession, specialty, structure, place if structure else None), error
+
+
+def professional_entry(activities: ProfessionalActivities) -> Professional | None:
+    """Returns one directory entry for all activities; of several professions the first by code. None: no known
+    profession."""
+    if not activities.professions:
+        return None
+    return Professional(
+        activities.professional_id,
+        max(activities.names),
+        min(activities.professions),
+        "active",
+        tuple(sorted(set(activities.structure_ids))),
+        tuple(sorted(set(activities.specialties))),
+    )
+
+
+def _name(fields: Mapping[str, str]) -> str:
+    honorific = _HONORIFICS.get(fields.get("title", "").upper(), "")
+    parts = (honorific, fields["given_name"], fields["family_name"])
+    name = " ".join(part for part in parts if part)
+    if not parts[2] or len(name) > _LONGEST_NAME or not name.isprintable():
+        raise NameMissingError
+    return name
+
+
+def _profession(code: str, category: str) -> str:
+    tables = ("TRE_G16",) if category == _STUDENT else _TABLES
+    for table in tables:
+        if (table, code) in professions():
+            return f"{table.removeprefix('TRE_')}_{code}"
+    raise ProfessionUnknownError
+
+
+def _structure(fields: Mapping[str, str]) -> str | None:
+    for column, kind in _KINDS:
+        if number := fields.get(column, ""):
+            return structure_id(kind + number)
+    technical = fields.get("technical_id", "")
+    if not technical:
+        return None
+    return structure_id(_TECHNICAL_KINDS.get(technical[0], technical[0]) + technical[1:])

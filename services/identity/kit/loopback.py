@@ -1,0 +1,19 @@
+"""Whether a host is this machine's own loopback."""
+
+import ipaddress
+import re
+
+# A name or IPv4 address, an IPv6 address in brackets, both with or without a port; an IPv6 address alone.
+_HOST = re.compile(r"([^:\[\]]+)(?::\d+)?|\[([0-9A-Fa-f:.]+)\](?::\d+)?|([0-9A-Fa-f:.]+)")
+
+
+def is_loopback(host: str) -> bool:
+    """Returns whether a host name or address (brackets and a port allowed) is this machine's own loopback."""
+    match = _HOST.fullmatch(host)
+    name = "" if match is None else next(part for part in match.groups() if part)
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

@@ -1,1 +1,0 @@
-"""What identity's API takes and gives. Values with rules of their own are text here: the domain names their errors."""

@@ -1,0 +1,25 @@
+"""Grants an access token to authenticated software (RFC 6749 section 4.4, RFC 7523, RFC 8705)."""
+
+from services.identity.clients.domain.assertions import ScopeRefusedError
+from services.identity.clients.domain.clients import Client
+from services.identity.clients.domain.tokens import AccessToken, TokenIssuer, TokenSubject
+from services.identity.clients.steps import ClientProof, prove_client
+from shared.db.pool import Pool, transaction
+from shared.runtime import clock
+
+
+async def grant_token(pool: Pool, issuer: TokenIssuer, proof: ClientProof, scopes: frozenset[str]) -> AccessToken:
+    """Returns a token with the requested scopes, by default all of the client's. An assertion works once.
+
+    Raises AssertionRefusedError and its subclasses, ScopeRefusedError.
+    """
+    now = clock.now()
+    async with transaction(pool) as connection:
+        client = await prove_client(connection, issuer, proof, now)
+    if not scopes <= client.scopes:
+        raise ScopeRefusedError
+    return issuer.issue(_subject(client, scopes or client.scopes), token_id=clock.new_id(), now=now)
+
+
+def _subject(client: Client, scopes: frozenset[str]) -> TokenSubject:
+    return TokenSubject(client.kind, client.id, client.id, scopes, organisation_id=client.organisation_id)

@@ -1,0 +1,1 @@
+"""Opening of records: alone, with help, for a represented person; activation codes."""

@@ -1,0 +1,1 @@
+"""Persons, their records and contacts, and the register of the insured."""

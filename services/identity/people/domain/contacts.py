@@ -1,0 +1,131 @@
+"""Contacts of persons and requests for messages to them. notify has the texts; identity sends a kind and values."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Literal
+from uuid import UUID
+
+import orjson
+
+from services.identity.kit.sealed_rows import Keyrings
+from services.identity.people.domain.new_person import Contact, checked_contact
+from shared.contracts.base import sealed_place
+from shared.contracts.notify import MessageRequested
+from shared.crypto.keyring import Keyring
+from shared.errors import ConflictError, InvalidError
+
+MessageChannel = Literal["mail", "sms"]
+_MOBILE = re.compile(r"\+[1-9]\d{7,14}")
+_FRENCH_MOBILE = re.compile(r"0([67]\d{8})")
+_SEPARATORS = re.compile(r"[\s.()\-\u00a0]")
+
+
+class MobileInvalidError(InvalidError):
+    """This is not a mobile number that can receive messages: +33 6 12 34 56 78, or 06 12 34 56 78 for France."""
+
+    code = "mobile-invalid"
+    french = "Ce n’est pas un numéro de mobile joignable : +33 6 12 34 56 78, ou 06 12 34 56 78 pour la France."
+
+
+class ContactChangeInvalidError(InvalidError):
+    """Give one new mail address or one new mobile number that differs from the one on file."""
+
+    code = "contact-change-invalid"
+    french = "Donnez une nouvelle adresse mail ou un nouveau numéro de mobile, différent de celui qui est connu."
+
+
+class ContactMissingError(ConflictError):
+    """No mail address and no mobile number is on file to send a code to. Ask a pharmacist, a doctor or your insurance
+    fund to enter one."""
+
+    code = "contact-missing"
+    french = (
+        "Aucune adresse mail ni aucun numéro de mobile n’est connu pour envoyer un code. Demandez à un pharmacien, un "
+        "médecin ou votre caisse d’en inscrire un."
+    )
+
+
+def mobile_number(text: str) -> str:
+    """Returns the number as E.164. Raises MobileInvalidError."""
+    bare = _SEPARATORS.sub("", text)
+    french = _FRENCH_MOBILE.fullmatch(bare)
+    number = f"+33{french[1]}" if french else bare
+    if _MOBILE.fullmatch(number) is None:
+        raise MobileInvalidError
+    return number
+
+
+def changed_contact(current: Contact, mail: str | None, mobile: str | None) -> Contact:
+    """Returns the contact with either its mail address or its mobile number replaced.
+
+    Raises ContactChangeInvalidError, MailInvalidError, MobileInvalidError.
+    """
+    if (mail is None) == (mobile is None):
+        raise ContactChangeInvalidError
+    if mail is not None:
+        new = replace(current, mail=checked_contact(mail, current.language, current.relation).mail)
+    else:
+        new = replace(current, mobile=mobile_number(mobile or ""))
+    if new == current:
+        raise ContactChangeInvalidError
+    return new
+
+
+def is_reachable(contact: Contact, channel: MessageChannel) -> bool:
+    """Returns whether the contact has an address for this channel."""
+    return (contact.mail if channel == "mail" else contact.mobile) is not None
+
+
+def first_reachable_channel(contact: Contact, *preferred: MessageChannel) -> MessageChannel:
+    """Returns the first channel for which the contact has an address. Raises ContactMissingError."""
+    channels: tuple[MessageChannel, ...] = (*preferred, "mail", "sms")
+    for channel in channels:
+        if is_reachable(contact, channel):
+            return channel
+    raise ContactMissingError
+
+
+def seal_contact(keyrings: Keyrings, record_id: UUID, contact: Contact) -> str:
+    """Returns the contact encrypted for notify and bound to this record."""
+    return keyrings.contacts.encrypt_jwe(contact.as_json(), sealed_place("contact", record_id))
+
+
+@dataclass(frozen=True, slots=True)
+class MessageContent:
+    """The content of a message: notify has the text of its `kind`, into which it inserts `values`."""
+
+    kind: str
+    values: Mapping[str, str] = field(default_factory=dict)
+    expires_at: datetime | None = None
+
+
+def message_request(
+    keyring: Keyring,
+    request_id: UUID,
+    record_id: UUID | None,
+    contact: Contact,
+    content: MessageContent,
+    channel: MessageChannel | None = None,
+) -> MessageRequested:
+    """Returns a message request for notify with encrypted content. `keyring`: the ring of contacts.
+
+    Raises ContactMissingError.
+    """
+    channel = channel or first_reachable_channel(contact)
+    to = {"mail": contact.mail} if channel == "mail" else {"mobile": contact.mobile}
+    plain = orjson.dumps({"to": to, "language": contact.language, "values": dict(content.values)})
+    return MessageRequested(
+        request_id=request_id,
+        record_id=record_id,
+        channel=channel,
+        kind=content.kind,
+        sealed=keyring.encrypt_jwe(plain, sealed_place("request", request_id)),
+        expires_at=content.expires_at,
+    )
+
+
+def utc_minute(now: datetime) -> str:
+    """Returns a time as messages show it in every language: UTC, to the minute."""
+    return now.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -1,0 +1,146 @@
+"""Details of a person besides the INS and the strict traits: used names, identity status, regime, region.
+
+Source of the statuses: Référentiel national d'identitovigilance (RNIV 1, section 3.3); of the regions: INSEE, Code
+officiel géographique.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from enum import StrEnum
+
+from shared.errors import ConflictError, InvalidError
+from shared.values import RedactedRepr
+
+# The regions, the overseas collectivities by their department, and 99: abroad.
+REGIONS = frozenset(
+    (
+        *("11", "24", "27", "28", "32", "44", "52", "53", "75", "76", "84", "93", "94"),
+        *("01", "02", "03", "04", "06", "975", "977", "978", "986", "987", "988", "99"),
+    )
+)
+_REGIME = re.compile(r"[0-9]{2}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_MAX_NAME_LENGTH = 100
+MAJORITY_YEARS = 18
+"""Code civil, article 414."""
+
+
+class IdentityStatusUnknownError(InvalidError):
+    """The status of an identity is provisional, retrieved, validated or qualified."""
+
+    code = "identity-status-unknown"
+    french = "Le statut d’une identité est provisional, retrieved, validated ou qualified."
+
+
+class IdentityNotQualifiedError(ConflictError):
+    """An INS may be shared for a qualified identity only: one retrieved from the national base and checked on an
+    identity document."""
+
+    code = "identity-not-qualified"
+    french = (
+        "Le matricule INS ne peut être partagé que pour une identité qualifiée : récupérée auprès de la base "
+        "nationale, et vérifiée sur une pièce d’identité."
+    )
+
+
+class RegimeInvalidError(InvalidError):
+    """A regime of health insurance is a code of two digits, such as 01 for the general regime."""
+
+    code = "regime-invalid"
+    french = "Un régime d’assurance maladie est un code de deux chiffres, par exemple 01 pour le régime général."
+
+
+class RegionUnknownError(InvalidError):
+    """A region is the INSEE code of a French region (11, 84 ...), an overseas collectivity (987 ...), or 99: abroad."""
+
+    code = "region-unknown"
+    french = "Une région est le code INSEE d’une région française, d’une collectivité d’outre-mer, ou 99 : étranger."
+
+
+class UsedNamesInvalidError(InvalidError):
+    """A used name is not blank, has no control characters and at most 100 characters."""
+
+    code = "used-names-invalid"
+    french = "Un nom utilisé n’est pas vide, n’a pas de caractère de contrôle et compte au plus 100 caractères."
+
+
+class IdentityStatus(StrEnum):
+    """How reliably an identity was established (RNIV)."""
+
+    PROVISIONAL = "provisional"
+    RETRIEVED = "retrieved"
+    VALIDATED = "validated"
+    QUALIFIED = "qualified"
+
+    @property
+    def may_share_ins(self) -> bool:
+        """Whether the national base has number and traits, and a document of high confidence confirmed the traits."""
+        return self is IdentityStatus.QUALIFIED
+
+    @classmethod
+    def of(cls, text: str) -> "IdentityStatus":
+        """Returns the status. Raises IdentityStatusUnknownError."""
+        try:
+            return cls(text)
+        except ValueError:
+            raise IdentityStatusUnknownError from None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class UsedNames(RedactedRepr):
+    """The names that a person uses in daily life, if other than the birth names. Raises UsedNamesInvalidError."""
+
+    family_name: str | None = None
+    given_name: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in (self.family_name, self.given_name):
+            if name is not None and (not name.strip() or len(name) > _MAX_NAME_LENGTH or _CONTROL.search(name)):
+                raise UsedNamesInvalidError
+
+
+NO_USED_NAMES = UsedNames()
+"""The person uses the birth names."""
+
+
+def check_may_share_ins(status: IdentityStatus) -> None:
+    """Raises IdentityNotQualifiedError."""
+    if not status.may_share_ins:
+        raise IdentityNotQualifiedError
+
+
+def regime_code(text: str) -> str:
+    """Returns the checked code of two digits. Raises RegimeInvalidError."""
+    if _REGIME.fullmatch(text) is None:
+        raise RegimeInvalidError
+    return text
+
+
+def region_code(text: str) -> str:
+    """Returns the checked code of REGIONS. Raises RegionUnknownError."""
+    if text not in REGIONS:
+        raise RegionUnknownError
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRules:
+    """The parameters of persons. `test_nir_keys`: whether the keys of test numbers are accepted unchecked."""
+
+    test_nir_keys: bool = False
+
+
+def coming_of_age(born: date) -> date:
+    """Returns the 18th birthday; for a birth on 29 February, 1 March in other than leap years."""
+    year = born.year + MAJORITY_YEARS
+    try:
+        return born.replace(year=year)
+    except ValueError:
+        return date(year, 3, 1)
+
+
+def is_minor(born: date, at: datetime | date) -> bool:
+    """Returns whether a person born on that day is under age; a moment counts by its day in UTC."""
+    day = at.astimezone(UTC).date() if isinstance(at, datetime) else at
+    return day < coming_of_age(born)

@@ -1,0 +1,1 @@
+"""Representatives, carers, and people to call."""

@@ -1,1 +1,0 @@
-"""One file a use case: the listing is the list of what identity does."""

@@ -1,0 +1,1 @@
+"""Alerts of new documents, consultations and emergencies."""

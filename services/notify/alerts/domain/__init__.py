@@ -1,0 +1,1 @@
+"""The rules of alerts: who may learn what, and how often. Pure."""

@@ -1,0 +1,1 @@
+"""The encrypted copy of the contact of each record."""

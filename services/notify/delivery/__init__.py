@@ -1,0 +1,1 @@
+"""How messages leave: the delivery loop, its gateways, retries, addresses and the frame of mails."""

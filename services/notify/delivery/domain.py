@@ -1,0 +1,167 @@
+"""Outcomes of attempts to deliver, the rules of retries, and usable addresses. Pure."""
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Generic, NamedTuple, TypeVar
+from uuid import UUID
+
+from shared.errors import CodedError
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The gateway accepted the message at this moment.
+
+    `sent_with`: the alert whose id the message carried, where that is another alert.
+    """
+
+    at: datetime = field(compare=False)
+    sent_with: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The gateway will never accept the message."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """This attempt failed; a later one may succeed."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """The message was not attempted: its turn did not come, or its gateway is unavailable for the given reason."""
+
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitingKey:
+    """The message, or its address, is encrypted under a key that this process does not hold yet."""
+
+
+GatewayAnswer = Delivered | Refused | Deferred | Skipped
+"""The result of handing one message to a gateway."""
+Retryable = Deferred | Skipped | AwaitingKey
+"""Outcomes after which another attempt follows."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class OutgoingMessage:
+    """One message, ready for a gateway. Each attempt to deliver it carries the same `id`."""
+
+    id: UUID
+    to: str
+    body: bytes
+
+
+Due = TypeVar("Due")
+AttemptOutcome = TypeVar("AttemptOutcome")
+RETRY_PERIOD = timedelta(hours=48)
+KEY_RETRY_DELAY = timedelta(minutes=5)
+_RETRY_DELAYS_S = (5, 30, 120, 600, 3600, 7200, 14400, 21600, 28800, 43200)
+_RETRY_DELAYS = tuple(timedelta(seconds=seconds) for seconds in _RETRY_DELAYS_S)
+NOT_DELIVERED_IN_TIME = Refused("not-delivered-in-time")
+
+
+class Attempt(NamedTuple, Generic[Due, AttemptOutcome]):
+    """One attempt to deliver what was due, and its outcome."""
+
+    due: Due
+    outcome: AttemptOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class RetryAt:
+    """The message is attempted again at `due_at`; `attempts` counts the attempts so far."""
+
+    reason: str | None
+    attempts: int
+    due_at: datetime
+
+
+def retry_delay(attempts: int) -> timedelta:
+    """Returns the delay between the n-th failed attempt and the next: 5 seconds at first, 12 hours at most."""
+    return _RETRY_DELAYS[min(attempts, len(_RETRY_DELAYS)) - 1]
+
+
+def next_attempt(outcome: Retryable, attempts: int, now: datetime) -> RetryAt:
+    """Returns when to try again after this outcome; `attempts` is the number of attempts before this one."""
+    match outcome:
+        case Deferred(reason):
+            return RetryAt(reason, attempts + 1, now + retry_delay(attempts + 1))
+        case AwaitingKey():
+            return RetryAt("key-unknown", attempts, now + KEY_RETRY_DELAY)
+        case Skipped(reason):
+            return RetryAt(reason, attempts, now)
+
+
+def is_past_retry_period(outcome: object, created_at: datetime, now: datetime) -> bool:
+    """Whether a message has failed for 48 hours and is given up. A message that waits for a key is never given up."""
+    return isinstance(outcome, Deferred | Skipped) and now >= created_at + RETRY_PERIOD
+
+
+RETENTION = timedelta(days=63)
+"""Longer than a topic retains its facts and an operator may redrive a dead letter after that."""
+
+# RFC 5321, section 4.1.2, without quoted local parts; no character that could end a header or a command.
+_MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}")
+
+
+class AddressUnusableError(CodedError):
+    """No mail can be sent to this address."""
+
+    code = "address-unusable"
+
+
+def normalised_mailbox(mail: str) -> str:
+    """Returns a mail address in ASCII, in the form of RFC 5321. Raises AddressUnusableError."""
+    local, _, domain = mail.strip().rpartition("@")
+    try:
+        address = f"{local}@{domain if domain.isascii() else domain.encode('idna').decode()}"
+    except UnicodeError:
+        raise AddressUnusableError from None  # the cause quotes the address
+    if _MAILBOX.fullmatch(address) is None:
+        raise AddressUnusableError
+    return address
+
+
+MAX_ADDRESS_LINES = 7
+"""Six lines of a French postal address (NF Z10-011), and one for the country."""
+MAX_ADDRESS_LINE_LENGTH = 60
+"""Characters; NF Z10-011 has 38."""
+_MOBILE = re.compile(r"\+[1-9][0-9]{6,14}")  # ITU-T E.164
+
+
+def e164_number(number: str) -> str:
+    """Returns a mobile number in the form of ITU-T E.164; a number without a country code is French.
+
+    Raises AddressUnusableError.
+    """
+    digits = re.sub(r"[ .()-]", "", number)
+    if re.fullmatch(r"0[67][0-9]{8}", digits):
+        digits = f"+33{digits[1:]}"
+    elif digits.startswith("00"):
+        digits = f"+{digits[2:]}"
+    if _MOBILE.fullmatch(digits) is None:
+        raise AddressUnusableError
+    return digits
+
+
+def address_lines(lines: tuple[str, ...]) -> list[str]:
+    """Returns the lines of a postal address without empty ones.
+
+    Raises AddressUnusableError for lines that are too many, too long, or hold control characters.
+    """
+    kept = [stripped for line in lines if (stripped := line.strip())]
+    fits = 1 <= len(kept) <= MAX_ADDRESS_LINES and all(len(line) <= MAX_ADDRESS_LINE_LENGTH for line in kept)
+    if not fits or any(unicodedata.category(character)[0] == "C" for line in kept for character in line):
+        raise AddressUnusableError
+    return kept

@@ -1,0 +1,98 @@
+"""A gateway to the mail server: one connection that carries many messages."""
+
+import time
+from dataclasses import dataclass, field
+from email.utils import parseaddr
+from typing import Literal
+
+from aiosmtplib import SMTP, SMTPDataError, SMTPException, SMTPRecipientRefused
+
+from services.notify.delivery.domain import Deferred, Delivered, GatewayAnswer, OutgoingMessage, Refused, Skipped
+from shared.runtime import clock
+
+FAILURES = (SMTPException, OSError, TimeoutError)
+_SERVICE_NOT_AVAILABLE = 421
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """The mail server that mails are delivered to. `sender`: the sender's address, `Name <address>` or the address
+    alone; `timeout_s`: of one command, in seconds."""
+
+    host: str
+    port: int
+    sender: str
+    timeout_s: float
+    security: Literal["none", "starttls", "tls"] = "none"
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+class MailGateway:
+    """Connects when it is needed and reconnects when the connection was lost."""
+
+    def __init__(self, server: MailServer) -> None:
+        self._sender = sender = parseaddr(server.sender)[1]
+        self._client = SMTP(
+            hostname=server.host,
+            port=server.port,
+            timeout=server.timeout_s,
+            use_tls=server.security == "tls",
+            start_tls=server.security == "starttls",
+            username=server.username,
+            password=server.password,
+            local_hostname=sender.rpartition("@")[2],
+        )
+        self._used_at = time.monotonic()
+
+    async def send(self, message: OutgoingMessage) -> GatewayAnswer:
+        """Delivers one message. Returns every failure as an answer and raises nothing.
+
+        A failure after the server has accepted MAIL FROM concerns this message alone: because of one recipient a
+        server may answer 421 or cut the connection while it serves all others. A server that is unavailable is
+        noticed at the next message.
+        """
+        self._used_at = time.monotonic()
+        if not await self._begin():
+            return Skipped("server-unavailable")
+        try:
+            await self._client.rcpt(message.to)
+            await self._client.data(message.body)
+        except (SMTPRecipientRefused, SMTPDataError) as refusal:
+            return await self._answer_to(refusal.code)
+        except FAILURES:
+            # The server may have accepted the message already: the next attempt carries the same Message-ID.
+            self.close()
+            return Deferred("connection-lost")
+        return Delivered(clock.now())
+
+    async def _begin(self) -> bool:
+        """Sends MAIL FROM and reconnects if the server closed the idle connection. Returns whether it succeeded."""
+        was_open = self._client.is_connected
+        try:
+            if not was_open:
+                await self._client.connect()
+            await self._client.mail(self._sender)
+        except FAILURES:
+            self.close()
+            return was_open and await self._begin()
+        return True
+
+    async def _answer_to(self, code: int) -> GatewayAnswer:
+        try:
+            if code == _SERVICE_NOT_AVAILABLE:
+                self.close()
+            else:
+                await self._client.rset()
+        except FAILURES:
+            self.close()
+        return Refused(f"smtp-{code}") if 500 <= code < 600 else Deferred(f"smtp-{code}")
+
+    def close_if_idle(self, seconds: float) -> None:
+        """Closes the connection after so many idle seconds: servers limit idle connections."""
+        if self._client.is_connected and time.monotonic() - self._used_at > seconds:
+            self.close()
+
+    def close(self) -> None:
+        """Closes the connection at once, without QUIT."""
+        self._client.close()

@@ -1,0 +1,1 @@
+"""Codes, notices and letters that services request."""

@@ -1,0 +1,1 @@
+"""Which kinds of alerts a person wants."""

@@ -1,0 +1,1 @@
+"""The use cases of preferences, one file each."""

@@ -1,1 +1,0 @@
-"""All SQL statements of notify, one module for each kind of row."""

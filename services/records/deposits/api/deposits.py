@@ -1,0 +1,106 @@
+"""POST /fhir: the deposit of an ITI-65 submission."""
+
+import asyncio
+import contextlib
+from uuid import UUID
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.records.deposits.api.documentation import DEPOSIT
+from services.records.deposits.domain.submissions import parse_and_check, warnings_of
+from services.records.deposits.usecases.deposit_documents import (
+    WORTH_A_THREAD,
+    AcceptedDeposit,
+    RecordLocator,
+    deposit_documents,
+)
+from services.records.facts.context import InjectedReadContext
+from services.records.kit.bodies import LARGE, InjectedBodyLimit, check_json
+from services.records.kit.operation_outcomes import refused_submission
+from services.records.kit.requests import InsHmac, caller_of
+from services.records.tracking.depositor import depositor_of
+from services.records.tracking.domain import disclosed_reason
+from services.records.tracking.store import TrackedDeposit, TrackedDocument
+from services.records.tracking.usecases.show_deposit import show_deposit
+from shared.db.pool import Pool
+from shared.errors import ForbiddenError
+from shared.fhir.answer_bundles import EntryResponse, transaction_response
+from shared.fhir.outcomes import Issue, IssueType, Severity
+from shared.fhir.submission import InvalidSubmissionError, Submission
+from shared.fhir.write import FHIR_JSON
+from shared.http.admission import Urgency, urgent
+from shared.http.door import AS_THE_SERVICE, Door, takes
+from shared.http.prefer import seconds_to_wait, wait_for
+from shared.runtime.metrics import REFUSED
+
+router = APIRouter(route_class=Door)
+CREATED = "201 Created"
+
+
+@router.post("/fhir", **DEPOSIT)
+@urgent(Urgency.DEPOSIT)
+@takes(AS_THE_SERVICE)
+async def deposit(
+    request: Request, context: InjectedReadContext, ins_hmac: InsHmac, large: InjectedBodyLimit
+) -> Response:
+    """Deposits a submission. It parses the bytes itself, because this is the hot path."""
+    caller = await caller_of(request)
+    depositor = depositor_of(caller)
+    if depositor.is_of_patient_side:
+        raise ForbiddenError("Patients, their representatives and carers deposit by PUT /records/{id}/documents/{id}.")
+    check_json(request)
+    body = await request.body()
+    async with large if len(body) > LARGE else contextlib.nullcontext():
+        try:
+            submission = (
+                await asyncio.to_thread(parse_and_check, body) if len(body) > WORTH_A_THREAD else parse_and_check(body)
+            )
+        except InvalidSubmissionError as error:
+            REFUSED.labels("deposit-document", error.issues[0].code).inc()
+            return refused_submission(error)
+        deposited = await deposit_documents(context, RecordLocator(ins_hmac), depositor, submission, body)
+    seconds = seconds_to_wait(request.headers.get("prefer"))
+    tracked = await wait_for_outcome(context.pool, depositor.owner, deposited.id, seconds) if seconds else None
+    return _answer(submission, deposited, tracked)
+
+
+async def wait_for_outcome(pool: Pool, owner: str, deposit_id: UUID, seconds: float) -> TrackedDeposit | None:
+    """Returns the progress of the deposit once it is published or refused, or after `seconds`."""
+    return await wait_for(
+        lambda: show_deposit(pool, owner, deposit_id),
+        lambda tracked: tracked is not None and tracked.is_decided,
+        seconds,
+    )
+
+
+def _answer(submission: Submission, deposited: AcceptedDeposit, tracked: TrackedDeposit | None) -> Response:
+    entries = [_entry_of(kind, deposited.id) for kind in submission.entries]
+    progress = {document.id: document for document in tracked.documents} if tracked else {}
+    for document, id in zip(submission.documents, deposited.document_ids, strict=True):
+        issues = (_issue_of(deposited.id, progress.get(id)), *warnings_of(document))
+        entries[document.entry] = EntryResponse(CREATED, f"DocumentReference/{id}", 'W/"1"', issues=issues)
+        entries[document.binary_entry] = EntryResponse(CREATED, f"Binary/{id}", 'W/"1"')
+    headers = {"location": f"/deposits/{deposited.id}"}
+    return Response(transaction_response(entries), 201, headers, FHIR_JSON)
+
+
+def _entry_of(kind: str, deposit_id: UUID) -> EntryResponse:
+    """Returns the response for one entry: the SubmissionSet becomes the deposit, a Patient is compared, not stored."""
+    return EntryResponse(CREATED, f"List/{deposit_id}", 'W/"1"') if kind == "List" else EntryResponse("200 OK")
+
+
+def _issue_of(deposit_id: UUID, document: TrackedDocument | None) -> Issue:
+    status = document.status if document else "received"
+    match status:
+        case "published":
+            text = "Published: visible from now on, within its security labels."
+            return Issue("document-published", text, None, IssueType.INFORMATIONAL, Severity.INFORMATION)
+        case "refused":
+            text = f"Refused: never visible. See /deposits/{deposit_id}."
+            code = disclosed_reason(document.reason) if document and document.reason else "refused"
+            return Issue(code, text, None, IssueType.BUSINESS_RULE, Severity.ERROR)
+        case _:
+            text = f"Accepted, invisible until it is checked. Follow it at /deposits/{deposit_id}."
+            return Issue("deposit-accepted", text, None, IssueType.INFORMATIONAL, Severity.INFORMATION)

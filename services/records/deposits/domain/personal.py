@@ -1,0 +1,112 @@
+"""Documents that the patient side deposits, turned into a submission like any other (author EXP_PATIENT, no INS).
+
+The media types are those of Mon espace santé. Whether the type is permitted (class 90, DOCPAT) is decided by the rules.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+from uuid import UUID
+
+from services.records.deposits.domain.submissions import REPLACES
+from shared.errors import InvalidError
+from shared.fhir.submission import Author, AuthorKind, Coding, Relation, Span, Submission, SubmittedDocument
+from shared.terminology.documents import document_types, format_code
+from shared.terminology.visibility import Confidentiality, Label, Visibility, normalised
+
+_OLE, _ZIP = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PK\x03\x04"
+MEDIA_TYPES: Final[Mapping[str, tuple[bytes, ...]]] = MappingProxyType(
+    {
+        "application/pdf": (b"%PDF-",),
+        "image/jpeg": (b"\xff\xd8\xff",),
+        "image/png": (b"\x89PNG\r\n\x1a\n",),
+        "image/tiff": (b"II*\x00", b"MM\x00*"),
+        "application/msword": (_OLE,),
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document": (_ZIP,),
+        "application/rtf": (b"{\\rtf",),
+        "text/rtf": (b"{\\rtf",),
+        "text/plain": (b"",),
+    }
+)
+"""Media type -> the first bytes of such content."""
+_PATIENT = "EXP_PATIENT"
+
+
+class TypeUnknownError(InvalidError):
+    """This document type does not exist. Patients deposit EXPPAT_1 to 3, 74465-6 and DOCPAT01 to 09."""
+
+    code = "type-unknown"
+    french = "Ce type de document n’existe pas. Vous pouvez ajouter EXPPAT_1 à 3, 74465-6 et DOCPAT01 à 09."
+
+
+class MediaTypeDiffersError(InvalidError):
+    """The content does not have its stated media type. Send PDF, JPEG, PNG, TIFF, DOC, DOCX, RTF or text."""
+
+    code = "media-type-differs"
+    french = "Le contenu n’est pas du format annoncé. Envoyez un PDF, JPEG, PNG, TIFF, DOC, DOCX, RTF ou texte."
+
+
+@dataclass(frozen=True, slots=True)
+class OwnDocument:
+    """A document of the patient side. `id`: chosen by the sender; `base64`: where its content is in the body."""
+
+    id: UUID
+    type: str
+    title: str
+    content_type: str
+    content: bytes
+    base64: Span | None
+    creation: datetime | None = None
+    masked: bool = False
+    hidden_from_representatives: bool = False
+    replaces: UUID | None = None
+
+
+def submission_from(document: OwnDocument, now: datetime) -> Submission:
+    """Returns the submission of one document. Raises TypeUnknownError, MediaTypeDiffersError."""
+    document_type = document_types().get(document.type)
+    if document_type is None:
+        raise TypeUnknownError
+    if not document.content.startswith(MEDIA_TYPES[document.content_type]) or not document.content:
+        raise MediaTypeDiffersError
+    creation = document.creation or now
+    submitted = SubmittedDocument(
+        entry=0,
+        binary_entry=0,
+        unique_id=f"urn:uuid:{document.id}",
+        type=document_type,
+        class_sent=None,
+        format=Coding(None, format_code((), document.content_type)),
+        labels=_labels(document),
+        ins=None,
+        traits=None,
+        authors=(Author(AuthorKind.PATIENT, role=_PATIENT),),
+        custodian=None,
+        title=document.title,
+        language="fr-FR",
+        content_type=document.content_type,
+        creation=creation,
+        date=now,
+        period_start=creation,
+        period_end=None,
+        facility_type=Coding(None, _PATIENT),
+        practice_setting=Coding(None, _PATIENT),
+        sha1=hashlib.sha1(document.content, usedforsecurity=False).digest(),
+        size=len(document.content),
+        content=document.content,
+        base64_span=document.base64,
+        relations=() if document.replaces is None else (Relation(REPLACES, f"DocumentReference/{document.replaces}"),),
+    )
+    return Submission(None, None, None, now, (submitted,), ())
+
+
+def _labels(document: OwnDocument) -> tuple[str, ...]:
+    is_set_by_label: dict[Label, bool] = {
+        Confidentiality.NORMAL: True,
+        Visibility.MASKED: document.masked,
+        Visibility.INVISIBLE_TO_REPRESENTATIVES: document.hidden_from_representatives,
+    }
+    return normalised(label for label, is_set in is_set_by_label.items() if is_set)

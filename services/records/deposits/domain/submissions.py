@@ -1,0 +1,226 @@
+"""Checks of a submission that need no more than the submission itself and the copy of the record."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from services.records.copies.domain.copies import RecordCopy
+from shared.cda.errors import InvalidCdaError
+from shared.cda.summary import CdaSummary, has_zone, parse_time
+from shared.cda.xml import check_xml
+from shared.contracts.base import CODE_PATTERN
+from shared.crypto.fingerprints import ins_parts, trait_parts
+from shared.crypto.keyring import Keyring
+from shared.errors import ConflictError, InvalidError
+from shared.fhir.bundle import parse_submission
+from shared.fhir.contents import is_xml
+from shared.fhir.outcomes import Issue, IssueType, Severity
+from shared.fhir.submission import InvalidSubmissionError, Submission, SubmittedDocument
+from shared.values import SentTraits, Sex
+
+_CODE = re.compile(CODE_PATTERN)
+_CODE_LENGTH = 64
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+REPLACES = "replaces"
+"""DocumentReference.relatesTo.code of a document that replaces another one (IHE XDS RPLC)."""
+
+
+class RecordUnknownError(InvalidError):
+    """There is no record for this INS. Check the INS with the teleservice INSi; the patient may have no record."""
+
+    code = "record-unknown"
+    french = "Il n’y a pas de dossier pour cet INS. Vérifiez-le ; la personne n’en a peut-être pas."
+
+
+class RecordClosedError(InvalidError):
+    """The record of this patient is closed: nothing can be deposited in it."""
+
+    code = "record-closed"
+    french = "Le dossier de cette personne est clos : rien ne peut y être ajouté."
+
+
+class TraitsMismatchError(InvalidError):
+    """The strict traits are not those of this INS. Check the identity with the teleservice INSi, then send it again."""
+
+    code = "traits-mismatch"
+    french = "Les traits stricts ne sont pas ceux de cet INS. Vérifiez l’identité, puis renvoyez le document."
+
+
+class UniqueIdTakenError(ConflictError):
+    """A masterIdentifier of this submission already names another document in this record: bytes, type, labels,
+    organisation or the set of documents differ. Give new documents new identifiers, and resend known ones unchanged."""
+
+    code = "unique-id-taken"
+    french = "Cet identifiant désigne déjà un autre document. Donnez un identifiant nouveau à un document nouveau."
+
+
+class ReplacementDiffersError(InvalidError):
+    """The CDA replaces another document than relatesTo does, or one of yours that relatesTo leaves out.
+    Send relatesTo with the document that relatedDocument RPLC names."""
+
+    code = "replacement-mismatch"
+    french = "Le CDA remplace un autre document que ne le dit relatesTo. Envoyez relatesTo comme dans le CDA."
+
+
+class ReplacedUnknownError(InvalidError):
+    """The document to be replaced is not here, is not yours, or has already been replaced. Search for it again."""
+
+    code = "replaced-document-unknown"
+    french = "Le document à remplacer n’est pas ici, n’est pas le vôtre ou a déjà été remplacé. Cherchez-le à nouveau."
+
+
+def parse_and_check(body: bytes) -> Submission:
+    """Parses a submission and checks its form and its contents. Raises InvalidSubmissionError."""
+    submission = parse_submission(body)
+    issues: list[Issue] = []
+    documents = tuple(
+        _with_header(document, issues) if is_xml(document.content_type) else document
+        for document in submission.documents
+    )
+    for document in documents:
+        issues += _issues_of_relations(document)
+    if issues:
+        raise InvalidSubmissionError(tuple(issues))
+    return replace(submission, documents=documents)
+
+
+def _with_header(document: SubmittedDocument, issues: list[Issue]) -> SubmittedDocument:
+    """Returns the document with the header of its CDA; adds an issue for each thing that cannot be accepted."""
+    try:
+        header = check_xml(document.content).summary
+    except InvalidCdaError as error:
+        issues.append(Issue(error.code, str(error), _binary(document), IssueType.INVALID))
+        return document
+    if header is None:
+        return document
+    issues += _issues_of_header(document, header)
+    return replace(document, header=header)
+
+
+def _issues_of_header(document: SubmittedDocument, header: CdaSummary) -> Iterator[Issue]:
+    if header.ins and document.ins is not None and ins_parts(document.ins) not in map(ins_parts, header.ins):
+        yield Issue(
+            "patient-mismatch",
+            "The CDA is about another patient than its DocumentReference: send each document with its own metadata.",
+            _binary(document),
+            IssueType.BUSINESS_RULE,
+        )
+    if header.type is not None and header.type.code != document.type.code:
+        yield Issue(
+            "type-mismatch",
+            "The code of the CDA is not the type of its DocumentReference: send each document with its own metadata.",
+            f"Bundle.entry[{document.entry}].resource.type",
+            IssueType.BUSINESS_RULE,
+        )
+
+
+def _binary(document: SubmittedDocument) -> str:
+    return f"Bundle.entry[{document.binary_entry}].resource.data"
+
+
+def _issues_of_relations(document: SubmittedDocument) -> Iterator[Issue]:
+    if sum(relation.code == REPLACES for relation in document.relations) > 1:
+        yield Issue(
+            "replaces-several",
+            "A document replaces at most one other.",
+            f"Bundle.entry[{document.entry}].resource.relatesTo",
+            IssueType.BUSINESS_RULE,
+        )
+
+
+def warnings_of(document: SubmittedDocument) -> list[Issue]:
+    """Returns warnings about ignored values: a wrong class, or a CDA header that contradicts the metadata."""
+    warnings = [*_differences(document, document.header)] if document.header is not None else []
+    if document.class_sent is not None and document.class_sent != document.type.class_code:
+        warnings.append(
+            Issue(
+                "class-derived",
+                f"The class follows from the type: {document.type.code} is of class {document.type.class_code}, "
+                "the category that was sent does not count.",
+                f"Bundle.entry[{document.entry}].resource.category",
+                IssueType.BUSINESS_RULE,
+                Severity.WARNING,
+            )
+        )
+    return warnings
+
+
+def _differences(document: SubmittedDocument, header: CdaSummary) -> Iterator[Issue]:
+    compared = (
+        ("unique-id", "masterIdentifier", header.unique_id in (None, document.unique_id)),
+        ("date", "content[0].attachment.creation", _is_same_moment(header.effective_time, document.creation)),
+        ("confidentiality", "securityLabel", header.confidentiality in (None, document.labels[0])),
+        ("replacement", "relatesTo", header.replaces is not None or replaced_of(document) is None),
+    )
+    for name, element, is_same in compared:
+        if not is_same:
+            yield Issue(
+                f"{name}-differs",
+                f"The header of the CDA says otherwise than {element}: what counts is the DocumentReference.",
+                f"Bundle.entry[{document.entry}].resource.{element}",
+                IssueType.BUSINESS_RULE,
+                Severity.WARNING,
+            )
+
+
+def _is_same_moment(authored_facts: str | None, creation: datetime) -> bool:
+    """Compares to the second where the header states a time zone; else within one day, as the zone may differ."""
+    moment = parse_time(authored_facts)
+    if moment is None or authored_facts is None:
+        return True
+    return abs(moment - creation) < (timedelta(seconds=1) if has_zone(authored_facts) else timedelta(days=1))
+
+
+def immediate_refusal(ring: Keyring, record: RecordCopy, submission: Submission) -> InvalidError | None:
+    """Returns why this record cannot take the submission, as far as its copy tells; None where it can."""
+    if record.status != "open":
+        return RecordClosedError()
+    for document in submission.documents:
+        if any(differing_traits(ring, record.id, record.traits, sent) for sent in _traits_of(document)):
+            return TraitsMismatchError()
+    return None
+
+
+def _traits_of(document: SubmittedDocument) -> Iterator[SentTraits | None]:
+    """Yields the traits of the metadata, and those of the CDA where they differ."""
+    yield document.traits
+    if document.header is not None:
+        sent = document.traits.normalised() if document.traits is not None else {}
+        if document.header.traits.normalised().items() - sent.items():
+            yield document.header.traits
+
+
+def differing_traits(
+    ring: Keyring, record_id: UUID, stored: Mapping[str, str | None], sent: SentTraits | None
+) -> tuple[str, ...]:
+    """Returns the names of the sent traits that differ from the stored ones. An unknown sex is not compared."""
+    if sent is None:
+        return ()
+    return tuple(
+        name
+        for name, value in sent.normalised().items()
+        if (fingerprint := stored.get(name)) is not None
+        and (name, value) != ("sex", Sex.UNKNOWN.value)
+        and not ring.matches(fingerprint, *trait_parts(record_id, name, value))
+    )
+
+
+def professionals_of(document: SubmittedDocument) -> list[str]:
+    """Returns the national ids of the professionals among the authors."""
+    return [author.professional for author in document.authors if author.professional]
+
+
+def replaced_of(document: SubmittedDocument) -> UUID | str | None:
+    """Returns the document that this one replaces: the id of a DocumentReference, or a producer's identifier."""
+    for relation in document.relations:
+        if relation.code == REPLACES:
+            last_segment = relation.target.rpartition("/")[2]
+            return UUID(last_segment) if _UUID.fullmatch(last_segment) else relation.target
+    return None
+
+
+def as_code(text: str | None) -> str | None:
+    """Returns the text if it has the form of a code that events may carry, else None."""
+    return text if text and len(text) <= _CODE_LENGTH and _CODE.fullmatch(text) else None

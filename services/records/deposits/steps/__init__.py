@@ -1,0 +1,1 @@
+"""The pieces of the room `deposits` that run in a caller's transaction."""

@@ -1,0 +1,1 @@
+"""The use cases of the room `deposits`, one in each file."""

@@ -1,0 +1,1 @@
+"""Documents: they are found, read, relabelled, archived and deleted."""

@@ -1,0 +1,100 @@
+"""The OpenAPI documentation of the routes that parse and write bytes themselves."""
+
+from typing import Any
+
+from services.records.kit.documentation import (
+    AUTHENTICATED,
+    BYTES,
+    HIDDEN,
+    RESOURCE,
+    SEARCH_ROUTE,
+    UNAUTHENTICATED,
+    outcome,
+    query,
+)
+from shared.fhir.write import FHIR_JSON
+
+BY_ID: dict[str, Any] = {
+    **AUTHENTICATED,
+    "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}],
+}
+_PARAMETERS = [
+    query("patient", "id of the record, or its INS as system|value", "Patient/0b5d1f0e-7a56-4f0b-9c39-3f6b8e1a2c4d"),
+    query("patient.identifier", "INS as system|value; prefer POST _search", "urn:oid:1.2.250.1.213.1.4.10|..."),
+    query("status", "current, superseded, entered-in-error; several with commas. Required.", "current"),
+    query("_count", "largest number of documents on a page, 1 to 100", "50"),
+    query("_after", "from the link `next` of the page before", "0199a3c4-5d00-8b22-8c7e-2f6c1d4e9a3b"),
+]
+SEARCH: dict[str, Any] = {
+    **SEARCH_ROUTE,
+    "summary": "Find documents (ITI-67)",
+    "openapi_extra": {**AUTHENTICATED, "parameters": _PARAMETERS},
+}
+POST_SEARCH: dict[str, Any] = {
+    **SEARCH_ROUTE,
+    "summary": "Find documents (ITI-67), without an INS in the URL",
+    "openapi_extra": {
+        **AUTHENTICATED,
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/x-www-form-urlencoded": {
+                    "schema": {
+                        "type": "object",
+                        "properties": {parameter["name"]: {"type": "string"} for parameter in _PARAMETERS},
+                    }
+                }
+            },
+        },
+    },
+}
+READ_REFERENCE: dict[str, Any] = {
+    **BYTES,
+    "summary": "Read a DocumentReference",
+    "responses": {200: outcome("The DocumentReference."), **UNAUTHENTICATED, **HIDDEN},
+    "openapi_extra": BY_ID,
+}
+PATCH_REFERENCE: dict[str, Any] = {
+    **BYTES,
+    "summary": "Change the labels of a document, archive or delete it (TD3.3a to d)",
+    "description": "A JSON Patch of securityLabel, of the extension pdsm-ext-is-archived, or of status "
+    "(entered-in-error, or superseded with pdsm-ext-is-deleted: deleted for ever). For the patient side, the author, "
+    "or the software that deposited the document. N that replaces N lifts the one label that hides the document. To "
+    "show the document to representatives, which is for ever, remove that label itself. All operations are in force "
+    "with the answer, or none; a patch without effect is refused.",
+    "responses": {
+        200: outcome("The changed DocumentReference, with its ETag."),
+        204: {"description": "Done; as an author or depositor who is blocked, you may not read the document."},
+        **UNAUTHENTICATED,
+        **HIDDEN,
+        405: outcome("The patch names an element that cannot change."),
+        412: outcome("The document has changed since you read it (If-Match)."),
+        415: outcome("Not application/json-patch+json."),
+        422: outcome(
+            "`patch-invalid`: not a patch of this API; `label-ambiguous`: N does not state which label it lifts."
+        ),
+    },
+    "openapi_extra": {
+        **BY_ID,
+        "requestBody": {
+            "required": True,
+            "content": {"application/json-patch+json": {"schema": {"type": "array", "items": {"type": "object"}}}},
+        },
+    },
+}
+READ_CONTENT: dict[str, Any] = {
+    **BYTES,
+    "summary": "Read the content of a document (ITI-68)",
+    "description": "The bytes in their own media type; a FHIR Binary when Accept says application/fhir+json.",
+    "responses": {
+        200: {"description": "The content.", "content": {"*/*": {}, FHIR_JSON: RESOURCE}},
+        **UNAUTHENTICATED,
+        **HIDDEN,
+    },
+    "openapi_extra": BY_ID,
+}
+METADATA: dict[str, Any] = {
+    **BYTES,
+    "summary": "Read the CapabilityStatement",
+    "responses": {200: outcome("The capabilities of this server.")},
+}

@@ -1,0 +1,124 @@
+"""Routes that read under /fhir: search, DocumentReference, Binary, CapabilityStatement."""
+
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+from uuid import UUID
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.records.documents.api.documentation import METADATA, POST_SEARCH, READ_CONTENT, READ_REFERENCE, SEARCH
+from services.records.documents.api.resources import document_reference, etag_of, url_of
+from services.records.documents.api.search import parse_query
+from services.records.documents.domain.metadata import served_type
+from services.records.documents.usecases.find_documents import DocumentPage, DocumentQuery, find_documents
+from services.records.documents.usecases.read_document import DocumentView, read_document
+from services.records.facts.context import InjectedReadContext, ReadContext
+from services.records.kit.bodies import check_form
+from services.records.kit.forms import LONGEST_FORM, SearchError, parse_form
+from services.records.kit.requests import InsHmac, access_headers, caller_of, mode_of
+from shared.crypto.keyring import Keyring
+from shared.errors import NotFoundError
+from shared.fhir.answer_bundles import searchset
+from shared.fhir.capabilities import capability_statement
+from shared.fhir.write import FHIR_JSON, binary
+from shared.http.admission import Urgency, urgent
+from shared.http.constant_time import delay_response
+from shared.http.door import Door
+
+router = APIRouter(route_class=Door)
+# Content is untrusted: no browser may guess its type or run it.
+SHIELDED = {
+    "x-content-type-options": "nosniff",
+    "content-security-policy": "default-src 'none'; sandbox",
+    "cache-control": "no-store",
+}
+PRIVATE = {"cache-control": "no-store"}
+CAPABILITIES_OF = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+@router.get("/fhir/metadata", **METADATA)
+async def metadata(request: Request) -> Response:
+    """Returns the CapabilityStatement; needs no token."""
+    return Response(capability_statement(f"{request.base_url}fhir", "1", CAPABILITIES_OF), 200, {}, FHIR_JSON)
+
+
+@router.get("/fhir/DocumentReference", **SEARCH)
+async def search(request: Request, context: InjectedReadContext, ins_hmac: InsHmac) -> Response:
+    """Searches with parameters in the URL."""
+    return await _search(request, context, ins_hmac, parse_form(request.scope["query_string"]))
+
+
+@router.post("/fhir/DocumentReference/_search", **POST_SEARCH)
+@urgent(Urgency.READ)
+async def post_search(request: Request, context: InjectedReadContext, ins_hmac: InsHmac) -> Response:
+    """Searches with parameters in a form, which keeps the INS out of the URL."""
+    body = await request.body()
+    if body:
+        check_form(request)
+    if len(body) > LONGEST_FORM:
+        raise SearchError
+    return await _search(request, context, ins_hmac, parse_form(request.scope["query_string"]) | parse_form(body))
+
+
+@router.get("/fhir/DocumentReference/{id}", **READ_REFERENCE)
+async def read_reference(request: Request, context: InjectedReadContext) -> Response:
+    """Returns the metadata of one document."""
+    view = await _open(request, context, with_content=False)
+    headers = {**PRIVATE, **access_headers(request, view.notices), "etag": etag_of(view.summary)}
+    body = document_reference(view.summary, view.metadata, view.notices, mode_of(request))
+    return Response(body, 200, headers, FHIR_JSON)
+
+
+@router.get("/fhir/Binary/{id}", **READ_CONTENT)
+async def read_binary(request: Request, context: InjectedReadContext) -> Response:
+    """Returns the content of one document."""
+    view = await _open(request, context, with_content=True)
+    assert view.content is not None
+    content_type = served_type(view.metadata.content_type, view.content)
+    flags = access_headers(request, view.notices)
+    if FHIR_JSON in request.headers.get("accept", ""):
+        return Response(binary(str(view.summary.id), content_type, view.content), 200, {**PRIVATE, **flags}, FHIR_JSON)
+    return Response(view.content, 200, {**SHIELDED, **flags, "content-type": content_type})
+
+
+async def _open(request: Request, context: ReadContext, *, with_content: bool) -> DocumentView:
+    caller = await caller_of(request)
+    try:
+        id = UUID(request.path_params["id"])
+    except ValueError as error:
+        raise NotFoundError from error
+    return await read_document(context, caller, id, with_content=with_content)
+
+
+async def _search(request: Request, context: ReadContext, ins_hmac: Keyring, parameters: dict[str, str]) -> Response:
+    caller = await caller_of(request)
+    query = parse_query(ins_hmac, parameters)
+    page = await find_documents(context, caller, query)
+    body = _searchset(str(request.base_url), page, query, mode_of(request))
+    if not page.documents:
+        await delay_response(request)
+    return Response(body, 200, {**PRIVATE, **access_headers(request)}, FHIR_JSON)
+
+
+def _searchset(base: str, page: DocumentPage, query: DocumentQuery, mode: str | None) -> bytes:
+    listed = [
+        (url_of(base, document.summary.id), document_reference(document.summary, document.metadata, document.notices))
+        for document in page.documents
+    ]
+    next_url = _next_url(base, page, query)
+    return searchset(listed, self_url=f"{base}fhir/DocumentReference", next_url=next_url, access_mode=mode)
+
+
+def _next_url(base: str, page: DocumentPage, query: DocumentQuery) -> str | None:
+    """Returns the URL of the next page, with the record's id instead of an INS; None on the last page."""
+    if page.after is None:
+        return None
+    parameters = {
+        "patient": f"Patient/{page.record_id}",
+        "status": ",".join(sorted(query.statuses)),
+        "_count": query.count,
+        "_after": page.after,
+    }
+    return f"{base}fhir/DocumentReference?{urlencode(parameters)}"

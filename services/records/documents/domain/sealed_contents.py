@@ -1,0 +1,109 @@
+"""Seals a record's bytes: compresses them with zstd, then encrypts them with AES-256-GCM under the record's data key.
+
+Data keys, and the associated data that binds sealed bytes to their place: `shared.crypto.vault`.
+"""
+
+import base64
+import hashlib
+import hmac
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import orjson
+
+from services.records.documents.domain.metadata import DocumentMetadata
+from shared.crypto.keyring import SealBrokenError, seal, unseal
+from shared.crypto.vault import place
+from shared.fhir.submission import SubmittedDocument
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+_LEVEL = 1
+"""zstd level: level 1 compresses a CDA of 220 KB to 17.1 KB in 0.37 ms, level 3 to 16.7 KB in 0.46 ms."""
+_HEAD_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ContentGap:
+    """The place in a stored request where the base64 text of a document's content was cut out."""
+
+    offset: int
+    document_id: UUID
+
+
+def seal_content(key: bytes, document_id: UUID, content: bytes) -> bytes:
+    """Returns a document's content, sealed."""
+    return seal(key, zstd.compress(content, _LEVEL), place("content", document_id))
+
+
+def open_content(key: bytes, document_id: UUID, sealed: bytes) -> bytes:
+    """Returns a document's content from its sealed bytes. Raises SealBrokenError."""
+    return zstd.decompress(unseal(key, sealed, place("content", document_id)))
+
+
+def seal_metadata(key: bytes, document_id: UUID, metadata: DocumentMetadata) -> bytes:
+    """Returns a document's metadata, sealed."""
+    return seal(key, metadata.model_dump_json().encode(), place("metadata", document_id))
+
+
+def open_metadata(key: bytes, document_id: UUID, sealed: bytes) -> DocumentMetadata:
+    """Returns a document's metadata from its sealed bytes. Raises SealBrokenError."""
+    return DocumentMetadata.model_validate_json(unseal(key, sealed, place("metadata", document_id)))
+
+
+def seal_request(
+    key: bytes, deposit_id: UUID, body: bytes, documents: Sequence[tuple[UUID, SubmittedDocument]]
+) -> bytes:
+    """Returns a request, sealed, with a gap in place of each document's content, which is stored with the document."""
+    spans = sorted(
+        (document.base64_span.start, document.base64_span.end, id) for id, document in documents if document.base64_span
+    )
+    pieces: list[memoryview] = []
+    gaps: list[ContentGap] = []
+    view, position, offset = memoryview(body), 0, 0
+    for start, end, document_id in spans:
+        pieces.append(view[position:start])
+        offset += start - position
+        gaps.append(ContentGap(offset, document_id))
+        position = end
+    pieces.append(view[position:])
+    gap_table = orjson.dumps([(gap.offset, gap.document_id) for gap in gaps])
+    whole = b"".join([len(gap_table).to_bytes(_HEAD_BYTES, "big"), gap_table, *pieces])
+    return seal(key, zstd.compress(whole, _LEVEL), place("request", deposit_id))
+
+
+def open_request(key: bytes, deposit_id: UUID, sealed: bytes, contents: Mapping[UUID, bytes]) -> bytes:
+    """Returns the request byte for byte, its gaps filled with the documents' contents. Raises SealBrokenError."""
+    rest, gaps = _rest_of_request(key, deposit_id, sealed)
+    pieces: list[bytes | memoryview] = []
+    view, position = memoryview(rest), 0
+    for gap in gaps:
+        if gap.document_id not in contents:
+            raise SealBrokenError
+        pieces += [view[position : gap.offset], base64.b64encode(contents[gap.document_id])]
+        position = gap.offset
+    return b"".join([*pieces, view[position:]])
+
+
+def _rest_of_request(key: bytes, deposit_id: UUID, sealed: bytes) -> tuple[bytes, list[ContentGap]]:
+    whole = zstd.decompress(unseal(key, sealed, place("request", deposit_id)))
+    end = _HEAD_BYTES + int.from_bytes(whole[:_HEAD_BYTES], "big")
+    gaps = [ContentGap(at, UUID(document_id)) for at, document_id in orjson.loads(whole[_HEAD_BYTES:end])]
+    return whole[end:], gaps
+
+
+def unique_id_digest(key: bytes, unique_id: str) -> bytes:
+    """Returns the keyed digest of a producer's identifier: comparable within the record, useless without its key."""
+    return hmac.digest(key, b"unique-id\0" + unique_id.encode(), "sha256")
+
+
+def submission_fingerprint(key: bytes, document: SubmittedDocument, organisation_id: str) -> bytes:
+    """Returns the keyed digest of all that must be equal for two submissions of one identifier to be identical."""
+    compared = [document.type.code, ",".join(document.labels), organisation_id]
+    digest = hashlib.sha256(document.content).digest()
+    return hmac.digest(key, digest + orjson.dumps(compared), "sha256")

@@ -1,0 +1,108 @@
+"""A search in one record: the rules decide once for each combination of facts that its documents have."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from services.records.copies.domain.copies import RecordFacts
+from services.records.facts.domain.decisions import RuleDecision, recorded_combination, require_permit
+from services.records.facts.domain.facts import FactCombination, RecordPolicy, Requester, policy_for, with_document
+from shared.access import Facts, Permit, Refusal, decide
+from shared.contracts.audit import CombinationDecided
+
+CACHED_SEARCHES, CACHED_DECISIONS = 32, 512
+_SUPERSEDED = frozenset({"superseded", "refused"})
+
+
+@dataclass(frozen=True, slots=True)
+class CombinationDecision:
+    """The rules' decision on a combination, and its form in the ledger."""
+
+    decision: Permit | Refusal
+    recorded: CombinationDecided
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSearch:
+    """The decisions on a search in one record: on the search itself, and on each combination by the store's key."""
+
+    record: RecordFacts
+    common: Facts
+    decision: Permit | Refusal
+    combinations: Mapping[str, FactCombination]
+    decisions: Mapping[str, CombinationDecision]
+
+    @property
+    def permitted(self) -> tuple[str, ...]:
+        """The keys of the combinations whose documents may be listed."""
+        if not isinstance(self.decision, Permit):
+            return ()
+        return tuple(key for key, decided in self.decisions.items() if isinstance(decided.decision, Permit))
+
+    def notices(self) -> dict[FactCombination, tuple[str, ...]]:
+        """Returns the notices that the reader gets with the documents of each permitted combination."""
+        return {
+            self.combinations[key]: decided.decision.notices
+            for key, decided in self.decisions.items()
+            if isinstance(decided.decision, Permit)
+        }
+
+
+def search_record(
+    common: Facts, requester: Requester, record: RecordFacts, combinations: Mapping[str, FactCombination]
+) -> RecordSearch:
+    """Decides on the search and on each combination.
+
+    A requester who may not search the record still finds the documents that the rules permit in any case, such as an
+    author's own. A search that cannot be checked now, or is never permitted to this kind of requester, is refused as a
+    whole.
+    """
+    decision = decide(common)
+    if isinstance(decision, Refusal) and not decision.hides_existence:
+        return RecordSearch(record, common, decision, {}, {})
+    decide_combination = _cached_decisions(common)
+    decisions = {
+        key: decide_combination(combination, policy_for(requester, record, combination))
+        for key, combination in combinations.items()
+    }
+    if isinstance(decision, Refusal):
+        permits = (
+            combination.decision for combination in decisions.values() if isinstance(combination.decision, Permit)
+        )
+        decision = next(permits, decision)
+    return RecordSearch(record, common, decision, combinations, decisions)
+
+
+@lru_cache(maxsize=CACHED_SEARCHES)
+def _cached_decisions(common: Facts) -> Callable[[FactCombination, RecordPolicy], CombinationDecision]:
+    """Returns a function that decides on a combination; both are cached, because facts are codes that name nobody."""
+
+    @lru_cache(maxsize=CACHED_DECISIONS)
+    def answer(combination: FactCombination, policy: RecordPolicy) -> CombinationDecision:
+        facts = with_document(common, combination, policy)
+        decision = decide(facts)
+        return CombinationDecision(decision, recorded_combination(common, RuleDecision(facts, decision)))
+
+    return answer
+
+
+def first_permit(searches: Sequence[RecordSearch]) -> Permit:
+    """Returns the Permit of the first search that is permitted.
+
+    Raises what `require_permit` raises for the first search, that of the requested record.
+    """
+    return require_permit(
+        next((search.decision for search in searches if isinstance(search.decision, Permit)), searches[0].decision)
+    )
+
+
+def has_fhir_status(combination: FactCombination, statuses: frozenset[str]) -> bool:
+    """Returns whether documents of this combination have one of these DocumentReference statuses."""
+    return fhir_status(combination.status) in statuses
+
+
+def fhir_status(status: str) -> str:
+    """Returns the DocumentReference status: current, superseded or entered-in-error."""
+    if status == "deleted":
+        return "entered-in-error"
+    return "superseded" if status in _SUPERSEDED else "current"

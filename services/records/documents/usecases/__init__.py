@@ -1,0 +1,1 @@
+"""The use cases of the room `documents`, one in each file."""

@@ -1,1 +1,0 @@
-"""The domain of records, pure: no await, no clock, no I/O."""

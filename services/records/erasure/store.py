@@ -1,0 +1,69 @@
+"""Statements that erase a record: first all that finds and opens it, then its deposits in batches."""
+
+from uuid import UUID
+
+from services.records.recovery.store import delete_lost
+from shared.db.pool import Connection
+from shared.runtime.clock import bucket_of
+
+DEPOSITS_AT_ONCE = 20
+DESTROY_RECORD = """
+with gone_records as (
+  delete from records where bucket = $1 and id = $2 returning id
+), gone_fingerprints as (
+  delete from record_fingerprints f using records r
+  where r.bucket = $1 and r.id = $2 and f.ins = r.ins and f.record_id = $2 returning f.record_id
+), gone_keys as (
+  delete from record_keys where bucket = $1 and record_id = $2 returning record_id
+), gone_states as (
+  delete from consent_states where bucket = $1 and record_id = $2 returning record_id
+), gone_people as (
+  delete from record_people where bucket = $1 and record_id = $2 returning record_id
+)
+select (select count(*) from gone_records) as records, (select count(*) from gone_fingerprints) as fingerprints,
+       (select count(*) from gone_keys) as keys, (select count(*) from gone_states) as consent_states,
+       (select count(*) from gone_people) as record_people,
+       (select linked_to from records where bucket = $1 and id = $2) as linked_to"""
+UNLINK = "update records set linked_to = null where bucket = $1 and id = $2 and linked_to = $3"
+# A deposit is in one record with all its documents: they are deleted together, so that no orphaned row is left.
+REMOVE_DEPOSITS = """
+with chosen as materialized (
+  select distinct deposit_id from documents where bucket = $1 and record_id = $2 limit $3
+), doomed as materialized (
+  select d.id from documents d join chosen using (deposit_id) where d.bucket = $1 and d.record_id = $2
+), gone_contents as (
+  delete from contents c using doomed where c.bucket = $1 and c.document_id = doomed.id returning c.document_id
+), gone_requests as (
+  delete from deposit_requests q using chosen where q.bucket = $1 and q.deposit_id = chosen.deposit_id
+  returning q.deposit_id
+), gone_listed as (
+  delete from organisation_deposits o using deposits p, chosen
+  where p.bucket = $1 and p.id = chosen.deposit_id and o.organisation_id = p.organisation_id and o.deposit_id = p.id
+  returning o.deposit_id
+), gone_deposits as (
+  delete from deposits p using chosen where p.bucket = $1 and p.id = chosen.deposit_id returning p.id
+), gone_documents as (
+  delete from documents d using doomed where d.bucket = $1 and d.id = doomed.id returning d.id
+)
+select (select count(*) from gone_documents) as documents, (select count(*) from gone_contents) as contents,
+       (select count(*) from gone_deposits) as deposits, (select count(*) from gone_requests) as deposit_requests,
+       (select count(*) from gone_listed) as organisation_deposits"""
+
+
+async def destroy_record(connection: Connection, record_id: UUID) -> dict[str, int]:
+    """Deletes the record, its keys, fingerprints and copies, and unlinks the person's other record.
+
+    Returns table -> number of deleted rows.
+    """
+    row = await connection.fetchrow(DESTROY_RECORD, bucket_of(record_id), record_id)
+    assert row is not None, "counts are one row"
+    destroyed = {**row, "lost_documents": await delete_lost(connection, bucket_of(record_id), record_id)}
+    if (other := destroyed.pop("linked_to")) is not None:
+        await connection.execute(UNLINK, bucket_of(other), other, record_id)
+    return destroyed
+
+
+async def remove_deposits(connection: Connection, record_id: UUID) -> dict[str, int]:
+    """Deletes up to 20 deposits with their documents. Returns table -> number of deleted rows, all 0 at the end."""
+    row = await connection.fetchrow(REMOVE_DEPOSITS, bucket_of(record_id), record_id, DEPOSITS_AT_ONCE)
+    return dict(row) if row is not None else {}

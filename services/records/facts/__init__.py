@@ -1,0 +1,1 @@
+"""The facts on which the access rules decide, and what follows from a decision."""

@@ -1,0 +1,50 @@
+"""What is stored of a document in clear: the codes that the access rules and the lists need."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+DocumentStatus = Literal["received", "published", "refused"]
+DocumentLife = Literal["current", "superseded", "deleted"]
+"""The life of a document after its publication."""
+DepositorKind = Literal["organisation", "patient", "representative", "carer"]
+"""On whose behalf a document was deposited."""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentSummary:
+    """The codes of a document that the access rules and the lists need.
+
+    `version` and `changed_at` count changes of the labels and the life. `chain_id`: the first version of the document,
+    None where this is the first. `depositor_id`: the person of the patient side who deposited it. `in_secret`:
+    deposited in the secret connection of a minor.
+    """
+
+    id: UUID
+    record_id: UUID
+    status: DocumentStatus
+    type: str
+    class_code: str
+    section: str
+    labels: frozenset[str]
+    organisation_id: str
+    client_id: str
+    author_ids: frozenset[str]
+    received_at: datetime
+    deposit_id: UUID
+    life: DocumentLife = "current"
+    archived: bool = False
+    masked_by: str | None = None
+    shown_to_representatives: bool = False
+    version: int = 1
+    changed_at: datetime | None = None
+    deposited_by: DepositorKind = "organisation"
+    depositor_id: str | None = None
+    in_secret: bool = False
+    chain_id: UUID | None = None
+
+    @property
+    def first_version(self) -> UUID:
+        """The id of the document's first version, which all its versions have in common."""
+        return self.chain_id or self.id

@@ -1,0 +1,45 @@
+"""What the OpenAPI documentation of routes that parse and write bytes themselves has in common."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from shared.fhir.write import FHIR_JSON
+
+AUTHENTICATED: dict[str, Any] = {"security": [{"HTTPBearer": []}]}
+BYTES: dict[str, Any] = {"tags": ["FHIR"], "response_class": Response}
+RESOURCE = {"schema": {"type": "object"}}
+
+
+def outcome(description: str) -> dict[str, Any]:
+    """Returns a response whose content is a FHIR resource."""
+    return {"description": description, "content": {FHIR_JSON: RESOURCE}}
+
+
+UNAUTHENTICATED = {401: outcome("No valid access token.")}
+HIDDEN = {
+    403: outcome("This kind of token never permits this."),
+    404: outcome("There is no such resource, or you may not know of it."),
+    503: outcome("The patient's choices cannot be checked now; see Retry-After."),
+}
+SEARCH_ROUTE: dict[str, Any] = {
+    **BYTES,
+    "responses": {
+        200: outcome("A searchset Bundle; also empty for an unknown patient, and where you may not search."),
+        400: outcome("A parameter is missing or not understood."),
+        **UNAUTHENTICATED,
+        403: HIDDEN[403],
+        503: HIDDEN[503],
+    },
+}
+
+
+def query(name: str, description: str, example: str) -> dict[str, Any]:
+    """Returns a parameter of the URL."""
+    return {
+        "name": name,
+        "in": "query",
+        "schema": {"type": "string"},
+        "description": description,
+        "example": example,
+    }

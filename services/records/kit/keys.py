@@ -1,0 +1,24 @@
+"""The keyrings of records, and the wrapped keys that `keys rewrap` wraps anew."""
+
+from shared.crypto.keyring import Keyring
+from shared.crypto.vault import Vault
+from shared.db.key_rewrap import KeyPlan, wrapped_keys
+from shared.runtime.settings import KeyringText, Section
+
+
+class KeySettings(Section):
+    """Keyrings `kid:base64url[,...]`, the active key first.
+
+    `ins_hmac`: makes fingerprints, shared with identity. `kek`: wraps the records' data keys. A data key stays wrapped
+    by the key-encryption key that was active when its record came, until `keys rewrap` wraps it anew.
+    """
+
+    ins_hmac: KeyringText
+    kek: KeyringText
+
+
+def make_keys(settings: KeySettings) -> KeyPlan:
+    """Returns the key plan from the section KEYS__ of the settings."""
+    kek = Keyring.parse(settings.kek.get_secret_value())
+    rings = {"ins_hmac": Keyring.parse(settings.ins_hmac.get_secret_value()), "kek": kek}
+    return KeyPlan(rings, (wrapped_keys(Vault(kek)),))

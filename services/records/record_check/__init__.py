@@ -1,0 +1,1 @@
+"""Tells professionals whether a person has a record, and their access to it (TD0.2)."""

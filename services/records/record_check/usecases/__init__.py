@@ -1,0 +1,1 @@
+"""The use cases of the room `record_check`, one in each file."""

@@ -1,0 +1,1 @@
+"""The progress of deposits, shown to their depositors."""

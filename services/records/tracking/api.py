@@ -1,0 +1,86 @@
+"""The tracking of a depositor's own deposits."""
+
+from datetime import datetime
+from typing import Annotated
+from urllib.parse import urlencode
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from services.records.tracking.depositor import depositor_of
+from services.records.tracking.domain import disclosed_reason
+from services.records.tracking.models import DepositList, DepositProgress, DocumentProgress
+from services.records.tracking.store import TrackedDeposit, TrackedDocument
+from services.records.tracking.usecases.show_deposit import show_deposit
+from services.records.tracking.usecases.show_deposits import FIRST_ID, show_deposits
+from shared.errors import NotFoundError
+from shared.http.app import AuthenticatedCaller, ServicePool
+from shared.http.door import Door
+from shared.moments import Moment
+
+router = APIRouter(route_class=Door, tags=["Tracking"])
+
+
+@router.get(
+    "/deposits/{deposit_id}",
+    summary="Follow a deposit",
+    responses={404: {"description": "You have no such deposit."}},
+)
+async def get_deposit(deposit_id: UUID, caller: AuthenticatedCaller, pool: ServicePool) -> DepositProgress:
+    """Returns the times of its steps: received, checked, published or refused, audited, alert handled.
+
+    Whether the patient was alerted is never disclosed.
+    """
+    deposit = await show_deposit(pool, depositor_of(caller).owner, deposit_id)
+    if deposit is None:
+        raise NotFoundError
+    return progress_of(deposit)
+
+
+@router.get("/deposits", summary="List your deposits since a moment")
+async def list_deposits(
+    caller: AuthenticatedCaller,
+    pool: ServicePool,
+    since: Annotated[Moment, Query(description="ISO 8601 with a zone", examples=["2026-11-22T10:00:00Z"])],
+    after: Annotated[UUID, Query(description="from `next` of the page before")] = FIRST_ID,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> DepositList:
+    """Lists the deposits received at that moment or later, oldest first.
+
+    A deposit that was being stored during the request may sort before listed ones: begin the next request a few seconds
+    before the last deposit.
+    """
+    page = await show_deposits(pool, depositor_of(caller).owner, since, after=after, limit=limit)
+    return DepositList(
+        deposits=[progress_of(deposit) for deposit in page.deposits], next=_next(since, page.after, limit)
+    )
+
+
+def _next(since: datetime, after: UUID | None, limit: int) -> str | None:
+    if after is None:
+        return None
+    return f"/deposits?{urlencode({'since': since.isoformat(), 'after': after, 'limit': limit})}"
+
+
+def progress_of(deposit: TrackedDeposit) -> DepositProgress:
+    """Returns the progress of a deposit in the form of the API."""
+    return DepositProgress(
+        deposit_id=deposit.id,
+        received_at=deposit.received_at,
+        documents=[_document(document) for document in deposit.documents],
+    )
+
+
+def _document(document: TrackedDocument) -> DocumentProgress:
+    is_refused = document.status == "refused"
+    return DocumentProgress(
+        document_id=document.id,
+        status=document.status,
+        received_at=document.received_at,
+        checked_at=document.checked_at,
+        published_at=None if is_refused else document.settled_at,
+        refused_at=document.settled_at if is_refused else None,
+        reason=disclosed_reason(document.reason) if is_refused and document.reason else None,
+        audited_at=document.audited_at,
+        alert_handled_at=document.alert_handled_at,
+    )

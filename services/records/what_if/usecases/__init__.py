@@ -1,0 +1,1 @@
+"""The use cases of the room `what_if`, one in each file."""

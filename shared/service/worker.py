@@ -1,0 +1,242 @@
+"""A worker: consumers, outbox relay, redriver, the service's own loops, and their health on a separate port."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+
+from shared.contracts.topics import TOPICS
+from shared.db.pool import Pool, create_pool, wake_in_process
+from shared.http.app import is_ready, metrics
+from shared.http.door import Door
+from shared.http.error_boundary import ErrorBoundary
+from shared.http.issuer_keys import IssuerKeys, Keys
+from shared.http.problems import install, problem
+from shared.http.tokens import TokenVerifier
+from shared.messaging import dead_letters, inbox, parked_messages
+from shared.messaging.consumer import Consumer
+from shared.messaging.consumer_lag import observe_lag
+from shared.messaging.copy_ages import CopyAges
+from shared.messaging.outbox.api import add_relay_routes
+from shared.messaging.outbox.append import CHANNEL
+from shared.messaging.outbox.lost import LossWatch, log_factory, topics_of
+from shared.messaging.outbox.producer import producer_factory
+from shared.messaging.outbox.recovery import Recovery
+from shared.messaging.outbox.relay import Relay
+from shared.messaging.redrive import Redriver
+from shared.messaging.subscriber import fetch_cluster_id, make_broker, subscribe
+from shared.messaging.subscription import Subscription
+from shared.runtime.logs import log
+from shared.runtime.metrics import OUTBOX_LAG, OUTBOX_ROWS, PARKED_MESSAGES
+from shared.runtime.retry import run_with_retry
+from shared.runtime.settings import ServiceSettings
+from shared.runtime.tasks import end_tasks
+
+OBSERVE_EVERY_S = 5.0
+MAINTAIN_EVERY_S = 3600.0
+LONGEST_SILENCE_S = 60.0
+LONGEST_END_S = 2.0
+OBSERVE_OUTBOX = """
+select count(*) as rows, coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::float8 as age
+from (select created_at from outbox order by id limit 10000) as oldest"""
+
+Loop = Callable[[Pool], Awaitable[None]]
+"""One round of a service's own loop. It returns after a round, or after a wait of a few seconds at most."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The parts of a service's worker: subscriptions, loops by name, keys that verify tokens, and its recovery."""
+
+    service: str
+    subscriptions: Sequence[Subscription]
+    loops: dict[str, Loop] = field(default_factory=dict)
+    keys: Keys | None = None
+    recovery: Recovery = field(default_factory=Recovery)
+
+
+@dataclass
+class Liveness:
+    """The last progress of each loop, in event loop seconds."""
+
+    last_progress: dict[str, float] = field(default_factory=dict)
+
+    def note(self, name: str) -> None:
+        """Notes that this loop is alive."""
+        self.last_progress[name] = asyncio.get_running_loop().time()
+
+    def silent_loops(self) -> list[str]:
+        """Returns the names of the loops without progress for a minute."""
+        moment = asyncio.get_running_loop().time()
+        return sorted(
+            name for name, last_progress in self.last_progress.items() if moment - last_progress > LONGEST_SILENCE_S
+        )
+
+
+class WorkerRuntime:
+    """The parts of a running worker."""
+
+    def __init__(self, plan: Plan, settings: ServiceSettings, pool: Pool) -> None:
+        self.plan, self.settings, self.pool = plan, settings, pool
+        self.liveness = Liveness()
+        self.copy_ages = CopyAges()
+        prefix = settings.kafka.prefix
+        self.broker = make_broker(settings.kafka, plan.service)
+        self.consumers = {
+            subscription.group.name: Consumer(pool, subscription, prefix=prefix, on_states_applied=self._redrive)
+            for subscription in plan.subscriptions
+        }
+        self.redriver = Redriver(pool, self.consumers, prefix)
+        self.consumer_loops = [subscribe(self.broker, consumer, settings.kafka) for consumer in self.consumers.values()]
+        self.relay = Relay(
+            settings.postgres.dsn.get_secret_value(),
+            producer_factory(settings.kafka, plan.service),
+            source=f"/services/{plan.service}",
+            prefix=prefix,
+            states=[topic for topic in TOPICS if topic.owner == plan.service and topic.has_heartbeats],
+            heartbeat_s=settings.freshness.heartbeat_s,
+            watch=LossWatch(log_factory(settings.kafka, plan.service), topics_of(plan.service)),
+        )
+        wake_in_process(pool, CHANNEL, self.relay.wake)
+
+    async def _redrive(self, keys: set[bytes], on_progress: Callable[[], None]) -> None:
+        await self.redriver.redrive_parked(keys, on_progress)
+
+    async def start_broker(self) -> None:
+        """Connects the consumers, as soon as the broker can be reached."""
+        await run_with_retry("broker", self._connect, self._note_progress)
+
+    async def _connect(self) -> bool:
+        cluster_id = await fetch_cluster_id(self.settings.kafka)
+        for consumer_loop in self.consumer_loops:
+            consumer_loop.positions.cluster_id = cluster_id
+        try:
+            await self.broker.start()
+        except BaseException:
+            await self.broker.stop()
+            raise
+        return True
+
+    def _note_progress(self) -> None:
+        for consumer_loop in self.consumer_loops:
+            consumer_loop.note_progress()
+
+    async def observe(self, _: Pool) -> None:
+        """Sets the gauges that are read from the broker and the database."""
+        for consumer_loop in self.consumer_loops:
+            await observe_lag(consumer_loop, self.settings.kafka.prefix)
+        outbox = await self.pool.fetchrow(OBSERVE_OUTBOX)
+        if outbox is not None:
+            OUTBOX_ROWS.set(outbox["rows"])
+            OUTBOX_LAG.set(outbox["age"])
+        await self.copy_ages.observe(self.pool)
+        PARKED_MESSAGES.clear()
+        for row in await self.pool.fetch(parked_messages.COUNT_BY_REASON):
+            PARKED_MESSAGES.labels(row["group_name"], row["reason"]).set(row["count"])
+        await asyncio.sleep(OBSERVE_EVERY_S)
+
+    async def sweep(self, _: Pool) -> None:
+        """Redrives messages that a crash or a race has left parked, and expires dead letters that are too old."""
+        await asyncio.sleep(OBSERVE_EVERY_S)
+        await self.redriver.expire()
+        await self.redriver.redrive_parked(None, lambda: self.liveness.note("sweep"))
+
+    async def maintain(self, _: Pool) -> None:
+        """Creates and drops table partitions of the inbox."""
+        async with self.pool.acquire() as connection:
+            await inbox.maintain(connection)
+        for _tick in range(int(MAINTAIN_EVERY_S / OBSERVE_EVERY_S)):
+            self.liveness.note("maintain")
+            await asyncio.sleep(OBSERVE_EVERY_S)
+
+    async def run_loop(self, name: str, loop: Loop) -> None:
+        """Runs a loop for ever; logs errors and retries."""
+
+        async def run_once() -> bool:
+            await loop(self.pool)
+            return False
+
+        await run_with_retry(name, run_once, lambda: self.liveness.note(name))
+
+    def loops(self) -> dict[str, Loop]:
+        """Returns all loops by name: those of every worker, and the service's own."""
+        own = {"observe": self.observe, "sweep": self.sweep, "maintain": self.maintain}
+        return {**own, **self.plan.loops}
+
+    def silent_loops(self) -> list[str]:
+        """Returns the names of the consumers, the relay and the loops without progress for a minute."""
+        moment = asyncio.get_running_loop().time()
+        late = [
+            consumer_loop.consumer.name
+            for consumer_loop in self.consumer_loops
+            if moment - consumer_loop.last_progress > LONGEST_SILENCE_S
+        ]
+        if moment - self.relay.last_progress > LONGEST_SILENCE_S:
+            late.append("relay")
+        return sorted(late + self.liveness.silent_loops())
+
+
+@asynccontextmanager
+async def at_work(plan: Plan, settings: ServiceSettings) -> AsyncIterator[WorkerRuntime]:
+    """Runs a worker for the duration of the block."""
+    pool = await create_pool(settings.postgres, application=f"{plan.service}-worker")
+    runtime = WorkerRuntime(plan, settings, pool)
+    starting, relay = asyncio.create_task(runtime.start_broker()), asyncio.create_task(runtime.relay.run())
+    tasks = [relay]
+    tasks += [asyncio.create_task(runtime.run_loop(name, loop)) for name, loop in runtime.loops().items()]
+    log("process.started")
+    try:
+        yield runtime
+    finally:
+        await end_tasks([starting])  # otherwise it would start consumers after they were stopped
+        consumer_tasks = [task for consumer_loop in runtime.consumer_loops for task in consumer_loop.subscriber.tasks]
+        await runtime.broker.stop()
+        await end_tasks(consumer_tasks)
+        runtime.relay.stop()
+        await asyncio.wait([relay], timeout=LONGEST_END_S)
+        await end_tasks(tasks)
+        pool.terminate()
+        log("process.stopped")
+
+
+def make_worker_app(plan: Plan, settings: ServiceSettings) -> FastAPI:
+    """Makes the worker's app: /livez, /readyz, /metrics, and the routes for operators."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with at_work(plan, settings) as runtime:
+            app.state.runtime = runtime
+            app.state.pool = runtime.pool
+            app.state.redriver, app.state.consumer_loops = runtime.redriver, runtime.consumer_loops
+            keys = plan.keys or IssuerKeys(runtime.pool, settings.tokens.jwks_url)
+            app.state.verifier = TokenVerifier(settings.tokens, keys)
+            yield
+
+    app = FastAPI(title=f"{plan.service} worker", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.router.route_class = Door
+    install(app)
+    app.add_middleware(ErrorBoundary, render=problem, body_limit=64 * 1024)
+    app.add_api_route("/livez", _livez)
+    app.add_api_route("/readyz", _readyz)
+    app.add_api_route("/metrics", metrics)
+    add_relay_routes(app, plan.service, log_factory(settings.kafka, plan.service), plan.recovery)
+    dead_letters.add_routes(app)
+    return app
+
+
+def _runtime(request: Request) -> WorkerRuntime:
+    runtime: WorkerRuntime = request.app.state.runtime
+    return runtime
+
+
+async def _livez(request: Request) -> Response:
+    silent = _runtime(request).silent_loops()
+    return JSONResponse({"status": "silent" if silent else "alive", "silent": silent}, 503 if silent else 200)
+
+
+async def _readyz(request: Request) -> Response:
+    ready = await is_ready(_runtime(request).pool)
+    return JSONResponse({"status": "ready" if ready else "not ready"}, 200 if ready else 503)

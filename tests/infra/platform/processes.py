@@ -1,0 +1,61 @@
+"""Runs a service's command as an operator does, with the settings in the environment."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.infra.http.tokens import ISSUER
+from tests.infra.identity.identity_api import RECEIPTS, SIGNING
+from tests.infra.platform.databases import Database
+
+ROOT = Path(__file__).parents[3]
+_COMMON = {
+    "KAFKA__BOOTSTRAP": "127.0.0.1:1",
+    "TOKENS__ISSUER": ISSUER,
+    "TOKENS__JWKS_URL": f"{ISSUER}/.well-known/jwks.json",
+}
+_OWN = {
+    "identity": {"KEYS__SIGNING": SIGNING, "KEYS__RECEIPTS": RECEIPTS},
+    "notify": {
+        "SMTP__HOST": "127.0.0.1",
+        "SMTP__PORT": "1",
+        "SMTP__SENDER": "no-reply@dmp.example",
+        "FOLDERS__SMS": "/nonexistent",
+        "FOLDERS__LETTERS": "/nonexistent",
+    },
+}
+
+
+@dataclass(frozen=True)
+class ProcessResult:
+    """Exit code and output of a process."""
+
+    code: int
+    output: str
+    errors: str
+
+
+async def run(database: Database, *arguments: str, rings: Mapping[str, str]) -> ProcessResult:
+    """Runs `python -m services.<service> <arguments>` to its end; `rings`: keyrings by their setting."""
+    prefix = database.service.upper()
+    settings = {**_COMMON, **_OWN.get(database.service, {}), "POSTGRES__DSN": database.dsn}
+    settings |= {f"KEYS__{name.upper()}": ring for name, ring in rings.items()}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", f"services.{database.service}", *arguments),
+        cwd=ROOT,
+        env={**os.environ, **{f"{prefix}_{name}": value for name, value in settings.items()}},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(60):
+            output, errors = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode is not None
+    return ProcessResult(process.returncode, output.decode(), errors.decode())
