@@ -12,7 +12,7 @@ from services.identity.openings.domain.channels import ASSISTED
 from services.identity.openings.domain.online import OpeningRequest, single_contact
 from services.identity.openings.usecases.open_alone import AccountRequest
 from services.identity.openings.usecases.open_assisted import AssistedOutcome
-from services.identity.people.domain.contacts import mobile_number
+from services.identity.people.domain.contacts import checked_mobile
 from services.identity.people.domain.new_person import Contact, Person, checked_contact, parse_sex
 from services.identity.people.models import InsBody, TraitsBody
 from services.identity.relations.models.people import RepresentativeBody
@@ -47,7 +47,7 @@ class OnlineBody(Body):
     def opening_request(self, *, test_keys: bool) -> OpeningRequest:
         """Returns the request. Raises InvalidInsError and its kinds, ContactNeededError, MailInvalidError,
         MobileInvalidError."""
-        mobile = None if self.mobile is None else mobile_number(self.mobile)
+        mobile = None if self.mobile is None else checked_mobile(self.mobile)
         return OpeningRequest(
             checked_ins(self.ins, test_keys=test_keys),
             self.card_serial,
@@ -116,7 +116,7 @@ class AssistedBody(Body):
     def parsed_contact(self) -> Contact:
         """Returns the contact. Raises MailInvalidError, MobileInvalidError, LanguageUnknownError."""
         parsed = checked_contact(self.mail, self.language, "holder")
-        mobile = None if self.mobile is None else mobile_number(self.mobile)
+        mobile = None if self.mobile is None else checked_mobile(self.mobile)
         return Contact(parsed.mail, parsed.language, parsed.relation, mobile)
 
 
@@ -153,7 +153,7 @@ class ActivationBody(AccountBody):
     def parsed_addresses(self) -> tuple[str | None, str | None]:
         """Returns the mail address and the mobile number. Raises MailInvalidError, MobileInvalidError."""
         mail = checked_contact(self.mail, "fr", "holder").mail
-        return mail, None if self.mobile is None else mobile_number(self.mobile)
+        return mail, None if self.mobile is None else checked_mobile(self.mobile)
 
 
 class ActivationView(BaseModel):

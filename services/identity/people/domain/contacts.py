@@ -1,6 +1,5 @@
 """Contacts of persons and requests for messages to them. notify has the texts; identity sends a kind and values."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,11 +14,9 @@ from shared.contracts.base import sealed_place
 from shared.contracts.notify import MessageRequested
 from shared.crypto.keyring import Keyring
 from shared.errors import ConflictError, InvalidError
+from shared.telephones import mobile_number
 
 MessageChannel = Literal["mail", "sms"]
-_MOBILE = re.compile(r"\+[1-9]\d{7,14}")
-_FRENCH_MOBILE = re.compile(r"0([67]\d{8})")
-_SEPARATORS = re.compile(r"[\s.()\-\u00a0]")
 
 
 class MobileInvalidError(InvalidError):
@@ -47,12 +44,10 @@ class ContactMissingError(ConflictError):
     )
 
 
-def mobile_number(text: str) -> str:
+def checked_mobile(text: str) -> str:
     """Returns the number as E.164. Raises MobileInvalidError."""
-    bare = _SEPARATORS.sub("", text)
-    french = _FRENCH_MOBILE.fullmatch(bare)
-    number = f"+33{french[1]}" if french else bare
-    if _MOBILE.fullmatch(number) is None:
+    number = mobile_number(text)
+    if number is None:
         raise MobileInvalidError
     return number
 
@@ -67,7 +62,7 @@ def changed_contact(current: Contact, mail: str | None, mobile: str | None) -> C
     if mail is not None:
         new = replace(current, mail=checked_contact(mail, current.language, current.relation).mail)
     else:
-        new = replace(current, mobile=mobile_number(mobile or ""))
+        new = replace(current, mobile=checked_mobile(mobile or ""))
     if new == current:
         raise ContactChangeInvalidError
     return new

@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 
 from services.identity.kit.sealed_rows import Keyrings, Sealed, open_row, seal_row
-from services.identity.people.domain.contacts import mobile_number
+from services.identity.people.domain.contacts import checked_mobile
 from services.identity.people.domain.new_person import (
     LANGUAGES,
     LanguageUnknownError,
@@ -223,7 +223,7 @@ def _contact_details(fields: Mapping[str, str]) -> ContactDetails:
     mail, number = fields.get("mail"), fields.get("mobile")
     return ContactDetails(
         checked_contact(mail, language, "holder").mail if mail else None,
-        mobile_number(number) if number else None,
+        checked_mobile(number) if number else None,
         lines,
         cast(Language, language),
     )

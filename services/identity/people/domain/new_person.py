@@ -1,6 +1,5 @@
 """Opening a record: persons and contacts with their checks, and the comparison with a person already known."""
 
-import re
 from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any, Final, Literal, cast, get_args
@@ -10,6 +9,8 @@ import orjson
 
 from services.identity.people.domain.persons import NO_USED_NAMES, IdentityStatus, UsedNames
 from shared.errors import ConflictError, InvalidError, NotFoundError
+from shared.human_text import has_control_character
+from shared.mail_addresses import mail_address
 from shared.values import Ins, InvalidTraitsError, RedactedRepr, Sex, StrictTraits
 
 OpeningChannel = Literal[
@@ -27,17 +28,14 @@ OpeningChannel = Literal[
 OPENING_CHANNELS: Final[tuple[OpeningChannel, ...]] = get_args(OpeningChannel)
 LANGUAGES = ("fr", "en")
 RELATIONS = ("holder", "representative")
-_MAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z][A-Za-z0-9-]{1,62}")
-_MAX_MAIL_LENGTH = 254
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _TRAITS = tuple(field.name for field in fields(StrictTraits))
 
 
 class MailInvalidError(InvalidError):
-    """This is not a mail address that can be written to: name@domain, ASCII, at most 254 characters."""
+    """This is not a mail address that can be written to: name@domain, the name in ASCII, at most 254 characters."""
 
     code = "mail-invalid"
-    french = "Ce n’est pas une adresse de courriel : nom@domaine, en ASCII, 254 caractères au plus."
+    french = "Ce n’est pas une adresse de courriel : nom@domaine, le nom en ASCII, 254 caractères au plus."
 
 
 class LanguageUnknownError(InvalidError):
@@ -153,19 +151,20 @@ class RecordState:
 
 def checked_contact(mail: str | None, language: str, relation: str) -> Contact:
     """Returns the contact. Raises MailInvalidError, LanguageUnknownError, RelationUnknownError."""
-    if mail is not None and (len(mail) > _MAX_MAIL_LENGTH or _MAIL.fullmatch(mail) is None):
+    address = None if mail is None else mail_address(mail)
+    if mail is not None and address is None:
         raise MailInvalidError
     if language not in LANGUAGES:
         raise LanguageUnknownError
     if relation not in RELATIONS:
         raise RelationUnknownError
-    return Contact(mail, cast(Literal["fr", "en"], language), cast(Literal["holder", "representative"], relation))
+    return Contact(address, cast(Literal["fr", "en"], language), cast(Literal["holder", "representative"], relation))
 
 
 def check_traits(traits: StrictTraits, today: date) -> None:
     """Checks the values of well-formed traits. Raises InvalidTraitsError."""
     names = (traits.birth_name or "") + (traits.given_name or "")
-    if traits.birth_date is None or traits.sex is None or _CONTROL.search(names):
+    if traits.birth_date is None or traits.sex is None or has_control_character(names):
         raise InvalidTraitsError
     if date.fromisoformat(traits.birth_date) > today:
         raise InvalidTraitsError
