@@ -33,8 +33,8 @@ _KEY = r"(?:0[1-9]|[1-8]\d|9[0-7])"
 _NIR = re.compile(rf"[12]{_BORN}{_KEY}", re.ASCII)
 # Waiting numbers: 5 and 6 (MIG), 7 and 8 (NNP), then 1 or 2, fund, order. An NIA is a NIR that begins with 7 or 8.
 _NIA = re.compile(rf"(?:[5-8][12]\d{{3}}\d{{8}}|[78]{_BORN}){_KEY}", re.ASCII)
-_COG = re.compile(r"\d{5}|2[AB]\d{3}")
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_COG = re.compile(r"\d{5}|2[AB]\d{3}", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 class InvalidInsError(InvalidError):
@@ -258,8 +258,7 @@ def is_day(text: str) -> bool:
 
 
 def is_cog(text: str) -> bool:
-    """Whether the text has the form of an INSEE commune code (Code officiel géographique): 5 characters, 2A or 2B
-    too."""
+    """Whether the text has the form of an INSEE commune code (COG): 5 characters, 2A or 2B too."""
     return _COG.fullmatch(text) is not None
 
 

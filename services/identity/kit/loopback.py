@@ -4,7 +4,7 @@ import ipaddress
 import re
 
 # A name or IPv4 address, an IPv6 address in brackets, both with or without a port; an IPv6 address alone.
-_HOST = re.compile(r"([^:\[\]]+)(?::\d+)?|\[([0-9A-Fa-f:.]+)\](?::\d+)?|([0-9A-Fa-f:.]+)")
+_HOST = re.compile(r"([^:\[\]]+)(?::\d+)?|\[([0-9A-Fa-f:.]+)\](?::\d+)?|([0-9A-Fa-f:.]+)", re.ASCII)
 
 
 def is_loopback(host: str) -> bool:

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from services.identity.accounts.models import Code, Identifier, Password
-from services.identity.kit.bodies import Body, Text, one_of
+from services.identity.accounts.models import Identifier, Password
+from services.identity.kit.bodies import Body, Code, ReadableCode, Text, one_of
 from services.identity.openings.domain.channels import ASSISTED
 from services.identity.openings.domain.online import OpeningRequest, single_contact
 from services.identity.openings.usecases.open_alone import AccountRequest
@@ -138,7 +138,7 @@ class ContactObjectionBody(Body):
     """The person whose contact it is, and the objection code from the message about the new contact."""
 
     ins: InsBody
-    code: Annotated[str, Field(min_length=1, max_length=40, examples=["7K2M-9XQ4-1CVB"])]
+    code: ReadableCode
 
 
 class ActivationBody(AccountBody):
@@ -146,7 +146,7 @@ class ActivationBody(AccountBody):
     preferred."""
 
     ins: InsBody
-    code: Annotated[str, Field(min_length=1, max_length=40, examples=["7K2M-9XQ4-1CVB"])]
+    code: ReadableCode
     mail: Mail = None
     mobile: Mobile = None
 

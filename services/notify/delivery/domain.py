@@ -1,12 +1,12 @@
 """Outcomes of attempts to deliver, the rules of retries, and usable addresses. Pure."""
 
-import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from shared.errors import CodedError
+from shared.human_text import clean_line, has_control_character
 from shared.mail_addresses import mail_address
 from shared.telephones import mobile_number
 
@@ -149,8 +149,8 @@ def address_lines(lines: tuple[str, ...]) -> list[str]:
 
     Raises AddressUnusableError for lines that are too many, too long, or hold control characters.
     """
-    kept = [stripped for line in lines if (stripped := line.strip())]
+    kept = [stripped for line in lines if (stripped := clean_line(line))]
     fits = 1 <= len(kept) <= MAX_ADDRESS_LINES and all(len(line) <= MAX_ADDRESS_LINE_LENGTH for line in kept)
-    if not fits or any(unicodedata.category(character)[0] == "C" for line in kept for character in line):
+    if not fits or any(map(has_control_character, kept)):
         raise AddressUnusableError
     return kept

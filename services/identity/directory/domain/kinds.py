@@ -47,8 +47,8 @@ MAX_SCOPES: Final[Mapping[str, frozenset[str]]] = {
 }
 """The scopes that each kind may hold. Patients and professionals hold none: their rights follow from who they are."""
 
-_NAF = re.compile(r"(\d{2})\.?(\d{2})([A-Z])")
-_SECTOR = re.compile(r"SA\d{2}")
+_NAF = re.compile(r"(\d{2})\.?(\d{2})([A-Z])", re.ASCII)
+_SECTOR = re.compile(r"SA\d{2}", re.ASCII)
 _FINESS = "1"
 _CARE_ACTIVITIES: Final = ("86", "87", "88", "4773", "8430A")
 """NAF prefixes of human health, care homes, social work, pharmacies and health insurance funds."""
