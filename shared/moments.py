@@ -2,9 +2,12 @@
 
 from datetime import UTC, datetime
 from typing import Annotated, Final
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, AwareDatetime
 
+FRANCE: Final = ZoneInfo("Europe/Paris")
+"""The zone of a date or time that names none."""
 EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)
 """People write 9999-12-31 for "no end". Any moment from here on means the same."""

@@ -7,16 +7,15 @@ données métier".
 """
 
 import re
-import unicodedata
 from typing import Final, Literal
 
+from shared.human_text import compact_code
 from shared.values import InvalidNationalIdError
 
 NationalIdKind = Literal["professional", "structure"]
 LONGEST_INPUT: Final = 128
 """Characters that are read of an identifier which a person typed."""
 
-_SEPARATORS: Final = re.compile(r"[\s.\-\u2010-\u2015\u2212\u200b\u2060]+")
 _FULL: Final = re.compile(r"(?:[012]\d{9}|[01]2[AB]\d{7}|3\d{14}|4\d{12}|4\d{14,16}|8\d{11})", re.ASCII)
 _NINE: Final = re.compile(r"\d{9}|2[AB]\d{7}", re.ASCII)
 _DIGITS: Final = re.compile(r"\d+", re.ASCII)
@@ -58,7 +57,7 @@ def full_ids(text: str, kind: NationalIdKind | None = None) -> tuple[str, ...]:
     Blanks, hyphens, dots, other Unicode digits and the case of letters (Corsican numbers) do not matter. `kind` limits
     the result to identifiers of professionals or of structures; None returns both.
     """
-    number = _SEPARATORS.sub("", unicodedata.normalize("NFKC", text[:LONGEST_INPUT])).upper()
+    number = compact_code(text[:LONGEST_INPUT]).upper()
     ids = set(_ids_of(number))
     if kind is not None:
         kinds = _PROFESSIONALS if kind == "professional" else _STRUCTURES

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import NewType, Self
 
 from shared.errors import InvalidError
+from shared.human_text import without_invisible
 from shared.terminology import oids
 
 NationalProfessionalId = NewType("NationalProfessionalId", str)
@@ -32,8 +33,8 @@ _KEY = r"(?:0[1-9]|[1-8]\d|9[0-7])"
 _NIR = re.compile(rf"[12]{_BORN}{_KEY}", re.ASCII)
 # Waiting numbers: 5 and 6 (MIG), 7 and 8 (NNP), then 1 or 2, fund, order. An NIA is a NIR that begins with 7 or 8.
 _NIA = re.compile(rf"(?:[5-8][12]\d{{3}}\d{{8}}|[78]{_BORN}){_KEY}", re.ASCII)
-_COG = re.compile(r"\d{5}|2[AB]\d{3}")
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_COG = re.compile(r"\d{5}|2[AB]\d{3}", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 class InvalidInsError(InvalidError):
@@ -101,7 +102,7 @@ class Ins(RedactedRepr):
         oid = system.removeprefix("urn:oid:")
         if oid not in oids.INS_OIDS:
             raise UnknownInsSystemError
-        matricule = "".join(text.split()).upper()
+        matricule = "".join(without_invisible(text).split()).upper()
         is_nir = oid != oids.INS_NIA and _NIR.fullmatch(matricule)
         if not (is_nir or (oid in oids.INS_NIA_OIDS and _NIA.fullmatch(matricule))):
             raise InvalidInsError
@@ -257,8 +258,7 @@ def is_day(text: str) -> bool:
 
 
 def is_cog(text: str) -> bool:
-    """Whether the text has the form of an INSEE commune code (Code officiel géographique): 5 characters, 2A or 2B
-    too."""
+    """Whether the text has the form of an INSEE commune code (COG): 5 characters, 2A or 2B too."""
     return _COG.fullmatch(text) is not None
 
 
@@ -272,8 +272,12 @@ def first_given_name(qualified: str | None, unqualified: str | None) -> str | No
 
 
 # Letters without a Unicode decomposition, in the transcription of the INS rules.
-_LETTERS = str.maketrans({"Œ": "OE", "Æ": "AE", "Ø": "O", "Ł": "L", "Đ": "D", "Ð": "D", "Þ": "TH", "ẞ": "SS"})
-_SEPARATORS = re.compile(r"[\s'’‘ʼ´`′ʹ＇\-‐‑‒–—―−_]+")
+_LETTERS = str.maketrans(
+    dict(zip("ĐÐƉØŁȽĦŦƗƵɄǤɌɎȺȻɆɈŊɃꝀ", "DDDOLLHTIZUGRYACEJNBK", strict=True))
+    | {"Œ": "OE", "Æ": "AE", "Þ": "TH", "ẞ": "SS"}
+)
+# Apostrophes as people type them, among them the okina and the saltillo of Polynesia.
+_SEPARATORS = re.compile(r"[\s'’‘‛ʻʼʽʾʿˈˊˋꞌꞋ´`′‵ʹ＇\-‐‑‒–—―−﹣－_]+")
 
 
 def normalise_name(name: str) -> str:
@@ -281,7 +285,7 @@ def normalise_name(name: str) -> str:
     blanks."""
     if name.isascii():
         return _SEPARATORS.sub(" ", name.upper()).strip()
-    upper = unicodedata.normalize("NFKD", name).upper().translate(_LETTERS)
+    upper = unicodedata.normalize("NFKD", without_invisible(name)).upper().translate(_LETTERS)
     decomposed = unicodedata.normalize("NFKD", upper)
     plain = "".join([letter for letter in decomposed if not unicodedata.combining(letter)])
     return _SEPARATORS.sub(" ", plain).strip()

@@ -4,7 +4,8 @@ The commands are `python -m services.identity api | worker | migrate | recover |
 """
 
 from services.identity.app import make_api, make_recovery, make_worker
-from services.identity.keys import make_keys
+from services.identity.corrections.usecases.correct_telephones import correct_telephones
+from services.identity.keys import make_keyrings, make_keys
 from services.identity.settings import Settings
 from shared.service.process import main
 
@@ -16,4 +17,7 @@ if __name__ == "__main__":
         worker=make_worker,
         recovery=make_recovery,
         keys=lambda settings: make_keys(settings.keys),
+        jobs={
+            "correct-telephones": lambda settings: correct_telephones(settings.postgres, make_keyrings(settings.keys))
+        },
     )

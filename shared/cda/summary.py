@@ -5,10 +5,11 @@ Sources: see `shared.cda.header`, which reads the whole header with the same fun
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Final
 
 from shared.cda.element import Element
+from shared.moments import FRANCE
 from shared.terminology import oids
 from shared.values import (
     Ins,
@@ -23,9 +24,9 @@ from shared.values import (
     normalise_name,
 )
 
-# HL7 TS: year to fraction of a second, each step optional, with an optional time zone at the end.
+# HL7 TS: year to fraction of a second, each step optional, with a zone at the end (its minutes optional) or none.
 _TIME = re.compile(
-    r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:\.\d{1,4})?)?)?)?)?)?([+-]\d{4})?", re.ASCII
+    r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:\.\d+)?)?)?)?)?)?([+-]\d\d(?:\d\d)?)?", re.ASCII
 )
 _YEARS: Final = range(1850, 2200)
 
@@ -84,22 +85,22 @@ def has_zone(value: str) -> bool:
 
 
 def parse_time(value: str | None) -> datetime | None:
-    """Returns an HL7 timestamp (YYYY[MM[DD[HH[MM[SS[.f]]]]]][+ZZZZ]) as an aware datetime: the first moment of a
-    partial one; None when it is unreadable or not within the years 1850 to 2199."""
+    """Returns an HL7 timestamp (CDA R2, TS: YYYY[MM[DD[HH[MM[SS[.f...]]]]]][+ZZ[zz]]) as an aware datetime, its first
+    moment when partial; None for anything else. A timestamp without a zone is French time."""
     match = _TIME.fullmatch(value) if value else None
     if match is None or int(match[1]) not in _YEARS:
         return None
     year, month, day, *clock = (int(part) if part else None for part in match.groups()[:6])
     hour, minute, second = (part or 0 for part in clock)
     try:
-        zone = _zone(match[7]) if match[7] else UTC
+        zone = _zone(match[7]) if match[7] else FRANCE
         return datetime(year or 0, month or 1, day or 1, hour, minute, second, tzinfo=zone)
     except ValueError:
         return None
 
 
 def _zone(text: str) -> timezone:
-    offset = timedelta(hours=int(text[1:3]), minutes=int(text[3:5]))
+    offset = timedelta(hours=int(text[1:3]), minutes=int(text[3:5] or 0))
     return timezone(-offset if text[0] == "-" else offset)
 
 

@@ -96,7 +96,7 @@ def read_tree(content: bytes) -> tuple[Element, str | None]:
     refuse_by_bytes(content)
     reader = _HeaderReader()
     with suppress(_EndOfHeaderError):
-        parse(new_parser(reader.watch), content)
+        parse(new_parser(reader.watch, content), content)
     if reader.document is None:
         raise NotCdaError
     return reader.document, reader.media_type

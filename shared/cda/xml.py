@@ -10,6 +10,8 @@ unless it also occurs in text, which the totals reveal. Counted over stretches o
 depth. Only when the bound does not decide are the elements counted one by one.
 """
 
+import codecs
+import re
 from collections.abc import Callable
 from typing import Final
 from xml.parsers import expat
@@ -37,6 +39,9 @@ MAX_HEADER_ELEMENTS: Final = 20_000
 MAX_TEXT: Final = 4096
 """Characters kept of the text of one element."""
 
+_DECLARED_ENCODING: Final = re.compile(
+    rb"(?:\xef\xbb\xbf)?<\?xml[^>]{1,80}?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']"
+)
 _STRETCH: Final = 4096
 _PREFIX: Final = f"{HL7} "
 _DOCUMENT: Final = f"{HL7} ClinicalDocument"
@@ -64,7 +69,7 @@ def check_xml(content: bytes) -> CdaSummary | None:
         raise TooLargeError
     reader = _SummaryReader(_RELATED in content)
     try:
-        parse(new_parser(reader.watch), content)
+        parse(new_parser(reader.watch, content), content)
     finally:
         reader.forget_parser()
     if not (reader.plain and _is_surely_shallow(content[reader.root_at :])):
@@ -82,9 +87,10 @@ def refuse_by_bytes(content: bytes) -> None:
         raise NulCharacterError
 
 
-def new_parser(watch: Callable[[expat.XMLParserType], None]) -> expat.XMLParserType:
-    """Returns a parser that names elements `<namespace> <name>` and refuses a DOCTYPE; `watch` sets other handlers."""
-    parser = expat.ParserCreate(namespace_separator=" ")
+def new_parser(watch: Callable[[expat.XMLParserType], None], content: bytes) -> expat.XMLParserType:
+    """Returns a parser that names elements `<namespace> <name>` and stops at a DOCTYPE; `watch` sets the other
+    handlers. An encoding that is declared by another name of UTF-8, such as `utf8`, is UTF-8."""
+    parser = expat.ParserCreate("utf-8" if _is_utf8_by_another_name(content) else None, " ")
     parser.StartDoctypeDeclHandler = _refuse_doctype
     watch(parser)
     return parser
@@ -101,6 +107,14 @@ def parse(parser: expat.XMLParserType, content: bytes) -> None:
     except (LookupError, ValueError):
         # pyexpat asks Python's codecs for encodings that expat does not know, and passes their errors on.
         raise EncodingError from None
+
+
+def _is_utf8_by_another_name(content: bytes) -> bool:
+    declared = _DECLARED_ENCODING.match(content)
+    try:
+        return declared is not None and codecs.lookup(declared[1].decode("ascii")).name == "utf-8"
+    except LookupError:
+        return False
 
 
 _UNKNOWN_ENCODING: Final = expat.errors.codes[expat.errors.XML_ERROR_UNKNOWN_ENCODING]
@@ -243,4 +257,4 @@ def _count_depth(content: bytes) -> None:
         parser.StartElementHandler = deeper
         parser.EndElementHandler = back
 
-    parse(new_parser(watch), content)
+    parse(new_parser(watch, content), content)

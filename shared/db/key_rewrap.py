@@ -7,7 +7,7 @@ another transaction changed meanwhile is skipped, because that change already us
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -27,6 +27,7 @@ RETRY_AFTER_S: Final = 0.2
 MOST_RETRIES: Final = 300
 
 Sealed = bytes | str
+Written = TypeVar("Written")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,15 +163,22 @@ def _resealed(
     return Rewrapped(column.name, len(made), without_key, broken), made
 
 
-async def _write(connection: Connection, column: SealedColumn, made: Sequence[tuple[Any, ...]]) -> None:
-    """Writes a page; waits up to a minute for locked rows. Raises permanent errors and persistent transient ones."""
-    for attempt in range(1, MOST_RETRIES + 1):
+async def write_yielding(connection: Connection, write: Callable[[], Awaitable[Written]]) -> Written:
+    """Returns what `write` returns, run in a transaction that gives way to those of others: it waits up to a minute for
+    locked rows. Raises permanent errors and persistent transient ones."""
+    attempt = 1
+    while True:
         try:
             async with connection.transaction():
                 await connection.execute(f"set local lock_timeout = '{LOCK_TIMEOUT}'")
-                await connection.execute(column.update_page, *(list(values) for values in zip(*made, strict=True)))
-                return
+                return await write()
         except asyncpg.PostgresError as error:
             if not is_transient(error) or connection.is_closed() or attempt == MOST_RETRIES:
                 raise
+        attempt += 1
         await asyncio.sleep(RETRY_AFTER_S)
+
+
+async def _write(connection: Connection, column: SealedColumn, made: Sequence[tuple[Any, ...]]) -> None:
+    values = [list(items) for items in zip(*made, strict=True)]
+    await write_yielding(connection, lambda: connection.execute(column.update_page, *values))

@@ -21,7 +21,7 @@ from shared.errors import CodedError
 from shared.runtime.logs import log
 
 LOCK = 0x444D5001
-NAME = re.compile(r"^\d{4}_(pre|post)_[a-z0-9_]+\.sql$")
+NAME = re.compile(r"^\d{4}_(pre|post)_[a-z0-9_]+\.sql$", re.ASCII)
 BATCH = ".batch.sql"
 PLUMBING = Path(__file__).parent / "migrations"
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from shared.fhir.node import Node
 from shared.fhir.outcomes import IssueType
+from shared.fhir.references import canonical_url
 from shared.fhir.submission import InvalidSubmissionError
 
 _TYPES: Final = ("List", "DocumentReference", "Binary", "Patient")
@@ -14,7 +15,8 @@ _CONDITIONS: Final = ("ifNoneExist", "ifMatch", "ifNoneMatch", "ifModifiedSince"
 
 @dataclass(frozen=True, slots=True)
 class ResourceEntry:
-    """The resource of an entry. `index`: the position in the Bundle, from 0. `url`: the fullUrl or ""."""
+    """The resource of an entry. `index`: the entry's place in the Bundle, from 0; `url`: its fullUrl in canonical
+    form, "" where it has none."""
 
     index: int
     node: Node
@@ -91,12 +93,14 @@ def _add(entries: BundleEntries, index: int, entry: Node) -> None:
         _report_unsupported(resource_type, entry)
         return
     _check_request(resource_type, entry)
-    url = entry.text("fullUrl", required=resource_type in _NEED_URL)
-    if url is not None and url in entries.by_url:
+    full_url = entry.text("fullUrl", required=resource_type in _NEED_URL)
+    url = canonical_url(full_url or "")
+    resource = Node(resource.value, resource.path, resource.report, url)
+    if url in entries.by_url:
         entry.wrong("fullUrl", "stands on two entries", "entry-duplicate", IssueType.DUPLICATE)
-    elif url is not None:
+    elif url:
         entries.by_url[url] = resource
-    entries.by_type[resource_type].append(ResourceEntry(index, resource, url or ""))
+    entries.by_type[resource_type].append(ResourceEntry(index, resource, url))
 
 
 def _report_unsupported(resource_type: str, entry: Node) -> None:

@@ -6,9 +6,9 @@ Source: http://hl7.org/fhir/R4/datatypes.html#Period (an end without a time incl
 import re
 from datetime import datetime
 from typing import Final
-from zoneinfo import ZoneInfo
 
-FRANCE: Final = ZoneInfo("Europe/Paris")
+from shared.moments import FRANCE
+
 _DATE: Final = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?", re.ASCII)
 _LAST_YEAR: Final = 9000
 

@@ -11,6 +11,7 @@ from typing import Final
 from shared.fhir import contents, parties
 from shared.fhir.node import Node, canonical_identifier
 from shared.fhir.outcomes import IssueType
+from shared.fhir.references import resolve
 from shared.fhir.submission import Author, Coding, Relation, Span, SubmittedDocument
 from shared.terminology import oids, visibility
 from shared.terminology.documents import DocumentType, document_type
@@ -125,12 +126,12 @@ def _parties(node: Node, entries: dict[str, Node]) -> _Parties | None:
 
 
 def content_url(node: Node) -> str | None:
-    """Returns the URL of the content, which is the fullUrl of a Binary of the Bundle; None, unreported, if absent."""
+    """The absolute URL of the content, which names a Binary of the Bundle; None, without report, without one."""
     content = node.value.get("content")
     first = content[0] if isinstance(content, list) and content else None
     attachment = first.get("attachment") if isinstance(first, dict) else None
     url = attachment.get("url") if isinstance(attachment, dict) else None
-    return url if isinstance(url, str) else None
+    return resolve(url, node.full_url) if isinstance(url, str) else None
 
 
 def _refuse_what_changes_meaning(node: Node) -> None:
@@ -236,11 +237,16 @@ def _period(period: Node) -> tuple[datetime | None, datetime | None]:
     start, end = period.moment("start", required=True), period.moment("end")
     if start is None or end is None or end >= start:
         return start, end
-    if "T" in period.value["end"]:
+    if not _includes(period.value["end"], period.value["start"]):
         period.wrong("end", "is before its start")
         return start, None
-    # An end without time includes that whole day, so its first moment may well be before the start.
     return start, start
+
+
+def _includes(end: str, start: str) -> bool:
+    """Returns whether the start lies in the day, month or year that the end names (FHIR R4, Period: an end without a
+    time includes all of it). The zone of the start is its own."""
+    return "T" not in end and start.startswith(end)
 
 
 def _concept(node: Node, name: str) -> Coding | None:

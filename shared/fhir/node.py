@@ -6,13 +6,14 @@ of a submission are reported together, in words that help its sender to correct 
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import orjson
 
 from shared.fhir.outcomes import Issue, IssueType
 from shared.fhir.submission import InvalidSubmissionError, Span
+from shared.human_text import has_control_character
 from shared.terminology import oids
 from shared.values import document_id
 
@@ -23,7 +24,7 @@ _NUL_ESCAPE: Final = b"\\u0000"
 
 # FHIR R4 dateTime and instant. A time needs seconds, and then a time zone too.
 _DATE_TIME = re.compile(
-    r"(\d{4})(?:-(\d{2})(?:-(\d{2})(T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2}))?)?)?", re.ASCII
+    r"(\d{4})(?:-(\d{2})(?:-(\d{2})(T\d{2}:\d{2}:)?(?(4)(\d{2})(\.\d+)?(Z|[+-]\d{2}:\d{2})))?)?", re.ASCII
 )
 # Outside these years some component downstream cannot convert a moment between time zones.
 _YEARS: Final = range(1850, 2200)
@@ -61,15 +62,21 @@ class Report:
 class Node:
     """A JSON object of the submission, with its FHIRPath and the report for its faults."""
 
-    __slots__ = ("path", "report", "value")
+    __slots__ = ("full_url", "path", "report", "value")
 
-    def __init__(self, value: dict[str, Any], path: str, report: Report) -> None:
+    def __init__(self, value: dict[str, Any], path: str, report: Report, full_url: str = "") -> None:
         self.value = value
         self.path = path
         self.report = report
+        self.full_url = full_url
+        """The fullUrl of the entry that holds it; "" where it has none."""
 
-    def text(self, name: str, *, required: bool = False, limit: int = MAX_TEXT) -> str | None:
-        """Returns a string that is not blank, else None. Reports a wrong value, and a missing one if required."""
+    def text(self, name: str, *, required: bool = False, limit: int = MAX_TEXT, has_lines: bool = False) -> str | None:
+        """Returns a string that is not blank, else None. Reports a wrong value, and a missing one if required.
+
+        Control characters are refused (FHIR R4, string); tab, line feed and carriage return are taken with
+        `has_lines`.
+        """
         text = self.value.get(name)
         if text is None:
             self._absent(name, required)
@@ -82,6 +89,9 @@ class Node:
                 "element-too-long", f"{name} has more than {limit} characters.", self.at(name), IssueType.TOO_LONG
             )
             return None
+        if has_control_character(text, has_lines=has_lines):
+            self.wrong(name, "holds a control character: remove it", "control-character")
+            return None
         return text
 
     def child(self, name: str, *, required: bool = False) -> "Node | None":
@@ -93,7 +103,7 @@ class Node:
         if not isinstance(value, dict):
             self.wrong(name, "must be a JSON object")
             return None
-        return Node(value, self.at(name), self.report)
+        return Node(value, self.at(name), self.report, self.full_url)
 
     def children(self, name: str, *, required: bool = False) -> list["Node"]:
         """Returns the JSON objects of an array. Reports items of another kind, and a missing array if required."""
@@ -107,7 +117,7 @@ class Node:
         nodes = []
         for index, item in enumerate(items):
             if isinstance(item, dict):
-                nodes.append(Node(item, f"{self.path}.{name}[{index}]", self.report))
+                nodes.append(Node(item, f"{self.path}.{name}[{index}]", self.report, self.full_url))
             else:
                 self.wrong(f"{name}[{index}]", "must be a JSON object")
         return nodes
@@ -166,16 +176,21 @@ def refuse_nul(value: dict[str, Any], body: bytes, spans: Iterable[Span] = ()) -
 
 
 def parse_moment(text: str) -> datetime | None:
-    """Returns a FHIR instant, dateTime or date as an aware datetime (the first moment in UTC if partial), or None."""
+    """Returns a FHIR instant, dateTime or date as an aware datetime, a partial one as its first moment in UTC; else
+    None. Fractions are cut to microseconds, and second 60 (a leap second) is the first of the next minute."""
     match = _DATE_TIME.fullmatch(text)
     if match is None or int(match[1]) not in _YEARS:
         return None
     try:
-        if match[4]:
-            return datetime.fromisoformat(text)
-        return datetime(int(match[1]), int(match[2] or 1), int(match[3] or 1), tzinfo=UTC)
+        if match[4] is None:
+            return datetime(int(match[1]), int(match[2] or 1), int(match[3] or 1), tzinfo=UTC)
+        is_leap_second = match[5] == "60"
+        moment = datetime.fromisoformat(
+            f"{text[:17]}{'59' if is_leap_second else match[5]}{(match[6] or '')[:7]}{match[7]}"
+        )
     except ValueError:
         return None
+    return moment.replace(microsecond=0) + timedelta(seconds=1) if is_leap_second else moment
 
 
 def canonical_identifier(system: str | None, value: str) -> str | None:

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from shared.fhir.node import Node
 from shared.fhir.outcomes import IssueType
+from shared.fhir.references import resolve
 from shared.fhir.submission import Author, AuthorKind
 from shared.terminology import oids
 from shared.values import (
@@ -51,10 +52,11 @@ _KINDS: Final = {
 class Resources:
     """The possible targets of a resource's references: its contained resources and the entries of the Bundle."""
 
-    __slots__ = ("contained", "entries")
+    __slots__ = ("contained", "entries", "full_url")
 
     def __init__(self, owner: Node, entries: dict[str, Node]) -> None:
         self.entries = entries
+        self.full_url = owner.full_url
         nodes = owner.children("contained")
         self.contained = {f"#{node.value.get('id')}": node for node in nodes}
 
@@ -63,7 +65,7 @@ class Resources:
         target = reference.value.get("reference") if reference is not None else None
         if not isinstance(target, str):
             return None
-        return self.contained.get(target) or self.entries.get(target)
+        return self.contained.get(target) or self.entries.get(resolve(target, self.full_url))
 
 
 def subject_ins(owner: Node, resources: Resources) -> Ins | None:

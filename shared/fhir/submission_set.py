@@ -6,6 +6,7 @@ from typing import Final
 from shared.fhir.bundle_entries import BundleEntries
 from shared.fhir.node import Node, canonical_identifier
 from shared.fhir.outcomes import IssueType
+from shared.fhir.references import resolve
 
 _SOURCE_ID: Final = "https://profiles.ihe.net/ITI/MHD/StructureDefinition/ihe-sourceId"
 
@@ -37,7 +38,7 @@ def check_items(submission_set: Node, document_urls: Iterable[str]) -> None:
         reference = item.child("item", required=True)
         target = reference.text("reference", required=True) if reference is not None else None
         if target is not None:
-            items.add(target)
+            items.add(resolve(target, submission_set.full_url))
     urls = set(document_urls)
     if items - urls:
         submission_set.wrong(

@@ -114,7 +114,7 @@ async def take_body(request: Request, limit: int, held: Held) -> bytes:
     Raises TooLargeError, BuffersFullError, UploadTooSlowError, BodyCutError.
     """
     announced = request.headers.get("content-length", "0")
-    if not announced.isdigit() or int(announced) > limit:
+    if not (announced.isascii() and announced.isdigit()) or int(announced) > limit:
         raise too_large(limit)
     parts: list[bytes] = []
     try:

@@ -5,11 +5,10 @@ from typing import Protocol
 
 import httpx2
 import orjson
-from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from shared.db.pool import Pool
-from shared.http.jwks import JwksCache
+from shared.http.jwks import JwksCache, usable_keys
 from shared.runtime.logs import log
 
 SELECT_KEYS = "select jwk from issuer_keys"
@@ -57,8 +56,8 @@ class IssuerKeys:
             self._http = self._http or httpx2.AsyncClient(timeout=FETCH_TIMEOUT_S, trust_env=False)
             response = await self._http.get(self._url)
             response.raise_for_status()
-            keys = KeySet.import_key_set(response.json())
-        except (httpx2.HTTPError, ValueError, KeyError, JoseError) as error:
+            keys = usable_keys(response.json(), ("EC",))
+        except (httpx2.HTTPError, ValueError) as error:
             log("keys.unreachable", error=error)
             return None
         jwks = [key.as_dict(private=False) for key in keys.keys]

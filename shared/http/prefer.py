@@ -10,7 +10,7 @@ from shared.http.admission import idle
 T = TypeVar("T")
 LONGEST_WAIT_S = 10.0
 POLL_INTERVAL_S = 0.05
-_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})", re.IGNORECASE)
+_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})", re.IGNORECASE | re.ASCII)
 
 
 def seconds_to_wait(prefer: str | None) -> float:

@@ -20,7 +20,7 @@ Renderer = Callable[[Request, int, str, str], Response]
 PACED = (ForbiddenError, NotFoundError, UncheckableError)
 """Errors whose answer must not reveal whether something exists, by its words or by its time."""
 RETRY_AFTER_S = 5
-_WEIGHT = re.compile(r"q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)")
+_WEIGHT = re.compile(r"q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.ASCII)
 _CODES = {
     400: "bad-request",
     401: "token-invalid",

@@ -1,12 +1,14 @@
-"""Starts a service's processes: `api`, `worker`, `migrate`, `recover`, `keys`. Each `__main__` calls `main`."""
+"""Starts a service's processes: `api`, `worker`, `migrate`, `recover`, `keys`, and its own jobs. Each `__main__` calls
+`main`."""
 
 import asyncio
 import contextlib
 import gc
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,9 +31,12 @@ from shared.messaging.outbox.recovery import Recovery, recover
 from shared.runtime import logs
 from shared.runtime.settings import ServiceSettings
 
-USAGE = "usage: python -m services.{service} api | worker | migrate | recover | keys status | keys rewrap"
+USAGE = "usage: python -m services.{service} api | worker | migrate | recover | keys status | keys rewrap{jobs}"
 PROCESSES = (("api",), ("worker",), ("migrate",), ("recover",), ("keys", "status"), ("keys", "rewrap"))
 NEEDS_KEYS = ("api", "worker", "recover")
+Job = Callable[[Any], Awaitable[Sequence[Rewrapped]]]
+"""Takes the settings, rewrites stored rows, and returns the results by column."""
+NO_JOBS: Mapping[str, Job] = {}
 EXIT_LEFT, EXIT_USAGE, EXIT_SETTINGS, EXIT_UNAVAILABLE = 1, 2, 78, 75
 
 
@@ -43,15 +48,16 @@ def main(
     worker: Callable[[Any], FastAPI],
     recovery: Callable[[Any], Recovery] = lambda _: Recovery(),
     keys: Callable[[Any], KeyPlan] = lambda _: KeyPlan({}),
+    jobs: Mapping[str, Job] = NO_JOBS,
 ) -> None:
-    """Runs the process named by the arguments.
+    """Runs the process named by the arguments. `jobs`: what an operator runs once for this service alone, by name.
 
-    Exit codes: 0; 1 `keys rewrap` left rows unchanged; 2 usage; 75 a required system is unavailable; 78 wrong settings,
-    or a missing key that rows need.
+    Exit codes: 0; 1 `keys rewrap` or a job left rows unchanged; 2 usage; 75 a required system is unavailable; 78 wrong
+    settings, or a missing key that rows need.
     """
     arguments = tuple(sys.argv[1:])
-    if arguments not in PROCESSES:
-        _complain(USAGE.format(service=service))
+    if arguments not in PROCESSES and arguments not in {(name,) for name in jobs}:
+        _complain(USAGE.format(service=service, jobs="".join(f" | {name}" for name in jobs)))
         raise SystemExit(EXIT_USAGE)
     process = "-".join(arguments)
     try:
@@ -69,9 +75,10 @@ def main(
         "recover": lambda: asyncio.run(_recover(service, settings, recovery(settings))),
         "keys-status": lambda: asyncio.run(_show_keys(service, settings, plan)),
         "keys-rewrap": lambda: asyncio.run(_rewrap_keys(service, settings, plan)),
+        **{name: partial(_run_job, job, settings) for name, job in jobs.items()},
     }
     try:
-        if process in NEEDS_KEYS:
+        if process in NEEDS_KEYS or process in jobs:
             asyncio.run(check_rings(settings.postgres, service, plan.rings))
         run[process]()
     except (KeyMissingError, KeyDiffersError) as error:
@@ -83,6 +90,18 @@ def main(
         if not isinstance(error, CodedError | KafkaError) and not is_transient(error):
             raise
         raise SystemExit(EXIT_UNAVAILABLE) from None
+
+
+def _run_job(job: Job, settings: ServiceSettings) -> None:
+    """Prints the job's results as JSON. Exits with 1 when it left rows unchanged."""
+    outcomes = asyncio.run(_awaited(job(settings)))
+    print(json.dumps([asdict(column) for column in outcomes], indent=2))
+    if any(column.without_key or column.broken for column in outcomes):
+        raise SystemExit(EXIT_LEFT)
+
+
+async def _awaited(outcomes: Awaitable[Sequence[Rewrapped]]) -> Sequence[Rewrapped]:
+    return await outcomes
 
 
 def _complain(message: str) -> None:

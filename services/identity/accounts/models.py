@@ -11,11 +11,10 @@ from services.identity.accounts.domain.sessions import Device
 from services.identity.accounts.usecases.finish_sign_in import SessionTokens
 from services.identity.accounts.usecases.start_sign_in import SignInChallenge
 from services.identity.accounts.usecases.start_totp import TotpEnrolment
-from services.identity.kit.bodies import Body, one_of
+from services.identity.kit.bodies import Body, Code, one_of
 
 Password = Annotated[str, Field(min_length=1, max_length=1000)]
 Identifier = Annotated[str, Field(min_length=1, max_length=254, examples=["dominique.pat-trois@patient.example"])]
-Code = Annotated[str, Field(pattern=r"^[0-9]{6}$", examples=["123456"])]
 Token = Annotated[str, Field(min_length=1, max_length=200)]
 DeviceToken = Annotated[
     Token | None,

@@ -4,15 +4,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from services.identity.accounts.models import Code
-from services.identity.kit.bodies import Body, Text
+from services.identity.kit.bodies import Body, Code, Text
 
 
 class ContactChangeBody(Body):
     """One new mail address, or one new mobile number."""
 
     mail: Text | None = None
-    mobile: Annotated[str, Field(min_length=1, max_length=30, examples=["06 39 98 00 01"])] | None = None
+    mobile: Annotated[str, Field(min_length=1, max_length=64, examples=["06 39 98 00 01"])] | None = None
 
 
 class BothCodesBody(Body):

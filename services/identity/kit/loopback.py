@@ -4,7 +4,7 @@ import ipaddress
 import re
 
 # Matches a name, an IPv4 address or a bracketed IPv6 address, each with or without a port; or a bare IPv6 address.
-_HOST = re.compile(r"([^:\[\]]+)(?::\d+)?|\[([0-9A-Fa-f:.]+)\](?::\d+)?|([0-9A-Fa-f:.]+)")
+_HOST = re.compile(r"([^:\[\]]+)(?::\d+)?|\[([0-9A-Fa-f:.]+)\](?::\d+)?|([0-9A-Fa-f:.]+)", re.ASCII)
 
 
 def is_loopback(host: str) -> bool:

@@ -6,11 +6,11 @@ A code is Crockford's base32 in three groups of four; the last character is a ch
 from typing import Final
 
 from shared.errors import InvalidError
+from shared.human_text import compact_code
 
 ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 CODE_LENGTH, GROUP_LENGTH = 12, 4
 _LOOKALIKES = str.maketrans({"O": "0", "I": "1", "L": "1"})
-_BLANKS = str.maketrans("", "", " -\u00a0\u202f\t")
 
 
 class ActivationCodeMalformedError(InvalidError):
@@ -34,7 +34,7 @@ def parse_code(text: str) -> str:
 
     Raises ActivationCodeMalformedError when a character is missing, not in the alphabet, or mistyped.
     """
-    code = text.translate(_BLANKS).upper().translate(_LOOKALIKES)
+    code = compact_code(text).upper().translate(_LOOKALIKES)
     if len(code) != CODE_LENGTH or not set(code) <= set(ALPHABET) or check_character(code[:-1]) != code[-1]:
         raise ActivationCodeMalformedError
     return code

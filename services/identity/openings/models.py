@@ -6,13 +6,13 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from services.identity.accounts.models import Code, Identifier, Password
-from services.identity.kit.bodies import Body, Text, one_of
+from services.identity.accounts.models import Identifier, Password
+from services.identity.kit.bodies import Body, Code, ReadableCode, Text, one_of
 from services.identity.openings.domain.channels import ASSISTED
 from services.identity.openings.domain.online import OpeningRequest, single_contact
 from services.identity.openings.usecases.open_alone import AccountRequest
 from services.identity.openings.usecases.open_assisted import AssistedOutcome
-from services.identity.people.domain.contacts import Contact, checked_contact, mobile_number
+from services.identity.people.domain.contacts import Contact, checked_contact, checked_mobile
 from services.identity.people.domain.new_person import parse_sex
 from services.identity.people.domain.persons import Person
 from services.identity.people.models import InsBody, TraitsBody
@@ -50,7 +50,7 @@ class OnlineBody(Body):
 
         Raises InvalidInsError and its kinds, ContactNeededError, MailInvalidError, MobileInvalidError.
         """
-        mobile = None if self.mobile is None else mobile_number(self.mobile)
+        mobile = None if self.mobile is None else checked_mobile(self.mobile)
         return OpeningRequest(
             checked_ins(self.ins, test_keys=test_keys),
             self.card_serial,
@@ -119,7 +119,7 @@ class AssistedBody(Body):
     def parsed_contact(self) -> Contact:
         """Returns the contact. Raises MailInvalidError, MobileInvalidError, LanguageUnknownError."""
         parsed = checked_contact(self.mail, self.language, "holder")
-        mobile = None if self.mobile is None else mobile_number(self.mobile)
+        mobile = None if self.mobile is None else checked_mobile(self.mobile)
         return Contact(parsed.mail, parsed.language, parsed.relation, mobile)
 
 
@@ -143,7 +143,7 @@ class ContactObjectionBody(Body):
     """The person whose contact it is, and the objection code from the message about the new contact."""
 
     ins: InsBody
-    code: Annotated[str, Field(min_length=1, max_length=40, examples=["7K2M-9XQ4-1CVB"])]
+    code: ReadableCode
 
 
 class ActivationBody(AccountBody):
@@ -153,14 +153,14 @@ class ActivationBody(AccountBody):
     """
 
     ins: InsBody
-    code: Annotated[str, Field(min_length=1, max_length=40, examples=["7K2M-9XQ4-1CVB"])]
+    code: ReadableCode
     mail: Mail = None
     mobile: Mobile = None
 
     def parsed_addresses(self) -> tuple[str | None, str | None]:
         """Returns the mail address and the mobile number. Raises MailInvalidError, MobileInvalidError."""
         mail = checked_contact(self.mail, "fr", "holder").mail
-        return mail, None if self.mobile is None else mobile_number(self.mobile)
+        return mail, None if self.mobile is None else checked_mobile(self.mobile)
 
 
 class ActivationView(BaseModel):

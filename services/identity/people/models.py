@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Depends
 from pydantic import BaseModel, Field
 
-from services.identity.kit.bodies import Body, Text, one_of
+from services.identity.kit.bodies import Body, Line, Text, one_of
 from services.identity.people.domain.contacts import Contact, checked_contact
 from services.identity.people.domain.new_person import RecordState, parse_sex
 from services.identity.people.domain.persons import IdentityStatus, Person, PersonRules
@@ -28,8 +28,8 @@ class InsBody(Body):
 class TraitsBody(Body):
     """Strict traits, as on the identity document."""
 
-    birth_name: Text = Field(examples=["PAT-TROIS"])
-    given_name: Text = Field(description="first birth given name", examples=["DOMINIQUE"])
+    birth_name: Line = Field(examples=["PAT-TROIS"])
+    given_name: Line = Field(description="first birth given name", examples=["DOMINIQUE"])
     birth_date: Text = Field(description="YYYY-MM-DD", examples=["1955-06-12"])
     sex: Text = Field(json_schema_extra=one_of("male", "female", "unknown"), examples=["female"])
     birth_place: Text | None = Field(default=None, description="INSEE commune code (COG)", examples=["63220"])

@@ -1,13 +1,14 @@
 """The rules of delivery: outcomes of attempts, the times of retries, and usable addresses."""
 
-import re
-import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from shared.errors import CodedError
+from shared.human_text import clean_line, has_control_character
+from shared.mail_addresses import mail_address
+from shared.telephones import mobile_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +112,6 @@ def is_past_retry_period(outcome: object, created_at: datetime, now: datetime) -
 RETENTION = timedelta(days=63)
 """How long handled messages are kept: longer than a topic retains its facts and a dead letter may be redriven."""
 
-# RFC 5321, section 4.1.2, without quoted local parts; no character that could end a header or a command.
-_MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}")
-
 
 class AddressUnusableError(CodedError):
     """No mail can be sent to this address."""
@@ -123,12 +121,8 @@ class AddressUnusableError(CodedError):
 
 def normalised_mailbox(mail: str) -> str:
     """Returns a mail address in ASCII, in the form of RFC 5321. Raises AddressUnusableError."""
-    local, _, domain = mail.strip().rpartition("@")
-    try:
-        address = f"{local}@{domain if domain.isascii() else domain.encode('idna').decode()}"
-    except UnicodeError:
-        raise AddressUnusableError from None  # the cause quotes the address
-    if _MAILBOX.fullmatch(address) is None:
+    address = mail_address(mail)
+    if address is None:
         raise AddressUnusableError
     return address
 
@@ -137,7 +131,6 @@ MAX_ADDRESS_LINES = 7
 """The number of lines of an address: six of a French one (NF Z10-011), and one for the country."""
 MAX_ADDRESS_LINE_LENGTH = 60
 """The number of characters of a line; NF Z10-011 has 38."""
-_MOBILE = re.compile(r"\+[1-9][0-9]{6,14}")  # ITU-T E.164
 
 
 def e164_number(number: str) -> str:
@@ -145,14 +138,10 @@ def e164_number(number: str) -> str:
 
     Raises AddressUnusableError.
     """
-    digits = re.sub(r"[ .()-]", "", number)
-    if re.fullmatch(r"0[67][0-9]{8}", digits):
-        digits = f"+33{digits[1:]}"
-    elif digits.startswith("00"):
-        digits = f"+{digits[2:]}"
-    if _MOBILE.fullmatch(digits) is None:
+    parsed = mobile_number(number)
+    if parsed is None:
         raise AddressUnusableError
-    return digits
+    return parsed
 
 
 def address_lines(lines: tuple[str, ...]) -> list[str]:
@@ -160,8 +149,8 @@ def address_lines(lines: tuple[str, ...]) -> list[str]:
 
     Raises AddressUnusableError for lines that are too many, too long, or hold control characters.
     """
-    kept = [stripped for line in lines if (stripped := line.strip())]
+    kept = [stripped for line in lines if (stripped := clean_line(line))]
     fits = 1 <= len(kept) <= MAX_ADDRESS_LINES and all(len(line) <= MAX_ADDRESS_LINE_LENGTH for line in kept)
-    if not fits or any(unicodedata.category(character)[0] == "C" for line in kept for character in line):
+    if not fits or any(map(has_control_character, kept)):
         raise AddressUnusableError
     return kept

@@ -10,8 +10,8 @@ from services.identity.people.domain.contacts import (
     MailInvalidError,
     MobileInvalidError,
     changed_contact,
+    checked_mobile,
     first_reachable_channel,
-    mobile_number,
 )
 
 BOTH = Contact("a@patient.example", "fr", "holder", "+33639980001")
@@ -26,16 +26,17 @@ NEITHER = Contact(None, "fr", "holder")
         ("+33 6 39 98 00 01", "+33639980001"),
         ("+32.470.12.34.56", "+32470123456"),
         ("+1 (202) 555-0123", "+12025550123"),
+        ("0692 99 00 01", "+262692990001"),
     ],
 )
-def test_mobile_numbers_are_written_in_one_form(text: str, number: str) -> None:
-    assert mobile_number(text) == number
+def test_checked_mobiles_are_written_in_one_form(text: str, number: str) -> None:
+    assert checked_mobile(text) == number
 
 
 @pytest.mark.parametrize("text", ["", "0139980001", "06 39", "+0612345678", "abc", "+33 6 39 98 00 01 x", "١٢٣٤٥٦٧٨٩"])
-def test_what_is_no_mobile_number(text: str) -> None:
+def test_what_is_no_checked_mobile(text: str) -> None:
     with pytest.raises(MobileInvalidError):
-        mobile_number(text)
+        checked_mobile(text)
 
 
 def test_one_of_the_two_contacts_changes() -> None:
@@ -59,7 +60,7 @@ def test_codes_go_where_the_person_can_be_reached() -> None:
             check_second_factor(factor, contact)  # type: ignore[arg-type]
 
 
-def test_a_contact_is_read_as_it_was_written_with_and_without_a_mobile_number() -> None:
+def test_a_contact_is_read_as_it_was_written_with_and_without_a_checked_mobile() -> None:
     for contact in (BOTH, NEITHER):
         assert Contact.from_json(contact.as_json()) == contact
     assert b"mobile" not in NEITHER.as_json()

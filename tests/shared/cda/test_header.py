@@ -7,6 +7,7 @@ import pytest
 from shared.cda.errors import IncompleteHeaderError, InvalidCdaError, NotCdaError, TooLargeError
 from shared.cda.header import read_header
 from shared.cda.summary import CdaCode, parse_time
+from shared.moments import FRANCE
 from shared.terminology import oids
 from tests.infra.platform.paths import DOCUMENTS
 
@@ -112,9 +113,13 @@ def test_a_trait_that_is_not_said_exactly_is_absent(old: bytes, new: bytes, trai
 @pytest.mark.parametrize(
     ("value", "moment"),
     [
-        ("2026", datetime(2026, 1, 1, tzinfo=UTC)),
-        ("20260312", datetime(2026, 3, 12, tzinfo=UTC)),
-        ("202603121415", datetime(2026, 3, 12, 14, 15, tzinfo=UTC)),
+        ("2026", datetime(2026, 1, 1, tzinfo=FRANCE)),
+        ("20260312", datetime(2026, 3, 12, tzinfo=FRANCE)),
+        ("202603121415", datetime(2026, 3, 12, 13, 15, tzinfo=UTC)),
+        ("20260712142000", datetime(2026, 7, 12, 12, 20, tzinfo=UTC)),
+        ("20260312142000+01", datetime(2026, 3, 12, 13, 20, tzinfo=UTC)),
+        ("20260312142000.12345+0100", datetime(2026, 3, 12, 13, 20, tzinfo=UTC)),
+        ("20260312142000+1", None),
         (
             "20260312141559.123-0330",
             datetime(2026, 3, 12, 14, 15, 59, tzinfo=timezone(-timedelta(hours=3, minutes=30))),

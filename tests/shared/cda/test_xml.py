@@ -33,6 +33,8 @@ def test_a_cda_tells_whose_it_is(name: str) -> None:
 
 def test_other_xml_may_be_taken_too() -> None:
     assert check_xml(b"<a><b/></a>") is None
+    for name in ("utf8", "UTF8", "utf_8", "U8"):
+        assert check_xml(f"<?xml version='1.0' encoding='{name}'?><a>l’hôpital</a>".encode()) is None
     assert check_xml("<?xml version='1.0' encoding='ISO-8859-15'?><a>é</a>".encode("iso-8859-15")) is None
 
 

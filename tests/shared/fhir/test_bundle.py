@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from copy import deepcopy
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.fhir.bundle import parse_submission
+from shared.fhir.node import parse_moment
 from shared.fhir.submission import Author, AuthorKind, InvalidSubmissionError, Relation, Submission
 from shared.terminology import oids
 from tests.infra.platform.paths import DOCUMENTS
@@ -283,3 +285,20 @@ def test_any_bytes_are_read_or_refused(noise: bytes, at: int) -> None:
             parse_submission(body)
         except InvalidSubmissionError as error:
             assert error.issues  # noqa: PT017 - either outcome is right
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-03-12T14:20:00.1234567890Z", datetime(2026, 3, 12, 14, 20, 0, 123456, UTC)),
+        ("2026-03-12T14:20:00.1+01:00", datetime(2026, 3, 12, 13, 20, 0, 100000, UTC)),
+        ("2016-12-31T23:59:60Z", datetime(2017, 1, 1, tzinfo=UTC)),
+        ("2026-03-12", datetime(2026, 3, 12, tzinfo=UTC)),
+        ("2026-03-12T14:20Z", None),
+        ("2026-03-12T14:20:00", None),
+        ("2026-03-12T14:20:61Z", None),
+        ("2026-02-30", None),
+    ],
+)
+def test_moments_are_read_as_fhir_writes_them(text: str, expected: datetime | None) -> None:
+    assert parse_moment(text) == expected

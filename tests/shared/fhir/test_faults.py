@@ -49,6 +49,18 @@ FAULTS: dict[str, tuple[Callable[[Json], object], str]] = {
         lambda b: submission_set(b)["entry"].append({"item": {"reference": "DocumentReference/7"}}),
         "item-not-supported",
     ),
+    "a title with a control character": (lambda b: attachment(b).update(title="A\x01B"), "control-character"),
+    "a title of two lines": (lambda b: attachment(b).update(title="A\nB"), "control-character"),
+    "a period that ends on the day before": (
+        lambda b: reference(b)["context"].update(period={"start": "2026-03-12T14:00:00Z", "end": "2026-03-11"}),
+        "element-invalid",
+    ),
+    "a period that ends a second before": (
+        lambda b: reference(b)["context"].update(
+            period={"start": "2026-03-12T14:00:01Z", "end": "2026-03-12T14:00:00Z"}
+        ),
+        "element-invalid",
+    ),
     "an unknown type": (lambda b: reference(b)["type"]["coding"][0].update(code="34105-7"), "type-unknown"),
     "a type without system": (lambda b: reference(b)["type"]["coding"][0].pop("system"), "type-unknown"),
     "no INS": (lambda b: reference(b).update(subject={"reference": "Patient/7"}), "ins-missing"),

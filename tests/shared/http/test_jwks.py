@@ -2,12 +2,15 @@
 
 import asyncio
 
-from joserfc.jwk import KeySet, OKPKey
+import pytest
+from joserfc.jwk import ECKey, KeySet, OKPKey
 
 from shared.http import jwks
-from shared.http.jwks import JwksCache
+from shared.http.jwks import JwksCache, usable_keys
 
 FIRST, SECOND = (KeySet([OKPKey.generate_key("Ed25519", {"kid": kid})]) for kid in ("first", "second"))
+
+GOOD = ECKey.generate_key("P-256", {"kid": "good", "use": "sig"}).as_dict(private=False)
 
 
 class Issuer:
@@ -77,6 +80,28 @@ async def test_keys_that_were_never_fetched_are_none() -> None:
     cache = JwksCache(Issuer(None).fetch)
     assert await cache.load() is None
     assert await cache.load(refreshed=True) is None
+
+
+@pytest.mark.parametrize(
+    "unusable",
+    [
+        {"kty": "EC", "crv": "BP-256", "kid": "bp", "use": "sig", "x": "AAAA", "y": "AAAA"},
+        {"kty": "EC", "kid": "no curve"},
+        {"kty": "EC", "crv": "P-256", "x": [], "y": None},
+        {"kty": "new", "kid": "unknown type"},
+        {"kty": ["EC"]},
+        {**GOOD, "use": "enc"},
+        "no object",
+    ],
+)
+def test_a_key_that_cannot_be_used_takes_none_of_the_others_away(unusable: object) -> None:
+    assert [key.kid for key in usable_keys({"keys": [unusable, GOOD]}, ("EC",)).keys] == ["good"]
+
+
+@pytest.mark.parametrize("jwk_set", [None, [], {}, {"keys": {}}, {"keys": []}, {"keys": [{"kty": "EC"}]}])
+def test_a_document_without_a_usable_key_is_no_key_set(jwk_set: object) -> None:
+    with pytest.raises(ValueError, match=r"JWK Set"):
+        usable_keys(jwk_set, ("EC",))
 
 
 def _age(cache: JwksCache, age_s: float) -> None:

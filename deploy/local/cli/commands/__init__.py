@@ -24,6 +24,7 @@ from deploy.local.cli.commands import (
     records,
     recovery,
     replay,
+    telephones,
     topics,
 )
 
@@ -47,6 +48,7 @@ def register(app: typer.Typer) -> None:
         offsets,
         imports,
         keys,
+        telephones,
         erasures,
         campaigns,
         figures,

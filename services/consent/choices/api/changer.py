@@ -28,7 +28,7 @@ Prefer = Annotated[
 IfMatch = Annotated[
     str | None, Header(description='The version that the change is based on, such as `"4"`: the `ETag` of a GET.')
 ]
-_ETAG = re.compile(r'(?:W/)?"?(\d{1,9})"?')
+_ETAG = re.compile(r'(?:W/)?"?(\d{1,9})"?', re.ASCII)
 
 
 class EtagInvalidError(InvalidError):

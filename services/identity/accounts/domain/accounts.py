@@ -18,7 +18,7 @@ from shared.values import normalise_name
 SecondFactor = Literal["mail", "sms", "totp"]
 SECOND_FACTORS: tuple[SecondFactor, ...] = get_args(SecondFactor)
 _IDENTIFIER = re.compile(r"[^\s\x00-\x1f\x7f-\x9f]{3,254}")
-_PERSONAL_NUMBER = re.compile(r"\d[\d ab]{11,14}", re.IGNORECASE)
+_PERSONAL_NUMBER = re.compile(r"\d[\d ab]{11,14}", re.IGNORECASE | re.ASCII)
 
 
 class IdentifierInvalidError(InvalidError):

@@ -1,6 +1,5 @@
 """Registered software clients: kinds, public keys and scopes."""
 
-import re
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from services.identity.clients.domain.cps import organisation_subject
 from services.identity.clients.domain.scopes import CONSULTATION, FEEDING, MAX_SCOPES
 from services.identity.directory.domain.directory import structure_id
 from shared.errors import ConflictError, ForbiddenError, InvalidError
+from shared.human_text import clean_line, has_control_character
 
 ClientKind = Literal["software", "administrator", "operator"]
 CLIENT_SCOPES: dict[ClientKind, frozenset[str]] = {kind: MAX_SCOPES[kind] for kind in get_args(ClientKind)}
@@ -21,7 +21,7 @@ ALWAYS_GRANTABLE = frozenset({FEEDING, CONSULTATION})
 """The scopes that only software holds. Any caller with clients.write may grant them without holding them."""
 MAX_KEYS = 4
 RSA_BITS = range(2048, 4097)
-_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,100}")
+_MAX_NAME_LENGTH = 100
 _PUBLIC_MEMBERS = {"EC": ("kty", "crv", "x", "y"), "RSA": ("kty", "n", "e"), "OKP": ("kty", "crv", "x")}
 
 
@@ -120,8 +120,8 @@ def new_client(
     Raises ClientInvalidError, ScopeUnknownError, KeyUnusableError, OrganisationNeededError, InvalidNationalIdError,
     CertificateSubjectError.
     """
-    stripped = name.strip()
-    if kind not in CLIENT_SCOPES or _NAME.fullmatch(stripped) is None:
+    cleaned = clean_line(name)
+    if kind not in CLIENT_SCOPES or not _is_name(cleaned):
         raise ClientInvalidError
     requested = frozenset(scopes)
     if not requested or not requested <= CLIENT_SCOPES[kind]:
@@ -132,14 +132,18 @@ def new_client(
     certificate, psc_client_id = _checked_bindings(bindings or ClientBindings(), structure)
     jwks = list(keys)
     public = () if certificate is not None and not jwks else public_jwks(jwks)
-    return NewClient(stripped, kind, requested, public, structure, certificate, psc_client_id)
+    return NewClient(cleaned, kind, requested, public, structure, certificate, psc_client_id)
 
 
 def _checked_bindings(bindings: ClientBindings, structure: str | None) -> tuple[str | None, str | None]:
     psc_client_id, certificate = bindings.psc_client_id, bindings.certificate_subject
-    if psc_client_id is not None and (structure is None or _NAME.fullmatch(psc_client_id) is None):
+    if psc_client_id is not None and (structure is None or not _is_name(psc_client_id)):
         raise ClientInvalidError
     return None if certificate is None else organisation_subject(certificate, structure), psc_client_id
+
+
+def _is_name(text: str) -> bool:
+    return 1 <= len(text) <= _MAX_NAME_LENGTH and not has_control_character(text)
 
 
 def check_grantable(scopes: frozenset[str], held: frozenset[str]) -> None:

@@ -16,8 +16,8 @@ OccupationalMedicine = Literal["never", "allowed"]
 
 Exclusion = Literal["insurer", "mutuelle", "bank", "employer", "occupational-medicine"]
 
-_NAF = re.compile(r"(\d{2})\.?(\d{2})([A-Z])")
-_SECTOR = re.compile(r"SA\d{2}")
+_NAF = re.compile(r"(\d{2})\.?(\d{2})([A-Z])", re.ASCII)
+_SECTOR = re.compile(r"SA\d{2}", re.ASCII)
 _FINESS = "1"
 _CARE_ACTIVITIES: Final = ("86", "87", "88", "4773", "8430A")
 """NAF prefixes of human health, care homes, social work, pharmacies and health insurance funds."""

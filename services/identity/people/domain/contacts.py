@@ -1,6 +1,5 @@
 """Contacts of persons, and requests for messages to them: identity sends kind and values, notify has the texts."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -14,23 +13,20 @@ from shared.contracts.base import sealed_place
 from shared.contracts.notify import MessageRequested
 from shared.crypto.keyring import Keyring
 from shared.errors import ConflictError, InvalidError
+from shared.mail_addresses import mail_address
+from shared.telephones import mobile_number
 from shared.values import RedactedRepr
 
 MessageChannel = Literal["mail", "sms"]
 LANGUAGES = ("fr", "en")
 RELATIONS = ("holder", "representative")
-_MAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z][A-Za-z0-9-]{1,62}")
-_MAX_MAIL_LENGTH = 254
-_MOBILE = re.compile(r"\+[1-9]\d{7,14}")
-_FRENCH_MOBILE = re.compile(r"0([67]\d{8})")
-_SEPARATORS = re.compile(r"[\s.()\-\u00a0]")
 
 
 class MailInvalidError(InvalidError):
-    """This is not a mail address that can be written to: name@domain, ASCII, at most 254 characters."""
+    """This is not a mail address that can be written to: name@domain, the name in ASCII, at most 254 characters."""
 
     code = "mail-invalid"
-    french = "Ce n’est pas une adresse de courriel : nom@domaine, en ASCII, 254 caractères au plus."
+    french = "Ce n’est pas une adresse de courriel : nom@domaine, le nom en ASCII, 254 caractères au plus."
 
 
 class LanguageUnknownError(InvalidError):
@@ -96,21 +92,20 @@ class Contact(RedactedRepr):
 
 def checked_contact(mail: str | None, language: str, relation: str) -> Contact:
     """Returns the contact. Raises MailInvalidError, LanguageUnknownError, RelationUnknownError."""
-    if mail is not None and (len(mail) > _MAX_MAIL_LENGTH or _MAIL.fullmatch(mail) is None):
+    address = None if mail is None else mail_address(mail)
+    if mail is not None and address is None:
         raise MailInvalidError
     if language not in LANGUAGES:
         raise LanguageUnknownError
     if relation not in RELATIONS:
         raise RelationUnknownError
-    return Contact(mail, cast(Literal["fr", "en"], language), cast(Literal["holder", "representative"], relation))
+    return Contact(address, cast(Literal["fr", "en"], language), cast(Literal["holder", "representative"], relation))
 
 
-def mobile_number(text: str) -> str:
+def checked_mobile(text: str) -> str:
     """Returns the number as E.164. Raises MobileInvalidError."""
-    bare = _SEPARATORS.sub("", text)
-    french = _FRENCH_MOBILE.fullmatch(bare)
-    number = f"+33{french[1]}" if french else bare
-    if _MOBILE.fullmatch(number) is None:
+    number = mobile_number(text)
+    if number is None:
         raise MobileInvalidError
     return number
 
@@ -125,7 +120,7 @@ def changed_contact(current: Contact, mail: str | None, mobile: str | None) -> C
     if mail is not None:
         new = replace(current, mail=checked_contact(mail, current.language, current.relation).mail)
     else:
-        new = replace(current, mobile=mobile_number(mobile or ""))
+        new = replace(current, mobile=checked_mobile(mobile or ""))
     if new == current:
         raise ContactChangeInvalidError
     return new

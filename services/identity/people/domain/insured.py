@@ -10,12 +10,18 @@ from uuid import UUID
 import orjson
 
 from services.identity.kit.sealed_rows import Keyrings, Sealed, open_row, seal_row
-from services.identity.people.domain.contacts import LANGUAGES, LanguageUnknownError, checked_contact, mobile_number
+from services.identity.people.domain.contacts import (
+    LANGUAGES,
+    LanguageUnknownError,
+    checked_contact,
+    checked_mobile,
+)
 from services.identity.people.domain.new_person import check_traits, parse_sex
 from services.identity.people.domain.persons import IdentityStatus, Person, UsedNames, regime_code, region_code
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
 from shared.errors import InvalidError
+from shared.human_text import clean_line, compact_code, has_control_character
 from shared.runtime import clock
 from shared.terminology.oids import INS_NIR
 from shared.values import Ins, RedactedRepr, StrictTraits, check_key
@@ -28,8 +34,8 @@ OPTIONAL_COLUMNS = (
     *("ins_oid", "birth_place", "used_family_name", "used_given_name", "identity_status", "card_serial"),
     *("card_owner_ins", "card_owner_ins_oid", "mail", "mobile", "language", *ADDRESS_COLUMNS),
 )
-_CARD = re.compile(r"[0-9A-Za-z]{6,24}")
-_ADDRESS_LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,60}")
+_CARD = re.compile(r"[0-9A-Z]{6,24}")
+_MAX_ADDRESS_LINE_LENGTH = 60
 _SEXES = {"1": "male", "2": "female", "M": "male", "F": "female"}
 
 
@@ -167,6 +173,7 @@ def parse_insured(fields: Mapping[str, str], today: date, *, test_keys: bool) ->
 
     `test_keys`: numbers under a test OID may have a wrong key.
     """
+    fields = {name: clean_line(text) for name, text in fields.items()}
     ins = Ins.parse(fields["ins"], fields.get("ins_oid") or INS_NIR)
     check_key(ins, lenient_test_oids=test_keys)
     stated_sex = fields["sex"]
@@ -209,19 +216,19 @@ def _contact_details(fields: Mapping[str, str]) -> ContactDetails:
     if language not in LANGUAGES:
         raise LanguageUnknownError
     lines = tuple([line for column in ADDRESS_COLUMNS if (line := fields.get(column))])
-    if not all(_ADDRESS_LINE.fullmatch(line) for line in lines):
+    if any(len(line) > _MAX_ADDRESS_LINE_LENGTH or has_control_character(line) for line in lines):
         raise AddressInvalidError
     mail, number = fields.get("mail"), fields.get("mobile")
     return ContactDetails(
         checked_contact(mail, language, "holder").mail if mail else None,
-        mobile_number(number) if number else None,
+        checked_mobile(number) if number else None,
         lines,
         cast(Language, language),
     )
 
 
 def _card_serial(text: str) -> str:
-    serial = "".join(text.split()).upper()
+    serial = compact_code(text).upper()
     if _CARD.fullmatch(serial) is None:
         raise CardSerialInvalidError
     return serial

@@ -1,12 +1,12 @@
 """Persons and contacts with their checks for the opening of a record, and the comparison with a known person."""
 
-import re
 from dataclasses import dataclass
 from datetime import date
 from typing import Final, Literal, get_args
 from uuid import UUID
 
 from shared.errors import ConflictError, NotFoundError
+from shared.human_text import has_control_character
 from shared.values import InvalidTraitsError, Sex, StrictTraits
 
 OpeningChannel = Literal[
@@ -22,7 +22,6 @@ OpeningChannel = Literal[
     "representative",
 ]
 OPENING_CHANNELS: Final[tuple[OpeningChannel, ...]] = get_args(OpeningChannel)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class TraitsDifferError(ConflictError):
@@ -58,7 +57,7 @@ class RecordState:
 def check_traits(traits: StrictTraits, today: date) -> None:
     """Checks the values of well-formed traits. Raises InvalidTraitsError."""
     names = (traits.birth_name or "") + (traits.given_name or "")
-    if traits.birth_date is None or traits.sex is None or _CONTROL.search(names):
+    if traits.birth_date is None or traits.sex is None or has_control_character(names):
         raise InvalidTraitsError
     if date.fromisoformat(traits.birth_date) > today:
         raise InvalidTraitsError

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from shared.errors import ConflictError, InvalidError
+from shared.human_text import clean_line, has_control_character
 from shared.values import Ins, RedactedRepr, Sex, StrictTraits
 
 # The regions, the overseas collectivities by their department, and 99: abroad.
@@ -23,7 +24,6 @@ REGIONS = frozenset(
     )
 )
 _REGIME = re.compile(r"[0-9]{2}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _MAX_NAME_LENGTH = 100
 _TRAITS = tuple(field.name for field in fields(StrictTraits))
 MAJORITY_YEARS = 18
@@ -100,8 +100,12 @@ class UsedNames(RedactedRepr):
 
     def __post_init__(self) -> None:
         for name in (self.family_name, self.given_name):
-            if name is not None and (not name.strip() or len(name) > _MAX_NAME_LENGTH or _CONTROL.search(name)):
+            if name is not None and not _is_used_name(name):
                 raise UsedNamesInvalidError
+
+
+def _is_used_name(name: str) -> bool:
+    return bool(clean_line(name)) and len(name) <= _MAX_NAME_LENGTH and not has_control_character(name)
 
 
 NO_USED_NAMES = UsedNames()

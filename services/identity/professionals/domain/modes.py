@@ -16,6 +16,7 @@ from shared.contracts.audit import MOTIVE
 from shared.crypto.commitment import record_commitment
 from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError, InvalidError
+from shared.human_text import has_control_character, without_invisible
 from shared.terminology.access_modes import EMERGENCY_MODES, AccessMode
 from shared.terminology.professions import DOCTOR
 from shared.values import Ins
@@ -170,8 +171,9 @@ def token_lifetime(stated_access: StatedAccess, default: timedelta, emergency: t
 
 
 def _clean_motive(motive: str) -> str:
-    text = unicodedata.normalize("NFC", motive.strip())
-    readable = all(character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cs") for character in text)
+    text = unicodedata.normalize("NFC", without_invisible(motive)).strip()
+    has_surrogate = any(unicodedata.category(character) == "Cs" for character in text)
+    readable = not has_surrogate and not has_control_character(text, has_lines=True)
     if not readable or not MIN_MOTIVE_LENGTH <= len(text) <= MAX_MOTIVE_LENGTH:
         raise MotiveInvalidError
     return text

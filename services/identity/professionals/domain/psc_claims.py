@@ -1,6 +1,5 @@
 """Reads a professional's identity proof from the claims of Pro Santé Connect."""
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -8,10 +7,12 @@ from typing import Any, Final
 from services.identity.directory.domain.directory import professional_id
 from services.identity.professionals.domain.professionals import ExercisedProfession, IdentityProof
 from services.identity.professionals.domain.psc import ProviderClaimsError
+from shared.human_text import compact_code
+from shared.national_ids import LONGEST_INPUT, is_full_id
 from shared.values import InvalidNationalIdError
 
 _LAST_TIME = 1 << 37
-_STRUCTURE = re.compile(r"[1234]\d{8,14}")
+_KINDS_OF_STRUCTURES = frozenset("1234")
 
 
 def identity_proof_of(claims: Mapping[str, Any]) -> IdentityProof:
@@ -64,7 +65,8 @@ def _structures(claims: Mapping[str, Any]) -> frozenset[str]:
     for exercise in claims.get("SubjectRefPro", {}).get("exercices", []):
         for activity in exercise.get("activities", []):
             structure_ids += [f"{kind}{activity.get(name) or ''}" for kind, name in _SITE_IDS]
-    return frozenset(id for id in structure_ids if isinstance(id, str) and _STRUCTURE.fullmatch(id))
+    full_ids = (compact_code(id).upper() for id in structure_ids if isinstance(id, str) and len(id) <= LONGEST_INPUT)
+    return frozenset(id for id in full_ids if id[:1] in _KINDS_OF_STRUCTURES and is_full_id(id))
 
 
 _SITE_IDS: Final[Sequence[tuple[str, str]]] = (

@@ -4,7 +4,6 @@ They are people to call in an emergency, the trusted person (personne de confian
 and people who help at home.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from typing import Final, Literal, get_args
@@ -12,15 +11,13 @@ from typing import Final, Literal, get_args
 import orjson
 
 from shared.errors import InvalidError
+from shared.human_text import clean_line, has_control_character
+from shared.telephones import telephone_number
 from shared.values import RedactedRepr
 
 CallRole = Literal["emergency", "trusted", "help"]
 MAX_PEOPLE: Final = 10
 MAX_TEXT_LENGTH: Final = 100
-_PHONE = re.compile(r"\+[1-9]\d{5,14}")
-_FRENCH = re.compile(r"0[1-9]\d{8}")
-_SEPARATORS = re.compile(r"[\s.()\-\u00a0]")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class PeopleToCallInvalidError(InvalidError):
@@ -47,10 +44,12 @@ class PersonToCall(RedactedRepr):
 def person_to_call(role: str, name: str, phone: str, relation: str) -> PersonToCall:
     """Returns a checked person to call. Raises PeopleToCallInvalidError."""
     known_role: CallRole | None = next((value for value in get_args(CallRole) if value == role), None)
-    texts = name.strip(), relation.strip()
-    if known_role is None or any(not text or len(text) > MAX_TEXT_LENGTH or _CONTROL.search(text) for text in texts):
+    texts, number = (clean_line(name), clean_line(relation)), telephone_number(phone)
+    if known_role is None or number is None:
         raise PeopleToCallInvalidError
-    return PersonToCall(known_role, texts[0], _phone_number(phone), texts[1])
+    if any(not 1 <= len(text) <= MAX_TEXT_LENGTH or has_control_character(text) for text in texts):
+        raise PeopleToCallInvalidError
+    return PersonToCall(known_role, texts[0], number, texts[1])
 
 
 def check_people_to_call(people: Sequence[PersonToCall]) -> None:
@@ -67,11 +66,3 @@ def people_to_call_as_json(people: Sequence[PersonToCall]) -> bytes:
 def people_to_call_from_json(data: bytes) -> tuple[PersonToCall, ...]:
     """Returns the people that `people_to_call_as_json` encoded."""
     return tuple(PersonToCall(*fields) for fields in orjson.loads(data))
-
-
-def _phone_number(phone: str) -> str:
-    bare = _SEPARATORS.sub("", phone)
-    number = f"+33{bare[1:]}" if _FRENCH.fullmatch(bare) else bare
-    if _PHONE.fullmatch(number) is None:
-        raise PeopleToCallInvalidError
-    return number

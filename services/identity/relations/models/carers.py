@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from services.identity.kit.bodies import Body, Name, Text, one_of
+from services.identity.kit.bodies import Body, Name, ReadableCode, Text, one_of
 from services.identity.people.domain.contacts import checked_contact
 from services.identity.people.models import InsBody
 from services.identity.relations.domain.care import CareRelation, CareStatus, InvitationInvalidError, InvitedPerson
@@ -104,7 +104,7 @@ class InvitationAnswerBody(Body):
     """The answer, with the code received or the id of an invitation that names the caller."""
 
     answer: Literal["accepted", "refused"]
-    code: Text | None = None
+    code: ReadableCode | None = None
     care_id: Annotated[UUID, Field(strict=False)] | None = None
 
     def invitation_answer(self, own_id: UUID) -> InvitationAnswer:

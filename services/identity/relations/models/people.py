@@ -26,7 +26,7 @@ class EvidenceBody(Body):
     """The evidence, as seen by an administrator."""
 
     kind: Text = Field(json_schema_extra=one_of(*get_args(Evidence)[:4]), examples=["family-booklet"])
-    reference: Text = Field(description="where the evidence is filed; stored sealed", examples=["Livret 2019-114"])
+    reference: Name = Field(description="where the evidence is filed; stored sealed", examples=["Livret 2019-114"])
 
 
 class RepresentativeBody(Body):

@@ -73,7 +73,7 @@ def _attempt_keys(lookups: Keyring, record_id: UUID, invitation: CarerInvitation
     """Returns the keys that limit the invitations from one record, and those from all records to one person."""
     keys, mail = [f"invite:{record_id}"], invitation.invited.mail
     if mail is not None:
-        keys.append(f"invited:{lookups.fingerprint('invited-mail', mail.strip().casefold())}")
+        keys.append(f"invited:{lookups.fingerprint('invited-mail', mail.casefold())}")
     elif invitation.ins is not None:
         keys.append(f"invited:{lookups.fingerprint('invited-ins', *ins_parts(invitation.ins))}")
     return keys

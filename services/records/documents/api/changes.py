@@ -22,7 +22,7 @@ from shared.fhir.write import FHIR_JSON
 from shared.http.door import Door
 
 router = APIRouter(route_class=Door)
-_ETAG = re.compile(r'(?:W/)?"(\d{1,9})"')
+_ETAG = re.compile(r'(?:W/)?"(\d{1,9})"', re.ASCII)
 
 
 @router.patch("/fhir/DocumentReference/{id}", **PATCH_REFERENCE)

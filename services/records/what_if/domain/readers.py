@@ -114,7 +114,7 @@ def ways_to_read(reader: ImaginedReader, choices: Choices, in_question: frozense
 
 def is_structure(national_id: str) -> bool:
     """Returns whether a national id is a structure's; a professional's has 12 digits and begins with 0 or 8."""
-    return not (len(national_id) == 12 and national_id[0] in "08" and national_id.isdigit())
+    return not (len(national_id) == 12 and national_id[0] in "08" and national_id.isascii() and national_id.isdigit())
 
 
 def is_attestation(authorisation: Mapping[str, Any]) -> bool:

@@ -66,6 +66,7 @@ def test_every_command_explains_itself_with_its_exit_codes(command: str, tmp_pat
         ("offsets", "reset"),
         ("keys", "status"),
         ("keys", "rewrap"),
+        ("correct-telephones",),
     ],
     ids=" ".join,
 )
@@ -115,6 +116,7 @@ def test_every_command_for_operators_explains_itself_too(command: tuple[str, str
         ("offsets", "reset", "records.consent-copies", "--to", "beginning", "--yes"),
         ("keys", "status"),
         ("keys", "rewrap", "identity"),
+        ("correct-telephones",),
     ],
 )
 def test_where_nothing_runs_one_line_says_so(arguments: tuple[str, ...], tmp_path: Path) -> None:

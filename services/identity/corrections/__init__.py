@@ -1,0 +1,1 @@
+"""Corrections of stored rows that earlier releases wrote in another form."""

@@ -1,0 +1,20 @@
+"""The SQL of corrections: contents replaced where they have not changed meanwhile."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from shared.db.pool import Connection
+
+REPLACE_CONTACTS = """
+update contacts held set version = held.version + 1, key_id = made.kid, sealed = made.new
+from unnest($1::integer[], $2::uuid[], $3::bytea[], $4::bytea[], $5::text[]) as made(bucket, id, old, new, kid)
+where held.bucket = made.bucket and held.record_id = made.id and held.sealed = made.old
+returning held.record_id, held.version"""
+
+
+async def replace_contacts(connection: Connection, made: Sequence[tuple[Any, ...]]) -> dict[UUID, int]:
+    """Replaces contacts: rows of bucket, record id, old content, new content, key id. Returns the new version by
+    record; a contact that was changed meanwhile stays."""
+    rows = await connection.fetch(REPLACE_CONTACTS, *(list(values) for values in zip(*made, strict=True)))
+    return {row["record_id"]: row["version"] for row in rows}
