@@ -72,6 +72,21 @@ async def test_an_authorised_professional_reads_the_bytes_and_it_is_traced(api: 
     assert trace.seen == {"identity.records.v1": 1, "consent.states.v1": 1}
 
 
+async def test_a_head_is_decided_and_traced_like_its_get(api: RecordsApi, record: UUID) -> None:
+    [document] = await api.publish(a_deposit(SOMEBODY))
+    for caller, status in ((as_doctor(OTHER_DOCTOR), 200), (as_doctor(), 200), (as_doctor("899900000299"), 404)):
+        answers = [
+            await api.client.request(method, f"/fhir/Binary/{document}", headers=bearer(caller))
+            for method in ("GET", "HEAD")
+        ]
+        assert [answer.status_code for answer in answers] == [status, status]
+        assert answers[1].content == b""
+        assert answers[1].headers["content-length"] == str(len(answers[0].content))
+        first, second = [event for event in await api.announced(AccessRecorded) if event.record_id == record][-2:]
+        assert first.action == second.action == "read-document"
+        assert (first.actor, first.outcome, first.reason) == (second.actor, second.outcome, second.reason)
+
+
 async def test_the_content_comes_as_a_fhir_binary_on_request(api: RecordsApi, record: UUID) -> None:
     [document] = await api.publish(a_deposit(SOMEBODY))
     answer = await api.get(f"/fhir/Binary/{document}", as_patient(record), accept="application/fhir+json")
