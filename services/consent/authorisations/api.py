@@ -23,6 +23,7 @@ from services.consent.authorisations.models import (
 from services.consent.authorisations.usecases.find_consents import find_changed_consents, find_consents
 from services.consent.choices.api.changes import ChoiceChanger, IfMatch, Prefer, etag_of
 from services.consent.choices.context import InjectedChoicesContext
+from services.consent.choices.domain.changes import check_period
 from services.consent.choices.domain.choices import Change
 from services.consent.choices.domain.identifiers import possible_ids
 from services.consent.choices.models import ChangeView
@@ -159,6 +160,7 @@ async def update(
     if body.status == "active":
         change = _authorisation_change(body, holder_id, changer)
         return await _respond_with_consent(changer, change, await changer.apply(change), request)
+    check_period(body.provision.period.start, body.provision.period.end)
     view = await changer.apply(Change(action="end-authorisation", subject_id=holder_id))
     ended = body.model_dump(mode="json", exclude_none=True, exclude_defaults=True) | {"id": id}
     return _response(ended, 200 if view.status == "in-force" else 202, _etag(view.version))
