@@ -41,10 +41,12 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     400: {"description": "OperationOutcome `consent-invalid`, `search-invalid`."},
     403: {"description": "OperationOutcome `change-not-permitted`, `forbidden`."},
     404: {"description": "OperationOutcome `not-found`."},
+    406: {"description": "OperationOutcome `not-acceptable`: another format than JSON was asked for."},
     409: {"description": "OperationOutcome `professional-blocked`, `list-full`, `record-closed`."},
     412: {
         "description": "OperationOutcome `version-differs`; `ETag` is the current version. To the patient side only."
     },
+    415: {"description": "OperationOutcome `media-type-unsupported`, `fhir-version-unsupported`."},
     422: {"description": "OperationOutcome `period-invalid`, `national-id-invalid`."},
     503: {"description": "OperationOutcome `record-not-ready`, `cannot-be-checked-now` (never to patients)."},
 }
