@@ -1,5 +1,6 @@
 """Moments that a request names, kept within bounds so that adding a year or changing the time zone never overflows."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
@@ -19,6 +20,20 @@ def bounded(moment: datetime) -> datetime:
         return EARLIEST
     return LATEST if moment.year >= LATEST.year else moment.astimezone(UTC)
 
+
+@dataclass(frozen=True, slots=True)
+class PartialDates:
+    """The dates of a document that name only a day, month or year: `2026-03-12`, `2026-03` or `2026`.
+
+    None where a date names a moment. Beside each one stands its first moment, in French time.
+    """
+
+    creation: str | None = None
+    period_start: str | None = None
+    period_end: str | None = None
+
+
+NO_PARTIAL_DATES: Final = PartialDates()
 
 Moment = Annotated[AwareDatetime, AfterValidator(bounded)]
 """A moment with its time zone, in the body of a request."""

@@ -24,7 +24,7 @@ from tests.infra.platform.workers import ByFile
 
 NewDatabase = Callable[[str], Awaitable[Database]]
 NewPool = Callable[[str], Awaitable[Pool]]
-_OWN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-|[\w-]{40}")
+_OWN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-|[\w-]{40}", re.IGNORECASE)
 _SHARED = pytest.StashKey[Shared]()
 
 

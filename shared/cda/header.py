@@ -16,11 +16,13 @@ from shared.cda.summary import (
     element_id,
     ins_of,
     parse_time,
+    partial_date,
     patient_ids,
     replaced_by,
     traits_of,
 )
 from shared.cda.tree import read_tree
+from shared.moments import PartialDates
 from shared.terminology import oids
 from shared.terminology.documents import format_code
 from shared.values import (
@@ -49,7 +51,7 @@ class CdaAuthor:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class CdaHeader(RedactedRepr):
-    """The header. Times are timezone-aware, UTC when the document gives no zone; a partial time is its first moment."""
+    """The header. Times are aware, in French time when they name no zone; a partial one is its first moment."""
 
     unique_id: str
     """ClinicalDocument/id in canonical form: urn:oid:1.2.3, urn:oid:1.2.3^extension, urn:uuid:<lower case>."""
@@ -67,6 +69,8 @@ class CdaHeader(RedactedRepr):
     practice_setting: CdaCode | None
     service_start: datetime | None
     service_stop: datetime | None
+    partial_dates: PartialDates
+    """Of effectiveTime, and of the beginning and the end of the act."""
     replaces: str | None
     """The document that this one replaces (relatedDocument RPLC), in canonical form."""
     format_code: str
@@ -99,7 +103,12 @@ def read_header(content: bytes) -> CdaHeader:
         ),
         practice_setting=_practice_setting(service),
         service_start=parse_time(_service_start(service)),
-        service_stop=parse_time(service.get("value", "effectiveTime", "high")),
+        service_stop=parse_time(_service_stop(service)),
+        partial_dates=PartialDates(
+            partial_date(document.get("value", "effectiveTime")),
+            partial_date(_service_start(service)),
+            partial_date(_service_stop(service)),
+        ),
         replaces=replaced_by(document),
         format_code=format_code(templates, media_type),
     )
@@ -180,6 +189,10 @@ def _main_service(document: Element) -> Element:
 def _service_start(service: Element) -> str | None:
     """Returns the low bound of the period, or the moment when the act has only one."""
     return service.get("value", "effectiveTime", "low") or service.get("value", "effectiveTime")
+
+
+def _service_stop(service: Element) -> str | None:
+    return service.get("value", "effectiveTime", "high")
 
 
 def _practice_setting(service: Element) -> CdaCode | None:

@@ -99,6 +99,13 @@ def parse_time(value: str | None) -> datetime | None:
         return None
 
 
+def partial_date(value: str | None) -> str | None:
+    """Returns an HL7 timestamp that names only a day, month or year as a FHIR date (2026-03-12, 2026-03 or 2026); None
+    for one with a time, and for anything else."""
+    match = _TIME.fullmatch(value) if value and parse_time(value) is not None else None
+    return "-".join(part for part in match.groups()[:3] if part) if match is not None and match[4] is None else None
+
+
 def _zone(text: str) -> timezone:
     offset = timedelta(hours=int(text[1:3]), minutes=int(text[3:5] or 0))
     return timezone(-offset if text[0] == "-" else offset)

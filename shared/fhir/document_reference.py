@@ -9,10 +9,12 @@ from datetime import datetime
 from typing import Final
 
 from shared.fhir import contents, parties
+from shared.fhir.dates import end_of
 from shared.fhir.node import Node, canonical_identifier
 from shared.fhir.outcomes import IssueType
 from shared.fhir.references import resolve
 from shared.fhir.submission import Author, Coding, Relation, Span, SubmittedDocument
+from shared.moments import PartialDates
 from shared.terminology import oids, visibility
 from shared.terminology.documents import DocumentType, document_type
 from shared.terminology.visibility import Label
@@ -38,15 +40,23 @@ class _Attachment:
     language: str
     title: str
     creation: datetime
+    partial_creation: str | None
     sha1: bytes
     size: int
     format: Coding
 
 
 @dataclass(frozen=True, slots=True)
-class _Context:
+class _Period:
     start: datetime
     end: datetime | None
+    partial_start: str | None
+    partial_end: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    period: _Period
     facility_type: Coding
     practice_setting: Coding
 
@@ -95,8 +105,8 @@ def read(index: int, node: Node, entries: dict[str, Node], binary: BinaryEntry |
         content_type=attachment.content_type,
         creation=attachment.creation,
         date=document.date,
-        period_start=context.start,
-        period_end=context.end,
+        period_start=context.period.start,
+        period_end=context.period.end,
         facility_type=context.facility_type,
         practice_setting=context.practice_setting,
         sha1=attachment.sha1,
@@ -104,6 +114,9 @@ def read(index: int, node: Node, entries: dict[str, Node], binary: BinaryEntry |
         content=binary.content,
         base64_span=binary.span,
         relations=document.relations,
+        partial_dates=PartialDates(
+            attachment.partial_creation, context.period.partial_start, context.period.partial_end
+        ),
     )
 
 
@@ -217,7 +230,8 @@ def _attachment(node: Node, binary: BinaryEntry | None) -> _Attachment | None:
     size = contents.size_of(attachment, binary.content)
     if not (content_type and language and title and creation and sha1 and coding) or size is None:
         return None
-    return _Attachment(content_type, language, title, creation, sha1, size, coding)
+    partial = attachment.partial_date("creation")
+    return _Attachment(content_type, language, title, creation, partial, sha1, size, coding)
 
 
 def _context(node: Node) -> _Context | None:
@@ -225,28 +239,30 @@ def _context(node: Node) -> _Context | None:
     if context is None:
         return None
     period = context.child("period", required=True)
-    start, end = _period(period) if period is not None else (None, None)
+    read_period = _period(period) if period is not None else None
     facility = _concept(context, "facilityType")
     practice = _concept(context, "practiceSetting")
-    if start is None or facility is None or practice is None:
+    if read_period is None or facility is None or practice is None:
         return None
-    return _Context(start, end, facility, practice)
+    return _Context(read_period, facility, practice)
 
 
-def _period(period: Node) -> tuple[datetime | None, datetime | None]:
+def _period(period: Node) -> _Period | None:
+    """Returns the period as it was sent; None, with a report, when it ends before it starts (FHIR R4, per-1)."""
     start, end = period.moment("start", required=True), period.moment("end")
-    if start is None or end is None or end >= start:
-        return start, end
-    if not _includes(period.value["end"], period.value["start"]):
+    if start is None:
+        return None
+    if end is not None and end < start and not _includes(period.value["end"], period.value["start"], start):
         period.wrong("end", "is before its start")
-        return start, None
-    return start, start
+        return None
+    return _Period(start, end, period.partial_date("start"), period.partial_date("end"))
 
 
-def _includes(end: str, start: str) -> bool:
+def _includes(end: str, start: str, moment: datetime) -> bool:
     """Returns whether the start lies in the day, month or year that the end names (FHIR R4, Period: an end without a
-    time includes all of it). The zone of the start is its own."""
-    return "T" not in end and start.startswith(end)
+    time includes all of it), in French time or in the zone of the start."""
+    after = end_of(end)
+    return isinstance(after, datetime) and (moment < after or start.startswith(end))
 
 
 def _concept(node: Node, name: str) -> Coding | None:

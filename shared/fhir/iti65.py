@@ -6,7 +6,7 @@ input gives equal bytes, so that a deposit can be repeated: generated ids are de
 
 import base64
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from uuid import NAMESPACE_OID, UUID, uuid5
@@ -17,9 +17,11 @@ from shared.cda.header import CdaAuthor, CdaHeader, read_header
 from shared.cda.summary import CdaCode
 from shared.errors import InvalidError
 from shared.fhir import write
+from shared.fhir.dates import end_of
 from shared.fhir.parties import BIRTH_PLACE, INSEE_CODE, QUALIFIER
 from shared.fhir.submission import Author, AuthorKind, Coding
 from shared.fhir.write import Json
+from shared.moments import NO_PARTIAL_DATES, PartialDates
 from shared.terminology import oids
 from shared.terminology.documents import DocumentType, document_type, format_code
 from shared.terminology.visibility import label
@@ -66,6 +68,7 @@ class Deposit(RedactedRepr):
     labels: tuple[str, ...] = ("N",)
     language: str = "fr-FR"
     period_end: datetime | None = None
+    partial_dates: PartialDates = NO_PARTIAL_DATES
     facility_type: Coding = _NO_FACILITY
     practice_setting: Coding = _NO_PRACTICE
     replaces: str | None = None
@@ -77,8 +80,8 @@ def deposit_of_cda(content: bytes, *, visibility: tuple[str, ...] = ()) -> Depos
     """Returns a deposit with the metadata of a CDA header; relatedDocument RPLC becomes relatesTo.
 
     `visibility`: MASQUE_PS, INVISIBLE_PATIENT, INVISIBLE_REPRESENTANTS_LEGAUX; the header cannot state them. Raises
-    InvalidCdaError, and UndepositableError when the header lacks an INS or an author, or has a type or a
-    confidentiality that the DMP does not accept.
+    InvalidCdaError, and UndepositableError when the header lacks an INS or an author, has a type or a confidentiality
+    that the DMP does not accept, or states an act that ends before it begins.
     """
     header = read_header(content)
     kind = document_type(header.type.code, header.type.system_oid)
@@ -90,6 +93,8 @@ def deposit_of_cda(content: bytes, *, visibility: tuple[str, ...] = ()) -> Depos
         raise UndepositableError("The header has no author.")
     if label(header.confidentiality) is None:
         raise UndepositableError("The header's confidentialityCode is not N, R or V.")
+    start, partial_start = _begin(header)
+    _check_period(start, header)
     return Deposit(
         content=content,
         content_type="text/xml",
@@ -97,7 +102,9 @@ def deposit_of_cda(content: bytes, *, visibility: tuple[str, ...] = ()) -> Depos
         type=kind,
         title=header.title,
         creation=header.effective_time,
-        period_start=header.service_start or header.effective_time,
+        period_start=start,
+        period_end=header.service_stop,
+        partial_dates=replace(header.partial_dates, period_start=partial_start),
         authors=tuple(_author(resource) for resource in header.authors),
         custodian=header.custodian,
         unique_id=header.unique_id,
@@ -105,7 +112,6 @@ def deposit_of_cda(content: bytes, *, visibility: tuple[str, ...] = ()) -> Depos
         traits=header.traits,
         labels=(header.confidentiality, *visibility),
         language=header.language,
-        period_end=_period_end(header),
         facility_type=_coding(header.facility_type, oids.TRE_R02_SYSTEM) or _NO_FACILITY,
         practice_setting=_coding(header.practice_setting, oids.TRE_A01_SYSTEM) or _NO_PRACTICE,
         replaces=header.replaces,
@@ -203,18 +209,18 @@ def _content(deposit: Deposit, digest: bytes, url: str) -> Json:
         "size": len(deposit.content),
         "hash": base64.b64encode(digest).decode("ascii"),
         "title": deposit.title,
-        "creation": _moment(deposit.creation),
+        "creation": deposit.partial_dates.creation or _moment(deposit.creation),
     }
     return {"attachment": attachment, "format": {"system": named.system, "code": named.code}}
 
 
 def _context(deposit: Deposit) -> Json:
     source = {"sourcePatientInfo": {"reference": "#patient"}}
-    period = {"start": _moment(deposit.period_start)}
+    partial = deposit.partial_dates
+    period: Json = {"start": partial.period_start or _moment(deposit.period_start)}
     if deposit.period_end is not None:
-        period["end"] = _moment(deposit.period_end)
-    context = write.context(deposit.period_start, None, deposit.facility_type, deposit.practice_setting)
-    return context | {"period": period} | source
+        period["end"] = partial.period_end or _moment(deposit.period_end)
+    return write.context(period, deposit.facility_type, deposit.practice_setting) | source
 
 
 def _patient(deposit: Deposit) -> Json:
@@ -252,10 +258,27 @@ def _coding(code: CdaCode | None, system: str) -> Coding | None:
     return Coding(system, code.code) if code is not None else None
 
 
-def _period_end(header: CdaHeader) -> datetime | None:
-    """Returns the end of the act, or None when it is before its beginning (which occurs in practice)."""
-    start, stop = header.service_start or header.effective_time, header.service_stop
-    return stop if stop is not None and stop >= start else None
+def _begin(header: CdaHeader) -> tuple[datetime, str | None]:
+    """Returns the beginning of the act, and its text if it is partial. An act without one begins with the document, or
+    when it ends if that is earlier."""
+    start, stop, dates = header.service_start, header.service_stop, header.partial_dates
+    if start is not None:
+        return start, dates.period_start
+    if stop is not None and stop < header.effective_time:
+        return stop, dates.period_end
+    return header.effective_time, dates.creation
+
+
+def _check_period(start: datetime, header: CdaHeader) -> None:
+    """Raises UndepositableError when the act ends before it begins. A partial end includes its whole day, month or
+    year, in French time or in the zone of the beginning."""
+    stop, partial = header.service_stop, header.partial_dates.period_end
+    if stop is None or stop >= start:
+        return
+    after = end_of(partial)
+    is_within = isinstance(after, datetime) and start < after
+    if partial is None or not (is_within or start.isoformat().startswith(partial)):
+        raise UndepositableError("The header's documentationOf/serviceEvent ends before it begins.")
 
 
 def _moment(moment: datetime) -> str:

@@ -14,6 +14,7 @@ import orjson
 from shared.fhir.outcomes import Issue, IssueType
 from shared.fhir.submission import InvalidSubmissionError, Span
 from shared.human_text import has_control_character
+from shared.moments import FRANCE
 from shared.terminology import oids
 from shared.values import document_id
 
@@ -123,7 +124,7 @@ class Node:
         return nodes
 
     def moment(self, name: str, *, required: bool = False) -> datetime | None:
-        """Returns a FHIR instant, dateTime or date as a datetime; a partial one is its first moment in UTC."""
+        """Returns a FHIR instant, dateTime or date as a datetime; a partial one is its first moment in French time."""
         text = self.text(name, required=required)
         if text is None:
             return None
@@ -131,6 +132,11 @@ class Node:
         if moment is None:
             self.wrong(name, "must be a FHIR date with year 1850 to 2199, and with a zone when it has a time")
         return moment
+
+    def partial_date(self, name: str) -> str | None:
+        """Returns the text of a date that names only a day, month or year; None for any other value."""
+        text = self.value.get(name)
+        return text if isinstance(text, str) and "T" not in text else None
 
     def forbid(self, *names: str, reason: str) -> None:
         """Reports elements that must be absent."""
@@ -176,14 +182,18 @@ def refuse_nul(value: dict[str, Any], body: bytes, spans: Iterable[Span] = ()) -
 
 
 def parse_moment(text: str) -> datetime | None:
-    """Returns a FHIR instant, dateTime or date as an aware datetime, a partial one as its first moment in UTC; else
-    None. Fractions are cut to microseconds, and second 60 (a leap second) is the first of the next minute."""
+    """Returns a FHIR instant, dateTime or date as an aware datetime; else None.
+
+    A partial date is its first moment in French time, given in UTC. Fractions are cut to microseconds, and second 60 (a
+    leap second) is the first of the next minute.
+    """
     match = _DATE_TIME.fullmatch(text)
     if match is None or int(match[1]) not in _YEARS:
         return None
     try:
         if match[4] is None:
-            return datetime(int(match[1]), int(match[2] or 1), int(match[3] or 1), tzinfo=UTC)
+            first = datetime(int(match[1]), int(match[2] or 1), int(match[3] or 1), tzinfo=FRANCE)
+            return first.astimezone(UTC)
         is_leap_second = match[5] == "60"
         moment = datetime.fromisoformat(
             f"{text[:17]}{'59' if is_leap_second else match[5]}{(match[6] or '')[:7]}{match[7]}"

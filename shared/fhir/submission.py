@@ -7,6 +7,7 @@ from enum import StrEnum
 from shared.cda.summary import CdaSummary
 from shared.errors import InvalidError
 from shared.fhir.outcomes import Issue
+from shared.moments import NO_PARTIAL_DATES, PartialDates
 from shared.terminology.documents import DocumentType
 from shared.values import Ins, NationalProfessionalId, NationalStructureId, RedactedRepr, SentTraits
 
@@ -69,7 +70,7 @@ class Relation:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SubmittedDocument(RedactedRepr):
-    """One DocumentReference with its Binary. Datetimes are aware; a partial date is its first moment in UTC."""
+    """One DocumentReference with its Binary. Datetimes are aware; a partial date is its first moment."""
 
     entry: int
     """Index of the DocumentReference in Bundle.entry."""
@@ -103,6 +104,7 @@ class SubmittedDocument(RedactedRepr):
     """Where the base64 text is in the body (without the quotes), when body[span] is exactly base64(content). The
     body can then be rebuilt from its other parts and the content. None for other spellings (line breaks, escapes)."""
     relations: tuple[Relation, ...] = ()
+    partial_dates: PartialDates = NO_PARTIAL_DATES
     header: CdaSummary | None = None
     """The summary of the content's header, when it is a CDA."""
 

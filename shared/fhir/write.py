@@ -13,6 +13,7 @@ from typing import Final
 import orjson
 
 from shared.fhir.submission import Author, AuthorKind, Coding
+from shared.moments import NO_PARTIAL_DATES, PartialDates
 from shared.terminology import documents, oids, visibility
 from shared.terminology.access_modes import BREAK_GLASS
 from shared.terminology.documents import DocumentType
@@ -69,6 +70,7 @@ class StoredDocument:
     facility_type: Coding
     practice_setting: Coding
     period_end: datetime | None = None
+    partial_dates: PartialDates = NO_PARTIAL_DATES
     ins: Ins | None = None
     record_id: str | None = None
     archived: bool = False
@@ -102,9 +104,7 @@ def document_reference(document: StoredDocument) -> bytes:
         resource["custodian"] = _refer(organisation_resource("custodian", document.custodian), contained)
     resource["securityLabel"] = security_labels(document.labels)
     resource["content"] = [{"attachment": _attachment(document), "format": _coding(document.format)}]
-    resource["context"] = context(
-        document.period_start, document.period_end, document.facility_type, document.practice_setting
-    )
+    resource["context"] = context(_period(document), document.facility_type, document.practice_setting)
     if document.archived:
         resource["extension"] = [{"url": IS_ARCHIVED, "valueBoolean": True}]
     if contained:
@@ -174,11 +174,8 @@ def security_labels(codes: Sequence[str]) -> list[Json]:
     return [{"coding": [{"system": visibility.label_system(label), "code": label.value}]} for label in labels]
 
 
-def context(start: datetime, end: datetime | None, facility: Coding, practice: Coding) -> Json:
+def context(period: Json, facility: Coding, practice: Coding) -> Json:
     """Returns DocumentReference.context."""
-    period: Json = {"start": instant(start)}
-    if end is not None:
-        period["end"] = instant(end)
     return {
         "period": period,
         "facilityType": {"coding": [_coding(facility)]},
@@ -235,6 +232,14 @@ def _refer(resource: Json, contained: list[Json]) -> Json:
     return {"reference": f"#{resource['id']}"}
 
 
+def _period(document: StoredDocument) -> Json:
+    """Returns the period, each bound as precise as it was sent (FHIR R4, dateTime)."""
+    period: Json = {"start": document.partial_dates.period_start or instant(document.period_start)}
+    if document.period_end is not None:
+        period["end"] = document.partial_dates.period_end or instant(document.period_end)
+    return period
+
+
 def _attachment(document: StoredDocument) -> Json:
     return {
         "contentType": document.content_type,
@@ -243,7 +248,7 @@ def _attachment(document: StoredDocument) -> Json:
         "size": document.size,
         "hash": base64.b64encode(document.sha1).decode("ascii"),
         "title": document.title,
-        "creation": instant(document.creation),
+        "creation": document.partial_dates.creation or instant(document.creation),
     }
 
 

@@ -1,4 +1,4 @@
-"""The checks before every route: token, admission, size and text of the body; then FastAPI parses the body.
+"""The checks before every route: token, admission, formats of FHIR, size and text of the body; then FastAPI parses it.
 
 FastAPI parses a body before it resolves any dependency. Without these checks, 20 MB of JSON from an unknown caller
 would be parsed before the token is verified.
@@ -20,6 +20,8 @@ from shared.http.admission import Load, Place, urgency_for, urgency_of
 from shared.http.app import caller as caller_dependency
 from shared.http.app import verify_caller
 from shared.http.bodies import SMALL, Buffers, check_text, take_body
+from shared.http.negotiation import check_negotiation, is_content_served, is_form
+from shared.http.outcomes import is_fhir
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
@@ -37,16 +39,27 @@ class Door(APIRoute):
         """Returns FastAPI's handler, preceded by the checks."""
         handle = super().get_route_handler()
         has_token, limit, urgency = needs_token(self), largest_body(self), urgency_of(self)
+        has_content = is_content_served(self.endpoint)
+
+        def check_format(request: Request, has_body: bool, form: bytes = b"") -> None:
+            if is_fhir(request.url.path):
+                check_negotiation(request, has_body=has_body, has_content=has_content, form=form)
 
         async def handle_at_the_door(request: Request) -> Response:
             caller = await verify_caller(request) if has_token else None
             with load_of(request.app).admit(urgency_for(caller, urgency)) as place:
-                if not _has_body(request):
+                has_body = _has_body(request)
+                has_form = has_body and is_form(request)
+                if not has_form:
+                    check_format(request, has_body)
+                if not has_body:
                     return await handle(request)
                 client = _source(request) if caller is None else f"{caller.client_id} {caller.id}"
                 with buffers_of(request.app).holding(client) as held:
                     with _idle_if_slow(place):
                         body = await take_body(request, limit, held)
+                    if has_form:
+                        check_format(request, has_body, body)
                     check_text(body, request.headers.get("content-type", ""))
                     return await handle(_with(request, body))
 

@@ -15,6 +15,7 @@ _TYPES: Final = {
     403: IssueType.FORBIDDEN,
     404: IssueType.NOT_FOUND,
     405: IssueType.NOT_SUPPORTED,
+    406: IssueType.NOT_SUPPORTED,
     409: IssueType.CONFLICT,
     412: IssueType.CONFLICT,
     413: IssueType.TOO_LONG,

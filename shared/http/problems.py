@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from http import HTTPStatus
 
 import orjson
 from fastapi import FastAPI
@@ -13,6 +14,7 @@ from starlette.responses import Response
 from shared.db.errors import ErrorClass, classify_error
 from shared.errors import ClientError, ForbiddenError, NotAuthenticatedError, NotFoundError, UncheckableError
 from shared.http.constant_time import delay_response
+from shared.http.head import allowed_methods
 from shared.runtime.logs import log_limited
 
 Renderer = Callable[[Request, int, str, str], Response]
@@ -72,7 +74,7 @@ def install(app: FastAPI, render: Renderer = problem) -> None:
             response.headers["retry-after"] = str(error.retry_after)
         if isinstance(error, PACED):
             await delay_response(request)
-        return response
+        return _with_allow(request, response)
 
     def on_validation(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
@@ -84,11 +86,18 @@ def install(app: FastAPI, render: Renderer = problem) -> None:
         code = _CODES.get(error.status_code, "request-refused")
         response = render(request, error.status_code, code, code.replace("-", " "))
         response.headers.update(error.headers or {})
-        return response
+        return _with_allow(request, response)
 
     app.add_exception_handler(ClientError, on_client_error)
     app.add_exception_handler(RequestValidationError, on_validation)
     app.add_exception_handler(HTTPException, on_http)
+
+
+def _with_allow(request: Request, response: Response) -> Response:
+    """Returns the answer; a 405 names the methods that its path has."""
+    if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        response.headers["allow"] = ", ".join(allowed_methods(request))
+    return response
 
 
 def answer_for(request: Request, error: Exception, render: Renderer) -> Response:

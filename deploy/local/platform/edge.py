@@ -95,7 +95,8 @@ class Edge:
         except httpx2.HTTPError:
             return _short(502)
         kept = [(name, value) for name, value in answer.headers.raw if not name.lower().decode().startswith(_HOP)]
-        kept += [(b"content-length", str(len(answer.content)).encode()), (b"connection", b"close")]
+        length = answer.headers.get("content-length", "0") if request.method == b"HEAD" else str(len(answer.content))
+        kept += [(b"content-length", length.encode()), (b"connection", b"close")]
         sent = connection.send(h11.Response(status_code=answer.status_code, headers=kept)) or b""
         return sent + (connection.send(h11.Data(data=answer.content)) or b"") if answer.content else sent
 

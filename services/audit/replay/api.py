@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
 from services.audit.ledger.domain.cursors import LedgerCursor
+from services.audit.replay.domain import check_span
 from services.audit.replay.models import ReplayView
 from services.audit.replay.usecases.replay_decisions import replay_decisions
 from shared.errors import ForbiddenError
@@ -27,7 +28,10 @@ class ReplayForbiddenError(ForbiddenError):
 @router.get(
     "/replay",
     summary="Decide again from the stored facts",
-    responses={403: {"description": "`forbidden`: only operators."}, 422: {"description": "`cursor-invalid`"}},
+    responses={
+        403: {"description": "`forbidden`: only operators."},
+        422: {"description": "`cursor-invalid`, `span-invalid`"},
+    },
 )
 @urgent(Urgency.BULK)
 async def get_replay(
@@ -42,6 +46,7 @@ async def get_replay(
     if caller.kind != "operator":
         raise ReplayForbiddenError
     caller.require("operations")
+    check_span(since, until)
     start = LedgerCursor(since, UUID(int=0)) if after is None else LedgerCursor.parse(after)
     page = await replay_decisions(pool, start, until, limit)
     return ReplayView.of(page.result, page.last)

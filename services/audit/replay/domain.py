@@ -7,6 +7,7 @@ and counts only, and names no person.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -15,11 +16,25 @@ from shared.access import KEPT, RELEASES, RULES_VERSION, Permit, Refusal, decide
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.consent import DepositDecided
 from shared.contracts.records import DocumentRelabelled, DocumentWithdrawn
+from shared.errors import InvalidError
 
 REPLAYED_TYPES = (AccessRecorded.ce_type, DepositDecided.ce_type, DocumentRelabelled.ce_type, DocumentWithdrawn.ce_type)
 """The types of entries that may rest on a decision of the rules; those that name a version of the rules do."""
 NON_FACTS = frozenset({"organisation_id"})
 """The fields that are stored beside the facts of a deposit."""
+
+
+class SpanInvalidError(InvalidError):
+    """`from` must not be after `to`."""
+
+    code = "span-invalid"
+    french = "`from` ne peut pas être après `to`."
+
+
+def check_span(since: datetime, until: datetime) -> None:
+    """Raises SpanInvalidError when the span ends before it begins."""
+    if until < since:
+        raise SpanInvalidError
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from services.consent.authorisations.models import (
 from services.consent.authorisations.usecases.find_consents import find_changed_consents, find_consents
 from services.consent.choices.api.changer import ChoiceChanger, IfMatch, Prefer, etag_of
 from services.consent.choices.api.context import InjectedChoicesContext
+from services.consent.choices.domain.changes import check_period
 from services.consent.choices.domain.choices import Change
 from services.consent.choices.domain.identifiers import possible_ids
 from services.consent.choices.models import ChangeView
@@ -40,10 +41,12 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     400: {"description": "OperationOutcome `consent-invalid`, `search-invalid`."},
     403: {"description": "OperationOutcome `change-not-permitted`, `forbidden`."},
     404: {"description": "OperationOutcome `not-found`."},
+    406: {"description": "OperationOutcome `not-acceptable`: another format than JSON was asked for."},
     409: {"description": "OperationOutcome `professional-blocked`, `list-full`, `record-closed`."},
     412: {
         "description": "OperationOutcome `version-differs`; `ETag` is the current version. To the patient side only."
     },
+    415: {"description": "OperationOutcome `media-type-unsupported`, `fhir-version-unsupported`."},
     422: {"description": "OperationOutcome `period-invalid`, `national-id-invalid`."},
     503: {"description": "OperationOutcome `record-not-ready`, `cannot-be-checked-now` (never to patients)."},
 }
@@ -168,6 +171,7 @@ async def update(
     if body.status == "active":
         change = _authorisation_change(body, grantee_id, changer)
         return await _respond_with_consent(changer, change, await changer.apply(change), request)
+    check_period(body.provision.period.start, body.provision.period.end)
     view = await changer.apply(Change(action="end-authorisation", subject_id=grantee_id))
     ended = body.model_dump(mode="json", exclude_none=True, exclude_defaults=True) | {"id": id}
     return _response(ended, 200 if view.status == "in-force" else 202, _etag(view.version))

@@ -6,21 +6,12 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import Request
 
-from shared.errors import UnsupportedEncodingError
 from shared.http.dependencies import provided
+from shared.http.negotiation import FORM, JSON_PATCH, MediaTypeError
 
 LARGE = 1_000_000
 LARGE_AT_ONCE = 4
 _JSON = frozenset({"application/fhir+json", "application/json"})
-_JSON_PATCH = "application/json-patch+json"
-_FORM = "application/x-www-form-urlencoded"
-
-
-class MediaTypeError(UnsupportedEncodingError):
-    """Send FHIR as JSON in UTF-8, with Content-Type application/fhir+json."""
-
-    code = "media-type-unsupported"
-    french = "Envoyez du FHIR en JSON et en UTF-8, avec Content-Type application/fhir+json."
 
 
 class LargeBodyLimit:
@@ -48,14 +39,14 @@ def check_json(request: Request) -> None:
 
 def check_json_patch(request: Request) -> None:
     """Checks that Content-Type is JSON Patch. Raises MediaTypeError."""
-    if _media_type(request) != _JSON_PATCH:
-        raise MediaTypeError(f"Send a JSON Patch (RFC 6902) with Content-Type {_JSON_PATCH}.")
+    if _media_type(request) != JSON_PATCH:
+        raise MediaTypeError(f"Send a JSON Patch (RFC 6902) with Content-Type {JSON_PATCH}.")
 
 
 def check_form(request: Request) -> None:
     """Checks that Content-Type is that of a form. Raises MediaTypeError."""
-    if _media_type(request) != _FORM:
-        raise MediaTypeError(f"Send the search parameters with Content-Type {_FORM}.")
+    if _media_type(request) != FORM:
+        raise MediaTypeError(f"Send the search parameters with Content-Type {FORM}.")
 
 
 def _media_type(request: Request) -> str:

@@ -17,6 +17,7 @@ def outcome(description: str) -> dict[str, Any]:
 
 
 UNAUTHENTICATED = {401: outcome("No valid access token.")}
+NOT_ACCEPTABLE = {406: outcome("Another format than JSON was asked for, by `_format` or Accept.")}
 HIDDEN = {
     403: outcome("This kind of token never permits this."),
     404: outcome("There is no such resource, or you may not know of it."),
@@ -28,6 +29,7 @@ SEARCH_ROUTE: dict[str, Any] = {
         200: outcome("A searchset Bundle; also empty for an unknown patient, and where you may not search."),
         400: outcome("A parameter is missing or not understood."),
         **UNAUTHENTICATED,
+        **NOT_ACCEPTABLE,
         403: HIDDEN[403],
         503: HIDDEN[503],
     },

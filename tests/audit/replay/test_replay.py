@@ -269,6 +269,7 @@ async def test_only_an_operator_has_decisions_decided_again(ledger: Ledger) -> N
     )
     for token in other_tokens:
         assert (await ledger.client.get("/replay", params=span, headers=bearer(token))).status_code == 403
-    wrong = {**span, "after": "yesterday"}
-    answer = await ledger.client.get("/replay", params=wrong, headers=bearer(operator_token()))
-    assert (answer.status_code, answer.json()["code"]) == (422, "cursor-invalid")
+    earlier = (clock.now() - timedelta(days=1)).isoformat()
+    for wrong, code in (({"after": "yesterday"}, "cursor-invalid"), ({"to": earlier}, "span-invalid")):
+        answer = await ledger.client.get("/replay", params={**span, **wrong}, headers=bearer(operator_token()))
+        assert (answer.status_code, answer.json()["code"]) == (422, code)

@@ -225,6 +225,10 @@ async def test_what_says_more_or_else_than_an_authorisation_is_refused(record: R
     assert (await record.choices())["version"] == 1
 
 
+XML = {"accept": "application/fhir+xml"}
+REVERSED = {"period": {"start": "2199-03-12T14:00:00Z", "end": "2199-03-11"}}
+
+
 async def test_refusals_are_operation_outcomes(record: Record) -> None:
     await record.ask("PUT", f"blocks/{DOCTOR}")
     past = consent(record.id, NURSE, provision={"period": {"end": "2020-01-01T00:00:00Z"}})
@@ -232,6 +236,19 @@ async def test_refusals_are_operation_outcomes(record: Record) -> None:
     for answer, status, code in (
         (await ask(record, "POST", body=consent(record.id)), 409, "professional-blocked"),
         (await ask(record, "POST", body=past), 422, "period-invalid"),
+        (await ask(record, "POST", body=consent(record.id, NURSE, provision=REVERSED)), 422, "period-invalid"),
+        (
+            await ask(
+                record,
+                "PUT",
+                f"/{record.id.hex}.{NURSE}",
+                consent(record.id, NURSE, status="inactive", provision=REVERSED),
+            ),
+            422,
+            "period-invalid",
+        ),
+        (await ask(record, "GET", params={"patient": str(record.id), "_format": "xml"}), 406, "not-acceptable"),
+        (await ask(record, "GET", f"/{record.id.hex}.{NURSE}", headers=XML), 406, "not-acceptable"),
         (await ask(record, "POST", body=b"{"), 400, "consent-invalid"),
         (await ask(record, "POST", body=consent(record.id, NURSE), **conditional), 412, "version-differs"),
         (await ask(record, "PUT", "/other", consent(record.id)), 404, "not-found"),

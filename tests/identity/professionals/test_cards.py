@@ -257,7 +257,10 @@ async def test_through_the_entrance_a_card_signs_in_and_the_rest_does_not(entran
         assert (await caller_of(await client.post(entrance + CARD, json={}))).id == DOCTOR.id
     async with httpx2.AsyncClient(verify=trusting(folder, None)) as client:
         assert code_of(await client.post(entrance + CARD, json={})) == (403, "certificate-needed")
-        assert (await client.get(entrance + "/livez")).json() == {"status": "alive"}
+        alive = await client.get(entrance + "/livez")
+        assert alive.json() == {"status": "alive"}
+        head = await client.head(entrance + "/livez")
+        assert (head.content, head.headers["content-length"]) == (b"", alive.headers["content-length"])
     async with httpx2.AsyncClient(verify=trusting(folder, "revoked")) as client:
         assert code_of(await client.post(entrance + CARD, json={})) == (403, "certificate-revoked")
     async with httpx2.AsyncClient(verify=trusting(folder, "expired")) as client:

@@ -170,6 +170,9 @@ async def test_compressed_bodies_and_other_formats_are_refused(api: RecordsApi) 
     for kind in ("application/fhir+xml", "text/plain", "multipart/form-data; boundary=x", ""):
         answer = await api.deposit(bundle_of(a_deposit(SOMEBODY)), **{"content-type": kind})
         assert (answer.status_code, codes(answer)) == (415, ["media-type-unsupported"]), kind
+    older = "application/fhir+json; fhirVersion=3.0"
+    answer = await api.deposit(bundle_of(a_deposit(SOMEBODY)), **{"content-type": older})
+    assert (answer.status_code, codes(answer)) == (415, ["fhir-version-unsupported"])
 
 
 async def test_tokens_that_are_not_good_are_refused(api: RecordsApi) -> None:

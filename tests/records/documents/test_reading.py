@@ -72,6 +72,61 @@ async def test_an_authorised_professional_reads_the_bytes_and_it_is_traced(api: 
     assert trace.seen == {"identity.records.v1": 1, "consent.states.v1": 1}
 
 
+async def test_a_head_is_decided_and_traced_like_its_get(api: RecordsApi, record: UUID) -> None:
+    [document] = await api.publish(a_deposit(SOMEBODY))
+    for caller, status in ((as_doctor(OTHER_DOCTOR), 200), (as_doctor(), 200), (as_doctor("899900000299"), 404)):
+        answers = [
+            await api.client.request(method, f"/fhir/Binary/{document}", headers=bearer(caller))
+            for method in ("GET", "HEAD")
+        ]
+        assert [answer.status_code for answer in answers] == [status, status]
+        assert answers[1].content == b""
+        assert answers[1].headers["content-length"] == str(len(answers[0].content))
+        first, second = [event for event in await api.announced(AccessRecorded) if event.record_id == record][-2:]
+        assert first.action == second.action == "read-document"
+        assert (first.actor, first.outcome, first.reason) == (second.actor, second.outcome, second.reason)
+
+
+@pytest.mark.parametrize(
+    ("path", "accept", "status"),
+    [
+        ("DocumentReference/{}?_format=xml", "*/*", 406),
+        ("DocumentReference/{}", "application/fhir+xml", 406),
+        ("DocumentReference/{}?_format=json", "application/fhir+xml", 200),
+        ("Binary/{}?_format=xml", "*/*", 406),
+        ("Binary/{}", "application/fhir+xml", 406),
+        ("Binary/{}", "application/pdf", 200),
+        ("metadata?_format=xml", "*/*", 406),
+        ("metadata?_format=application/fhir%2Bjson", "*/*", 200),
+        ("DocumentReference?status=current&patient=Patient/{record}&_format=xml", "*/*", 406),
+        ("Patient?identifier=a|b&_format=xml", "*/*", 406),
+    ],
+)
+async def test_another_format_than_json_is_refused_before_anything_is_traced(
+    api: RecordsApi, record: UUID, path: str, accept: str, status: int
+) -> None:
+    [document] = await api.publish(a_deposit(SOMEBODY))
+    before = len(await api.announced(AccessRecorded))
+    answer = await api.get(f"/fhir/{path.format(document, record=record)}", as_doctor(OTHER_DOCTOR), accept=accept)
+    assert answer.status_code == status, answer.text
+    if status == 406:
+        assert codes(answer) == ["not-acceptable"]
+        assert len(await api.announced(AccessRecorded)) == before
+
+
+async def test_a_form_may_state_the_format_of_its_answer(api: RecordsApi, record: UUID) -> None:
+    for stated, status in (("xml", 406), ("json", 200)):
+        answer = await api.search(as_patient(record), patient=str(record), status="current", _format=stated)
+        assert answer.status_code == status
+
+
+async def test_a_binary_is_a_resource_in_json_where_its_format_says_so(api: RecordsApi, record: UUID) -> None:
+    [document] = await api.publish(a_deposit(SOMEBODY))
+    answer = await api.get(f"/fhir/Binary/{document}?_format=json", as_patient(record))
+    assert answer.headers["content-type"] == "application/fhir+json"
+    assert base64.b64decode(answer.json()["data"]) == TEXT
+
+
 async def test_the_content_comes_as_a_fhir_binary_on_request(api: RecordsApi, record: UUID) -> None:
     [document] = await api.publish(a_deposit(SOMEBODY))
     answer = await api.get(f"/fhir/Binary/{document}", as_patient(record), accept="application/fhir+json")

@@ -6,8 +6,8 @@ import pytest
 
 from shared.cda.errors import IncompleteHeaderError, InvalidCdaError, NotCdaError, TooLargeError
 from shared.cda.header import read_header
-from shared.cda.summary import CdaCode, parse_time
-from shared.moments import FRANCE
+from shared.cda.summary import CdaCode, parse_time, partial_date
+from shared.moments import FRANCE, NO_PARTIAL_DATES
 from shared.terminology import oids
 from tests.infra.platform.paths import DOCUMENTS
 
@@ -38,6 +38,7 @@ def test_a_header_is_read() -> None:
     assert header.practice_setting == CdaCode("AMBULATOIRE", "1.2.250.1.213.1.1.4.9")
     assert header.service_start == datetime(2026, 3, 12, 14, tzinfo=PARIS)
     assert header.service_stop == datetime(2026, 3, 12, 14, 15, tzinfo=PARIS)
+    assert header.partial_dates == NO_PARTIAL_DATES
     assert header.replaces == "urn:oid:1.2.250.1.999.7.3^CR-2026-01"
 
 
@@ -146,3 +147,20 @@ def test_an_error_does_not_repeat_the_document() -> None:
         read_header(b"<ClinicalDocument xmlns='urn:hl7-org:v3'><title>SECRETNAME</heading></ClinicalDocument>")
     assert "SECRETNAME" not in str(caught.value)
     assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026", "2026"),
+        ("202603", "2026-03"),
+        ("20260312", "2026-03-12"),
+        ("20260312+0100", "2026-03-12"),
+        ("2026031214+0100", None),
+        ("20260230", None),
+        ("yesterday", None),
+        (None, None),
+    ],
+)
+def test_a_time_that_names_a_day_month_or_year_is_a_partial_date(text: str | None, expected: str | None) -> None:
+    assert partial_date(text) == expected

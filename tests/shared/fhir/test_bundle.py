@@ -288,12 +288,45 @@ def test_any_bytes_are_read_or_refused(noise: bytes, at: int) -> None:
 
 
 @pytest.mark.parametrize(
+    "period",
+    [
+        {"start": "2026-03-12T14:00:00+01:00", "end": "2026-03-12"},
+        {"start": "2026-03-12T23:30:00-04:00", "end": "2026-03-12"},
+        {"start": "2026-03-12T23:30:00Z", "end": "2026-03-13"},
+        {"start": "2026-03-12", "end": "2026-03-12"},
+        {"start": "2026-03-12", "end": "2026-03"},
+        {"start": "2026-03-12", "end": "2026"},
+        {"start": "2026", "end": "2026-03-12T14:00:00Z"},
+        {"start": "2026-03"},
+    ],
+)
+def test_a_period_is_kept_as_precise_as_it_was_sent(period: dict[str, str]) -> None:
+    bundle = good()
+    attachment(bundle)["creation"] = "2026-03-12"
+    reference(bundle)["context"]["period"] = period
+    [document] = parse(bundle).documents
+    dates = document.partial_dates
+    partial = {name: text for name, text in period.items() if "T" not in text}
+    assert (dates.creation, dates.period_start, dates.period_end) == (
+        "2026-03-12",
+        partial.get("start"),
+        partial.get("end"),
+    )
+    assert (document.period_start, document.period_end) == (
+        parse_moment(period["start"]),
+        parse_moment(period["end"]) if "end" in period else None,
+    )
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("2026-03-12T14:20:00.1234567890Z", datetime(2026, 3, 12, 14, 20, 0, 123456, UTC)),
         ("2026-03-12T14:20:00.1+01:00", datetime(2026, 3, 12, 13, 20, 0, 100000, UTC)),
         ("2016-12-31T23:59:60Z", datetime(2017, 1, 1, tzinfo=UTC)),
-        ("2026-03-12", datetime(2026, 3, 12, tzinfo=UTC)),
+        ("2026-03-12", datetime(2026, 3, 11, 23, tzinfo=UTC)),
+        ("2026-07", datetime(2026, 6, 30, 22, tzinfo=UTC)),
+        ("2026", datetime(2025, 12, 31, 23, tzinfo=UTC)),
         ("2026-03-12T14:20Z", None),
         ("2026-03-12T14:20:00", None),
         ("2026-03-12T14:20:61Z", None),

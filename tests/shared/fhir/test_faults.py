@@ -55,6 +55,10 @@ FAULTS: dict[str, tuple[Callable[[Json], object], str]] = {
         lambda b: reference(b)["context"].update(period={"start": "2026-03-12T14:00:00Z", "end": "2026-03-11"}),
         "element-invalid",
     ),
+    "a period that ends in the month before": (
+        lambda b: reference(b)["context"].update(period={"start": "2026-03-01", "end": "2026-02"}),
+        "element-invalid",
+    ),
     "a period that ends a second before": (
         lambda b: reference(b)["context"].update(
             period={"start": "2026-03-12T14:00:01Z", "end": "2026-03-12T14:00:00Z"}

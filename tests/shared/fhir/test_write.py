@@ -2,6 +2,8 @@
 
 import base64
 import json
+import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -14,6 +16,7 @@ from shared.fhir.capabilities import capability_statement
 from shared.fhir.outcomes import ERROR_CODES, Issue, IssueType, Severity, operation_outcome
 from shared.fhir.submission import Author, AuthorKind, Coding, SubmittedDocument
 from shared.fhir.write import StoredDocument
+from shared.moments import PartialDates
 from shared.terminology import oids
 from shared.terminology.documents import document_types
 from shared.values import Ins, SentTraits, Sex
@@ -104,6 +107,71 @@ def test_a_transaction_is_answered_entry_by_entry() -> None:
     assert answer["type"] == "transaction-response"
     assert answer["entry"][0]["response"]["outcome"]["resourceType"] == "OperationOutcome"
     assert answer["entry"][1] == {"response": {"status": "201 Created"}}
+
+
+def test_dates_are_given_as_precise_as_they_were_sent() -> None:
+    dates = PartialDates("2026-03-12", "2026-03", "2026")
+    written = json.loads(write.document_reference(replace(STORED, period_end=NOON, partial_dates=dates)))
+    assert written["content"][0]["attachment"]["creation"] == "2026-03-12"
+    assert written["context"]["period"] == {"start": "2026-03", "end": "2026"}
+    whole = json.loads(write.document_reference(replace(STORED, period_end=NOON)))
+    assert whole["context"]["period"] == {"start": "2026-03-12T11:00:00Z", "end": "2026-03-12T11:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("effective_time", "period", "creation", "expected"),
+    [
+        ("20260312", '<low value="20260310"/><high value="20260311"/>', "2026-03-12", ("2026-03-10", "2026-03-11")),
+        ("202603", '<low value="2026"/>', "2026-03", ("2026", None)),
+        ("2026", "", "2026", ("2026", None)),
+        ("20260312", '<high value="20260311"/>', "2026-03-12", ("2026-03-11", "2026-03-11")),
+        (
+            "202603121415+0100",
+            '<low value="20260312140000+0100"/><high value="20260312"/>',
+            "2026-03-12T14:15:00+01:00",
+            ("2026-03-12T14:00:00+01:00", "2026-03-12"),
+        ),
+        (
+            "20260312",
+            '<low value="20260312233000-0400"/><high value="20260312"/>',
+            "2026-03-12",
+            ("2026-03-12T23:30:00-04:00", "2026-03-12"),
+        ),
+    ],
+)
+def test_the_dates_of_a_cda_keep_their_precision(
+    effective_time: str, period: str, creation: str, expected: tuple[str, str | None]
+) -> None:
+    document = json.loads(iti65.bundle_of_cda(with_dates(effective_time, period)))["entry"][1]["resource"]
+    assert document["content"][0]["attachment"]["creation"] == creation
+    assert (document["context"]["period"]["start"], document["context"]["period"].get("end")) == expected
+    parse_submission(iti65.bundle_of_cda(with_dates(effective_time, period)))
+
+
+@pytest.mark.parametrize(
+    "period",
+    [
+        '<low value="20260312"/><high value="20260311"/>',
+        '<low value="20260312140000+0100"/><high value="20260312135959+0100"/>',
+        '<low value="202603"/><high value="202602"/>',
+    ],
+)
+def test_a_cda_whose_act_ends_before_it_begins_is_refused(period: str) -> None:
+    with pytest.raises(iti65.UndepositableError, match="ends before it begins"):
+        iti65.deposit_of_cda(with_dates("20260312141500+0100", period))
+
+
+def with_dates(effective_time: str, period: str) -> bytes:
+    """Returns a CDA with this effectiveTime, and this period of its act."""
+    content = (DOCUMENTS / "consultation.xml").read_text()
+    content = content.replace('<effectiveTime value="20260312141500+0100"', f'<effectiveTime value="{effective_time}"')
+    return re.sub(
+        r"<effectiveTime>\s*<low.*?</effectiveTime>",
+        f"<effectiveTime>{period}</effectiveTime>",
+        content,
+        count=1,
+        flags=re.DOTALL,
+    ).encode()
 
 
 def test_a_binary_holds_its_content_in_base64() -> None:

@@ -121,6 +121,14 @@ async def test_what_requests_need_is_taken(port: int) -> None:
     assert answer.endswith(b"\r\n1000")
 
 
+async def test_a_head_is_answered_without_a_body_and_the_connection_goes_on(port: int) -> None:
+    first = GET.replace(b"GET", b"HEAD").replace(b"connection: close\r\n", b"") + b"\r\n"
+    answer = await ask(port, first + GET + b"\r\n")
+    head, _, rest = answer.partition(b"\r\n\r\n")
+    assert b"content-length: 8" in head, head  # ["host"]
+    assert rest.startswith(b"HTTP/1.1 200 OK")
+
+
 async def test_what_comes_behind_a_body_becomes_no_header(port: int) -> None:
     request = CHUNKED.replace(b"POST /size", b"GET /names")
     assert b"x-behind" not in await ask(port, request, b"1\r\na\r\n0\r\nx-behind: 1\r\n\r\n")

@@ -134,6 +134,12 @@ def _with_authorisation(choices: Choices, change: Change, by: ActorKind, now: da
     return _replaced(choices, authorisations=tuple(sorted((*remaining, new), key=sort_key)))
 
 
+def check_period(since: datetime | None, until: datetime | None) -> None:
+    """Raises PeriodInvalidError when a period does not end after its beginning."""
+    if since is not None and until is not None and until <= since:
+        raise PeriodInvalidError
+
+
 def _new_authorisation(change: Change, by: ActorKind, now: datetime) -> Authorisation:
     """Returns the new authorisation; an end at or after `LATEST` means none, except for an attestation."""
     is_attestation = change.action == "attest-care-team"

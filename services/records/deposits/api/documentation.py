@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.records.kit.documentation import AUTHENTICATED, BYTES, RESOURCE, UNAUTHENTICATED, outcome
+from services.records.kit.documentation import AUTHENTICATED, BYTES, NOT_ACCEPTABLE, RESOURCE, UNAUTHENTICATED, outcome
 from shared.fhir.write import FHIR_JSON
 
 DEPOSIT: dict[str, Any] = {
@@ -16,10 +16,11 @@ DEPOSIT: dict[str, Any] = {
         201: outcome("A transaction-response with the entries in the order of the request."),
         400: outcome("Not a FHIR Bundle in JSON."),
         **UNAUTHENTICATED,
+        **NOT_ACCEPTABLE,
         403: outcome("Not the software of an organisation, or without the scope documents.deposit."),
         409: outcome("A masterIdentifier already names another document in this record."),
         413: outcome("Too large."),
-        415: outcome("Not JSON, or with a Content-Encoding."),
+        415: outcome("Not JSON, for another version of FHIR than 4.0, or with a Content-Encoding."),
         422: outcome("Not acceptable: lists all issues of the submission; or record unknown or closed, traits differ."),
     },
     "openapi_extra": {

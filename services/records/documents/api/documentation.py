@@ -6,6 +6,7 @@ from services.records.kit.documentation import (
     AUTHENTICATED,
     BYTES,
     HIDDEN,
+    NOT_ACCEPTABLE,
     RESOURCE,
     SEARCH_ROUTE,
     UNAUTHENTICATED,
@@ -51,7 +52,7 @@ POST_SEARCH: dict[str, Any] = {
 READ_REFERENCE: dict[str, Any] = {
     **BYTES,
     "summary": "Read a DocumentReference",
-    "responses": {200: outcome("The DocumentReference."), **UNAUTHENTICATED, **HIDDEN},
+    "responses": {200: outcome("The DocumentReference."), **UNAUTHENTICATED, **NOT_ACCEPTABLE, **HIDDEN},
     "openapi_extra": BY_ID,
 }
 PATCH_REFERENCE: dict[str, Any] = {
@@ -66,10 +67,11 @@ PATCH_REFERENCE: dict[str, Any] = {
         200: outcome("The changed DocumentReference, with its ETag."),
         204: {"description": "Done; as an author or depositor who is blocked, you may not read the document."},
         **UNAUTHENTICATED,
+        **NOT_ACCEPTABLE,
         **HIDDEN,
         405: outcome("The patch names an element that cannot change."),
         412: outcome("The document has changed since you read it (If-Match)."),
-        415: outcome("Not application/json-patch+json."),
+        415: outcome("Not application/json-patch+json, or for another version of FHIR than 4.0."),
         422: outcome(
             "`patch-invalid`: not a patch of this API; `label-ambiguous`: N does not state which label it lifts."
         ),
@@ -85,10 +87,11 @@ PATCH_REFERENCE: dict[str, Any] = {
 READ_CONTENT: dict[str, Any] = {
     **BYTES,
     "summary": "Read the content of a document (ITI-68)",
-    "description": "The bytes in their own media type; a FHIR Binary when Accept says application/fhir+json.",
+    "description": "The bytes in their own media type; a FHIR Binary in JSON when `_format`, or else Accept, names it.",
     "responses": {
         200: {"description": "The content.", "content": {"*/*": {}, FHIR_JSON: RESOURCE}},
         **UNAUTHENTICATED,
+        **NOT_ACCEPTABLE,
         **HIDDEN,
     },
     "openapi_extra": BY_ID,
@@ -96,5 +99,5 @@ READ_CONTENT: dict[str, Any] = {
 METADATA: dict[str, Any] = {
     **BYTES,
     "summary": "Read the CapabilityStatement",
-    "responses": {200: outcome("The capabilities of this server.")},
+    "responses": {200: outcome("The capabilities of this server."), **NOT_ACCEPTABLE},
 }

@@ -26,6 +26,7 @@ from shared.fhir.write import FHIR_JSON, binary
 from shared.http.admission import Urgency, urgent
 from shared.http.constant_time import delay_response
 from shared.http.door import Door
+from shared.http.negotiation import is_resource_requested, serves_content
 
 router = APIRouter(route_class=Door)
 # Content is untrusted: no browser may guess its type or run it.
@@ -72,13 +73,14 @@ async def read_reference(request: Request, context: InjectedReadContext) -> Resp
 
 
 @router.get("/fhir/Binary/{id}", **READ_CONTENT)
+@serves_content
 async def read_binary(request: Request, context: InjectedReadContext) -> Response:
     """Returns the content of one document."""
     view = await _open(request, context, with_content=True)
     assert view.content is not None
     content_type = served_type(view.metadata.content_type, view.content)
     flags = access_headers(request, view.notices)
-    if FHIR_JSON in request.headers.get("accept", ""):
+    if is_resource_requested(request):
         return Response(binary(str(view.summary.id), content_type, view.content), 200, {**PRIVATE, **flags}, FHIR_JSON)
     return Response(view.content, 200, {**SHIELDED, **flags, "content-type": content_type})
 

@@ -52,6 +52,7 @@ def document_reference(
             format=_coding(metadata.format),
             period_start=metadata.period_start,
             period_end=metadata.period_end,
+            partial_dates=metadata.partial_dates,
             facility_type=_coding(metadata.facility_type),
             practice_setting=_coding(metadata.practice_setting),
             ins=_ins(metadata),

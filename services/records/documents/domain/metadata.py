@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.fhir.contents import is_xml
 from shared.fhir.submission import SubmittedDocument
+from shared.moments import NO_PARTIAL_DATES, PartialDates
 
 _HTML = re.compile(rb"(?:\xef\xbb\xbf|\s|<\?.*?\?>|<!--.*?-->)*<(?:[\w.-]+:)?html[\s/>]", re.DOTALL | re.IGNORECASE)
 """Matches XML content whose first element is html, in any namespace."""
@@ -53,6 +54,8 @@ class DocumentMetadata(BaseModel):
     sha1: str
     size: int
     relations: tuple[tuple[str, str], ...] = ()
+    partial_dates: PartialDates = NO_PARTIAL_DATES
+    """Absent from documents of older releases, whose dates are given as moments."""
 
 
 def metadata_of(document: SubmittedDocument) -> DocumentMetadata:
@@ -81,6 +84,7 @@ def metadata_of(document: SubmittedDocument) -> DocumentMetadata:
         sha1=document.sha1.hex(),
         size=document.size,
         relations=tuple((relation.code, relation.target) for relation in document.relations),
+        partial_dates=document.partial_dates,
     )
 
 
