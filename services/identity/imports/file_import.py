@@ -29,7 +29,6 @@ from shared.runtime.settings import PostgresSettings
 
 BATCH_LINES = 4000
 PAGE_ROWS = 1000
-UNREADABLE_REASON = "lines that cannot be read may be about them"
 ReportProgress = Callable[[ImportProgress, FileIdentity], None]
 ContentT = TypeVar("ContentT")
 WrittenT = TypeVar("WrittenT", contravariant=True)  # noqa: PLC0105
@@ -46,19 +45,17 @@ class WriteBatch(Protocol[WrittenT]):
 
 @dataclass(frozen=True, slots=True)
 class ImportOutcome:
-    """The result of an import. `absent_kept`: why absent professionals stayed active although the import was to retire
-    them."""
+    """The result of an import."""
 
     progress: ImportProgress
     rejected_file: Path
     resumed: bool
-    absent_kept: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CompleteDirectory:
-    """The file names every professional, so absent professionals become inactive. `however_many`: without a limit on
-    their number."""
+    """The file names every professional, so absent professionals become inactive, except those whom a rejected line
+    names. `however_many`: without a limit on their number."""
 
     however_many: bool = False
 
@@ -89,9 +86,8 @@ class Importer:
             progress = await run.read(line_batches.prepare_activities, partial(import_activities, run.pool, run.mark))
             if progress.step == "reading":
                 progress = replace(progress, step="structures")
-            absent_kept = UNREADABLE_REASON if complete and progress.unreadable else None
-            progress = await run.apply(progress, None if absent_kept else complete)
-            return run.outcome(await end_import(run.pool, "directory", run.mark, progress), absent_kept)
+            progress = await run.apply(progress, complete)
+            return run.outcome(await end_import(run.pool, "directory", run.mark, progress))
 
     @asynccontextmanager
     async def _run(
@@ -161,9 +157,9 @@ class _Run:
                     return progress
             self.report(progress, self.mark)
 
-    def outcome(self, progress: ImportProgress, absent_kept: str | None = None) -> ImportOutcome:
+    def outcome(self, progress: ImportProgress) -> ImportOutcome:
         """Returns the outcome of the import."""
-        return ImportOutcome(progress, self.rejected.path, self.first_progress.lines > 0, absent_kept)
+        return ImportOutcome(progress, self.rejected.path, self.first_progress.lines > 0)
 
     def _prepare_batch(
         self, prepare: Callable[[LineBatch], PreparedBatch[ContentT]], offset: int, lines: int
