@@ -135,7 +135,8 @@ def test_a_signed_assertion_that_says_the_wrong_thing_is_refused_with_the_reason
     ],
 )
 def test_the_clock_of_a_client_may_be_a_minute_ahead_or_behind(claims: dict[str, In]) -> None:
-    proof = assertion("client-1", KEY, **{name: int(moment) for name, moment in claims.items()})
+    moments: dict[str, Any] = {name: int(moment) for name, moment in claims.items()}
+    proof = assertion("client-1", KEY, **moments)
     assert verify(proof).expires_at > datetime.now(UTC)
 
 
