@@ -19,6 +19,11 @@ _CONTENT_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}(?
 _HEX_SHA1 = re.compile(r"[0-9a-fA-F]{40}")
 _ALPHABET = re.compile(r"[A-Za-z0-9+/]+")
 _PROBE: Final = 64
+_HTML = re.compile(
+    # Groups never give back what they took, so that the time grows with the length of the prolog alone.
+    rb"(?>\xef\xbb\xbf|\s++|<\?(?>.*?\?>)|<!--(?>.*?-->))*+<(?:!doctype\s++html\b|(?:[\w.-]++:)?html[\s/>])",
+    re.DOTALL | re.IGNORECASE,
+)
 
 
 def decode(binary: Node) -> tuple[bytes, str] | None:
@@ -136,3 +141,8 @@ def media_type(content_type: str) -> str:
 def is_xml(content_type: str) -> bool:
     """Whether the media type is that of XML documents (text/xml, application/xml), which are checked as CDA."""
     return media_type(content_type) in _XML
+
+
+def is_html(content: bytes) -> bool:
+    """Whether the first element is html, in any namespace, or the document type is, under whatever media type."""
+    return _HTML.match(content) is not None

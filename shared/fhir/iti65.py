@@ -23,7 +23,7 @@ from shared.fhir.submission import Author, AuthorKind, Coding
 from shared.fhir.write import Json
 from shared.moments import NO_PARTIAL_DATES, PartialDates
 from shared.terminology import oids
-from shared.terminology.documents import DocumentType, document_type, format_code
+from shared.terminology.documents import DocumentType, document_type, format_code, format_system
 from shared.terminology.visibility import label
 from shared.values import Ins, NationalStructureId, RedactedRepr, SentTraits
 
@@ -108,7 +108,7 @@ def deposit_of_cda(content: bytes, *, visibility: tuple[str, ...] = ()) -> Depos
         authors=tuple(_author(resource) for resource in header.authors),
         custodian=header.custodian,
         unique_id=header.unique_id,
-        format=Coding(oids.TRE_A11_SYSTEM, header.format_code),
+        format=Coding(format_system(header.format_code), header.format_code),
         traits=header.traits,
         labels=(header.confidentiality, *visibility),
         language=header.language,
@@ -201,7 +201,8 @@ def _document_reference(deposit: Deposit, digest: bytes, binary_url: str) -> Jso
 
 
 def _content(deposit: Deposit, digest: bytes, url: str) -> Json:
-    named = deposit.format or Coding(oids.TRE_A11_SYSTEM, format_code((), deposit.content_type))
+    code = format_code((), deposit.content_type)
+    named = deposit.format or Coding(format_system(code), code)
     attachment = {
         "contentType": deposit.content_type,
         "language": deposit.language,

@@ -8,7 +8,7 @@ import orjson
 from joserfc.jwk import KeySet
 
 from shared.db.pool import Pool
-from shared.http.jwks import JwksCache, usable_keys
+from shared.http.jwks import JwksCache, stored_keys, usable_keys
 from shared.runtime.logs import log
 
 SELECT_KEYS = "select jwk from issuer_keys"
@@ -43,7 +43,7 @@ class IssuerKeys:
         """Returns the keys in memory, after a start those of the database. Keys older than 5 minutes are fetched."""
         if self._cache.keys is None:
             rows = await self._pool.fetch(SELECT_KEYS)
-            self._cache.keys = KeySet.import_key_set({"keys": [orjson.loads(row["jwk"]) for row in rows]})
+            self._cache.keys = stored_keys([orjson.loads(row["jwk"]) for row in rows], ("EC",))
         return await self._cache.load() or KeySet([])
 
     async def refreshed(self) -> KeySet:

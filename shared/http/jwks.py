@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -11,6 +11,8 @@ from joserfc.jwk import KeySet, import_key
 
 MAX_AGE_S: Final = 300.0
 MIN_FETCH_INTERVAL_S: Final = 2.0
+UNREADABLE: Final = (JoseError, ValueError, KeyError, TypeError, AttributeError)
+"""What the import of a JWK raises that cannot be read."""
 
 
 def usable_keys(jwk_set: Any, key_types: Collection[str]) -> KeySet:
@@ -22,13 +24,19 @@ def usable_keys(jwk_set: Any, key_types: Collection[str]) -> KeySet:
     jwks = jwk_set.get("keys") if isinstance(jwk_set, dict) else None
     if not isinstance(jwks, list):
         raise ValueError("not a JWK Set")
+    keys = stored_keys(jwks, key_types)
+    if not keys.keys:
+        raise ValueError("no usable key in the JWK Set")
+    return keys
+
+
+def stored_keys(jwks: Iterable[Any], key_types: Collection[str]) -> KeySet:
+    """Returns the usable ones of the JWKs that a database holds, as `usable_keys` does; the set may be empty."""
     keys = []
     for jwk in jwks:
         if isinstance(jwk, dict) and str(jwk.get("kty")) in key_types and jwk.get("use", "sig") == "sig":
-            with suppress(JoseError, ValueError, KeyError, TypeError):
+            with suppress(*UNREADABLE):
                 keys.append(import_key(jwk))
-    if not keys:
-        raise ValueError("no usable key in the JWK Set")
     return KeySet(keys)
 
 

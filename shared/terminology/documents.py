@@ -81,6 +81,9 @@ _UNSTRUCTURED = {
     "application/pdf": "urn:ihe:iti:xds-sd:pdf:2008",
     "text/plain": "urn:ihe:iti:xds-sd:text:2008",
     "image/jpeg": "urn:ihe:iti-fr:xds-sd:jpeg:2010",
+    "image/tiff": "urn:ihe:iti-fr:xds-sd:tiff:2010",
+    "application/rtf": "urn:ihe:iti-fr:xds-sd:rtf:2010",
+    "text/rtf": "urn:ihe:iti-fr:xds-sd:rtf:2010",
 }
 _BY_MEDIA_TYPE = "urn:ihe:iti:xds:2017:mimeTypeSufficient"
 
@@ -95,6 +98,11 @@ def format_code(template_oids: tuple[str, ...], body_media_type: str | None = No
         return _UNSTRUCTURED.get(body_media_type, _BY_MEDIA_TYPE)
     codes = [code for oid in template_oids if (code := _formats().get(oid))]
     return codes[-1] if codes else _BY_MEDIA_TYPE
+
+
+def format_system(code: str) -> str:
+    """Returns the FHIR system of a format code: TRE_A11 for those of IHE, TRE_A06 for the French ones (JDV_J10)."""
+    return oids.TRE_A11_SYSTEM if code.startswith("urn:ihe:") else oids.TRE_A06_SYSTEM
 
 
 def _type(row: dict[str, str]) -> DocumentType:

@@ -84,12 +84,13 @@ def new_key() -> RSAKey:
 
 @dataclass
 class Provider:
-    """The provider's state: people, clients, the signing key, and the issued codes."""
+    """The provider's state: people, clients, the signing key, the JWKs published beside it, and the issued codes."""
 
     issuer: str
     people: Sequence[Person]
     clients: Sequence[Client]
     key: RSAKey = field(default_factory=new_key)
+    other_keys: Sequence[object] = ()
     codes: dict[str, _Code] = field(default_factory=dict)
 
     def person(self, identifier: str) -> Person | None:
@@ -175,7 +176,7 @@ def make_provider(provider: Provider) -> FastAPI:
 
     @app.get("/certs")
     async def certs() -> dict[str, Any]:
-        return {"keys": [provider.key.as_dict(private=False)]}
+        return {"keys": [*provider.other_keys, provider.key.as_dict(private=False)]}
 
     @app.get("/auth")
     async def auth(request: Annotated[_AuthorizationRequest, Query()]) -> Response:

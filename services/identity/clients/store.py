@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import orjson
-from joserfc.jwk import KeySet
 
-from services.identity.clients.domain.clients import Client, NewClient
+from services.identity.clients.domain.clients import KEY_TYPES, Client, NewClient
 from shared.db.pool import Connection
+from shared.http.jwks import stored_keys
 
 INSERT_CLIENT = """
 insert into clients (id, name, kind, scopes, jwks, organisation_id, certificate_subject, psc_client_id)
@@ -56,8 +56,7 @@ async def load_client(connection: Connection, client_id: str) -> Client | None:
     row = await connection.fetchrow(SELECT_CLIENT, client_id)
     if row is None:
         return None
-    jwks = orjson.loads(row["jwks"])
-    keys = KeySet.import_key_set({"keys": jwks}) if jwks else KeySet([])
+    keys = stored_keys(orjson.loads(row["jwks"]), KEY_TYPES)
     bindings = (row["organisation_id"], row["certificate_subject"], row["psc_client_id"])
     return Client(row["id"], row["kind"], frozenset(row["scopes"]), keys, *bindings)
 

@@ -12,12 +12,13 @@ from uuid import UUID
 
 from joserfc import jws
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet, OKPKey
+from joserfc.jwk import OKPKey
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, model_validator
 
 from shared.contracts.declarations import SERVICES, Service
 from shared.contracts.topics import CLEANED_WITHIN, COMPACTED_WITHIN, DEAD_LETTERS_KEPT, FACTS_KEPT, SEGMENT_SPAN
 from shared.errors import CodedError
+from shared.http.jwks import usable_keys
 
 ErasureReason = Literal["retention-over", "gdpr-decision"]
 ALGORITHM = "Ed25519"
@@ -140,7 +141,7 @@ def verified_receipt(text: str, published: object) -> Receipt:
     if len(stripped) > MAX_LENGTH:
         raise ReceiptInvalidError
     try:
-        keys = KeySet.import_key_set(published)  # type: ignore[arg-type]  # any value is accepted and tried
+        keys = usable_keys(published, ("OKP",))
         signature = jws.deserialize_compact(stripped, keys, algorithms=[ALGORITHM])
         if signature.headers().get("typ") != TYPE:
             raise ReceiptInvalidError

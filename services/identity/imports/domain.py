@@ -4,7 +4,8 @@ The extraction (PS_LibreAcces_Personne_activite) has one line for each activity 
 "Annuaire Santé, données en accès libre", file of persons and activities; columns in docs/imports.md.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -18,7 +19,9 @@ from services.identity.directory.domain.directory import (
 )
 from services.identity.people.domain.insured import InsuredPerson, InsuredRowUpdate
 from shared.errors import CodedError, ConflictError, InvalidError
+from shared.human_text import has_control_character
 from shared.terminology.professions import professions
+from shared.values import InvalidNationalIdError
 
 ImportKind = Literal["insured", "directory"]
 ImportStep = Literal["reading", "structures", "professionals", "absent", "done"]
@@ -128,6 +131,8 @@ def is_plausible_absence(active: int, absent: int) -> bool:
 
 
 COLUMN_TITLES = {
+    "id_kind": "Type d'identifiant PP",
+    "id_number": "Identifiant PP",
     "id": "Identification nationale PP",
     "title": "Code civilité d'exercice",
     "family_name": "Nom d'exercice",
@@ -153,10 +158,17 @@ _TECHNICAL_KINDS = {"F": "1", "R": "4", "C": "0"}
 
 
 class NameMissingError(InvalidError):
-    """A professional has a professional name of at most 200 characters."""
+    """A professional has a professional name of at most 200 characters, none of them a control character."""
 
     code = "professional-name-missing"
-    french = "Un professionnel a un nom d’exercice de 200 caractères au plus."
+    french = "Un professionnel a un nom d’exercice de 200 caractères au plus, sans caractère de contrôle."
+
+
+class StructureNameError(InvalidError):
+    """The name of a structure holds a control character."""
+
+    code = "structure-name-invalid"
+    french = "Le nom d’une structure contient un caractère de contrôle."
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,16 +206,22 @@ def parse_activity(number: int, fields: Mapping[str, str]) -> tuple[ActivityLine
     """
     identifier = professional_id(fields["id"])
     name = _name(fields)
-    error: CodedError | None = None
-    profession = specialty = structure = None
-    try:
-        profession = _profession(fields["profession"], fields.get("category", ""))
-        specialty = specialty_code(fields["specialty"]) if fields["specialty"] else None
-        structure = _structure(fields)
-    except CodedError as caught:
-        error = caught
-    place = fields.get("structure_name", "")[:_LONGEST_NAME] or None
-    return ActivityLine(identifier, number, name, profession, specialty, structure, place if structure else None), error
+    errors: list[CodedError] = []
+    profession = _parsed(errors, lambda: _profession(fields["profession"], fields.get("category", "")))
+    specialty = _parsed(errors, lambda: specialty_code(fields["specialty"]) if fields["specialty"] else None)
+    structure = _parsed(errors, lambda: _structure(fields))
+    place = _parsed(errors, lambda: _structure_name(fields) if structure else None)
+    line = ActivityLine(identifier, number, name, profession, specialty, structure, place)
+    return line, errors[0] if errors else None
+
+
+def rejected_activity(number: int, fields: Mapping[str, str]) -> ActivityLine | None:
+    """Returns what a rejected line still tells: the professional whom its columns of identifiers name. None: they name
+    nobody."""
+    for text in (fields.get("id", ""), fields.get("id_kind", "") + fields.get("id_number", "")):
+        with suppress(InvalidNationalIdError):
+            return ActivityLine(professional_id(text), number, "", None, None, None, None)
+    return None
 
 
 def professional_entry(activities: ProfessionalActivities) -> Professional | None:
@@ -223,11 +241,19 @@ def professional_entry(activities: ProfessionalActivities) -> Professional | Non
     )
 
 
+def _parsed(errors: list[CodedError], parse: Callable[[], str | None]) -> str | None:
+    try:
+        return parse()
+    except CodedError as error:
+        errors.append(error)
+        return None
+
+
 def _name(fields: Mapping[str, str]) -> str:
     honorific = _HONORIFICS.get(fields.get("title", "").upper(), "")
     parts = (honorific, fields["given_name"], fields["family_name"])
     name = " ".join(part for part in parts if part)
-    if not parts[2] or len(name) > _LONGEST_NAME or not name.isprintable():
+    if not parts[2] or len(name) > _LONGEST_NAME or has_control_character(name):
         raise NameMissingError
     return name
 
@@ -238,6 +264,13 @@ def _profession(code: str, category: str) -> str:
         if (table, code) in professions():
             return f"{table.removeprefix('TRE_')}_{code}"
     raise ProfessionUnknownError
+
+
+def _structure_name(fields: Mapping[str, str]) -> str | None:
+    name = fields.get("structure_name", "")[:_LONGEST_NAME]
+    if has_control_character(name):
+        raise StructureNameError
+    return name or None
 
 
 def _structure(fields: Mapping[str, str]) -> str | None:

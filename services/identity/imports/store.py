@@ -131,16 +131,17 @@ async def load_structures_page(connection: Connection, after: str, limit: int) -
 
 
 SELECT_PROFESSIONALS = """
-select professional_id, array_agg(distinct name) as names,
+select professional_id, array_agg(distinct name) filter (where name <> '') as names,
        coalesce(array_agg(distinct profession) filter (where profession is not null), '{}') as professions,
        coalesce(array_agg(distinct specialty) filter (where specialty is not null), '{}') as specialties,
        coalesce(array_agg(distinct structure_id) filter (where structure_id is not null), '{}') as structure_ids
 from directory_lines where professional_id > $1
-group by professional_id order by professional_id limit $2"""
+group by professional_id having bool_or(name <> '') order by professional_id limit $2"""
 
 
 async def load_professionals_page(connection: Connection, after: str, limit: int) -> list[ProfessionalActivities]:
-    """Returns the next professionals by id, with the combined content of their lines."""
+    """Returns the next professionals by id, with the combined content of their lines. Who stands on rejected lines
+    alone is passed over."""
     return [ProfessionalActivities(*row.values()) for row in await connection.fetch(SELECT_PROFESSIONALS, after, limit)]
 
 

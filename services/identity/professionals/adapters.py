@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
-from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -21,7 +20,7 @@ from services.identity.professionals.domain.psc import (
     RelyingParty,
 )
 from shared.http.admission import idle
-from shared.http.jwks import JwksCache
+from shared.http.jwks import JwksCache, usable_keys
 from shared.runtime.logs import log
 
 TIMEOUT_S = 5.0
@@ -113,10 +112,8 @@ class HttpProvider:
     async def _fetch_keys(self) -> KeySet | None:
         try:
             jwk_set = _object(await self._request("GET", (await self._load_metadata()).jwks_uri))
-            signing = [key for key in jwk_set["keys"] if key.get("use", "sig") == "sig"]
-            supported = [key for key in signing if key.get("kty") in ("RSA", "EC")]
-            keys = KeySet.import_key_set({"keys": supported})
-        except (JoseError, ValueError, KeyError, TypeError, AttributeError, ProviderUnavailableError) as error:
+            keys = usable_keys(jwk_set, ("RSA", "EC"))
+        except (ValueError, ProviderUnavailableError) as error:
             log("keys.unreachable", error=error)
             return None
         log("keys.refreshed", count=len(keys.keys))

@@ -130,6 +130,11 @@ def test_a_tampered_receipt_is_refused(case: str) -> None:
         verified_receipt(BAD[case], PUBLISHED)
 
 
+@pytest.mark.parametrize("beside", [{"kty": "OKP", "crv": "Ed9", "kid": "x", "x": "AAAA"}, {"kty": "new"}, "x"])
+def test_a_receipt_is_verified_although_an_unusable_key_is_published_beside_its_own(beside: object) -> None:
+    assert verified_receipt(KEYS.sign(signed()), {"keys": [beside, *KEYS.public_jwks()]}) == signed()
+
+
 @pytest.mark.parametrize("published", [{}, {"keys": []}, {"keys": [{}]}, [], None, "x", {"keys": [{"kty": "OKP"}]}])
 def test_without_usable_public_keys_nothing_is_vouched_for(published: object) -> None:
     with pytest.raises(ReceiptInvalidError):

@@ -93,7 +93,7 @@ async def pages(database: Database, selection: InsuredSelection, limit: int) -> 
 
 
 def rejected(outcome: ImportOutcome) -> list[tuple[int, str]]:
-    lines = outcome.rejected_file.read_text("utf-8").splitlines()[1:]
+    lines = outcome.rejected_file.read_text("utf-8", "replace").splitlines()[1:]
     return [(int(line.split(";")[0]), line.split(";")[1]) for line in lines]
 
 
@@ -238,13 +238,13 @@ async def test_rejected_lines_are_kept_with_their_codes_and_can_be_corrected_and
     lines = [";".join({**whole_line, name: text}.values()) for name, (text, _) in WRONG.items()]
     whole = [REGISTER_HEADER, *lines, '"unbalanced;x', "too;few", "", ";".join(good)]
     file = tmp_path / "register.csv"
-    padding = "\n" * 1024 * 1024  # what is not UTF-8 in the first MiB refuses the whole file
-    file.write_bytes(("\n".join(whole) + padding).encode() + b"\xe9\xff\n" + b"x" * 70_000 + b"\n")
+    padding = "é\n"  # a file without any other character than ASCII in UTF-8 is taken for one in Latin-1
+    file.write_bytes(("\n".join(whole) + "\n" + padding).encode() + b"\xe9\xff\n" + b"x" * 70_000 + b"\n")
     outcome = await importer_of(database).insured(file, nothing)
     codes = [code for _, code in WRONG.values()] + ["line-malformed", "line-malformed"]
     expected = [(number, code) for number, code in enumerate(codes, start=2)]
-    last = len(whole) + len(padding)
-    expected += [(last, "line-not-utf-8"), (last + 1, "line-too-long")]
+    last = len(whole) + 2
+    expected += [(last - 1, "line-malformed"), (last, "line-not-utf-8"), (last + 1, "line-too-long")]
     raw = outcome.rejected_file.read_bytes().split(b"\n")
     assert [(int(line.split(b";")[0]), line.split(b";")[1].decode()) for line in raw[1:-1]] == expected
     assert raw[2].split(b";", 2)[2] == lines[1].encode()
@@ -394,13 +394,77 @@ async def test_who_was_entered_by_hand_stays_until_a_file_has_named_them(databas
     assert await status_of(database) == {"899900000101": "active", "899900000202": "inactive"}
 
 
-async def test_nobody_becomes_inactive_for_a_line_that_cannot_be_read(database: Database, tmp_path: Path) -> None:
+DAMAGED = [
+    (activity(national="x").encode().replace(b"8|99900000101|", b"||"), "national-id-invalid", 1),
+    (b"a piece of a line", "line-malformed", 1),
+    (b"x" * 70_000, "line-too-long", 1),
+    (activity(name="").encode(), "professional-name-missing", 0),
+    (activity(name="MARB\x00EUF").encode(), "professional-name-missing", 0),
+    (activity(national="x").encode(), "national-id-invalid", 0),
+    (activity(name="MAR|BEUF").encode(), "line-malformed", 0),
+    (activity().encode().replace("ô".encode(), b"\xf4"), "line-not-utf-8", 0),
+    (activity(place="x" * 70_000).encode(), "line-too-long", 0),
+]
+
+
+@pytest.mark.parametrize(("line", "code", "naming_nobody"), DAMAGED)
+async def test_a_rejected_line_keeps_whom_it_names_and_the_absent_become_inactive_nevertheless(
+    database: Database, tmp_path: Path, line: bytes, code: str, naming_nobody: int
+) -> None:
     importer = importer_of(database)
-    await importer.directory(write_directory(tmp_path / "both.txt", activity(), activity("99900000202")), nothing)
-    broken = write_directory(tmp_path / "broken.txt", activity(), activity(national="x"))
-    outcome = await importer.directory(broken, nothing, complete=CompleteDirectory())
-    assert (outcome.absent_kept, outcome.progress.unreadable) == (import_file.UNREADABLE_REASON, 1)
-    assert await status_of(database) == {"899900000101": "active", "899900000202": "active"}
+    everybody = (activity(), activity("99900000202"), activity("99900000303"))
+    await importer.directory(write_directory(tmp_path / "all.txt", *everybody), nothing)
+    before = await announced(database)
+    damaged = write_directory(tmp_path / "damaged.txt", activity("99900000202"))
+    damaged.write_bytes(damaged.read_bytes() + line + b"\n")
+    outcome = await importer.directory(damaged, nothing, complete=CompleteDirectory())
+    assert (outcome.progress.rejected, outcome.progress.unreadable) == (1, naming_nobody)
+    assert outcome.rejected_file.read_bytes().split(b"\n")[1].startswith(f"3|{code}|".encode())
+    gone = {"899900000303"} | ({"899900000101"} if naming_nobody else set())
+    statuses = await status_of(database)
+    assert {id for id, status in statuses.items() if status == "inactive"} == gone
+    assert sorted(event.key for event in (await announced(database))[len(before) :]) == sorted(gone)
+
+
+NAMES = [
+    ('"LE PARC" SELARL', '"LE PARC" SELARL'),
+    ('CABINET "LE PARC', 'CABINET "LE PARC'),
+    ('"', '"'),
+    ("LE\u00a0PARC\u202f2", "LE PARC 2"),
+    ("\u2003LE  PARC\u00ad\u200b ", "LE PARC"),
+]
+
+
+@pytest.mark.parametrize(("written", "read"), NAMES)
+async def test_quotation_marks_of_the_extraction_are_text_and_blanks_of_any_kind_are_blanks(
+    database: Database, tmp_path: Path, written: str, read: str
+) -> None:
+    lines = (activity(place=written), activity("99900000202", name=written, given_name="", finess=""))
+    outcome = await importer_of(database).directory(write_directory(tmp_path / "one.txt", *lines), nothing)
+    assert outcome.progress.rejected == 0
+    structures = await query(database, "select name from structures")
+    professionals = await query(database, "select name from professionals order by id")
+    assert [row["name"] for row in (*structures, *professionals)] == [read, "Dr Camille MARBEUF", f"Dr {read}"]
+
+
+async def test_a_file_whose_first_line_quotes_its_titles_has_quoting(database: Database, tmp_path: Path) -> None:
+    file = write_directory(tmp_path / "quoted.txt", activity(place="Cabinet | Perdu"))
+    header, _ = file.read_text("utf-8").splitlines()
+    cells = [*activity().split("|")[:-1], 'Cabinet | ""Perdu""']
+    quoted = "\n".join("|".join(f'"{cell}"' for cell in line) for line in (header.split("|"), cells))
+    file.write_text(quoted, encoding="utf-8")
+    await importer_of(database).directory(file, nothing)
+    assert [row["name"] for row in await query(database, "select name from structures")] == ['Cabinet | "Perdu"']
+
+
+async def test_one_damaged_line_near_the_beginning_does_not_refuse_the_file(database: Database, tmp_path: Path) -> None:
+    file = write_register(tmp_path / "register.csv", 30)
+    lines = file.read_bytes().split(b"\n")
+    lines[3] = lines[3][:-20] + b"\xe9" + lines[3][-20:]
+    file.write_bytes(b"\n".join(lines))
+    outcome = await importer_of(database).insured(file, nothing)
+    assert rejected(outcome) == [(4, "line-not-utf-8")]
+    assert outcome.progress.changed == 29
 
 
 async def test_a_profession_that_is_not_known_here_ends_what_went_with_the_former_one(

@@ -154,6 +154,19 @@ async def test_a_registration_that_cannot_be_is_refused_with_the_reason(
     assert (response.status_code, response.json()["code"]) == (status, code)
 
 
+async def test_a_stored_key_that_can_no_longer_be_used_takes_none_of_the_others_away(
+    client: httpx2.AsyncClient, database: Database
+) -> None:
+    await with_hospital(client)
+    client_id = (await register(client, SOFTWARE)).json()["client_id"]
+    beside = json.dumps([{"kty": "EC", "crv": "BP-256", "kid": "old", "x": "AAAA", "y": "AAAA"}])
+    await query(database, "update clients set jwks = $1::jsonb || jwks where id = $2", beside, client_id)
+    assert (await ask(client, assertion(client_id, CLIENT_KEY), client_id=client_id)).status_code == 200
+    await query(database, "update clients set jwks = $1::jsonb where id = $2", beside, client_id)
+    answer = await ask(client, assertion(client_id, CLIENT_KEY), client_id=client_id)
+    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+
+
 async def test_another_client_of_the_same_name_is_a_conflict(client: httpx2.AsyncClient) -> None:
     await with_hospital(client)
     await register(client, SOFTWARE)

@@ -240,6 +240,13 @@ async def test_a_provider_that_rotates_its_keys_is_looked_at_again(
     assert (await caller_of(await sign_in(client, DOCTOR))).id == DOCTOR.id
 
 
+async def test_keys_of_a_provider_that_cannot_be_used_take_none_of_the_others_away(
+    client: httpx2.AsyncClient, provider: Provider
+) -> None:
+    provider.other_keys = ({"kty": "EC", "crv": "BP-256", "use": "sig", "x": "AAAA", "y": "AAAA"}, "no object")
+    assert (await caller_of(await sign_in(client, DOCTOR))).id == DOCTOR.id
+
+
 async def test_a_provider_that_is_away_is_told_as_such(database: Database, provider: Provider) -> None:
     provider.issuer = "http://127.0.0.1:1"
     async with running(doors(database, provider)) as client:

@@ -44,3 +44,8 @@ def test_a_media_type_never_leaves_latin_letters(sent: str) -> None:
 def test_html_that_was_sent_as_xml_is_called_html(content: bytes, served: str) -> None:
     assert served_type("text/xml", content) == served
     assert served_type("application/pdf", content) == "application/pdf"
+
+
+@pytest.mark.parametrize("part", [b"<!---->", b"<?a?>", b"<!-- --> \n", b"<!--"])
+def test_a_long_prolog_takes_no_longer_than_its_length(part: bytes) -> None:
+    assert served_type("text/xml", part * 20_000 + b"<a/>") == "text/xml"

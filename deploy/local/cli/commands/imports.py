@@ -71,7 +71,7 @@ def directory(
     """Import the directory of professionals (public extraction of the Annuaire Santé; columns: docs/imports.md).
 
     The lines of one professional make one entry; changes are announced. Importing a file again changes nothing.
-    Rejected lines go to FILE.rejected.csv with their error codes.
+    Rejected lines go to FILE.rejected.csv with their error codes; whom they name does not count as missing.
 
     Exit codes: 0 all lines imported, 1 stopped (one line says why), 3 some lines were rejected, or nothing runs.
 
@@ -102,7 +102,7 @@ def _perform(file: Path, as_json: bool, work: Callable[[Report], Awaitable[Impor
             raise
         fail(1, "identity's database does not answer: look with `dmp status`, then go on with --resume")
     _show(outcome, time.monotonic() - started, as_json)
-    if outcome.progress.rejected or outcome.absent_kept:
+    if outcome.progress.rejected:
         raise typer.Exit(EXIT_REJECTED)
 
 
@@ -134,10 +134,10 @@ def _show(outcome: ImportOutcome, seconds: float, as_json: bool) -> None:
         "lines": progress.lines,
         "changed": progress.changed,
         "rejected": progress.rejected,
+        "naming_nobody": progress.unreadable,
         "rejected_file": str(outcome.rejected_file) if progress.rejected else None,
         "resumed": outcome.resumed,
         "seconds": round(seconds, 1),
-        "absent_kept": outcome.absent_kept,
     }
     if as_json:
         show_json(summary)

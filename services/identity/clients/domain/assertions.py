@@ -20,7 +20,8 @@ from shared.errors import ClientError
 
 ALGORITHMS = ("ES256", "RS256", "PS256", "EdDSA", "Ed25519")
 MAX_LIFETIME = timedelta(minutes=5)
-LEEWAY = timedelta(seconds=5)
+LEEWAY = timedelta(seconds=60)
+"""By how much the clock of a client may differ from this one's (RFC 7519, section 4.1.4: a few minutes at most)."""
 MAX_JTI_LENGTH = 256
 _MALFORMED = (JoseError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 _CLIENT_ID = re.compile(CODE_PATTERN)

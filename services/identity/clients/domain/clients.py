@@ -23,6 +23,8 @@ MAX_KEYS = 4
 RSA_BITS = range(2048, 4097)
 _MAX_NAME_LENGTH = 100
 _PUBLIC_MEMBERS = {"EC": ("kty", "crv", "x", "y"), "RSA": ("kty", "n", "e"), "OKP": ("kty", "crv", "x")}
+_SECRET_MEMBERS = frozenset({"d", "p", "q", "k"})
+KEY_TYPES = tuple(_PUBLIC_MEMBERS)
 
 
 class ClientInvalidError(InvalidError):
@@ -40,11 +42,13 @@ class ScopeUnknownError(InvalidError):
 
 
 class KeyUnusableError(InvalidError):
-    """Keys are 1 to 4 public JWKs: EC P-256, RSA of 2048 to 4096 bits, or OKP Ed25519. Never send a private key."""
+    """A client has 1 to 4 public JWKs for signatures: EC P-256, RSA of 2048 to 4096 bits, or OKP Ed25519. Others beside
+    them are ignored. Never send a private key."""
 
     code = "key-unusable"
     french = (
-        "Il faut 1 à 4 clés JWK publiques : EC P-256, RSA de 2048 à 4096 bits ou OKP Ed25519. Jamais de clé privée."
+        "Il faut 1 à 4 clés JWK publiques de signature : EC P-256, RSA de 2048 à 4096 bits ou OKP Ed25519. D’autres à "
+        "côté sont ignorées. Jamais de clé privée."
     )
 
 
@@ -153,25 +157,32 @@ def check_grantable(scopes: frozenset[str], held: frozenset[str]) -> None:
 
 
 def public_jwks(keys: Iterable[Mapping[str, Any]]) -> tuple[dict[str, str], ...]:
-    """Returns the keys reduced to their public members and a `kid`, sorted by `kid`. Raises KeyUnusableError."""
-    cleaned = [_public_jwk(jwk) for jwk in keys]
+    """Returns the usable keys reduced to their public members and a `kid`, sorted by `kid`; others are ignored (RFC
+    7517, section 5).
+
+    Raises KeyUnusableError where none or too many can be used, two share a `kid`, or one is private.
+    """
+    cleaned = [public for jwk in keys if (public := _public_jwk(jwk)) is not None]
     kids = {jwk["kid"] for jwk in cleaned}
     if not 0 < len(cleaned) <= MAX_KEYS or len(kids) != len(cleaned):
         raise KeyUnusableError
     return tuple(sorted(cleaned, key=lambda jwk: jwk["kid"]))
 
 
-def _public_jwk(jwk: Mapping[str, Any]) -> dict[str, str]:
+def _public_jwk(jwk: Mapping[str, Any]) -> dict[str, str] | None:
+    """Returns the public members of a key, None if it cannot be used. Raises KeyUnusableError for a secret."""
+    if not _SECRET_MEMBERS.isdisjoint(jwk):
+        raise KeyUnusableError
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # joserfc warns of weak keys, which this function refuses
             key = import_key(dict(jwk))
-            usable = not key.is_private and _is_usable(key)
             kid = jwk.get("kid", key.thumbprint())
+            usable = _is_usable(key) and jwk.get("use", "sig") == "sig"
     except (JoseError, ValueError, TypeError, KeyError, AttributeError):
-        raise KeyUnusableError from None  # the cause may quote the key
+        return None
     if not usable or not isinstance(kid, str) or not 0 < len(kid) <= 128:
-        raise KeyUnusableError
+        return None
     public = key.as_dict(private=False)
     return {**{name: str(public[name]) for name in _PUBLIC_MEMBERS[key.key_type]}, "kid": kid}
 

@@ -4,7 +4,6 @@ import codecs
 import csv
 import hashlib
 import os
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from services.identity.imports.domain import (
     LineTooLongError,
 )
 from shared.errors import CodedError
+from shared.human_text import clean_line
 
 DELIMITERS = ";,|\t"
 MAX_LINE_BYTES = 64 * 1024
@@ -27,10 +27,15 @@ _SAMPLE = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The expected columns: the title in the header for each internal name, and the required names."""
+    """The expected columns: the title in the header for each internal name, and the required names.
+
+    `has_quoting`: fields may stand in double quotes (RFC 4180); otherwise they do so only in a file whose header does,
+    and a quotation mark is text.
+    """
 
     titles: Mapping[str, str]
     needed: Sequence[str]
+    has_quoting: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +73,13 @@ class LineFile:
         self._file: BinaryIO = path.open("rb")
         sample = self._file.read(_SAMPLE)
         self.mark = FileIdentity(hashlib.sha256(sample).digest(), os.fstat(self._file.fileno()).st_size)
-        _check_encoding(sample, whole=len(sample) == self.mark.size)
+        _check_encoding(sample, is_whole=len(sample) == self.mark.size)
         self._file.seek(len(codecs.BOM_UTF8) if sample.startswith(codecs.BOM_UTF8) else 0)
         self.header = self._file.readline(MAX_LINE_BYTES).rstrip(b"\r\n")
         self.first = self._file.tell()
         text = self.header.decode()
+        self._has_quoting = columns.has_quoting or '"' in text
         self.delimiter, self._names = _sniff(text, columns)
-        self._width = len(self._names)
 
     def close(self) -> None:
         """Closes the file."""
@@ -92,21 +97,21 @@ class LineFile:
         return LineBatch(lines, self._file.tell(), count)
 
     def _line(self, number: int, raw: bytes) -> FileLine | None:
+        error: CodedError | None = None
         if len(raw) > MAX_LINE_BYTES and not raw.endswith(b"\n"):
             self._skip_line()
-            return FileLine(number, raw[:MAX_LINE_BYTES], error=LineTooLongError())
+            raw, error = raw[:MAX_LINE_BYTES], LineTooLongError()
         raw = raw.rstrip(b"\r\n")
-        if not raw.strip():
+        text = raw.decode(errors="replace")
+        if not text.strip():
             return None
-        try:
-            cells = _cells(raw.decode(), self.delimiter)
-        except UnicodeDecodeError:
-            return FileLine(number, raw, error=LineEncodingError())
-        if cells is None or len(cells) != self._width:
-            return FileLine(number, raw, error=LineMalformedError())
-        return FileLine(
-            number, raw, {name: cell.strip() for name, cell in zip(self._names, cells, strict=True) if name}
-        )
+        if "\N{REPLACEMENT CHARACTER}" in text and error is None and not _is_utf8(raw):
+            error = LineEncodingError()
+        cells = _cells(text, self.delimiter) if self._has_quoting else text.split(self.delimiter)
+        if error is None and (cells is None or len(cells) != len(self._names)):
+            error = LineMalformedError()
+        pairs = zip(self._names, cells or text.split(self.delimiter), strict=False)
+        return FileLine(number, raw, {name: clean_line(cell) for name, cell in pairs if name}, error)
 
     def _skip_line(self) -> None:
         while (chunk := self._file.readline(MAX_LINE_BYTES)) and not chunk.endswith(b"\n"):
@@ -145,13 +150,25 @@ class RejectedLines:
             self.size = file.tell()
 
 
-def _check_encoding(sample: bytes, *, whole: bool) -> None:
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(sample, final=whole)
-    except UnicodeDecodeError as error:
-        raise FileEncodingError from error
-    if b"\x00" in sample:
+def _check_encoding(sample: bytes, *, is_whole: bool) -> None:
+    """Refuses a file in another encoding: its header, or most of its lines with other characters than ASCII, are not
+    UTF-8. A damaged line among others is rejected alone."""
+    first, *lines = sample.split(b"\n")
+    if not is_whole and lines:
+        del lines[-1]  # the sample ends within it
+    if b"\x00" in first or not _is_utf8(first):
         raise FileEncodingError
+    readable = [_is_utf8(line) for line in (first, *lines) if not line.isascii()]
+    if readable.count(False) > readable.count(True):
+        raise FileEncodingError
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _sniff(header: str, columns: Columns) -> tuple[str, list[str]]:
@@ -172,7 +189,7 @@ def _sniff(header: str, columns: Columns) -> tuple[str, list[str]]:
 
 
 def _normalised_title(title: str) -> str:
-    return unicodedata.normalize("NFC", title).replace("’", "'").strip().casefold()
+    return clean_line(title).replace("’", "'").casefold()
 
 
 def _cells(text: str, delimiter: str) -> list[str] | None:

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from services.identity.imports import domain as imports
 from services.identity.imports.adapters.files import Columns, FileLine, LineBatch
-from services.identity.imports.domain import ActivityLine, InsuredBatch, parse_activity
+from services.identity.imports.domain import ActivityLine, InsuredBatch, parse_activity, rejected_activity
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.people.domain.insured import (
     OPTIONAL_COLUMNS,
@@ -21,7 +21,7 @@ from shared.crypto.fingerprints import ins_parts
 from shared.errors import CodedError
 
 INSURED_COLUMNS = Columns({name: name for name in (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)}, REQUIRED_COLUMNS)
-DIRECTORY_COLUMNS = Columns(imports.COLUMN_TITLES, imports.REQUIRED_COLUMNS)
+DIRECTORY_COLUMNS = Columns(imports.COLUMN_TITLES, imports.REQUIRED_COLUMNS, has_quoting=False)
 ContentT = TypeVar("ContentT")
 
 
@@ -29,7 +29,7 @@ ContentT = TypeVar("ContentT")
 class PreparedBatch(Generic[ContentT]):
     """The content to be written, the rejected lines with their codes, and the lines read.
 
-    `unreadable`: the number of rejected lines that do not identify a person.
+    `unreadable`: the number of rejected lines that do not tell whom they are about.
     """
 
     content: ContentT
@@ -69,7 +69,8 @@ class InsuredPreparer:
 
 
 def prepare_activities(lines: LineBatch) -> PreparedBatch[Sequence[ActivityLine]]:
-    """Returns the prepared batch of the directory."""
+    """Returns the prepared batch of the directory. Of a rejected line remains whom it names, so that nobody counts as
+    absent whose line is damaged."""
     activities: list[ActivityLine] = []
     rejected: list[tuple[FileLine, str]] = []
     unreadable = 0
@@ -78,7 +79,10 @@ def prepare_activities(lines: LineBatch) -> PreparedBatch[Sequence[ActivityLine]
             activity, wrong = parse_activity(line.number, _fields(line))
         except CodedError as error:
             rejected.append((line, error.code))
-            unreadable += 1
+            if named := rejected_activity(line.number, line.fields):
+                activities.append(named)
+            else:
+                unreadable += 1
             continue
         activities.append(activity)
         if wrong is not None:

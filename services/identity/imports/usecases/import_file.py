@@ -29,7 +29,6 @@ from shared.runtime.settings import PostgresSettings
 
 BATCH_LINES = 4000
 PAGE_ROWS = 1000
-UNREADABLE_REASON = "lines that cannot be read may be about them"
 ReportProgress = Callable[[ImportProgress, FileIdentity], None]
 ContentT = TypeVar("ContentT")
 WrittenT = TypeVar("WrittenT", contravariant=True)  # noqa: PLC0105
@@ -54,7 +53,6 @@ class ImportOutcome:
     progress: ImportProgress
     rejected_file: Path
     resumed: bool
-    absent_kept: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +93,8 @@ class Importer:
             progress = await run.read(line_batches.prepare_activities, partial(import_activities, run.pool, run.mark))
             if progress.step == "reading":
                 progress = replace(progress, step="structures")
-            absent_kept = UNREADABLE_REASON if complete and progress.unreadable else None
-            progress = await run.apply(progress, None if absent_kept else complete)
-            return run.outcome(await end_import(run.pool, "directory", run.mark, progress), absent_kept)
+            progress = await run.apply(progress, complete)
+            return run.outcome(await end_import(run.pool, "directory", run.mark, progress))
 
     @asynccontextmanager
     async def _run(
@@ -167,9 +164,9 @@ class _Run:
                     return progress
             self.report(progress, self.mark)
 
-    def outcome(self, progress: ImportProgress, absent_kept: str | None = None) -> ImportOutcome:
+    def outcome(self, progress: ImportProgress) -> ImportOutcome:
         """Returns the outcome of the import."""
-        return ImportOutcome(progress, self.rejected.path, self.first_progress.lines > 0, absent_kept)
+        return ImportOutcome(progress, self.rejected.path, self.first_progress.lines > 0)
 
     def _prepare_batch(
         self, prepare: Callable[[LineBatch], PreparedBatch[ContentT]], offset: int, lines: int

@@ -4,34 +4,17 @@ The media types are those of Mon espace santé. Whether the type is permitted (c
 """
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
-from typing import Final
 from uuid import UUID
 
+from services.records.deposits.domain.media_types import OWN, content_fault
 from services.records.deposits.domain.submissions import REPLACES
 from shared.errors import InvalidError
 from shared.fhir.submission import Author, AuthorKind, Coding, Relation, Span, Submission, SubmittedDocument
-from shared.terminology.documents import document_types, format_code
+from shared.terminology.documents import document_types, format_code, format_system
 from shared.terminology.visibility import Confidentiality, Label, Visibility, normalised
 
-_OLE, _ZIP = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PK\x03\x04"
-MEDIA_TYPES: Final[Mapping[str, tuple[bytes, ...]]] = MappingProxyType(
-    {
-        "application/pdf": (b"%PDF-",),
-        "image/jpeg": (b"\xff\xd8\xff",),
-        "image/png": (b"\x89PNG\r\n\x1a\n",),
-        "image/tiff": (b"II*\x00", b"MM\x00*"),
-        "application/msword": (_OLE,),
-        "application/vnd.openxmlformats-officedocument.wordprocessingml.document": (_ZIP,),
-        "application/rtf": (b"{\\rtf",),
-        "text/rtf": (b"{\\rtf",),
-        "text/plain": (b"",),
-    }
-)
-"""Media type -> the first bytes of such content."""
 _PATIENT = "EXP_PATIENT"
 
 
@@ -40,13 +23,6 @@ class TypeUnknownError(InvalidError):
 
     code = "type-unknown"
     french = "Ce type de document n’existe pas. Vous pouvez ajouter EXPPAT_1 à 3, 74465-6 et DOCPAT01 à 09."
-
-
-class MediaTypeDiffersError(InvalidError):
-    """The content does not have its stated media type. Send PDF, JPEG, PNG, TIFF, DOC, DOCX, RTF or text."""
-
-    code = "media-type-differs"
-    french = "Le contenu n’est pas du format annoncé. Envoyez un PDF, JPEG, PNG, TIFF, DOC, DOCX, RTF ou texte."
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +42,20 @@ class OwnDocument:
 
 
 def submission_from(document: OwnDocument, now: datetime) -> Submission:
-    """Returns the submission of one document. Raises TypeUnknownError, MediaTypeDiffersError."""
+    """Returns the submission of one document. Raises TypeUnknownError, MediaTypeRefusedError, MediaTypeDiffersError."""
     document_type = document_types().get(document.type)
     if document_type is None:
         raise TypeUnknownError
-    if not document.content.startswith(MEDIA_TYPES[document.content_type]) or not document.content:
-        raise MediaTypeDiffersError
-    creation = document.creation or now
+    if fault := content_fault(document.content, document.content_type, document_type, OWN):
+        raise fault
+    creation, code = document.creation or now, format_code((), document.content_type)
     submitted = SubmittedDocument(
         entry=0,
         binary_entry=0,
         unique_id=f"urn:uuid:{document.id}",
         type=document_type,
         class_sent=None,
-        format=Coding(None, format_code((), document.content_type)),
+        format=Coding(format_system(code), code),
         labels=_labels(document),
         ins=None,
         traits=None,

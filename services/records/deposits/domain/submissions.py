@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.records.copies.domain.copies import RecordCopy
+from services.records.deposits.domain.media_types import IN_SUBMISSIONS, content_fault
 from shared.cda.errors import InvalidCdaError
 from shared.cda.summary import CdaSummary, has_zone, parse_time
 from shared.cda.xml import check_xml
@@ -75,10 +76,7 @@ def parse_and_check(body: bytes) -> Submission:
     """Parses a submission and checks its form and its contents. Raises InvalidSubmissionError."""
     submission = parse_submission(body)
     issues: list[Issue] = []
-    documents = tuple(
-        _with_header(document, issues) if is_xml(document.content_type) else document
-        for document in submission.documents
-    )
+    documents = tuple(_with_header(document, issues) for document in submission.documents)
     for document in documents:
         issues += _issues_of_relations(document)
     if issues:
@@ -88,6 +86,11 @@ def parse_and_check(body: bytes) -> Submission:
 
 def _with_header(document: SubmittedDocument, issues: list[Issue]) -> SubmittedDocument:
     """Returns the document with the header of its CDA; adds an issue for each part that cannot be accepted."""
+    fault = content_fault(document.content, document.content_type, document.type, IN_SUBMISSIONS)
+    if fault is not None:
+        issues.append(Issue(fault.code, str(fault), _binary(document), IssueType.VALUE))
+    if fault is not None or not is_xml(document.content_type):
+        return document
     try:
         header = check_xml(document.content)
     except InvalidCdaError as error:

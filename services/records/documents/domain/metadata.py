@@ -5,12 +5,10 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from shared.fhir.contents import is_xml
+from shared.fhir.contents import is_html, is_xml
 from shared.fhir.submission import SubmittedDocument
 from shared.moments import NO_PARTIAL_DATES, PartialDates
 
-_HTML = re.compile(rb"(?:\xef\xbb\xbf|\s|<\?.*?\?>|<!--.*?-->)*<(?:[\w.-]+:)?html[\s/>]", re.DOTALL | re.IGNORECASE)
-"""Matches XML content whose first element is html, in any namespace."""
 _SAFE_MEDIA_TYPE = re.compile(r"[a-zA-Z0-9!#$&^_.+-]+/[a-zA-Z0-9!#$&^_.+-]+(?:; ?charset=[a-zA-Z0-9_-]+)?", re.ASCII)
 
 
@@ -93,7 +91,7 @@ def served_type(content_type: str, content: bytes) -> str:
 
     HTML that was sent as XML is declared as HTML, because a browser would show and run it as a page.
     """
-    if is_xml(content_type) and _HTML.match(content) is not None:
+    if is_xml(content_type) and is_html(content):
         return "text/html"
     for media_type in (content_type, content_type.partition(";")[0].strip()):
         if _SAFE_MEDIA_TYPE.fullmatch(media_type):
