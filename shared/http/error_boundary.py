@@ -64,7 +64,7 @@ class ErrorBoundary:
         if headers.get(b"content-encoding", b"identity").lower() != b"identity":
             raise UnsupportedEncodingError
         length = headers.get(b"content-length", b"0")
-        if not (length.isascii() and length.isdigit()) or int(length) > self.body_limit:
+        if not length.isdigit() or int(length) > self.body_limit:
             raise too_large(self.body_limit)
 
     def _limited(self, scope: Scope, receive: Receive) -> Any:

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from shared.human_text import clean_line, compact_code
 
@@ -12,11 +13,20 @@ SIX_DIGITS = r"^[\s.-]*(?:[0-9][\s.-]*){6}$"
 
 
 def _cleaned(value: object) -> object:
-    return clean_line(value) if isinstance(value, str) and len(value) <= _LONGEST_TYPED else value
+    return clean_line(_encodable(value)) if isinstance(value, str) and len(value) <= _LONGEST_TYPED else value
 
 
 def _compacted(value: object) -> object:
-    return compact_code(value) if isinstance(value, str) and len(value) <= _LONGEST_TYPED else value
+    return compact_code(_encodable(value)) if isinstance(value, str) and len(value) <= _LONGEST_TYPED else value
+
+
+def _encodable(text: str) -> str:
+    """Returns the text. Raises PydanticCustomError for a lone surrogate, which pydantic lets pass here."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise PydanticCustomError("string_unicode", "Input should be valid Unicode") from None
+    return text
 
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]

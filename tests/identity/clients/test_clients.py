@@ -59,7 +59,7 @@ def test_a_key_that_proves_little_is_refused(keys: list[dict[str, object]]) -> N
     ("name", "kind", "scopes", "organisation", "code"),
     [
         ("", "software", ["documents.deposit"], "1750000001", "client-invalid"),
-        ("a\nb", "software", ["documents.deposit"], "1750000001", "client-invalid"),
+        ("a\0b", "software", ["documents.deposit"], "1750000001", "client-invalid"),
         ("Hospital", "patient", ["documents.deposit"], "1750000001", "client-invalid"),
         ("Hospital", "software", [], "1750000001", "scope-unknown"),
         ("Hospital", "software", ["clients.write"], "1750000001", "scope-unknown"),

@@ -42,7 +42,7 @@ def test_a_name_of_a_request_is_kept_clean(
     assert getattr(body.model_validate({field: typed, **others}), field) == "Le Goff"
 
 
-@pytest.mark.parametrize("typed", ["Le\0Goff", "Le\x1b[31mGoff", "Le\x7fGoff", "\u200b", " ", "x" * 201])
+@pytest.mark.parametrize("typed", ["Le\0Goff", "Le\ud800Goff", "Le\x1b[31mGoff", "\u200b", " ", "x" * 201])
 @pytest.mark.parametrize(("body", "field", "others"), [(StructureBody, "name", {}), (PersonToCallBody, "name", CALL)])
 def test_a_name_with_a_control_character_or_nothing_to_see_is_refused(
     body: type[BaseModel], field: str, others: dict[str, Any], typed: str
