@@ -94,12 +94,12 @@ def test_a_searchset_holds_resources_as_they_are_and_says_what_there_is_to_say()
     url = f"https://dmp.example/fhir/DocumentReference/{STORED.id}"
     warning = Issue("copies-old", "Try again.", severity=Severity.WARNING)
     bundle = json.loads(
-        answer_bundles.searchset([(url, resource)], self_url="https://dmp.example/fhir", issues=[warning])
+        answer_bundles.searchset([(url, resource)], self_url="https://dmp.example/fhir", total=1, issues=[warning])
     )
     assert bundle["total"] == 1
     assert bundle["entry"][0] == {"fullUrl": url, "resource": json.loads(resource), "search": {"mode": "match"}}
     assert bundle["entry"][1]["search"] == {"mode": "outcome"}
-    assert "entry" not in json.loads(answer_bundles.searchset([], self_url="https://dmp.example/fhir"))
+    assert "entry" not in json.loads(answer_bundles.searchset([], self_url="https://dmp.example/fhir", total=0))
 
 
 def test_a_transaction_is_answered_entry_by_entry() -> None:
