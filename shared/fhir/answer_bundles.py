@@ -34,28 +34,31 @@ def searchset(
     *,
     self_url: str,
     next_url: str | None = None,
+    total: int,
+    issues: Sequence[Issue] = (),
     access_mode: str | None = None,
 ) -> bytes:
-    """Returns the Bundle that answers a search: (fullUrl, resource) pairs.
+    """Returns the Bundle that answers a search: (fullUrl, resource) pairs, and issues as an OperationOutcome.
 
-    A `next_url` means that more results follow; then no total is stated. `access_mode`: the emergency mode (TRE_R248)
-    of the answer.
+    `self_url` holds the parameters that were used; a `next_url` means that more results follow. `total`: the number of
+    matches on all pages. `access_mode`: the emergency mode (TRE_R248) of the answer.
     """
     entries: list[Json] = [
         {"fullUrl": url, "resource": orjson.Fragment(resource), "search": {"mode": "match"}}
         for url, resource in resources
     ]
+    if issues:
+        entries.append({"resource": outcome_resource(issues), "search": {"mode": "outcome"}})
     bundle: Json = {
         "resourceType": "Bundle",
         "type": "searchset",
+        "total": total,
         "link": [{"relation": "self", "url": self_url}],
     }
     if access_mode is not None:
         bundle["meta"] = {"security": [purpose_of_use(access_mode)]}
     if next_url is not None:
         bundle["link"] = [{"relation": "self", "url": self_url}, {"relation": "next", "url": next_url}]
-    else:
-        bundle["total"] = len(resources)
     if entries:  # FHIR forbids empty arrays
         bundle["entry"] = entries
     return orjson.dumps(bundle)

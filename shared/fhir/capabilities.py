@@ -17,6 +17,7 @@ def capability_statement(base_url: str, software_version: str, date: datetime) -
     parameters = [
         {"name": "patient", "type": "reference"},
         {"name": "patient.identifier", "type": "token"},
+        {"name": "subject", "type": "reference"},
         {"name": "status", "type": "token"},
     ]
     resources: list[Json] = [

@@ -1,4 +1,4 @@
-"""References within a Bundle (FHIR R4, Bundle, "Resolving references in Bundles")."""
+"""References: within a Bundle (FHIR R4, Bundle, "Resolving references in Bundles"), and to a Patient in a search."""
 
 import re
 from typing import Final
@@ -26,3 +26,15 @@ def resolve(reference: str, full_url: str) -> str:
         return canonical_url(reference)
     base = _RESTFUL.fullmatch(full_url)
     return f"{base[1]}/{relative[1]}" if base is not None else reference
+
+
+def patient_id(reference: str, base: str) -> str:
+    """Returns the id that a reference to a Patient names: `<id>`, `Patient/<id>`, or a URL under this base.
+
+    Both schemes name the same server, whose TLS may end before it. Any other text is returned unchanged.
+    Source: FHIR R4, search.html#reference.
+    """
+    _, scheme, rest = reference.partition("://")
+    server = base.partition("://")[2]
+    relative = rest.removeprefix(server).lstrip("/") if scheme and rest.startswith(server) else reference
+    return relative.removeprefix("Patient/")

@@ -1,4 +1,5 @@
-"""`Prefer: wait=N` (RFC 7240, section 4.3): the answer is sent with the result, or after N seconds at the latest."""
+"""Prefer (RFC 7240): `wait=N` sends the answer with the result, or after N seconds at the latest; `handling=lenient`
+ignores what is not understood (sections 4.3 and 4.4)."""
 
 import asyncio
 import re
@@ -11,6 +12,12 @@ T = TypeVar("T")
 LONGEST_WAIT_S = 10.0
 POLL_INTERVAL_S = 0.05
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})", re.IGNORECASE | re.ASCII)
+_LENIENT = re.compile(r"(?:^|[,;\s])handling\s*=\s*\"?lenient\b", re.IGNORECASE)
+
+
+def is_lenient(prefer: str | None) -> bool:
+    """Returns whether the caller wants what is not understood to be ignored."""
+    return _LENIENT.search(prefer or "") is not None
 
 
 def seconds_to_wait(prefer: str | None) -> float:

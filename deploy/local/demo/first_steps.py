@@ -35,7 +35,7 @@ async def deposit(story: Story) -> None:
     story.document = letter(story.patient, hospital)
     receipt = await _deposit(story, HOSPITAL, story.document)
     size = len(story.document) / 1000
-    story.tell_event(hospital.name, f"deposits a discharge letter ({size:.0f} kB): 201, {receipt}")
+    story.tell_event(hospital.name, f"deposits a discharge letter ({size:.0f} kB): 200, {receipt}")
     progress = await follow(story, story.organisation(HOSPITAL), receipt)
     story.document_id = progress["document_id"]
     story.expect(progress["status"] == "published", f"the document was {progress['status']} ({progress['reason']})")
@@ -55,7 +55,7 @@ async def refuse_a_hospital(story: Story) -> None:
     clinic = STRUCTURES[SECOND_HOSPITAL]
     await _choose(story, "PUT", f"feeding-objections/{clinic.id}", f"objects to deposits of {clinic.name}")
     receipt = await _deposit(story, SECOND_HOSPITAL, letter(story.patient, clinic))
-    story.tell_event(clinic.name, f"deposits a discharge letter: 201, {receipt}")
+    story.tell_event(clinic.name, f"deposits a discharge letter: 200, {receipt}")
     progress = await follow(story, story.organisation(SECOND_HOSPITAL), receipt)
     story.expect(progress["status"] == "refused", f"the document was {progress['status']}")
     story.tell_event(clinic.name, f"learns by `dmp track`: refused, {progress['reason']}")

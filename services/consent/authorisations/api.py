@@ -28,6 +28,7 @@ from services.consent.choices.domain.choices import Change
 from services.consent.choices.domain.identifiers import possible_ids
 from services.consent.choices.models import ChangeView
 from shared.errors import ClientError, NotFoundError
+from shared.fhir.references import patient_id
 from shared.fhir.write import FHIR_JSON
 from shared.http.admission import Urgency, urgent
 from shared.http.app import AuthenticatedCaller
@@ -80,7 +81,9 @@ router = APIRouter(
 )
 
 ConsentIdParam = Annotated[str, Path(max_length=64, description="the id that the server assigned")]
-PatientParam = Annotated[str, Query(max_length=64, description="the record: `Patient/<id>` or the id")]
+PatientParam = Annotated[
+    str, Query(max_length=300, description="the record: `Patient/<id>`, its absolute URL here, or the id")
+]
 ActorParam = Annotated[
     str | None,
     Query(max_length=160, description="national id of the holder, with or without its system: `[system|]id`"),
@@ -202,7 +205,7 @@ async def _search(
     status: str | None,
 ) -> Response:
     try:
-        record_id = UUID(patient.removeprefix("Patient/"))
+        record_id = UUID(patient_id(patient, f"{request.base_url}fhir"))
     except ValueError as error:
         raise SearchInvalidError from error
     visible = await find_consents(context.pool, record_id, caller, context.rules.max_copy_age)
@@ -217,7 +220,8 @@ async def _search(
     matches = [resource for resource in resources if status in (None, resource["status"])]
     if not matches:
         await delay_response(request)
-    return _response(searchset(matches, str(request.base_url)), 200, {})
+    used = {"patient": f"Patient/{record_id}", "actor": actor, "status": status}
+    return _response(searchset(matches, str(request.base_url), used), 200, {})
 
 
 def _form(body: bytes) -> dict[str, str]:

@@ -6,6 +6,7 @@ Source: http://hl7.org/fhir/R4/consent.html.
 
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlencode
 from uuid import UUID
 
 import orjson
@@ -179,11 +180,14 @@ def narrative(words: str) -> dict[str, str]:
     return {"status": "additional", "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{words}</div>'}
 
 
-def searchset(resources: list[dict[str, Any]], base: str) -> dict[str, Any]:
-    """Returns a Bundle of the resources. FHIR permits no empty arrays: without resources there is no `entry`."""
+def searchset(resources: list[dict[str, Any]], base: str, used: dict[str, str | None]) -> dict[str, Any]:
+    """Returns a Bundle of the resources, with the parameters that were used in its link `self` (FHIR R4,
+    search.html#conformance). FHIR permits no empty arrays: without resources there is no `entry`."""
+    query = urlencode({name: value for name, value in used.items() if value is not None})
+    link = [{"relation": "self", "url": f"{base}fhir/Consent?{query}"}]
     entries = [
         {"fullUrl": f"{base}fhir/Consent/{resource['id']}", "resource": resource, "search": {"mode": "match"}}
         for resource in resources
     ]
     entry_element = {"entry": entries} if entries else {}
-    return {"resourceType": "Bundle", "type": "searchset", "total": len(entries), **entry_element}
+    return {"resourceType": "Bundle", "type": "searchset", "total": len(entries), "link": link, **entry_element}

@@ -25,6 +25,8 @@ HIDDEN = {
 }
 SEARCH_ROUTE: dict[str, Any] = {
     **BYTES,
+    "description": "An unknown parameter is refused, or ignored with `Prefer: handling=lenient`. The link `self` holds "
+    "the parameters that were used; `total` counts the matches of all pages.",
     "responses": {
         200: outcome("A searchset Bundle; also empty for an unknown patient, and where you may not search."),
         400: outcome("A parameter is missing or not understood."),

@@ -1,7 +1,10 @@
 """Parses search parameters from a URL or a form."""
 
+from collections.abc import Mapping, Set
 from typing import ClassVar
 from urllib.parse import parse_qsl
+
+from starlette.requests import Request
 
 from shared.errors import ClientError
 
@@ -27,3 +30,27 @@ def parse_form(text: bytes) -> dict[str, str]:
     if len(parameters) != len(pairs):
         raise SearchError("Send each search parameter once; separate several statuses by commas.")
     return parameters
+
+
+def used_parameters(parameters: Mapping[str, str], known: Set[str], *, is_lenient: bool) -> dict[str, str]:
+    """Returns the known parameters. Raises SearchError for any other one.
+
+    A lenient search ignores parameters of other names; what it cannot apply to a known one, such as a modifier, it
+    refuses too, because the answer would be another one (FHIR R4, search.html#errors and #modifiers).
+    """
+    roots = {_root(name) for name in known}
+    for name in parameters.keys() - known:
+        if not is_lenient or _root(name) in roots:
+            raise SearchError(f"A parameter is unknown. The known ones are: {', '.join(sorted(known))}.")
+    return {name: value for name, value in parameters.items() if name in known}
+
+
+def _root(name: str) -> str:
+    """Returns the name of a parameter without its modifier and its chain."""
+    return name.partition(":")[0].partition(".")[0]
+
+
+def linked_parameters(request: Request, used: Mapping[str, str]) -> dict[str, str]:
+    """Returns the parameters for the links of an answer: those used, but no identifier that was kept out of the URL."""
+    is_in_url = request.method == "GET"
+    return {name: value for name, value in used.items() if is_in_url or "|" not in value or name == "status"}

@@ -1,6 +1,7 @@
 """TD0.2 as FHIR: `Patient?identifier=`, for professionals and their software. It returns no traits."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -9,7 +10,7 @@ from starlette.responses import Response
 from services.records.facts.context import InjectedReadContext, ReadContext
 from services.records.kit.bodies import check_form
 from services.records.kit.documentation import AUTHENTICATED, SEARCH_ROUTE, query
-from services.records.kit.forms import LONGEST_FORM, SearchError, parse_form
+from services.records.kit.forms import LONGEST_FORM, SearchError, linked_parameters, parse_form, used_parameters
 from services.records.kit.requests import InsHmac, access_headers, caller_of, mode_of
 from services.records.record_check.usecases.check_record import RecordAccess, check_record
 from shared.crypto.fingerprints import ins_parts
@@ -18,6 +19,7 @@ from shared.fhir.answer_bundles import searchset
 from shared.fhir.write import FHIR_JSON, patient_standing
 from shared.http.admission import Urgency, urgent
 from shared.http.door import Door
+from shared.http.prefer import is_lenient
 from shared.values import Ins, InvalidInsError
 
 router = APIRouter(route_class=Door)
@@ -67,17 +69,20 @@ async def post_find_patient(request: Request, context: InjectedReadContext, ins_
 
 async def _find(request: Request, context: ReadContext, ins_hmac: Keyring, parameters: dict[str, str]) -> Response:
     caller = await caller_of(request)
-    if not parameters.keys() <= KNOWN_PARAMETERS or "identifier" not in parameters:
+    used = used_parameters(parameters, KNOWN_PARAMETERS, is_lenient=is_lenient(request.headers.get("prefer")))
+    if "identifier" not in used:
         raise SearchError("Search with identifier (INS as system|value), once, and nothing else.")
     try:
-        ins = Ins.from_token(parameters["identifier"])
+        ins = Ins.from_token(used["identifier"])
     except InvalidInsError as error:
         raise SearchError(str(error)) from error
     fingerprints = tuple(ins_hmac.fingerprints(*ins_parts(ins)))
     access = await check_record(context, caller, fingerprints)
     base = str(request.base_url)
     entries = [] if access is None else [(f"{base}fhir/Patient/{access.record_id}", _patient(access, ins))]
-    body = searchset(entries, self_url=f"{base}fhir/Patient", access_mode=mode_of(request))
+    parameters_of_link = urlencode(linked_parameters(request, used))
+    self_url = f"{base}fhir/Patient?{parameters_of_link}" if parameters_of_link else f"{base}fhir/Patient"
+    body = searchset(entries, self_url=self_url, total=len(entries), access_mode=mode_of(request))
     return Response(body, 200, {"cache-control": "no-store", **access_headers(request)}, FHIR_JSON)
 
 

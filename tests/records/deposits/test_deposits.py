@@ -67,7 +67,7 @@ async def test_a_deposit_is_answered_with_a_transaction_response_that_says_it_is
     api: RecordsApi, record: UUID
 ) -> None:
     answer = await api.deposit(bundle_of(a_deposit(SOMEBODY)))
-    assert answer.status_code == 201
+    assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/fhir+json"
     body = answer.json()
     assert (body["resourceType"], body["type"], len(body["entry"])) == ("Bundle", "transaction-response", 3)
@@ -109,7 +109,7 @@ async def test_the_request_can_be_restored_to_the_byte(api: RecordsApi, record: 
     ]
     for body in bodies:
         answer = await api.deposit(body)
-        assert answer.status_code == 201
+        assert answer.status_code == 200
         assert await restored(api, record, deposit_id(answer)) == body
     stored = await api.pool.fetch("select length(body) as length from deposit_requests")
     assert all(row["length"] < 2500 for row in stored), "contents are not kept twice"
@@ -132,7 +132,7 @@ async def test_another_class_than_the_types_own_is_a_warning_and_does_not_count(
         bundle["entry"][1]["resource"]["category"][0]["coding"][0]["code"] = "42"
 
     answer = await api.deposit(changed_bundle(bundle_of(a_deposit(SOMEBODY)), send_another_class))
-    assert answer.status_code == 201
+    assert answer.status_code == 200
     issues = answer.json()["entry"][1]["response"]["outcome"]["issue"]
     assert [(issue["severity"], issue["details"]["coding"][0]["code"]) for issue in issues] == [
         ("information", "deposit-accepted"),
@@ -199,25 +199,25 @@ async def test_traits_that_differ_are_refused_and_the_refusal_is_traced(
 async def test_absent_traits_and_other_spellings_are_no_difference(
     api: RecordsApi, record: UUID, traits: SentTraits
 ) -> None:
-    assert (await api.deposit(bundle_of(a_deposit(SOMEBODY, traits=traits)))).status_code == 201
+    assert (await api.deposit(bundle_of(a_deposit(SOMEBODY, traits=traits)))).status_code == 200
 
 
 async def test_a_record_is_found_under_every_key_of_the_ring(api: RecordsApi) -> None:
     older = Keyring({"hmac-1": RING["hmac-1"]})
     await api.open_record(SOMEBODY, ring=older)
-    assert (await api.deposit(bundle_of(a_deposit(SOMEBODY)))).status_code == 201
+    assert (await api.deposit(bundle_of(a_deposit(SOMEBODY)))).status_code == 200
 
 
 async def test_a_record_whose_number_changed_is_found_by_the_new_one_only(api: RecordsApi, record: UUID) -> None:
     await api.open_record(Person(73), record_id=record)
     assert codes(await api.deposit(bundle_of(a_deposit(SOMEBODY)))) == ["record-unknown"]
-    assert (await api.deposit(bundle_of(a_deposit(Person(73))))).status_code == 201
+    assert (await api.deposit(bundle_of(a_deposit(Person(73))))).status_code == 200
 
 
 async def test_the_same_again_gets_the_same_answer_and_is_kept_once(api: RecordsApi, record: UUID) -> None:
     body = bundle_of(a_deposit(SOMEBODY), a_deposit(SOMEBODY, content=b"second"))
     first, second = await api.deposit(body), await api.deposit(body)
-    assert (first.status_code, second.status_code) == (201, 201)
+    assert (first.status_code, second.status_code) == (200, 200)
     assert (first.content, first.headers["location"]) == (second.content, second.headers["location"])
     assert len(await api.announced(DocumentReceived)) == 2
     assert await counts(api) == kept(documents=2, deposits=1)
@@ -253,7 +253,7 @@ async def test_the_same_again_is_the_same_after_publication(api: RecordsApi, rec
 async def test_concurrent_identical_deposits_are_one(api: RecordsApi, record: UUID, documents: int) -> None:
     body = bundle_of(*(a_deposit(SOMEBODY, content=b"%d" % number) for number in range(documents)))
     answers = await asyncio.gather(*(api.deposit(body) for _ in range(12)))
-    assert {answer.status_code for answer in answers} == {201}
+    assert {answer.status_code for answer in answers} == {200}
     assert len({answer.headers["location"] for answer in answers}) == 1
     assert await counts(api) == kept(documents=documents, deposits=1)
 
@@ -276,7 +276,7 @@ async def test_a_deposit_waits_for_whoever_announces_of_its_record_so_that_its_a
             return bool(await api.pool.fetchval(SELECT_WAITING))
 
         await eventually(waits)
-    assert (await deposit_task).status_code == 201
+    assert (await deposit_task).status_code == 200
     assert [type(event) for event in await outbox(api.pool)][-2:] == [AccessRecorded, DocumentReceived]
 
 
@@ -324,7 +324,7 @@ async def test_the_same_identifier_in_another_record_is_another_document(api: Re
     deposit = a_deposit(SOMEBODY)
     first = await api.deposit(bundle_of(deposit))
     second = await api.deposit(bundle_of(a_deposit(other, unique_id=deposit.unique_id)))
-    assert (first.status_code, second.status_code) == (201, 201)
+    assert (first.status_code, second.status_code) == (200, 200)
     assert document_ids(first) != document_ids(second)
 
 
@@ -335,7 +335,7 @@ async def test_a_set_that_is_partly_known_is_refused_whole(api: RecordsApi, reco
         answer = await api.deposit(bundle_of(*mixed))
         assert (answer.status_code, codes(answer)) == (409, ["unique-id-taken"])
     assert await counts(api) == kept(documents=2, deposits=1)
-    assert (await api.deposit(bundle_of(second, first))).status_code == 201, "the order does not matter"
+    assert (await api.deposit(bundle_of(second, first))).status_code == 200, "the order does not matter"
 
 
 async def test_after_a_refusal_a_new_attempt_is_a_new_deposit(api: RecordsApi, record: UUID) -> None:
@@ -343,7 +343,7 @@ async def test_after_a_refusal_a_new_attempt_is_a_new_deposit(api: RecordsApi, r
     first = await api.deposit(body)
     await api.decide(*document_ids(first), reason="consent-opposed")
     second = await api.deposit(body)
-    assert second.status_code == 201
+    assert second.status_code == 200
     assert second.headers["location"] != first.headers["location"]
     assert len(await api.announced(DocumentReceived)) == 2
 
@@ -356,7 +356,7 @@ async def test_prefer_wait_answers_with_the_result(api: RecordsApi, record: UUID
         waiting = asyncio.create_task(api.deposit(bundle_of(a_deposit(SOMEBODY)), prefer=UNTIL_DONE))
         await decide_when_received(api, reason)
         answer = await waiting
-        assert answer.status_code == 201
+        assert answer.status_code == 200
         [issue] = answer.json()["entry"][1]["response"]["outcome"]["issue"]
         assert (issue["details"]["coding"][0]["code"], issue["severity"]) == (code, severity)
 
@@ -382,13 +382,13 @@ async def test_a_cda_about_another_patient_is_refused(api: RecordsApi, record: U
     refused = await api.deposit(bundle_of(a_deposit(SOMEBODY, content=cda, content_type="text/xml")))
     assert (refused.status_code, codes(refused)) == (422, ["patient-mismatch"])
     own = cda.replace(Person(75).ins.encode(), SOMEBODY.ins.encode())
-    assert (await api.deposit(bundle_of(a_deposit(SOMEBODY, content=own, content_type="text/xml")))).status_code == 201
+    assert (await api.deposit(bundle_of(a_deposit(SOMEBODY, content=own, content_type="text/xml")))).status_code == 200
 
 
 async def test_a_big_document_is_kept_too(api: RecordsApi, record: UUID) -> None:
     body = bundle_of(a_deposit(SOMEBODY, content=TEXT * 4000))
     answer = await api.deposit(body)
-    assert answer.status_code == 201
+    assert answer.status_code == 200
     assert await restored(api, record, deposit_id(answer)) == body
     got = await api.get(f"/fhir/Binary/{document_ids(answer)[0]}", as_software())
     assert got.content == TEXT * 4000
@@ -396,7 +396,7 @@ async def test_a_big_document_is_kept_too(api: RecordsApi, record: UUID) -> None
 
 async def test_an_ins_under_another_oid_of_its_class_finds_the_record(api: RecordsApi, record: UUID) -> None:
     demo = Ins(SOMEBODY.ins, "1.2.250.1.213.1.4.11")
-    assert (await api.deposit(bundle_of(a_deposit(SOMEBODY, ins=demo)))).status_code == 201
+    assert (await api.deposit(bundle_of(a_deposit(SOMEBODY, ins=demo)))).status_code == 200
     production = Ins(SOMEBODY.ins, "1.2.250.1.213.1.4.8")
     assert codes(await api.deposit(bundle_of(a_deposit(SOMEBODY, ins=production)))) == ["record-unknown"]
 
@@ -405,7 +405,7 @@ async def test_a_stranger_to_the_directory_cannot_break_a_deposit(api: RecordsAp
     """An author's id that no event may carry is left out of it, and kept with the document."""
     odd = Author(AuthorKind.PROFESSIONAL, NationalProfessionalId("3" + "7" * 20 + "/CPE-" + "x" * 60))
     answer = await api.deposit(bundle_of(a_deposit(SOMEBODY, authors=(odd,))))
-    assert answer.status_code == 201, answer.text
+    assert answer.status_code == 200, answer.text
     [event] = await api.announced(DocumentReceived)
     assert event.author_id is None
 

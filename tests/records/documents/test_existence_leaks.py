@@ -76,10 +76,13 @@ def delays(api: RecordsApi, monkeypatch: pytest.MonkeyPatch) -> ResponseDelays:
     return made
 
 
-def visible_parts(answer: httpx2.Response) -> tuple[int, list[tuple[str, str]], bytes]:
-    """Returns all that a client sees of an answer, except its trace id."""
+def visible_parts(answer: httpx2.Response, *sent: UUID) -> tuple[int, list[tuple[str, str]], bytes]:
+    """Returns all that a client sees of an answer, except its trace id and the ids that it sent itself."""
     headers = [(name, value) for name, value in answer.headers.multi_items() if name != "traceparent"]
-    return answer.status_code, sorted(headers), answer.content
+    content = answer.content
+    for id in sent:
+        content = content.replace(str(id).encode(), b"sent")
+    return answer.status_code, sorted(headers), content
 
 
 DocumentRequest = Callable[[RecordsApi, UUID, str], Awaitable[httpx2.Response]]
@@ -202,14 +205,15 @@ async def test_a_record_that_may_not_be_searched_answers_like_one_that_is_unknow
 ) -> None:
     record, _ = await a_record(api, hidden_sections=["BIOLOGIE", "CPT_REND"])
     token = REFUSED[who][0](record)
-    absent, waited = await delays.of(search(api, uuid4(), token))
-    for request in (
-        search(api, record, token),
-        search_by_ins(api, SOMEBODY, token),
-        search_by_ins(api, NOBODY, token),
+    missing = uuid4()
+    for present, absent in (
+        (search(api, record, token), search(api, missing, token)),
+        (search_by_ins(api, SOMEBODY, token), search_by_ins(api, NOBODY, token)),
     ):
-        hidden, delay_count = await delays.of(request)
-        assert (visible_parts(hidden), delay_count, waited) == (visible_parts(absent), 1, 1)
+        hidden, delay_count = await delays.of(present)
+        unknown, waited = await delays.of(absent)
+        ids = (record, missing)
+        assert (visible_parts(hidden, *ids), delay_count, waited) == (visible_parts(unknown, *ids), 1, 1)
 
 
 async def test_what_if_answers_of_a_foreign_record_and_of_an_invisible_document_like_of_none(

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 from datetime import timedelta
+from urllib.parse import unquote, urlencode
 from uuid import UUID, uuid4
 
 import httpx2
@@ -49,10 +50,13 @@ async def trace_of(api: RecordsApi, action: str = "read-document") -> AccessReco
     return searchset
 
 
-def same_answer(first: httpx2.Response, second: httpx2.Response) -> bool:
-    """To the byte, but for the trace's id."""
+def same_answer(first: httpx2.Response, second: httpx2.Response, *sent: UUID) -> bool:
+    """To the byte, but for the trace's id and the ids that were sent."""
+    contents = [first.content, second.content]
+    for id in sent:
+        contents = [content.replace(str(id).encode(), b"sent") for content in contents]
     headers = [{n: v for n, v in answer.headers.items() if n != "traceparent"} for answer in (first, second)]
-    return (first.status_code, first.content, headers[0]) == (second.status_code, second.content, headers[1])
+    return (first.status_code, contents[0], headers[0]) == (second.status_code, contents[1], headers[1])
 
 
 async def test_an_authorised_professional_reads_the_bytes_and_it_is_traced(api: RecordsApi, record: UUID) -> None:
@@ -287,17 +291,17 @@ async def test_a_search_that_may_not_be_answers_like_an_unknown_patient_and_is_t
 ) -> None:
     await api.publish(a_deposit(SOMEBODY))
     await api.choose(record, 2, authorised=[DOCTOR], blocked=[DOCTOR])
-    token = as_doctor(DOCTOR)
+    token, missing_id = as_doctor(DOCTOR), uuid4()
     for hidden_search, missing_search in (
         ({"patient_identifier": token_of(SOMEBODY)}, {"patient_identifier": token_of(NOBODY)}),
-        ({"patient": f"Patient/{record}"}, {"patient": f"Patient/{uuid4()}"}),
+        ({"patient": f"Patient/{record}"}, {"patient": f"Patient/{missing_id}"}),
     ):
         hidden, missing = (
             await api.search(token, **hidden_search, **CURRENT),
             await api.search(token, **missing_search, **CURRENT),
         )
         assert hidden.json()["total"] == 0
-        assert same_answer(hidden, missing)
+        assert same_answer(hidden, missing, record, missing_id)
     traces = [event for event in await api.announced(AccessRecorded) if event.action == "find-documents"]
     assert [(trace.record_id, trace.reason) for trace in traces] == [(record, "blocked")] * 2
 
@@ -321,12 +325,52 @@ async def test_pages_follow_one_another_without_an_ins_in_their_address(api: Rec
     token = as_patient(record)
     page = (await api.search(token, patient_identifier=token_of(SOMEBODY), _count="2", **CURRENT)).json()
     seen = [entry["resource"]["id"] for entry in page["entry"]]
-    assert "total" not in page
+    assert page["total"] == 5
     while link := next((link["url"] for link in page["link"] if link["relation"] == "next"), None):
         assert SOMEBODY.ins not in link
         page = (await api.get(link, token)).json()
         seen += [entry["resource"]["id"] for entry in page["entry"]]
+        assert page["total"] == 5
     assert seen == [str(document) for document in reversed(documents)]
+
+
+def self_of(answer: httpx2.Response) -> str:
+    [url] = [link["url"] for link in answer.json()["link"] if link["relation"] == "self"]
+    return unquote(url)
+
+
+async def test_a_search_for_none_gives_the_total_only(api: RecordsApi, record: UUID) -> None:
+    for n in range(3):
+        await api.publish(a_deposit(SOMEBODY, content=b"%d" % n))
+    masked, _ = await api.publish(a_deposit(SOMEBODY, labels=("N", "MASQUE_PS")), a_deposit(SOMEBODY))
+    for token, total in ((as_patient(record), 5), (as_doctor(OTHER_DOCTOR), 4)):
+        answer = await api.search(token, patient=str(record), _count="0", **CURRENT)
+        assert (answer.json()["total"], "entry" in answer.json()) == (total, False)
+    traces = [event for event in await api.announced(AccessRecorded) if event.action == "find-documents"]
+    assert len(traces) == 2, "a total is traced as a list is"
+    assert (await api.search(as_patient(record), patient=str(masked), _count="0", **CURRENT)).json()["total"] == 0
+
+
+async def test_the_link_self_holds_the_parameters_that_were_used(api: RecordsApi, record: UUID) -> None:
+    base = "http://records.test/fhir/DocumentReference?"
+    query = f"status=current&subject=Patient/{record}&_count=2&_pretty=true"
+    path = f"/fhir/DocumentReference?{query}"
+    assert codes(await api.get(path, as_patient(record))) == ["search-invalid"]
+    lenient = await api.get(path, as_patient(record), prefer="handling=lenient")
+    assert self_of(lenient) == f"{base}patient=Patient/{record}&status=current&_count=2"
+    await api.publish(a_deposit(SOMEBODY))
+    by_ins = await api.search(as_patient(record), patient_identifier=token_of(SOMEBODY), **CURRENT)
+    assert self_of(by_ins) == f"{base}patient=Patient/{record}&status=current"
+
+
+async def test_an_ins_that_was_kept_out_of_the_url_is_kept_out_of_the_links(api: RecordsApi) -> None:
+    token = as_doctor(OTHER_DOCTOR)
+    posted = await api.search(token, patient_identifier=token_of(NOBODY), **CURRENT)
+    assert self_of(posted) == "http://records.test/fhir/DocumentReference?status=current"
+    query = urlencode({"patient.identifier": token_of(NOBODY), **CURRENT})
+    got = await api.get(f"/fhir/DocumentReference?{query}", token)
+    assert token_of(NOBODY) in self_of(got)
+    assert NOBODY.ins not in posted.text
 
 
 async def test_a_search_that_lacks_something_says_what_to_do(api: RecordsApi) -> None:
@@ -339,7 +383,11 @@ async def test_a_search_that_lacks_something_says_what_to_do(api: RecordsApi) ->
         {"patient": "urn:oid:1.2.250.1.213.1.4.10|12", "status": "current"},
         {"patient": "urn:oid:1.2.250.1.213.1.4.2|277076322082910", "status": "current"},
         {"patient": someone, "status": "active"},
-        {"patient": someone, "status": "current", "_count": "0"},
+        {"patient": someone, "status": "current", "_count": "-1"},
+        {"patient": f"https://elsewhere.example/fhir/Patient/{someone}", "status": "current"},
+        {"patient": f"Practitioner/{someone}", "status": "current"},
+        {"patient": someone, "subject": someone, "status": "current"},
+        {"patient:missing": "true", "status": "current"},
         {"patient": someone, "status": "current", "_count": "٣"},
         {"patient": someone, "status": "current", "_after": "x"},
         {"patient": someone, "status": "current", "type": "11488-4"},

@@ -92,10 +92,14 @@ def test_a_stored_document_is_written_without_the_patient_unless_asked() -> None
 def test_a_searchset_holds_resources_as_they_are() -> None:
     resource = write.document_reference(STORED)
     url = f"https://dmp.example/fhir/DocumentReference/{STORED.id}"
-    bundle = json.loads(answer_bundles.searchset([(url, resource)], self_url="https://dmp.example/fhir"))
+    warning = Issue("copies-old", "Try again.", severity=Severity.WARNING)
+    bundle = json.loads(
+        answer_bundles.searchset([(url, resource)], self_url="https://dmp.example/fhir", total=1, issues=[warning])
+    )
     assert bundle["total"] == 1
-    assert bundle["entry"] == [{"fullUrl": url, "resource": json.loads(resource), "search": {"mode": "match"}}]
-    assert "entry" not in json.loads(answer_bundles.searchset([], self_url="https://dmp.example/fhir"))
+    assert bundle["entry"][0] == {"fullUrl": url, "resource": json.loads(resource), "search": {"mode": "match"}}
+    assert bundle["entry"][1]["search"] == {"mode": "outcome"}
+    assert "entry" not in json.loads(answer_bundles.searchset([], self_url="https://dmp.example/fhir", total=0))
 
 
 def test_a_transaction_is_answered_entry_by_entry() -> None:

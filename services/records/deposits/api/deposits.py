@@ -84,7 +84,7 @@ def _answer(submission: Submission, deposited: AcceptedDeposit, tracked: Tracked
         entries[document.entry] = EntryResponse(CREATED, f"DocumentReference/{id}", 'W/"1"', issues=issues)
         entries[document.binary_entry] = EntryResponse(CREATED, f"Binary/{id}", 'W/"1"')
     headers = {"location": f"/deposits/{deposited.id}"}
-    return Response(transaction_response(entries), 201, headers, FHIR_JSON)
+    return Response(transaction_response(entries), 200, headers, FHIR_JSON)
 
 
 def _entry_of(kind: str, deposit_id: UUID) -> EntryResponse:

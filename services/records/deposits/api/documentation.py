@@ -9,11 +9,10 @@ DEPOSIT: dict[str, Any] = {
     **BYTES,
     "summary": "Deposit documents (PDSm ITI-65 transaction)",
     "description": "A Bundle with one SubmissionSet List, and a DocumentReference and a Binary for each document. "
-    "201: stored, and invisible until the patient's choices are checked. Follow the deposit at Location, or wait with "
+    "200: stored, and invisible until the patient's choices are checked. Follow the deposit at Location, or wait with "
     "`Prefer: wait=2`. A repeated submission gets the answer of the first.",
-    "status_code": 201,
     "responses": {
-        201: outcome("A transaction-response with the entries in the order of the request."),
+        200: outcome("A transaction-response with the entries in the order of the request, each with its own status."),
         400: outcome("Not a FHIR Bundle in JSON."),
         **UNAUTHENTICATED,
         **NOT_ACCEPTABLE,

@@ -20,10 +20,14 @@ BY_ID: dict[str, Any] = {
     "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}],
 }
 _PARAMETERS = [
-    query("patient", "id of the record, or its INS as system|value", "Patient/0b5d1f0e-7a56-4f0b-9c39-3f6b8e1a2c4d"),
+    query(
+        "patient",
+        "the record: its id, Patient/<id> or the absolute URL of it here, or its INS as system|value. Also `subject`.",
+        "Patient/0b5d1f0e-7a56-4f0b-9c39-3f6b8e1a2c4d",
+    ),
     query("patient.identifier", "INS as system|value; prefer POST _search", "urn:oid:1.2.250.1.213.1.4.10|..."),
     query("status", "current, superseded, entered-in-error; several with commas. Required.", "current"),
-    query("_count", "largest number of documents on a page, 1 to 100", "50"),
+    query("_count", "largest number of documents on a page, up to 100; 0 for the total only", "50"),
     query("_after", "from the link `next` of the page before", "0199a3c4-5d00-8b22-8c7e-2f6c1d4e9a3b"),
 ]
 SEARCH: dict[str, Any] = {

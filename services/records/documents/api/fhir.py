@@ -1,5 +1,6 @@
 """The routes that read under /fhir: search, DocumentReference, Binary, CapabilityStatement."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 from uuid import UUID
@@ -12,11 +13,11 @@ from services.records.documents.api.documentation import METADATA, POST_SEARCH, 
 from services.records.documents.api.resources import document_reference, etag_of, url_of
 from services.records.documents.api.search import parse_query
 from services.records.documents.domain.metadata import served_type
-from services.records.documents.usecases.find_documents import DocumentPage, DocumentQuery, find_documents
+from services.records.documents.usecases.find_documents import DocumentPage, find_documents
 from services.records.documents.usecases.read_document import DocumentView, read_document
 from services.records.facts.context import InjectedReadContext, ReadContext
 from services.records.kit.bodies import check_form
-from services.records.kit.forms import LONGEST_FORM, SearchError, parse_form
+from services.records.kit.forms import LONGEST_FORM, SearchError, linked_parameters, parse_form
 from services.records.kit.requests import InsHmac, access_headers, caller_of, mode_of
 from shared.crypto.keyring import Keyring
 from shared.errors import NotFoundError
@@ -27,6 +28,7 @@ from shared.http.admission import Urgency, urgent
 from shared.http.constant_time import delay_response
 from shared.http.door import Door
 from shared.http.negotiation import is_resource_requested, serves_content
+from shared.http.prefer import is_lenient
 
 router = APIRouter(route_class=Door)
 # Content is untrusted: no browser may guess its type or run it.
@@ -96,31 +98,26 @@ async def _open(request: Request, context: ReadContext, *, with_content: bool) -
 
 async def _search(request: Request, context: ReadContext, ins_hmac: Keyring, parameters: dict[str, str]) -> Response:
     caller = await caller_of(request)
-    query = parse_query(ins_hmac, parameters)
-    page = await find_documents(context, caller, query)
-    body = _searchset(str(request.base_url), page, query, mode_of(request))
-    if not page.documents:
+    base, lenient = str(request.base_url), is_lenient(request.headers.get("prefer"))
+    search = parse_query(ins_hmac, parameters, f"{base}fhir", is_lenient=lenient)
+    page = await find_documents(context, caller, search.query)
+    shown = page.record_id if page.total else None
+    body = _searchset(base, page, linked_parameters(request, search.link_parameters(shown)), mode_of(request))
+    if not page.total:
         await delay_response(request)
     return Response(body, 200, {**PRIVATE, **access_headers(request)}, FHIR_JSON)
 
 
-def _searchset(base: str, page: DocumentPage, query: DocumentQuery, mode: str | None) -> bytes:
+def _searchset(base: str, page: DocumentPage, parameters: Mapping[str, str], mode: str | None) -> bytes:
+    url = f"{base}fhir/DocumentReference"
     listed = [
         (url_of(base, document.summary.id), document_reference(document.summary, document.metadata, document.notices))
         for document in page.documents
     ]
-    next_url = _next_url(base, page, query)
-    return searchset(listed, self_url=f"{base}fhir/DocumentReference", next_url=next_url, access_mode=mode)
-
-
-def _next_url(base: str, page: DocumentPage, query: DocumentQuery) -> str | None:
-    """Returns the URL of the next page, with the record's id instead of an INS; None on the last page."""
-    if page.after is None:
-        return None
-    parameters = {
-        "patient": f"Patient/{page.record_id}",
-        "status": ",".join(sorted(query.statuses)),
-        "_count": query.count,
-        "_after": page.after,
-    }
-    return f"{base}fhir/DocumentReference?{urlencode(parameters)}"
+    return searchset(
+        listed,
+        self_url=f"{url}?{urlencode(parameters)}",
+        next_url=None if page.after is None else f"{url}?{urlencode({**parameters, '_after': str(page.after)})}",
+        total=page.total,
+        access_mode=mode,
+    )

@@ -1,38 +1,72 @@
 """Parses the search parameters of DocumentReference from a URL or a form."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from uuid import UUID
 
 from services.records.documents.usecases.find_documents import LAST_ID, DocumentQuery
-from services.records.kit.forms import SearchError
+from services.records.kit.forms import SearchError, used_parameters
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
+from shared.fhir.references import patient_id
 from shared.values import Ins, InvalidInsError
 
-KNOWN_PARAMETERS = frozenset(
-    {"patient", "patient.identifier", "patient:identifier", "status", "_count", "_after", "_format"}
+PATIENTS = frozenset(
+    {
+        "patient",
+        "patient:Patient",
+        "patient.identifier",
+        "patient:identifier",
+        "patient:Patient.identifier",
+        "subject",
+        "subject:Patient",
+        "subject.identifier",
+        "subject:identifier",
+        "subject:Patient.identifier",
+    }
 )
+"""The names of the parameter that selects the record; every subject of a DocumentReference here is a Patient."""
+KNOWN_PARAMETERS = PATIENTS | {"status", "_count", "_after", "_format"}
 STATUSES = frozenset({"current", "superseded", "entered-in-error"})
 STATUS_SYSTEM = "http://hl7.org/fhir/document-reference-status"
 LARGEST_PAGE = 100
 USUAL_PAGE = 50
 
 
-def parse_query(ring: Keyring, parameters: dict[str, str]) -> DocumentQuery:
-    """Returns the search that these parameters describe. Raises SearchError."""
-    unknown = parameters.keys() - KNOWN_PARAMETERS
-    if unknown:
-        raise SearchError(f"A parameter is unknown. The known ones are: {', '.join(sorted(KNOWN_PARAMETERS))}.")
-    patients = [parameters[name] for name in KNOWN_PARAMETERS if name.startswith("patient") and name in parameters]
-    if len(patients) != 1 or not parameters.get("status"):
+@dataclass(frozen=True, slots=True)
+class ParsedSearch:
+    """A search, and the parameters that it uses, as they were sent."""
+
+    query: DocumentQuery
+    parameters: Mapping[str, str]
+
+    def link_parameters(self, shown: UUID | None) -> dict[str, str]:
+        """Returns the parameters for the links of the answer. `shown`: the record whose documents it shows, in place of
+        an INS; None where it shows none, because then the links must not tell whether there is a record."""
+        record_id = self.query.record_id or shown
+        if record_id is None:
+            return dict(self.parameters)
+        others = {name: value for name, value in self.parameters.items() if name not in PATIENTS}
+        return {"patient": f"Patient/{record_id}", **others}
+
+
+def parse_query(
+    ring: Keyring, parameters: Mapping[str, str], base: str = "", *, is_lenient: bool = False
+) -> ParsedSearch:
+    """Returns the search that these parameters describe. `base`: this server's FHIR, for absolute references;
+    `is_lenient` ignores unknown parameters. Raises SearchError."""
+    used = used_parameters(parameters, KNOWN_PARAMETERS, is_lenient=is_lenient)
+    patients = [used[name] for name in PATIENTS if name in used]
+    if len(patients) != 1 or not used.get("status"):
         raise SearchError
-    statuses = _statuses(parameters["status"])
-    record_id, fingerprints = _patient(ring, patients[0])
-    return DocumentQuery(record_id, fingerprints, _count(parameters), _after(parameters), statuses)
+    statuses = _statuses(used["status"])
+    record_id, fingerprints = _patient(ring, patients[0], base)
+    return ParsedSearch(DocumentQuery(record_id, fingerprints, _count(used), _after(used), statuses), used)
 
 
-def _patient(ring: Keyring, patient: str) -> tuple[UUID | None, tuple[str, ...]]:
+def _patient(ring: Keyring, patient: str, base: str) -> tuple[UUID | None, tuple[str, ...]]:
     if "|" not in patient:
-        return _uuid(patient.removeprefix("Patient/"), "patient"), ()
+        return _uuid(patient_id(patient, base), "patient"), ()
     try:
         ins = Ins.from_token(patient)
     except InvalidInsError as error:
@@ -47,14 +81,14 @@ def _statuses(text: str) -> frozenset[str]:
     return statuses
 
 
-def _count(parameters: dict[str, str]) -> int:
+def _count(parameters: Mapping[str, str]) -> int:
     text = parameters.get("_count", str(USUAL_PAGE))
-    if not (text.isascii() and text.isdigit() and len(text) < 10) or int(text) == 0:
-        raise SearchError(f"_count must be a number from 1 to {LARGEST_PAGE}.")
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise SearchError(f"_count must be a number from 0 to {LARGEST_PAGE}; 0 gives the total only.")
     return min(int(text), LARGEST_PAGE)
 
 
-def _after(parameters: dict[str, str]) -> UUID:
+def _after(parameters: Mapping[str, str]) -> UUID:
     text = parameters.get("_after")
     return LAST_ID if text is None else _uuid(text, "_after")
 

@@ -1,7 +1,7 @@
 """A search in one record: the rules decide once for each combination of facts that its documents have."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from services.records.copies.domain.copies import RecordContext
@@ -31,6 +31,16 @@ class RecordSearch:
     decision: Permit | Refusal
     combinations: Mapping[str, FactCombination]
     decisions: Mapping[str, CombinationDecision]
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """The number of documents of each combination."""
+
+    def total(self, statuses: frozenset[str]) -> int:
+        """Returns how many documents with one of these DocumentReference statuses may be listed."""
+        return sum(self.counts[key] for key in self.listed(statuses))
+
+    def listed(self, statuses: frozenset[str]) -> list[str]:
+        """Returns the keys of the permitted combinations with one of these DocumentReference statuses."""
+        return [key for key in self.permitted if has_fhir_status(self.combinations[key], statuses)]
 
     @property
     def permitted(self) -> tuple[str, ...]:

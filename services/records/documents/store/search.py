@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from uuid import UUID
 
@@ -20,12 +21,13 @@ from shared.runtime.clock import bucket_of
 # A trigger stores the number of its combination with each document; whether a document is the requester's own depends
 # on the requester. Both statements build the key in the same way. There is no access rule here.
 SELECT_COMBINATIONS = """
-select had.combination_id || '|' || had.mine as key, combinations.facts, had.mine
+select had.combination_id || '|' || had.mine as key, combinations.facts, had.mine, had.documents
 from (
-  select distinct combination_id,
+  select combination_id,
     coalesce(organisation_id = $3, false) or coalesce($4 = any(author_ids), false)
-      or coalesce(depositor_id = $5, false) as mine
-  from document_combinations where bucket = $1 and record_id = $2
+      or coalesce(depositor_id = $5, false) as mine,
+    count(*) as documents
+  from document_combinations where bucket = $1 and record_id = $2 group by 1, 2
 ) had
 join combinations on combinations.id = had.combination_id"""
 SELECT_PERMITTED = f"""
@@ -51,12 +53,21 @@ from (
 join combinations on combinations.id = had.combination_id"""
 
 
-async def load_combinations(
-    connection: Connection, record_id: UUID, requester: Requester
-) -> dict[str, FactCombination]:
-    """Returns the distinct combinations in a record for this requester, by the store's key."""
+@dataclass(frozen=True, slots=True)
+class RecordCombinations:
+    """The distinct combinations in a record for a requester, and their numbers of documents, by the store's key."""
+
+    facts: dict[str, FactCombination]
+    counts: dict[str, int]
+
+
+async def load_combinations(connection: Connection, record_id: UUID, requester: Requester) -> RecordCombinations:
+    """Returns the combinations in a record for this requester."""
     rows = await connection.fetch(SELECT_COMBINATIONS, bucket_of(record_id), record_id, *_ownership_keys(requester))
-    return {row["key"]: _parse_combination(row["facts"], row["mine"]) for row in rows}
+    return RecordCombinations(
+        {row["key"]: _parse_combination(row["facts"], row["mine"]) for row in rows},
+        {row["key"]: row["documents"] for row in rows},
+    )
 
 
 async def count_all(connection: Connection, record_id: UUID) -> Counter[AuthoredCombination]:

@@ -5,7 +5,7 @@ combination are listed. If a person has two linked records, both are searched, e
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from services.records.copies.domain.copies import RecordContext
 from services.records.copies.store import reads as store
 from services.records.documents.domain import sealed_contents
 from services.records.documents.domain.metadata import DocumentMetadata
-from services.records.documents.domain.search import RecordSearch, first_permit, has_fhir_status, search_record
+from services.records.documents.domain.search import RecordSearch, first_permit, search_record
 from services.records.documents.store import contents
 from services.records.documents.store import search as search_store
 from services.records.facts.context import ReadContext
@@ -36,7 +36,10 @@ CURRENT = frozenset({"current"})
 
 @dataclass(frozen=True, slots=True)
 class DocumentQuery:
-    """A search: the record by its id or its INS fingerprints, the page, and the statuses of DocumentReference."""
+    """A search: the record by its id or its INS fingerprints, the page, and the statuses of DocumentReference.
+
+    `count` 0: only the total is wanted.
+    """
 
     record_id: UUID | None
     ins_fingerprints: tuple[str, ...]
@@ -61,7 +64,8 @@ class ListedDocument:
 
 @dataclass(frozen=True, slots=True)
 class DocumentPage:
-    """A page of documents, newest first. `after`: where the next page begins; None on the last.
+    """A page of documents, newest first. `after`: where the next page begins; None on the last. `total`: the number of
+    documents on all pages.
 
     `record_id` is None where the existence of the record must not be disclosed.
     """
@@ -69,6 +73,7 @@ class DocumentPage:
     record_id: UUID | None
     documents: tuple[ListedDocument, ...]
     after: UUID | None = None
+    total: int = 0
 
 
 @retry_while_locked
@@ -83,7 +88,7 @@ async def find_documents(context: ReadContext, caller: Caller, query: DocumentQu
                 await _search(connection, caller, record, context, clock.now())
                 for record in await _records(context, connection, query)
             ]
-            summaries = await _list_permitted(connection, caller, searches, query)
+            summaries = await _list_permitted(connection, caller, searches, query) if query.count else []
             await _trace(connection, caller, searches)
         try:
             permit = first_permit(searches)
@@ -91,7 +96,9 @@ async def find_documents(context: ReadContext, caller: Caller, query: DocumentQu
             return DocumentPage(None, ())
         listed = summaries[: query.count]
         documents = await _open(connection, context, permit, caller, searches, listed)
-    return DocumentPage(searches[0].record.id, documents, listed[-1].id if len(summaries) > query.count else None)
+    after = listed[-1].id if len(summaries) > query.count else None
+    total = sum(search.total(query.statuses) for search in searches)
+    return DocumentPage(searches[0].record.id, documents, after, total)
 
 
 async def _records(context: ReadContext, connection: Connection, query: DocumentQuery) -> list[RecordContext]:
@@ -110,8 +117,10 @@ async def _search(
     connection: Connection, caller: Caller, record: RecordContext, context: ReadContext, now: datetime
 ) -> RecordSearch:
     common = request_facts(caller, "find", record, now=now, rules=context.rules)
-    combinations = await search_store.load_combinations(connection, record.id, caller) if record.id is not None else {}
-    return search_record(common, caller, record, combinations)
+    if record.id is None:
+        return search_record(common, caller, record, {})
+    combinations = await search_store.load_combinations(connection, record.id, caller)
+    return replace(search_record(common, caller, record, combinations.facts), counts=combinations.counts)
 
 
 async def _list_permitted(
@@ -120,7 +129,7 @@ async def _list_permitted(
     """Returns the documents of the page, newest first, plus one more if another page follows."""
     summaries: list[DocumentSummary] = []
     for search in searches:
-        keys = [key for key in search.permitted if has_fhir_status(search.combinations[key], query.statuses)]
+        keys = search.listed(query.statuses)
         if keys and search.record.id is not None:
             summaries += await search_store.load_permitted(
                 connection, search.record.id, caller, keys, query.before, query.count + 1
