@@ -11,9 +11,10 @@ from typing import Final
 from shared.fhir import contents, parties
 from shared.fhir.dates import end_of
 from shared.fhir.node import Node, canonical_identifier
+from shared.fhir.optional_elements import coding_of, not_kept, read_optional, read_relations
 from shared.fhir.outcomes import IssueType
 from shared.fhir.references import resolve
-from shared.fhir.submission import Author, Coding, Relation, Span, SubmittedDocument
+from shared.fhir.submission import Author, Coding, OptionalElements, Relation, Span, SubmittedDocument
 from shared.moments import PartialDates
 from shared.terminology import oids, visibility
 from shared.terminology.documents import DocumentType, document_type
@@ -21,7 +22,6 @@ from shared.terminology.visibility import Label
 from shared.values import Ins, NationalStructureId, SentTraits
 
 _TITLE_LIMIT: Final = 255
-_RELATIONS: Final = frozenset({"replaces", "transforms", "signs", "appends"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,7 @@ class _Parties:
     traits: SentTraits | None
     authors: tuple[Author, ...]
     custodian: NationalStructureId | None
+    optional: OptionalElements
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class _Document:
 def read(index: int, node: Node, entries: dict[str, Node], binary: BinaryEntry | None) -> SubmittedDocument | None:
     """Returns the document, or None when something is wrong; the node's report then contains the issues."""
     _refuse_what_changes_meaning(node)
-    document = _document(node)
+    document = _document(node, entries)
     people = _parties(node, entries)
     attachment = _attachment(node, binary)
     context = _context(node)
@@ -117,13 +118,15 @@ def read(index: int, node: Node, entries: dict[str, Node], binary: BinaryEntry |
         partial_dates=PartialDates(
             attachment.partial_creation, context.period.partial_start, context.period.partial_end
         ),
+        optional=people.optional,
+        not_kept=not_kept(node),
     )
 
 
-def _document(node: Node) -> _Document | None:
+def _document(node: Node, entries: dict[str, Node]) -> _Document | None:
     unique_id, kind, labels = _unique_id(node), _type(node), _labels(node)
     date = node.moment("date", required=True)
-    relations = _relations(node)
+    relations = read_relations(node, entries)
     if not (unique_id and kind and labels and date):
         return None
     return _Document(unique_id, kind, _class_sent(node), labels, date, relations)
@@ -135,7 +138,8 @@ def _parties(node: Node, entries: dict[str, Node]) -> _Parties | None:
     traits = parties.source_traits(node, resources, ins)
     authors = parties.authors(node, resources)
     custodian = parties.custodian(node, resources)
-    return _Parties(ins, traits, authors, custodian) if ins is not None and authors else None
+    optional = read_optional(node, resources)
+    return _Parties(ins, traits, authors, custodian, optional) if ins is not None and authors else None
 
 
 def content_url(node: Node) -> str | None:
@@ -219,7 +223,7 @@ def _attachment(node: Node, binary: BinaryEntry | None) -> _Attachment | None:
         return None
     attachment.forbid("data", reason="the content travels in a Binary")
     format_ = nodes[0].child("format", required=True)
-    coding = _coding(format_)
+    coding = coding_of(format_)
     language = attachment.text("language", required=True, limit=32)
     title = attachment.text("title", required=True, limit=_TITLE_LIMIT)
     creation = attachment.moment("creation", required=True)
@@ -269,31 +273,4 @@ def _concept(node: Node, name: str) -> Coding | None:
     """Returns the first coding of a mandatory CodeableConcept."""
     concept = node.child(name, required=True)
     codings = concept.children("coding", required=True) if concept is not None else []
-    return _coding(codings[0]) if codings else None
-
-
-def _coding(node: Node | None) -> Coding | None:
-    code = node.text("code", required=True) if node is not None else None
-    return Coding(node.text("system"), code) if node is not None and code is not None else None
-
-
-def _relations(node: Node) -> tuple[Relation, ...]:
-    return tuple(relation for related in node.children("relatesTo") if (relation := _relation(related)) is not None)
-
-
-def _relation(node: Node) -> Relation | None:
-    code = node.text("code", required=True)
-    if code is not None and code not in _RELATIONS:
-        node.wrong("code", "must be replaces, transforms, signs or appends")
-    target = node.child("target", required=True)
-    if code is None or target is None:
-        return None
-    identifier = target.child("identifier")
-    value = identifier.text("value", required=True) if identifier is not None else None
-    if identifier is not None and value is not None:
-        canonical = canonical_identifier(identifier.text("system"), value)
-        if canonical is None:
-            identifier.wrong("value", "must be urn:oid:<OID> or urn:uuid:<UUID>")
-        return Relation(code, canonical) if canonical is not None else None
-    reference = target.text("reference", required=True)
-    return Relation(code, reference) if reference is not None else None
+    return coding_of(codings[0]) if codings else None

@@ -21,6 +21,7 @@ from shared.fhir.dates import end_of
 from shared.fhir.parties import BIRTH_PLACE, INSEE_CODE, QUALIFIER
 from shared.fhir.submission import Author, AuthorKind, Coding
 from shared.fhir.write import Json
+from shared.fhir.write_optional import identifier
 from shared.moments import NO_PARTIAL_DATES, PartialDates
 from shared.terminology import oids
 from shared.terminology.documents import DocumentType, document_type, format_code, format_system
@@ -180,7 +181,7 @@ def _document_reference(deposit: Deposit, digest: bytes, binary_url: str) -> Jso
         "resourceType": "DocumentReference",
         "meta": {"profile": [write.COMPREHENSIVE]},
         "contained": contained,
-        "masterIdentifier": write.identifier(unique_id),
+        "masterIdentifier": identifier(unique_id),
         "status": "current",
         "type": write.type_concept(deposit.type),
         "category": [write.class_concept(deposit.type)],
@@ -195,7 +196,7 @@ def _document_reference(deposit: Deposit, digest: bytes, binary_url: str) -> Jso
         contained.append(write.organisation_resource("custodian", deposit.custodian))
         resource["custodian"] = {"reference": "#custodian"}
     if deposit.replaces is not None:
-        target = {"identifier": write.identifier(deposit.replaces)}
+        target = {"identifier": identifier(deposit.replaces)}
         resource["relatesTo"] = [{"code": "replaces", "target": target}]
     return resource
 

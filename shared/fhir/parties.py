@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 from urllib.parse import unquote
 
+from shared.fhir.names import display_of
 from shared.fhir.node import Node
 from shared.fhir.outcomes import IssueType
 from shared.fhir.references import resolve
@@ -120,6 +121,18 @@ def custodian(owner: Node, resources: Resources) -> NationalStructureId | None:
     return _structure(reference) or _structure(resources.find(reference))
 
 
+def authenticator(owner: Node, resources: Resources) -> Author | None:
+    """Returns who attests to the document, or None."""
+    reference = owner.child("authenticator")
+    return _author(reference, resources) if reference is not None else None
+
+
+def custodian_name(owner: Node, resources: Resources) -> str | None:
+    """Returns the custodian's name as the submission shows it."""
+    reference = owner.child("custodian")
+    return display_of(reference, resources.find(reference))
+
+
 def _subject_identifiers(subject: Node, resources: Resources) -> Iterator[tuple[str, str]]:
     reference = subject.text("reference")
     if reference is not None and reference.startswith("Patient?"):
@@ -229,14 +242,17 @@ def _author(reference: Node, resources: Resources) -> Author:
         kind = (
             AuthorKind.PROFESSIONAL if professional else AuthorKind.ORGANISATION if organisation else AuthorKind.OTHER
         )
-        return Author(kind, professional, organisation)
+        return Author(kind, professional, organisation, name=reference.text("display"))
     practitioner = resources.find(resource.child("practitioner"))
     employer = resource.child("organization") or resource.child("owner")
+    name = display_of(reference, resource) or display_of(resource.child("practitioner"), practitioner)
     return Author(
         kind=_KINDS.get(str(resource.value.get("resourceType")), AuthorKind.OTHER),
         professional=_professional(resource) or _professional(practitioner),
         organisation=_structure(resource) or _structure(employer) or _structure(resources.find(employer)),
         role=_role(resource) or (_role(practitioner) if practitioner is not None else None),
+        name=name,
+        organisation_name=display_of(employer, resources.find(employer)),
     )
 
 

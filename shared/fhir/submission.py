@@ -26,10 +26,11 @@ class InvalidSubmissionError(InvalidError):
 
 @dataclass(frozen=True, slots=True)
 class Coding:
-    """A code in its system; some senders omit the system."""
+    """A code in its system; some senders omit the system. `display`: its label as sent."""
 
     system: str | None
     code: str
+    display: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,17 @@ class AuthorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """An author, with the national ids given. `role` in TRE_A02 or TRE_A00 form: G15_10/SM26, ALIM_AM."""
+    """An author, with the national ids given. `role` in TRE_A02 or TRE_A00 form: G15_10/SM26, ALIM_AM.
+
+    `name`, `organisation_name`: as the submission shows them.
+    """
 
     kind: AuthorKind
     professional: NationalProfessionalId | None = None
     organisation: NationalStructureId | None = None
     role: str | None = None
+    name: str | None = None
+    organisation_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,60 @@ class Relation:
 
     code: str
     target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Concept:
+    """A FHIR CodeableConcept: codings, whose codes may be missing beside a text."""
+
+    codings: tuple[Coding, ...] = ()
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """A FHIR Identifier: a value in its system."""
+
+    system: str | None
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A FHIR Reference, by URL, identifier or name."""
+
+    reference: str | None = None
+    type: str | None = None
+    identifier: Identifier | None = None
+    display: str | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Narrative(RedactedRepr):
+    """A FHIR Narrative: its status, and its XHTML as sent."""
+
+    status: str
+    div: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class OptionalElements(RedactedRepr):
+    """Elements of a DocumentReference that are kept and given back as sent, and that no rule looks at.
+
+    They are stored in this form: members are only added, each with a default.
+    """
+
+    description: str | None = None
+    authenticator: Author | None = None
+    custodian_name: str | None = None
+    events: tuple[Concept, ...] = ()
+    related: tuple[Reference, ...] = ()
+    source_patient: tuple[Identifier, ...] = ()
+    """The identifiers of the patient in the source system; the traits are compared, not kept."""
+    narrative: Narrative | None = None
+
+
+NO_OPTIONAL_ELEMENTS = OptionalElements()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -105,6 +165,9 @@ class SubmittedDocument(RedactedRepr):
     body can then be rebuilt from its other parts and the content. None for other spellings (line breaks, escapes)."""
     relations: tuple[Relation, ...] = ()
     partial_dates: PartialDates = NO_PARTIAL_DATES
+    optional: OptionalElements = NO_OPTIONAL_ELEMENTS
+    not_kept: tuple[str, ...] = ()
+    """Elements that were sent and are not kept."""
     header: CdaSummary | None = None
     """The summary of the content's header, when it is a CDA."""
 

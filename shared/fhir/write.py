@@ -12,7 +12,15 @@ from typing import Final
 
 import orjson
 
-from shared.fhir.submission import Author, AuthorKind, Coding
+from shared.fhir.submission import (
+    NO_OPTIONAL_ELEMENTS,
+    Author,
+    AuthorKind,
+    Coding,
+    OptionalElements,
+    Relation,
+)
+from shared.fhir.write_optional import coding, context_elements, identifier, relates_to, source_patient
 from shared.moments import NO_PARTIAL_DATES, PartialDates
 from shared.terminology import documents, oids, visibility
 from shared.terminology.access_modes import BREAK_GLASS
@@ -73,6 +81,8 @@ class StoredDocument:
     partial_dates: PartialDates = NO_PARTIAL_DATES
     ins: Ins | None = None
     record_id: str | None = None
+    relations: tuple[Relation, ...] = ()
+    optional: OptionalElements = NO_OPTIONAL_ELEMENTS
     archived: bool = False
     notices: tuple[str, ...] = ()
     """Codes of the notices sent with the document (ACCESS_MARKS)."""
@@ -83,9 +93,7 @@ class StoredDocument:
 def document_reference(document: StoredDocument) -> bytes:
     """Returns the DocumentReference of a stored document as JSON."""
     contained: list[Json] = []
-    authors = [
-        _refer(author_resource(f"author-{n}", author), contained) for n, author in enumerate(document.authors, 1)
-    ]
+    authors = [_refer_to_author(f"author-{n}", author, contained) for n, author in enumerate(document.authors, 1)]
     resource: Json = {
         "resourceType": "DocumentReference",
         "id": document.id,
@@ -100,11 +108,15 @@ def document_reference(document: StoredDocument) -> bytes:
     elif document.record_id is not None:
         resource["subject"] = {"reference": f"Patient/{document.record_id}"}
     resource |= {"date": instant(document.date), "author": authors}
-    if document.custodian is not None:
-        resource["custodian"] = _refer(organisation_resource("custodian", document.custodian), contained)
+    if document.custodian is not None or document.optional.custodian_name is not None:
+        custodian = organisation_resource("custodian", document.custodian, document.optional.custodian_name)
+        resource["custodian"] = _refer(custodian, contained)
+    resource |= _optional(document, contained)
     resource["securityLabel"] = security_labels(document.labels)
-    resource["content"] = [{"attachment": _attachment(document), "format": _coding(document.format)}]
-    resource["context"] = context(_period(document), document.facility_type, document.practice_setting)
+    resource["content"] = [{"attachment": _attachment(document), "format": coding(document.format)}]
+    resource["context"] = context(
+        _period(document), document.facility_type, document.practice_setting
+    ) | context_elements(document.optional)
     if document.archived:
         resource["extension"] = [{"url": IS_ARCHIVED, "valueBoolean": True}]
     if contained:
@@ -144,14 +156,6 @@ def instant(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def identifier(unique_id: str) -> Json:
-    """Returns a FHIR Identifier for a canonical id. An extension makes the OID the system (CDA root and extension)."""
-    root, caret, extension = unique_id.partition("^")
-    if caret and root.startswith("urn:oid:"):
-        return {"system": root, "value": extension}
-    return {"system": oids.URI, "value": unique_id}
-
-
 def subject(ins: Ins) -> Json:
     """Returns a reference to the patient by INS, without a URL that could bring the INS into a log."""
     return {"type": "Patient", "identifier": {"system": ins.system, "value": ins.matricule}}
@@ -178,8 +182,8 @@ def context(period: Json, facility: Coding, practice: Coding) -> Json:
     """Returns DocumentReference.context."""
     return {
         "period": period,
-        "facilityType": {"coding": [_coding(facility)]},
-        "practiceSetting": {"coding": [_coding(practice)]},
+        "facilityType": {"coding": [coding(facility)]},
+        "practiceSetting": {"coding": [coding(practice)]},
     }
 
 
@@ -187,27 +191,56 @@ def author_resource(id_: str, author: Author) -> Json:
     """Returns a contained resource with the national ids of an author; a person becomes a PractitionerRole."""
     resource: Json = {"resourceType": _RESOURCES[author.kind], "id": id_}
     if author.kind is AuthorKind.ORGANISATION:
-        return organisation_resource(id_, author.organisation)
+        return organisation_resource(id_, author.organisation, author.name)
     if author.kind is AuthorKind.PATIENT:
         return resource
     is_device = author.kind is AuthorKind.DEVICE
     if author.professional is not None:
         resource["identifier"] = [{"system": f"urn:oid:{oids.PROFESSIONAL}", "value": author.professional}]
-    if author.organisation is not None:
-        structure = {"identifier": {"system": f"urn:oid:{oids.STRUCTURE}", "value": author.organisation}}
+    if structure := _structure(author):
         resource["owner" if is_device else "organization"] = structure
+    if author.name is not None and is_device:
+        resource["deviceName"] = [{"name": author.name, "type": "user-friendly-name"}]
+    elif author.name is not None:
+        resource["practitioner"] = {"display": author.name}
     if author.role is not None:
         role = {"coding": [{"system": _role_system(author.role), "code": author.role}]}
         resource |= {"type": role} if is_device else {"specialty": [role]}
     return resource
 
 
-def organisation_resource(id_: str, structure: NationalStructureId | None) -> Json:
-    """Returns a contained Organization with its national id."""
+def organisation_resource(id_: str, structure: NationalStructureId | None, name: str | None = None) -> Json:
+    """Returns a contained Organization with its national id and its name."""
     organisation: Json = {"resourceType": "Organization", "id": id_}
+    if name is not None:
+        organisation["name"] = name
     if structure is not None:
         organisation["identifier"] = [{"system": f"urn:oid:{oids.STRUCTURE}", "value": structure}]
     return organisation
+
+
+def _optional(document: StoredDocument, contained: list[Json]) -> Json:
+    """Returns the optional elements outside the context; adds the resources that they refer to."""
+    optional, elements = document.optional, relates_to(document.relations)
+    if optional.narrative is not None:
+        elements["text"] = {"status": optional.narrative.status, "div": optional.narrative.div}
+    if optional.description is not None:
+        elements["description"] = optional.description
+    if optional.authenticator is not None:
+        elements["authenticator"] = _refer_to_author("authenticator", optional.authenticator, contained)
+    if optional.source_patient:
+        contained.append(source_patient(optional.source_patient))
+    return elements
+
+
+def _structure(author: Author) -> Json:
+    """Returns a Reference to the structure of an author by its national id and its name; empty without either."""
+    structure: Json = {}
+    if author.organisation is not None:
+        structure["identifier"] = {"system": f"urn:oid:{oids.STRUCTURE}", "value": author.organisation}
+    if author.organisation_name is not None:
+        structure["display"] = author.organisation_name
+    return structure
 
 
 def _role_system(role: str | None) -> str:
@@ -225,6 +258,11 @@ def _meta(document: StoredDocument) -> Json:
     if document.notices:
         meta["tag"] = [{"system": ACCESS_MARKS, "code": notice} for notice in document.notices]
     return meta
+
+
+def _refer_to_author(id_: str, author: Author, contained: list[Json]) -> Json:
+    reference = _refer(author_resource(id_, author), contained)
+    return reference if author.name is None else reference | {"display": author.name}
 
 
 def _refer(resource: Json, contained: list[Json]) -> Json:
@@ -250,7 +288,3 @@ def _attachment(document: StoredDocument) -> Json:
         "title": document.title,
         "creation": document.partial_dates.creation or instant(document.creation),
     }
-
-
-def _coding(coding: Coding) -> Json:
-    return {"system": coding.system, "code": coding.code} if coding.system else {"code": coding.code}

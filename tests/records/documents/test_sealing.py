@@ -67,7 +67,8 @@ def test_a_data_key_is_wrapped_for_its_record_and_opens_under_old_key_encryption
     after=st.text(" \n\t", max_size=5),
 )
 def test_a_request_is_restored_to_the_byte(contents: list[bytes], before: str, after: str) -> None:
-    body = before.encode() + bundle_of(*(a_deposit(SOMEBODY, content=content) for content in contents)) + after.encode()
+    pdfs = (a_deposit(SOMEBODY, content=b"%PDF-1.7" + content, content_type="application/pdf") for content in contents)
+    body = before.encode() + bundle_of(*pdfs) + after.encode()
     documents = parse_and_check(body).documents
     named = [(uuid4(), document) for document in documents]
     deposit = uuid4()

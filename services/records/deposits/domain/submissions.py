@@ -134,7 +134,8 @@ def _issues_of_relations(document: SubmittedDocument) -> Iterator[Issue]:
 
 
 def warnings_of(document: SubmittedDocument) -> list[Issue]:
-    """Returns warnings about ignored values: a wrong class, or a CDA header that contradicts the metadata."""
+    """Returns warnings about what has no effect: a wrong class, relations other than replaces, elements that are not
+    kept, and metadata that the header of the CDA contradicts."""
     warnings = [*_differences(document, document.header)] if document.header is not None else []
     if document.class_sent is not None and document.class_sent != document.type.class_code:
         warnings.append(
@@ -147,7 +148,22 @@ def warnings_of(document: SubmittedDocument) -> list[Issue]:
                 Severity.WARNING,
             )
         )
-    return warnings
+    return [*warnings, *_without_effect(document)]
+
+
+def _without_effect(document: SubmittedDocument) -> Iterator[Issue]:
+    place = f"Bundle.entry[{document.entry}].resource"
+    for code in sorted({relation.code for relation in document.relations} - {REPLACES}):
+        yield Issue(
+            "relation-without-effect",
+            f"A relation {code} is kept and given back, and has no other effect: only replaces has one.",
+            f"{place}.relatesTo",
+            IssueType.NOT_SUPPORTED,
+            Severity.WARNING,
+        )
+    for name in document.not_kept:
+        text = f"{name} is not kept: it is not given back."
+        yield Issue("element-not-kept", text, f"{place}.{name}", IssueType.NOT_SUPPORTED, Severity.WARNING)
 
 
 def _differences(document: SubmittedDocument, header: CdaSummary) -> Iterator[Issue]:

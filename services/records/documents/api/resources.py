@@ -2,13 +2,13 @@
 
 from uuid import UUID
 
-from services.records.documents.domain.metadata import DocumentMetadata, StoredCode
+from services.records.documents.domain.metadata import DocumentMetadata, StoredAuthor, StoredCode
 from services.records.documents.domain.search import fhir_status
 from services.records.facts.domain.documents import DocumentSummary
 from services.records.facts.domain.facts import lifecycle_status
 from services.records.kit.requests import NOT_FROM_THE_DECREE
 from shared.fhir import write
-from shared.fhir.submission import Author, AuthorKind, Coding
+from shared.fhir.submission import Author, AuthorKind, Coding, Relation
 from shared.terminology.documents import document_types
 from shared.terminology.visibility import label, normalised
 from shared.values import Ins, NationalProfessionalId, NationalStructureId
@@ -32,15 +32,7 @@ def document_reference(
             type=document_types()[summary.type],
             labels=labels,
             date=metadata.date,
-            authors=tuple(
-                Author(
-                    AuthorKind(author.kind),
-                    NationalProfessionalId(author.professional) if author.professional else None,
-                    NationalStructureId(author.organisation) if author.organisation else None,
-                    author.role,
-                )
-                for author in metadata.authors
-            ),
+            authors=tuple(_author(author) for author in metadata.authors),
             custodian=NationalStructureId(metadata.custodian) if metadata.custodian else None,
             title=metadata.title,
             content_type=metadata.content_type,
@@ -57,6 +49,8 @@ def document_reference(
             practice_setting=_coding(metadata.practice_setting),
             ins=_ins(metadata),
             record_id=str(summary.record_id),
+            relations=tuple(Relation(code, target) for code, target in metadata.relations),
+            optional=metadata.optional,
         )
     )
 
@@ -79,4 +73,15 @@ def _ins(metadata: DocumentMetadata) -> Ins | None:
 
 
 def _coding(code: StoredCode) -> Coding:
-    return Coding(code.system, code.code)
+    return Coding(code.system, code.code, code.display)
+
+
+def _author(author: StoredAuthor) -> Author:
+    return Author(
+        AuthorKind(author.kind),
+        NationalProfessionalId(author.professional) if author.professional else None,
+        NationalStructureId(author.organisation) if author.organisation else None,
+        author.role,
+        author.name,
+        author.organisation_name,
+    )

@@ -6,7 +6,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict
 
 from shared.fhir.contents import is_html, is_xml
-from shared.fhir.submission import SubmittedDocument
+from shared.fhir.submission import NO_OPTIONAL_ELEMENTS, Author, Coding, OptionalElements, SubmittedDocument
 from shared.moments import NO_PARTIAL_DATES, PartialDates
 
 _SAFE_MEDIA_TYPE = re.compile(r"[a-zA-Z0-9!#$&^_.+-]+/[a-zA-Z0-9!#$&^_.+-]+(?:; ?charset=[a-zA-Z0-9_-]+)?", re.ASCII)
@@ -18,20 +18,24 @@ class StoredCode(BaseModel):
     model_config = ConfigDict(frozen=True)
     system: str | None
     code: str
+    display: str | None = None
 
 
 class StoredAuthor(BaseModel):
-    """An author of a document, by national ids."""
+    """An author of a document, by national ids, with the names that the submission showed."""
 
     model_config = ConfigDict(frozen=True)
     kind: str
     professional: str | None
     organisation: str | None
     role: str | None
+    name: str | None = None
+    organisation_name: str | None = None
 
 
 class DocumentMetadata(BaseModel):
-    """The readable metadata of a document. Always sealed at rest."""
+    """The readable metadata of a document. Always sealed at rest. Members are only added, each with a default that
+    documents of older releases have."""
 
     model_config = ConfigDict(frozen=True)
     unique_id: str
@@ -54,6 +58,7 @@ class DocumentMetadata(BaseModel):
     relations: tuple[tuple[str, str], ...] = ()
     partial_dates: PartialDates = NO_PARTIAL_DATES
     """Absent from documents of older releases, whose dates are given as moments."""
+    optional: OptionalElements = NO_OPTIONAL_ELEMENTS
 
 
 def metadata_of(document: SubmittedDocument) -> DocumentMetadata:
@@ -69,20 +74,31 @@ def metadata_of(document: SubmittedDocument) -> DocumentMetadata:
         date=document.date,
         period_start=document.period_start,
         period_end=document.period_end,
-        format=StoredCode(system=document.format.system, code=document.format.code),
-        facility_type=StoredCode(system=document.facility_type.system, code=document.facility_type.code),
-        practice_setting=StoredCode(system=document.practice_setting.system, code=document.practice_setting.code),
-        authors=tuple(
-            StoredAuthor(
-                kind=author.kind, professional=author.professional, organisation=author.organisation, role=author.role
-            )
-            for author in document.authors
-        ),
+        format=_stored_code(document.format),
+        facility_type=_stored_code(document.facility_type),
+        practice_setting=_stored_code(document.practice_setting),
+        authors=tuple(_stored_author(author) for author in document.authors),
         custodian=document.custodian,
         sha1=document.sha1.hex(),
         size=document.size,
         relations=tuple((relation.code, relation.target) for relation in document.relations),
         partial_dates=document.partial_dates,
+        optional=document.optional,
+    )
+
+
+def _stored_code(coding: Coding) -> StoredCode:
+    return StoredCode(system=coding.system, code=coding.code, display=coding.display)
+
+
+def _stored_author(author: Author) -> StoredAuthor:
+    return StoredAuthor(
+        kind=author.kind,
+        professional=author.professional,
+        organisation=author.organisation,
+        role=author.role,
+        name=author.name,
+        organisation_name=author.organisation_name,
     )
 
 
