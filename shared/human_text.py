@@ -30,6 +30,8 @@ def without_invisible(text: str) -> str:
 def clean_line(text: str) -> str:
     """Returns one line in NFC: without invisible characters, with single spaces for blanks of any kind and none at the
     ends."""
+    if text.isascii():
+        return " ".join(text.split())
     return _BLANKS.sub(" ", unicodedata.normalize("NFC", without_invisible(text))).strip()
 
 
