@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from services.records.documents.domain.metadata import DocumentMetadata, StoredCode
+from services.records.documents.domain.metadata import DocumentMetadata, StoredAuthor, StoredCode
 from services.records.documents.domain.search import fhir_status
 from services.records.facts.domain.documents import DocumentSummary
 from services.records.facts.domain.facts import lifecycle_status
@@ -32,15 +32,7 @@ def document_reference(
             type=document_types()[summary.type],
             labels=labels,
             date=metadata.date,
-            authors=tuple(
-                Author(
-                    AuthorKind(author.kind),
-                    NationalProfessionalId(author.professional) if author.professional else None,
-                    NationalStructureId(author.organisation) if author.organisation else None,
-                    author.role,
-                )
-                for author in metadata.authors
-            ),
+            authors=tuple(map(_author, metadata.authors)),
             custodian=NationalStructureId(metadata.custodian) if metadata.custodian else None,
             title=metadata.title,
             content_type=metadata.content_type,
@@ -76,6 +68,15 @@ def _ins(metadata: DocumentMetadata) -> Ins | None:
     if metadata.ins is None or metadata.ins_system is None:
         return None
     return Ins(metadata.ins, metadata.ins_system.removeprefix("urn:oid:"))
+
+
+def _author(author: StoredAuthor) -> Author:
+    return Author(
+        AuthorKind(author.kind),
+        NationalProfessionalId(author.professional) if author.professional else None,
+        NationalStructureId(author.organisation) if author.organisation else None,
+        author.role,
+    )
 
 
 def _coding(code: StoredCode) -> Coding:
