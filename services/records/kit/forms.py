@@ -32,17 +32,17 @@ def parse_form(text: bytes) -> dict[str, str]:
     return parameters
 
 
-def used_parameters(parameters: Mapping[str, str], names: Set[str], *, is_lenient: bool) -> dict[str, str]:
+def used_parameters(parameters: Mapping[str, str], supported: Set[str], *, is_lenient: bool) -> dict[str, str]:
     """Returns the parameters of these names. Raises SearchError for any other one.
 
     A lenient search ignores parameters of other names; what it cannot apply to a known one, such as a modifier, it
     refuses too, because the answer would be another one (FHIR R4, search.html#errors and #modifiers).
     """
-    roots = {_root(name) for name in names}
-    for name in parameters.keys() - names:
+    roots = {_root(name) for name in supported}
+    for name in parameters.keys() - supported:
         if not is_lenient or _root(name) in roots:
-            raise SearchError(f"A parameter is unknown. The known ones are: {', '.join(sorted(names))}.")
-    return {name: value for name, value in parameters.items() if name in names}
+            raise SearchError(f"A parameter is unknown. The known ones are: {', '.join(sorted(supported))}.")
+    return {name: value for name, value in parameters.items() if name in supported}
 
 
 def _root(name: str) -> str:

@@ -274,6 +274,10 @@ async def test_td02_by_get_and_for_whom_it_is_not(api: RecordsApi, record: UUID)
         assert (answer.status_code, codes(answer)) == (403, ["forbidden"])
     for wrong in ("", "?identifier=x", "?identifier=a&identifier=b", "?name=a&identifier=b"):
         assert (await api.get(f"/fhir/Patient{wrong}", as_doctor(DOCTOR))).status_code == 400
+    lenient = await api.get(f"{path}&_pretty=true", as_doctor(DOCTOR), prefer="handling=lenient")
+    assert lenient.json()["link"] == [{"relation": "self", "url": f"http://records.test{path}"}]
+    modified = await api.get(f"{path}&identifier:of-type=x", as_doctor(DOCTOR), prefer="handling=lenient")
+    assert (modified.status_code, codes(modified)) == (400, ["search-invalid"])
     await api.be_fresh(clock.now() - timedelta(minutes=5))
     for person in (SOMEBODY, NOBODY):
         assert (await check(api, as_doctor(DOCTOR), person)).status_code == 503

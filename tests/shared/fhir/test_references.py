@@ -8,7 +8,7 @@ from shared.fhir.references import resolve
 from tests.shared.fhir.test_bundle import Json, attachment, codes, good, parse, submission_set
 
 BASE = "https://hospital.example/fhir"
-UUID_URL = f"urn:uuid:{uuid4()}"
+UUID_URL = "urn:uuid:0f4c1ad2-6a3e-4b71-9a53-2f6c1d8e7b90"
 
 
 @pytest.mark.parametrize(
