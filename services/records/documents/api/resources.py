@@ -72,15 +72,6 @@ def _ins(metadata: DocumentMetadata) -> Ins | None:
     return Ins(metadata.ins, metadata.ins_system.removeprefix("urn:oid:"))
 
 
-def _author(author: StoredAuthor) -> Author:
-    return Author(
-        AuthorKind(author.kind),
-        NationalProfessionalId(author.professional) if author.professional else None,
-        NationalStructureId(author.organisation) if author.organisation else None,
-        author.role,
-    )
-
-
 def _coding(code: StoredCode) -> Coding:
     return Coding(code.system, code.code, code.display)
 
