@@ -21,6 +21,7 @@ from shared.errors import CodedError
 from shared.runtime.logs import log
 
 LOCK = 0x444D5001
+OLDEST_POSTGRES = 17
 NAME = re.compile(r"^\d{4}_(pre|post)_[a-z0-9_]+\.sql$", re.ASCII)
 BATCH = ".batch.sql"
 PLUMBING = Path(__file__).parent / "migrations"
@@ -37,6 +38,12 @@ class MigrationChangedError(CodedError):
     """A migration that has been applied was changed since; write a new one instead."""
 
     code = "migration-changed"
+
+
+class PostgresTooOldError(CodedError):
+    """PostgreSQL 17 or newer is needed: older servers have no transaction_timeout."""
+
+    code = "postgres-too-old"
 
 
 @dataclass(frozen=True)
@@ -71,9 +78,13 @@ def migrations_of(service: str, folder: Path) -> list[Migration]:
 
 
 async def migrate(dsn: str, migrations: list[Migration], app_role: str) -> int:
-    """Applies the missing migrations and returns their number. `{app}` in the SQL is the role that runs the service."""
+    """Applies the missing migrations and returns their number. `{app}` in the SQL is the role that runs the service.
+
+    Raises PostgresTooOldError, MigrationChangedError.
+    """
     connection = await asyncpg.connect(dsn, timeout=10, server_settings={"lock_timeout": "10000"})
     try:
+        check_version(connection.get_server_version().major)
         await connection.execute("select pg_advisory_lock($1)", LOCK)
         await connection.execute(CREATE_HISTORY)
         applied = {row["name"]: row["checksum"] for row in await connection.fetch(SELECT_HISTORY)}
@@ -87,6 +98,12 @@ async def migrate(dsn: str, migrations: list[Migration], app_role: str) -> int:
         return len(missing)
     finally:
         await connection.close()
+
+
+def check_version(major: int) -> None:
+    """Raises PostgresTooOldError below OLDEST_POSTGRES."""
+    if major < OLDEST_POSTGRES:
+        raise PostgresTooOldError(f"This is PostgreSQL {major}. {PostgresTooOldError.__doc__}")
 
 
 async def _apply(connection: Connection, migration: Migration, app_role: str) -> None:

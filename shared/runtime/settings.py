@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.crypto.keyring import Keyring
@@ -128,3 +128,25 @@ class ServiceSettings(BaseSettings):
     tokens: TokenSettings
     freshness: FreshnessSettings = FreshnessSettings()
     log_level: str = "INFO"
+
+
+def settings_complaint(error: ValidationError, settings_class: type[BaseSettings]) -> str:
+    """Returns in one line which environment variables are missing or wrong, and why, without their values."""
+    prefix = str(settings_class.model_config.get("env_prefix", ""))
+    complaints = []
+    for item in error.errors(include_url=False, include_input=False):
+        path = tuple(str(part) for part in item["loc"])
+        section = settings_class.model_fields[path[0]].annotation if len(path) == 1 and path[0] else None
+        if item["type"] == "missing" and isinstance(section, type) and issubclass(section, BaseModel):
+            required = [name for name, field in section.model_fields.items() if field.is_required()]
+            complaints += [f"{_variable(prefix, (*path, name))} is missing" for name in required]
+        elif item["type"] == "missing":
+            complaints.append(f"{_variable(prefix, path)} is missing")
+        else:
+            text = item["msg"].removeprefix("Value error, ")
+            complaints.append(f"{_variable(prefix, path)}: {text}" if path else text)
+    return "; ".join(complaints)
+
+
+def _variable(prefix: str, path: tuple[str, ...]) -> str:
+    return (prefix + "__".join(path)).upper()

@@ -29,7 +29,7 @@ from shared.http.protocol import LimitedProtocol
 from shared.messaging.outbox.lost import log_factory, topics_of
 from shared.messaging.outbox.recovery import Recovery, recover
 from shared.runtime import logs
-from shared.runtime.settings import ServiceSettings
+from shared.runtime.settings import ServiceSettings, settings_complaint
 
 USAGE = "usage: python -m services.{service} api | worker | migrate | recover | keys status | keys rewrap{jobs}"
 PROCESSES = (("api",), ("worker",), ("migrate",), ("recover",), ("keys", "status"), ("keys", "rewrap"))
@@ -42,7 +42,7 @@ EXIT_LEFT, EXIT_USAGE, EXIT_SETTINGS, EXIT_UNAVAILABLE = 1, 2, 78, 75
 
 def main(
     service: str,
-    settings_class: Callable[[], ServiceSettings],
+    settings_class: type[ServiceSettings],
     *,
     api: Callable[[Any], FastAPI],
     worker: Callable[[Any], FastAPI],
@@ -63,8 +63,7 @@ def main(
     try:
         settings = settings_class()
     except ValidationError as error:
-        wrong = "; ".join(".".join(str(part) for part in item["loc"]) + ": " + item["msg"] for item in error.errors())
-        _complain(f"{service}: settings are missing or wrong: {wrong}")
+        _complain(f"{service}: settings are missing or wrong: {settings_complaint(error, settings_class)}")
         raise SystemExit(EXIT_SETTINGS) from None
     logs.configure(service, process, settings.log_level)
     plan = keys(settings)

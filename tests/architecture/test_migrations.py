@@ -1,5 +1,6 @@
 """Migrations can run beside the previous release: squawk finds those that would block or break it."""
 
+import hashlib
 import re
 import subprocess
 import sys
@@ -38,3 +39,18 @@ def test_a_migration_that_would_lock_a_table_for_long_is_found(tmp_path: Path) -
 def test_a_folder_without_migrations_is_not_taken_for_a_service_that_needs_none(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no migrations in"):
         migrations_of("records", tmp_path)
+
+
+CHECKSUMS = (ROOT / "services/migrations.sha256").read_text("utf-8").splitlines()
+FROZEN = {path: digest for digest, path in (line.split("  ") for line in CHECKSUMS)}
+"""Path -> SHA-256 of every migration that has landed."""
+
+
+def test_no_migration_that_landed_is_changed_or_gone() -> None:
+    present = {str(path.relative_to(ROOT)): hashlib.sha256(path.read_bytes()).hexdigest() for path in MIGRATIONS}
+    assert {name: digest for name, digest in FROZEN.items() if present.get(name) != digest} == {}
+
+
+def test_every_migration_is_frozen() -> None:
+    missing = {str(path.relative_to(ROOT)) for path in MIGRATIONS} - FROZEN.keys()
+    assert missing == set(), "a new migration: sha256sum FILE >> services/migrations.sha256"
