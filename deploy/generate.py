@@ -1,4 +1,5 @@
-"""Generates the JSON Schemas, AsyncAPI, OpenAPI, the pages on access and contracts, and the table of settings.
+"""Generates the JSON Schemas, AsyncAPI, OpenAPI, the pages on access, contracts and errors, and the table
+of settings.
 
 python -m deploy.generate            writes the files that differ
 python -m deploy.generate --check    exits with 1 and names the files that differ
@@ -18,6 +19,7 @@ from pydantic import BaseModel
 
 from deploy.access_page import access_page
 from deploy.contracts_page import contracts_page
+from deploy.errors_page import errors_page
 from shared.contracts.declarations import SERVICES, Topic
 from shared.contracts.topics import EVENTS, GROUPS, TOPICS
 from shared.runtime.settings import ServiceSettings
@@ -35,6 +37,7 @@ def generated() -> Iterator[tuple[Path, str]]:
     yield DESCRIPTIONS / "asyncapi.yaml", _yaml(asyncapi())
     yield DESCRIPTIONS / "access.md", access_page()
     yield DESCRIPTIONS / "contracts.md", contracts_page()
+    yield DESCRIPTIONS / "errors.md", errors_page()
     page = (DESCRIPTIONS / "configuration.md").read_text("utf-8")
     before, after = page.split(BEGIN)[0], page.split(END)[1]
     yield DESCRIPTIONS / "configuration.md", f"{before}{BEGIN}\n{configuration()}{END}{after}"
