@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.notify.kit.kinds import ALWAYS_SENT_KINDS, AlertKind
+from services.notify.kit.kinds import AlertKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,10 @@ class Preferences:
 
     def wants(self, kind: AlertKind) -> bool:
         """Returns whether alerts of this kind are switched on."""
-        if kind in ALWAYS_SENT_KINDS:
-            return True
-        return self.document if kind == "document" else self.consultation
+        match kind:
+            case "document":
+                return self.document
+            case "consultation":
+                return self.consultation
+            case "emergency" | "emergency-follow-up":
+                return True
