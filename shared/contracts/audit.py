@@ -67,6 +67,10 @@ Action = Literal[
     "see-choices",
     "discard-dead-letter",
 ]
+READ_ACTIONS: Final[frozenset[str]] = frozenset(
+    {"read-document", "find-documents", "read-summary", "read-reimbursements"}
+)
+"""The actions that show somebody the content of a record."""
 """A new action is also added to audit's `ACTIONS_BY_SERVICE`; a change of rights to consent's `ChangeAction` too."""
 Outcome = Literal["permitted", "refused"]
 

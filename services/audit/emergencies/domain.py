@@ -5,12 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from shared.errors import InvalidError
+from shared.moments import FRANCE
 
-READ_ACTIONS = ("read-document", "find-documents", "read-summary", "read-reimbursements")
-PARIS = ZoneInfo("Europe/Paris")
 _WEEK = re.compile(r"(20[0-9]{2})-W([0-9]{2})")
 
 
@@ -105,4 +103,4 @@ def week_bounds(text: str) -> tuple[datetime, datetime]:
         monday = datetime.fromisocalendar(int(match[1]), int(match[2]), 1)
     except ValueError as error:
         raise WeekInvalidError from error
-    return monday.replace(tzinfo=PARIS), (monday + timedelta(days=7)).replace(tzinfo=PARIS)
+    return monday.replace(tzinfo=FRANCE), (monday + timedelta(days=7)).replace(tzinfo=FRANCE)

@@ -3,8 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
-from services.audit.emergencies.domain import READ_ACTIONS, EmergencyAccess
-from shared.contracts.audit import AccessRecorded
+from services.audit.emergencies.domain import EmergencyAccess
+from shared.contracts.audit import READ_ACTIONS, AccessRecorded
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_of
 from shared.terminology.access_modes import EMERGENCY_MODES

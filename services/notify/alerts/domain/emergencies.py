@@ -2,11 +2,10 @@
 
 from typing import get_args
 
-from shared.contracts.audit import AccessRecorded, Action
+from shared.contracts.audit import READ_ACTIONS, AccessRecorded, Action
 from shared.contracts.base import Actor, ActorKind
 from shared.terminology.access_modes import EMERGENCY_MODES
 
-READ_ACTIONS = frozenset({"read-document", "find-documents", "read-summary", "read-reimbursements"})
 _KNOWN_ACTIONS = frozenset(get_args(Action))
 _KNOWN_ACTORS = frozenset(get_args(ActorKind))
 
