@@ -114,6 +114,18 @@ async def administer(kafka: Topics, change: Callable[[Any], dict[Any, Any]]) -> 
         await asyncio.to_thread(future.result, 30)
 
 
+async def delete_topic(kafka: Topics, topic: str) -> None:
+    """Deletes a topic and waits until the broker's metadata lack it, too: it may take records until then."""
+    name = kafka.prefix + topic
+    await administer(kafka, lambda admin: admin.delete_topics([name]))
+    admin = admin_client(kafka.parts.kafka_bootstrap, Credentials("admin", kafka.parts.passwords["admin"]))
+
+    async def is_gone() -> bool:
+        return name not in (await asyncio.to_thread(admin.list_topics, timeout=30)).topics
+
+    await eventually(is_gone)
+
+
 async def keys_of(kafka: Topics, topic: str) -> list[str]:
     """Returns the keys of a topic's records, without heartbeats."""
     keys = [record.key.decode() for record in await kafka.read_raw(topic)]
@@ -215,7 +227,7 @@ async def test_a_topic_that_goes_away_in_the_middle_is_held_and_sent_in_order_wh
 
 async def test_a_missing_topic_holds_back_its_own_rows_only(database: Database, pool: Pool, kafka: Topics) -> None:
     dead_letters = "consent.deposit-checks.dlt"
-    await administer(kafka, lambda admin: admin.delete_topics([kafka.prefix + dead_letters]))
+    await delete_topic(kafka, dead_letters)
     async with relaying(database, kafka):
         for _ in range(3):
             await pool.execute(INSERT_RAW, dead_letters, b"k", "shared.letter-buried.v1", "k", b"{}")
