@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.records.deposits.domain.submissions import as_code, differing_traits
-from shared.crypto.fingerprints import trait_fingerprints
+from shared.crypto.fingerprints import trait_fingerprints, trait_parts
 from shared.values import SentTraits, Sex
 from tests.infra.records.records_api import RING
 
@@ -41,3 +41,13 @@ def test_equal_traits_of_two_persons_have_nothing_in_common() -> None:
 )
 def test_only_codes_travel_in_events(text: str | None, code: str | None) -> None:
     assert as_code(text) == code
+
+
+@pytest.mark.parametrize(
+    ("name", "stored_as"),
+    [("Teʻura", "TEʻURA"), ("Ħajjar", "ĦAJJAR"), ("Le Go\u00adff", "LE GO\u00adFF"), ("Đặng", "DANG")],
+)
+def test_a_name_stored_by_an_older_release_in_its_normal_form_is_the_same(name: str, stored_as: str) -> None:
+    stored = {"birth_name": RING.fingerprint(*trait_parts(RECORD, "birth_name", stored_as))}
+    assert differing_traits(RING, RECORD, stored, SentTraits(birth_name=name)) == ()
+    assert differing_traits(RING, RECORD, stored, SentTraits(birth_name=f"{name}x")) == ("birth_name",)

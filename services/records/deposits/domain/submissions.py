@@ -19,6 +19,7 @@ from shared.fhir.bundle import parse_submission
 from shared.fhir.contents import is_xml
 from shared.fhir.outcomes import Issue, IssueType, Severity
 from shared.fhir.submission import InvalidSubmissionError, Submission, SubmittedDocument
+from shared.former_names import former_normal_form
 from shared.values import SentTraits, Sex
 
 _CODE = re.compile(CODE_PATTERN)
@@ -222,8 +223,18 @@ def differing_traits(
         for name, value in sent.normalised().items()
         if (fingerprint := stored.get(name)) is not None
         and (name, value) != ("sex", Sex.UNKNOWN.value)
-        and not ring.matches(fingerprint, *trait_parts(record_id, name, value))
+        and not any(
+            ring.matches(fingerprint, *trait_parts(record_id, name, form)) for form in _forms(sent, name, value)
+        )
     )
+
+
+def _forms(sent: SentTraits, name: str, value: str) -> Iterator[str]:
+    """Yields the normal form of a trait, and of a name the one under which an older release may have stored it."""
+    yield value
+    written = sent.birth_name if name == "birth_name" else sent.given_name if name == "given_name" else None
+    if written is not None and not written.isascii():
+        yield former_normal_form(written)
 
 
 def professionals_of(document: SubmittedDocument) -> list[str]:
