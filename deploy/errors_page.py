@@ -24,7 +24,7 @@ it knows, such as the place in a Bundle. `Retry-After` says when another attempt
 
 def errors_page() -> str:
     """Returns the page as Markdown: the errors of all services, then those of each service, by status and code."""
-    return _HEAD + "".join(_section(owner, errors) for owner, errors in _errors_by_owner().items())
+    return _HEAD + "".join(_section(owner, errors) for owner, errors in _errors_by_owner().items() if errors)
 
 
 def _errors_by_owner() -> dict[str, set[type[ClientError]]]:
