@@ -8,8 +8,8 @@ import asyncpg
 import orjson
 
 from services.identity.campaigns.domain import Campaign, CampaignStatus
-from services.identity.kit.sealed_rows import Sealed
 from services.identity.people.domain.insured import InsuredRow, InsuredSelection
+from services.identity.people.store.insured import insured_row
 from shared.db.pages import BEFORE_ALL
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_in
@@ -138,19 +138,7 @@ async def load_noticed_page(
     """Returns the next people notified by a campaign, in order of (bucket, id)."""
     bucket, id = BEFORE_ALL if after is None else (bucket_in(after), after)
     rows = await connection.fetch(SELECT_NOTICED, campaign_id, bucket, id, limit)
-    return [
-        InsuredRow(
-            id=row["id"],
-            fingerprint=row["fingerprint"],
-            card=row["card"],
-            birth_year=row["birth_year"],
-            region=row["region"],
-            regime=row["regime"],
-            identity_status=row["identity_status"],
-            sealed=Sealed(row["key_id"], row["sealed"]),
-        )
-        for row in rows
-    ]
+    return [insured_row(row) for row in rows]
 
 
 def _campaign(row: asyncpg.Record) -> Campaign:

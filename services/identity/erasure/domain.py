@@ -4,7 +4,6 @@ It is a JWS in compact form (RFC 7515) signed with Ed25519 (RFC 8037; `alg` Ed25
 with the public keys alone.
 """
 
-import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, Self
@@ -15,6 +14,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, model_validator
 
+from services.identity.kit.private_keys import parse_private_keys
 from shared.contracts.declarations import SERVICES, Service
 from shared.contracts.topics import CLEANED_WITHIN, COMPACTED_WITHIN, DEAD_LETTERS_KEPT, FACTS_KEPT, SEGMENT_SPAN
 from shared.errors import CodedError
@@ -112,13 +112,9 @@ class ReceiptKeys:
     def parse(cls, text: str) -> "ReceiptKeys":
         """Returns the keys from the JSON array of the settings. Raises ReceiptKeysError."""
         try:
-            keys = tuple(OKPKey.import_key(jwk) for jwk in json.loads(text))
-        except (JoseError, ValueError, TypeError, KeyError, AttributeError):
-            raise ReceiptKeysError from None  # the cause quotes the key
-        kids = {key.kid for key in keys if key.is_private and key.curve_name == "Ed25519" and key.kid}
-        if not keys or len(kids) != len(keys):
-            raise ReceiptKeysError
-        return cls(keys)
+            return cls(parse_private_keys(text, OKPKey, "Ed25519"))
+        except ValueError:
+            raise ReceiptKeysError from None
 
     def sign(self, signed: Receipt) -> str:
         """Returns the receipt as a compact JWS, signed with the first key."""

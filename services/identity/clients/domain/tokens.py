@@ -1,15 +1,14 @@
 """Access tokens (RFC 9068, JWT) and the keys that sign them (RFC 7517)."""
 
-import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from joserfc import jwt
-from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet
 
+from services.identity.kit.private_keys import parse_private_keys
 from shared.contracts.base import ActorKind
 from shared.errors import CodedError
 
@@ -35,13 +34,9 @@ class SigningKeys:
     def parse(cls, text: str) -> "SigningKeys":
         """Parses the JSON array of the settings. Raises SigningKeysError."""
         try:
-            keys = tuple(ECKey.import_key(jwk) for jwk in json.loads(text))
-        except (JoseError, ValueError, TypeError, KeyError, AttributeError):
-            raise SigningKeysError from None  # the cause quotes the key
-        kids = {key.kid for key in keys if key.is_private and key.curve_name == "P-256" and key.kid}
-        if not keys or len(kids) != len(keys):
-            raise SigningKeysError
-        return cls(keys)
+            return cls(parse_private_keys(text, ECKey, "P-256"))
+        except ValueError:
+            raise SigningKeysError from None
 
     def sign(self, claims: dict[str, Any]) -> str:
         """Returns a JWT signed with the first key."""

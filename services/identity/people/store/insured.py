@@ -26,7 +26,7 @@ async def find_insured(connection: Connection, fingerprints: Sequence[str]) -> I
     """
     ids = [insured_id(fingerprint) for fingerprint in fingerprints]
     row = await connection.fetchrow(FIND_INSURED, [bucket_in(id) for id in ids], ids, list(fingerprints))
-    return None if row is None else _insured(row)
+    return None if row is None else insured_row(row)
 
 
 SELECT_PAGE = """
@@ -51,7 +51,7 @@ async def load_insured_page(
     born_to = _LAST_YEAR if selection.born_to is None else selection.born_to
     codes = (list(selection.regions), list(selection.regimes), list(selection.statuses))
     rows = await connection.fetch(SELECT_PAGE, bucket, id, born_from, born_to, *codes, limit)
-    return [_insured(row) for row in rows]
+    return [insured_row(row) for row in rows]
 
 
 SELECT_PRESENT = """
@@ -104,7 +104,8 @@ async def put_insured(connection: Connection, people: Iterable[InsuredRowUpdate]
     return written
 
 
-def _insured(row: asyncpg.Record) -> InsuredRow:
+def insured_row(row: asyncpg.Record) -> InsuredRow:
+    """Returns the insured person of a row with the columns of `insured`."""
     return InsuredRow(
         id=row["id"],
         fingerprint=row["fingerprint"],

@@ -1,0 +1,24 @@
+"""Parses the private keys of the settings: a JSON array of JWKs (RFC 7517)."""
+
+import json
+from typing import TypeVar
+
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, OKPKey
+
+Key = TypeVar("Key", ECKey, OKPKey)
+
+
+def parse_private_keys(text: str, key_class: type[Key], curve: str) -> tuple[Key, ...]:
+    """Returns the keys of the array in its order: private, all of this curve, each with a unique `kid`.
+
+    Raises ValueError, whose text and cause never quote a key.
+    """
+    try:
+        keys = tuple(key_class.import_key(jwk) for jwk in json.loads(text))
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError):
+        raise ValueError("not a JSON array of JWKs") from None  # the cause quotes the key
+    kids = {key.kid for key in keys if key.is_private and key.curve_name == curve and key.kid}
+    if not keys or len(kids) != len(keys):
+        raise ValueError(f"not all private keys of {curve} with a unique kid")
+    return keys
