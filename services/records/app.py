@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from services.records.consumers import subscriptions
 from services.records.copies.store.matrices import MatrixCache
-from services.records.deposits.api import deposits, personal
+from services.records.deposits.api import cda, deposits, personal
 from services.records.documents.api import changes, fhir
 from services.records.erasure.store import remove_deposits
 from services.records.facts.context import ReadContext
@@ -50,7 +50,7 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
         body_limit=settings.http.body_limit,
         render=render,
     )
-    for module in (changes, deposits, personal, fhir, record_check, tracking, recovery, what_if):
+    for module in (changes, deposits, cda, personal, fhir, record_check, tracking, recovery, what_if):
         app.include_router(module.router)
     return app
 

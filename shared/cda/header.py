@@ -12,6 +12,7 @@ from shared.cda.element import Element
 from shared.cda.errors import IncompleteHeaderError
 from shared.cda.summary import (
     CdaCode,
+    PatientId,
     code_of,
     element_id,
     ins_of,
@@ -22,6 +23,7 @@ from shared.cda.summary import (
     traits_of,
 )
 from shared.cda.tree import read_tree
+from shared.human_text import clean_line
 from shared.moments import PartialDates
 from shared.terminology import oids
 from shared.terminology.documents import format_code
@@ -37,6 +39,7 @@ from shared.values import (
 )
 
 _TITLE_LIMIT: Final = 255
+_NAME_LIMIT: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class CdaAuthor:
     role: CdaCode | None
     organisation: NationalStructureId | None
     is_device: bool
+    name: str | None = None
+    organisation_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -74,6 +79,13 @@ class CdaHeader(RedactedRepr):
     replaces: str | None
     """The document that this one replaces (relatedDocument RPLC), in canonical form."""
     format_code: str
+    authenticator: CdaAuthor | None
+    """Who attests to the document (legalAuthenticator)."""
+    custodian_name: str | None
+    acts: tuple[CdaCode, ...]
+    """The codes of the acts that the document is about (documentationOf/serviceEvent)."""
+    patient_ids: tuple[PatientId, ...]
+    """The identifiers of the patient in the source system: those that are no INS."""
 
 
 def read_header(content: bytes) -> CdaHeader:
@@ -111,6 +123,14 @@ def read_header(content: bytes) -> CdaHeader:
         ),
         replaces=replaced_by(document),
         format_code=format_code(templates, media_type),
+        authenticator=_authenticator(document),
+        custodian_name=_name(document.first("custodian", "assignedCustodian", "representedCustodianOrganization")),
+        acts=tuple(
+            act
+            for code in document.all("documentationOf", "serviceEvent", "code")
+            if (act := code_of(code)) is not None
+        ),
+        patient_ids=tuple(identifier for identifier in patient_ids(role) if identifier.root not in oids.INS_OIDS),
     )
 
 
@@ -148,7 +168,28 @@ def _author(assigned: Element) -> CdaAuthor:
         role=code_of(assigned.first("code")),
         organisation=_structure(assigned.all("representedOrganization", "id")),
         is_device=assigned.first("assignedAuthoringDevice") is not None,
+        name=_name(assigned.first("assignedPerson")) or _device_name(assigned),
+        organisation_name=_name(assigned.first("representedOrganization")),
     )
+
+
+def _authenticator(document: Element) -> CdaAuthor | None:
+    assigned = document.first("legalAuthenticator", "assignedEntity")
+    return _author(assigned) if assigned is not None else None
+
+
+def _name(entity: Element | None) -> str | None:
+    """Returns the name of a person or an organisation: its own text, else its parts in the order of use."""
+    name = entity.first("name") if entity is not None else None
+    if name is None:
+        return None
+    parts = [part for kind in ("prefix", "given", "family", "suffix") for part in name.all(kind)]
+    return clean_line(" ".join(part.text for part in parts) if parts else name.text)[:_NAME_LIMIT] or None
+
+
+def _device_name(assigned: Element) -> str | None:
+    name = assigned.first("assignedAuthoringDevice", "softwareName")
+    return clean_line(name.text)[:_NAME_LIMIT] or None if name is not None else None
 
 
 def _professional(assigned: Element) -> NationalProfessionalId | None:

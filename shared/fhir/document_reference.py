@@ -113,14 +113,18 @@ def read(index: int, node: Node, entries: dict[str, Node], binary: BinaryEntry |
         sha1=attachment.sha1,
         size=attachment.size,
         content=binary.content,
-        base64_span=binary.span,
+        content_span=binary.span,
         relations=document.relations,
-        partial_dates=PartialDates(
-            attachment.partial_creation, context.period.partial_start, context.period.partial_end
-        ),
+        partial_dates=_partial_dates(attachment, context.period),
         optional=people.optional,
         not_kept=not_kept(node),
+        place=node.path,
+        content_place=f"{binary.node.path}.data",
     )
+
+
+def _partial_dates(attachment: _Attachment, period: _Period) -> PartialDates:
+    return PartialDates(attachment.partial_creation, period.partial_start, period.partial_end)
 
 
 def _document(node: Node, entries: dict[str, Node]) -> _Document | None:

@@ -1,4 +1,4 @@
-"""Builds an ITI-65 submission from a CDA, or from any content with its metadata, like a hospital's software.
+"""Builds an ITI-65 submission from a content with its metadata, like a hospital's software.
 
 Source: PDSm 3.1.1, the mandatory elements of the comprehensive profiles of DocumentReference and SubmissionSet. Equal
 input gives equal bytes, so that a deposit can be repeated: generated ids are derived from the content.
@@ -6,26 +6,21 @@ input gives equal bytes, so that a deposit can be repeated: generated ids are de
 
 import base64
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import NAMESPACE_OID, UUID, uuid5
 
 import orjson
 
-from shared.cda.header import CdaAuthor, CdaHeader, read_header
-from shared.cda.summary import CdaCode
-from shared.errors import InvalidError
 from shared.fhir import write
-from shared.fhir.dates import end_of
 from shared.fhir.parties import BIRTH_PLACE, INSEE_CODE, QUALIFIER
-from shared.fhir.submission import Author, AuthorKind, Coding
+from shared.fhir.submission import Author, Coding
 from shared.fhir.write import Json
 from shared.fhir.write_optional import identifier
 from shared.moments import NO_PARTIAL_DATES, PartialDates
 from shared.terminology import oids
-from shared.terminology.documents import DocumentType, document_type, format_code, format_system
-from shared.terminology.visibility import label
+from shared.terminology.documents import DocumentType, format_code, format_system
 from shared.values import Ins, NationalStructureId, RedactedRepr, SentTraits
 
 BUNDLE_PROFILE: Final = (
@@ -39,14 +34,8 @@ _LIST_TYPES: Final = "https://profiles.ihe.net/ITI/MHD/CodeSystem/MHDlistTypes"
 _SOURCE_ID: Final = "urn:oid:1.2.250.1.213.99.1"
 """The source when none is stated (an OID that belongs to nobody, for demonstrations)."""
 NO_TRAITS: Final = SentTraits()
-_NO_FACILITY: Final = Coding(oids.TRE_R02_SYSTEM, "SA01")
-_NO_PRACTICE: Final = Coding(oids.TRE_A01_SYSTEM, "ETABLISSEMENT")
-
-
-class UndepositableError(InvalidError):
-    """This document cannot be deposited as it is."""
-
-    code = "document-not-depositable"
+NO_FACILITY_TYPE: Final = Coding(oids.TRE_R02_SYSTEM, "SA01")
+NO_PRACTICE_SETTING: Final = Coding(oids.TRE_A01_SYSTEM, "ETABLISSEMENT")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -70,58 +59,11 @@ class Deposit(RedactedRepr):
     language: str = "fr-FR"
     period_end: datetime | None = None
     partial_dates: PartialDates = NO_PARTIAL_DATES
-    facility_type: Coding = _NO_FACILITY
-    practice_setting: Coding = _NO_PRACTICE
+    facility_type: Coding = NO_FACILITY_TYPE
+    practice_setting: Coding = NO_PRACTICE_SETTING
     replaces: str | None = None
     """The canonical id of the document that this one replaces."""
     source_id: str = _SOURCE_ID
-
-
-def deposit_of_cda(content: bytes, *, visibility: tuple[str, ...] = ()) -> Deposit:
-    """Returns a deposit with the metadata of a CDA header; relatedDocument RPLC becomes relatesTo.
-
-    `visibility`: MASQUE_PS, INVISIBLE_PATIENT, INVISIBLE_REPRESENTANTS_LEGAUX; the header cannot state them. Raises
-    InvalidCdaError, and UndepositableError when the header lacks an INS or an author, has a type or a confidentiality
-    that the DMP does not accept, or states an act that ends before it begins.
-    """
-    header = read_header(content)
-    kind = document_type(header.type.code, header.type.system_oid)
-    if kind is None:
-        raise UndepositableError(f"The type {header.type.code} is not in the value set of the DMP (JDV_J66).")
-    if not header.ins:
-        raise UndepositableError("The header has no INS-NIR or INS-NIA in recordTarget.")
-    if not header.authors:
-        raise UndepositableError("The header has no author.")
-    if label(header.confidentiality) is None:
-        raise UndepositableError("The header's confidentialityCode is not N, R or V.")
-    start, partial_start = _begin(header)
-    _check_period(start, header)
-    return Deposit(
-        content=content,
-        content_type="text/xml",
-        ins=header.ins[0],
-        type=kind,
-        title=header.title,
-        creation=header.effective_time,
-        period_start=start,
-        period_end=header.service_stop,
-        partial_dates=replace(header.partial_dates, period_start=partial_start),
-        authors=tuple(_author(resource) for resource in header.authors),
-        custodian=header.custodian,
-        unique_id=header.unique_id,
-        format=Coding(format_system(header.format_code), header.format_code),
-        traits=header.traits,
-        labels=(header.confidentiality, *visibility),
-        language=header.language,
-        facility_type=_coding(header.facility_type, oids.TRE_R02_SYSTEM) or _NO_FACILITY,
-        practice_setting=_coding(header.practice_setting, oids.TRE_A01_SYSTEM) or _NO_PRACTICE,
-        replaces=header.replaces,
-    )
-
-
-def bundle_of_cda(content: bytes, *, visibility: tuple[str, ...] = ()) -> bytes:
-    """Returns the ITI-65 Bundle of a CDA as JSON. Raises the errors of deposit_of_cda."""
-    return bundle(deposit_of_cda(content, visibility=visibility))
 
 
 def bundle(deposit: Deposit) -> bytes:
@@ -249,38 +191,6 @@ def _patient(deposit: Deposit) -> Json:
         address = {"extension": [{"url": INSEE_CODE, "valueCoding": coding}]}
         patient["extension"] = [{"url": BIRTH_PLACE, "valueAddress": address}]
     return patient
-
-
-def _author(author: CdaAuthor) -> Author:
-    kind = AuthorKind.DEVICE if author.is_device else AuthorKind.PROFESSIONAL
-    return Author(kind, author.professional, author.organisation, author.role.code if author.role else None)
-
-
-def _coding(code: CdaCode | None, system: str) -> Coding | None:
-    return Coding(system, code.code) if code is not None else None
-
-
-def _begin(header: CdaHeader) -> tuple[datetime, str | None]:
-    """Returns the beginning of the act, and its text if it is partial. An act without one begins with the document, or
-    when it ends if that is earlier."""
-    start, stop, dates = header.service_start, header.service_stop, header.partial_dates
-    if start is not None:
-        return start, dates.period_start
-    if stop is not None and stop < header.effective_time:
-        return stop, dates.period_end
-    return header.effective_time, dates.creation
-
-
-def _check_period(start: datetime, header: CdaHeader) -> None:
-    """Raises UndepositableError when the act ends before it begins. A partial end includes its whole day, month or
-    year, in French time or in the zone of the beginning."""
-    stop, partial = header.service_stop, header.partial_dates.period_end
-    if stop is None or stop >= start:
-        return
-    after = end_of(partial)
-    is_within = isinstance(after, datetime) and start < after
-    if partial is None or not (is_within or start.isoformat().startswith(partial)):
-        raise UndepositableError("The header's documentationOf/serviceEvent ends before it begins.")
 
 
 def _moment(moment: datetime) -> str:

@@ -35,10 +35,11 @@ class Coding:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A part of the original body: body[start:end]."""
+    """The part of the original body that is the content, body[start:end]: its base64 text, or the content as it is."""
 
     start: int
     end: int
+    is_base64: bool = True
 
 
 class AuthorKind(StrEnum):
@@ -160,9 +161,10 @@ class SubmittedDocument(RedactedRepr):
     sha1: bytes
     size: int
     content: bytes
-    base64_span: Span | None
-    """Where the base64 text is in the body (without the quotes), when body[span] is exactly base64(content). The
-    body can then be rebuilt from its other parts and the content. None for other spellings (line breaks, escapes)."""
+    content_span: Span | None
+    """Where the content is in the body: its base64 text (without the quotes), when body[span] is exactly
+    base64(content), or the content itself. The body can then be rebuilt from its other parts and the content. None for
+    other spellings (line breaks, escapes)."""
     relations: tuple[Relation, ...] = ()
     partial_dates: PartialDates = NO_PARTIAL_DATES
     optional: OptionalElements = NO_OPTIONAL_ELEMENTS
@@ -170,6 +172,15 @@ class SubmittedDocument(RedactedRepr):
     """Elements that were sent and are not kept."""
     header: CdaSummary | None = None
     """The summary of the content's header, when it is a CDA."""
+    place: str | None = None
+    """Where the metadata are in the request, as a FHIRPath expression, such as Bundle.entry[1].resource; None where
+    the content itself states them."""
+    content_place: str | None = None
+    """Where the content is in the request."""
+
+    def place_of(self, element: str) -> str | None:
+        """Returns the place of an element of the metadata, such as relatesTo."""
+        return None if self.place is None else f"{self.place}.{element}"
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -38,7 +38,7 @@ from deploy.local.platform.databases import app_dsn
 from deploy.local.platform.probes import answers
 from deploy.local.platform.services import NAMES
 from deploy.local.platform.stack import Stack
-from shared.fhir.iti65 import bundle_of_cda
+from shared.fhir.cda_deposit import bundle_of_cda
 from shared.terminology.documents import document_types
 from tests.e2e.acting import Scene, free_port, set_scene
 from tests.infra.platform import costs

@@ -14,7 +14,7 @@ from deploy.local.demo.polling import is_done
 from deploy.local.platform import endpoints
 from deploy.local.platform.probes import answers
 from deploy.local.platform.stack import Stack
-from shared.fhir.iti65 import bundle_of_cda
+from shared.fhir.cda_deposit import bundle_of_cda
 from tests.infra.platform.waiting import eventually
 
 SECOND = "records-api-2"

@@ -8,7 +8,7 @@ from deploy.local.demo.people import opening
 from deploy.local.demo.polling import is_done
 from shared.cda.header import CdaHeader, read_header
 from shared.errors import CodedError
-from shared.fhir.iti65 import bundle_of_cda
+from shared.fhir.cda_deposit import bundle_of_cda
 from tests.infra.platform.waiting import eventually
 
 

@@ -12,7 +12,7 @@ from deploy.local.demo.letter import letter
 from deploy.local.demo.mailbox import CaughtMail
 from deploy.local.demo.polling import POLL_INTERVAL_S, STATIONS, describe_access, is_done, poll
 from deploy.local.demo.story import Story
-from shared.fhir.iti65 import bundle_of_cda
+from shared.fhir.cda_deposit import bundle_of_cda
 
 
 async def open_record(story: Story) -> None:

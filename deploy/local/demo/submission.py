@@ -8,7 +8,8 @@ import orjson
 
 from deploy.local.platform.errors import LocalError
 from shared.errors import CodedError
-from shared.fhir.iti65 import Deposit, bundle, bundle_of_cda
+from shared.fhir.cda_deposit import bundle_of_cda
+from shared.fhir.iti65 import Deposit, bundle
 from shared.fhir.submission import Author, AuthorKind
 from shared.terminology.documents import document_type
 from shared.terminology.visibility import Visibility

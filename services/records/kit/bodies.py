@@ -12,6 +12,7 @@ from shared.http.negotiation import FORM, JSON_PATCH, MediaTypeError
 LARGE = 1_000_000
 LARGE_AT_ONCE = 4
 _JSON = frozenset({"application/fhir+json", "application/json"})
+_XML = frozenset({"text/xml", "application/xml"})
 
 
 class LargeBodyLimit:
@@ -35,6 +36,12 @@ def check_json(request: Request) -> None:
     """Checks that Content-Type is JSON. Raises MediaTypeError."""
     if _media_type(request) not in _JSON:
         raise MediaTypeError
+
+
+def check_xml_type(request: Request) -> None:
+    """Checks that Content-Type is XML. Raises MediaTypeError."""
+    if _media_type(request) not in _XML:
+        raise MediaTypeError("Send the CDA with Content-Type text/xml.")
 
 
 def check_json_patch(request: Request) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.records import DocumentReceived
-from shared.fhir import iti65
+from shared.fhir import cda_deposit, iti65
 from tests.infra.load.documents import Person
 from tests.infra.records.records_api import (
     CLINIC,
@@ -158,7 +158,7 @@ async def test_two_current_versions_of_one_document_cannot_be(api: RecordsApi, r
 
 async def test_a_cda_becomes_a_replacement_by_its_header_alone(api: RecordsApi, record: UUID) -> None:
     old, old_id = await published(api)
-    body = iti65.bundle_of_cda(cda(uuid4(), replaces=old_id))
+    body = cda_deposit.bundle_of_cda(cda(uuid4(), replaces=old_id))
     answer = await api.deposit(body)
     assert answer.status_code == 200, answer.text
     await api.decide(*document_ids(answer))

@@ -82,7 +82,7 @@ def test_a_request_whose_base64_was_written_otherwise_is_kept_whole() -> None:
     bundle["entry"][2]["resource"]["data"] = data[:76] + "\n" + data[76:]
     body = orjson.dumps(bundle)
     [document] = parse_and_check(body).documents
-    assert document.base64_span is None
+    assert document.content_span is None
     deposit = uuid4()
     sealed = sealed_contents.seal_request(KEY, deposit, body, [(uuid4(), document)])
     assert sealed_contents.open_request(KEY, deposit, sealed, {}) == body

@@ -9,7 +9,7 @@ import pytest
 from shared.cda.header import read_header
 from shared.cda.summary import parse_time
 from shared.cda.xml import check_xml
-from shared.fhir import iti65
+from shared.fhir import cda_deposit, iti65
 from shared.fhir.bundle import parse_submission
 from shared.fhir.submission import InvalidSubmissionError
 from tests.infra.platform.paths import ROOT
@@ -31,11 +31,11 @@ def test_a_cda_is_read_and_deposited_with_equal_values(path: Path) -> None:
     assert [getattr(summary, name) for name in names] == [getattr(header, name) for name in names]
     assert parse_time(summary.effective_time) == header.effective_time
     assert summary.confidentiality == header.confidentiality
-    deposit = iti65.deposit_of_cda(content, visibility=("INVISIBLE_PATIENT",))
+    deposit = cda_deposit.deposit_of_cda(content, visibility=("INVISIBLE_PATIENT",))
     body = iti65.bundle(deposit)
     (document,) = parse_submission(body).documents
     same(document, deposit)
-    assert document.base64_span is not None
+    assert document.content_span is not None
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_the_letter_of_the_demo_is_whole_once_its_markers_are_filled() -> None:
         assert f"`{{{{{name}}}}}`" in (LETTER.parent / "README.md").read_text(encoding="utf-8")
         text = text.replace(f"{{{{{name}}}}}", escape(value, {'"': "&quot;"}))
     assert "{{" not in text
-    (document,) = parse_submission(iti65.bundle_of_cda(text.encode())).documents
+    (document,) = parse_submission(cda_deposit.bundle_of_cda(text.encode())).documents
     assert document.type.code == "11490-0"
     assert document.format.code == "urn:asip:ci-sis:ldl-ses:2017"
     assert document.traits is not None

@@ -85,7 +85,7 @@ def test_a_submission_is_read() -> None:
 
 def test_the_base64_can_be_cut_out_of_the_body_and_put_back() -> None:
     (document,) = parse_submission(GOOD).documents
-    span = document.base64_span
+    span = document.content_span
     assert span is not None
     assert GOOD[: span.start] + base64.b64encode(document.content) + GOOD[span.end :] == GOOD
 
@@ -106,7 +106,7 @@ def test_base64_written_in_another_way_is_read_but_has_no_span(written: str) -> 
         body = body.replace(data.encode(), data.replace("/", "\\/").encode())
     (document,) = parse_submission(body).documents
     assert document.content == content
-    assert document.base64_span is None
+    assert document.content_span is None
 
 
 def test_each_of_several_documents_has_its_own_span() -> None:
@@ -119,7 +119,7 @@ def test_each_of_several_documents_has_its_own_span() -> None:
     submission_set(bundle)["entry"].append({"item": {"reference": "urn:uuid:second-document"}})
     body = json.dumps(bundle).encode()
     documents = parse_submission(body).documents
-    spans = [document.base64_span for document in documents]
+    spans = [document.content_span for document in documents]
     assert spans[0] is not None
     assert spans[1] is not None
     assert spans[0].end < spans[1].start

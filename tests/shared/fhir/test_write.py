@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from shared.cda.errors import InvalidCdaError
-from shared.fhir import answer_bundles, iti65, write
+from shared.fhir import answer_bundles, cda_deposit, iti65, write
 from shared.fhir.answer_bundles import EntryResponse
 from shared.fhir.bundle import parse_submission
 from shared.fhir.capabilities import capability_statement
@@ -146,10 +146,10 @@ def test_dates_are_given_as_precise_as_they_were_sent() -> None:
 def test_the_dates_of_a_cda_keep_their_precision(
     effective_time: str, period: str, creation: str, expected: tuple[str, str | None]
 ) -> None:
-    document = json.loads(iti65.bundle_of_cda(with_dates(effective_time, period)))["entry"][1]["resource"]
+    document = json.loads(cda_deposit.bundle_of_cda(with_dates(effective_time, period)))["entry"][1]["resource"]
     assert document["content"][0]["attachment"]["creation"] == creation
     assert (document["context"]["period"]["start"], document["context"]["period"].get("end")) == expected
-    parse_submission(iti65.bundle_of_cda(with_dates(effective_time, period)))
+    parse_submission(cda_deposit.bundle_of_cda(with_dates(effective_time, period)))
 
 
 @pytest.mark.parametrize(
@@ -161,8 +161,8 @@ def test_the_dates_of_a_cda_keep_their_precision(
     ],
 )
 def test_a_cda_whose_act_ends_before_it_begins_is_refused(period: str) -> None:
-    with pytest.raises(iti65.UndepositableError, match="ends before it begins"):
-        iti65.deposit_of_cda(with_dates("20260312141500+0100", period))
+    with pytest.raises(cda_deposit.UndepositableError, match="ends before it begins"):
+        cda_deposit.deposit_of_cda(with_dates("20260312141500+0100", period))
 
 
 def with_dates(effective_time: str, period: str) -> bytes:
@@ -205,7 +205,7 @@ def same(document: SubmittedDocument, deposit: iti65.Deposit) -> None:
 
 @pytest.mark.parametrize("name", ["consultation.xml", "biology-pdf.xml", "self-displaying.xml"])
 def test_a_submission_made_from_a_cda_is_read_back_with_equal_values(name: str) -> None:
-    deposit = iti65.deposit_of_cda((DOCUMENTS / name).read_bytes(), visibility=("MASQUE_PS",))
+    deposit = cda_deposit.deposit_of_cda((DOCUMENTS / name).read_bytes(), visibility=("MASQUE_PS",))
     body = iti65.bundle(deposit)
     submission = parse_submission(body)
     same(submission.documents[0], deposit)
@@ -217,11 +217,11 @@ def test_a_submission_made_from_a_cda_is_read_back_with_equal_values(name: str) 
 
 def test_the_same_deposit_gives_the_same_bytes_and_another_one_other_ids() -> None:
     content = (DOCUMENTS / "consultation.xml").read_bytes()
-    assert iti65.bundle_of_cda(content) == iti65.bundle_of_cda(content)
+    assert cda_deposit.bundle_of_cda(content) == cda_deposit.bundle_of_cda(content)
     other = content.replace(b"12/8", b"13/8")
     assert (
-        parse_submission(iti65.bundle_of_cda(content)).unique_id
-        != parse_submission(iti65.bundle_of_cda(other)).unique_id
+        parse_submission(cda_deposit.bundle_of_cda(content)).unique_id
+        != parse_submission(cda_deposit.bundle_of_cda(other)).unique_id
     )
 
 
@@ -258,7 +258,7 @@ def test_a_cda_that_cannot_be_deposited_is_told_so(old: bytes, new: bytes) -> No
     content = (DOCUMENTS / "consultation.xml").read_bytes().replace(old, new).replace(b"</author>", b"</author>")
     if new == b"<informant>":
         content = content.replace(b"</author>", b"</informant>")
-    with pytest.raises(iti65.UndepositableError):
-        iti65.deposit_of_cda(content)
+    with pytest.raises(cda_deposit.UndepositableError):
+        cda_deposit.deposit_of_cda(content)
     with pytest.raises(InvalidCdaError):
-        iti65.deposit_of_cda(b"%PDF")
+        cda_deposit.deposit_of_cda(b"%PDF")

@@ -73,7 +73,7 @@ def submission_from(document: OwnDocument, now: datetime) -> Submission:
         sha1=hashlib.sha1(document.content, usedforsecurity=False).digest(),
         size=len(document.content),
         content=document.content,
-        base64_span=document.base64,
+        content_span=document.base64,
         relations=() if document.replaces is None else (Relation(REPLACES, f"DocumentReference/{document.replaces}"),),
     )
     return Submission(None, None, None, now, (submitted,), ())

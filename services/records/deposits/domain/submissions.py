@@ -74,8 +74,15 @@ class ReplacedUnknownError(InvalidError):
 
 
 def parse_and_check(body: bytes) -> Submission:
-    """Parses a submission and checks its form and its contents. Raises InvalidSubmissionError."""
-    submission = parse_submission(body)
+    """Parses an ITI-65 submission and checks its form and its contents. Raises InvalidSubmissionError."""
+    return check_contents(parse_submission(body))
+
+
+def check_contents(submission: Submission) -> Submission:
+    """Returns the submission with the headers of its CDAs, after checking its contents and relations.
+
+    Every door calls it. Raises InvalidSubmissionError with all issues.
+    """
     issues: list[Issue] = []
     documents = tuple(_with_header(document, issues) for document in submission.documents)
     for document in documents:
@@ -89,13 +96,13 @@ def _with_header(document: SubmittedDocument, issues: list[Issue]) -> SubmittedD
     """Returns the document with the header of its CDA; adds an issue for each part that cannot be accepted."""
     fault = content_fault(document.content, document.content_type, document.type, IN_SUBMISSIONS)
     if fault is not None:
-        issues.append(Issue(fault.code, str(fault), _binary(document), IssueType.VALUE))
+        issues.append(Issue(fault.code, str(fault), document.content_place, IssueType.VALUE))
     if fault is not None or not is_xml(document.content_type):
         return document
     try:
         header = check_xml(document.content)
     except InvalidCdaError as error:
-        issues.append(Issue(error.code, str(error), _binary(document), IssueType.INVALID))
+        issues.append(Issue(error.code, str(error), document.content_place, IssueType.INVALID))
         return document
     if header is None:
         return document
@@ -108,20 +115,16 @@ def _issues_of_header(document: SubmittedDocument, header: CdaSummary) -> Iterat
         yield Issue(
             "patient-mismatch",
             "The CDA is about another patient than its DocumentReference: send each document with its own metadata.",
-            _binary(document),
+            document.content_place,
             IssueType.BUSINESS_RULE,
         )
     if header.type is not None and header.type.code != document.type.code:
         yield Issue(
             "type-mismatch",
             "The code of the CDA is not the type of its DocumentReference: send each document with its own metadata.",
-            f"Bundle.entry[{document.entry}].resource.type",
+            document.place_of("type"),
             IssueType.BUSINESS_RULE,
         )
-
-
-def _binary(document: SubmittedDocument) -> str:
-    return f"Bundle.entry[{document.binary_entry}].resource.data"
 
 
 def _issues_of_relations(document: SubmittedDocument) -> Iterator[Issue]:
@@ -129,7 +132,7 @@ def _issues_of_relations(document: SubmittedDocument) -> Iterator[Issue]:
         yield Issue(
             "replaces-several",
             "A document replaces at most one other.",
-            f"Bundle.entry[{document.entry}].resource.relatesTo",
+            document.place_of("relatesTo"),
             IssueType.BUSINESS_RULE,
         )
 
@@ -144,7 +147,7 @@ def warnings_of(document: SubmittedDocument) -> list[Issue]:
                 "class-derived",
                 f"The class follows from the type: {document.type.code} is of class {document.type.class_code}, "
                 "the category that was sent does not count.",
-                f"Bundle.entry[{document.entry}].resource.category",
+                document.place_of("category"),
                 IssueType.BUSINESS_RULE,
                 Severity.WARNING,
             )
@@ -153,18 +156,17 @@ def warnings_of(document: SubmittedDocument) -> list[Issue]:
 
 
 def _without_effect(document: SubmittedDocument) -> Iterator[Issue]:
-    place = f"Bundle.entry[{document.entry}].resource"
     for code in sorted({relation.code for relation in document.relations} - {REPLACES}):
         yield Issue(
             "relation-without-effect",
             f"A relation {code} is kept and given back, and has no other effect: only replaces has one.",
-            f"{place}.relatesTo",
+            document.place_of("relatesTo"),
             IssueType.NOT_SUPPORTED,
             Severity.WARNING,
         )
     for name in document.not_kept:
         text = f"{name} is not kept: it is not given back."
-        yield Issue("element-not-kept", text, f"{place}.{name}", IssueType.NOT_SUPPORTED, Severity.WARNING)
+        yield Issue("element-not-kept", text, document.place_of(name), IssueType.NOT_SUPPORTED, Severity.WARNING)
 
 
 def _differences(document: SubmittedDocument, header: CdaSummary) -> Iterator[Issue]:
@@ -179,7 +181,7 @@ def _differences(document: SubmittedDocument, header: CdaSummary) -> Iterator[Is
             yield Issue(
                 f"{name}-differs",
                 f"The header of the CDA says otherwise than {element}: what counts is the DocumentReference.",
-                f"Bundle.entry[{document.entry}].resource.{element}",
+                document.place_of(element),
                 IssueType.BUSINESS_RULE,
                 Severity.WARNING,
             )

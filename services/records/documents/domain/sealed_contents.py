@@ -30,10 +30,11 @@ _HEAD_BYTES = 4
 
 @dataclass(frozen=True, slots=True)
 class ContentGap:
-    """The place in a stored request where the base64 text of a document's content was cut out."""
+    """The place in a stored request where a document's content, or its base64 text, was cut out."""
 
     offset: int
     document_id: UUID
+    is_base64: bool = True
 
 
 def seal_content(key: bytes, document_id: UUID, content: bytes) -> bytes:
@@ -61,18 +62,18 @@ def seal_request(
 ) -> bytes:
     """Returns a request, sealed, with a gap in place of each document's content, which is stored with the document."""
     spans = sorted(
-        (document.base64_span.start, document.base64_span.end, id) for id, document in documents if document.base64_span
+        (span.start, span.end, id, span.is_base64) for id, document in documents if (span := document.content_span)
     )
     pieces: list[memoryview] = []
     gaps: list[ContentGap] = []
     view, position, offset = memoryview(body), 0, 0
-    for start, end, document_id in spans:
+    for start, end, document_id, is_base64 in spans:
         pieces.append(view[position:start])
         offset += start - position
-        gaps.append(ContentGap(offset, document_id))
+        gaps.append(ContentGap(offset, document_id, is_base64))
         position = end
     pieces.append(view[position:])
-    gap_table = orjson.dumps([(gap.offset, gap.document_id) for gap in gaps])
+    gap_table = orjson.dumps([_gap_row(gap) for gap in gaps])
     whole = b"".join([len(gap_table).to_bytes(_HEAD_BYTES, "big"), gap_table, *pieces])
     return seal(key, zstd.compress(whole, _LEVEL), place("request", deposit_id))
 
@@ -85,7 +86,8 @@ def open_request(key: bytes, deposit_id: UUID, sealed: bytes, contents: Mapping[
     for gap in gaps:
         if gap.document_id not in contents:
             raise SealBrokenError
-        pieces += [view[position : gap.offset], base64.b64encode(contents[gap.document_id])]
+        content = contents[gap.document_id]
+        pieces += [view[position : gap.offset], base64.b64encode(content) if gap.is_base64 else content]
         position = gap.offset
     return b"".join([*pieces, view[position:]])
 
@@ -93,8 +95,13 @@ def open_request(key: bytes, deposit_id: UUID, sealed: bytes, contents: Mapping[
 def _rest_of_request(key: bytes, deposit_id: UUID, sealed: bytes) -> tuple[bytes, list[ContentGap]]:
     whole = zstd.decompress(unseal(key, sealed, place("request", deposit_id)))
     end = _HEAD_BYTES + int.from_bytes(whole[:_HEAD_BYTES], "big")
-    gaps = [ContentGap(at, UUID(document_id)) for at, document_id in orjson.loads(whole[_HEAD_BYTES:end])]
+    gaps = [ContentGap(at, UUID(id), *encoding) for at, id, *encoding in orjson.loads(whole[_HEAD_BYTES:end])]
     return whole[end:], gaps
+
+
+def _gap_row(gap: ContentGap) -> tuple[int, UUID] | tuple[int, UUID, bool]:
+    """Returns the stored form of a gap: `is_base64` is left out where it holds, as older rows do."""
+    return (gap.offset, gap.document_id) if gap.is_base64 else (gap.offset, gap.document_id, False)
 
 
 def unique_id_digest(key: bytes, unique_id: str) -> bytes:

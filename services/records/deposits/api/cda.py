@@ -1,0 +1,110 @@
+"""The route POST /cda: a deposit of one CDA, whose header states the metadata."""
+
+import asyncio
+import contextlib
+from typing import Annotated, Any, ClassVar, Literal
+
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from services.records.deposits.api.deposits import wait_for_outcome
+from services.records.deposits.domain.cda_submissions import CDA_MEDIA_TYPE, CdaContent, submission_of_cdas
+from services.records.deposits.domain.submissions import check_contents
+from services.records.deposits.usecases.deposit_documents import WORTH_A_THREAD, RecordLocator, deposit_documents
+from services.records.facts.context import InjectedReadContext
+from services.records.kit.bodies import LARGE, InjectedBodyLimit, check_xml_type
+from services.records.kit.requests import InsHmac, caller_of
+from services.records.tracking.api import progress_of
+from services.records.tracking.models import DepositProgress
+from services.records.tracking.steps.depositor import depositor_of
+from shared.errors import ClientError, ForbiddenError, InvalidError, NotFoundError
+from shared.fhir.submission import InvalidSubmissionError, Span, Submission
+from shared.http.admission import Urgency, urgent
+from shared.http.door import AS_THE_SERVICE, Door, takes
+from shared.http.prefer import seconds_to_wait
+from shared.runtime.metrics import REFUSED
+
+VisibilityCode = Literal["N", "MASQUE_PS", "INVISIBLE_PATIENT", "INVISIBLE_REPRESENTANTS_LEGAUX"]
+router = APIRouter(route_class=Door, tags=["CDA"])
+_XML = {"schema": {"type": "string", "description": "A CDA R2 document as the CI-SIS requires it."}}
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    403: {"description": "Neither the software of an organisation, nor a professional who acts for one."},
+    409: {"description": "`unique-id-taken`: the id of the CDA already names another document in this record."},
+    413: {"description": "`body-too-large`"},
+    415: {"description": "`media-type-unsupported`: send the CDA as text/xml or application/xml."},
+    422: {
+        "description": "`cda-missing`, `cda-header-incomplete`, `type-unknown`, `ins-missing`, `element-missing`, "
+        "`record-unknown`, `record-closed`, `traits-mismatch`, `replaced-document-unknown`, ..."
+    },
+}
+
+
+class CdaRefusedError(InvalidError):
+    """The CDA cannot be deposited as it is."""
+
+    code: ClassVar[str] = "submission-invalid"
+    french = "Le CDA ne peut pas être déposé tel quel."
+
+    @classmethod
+    def of(cls, error: InvalidSubmissionError) -> "CdaRefusedError":
+        """Returns the error that names the first issue by its code, and all of them in its message."""
+        refused = cls(" ".join(issue.diagnostics for issue in error.issues))
+        refused.code = error.issues[0].code  # type: ignore[misc]  # the code of this instance
+        return refused
+
+
+@router.post(
+    "/cda",
+    status_code=201,
+    summary="Deposit a CDA",
+    responses=_ANSWERS,
+    openapi_extra={"requestBody": {"required": True, "content": {CDA_MEDIA_TYPE: _XML, "application/xml": _XML}}},
+)
+@urgent(Urgency.DEPOSIT)
+@takes(AS_THE_SERVICE)
+async def deposit_cda(  # each is a part of the request or of the app
+    request: Request,
+    response: Response,
+    context: InjectedReadContext,
+    ins_hmac: InsHmac,
+    large: InjectedBodyLimit,
+    visibility: Annotated[
+        list[VisibilityCode] | None,
+        Query(description="From whom the document is hidden; repeat it for several. Without it: N, from nobody."),
+    ] = None,
+    prefer: Annotated[str | None, Header(description="`wait=N`: wait N s for the publication or refusal.")] = None,
+) -> DepositProgress:
+    """Deposits the CDA in the body. Its header states the patient, the type, the authors and what it replaces.
+
+    The document is invisible until it is checked, as every deposit is. Follow it at GET /deposits/{id}. A CDA in a
+    self-displaying style sheet is read inside, and kept as it is. Repeating is harmless.
+    """
+    depositor = depositor_of(await caller_of(request))
+    if depositor.is_of_patient_side:
+        raise ForbiddenError("Patients, their representatives and carers deposit by PUT /records/{id}/documents/{id}.")
+    check_xml_type(request)
+    body = await request.body()
+    labels = tuple(code for code in visibility or () if code != "N")
+    async with large if len(body) > LARGE else contextlib.nullcontext():
+        try:
+            submission = (
+                await asyncio.to_thread(_submission, body, labels)
+                if len(body) > WORTH_A_THREAD
+                else _submission(body, labels)
+            )
+        except ClientError as error:
+            REFUSED.labels("deposit-document", error.code).inc()
+            raise
+        deposited = await deposit_documents(context, RecordLocator(ins_hmac), depositor, submission, body)
+    tracked = await wait_for_outcome(context.pool, depositor.owner, deposited.id, seconds_to_wait(prefer))
+    if tracked is None:
+        raise NotFoundError
+    response.headers["location"] = f"/deposits/{deposited.id}"
+    return progress_of(tracked)
+
+
+def _submission(body: bytes, labels: tuple[str, ...]) -> Submission:
+    whole = Span(0, len(body), is_base64=False)
+    try:
+        return check_contents(submission_of_cdas([CdaContent(body, labels, whole)]))
+    except InvalidSubmissionError as error:
+        raise CdaRefusedError.of(error) from None
