@@ -13,6 +13,8 @@ from services.records.documents.api import changes, fhir
 from services.records.erasure.store import remove_deposits
 from services.records.facts.context import ReadContext
 from services.records.facts.domain.rules import FactsRules
+from services.records.hl7v2.context import Hl7v2Context, Hl7v2Rules, ListenerRules
+from services.records.hl7v2.listener import Listener
 from services.records.kit.bodies import LargeBodyLimit
 from services.records.kit.operation_outcomes import render
 from services.records.record_check import api as record_check
@@ -23,8 +25,9 @@ from services.records.tracking import api as tracking
 from services.records.what_if import api as what_if
 from shared.crypto.keyring import Keyring
 from shared.crypto.vault import Vault
+from shared.db.pool import ANSWER, Pool, create_pool
 from shared.erasure.erased_records import ErasureFinisher
-from shared.http.app import make_app, serving
+from shared.http.app import make_app, metrics, serving
 from shared.http.dependencies import provide
 from shared.http.issuer_keys import Keys
 from shared.messaging.outbox.recovery import Recovery
@@ -33,14 +36,11 @@ from shared.service.worker import Loop, Plan, make_worker_app
 
 def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
     """Returns the HTTP API. `keys` replaces identity's published keys in tests."""
-    ins_hmac = Keyring.parse(settings.keys.ins_hmac.get_secret_value())
-    rules = FactsRules(timedelta(seconds=settings.freshness.limit_s), **settings.parameters.model_dump())
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with serving(app, settings, "records", keys):
-            context = ReadContext(app.state.pool, _vault(settings), MatrixCache(), rules)
-            provide(app, context, ins_hmac, LargeBodyLimit())
+            provide(app, _read_context(app.state.pool, settings), _ins_hmac(settings), LargeBodyLimit())
             yield
 
     app = make_app(
@@ -66,6 +66,35 @@ def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
     return Plan("records", subscriptions(_vault(settings)), loops, keys, make_recovery(settings))
 
 
+def make_mllp(settings: Settings) -> FastAPI:
+    """Returns the MLLP process: it listens for HL7 v2 messages, and answers /livez, /readyz and /metrics by HTTP."""
+    mllp, limit = settings.mllp, settings.http.body_limit
+    rules = Hl7v2Rules(mllp.processing_ids, timedelta(seconds=mllp.max_clients_age_s))
+    address = ListenerRules(
+        mllp.host, mllp.port, mllp.max_connections, limit, mllp.certificate, mllp.key, mllp.client_authorities
+    )
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        pool = await create_pool(settings.postgres, application="records-mllp", limits=ANSWER)
+        app.state.pool = pool
+        context = Hl7v2Context(_read_context(pool, settings), _ins_hmac(settings), rules)
+        try:
+            async with Listener(context, address).serving():
+                yield
+        finally:
+            pool.terminate()
+
+    app = make_app(title="records MLLP", summary="Health.", lifespan=lifespan, body_limit=limit)
+    app.add_api_route("/metrics", metrics, include_in_schema=False)
+    return app
+
+
+def health_of_mllp(settings: Settings) -> tuple[str, int]:
+    """Returns the host and the port of the MLLP process's health."""
+    return settings.mllp.health_host, settings.mllp.health_port
+
+
 def make_recovery(_: Settings) -> Recovery:
     """Returns the recovery from lost commits: labels and lives of documents are restored from the topic of records."""
     return Recovery(apply_facts=recover_documents)
@@ -73,3 +102,12 @@ def make_recovery(_: Settings) -> Recovery:
 
 def _vault(settings: Settings) -> Vault:
     return Vault(Keyring.parse(settings.keys.kek.get_secret_value()))
+
+
+def _ins_hmac(settings: Settings) -> Keyring:
+    return Keyring.parse(settings.keys.ins_hmac.get_secret_value())
+
+
+def _read_context(pool: Pool, settings: Settings) -> ReadContext:
+    rules = FactsRules(timedelta(seconds=settings.freshness.limit_s), **settings.parameters.model_dump())
+    return ReadContext(pool, _vault(settings), MatrixCache(), rules)

@@ -3,6 +3,7 @@
 from functools import partial
 
 from services.records.copies.steps import (
+    apply_client_copies,
     apply_consent_copies,
     apply_matrix_copies,
     apply_people_copies,
@@ -15,6 +16,7 @@ from services.records.tracking.steps.follow_deposits import follow_deposits
 from shared.contracts.audit import EntryRecorded
 from shared.contracts.consent import ConsentStateChanged, DepositDecided, MatrixChanged
 from shared.contracts.identity import (
+    ClientChanged,
     PeopleChanged,
     ProfessionalChanged,
     RecordChanged,
@@ -24,6 +26,7 @@ from shared.contracts.identity import (
 )
 from shared.contracts.notify import AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
 from shared.contracts.topics import (
+    RECORDS_CLIENT_COPIES,
     RECORDS_CONSENT_COPIES,
     RECORDS_DEPOSIT_DECISIONS,
     RECORDS_DEPOSIT_TRACKING,
@@ -55,6 +58,7 @@ def subscriptions(vault: Vault) -> list[Subscription]:
             apply_profession_copies,
             uses_inbox=False,
         ),
+        Subscription(RECORDS_CLIENT_COPIES, (ClientChanged,), apply_client_copies, uses_inbox=False),
         Subscription(
             RECORDS_DEPOSIT_DECISIONS,
             (DepositDecided,),

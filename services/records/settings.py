@@ -1,9 +1,43 @@
 """The settings of records, read from `RECORDS_<SECTION>__<FIELD>`."""
 
+from typing import Self
+
+from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.records.kit.keys import KeySettings
-from shared.runtime.settings import ParameterSettings, ServiceSettings
+from shared.runtime.loopback import is_loopback
+from shared.runtime.settings import ParameterSettings, Section, ServiceSettings
+
+
+class MllpSettings(Section):
+    """The listener of HL7 v2 messages (MLLP). Without a certificate it serves loopback alone, for a demonstration."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    health_host: str = Field(default="127.0.0.1", description="address of its health and metrics; for operations only")
+    health_port: int = 0
+    certificate: str | None = Field(default=None, description="file with the server's certificate chain, PEM")
+    key: str | None = Field(default=None, description="file with its private key, PEM")
+    client_authorities: str | None = Field(
+        default=None, description="file with the authorities of the senders' certificates (IGC-Santé), PEM"
+    )
+    plaintext: bool = Field(default=False, description="whether to serve without TLS; on loopback only")
+    processing_ids: tuple[str, ...] = Field(default=("P",), description="values of MSH-11 that are taken")
+    max_connections: int = Field(default=256, ge=1)
+    max_clients_age_s: float = Field(
+        default=600, gt=0, description="greatest age of the copy of registered software; beyond it messages wait"
+    )
+
+    @model_validator(mode="after")
+    def _is_protected(self) -> Self:
+        """Raises ValueError where messages would travel in clear, or where a sender could not prove who it is."""
+        if self.plaintext and not is_loopback(self.host):
+            raise ValueError("PLAINTEXT is for loopback only: set CERTIFICATE, KEY and CLIENT_AUTHORITIES")
+        files = (self.certificate, self.key, self.client_authorities)
+        if any(files) and not all(files):
+            raise ValueError("CERTIFICATE, KEY and CLIENT_AUTHORITIES come together")
+        return self
 
 
 class Settings(ServiceSettings):
@@ -12,3 +46,4 @@ class Settings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="RECORDS_", env_nested_delimiter="__", frozen=True, extra="ignore")
     keys: KeySettings
     parameters: ParameterSettings = ParameterSettings()
+    mllp: MllpSettings = MllpSettings()

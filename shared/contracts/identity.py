@@ -150,3 +150,35 @@ class StructureChanged(StateEvent):
     def key(self) -> str:
         """The structure's national identifier."""
         return self.structure_id
+
+
+class ClientListener(BaseModel):
+    """Where a client's own application listens for messages (MLLP), as an administrator set it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    host: str = Field(max_length=253)
+    port: int = Field(ge=1, le=65535)
+    tls: bool = True
+
+
+class ClientChanged(StateEvent):
+    """The registration of an organisation's software. Key: the client id.
+
+    `certificates`: SHA-256 digests of its client certificates (DER), in hexadecimal. `applications`: the sending
+    applications and facilities of its HL7 v2 messages, `MSH-3|MSH-4`. `client_class`: its lane, interactive or bulk.
+    """
+
+    ce_type: ClassVar[str] = "identity.client-changed.v1"
+    client_id: Code
+    organisation_id: Code | None
+    status: Annotated[Literal["active", "inactive"], OPEN]
+    scopes: tuple[Code, ...] = ()
+    certificates: tuple[str, ...] = ()
+    applications: tuple[str, ...] = ()
+    client_class: Annotated[Literal["interactive", "bulk"], OPEN] = "interactive"
+    listener: ClientListener | None = None
+
+    @property
+    def key(self) -> str:
+        """The client id."""
+        return self.client_id

@@ -158,6 +158,16 @@ ENUMERATIONS: tuple[Enumeration, ...] = (
         },
     ),
     Enumeration(
+        (identity.ClientChanged,),
+        "status",
+        {"records.client-copies": Unknown("handled", "not active: its messages are refused")},
+    ),
+    Enumeration(
+        (identity.ClientChanged,),
+        "client_class",
+        {"records.client-copies": Unknown("handled", "not bulk: in the lane of the others")},
+    ),
+    Enumeration(
         (identity.StructureChanged,),
         "status",
         {

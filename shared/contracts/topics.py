@@ -49,6 +49,16 @@ IDENTITY_PROFESSIONALS = Topic(
     "Public names and codes of professionals and structures.",
     key="national identifier of the professional or structure",
 )
+IDENTITY_CLIENTS = Topic(
+    "identity.clients.v1",
+    "identity",
+    "state",
+    (identity.ClientChanged,),
+    "Registered software: its organisation, certificates, sending applications, scopes and status.",
+    key="client id",
+    national_partitions=1,
+    local_partitions=1,
+)
 IDENTITY_ERASURES = Topic(
     "identity.erasures.v1",
     "identity",
@@ -192,7 +202,7 @@ FORMER_ACKNOWLEDGEMENTS = Topic(
 
 TOPICS: tuple[Topic, ...] = (
     *(IDENTITY_RECORDS, IDENTITY_PEOPLE, IDENTITY_CONTACTS, IDENTITY_PROFESSIONALS, IDENTITY_ERASURES),
-    IDENTITY_ENDED_SESSIONS,
+    *(IDENTITY_ENDED_SESSIONS, IDENTITY_CLIENTS),
     *(RECORDS_DOCUMENTS, RECORDS_COPIES),
     *(CONSENT_STATES, CONSENT_DECISIONS, CONSENT_MATRICES),
     AUDIT_ENTRIES,
@@ -221,6 +231,7 @@ RECORDS_CONSENT_COPIES = Group("records.consent-copies", (CONSENT_STATES,), "Cop
 RECORDS_PEOPLE_COPIES = Group("records.people-copies", (IDENTITY_PEOPLE,), "Copy of who may act for a holder.")
 RECORDS_MATRIX_COPIES = Group("records.matrix-copies", (CONSENT_MATRICES,), "Copy of the matrices.")
 RECORDS_PROFESSION_COPIES = Group("records.profession-copies", (IDENTITY_PROFESSIONALS,), "Professions, for what-if.")
+RECORDS_CLIENT_COPIES = Group("records.client-copies", (IDENTITY_CLIENTS,), "Who sends messages over MLLP.")
 RECORDS_DEPOSIT_DECISIONS = Group("records.deposit-decisions", (CONSENT_DECISIONS,), "Publishes or refuses.")
 RECORDS_DEPOSIT_TRACKING = Group("records.deposit-tracking", (AUDIT_ENTRIES, NOTIFY_ALERTS), "Tracks deposits.")
 CONSENT_RECORD_COPIES = Group("consent.record-copies", (IDENTITY_RECORDS,), "Announces the state of a new record.")
@@ -246,7 +257,8 @@ NOTIFY_MESSAGES = Group("notify.messages", (NOTIFY_REQUESTS,), "Codes, notices a
 GROUPS: tuple[Group, ...] = (
     *(IDENTITY_COPY_ACKNOWLEDGEMENTS, IDENTITY_ACKNOWLEDGED_ERASURES),
     *(RECORDS_ERASURES, RECORDS_RECORD_COPIES, RECORDS_CONSENT_COPIES, RECORDS_PEOPLE_COPIES),
-    *(RECORDS_MATRIX_COPIES, RECORDS_PROFESSION_COPIES, RECORDS_DEPOSIT_DECISIONS),
+    *(RECORDS_MATRIX_COPIES, RECORDS_PROFESSION_COPIES, RECORDS_CLIENT_COPIES),
+    RECORDS_DEPOSIT_DECISIONS,
     RECORDS_DEPOSIT_TRACKING,
     *(CONSENT_ERASURES, CONSENT_RECORD_COPIES, CONSENT_PEOPLE_COPIES, CONSENT_DEPOSIT_CHECKS),
     *(CONSENT_COPY_ACKNOWLEDGEMENTS, CONSENT_DIRECTORY_COPIES),

@@ -55,8 +55,10 @@ def _decode_wrapped(binary: Node, data: str) -> tuple[bytes, str] | None:
     return None
 
 
-def span_of(body: bytes, start: int, text: str, content: bytes) -> Span | None:
+def span_of(body: bytes, start: int, text: str, content: bytes, quote: bytes = b'"') -> Span | None:
     """Returns where the base64 text is in the body from `start` on, or None unless it is exactly base64(content) there.
+
+    `quote`: what stands before and after it, in JSON a quotation mark.
 
     Only the first characters are searched, then the whole text is compared once, because a search for the whole text
     would have to preprocess it.
@@ -64,12 +66,13 @@ def span_of(body: bytes, start: int, text: str, content: bytes) -> Span | None:
     if not _is_canonical(text, content):
         return None
     needle = text.encode("ascii")
-    probe = b'"' + needle[:_PROBE]
+    probe = quote + needle[:_PROBE]
     at = body.find(probe, start)
     while at >= 0:
-        end = at + 1 + len(needle)
-        if body.startswith(needle, at + 1) and body[end : end + 1] == b'"':
-            return Span(at + 1, end)
+        begin = at + len(quote)
+        end = begin + len(needle)
+        if body.startswith(needle, begin) and body.startswith(quote, end):
+            return Span(begin, end)
         at = body.find(probe, at + 1)
     return None
 

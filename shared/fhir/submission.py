@@ -172,6 +172,8 @@ class SubmittedDocument(RedactedRepr):
     """Elements that were sent and are not kept."""
     header: CdaSummary | None = None
     """The summary of the content's header, when it is a CDA."""
+    keeps_labels: bool = False
+    """Whether this version takes over all labels of the document that it replaces (MODIF_CONF_CODE N in HL7 v2)."""
     place: str | None = None
     """Where the metadata are in the request, as a FHIRPath expression, such as Bundle.entry[1].resource; None where
     the content itself states them."""

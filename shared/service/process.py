@@ -7,7 +7,7 @@ import gc
 import json
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,10 +37,21 @@ NEEDS_KEYS = ("api", "worker", "recover")
 Job = Callable[[Any], Awaitable[Sequence[Rewrapped]]]
 """Takes the settings, rewrites stored rows, and returns the results by column."""
 NO_JOBS: Mapping[str, Job] = {}
+
+
+@dataclass(frozen=True)
+class Server:
+    """A further process of a service that runs until it is ended. `address`: where it answers by HTTP."""
+
+    make: Callable[[Any], FastAPI]
+    address: Callable[[Any], tuple[str, int]]
+
+
+NO_SERVERS: Mapping[str, Server] = {}
 EXIT_LEFT, EXIT_USAGE, EXIT_SETTINGS, EXIT_UNAVAILABLE = 1, 2, 78, 75
 
 
-def main(
+def main(  # noqa: PLR0913  # each is a process of the service
     service: str,
     settings_class: type[ServiceSettings],
     *,
@@ -49,15 +60,18 @@ def main(
     recovery: Callable[[Any], Recovery] = lambda _: Recovery(),
     keys: Callable[[Any], KeyPlan] = lambda _: KeyPlan({}),
     jobs: Mapping[str, Job] = NO_JOBS,
+    servers: Mapping[str, Server] = NO_SERVERS,
 ) -> None:
     """Runs the process named by the arguments. `jobs`: what an operator runs once for this service alone, by name.
+    `servers`: its processes besides `api` and `worker`, by name.
 
     Exit codes: 0; 1 `keys rewrap` or a job left rows unchanged; 2 usage; 75 a required system is unavailable; 78 wrong
     settings, or a missing key that rows need.
     """
     arguments = tuple(sys.argv[1:])
-    if arguments not in PROCESSES and arguments not in {(name,) for name in jobs}:
-        _complain(USAGE.format(service=service, jobs="".join(f" | {name}" for name in jobs)))
+    own = (*servers, *jobs)
+    if arguments not in PROCESSES and arguments not in {(name,) for name in own}:
+        _complain(USAGE.format(service=service, jobs="".join(f" | {name}" for name in own)))
         raise SystemExit(EXIT_USAGE)
     process = "-".join(arguments)
     try:
@@ -75,9 +89,10 @@ def main(
         "keys-status": lambda: asyncio.run(_show_keys(service, settings, plan)),
         "keys-rewrap": lambda: asyncio.run(_rewrap_keys(service, settings, plan)),
         **{name: partial(_run_job, job, settings) for name, job in jobs.items()},
+        **{name: partial(_run_server, server, settings) for name, server in servers.items()},
     }
     try:
-        if process in NEEDS_KEYS or process in jobs:
+        if process in NEEDS_KEYS or process in own:
             asyncio.run(check_rings(settings.postgres, service, plan.rings))
         run[process]()
     except (KeyMissingError, KeyDiffersError) as error:
@@ -89,6 +104,10 @@ def main(
         if not isinstance(error, CodedError | KafkaError) and not is_transient(error):
             raise
         raise SystemExit(EXIT_UNAVAILABLE) from None
+
+
+def _run_server(server: Server, settings: ServiceSettings) -> None:
+    _serve(server.make(settings), *server.address(settings))
 
 
 def _run_job(job: Job, settings: ServiceSettings) -> None:

@@ -11,7 +11,6 @@ import httpx2
 from joserfc.jwk import KeySet
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from services.identity.kit.loopback import is_loopback
 from services.identity.professionals.domain.psc import (
     ProviderRefusedError,
     ProviderTokenInvalidError,
@@ -22,6 +21,7 @@ from services.identity.professionals.domain.psc import (
 from shared.http.admission import idle
 from shared.http.jwks import JwksCache, usable_keys
 from shared.runtime.logs import log
+from shared.runtime.loopback import is_loopback
 
 TIMEOUT_S = 5.0
 METADATA_MAX_AGE_S = 3600.0

@@ -1,14 +1,15 @@
-"""Applies other services' state to the local copies: records, choices, people, matrices, professions.
+"""Applies other services' state to the local copies: records, choices, people, matrices, professions, clients.
 
 After the commit of a copy, no read under the older version can follow.
 """
 
 from services.records.copies.store import copies as store
+from services.records.copies.store.clients import upsert_clients
 from services.records.copies.store.copies import RecordFingerprint
 from services.records.copies.store.professions import upsert_professions
 from services.records.kit.announcements import announce_effect
 from shared.contracts.consent import ConsentStateChanged, MatrixChanged
-from shared.contracts.identity import PeopleChanged, ProfessionalChanged, RecordChanged, StructureChanged
+from shared.contracts.identity import ClientChanged, PeopleChanged, ProfessionalChanged, RecordChanged, StructureChanged
 from shared.contracts.records import CopyApplied
 from shared.crypto.vault import Vault
 from shared.db.pool import Connection
@@ -122,3 +123,10 @@ async def apply_profession_copies(
     applied = await upsert_professions(connection, list(latest.values())) if latest else set()
     structures = {message.key for message in messages if isinstance(message.event, StructureChanged)}
     return {id.encode() for id in applied} | structures
+
+
+async def apply_client_copies(connection: Connection, messages: list[Message[ClientChanged]]) -> set[bytes]:
+    """Stores newer versions of registered software. Returns the message keys whose copy is newer now."""
+    latest = newest_of_each(messages, lambda event: event.client_id)
+    applied = await upsert_clients(connection, [latest[id].event for id in sorted(latest)])
+    return {id.encode() for id in applied}

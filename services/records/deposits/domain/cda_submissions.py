@@ -11,7 +11,7 @@ from typing import Final
 
 from services.records.deposits.domain.submissions import REPLACES
 from shared.cda.header import CdaHeader, read_header
-from shared.cda.summary import CdaCode
+from shared.cda.summary import CdaCode, CdaSummary
 from shared.errors import InvalidError
 from shared.fhir.cda_deposit import UndepositableError, author_of_cda, deposit_of_header
 from shared.fhir.iti65 import Deposit
@@ -55,13 +55,18 @@ class SeveralPatientsError(InvalidError):
 class CdaContent(RedactedRepr):
     """A CDA as it arrived. `visibility`: the labels that its header cannot state. `span`: see SubmittedDocument.
 
-    `place`: where it stands in the request, for errors.
+    `summary`: what `check_xml` returned, where it was called. `place`: where the content stands in the request, for
+    errors. `replaces`: whether it replaces what its relatedDocument names;
+    without it, the relatedDocument is only compared. `keeps_labels`: see SubmittedDocument.
     """
 
     content: bytes
     visibility: tuple[str, ...] = ()
     span: Span | None = None
+    summary: CdaSummary | None = None
     place: str | None = None
+    replaces: bool = True
+    keeps_labels: bool = False
 
 
 def submission_of_cdas(contents: Sequence[CdaContent]) -> Submission:
@@ -110,10 +115,12 @@ def _document(index: int, cda: CdaContent) -> SubmittedDocument:
         size=len(cda.content),
         content=cda.content,
         content_span=cda.span,
-        relations=() if header.replaces is None else (Relation(REPLACES, header.replaces),),
+        relations=(Relation(REPLACES, header.replaces),) if cda.replaces and header.replaces is not None else (),
         partial_dates=deposit.partial_dates,
         optional=_optional(header),
+        header=cda.summary,
         content_place=cda.place,
+        keeps_labels=cda.keeps_labels,
     )
 
 

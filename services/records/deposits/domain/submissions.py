@@ -73,6 +73,12 @@ class ReplacedUnknownError(InvalidError):
     french = "Le document à remplacer n’est pas ici, n’est pas le vôtre ou a déjà été remplacé. Cherchez-le à nouveau."
 
 
+class NotOwnDocumentError(ReplacedUnknownError):
+    """The document to be replaced is not here, is not yours, or has already been replaced. Search for it again."""
+
+    french = ReplacedUnknownError.french
+
+
 def parse_and_check(body: bytes) -> Submission:
     """Parses an ITI-65 submission and checks its form and its contents. Raises InvalidSubmissionError."""
     return check_contents(parse_submission(body))
@@ -81,7 +87,8 @@ def parse_and_check(body: bytes) -> Submission:
 def check_contents(submission: Submission) -> Submission:
     """Returns the submission with the headers of its CDAs, after checking its contents and relations.
 
-    Every door calls it. Raises InvalidSubmissionError with all issues.
+    Every door calls it. A header that a door has read already is not read again. Raises InvalidSubmissionError with all
+    issues.
     """
     issues: list[Issue] = []
     documents = tuple(_with_header(document, issues) for document in submission.documents)
@@ -97,7 +104,7 @@ def _with_header(document: SubmittedDocument, issues: list[Issue]) -> SubmittedD
     fault = content_fault(document.content, document.content_type, document.type, IN_SUBMISSIONS)
     if fault is not None:
         issues.append(Issue(fault.code, str(fault), document.content_place, IssueType.VALUE))
-    if fault is not None or not is_xml(document.content_type):
+    if fault is not None or not is_xml(document.content_type) or document.header is not None:
         return document
     try:
         header = check_xml(document.content)

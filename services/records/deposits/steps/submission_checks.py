@@ -7,6 +7,7 @@ from uuid import UUID
 from services.records.copies.domain.copies import RecordContext, RecordCopy
 from services.records.copies.store import reads
 from services.records.deposits.domain.submissions import (
+    NotOwnDocumentError,
     RecordClosedError,
     ReplacedUnknownError,
     ReplacementDiffersError,
@@ -28,7 +29,7 @@ from services.records.facts.domain.facts import (
 )
 from services.records.tracking.steps.depositor import Depositor
 from shared.access import Facts, Refusal, decide, encode_facts
-from shared.access.writers import CHOSEN_ABOUT_REPLACEMENTS
+from shared.access.writers import CHOSEN_ABOUT_REPLACEMENTS, OWN
 from shared.contracts.audit import AccessRecorded, Action
 from shared.contracts.base import Seen
 from shared.contracts.topics import IDENTITY_PEOPLE, IDENTITY_RECORDS
@@ -109,9 +110,12 @@ async def check_deposit(
                 replaced_facts = {
                     name: value for name, value in encode_facts(facts).items() if name in _REPLACED_DOCUMENT_FACTS
                 }
-                kept_labels = summary.labels & _LABELS_KEPT_BY_REPLACEMENT
                 replaced[document.entry] = ReplacedDocument(
-                    summary.id, replaced_facts, summary.first_version, kept_labels, summary.in_secret
+                    summary.id,
+                    replaced_facts,
+                    summary.first_version,
+                    _kept_labels(document, summary.labels, summary.masked_by),
+                    summary.in_secret,
                 )
     return DepositCheck(seen, replaced=replaced)
 
@@ -179,12 +183,20 @@ def _rule_questions(
     if replaces:
         common = request_facts(requester, "replace", record, now=now, rules=context.rules)
         replaced = combination_of(summary, requester) if summary is not None else ABSENT_DOCUMENT
-        labels_asked = labels | (replaced.labels & _LABELS_KEPT_BY_REPLACEMENT)
+        labels_asked = labels | _kept_labels(document, replaced.labels, replaced.masked_by)
         yield replace(
             document_facts(common, requester, record, replaced),
             labels_asked=labels_asked,
             type_asked=document.type.code,
         )
+
+
+def _kept_labels(document: SubmittedDocument, labels: frozenset[str], masked_by: str | None) -> frozenset[str]:
+    """Returns the labels that pass from the replaced document to this one. A mask of the patient passes when this one
+    is published, whatever its depositor asked."""
+    if not document.keeps_labels:
+        return labels & _LABELS_KEPT_BY_REPLACEMENT
+    return labels - {Visibility.MASKED.value} if masked_by == "patient" else labels
 
 
 def _is_left_to_consent(facts: Facts, refusal: Refusal) -> bool:
@@ -199,5 +211,5 @@ def _client_error(facts: Facts, refusal: Refusal) -> ClientError:
     if refusal.reason == "record-closed" and facts.relation == "holder":
         return RecordClosedError()
     if facts.action == "replace" and refusal.hides_existence and refusal.reason != "not-own-record":
-        return ReplacedUnknownError()
+        return NotOwnDocumentError() if refusal.reason == OWN.reason else ReplacedUnknownError()
     return error_for(refusal)

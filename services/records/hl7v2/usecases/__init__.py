@@ -1,0 +1,1 @@
+"""The use cases of HL7 v2 messages."""

@@ -1,0 +1,176 @@
+"""Receives a message: checks form and sender, lets the use case of its kind act, and returns the acknowledgement.
+
+The acknowledgement is returned after the commit. The first fault that holds is the one acknowledged: form and sender
+(AR), segments and fields (AE 100, 101), then those of the use case.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from services.records.copies.store.clients import (
+    clients_copied_at,
+    find_clients_by_application,
+    find_clients_by_certificate,
+)
+from services.records.hl7v2 import store
+from services.records.hl7v2.context import Hl7v2Context, Peer
+from services.records.hl7v2.domain.faults import refusal_of, rejected, try_later, unknown_sender
+from services.records.hl7v2.domain.form import MessageKind, check_form, kind_of
+from services.records.hl7v2.domain.senders import application_of, sender_among
+from services.records.hl7v2.store import ReceivedMessage
+from services.records.hl7v2.usecases.receive_documents import receive_documents
+from services.records.kit.metrics import MESSAGES, REUSED_CONTROL_IDS
+from services.records.tracking.steps.depositor import SCOPE
+from shared.db.errors import DATABASE_ERRORS, is_transient
+from shared.errors import ClientError, TransientError
+from shared.hl7v2 import charset
+from shared.hl7v2.acknowledgement import (
+    Acknowledgement,
+    ErrorCode,
+    MessageFault,
+    Outcome,
+    acknowledge,
+    is_wanted,
+    reject_unreadable,
+)
+from shared.hl7v2.message import Message, UnreadableMessageError
+from shared.http.tokens import Caller
+from shared.runtime import clock
+
+_CONTROL_ID_LENGTH: Final = 20
+"""The longest MSH-10 of HL7 v2.5."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The acknowledgement to send, None where none is wanted. `client_id`: the sender, once it is known."""
+
+    acknowledgement: bytes | None
+    client_id: str | None = None
+
+
+async def receive_message(context: Hl7v2Context, peer: Peer, raw: bytes) -> Answer:
+    """Returns the answer to a message; no message raises an error."""
+    decoded = charset.decode(raw)
+    try:
+        message = Message(decoded.text, decoded.codec)
+    except UnreadableMessageError as error:
+        return reject(error)
+    reception = Reception(context, peer, message, decoded, raw)
+    try:
+        return await reception.answer()
+    except (ClientError, TransientError) as error:
+        return reception.refuse(refusal_of(error).fault)
+    except DATABASE_ERRORS as error:
+        if not is_transient(error):
+            raise
+        return reception.refuse(try_later().fault)
+
+
+@dataclass
+class Reception:
+    """The reception of one message. `kind` and `sender` are set once they are known."""
+
+    context: Hl7v2Context
+    peer: Peer
+    message: Message
+    decoded: charset.DecodedText
+    raw: bytes
+    kind: str = "other"
+    sender: Caller | None = None
+
+    async def answer(self) -> Answer:
+        """Lets the use case of the message act, and returns the positive acknowledgement, that of the first time for a
+        repeated message. Raises ClientError and TransientError."""
+        kind = kind_of(self.message, self.context.rules.processing_ids)
+        self.kind = kind.value
+        if kind is MessageKind.ACK:
+            self._count("counted")
+            return Answer(None)
+        sender = self.sender = await find_sender(self.context, self.peer, self.message)
+        received = ReceivedMessage.of(sender.client_id, self.message.header.value(10), self.raw)
+        if (earlier := await _find_earlier(self.context, received)) is not None:
+            self._count("repeated")
+            return self._wanted(Answer(earlier, sender.client_id), Outcome.ACCEPTED)
+        check_form(self.message, kind)
+        await _act(self.context, sender, kind, self.message, self.raw)
+        sent = _sent(self.message, self.decoded, None)
+        async with self.context.read.pool.acquire() as connection:
+            await store.insert_received(connection, received, sent.acknowledgement or b"")
+        self._count(Outcome.ACCEPTED.value)
+        return self._wanted(Answer(sent.acknowledgement, sender.client_id), Outcome.ACCEPTED)
+
+    def refuse(self, fault: MessageFault) -> Answer:
+        """Returns the negative acknowledgement."""
+        self._count(fault.outcome.value)
+        sent = _sent(self.message, self.decoded, fault)
+        client_id = self.sender.client_id if self.sender is not None else None
+        return self._wanted(Answer(sent.acknowledgement, client_id), fault.outcome)
+
+    def _wanted(self, answer: Answer, outcome: Outcome) -> Answer:
+        """Returns the answer without its acknowledgement where MSH-16 does not ask for one of this outcome."""
+        return answer if is_wanted(self.message, outcome) else Answer(None, answer.client_id)
+
+    def _count(self, outcome: str) -> None:
+        MESSAGES.labels(self.kind, outcome).inc()
+
+
+def reject(error: ClientError | TransientError, raw: bytes = b"") -> Answer:
+    """Returns the rejection (AR) of a message on which nothing was done: too large, too slow, or to be sent again."""
+    fault = refusal_of(error).fault
+    if fault.outcome is not Outcome.REJECTED:
+        fault = rejected(fault.code, fault.diagnostic).fault
+    MESSAGES.labels("other", Outcome.REJECTED.value).inc()
+    decoded = charset.decode(raw)
+    try:
+        message = Message(decoded.text, decoded.codec)
+    except UnreadableMessageError:
+        return Answer(reject_unreadable(_written(Outcome.REJECTED, fault)).encode())
+    return _sent(message, decoded, fault)
+
+
+async def find_sender(context: Hl7v2Context, peer: Peer, message: Message) -> Caller:
+    """Returns the registered software that sent a message. Raises MessageRefusedError (AR 207), also where the copy of
+    registered software is too old to tell."""
+    application = application_of(message)
+    async with context.read.pool.acquire() as connection:
+        copied_at = await clients_copied_at(connection)
+        if peer.certificate is None:
+            clients = await find_clients_by_application(connection, application)
+        else:
+            clients = await find_clients_by_certificate(connection, peer.certificate)
+    if copied_at is None or clock.now() - copied_at > context.rules.max_clients_age:
+        raise try_later()
+    client = sender_among(clients, application)
+    if SCOPE not in client.scopes:
+        raise unknown_sender(f"This software lacks the scope {SCOPE}.")
+    return Caller("software", client.client_id, client.client_id, client.scopes, organisation_id=client.organisation_id)
+
+
+async def _find_earlier(context: Hl7v2Context, received: ReceivedMessage) -> bytes | None:
+    """Returns the acknowledgement of the same message; counts another message of the same control id."""
+    async with context.read.pool.acquire() as connection:
+        earlier = await store.find_earlier(connection, received)
+    if earlier.is_reused:
+        REUSED_CONTROL_IDS.inc()
+    return earlier.acknowledgement
+
+
+async def _act(context: Hl7v2Context, sender: Caller, kind: MessageKind, message: Message, raw: bytes) -> None:
+    """Lets the use case of this kind act. Raises ClientError, TransientError."""
+    match kind:
+        case MessageKind.ORU | MessageKind.MDM:
+            await receive_documents(context, sender, kind, message, raw)
+        case _:
+            raise rejected(ErrorCode.MESSAGE_TYPE, "ADT is not read yet.", "MSH^1^9^1^1")
+
+
+def _sent(message: Message, decoded: charset.DecodedText, fault: MessageFault | None) -> Answer:
+    """Returns the acknowledgement in the character set of the message."""
+    outcome = Outcome.ACCEPTED if fault is None else fault.outcome
+    text = acknowledge(message, _written(outcome, fault), decoded.name)
+    return Answer(text.encode(decoded.codec, "replace"))
+
+
+def _written(outcome: Outcome, fault: MessageFault | None) -> Acknowledgement:
+    return Acknowledgement(outcome, clock.new_id().hex[:_CONTROL_ID_LENGTH], clock.now(), fault)

@@ -1,0 +1,14 @@
+"""The metrics of records alone."""
+
+from prometheus_client import Counter, Gauge
+
+MESSAGES = Counter(
+    "records_hl7v2_messages_total",
+    "HL7 v2 messages by kind and outcome: AA, AE, AR, repeated (answered as the first time), counted (an ACK).",
+    ["kind", "outcome"],
+)
+NOT_FOR_DMP = Counter("records_hl7v2_not_for_dmp_total", "Messages with DESTDMP = N: accepted, nothing kept.")
+REUSED_CONTROL_IDS = Counter(
+    "records_hl7v2_reused_control_ids_total", "Messages that repeat the MSH-10 of another message of their sender."
+)
+CONNECTIONS = Gauge("records_mllp_connections", "Open MLLP connections.")
