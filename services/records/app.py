@@ -27,6 +27,7 @@ from shared.crypto.keyring import Keyring
 from shared.crypto.vault import Vault
 from shared.db.pool import ANSWER, Pool, create_pool
 from shared.erasure.erased_records import ErasureFinisher
+from shared.errors import CodedError
 from shared.http.app import make_app, metrics, serving
 from shared.http.dependencies import provide
 from shared.http.issuer_keys import Keys
@@ -67,8 +68,16 @@ def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
 
 
 def make_mllp(settings: Settings) -> FastAPI:
-    """Returns the MLLP process: it listens for HL7 v2 messages, and answers /livez, /readyz and /metrics by HTTP."""
+    """Returns the MLLP process: it listens for HL7 v2 messages, and answers /livez, /readyz and /metrics by HTTP.
+
+    Raises CodedError without TLS, unless the settings allow it.
+    """
     mllp, limit = settings.mllp, settings.http.body_limit
+    if mllp.certificate is None and not mllp.plaintext:
+        raise CodedError(
+            "RECORDS_MLLP__CERTIFICATE, __KEY and __CLIENT_AUTHORITIES are needed; on loopback, for a demonstration, "
+            "RECORDS_MLLP__PLAINTEXT=true"
+        )
     rules = Hl7v2Rules(mllp.processing_ids, timedelta(seconds=mllp.max_clients_age_s))
     address = ListenerRules(
         mllp.host, mllp.port, mllp.max_connections, limit, mllp.certificate, mllp.key, mllp.client_authorities

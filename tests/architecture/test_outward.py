@@ -35,6 +35,7 @@ OPENERS = {"create_connection", "create_datagram_endpoint", "create_subprocess_e
 OPENERS |= {"open_connection", "open_unix_connection", "popen", "sock_connect"}
 
 CLIENTS = {
+    "services/records/hl7v2/listener.py": {"socket", "ssl"},  # MLLP: it listens, and calls nobody
     "services/identity/professionals/adapters.py": {"httpx2"},  # Pro Santé Connect: the sign-in of professionals
     "services/notify/delivery/adapters/smtp.py": {"aiosmtplib"},  # mail to patients
     "shared/http/issuer_keys.py": {"httpx2"},  # the keys of identity's own tokens
@@ -54,6 +55,10 @@ ADDRESSES = {
     "METRICS__PORT": "where it listens",
     "WORKER__HOST": "where it listens",
     "WORKER__PORT": "where it listens",
+    "MLLP__HOST": "where it listens",
+    "MLLP__PORT": "where it listens",
+    "MLLP__HEALTH_HOST": "where it listens",
+    "MLLP__HEALTH_PORT": "where it listens",
     "TOKENS__ISSUER": "identity",
     "TOKENS__JWKS_URL": "identity",
     "PROFESSIONALS__PSC_ISSUER": "Pro Santé Connect",

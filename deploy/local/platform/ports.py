@@ -27,6 +27,8 @@ USUAL: Mapping[str, int] = {
     "consent-api": 8403,
     "audit-api": 8404,
     "notify-api": 8405,
+    "mllp": 2575,
+    "records-mllp": 8422,
     "identity-metrics": 8431,
     "records-metrics": 8432,
     "consent-metrics": 8433,

@@ -19,7 +19,9 @@ from deploy.local.platform.secrets import Secrets
 NAMES = ("identity", "records", "consent", "audit", "notify")
 INSTANCE_ID = "local"
 SENDER = "no-reply@dmp.example"
-Role = Literal["api", "worker"]
+Role = Literal["api", "worker", "mllp"]
+ROLES: Mapping[str, tuple[Role, ...]] = {"records": ("api", "worker", "mllp")}
+"""The long-running processes of services that have more than an API and a worker."""
 RINGS: Mapping[str, Mapping[str, str]] = {
     "identity": {"ins_hmac": "ins-hmac", "contacts": "contacts", "persons": "persons"},
     "records": {"ins_hmac": "ins-hmac", "kek": "kek"},
@@ -27,6 +29,11 @@ RINGS: Mapping[str, Mapping[str, str]] = {
     "notify": {"contacts": "contacts"},
 }
 """The keyrings of each service: the setting in its section KEYS__, and the name of the secret."""
+
+
+def roles_of(service: str) -> tuple[Role, ...]:
+    """Returns the long-running processes of a service."""
+    return ROLES.get(service, ("api", "worker"))
 
 
 def keyrings_of(secrets: Secrets, service: str) -> dict[str, str]:
@@ -60,15 +67,15 @@ class Services:
     def process(self, service: str, role: Role) -> ChildSpec:
         """Returns a long-running process of a service, which has its own database role."""
         prefix, variables = service.upper(), self._variables(service)
-        variables[f"{prefix}_POSTGRES__DSN"] = process_dsn(self.postgres, self.secrets, service, role)
+        database_role = "worker" if role == "worker" else "api"
+        variables[f"{prefix}_POSTGRES__DSN"] = process_dsn(self.postgres, self.secrets, service, database_role)
         if role == "worker":
             variables[f"{prefix}_KAFKA__INSTANCE_ID"] = INSTANCE_ID
         return self._spec(service, role, variables, self.ports[f"{service}-{role}"])
 
     def all(self) -> list[ChildSpec]:
         """Returns all long-running processes."""
-        roles: tuple[Role, ...] = ("api", "worker")
-        return [self.process(service, role) for service in NAMES for role in roles]
+        return [self.process(service, role) for service in NAMES for role in roles_of(service)]
 
     def _variables(self, service: str) -> dict[str, str]:
         login = self.kafka.credentials(service)
@@ -102,6 +109,15 @@ class Services:
                     "OPENINGS__WINDOW_DAYS": "0",  # a person watches a campaign on one machine to its end
                     "DEMO__SIGN_IN": "true",
                     "DEMO__TEST_NIR_KEYS": "true",
+                }
+            case "records":
+                return {
+                    "MLLP__HOST": HOST,
+                    "MLLP__PORT": str(self.ports["mllp"]),
+                    "MLLP__HEALTH_HOST": HOST,
+                    "MLLP__HEALTH_PORT": str(self.ports["records-mllp"]),
+                    "MLLP__PLAINTEXT": "true",
+                    "MLLP__PROCESSING_IDS": '["P", "T", "D"]',
                 }
             case "notify":
                 return {

@@ -40,7 +40,7 @@ from deploy.local.platform.ports import HOST, Ports
 from deploy.local.platform.postgres import Postgres, prepare_postgres
 from deploy.local.platform.provider import psc_spec, write_psc
 from deploy.local.platform.secrets import Secrets
-from deploy.local.platform.services import NAMES, Role, Services
+from deploy.local.platform.services import NAMES, Role, Services, roles_of
 from deploy.local.platform.smtp import smtp_spec
 from deploy.local.platform.supervisor import Progress, Report, Supervisor, run_once, run_together
 from shared.contracts.topics import TOPICS
@@ -196,7 +196,7 @@ class Stack:
             "postgres": ["postgres"],
             "kafka": ["kafka", "kafka-controller"],
             "smtp": ["smtp"],
-            "services": ["psc", *(f"{service}-{role}" for service in NAMES for role in ("api", "metrics", "worker"))],
+            "services": ["psc", "mllp", *(f"{name}-{role}" for name in NAMES for role in (*roles_of(name), "metrics"))],
         }
         return [name for part in self.parts for name in names[part]]
 
@@ -241,6 +241,7 @@ class Stack:
             content["smtp"] = {"host": HOST, "port": self.ports["smtp"]}
         if "services" in self.parts:
             content["pro_sante_connect"] = {"issuer": f"http://{HOST}:{self.ports['psc']}"}
+            content["mllp"] = {"host": HOST, "port": self.ports["mllp"]}
             content["services"] = {
                 name: {
                     "api": self.url(name),

@@ -105,7 +105,7 @@ async def check_deposit(
             if isinstance(decision, Refusal) and not _is_left_to_consent(facts, decision):
                 action: Action = "replace-document" if facts.action == "replace" else "deposit-document"
                 access = access_event(depositor.caller, action, RuleDecision(facts, decision), record_context)
-                return DepositCheck(seen, _client_error(facts, decision), access)
+                return DepositCheck(seen, _client_error(facts, decision, is_known=summary is not None), access)
             if summary is not None and facts.action == "replace":
                 replaced_facts = {
                     name: value for name, value in encode_facts(facts).items() if name in _REPLACED_DOCUMENT_FACTS
@@ -207,9 +207,10 @@ def _is_left_to_consent(facts: Facts, refusal: Refusal) -> bool:
     return facts.action == "replace" and refusal.reason in _CONSENT_REASONS
 
 
-def _client_error(facts: Facts, refusal: Refusal) -> ClientError:
+def _client_error(facts: Facts, refusal: Refusal, *, is_known: bool) -> ClientError:
     if refusal.reason == "record-closed" and facts.relation == "holder":
         return RecordClosedError()
     if facts.action == "replace" and refusal.hides_existence and refusal.reason != "not-own-record":
-        return NotOwnDocumentError() if refusal.reason == OWN.reason else ReplacedUnknownError()
+        is_of_others = is_known and refusal.reason == OWN.reason
+        return NotOwnDocumentError() if is_of_others else ReplacedUnknownError()
     return error_for(refusal)

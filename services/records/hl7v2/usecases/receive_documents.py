@@ -179,7 +179,7 @@ async def _labels(context: Hl7v2Context, record: RecordCopy | None, instructions
     if not instructions.in_secret or record is None:
         return instructions.labels
     async with context.read.pool.acquire() as connection:
-        known = await reads.load_context(connection, context.read.matrices, record.id, record.id.int)
-    if not known.people.is_minor:
+        context_of_record = await reads.load_context(connection, context.read.matrices, record.id, record.id.int)
+    if not context_of_record.people.is_minor:
         return instructions.labels
     return tuple(sorted({*instructions.labels, Visibility.INVISIBLE_TO_REPRESENTATIVES.value}))

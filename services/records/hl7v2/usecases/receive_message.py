@@ -91,23 +91,23 @@ class Reception:
         received = ReceivedMessage.of(sender.client_id, self.message.header.value(10), self.raw)
         if (earlier := await _find_earlier(self.context, received)) is not None:
             self._count("repeated")
-            return self._wanted(Answer(earlier, sender.client_id), Outcome.ACCEPTED)
+            return self._if_asked_for(Answer(earlier, sender.client_id), Outcome.ACCEPTED)
         check_form(self.message, kind)
         await _act(self.context, sender, kind, self.message, self.raw)
         sent = _sent(self.message, self.decoded, None)
         async with self.context.read.pool.acquire() as connection:
             await store.insert_received(connection, received, sent.acknowledgement or b"")
         self._count(Outcome.ACCEPTED.value)
-        return self._wanted(Answer(sent.acknowledgement, sender.client_id), Outcome.ACCEPTED)
+        return self._if_asked_for(Answer(sent.acknowledgement, sender.client_id), Outcome.ACCEPTED)
 
     def refuse(self, fault: MessageFault) -> Answer:
         """Returns the negative acknowledgement."""
         self._count(fault.outcome.value)
         sent = _sent(self.message, self.decoded, fault)
         client_id = self.sender.client_id if self.sender is not None else None
-        return self._wanted(Answer(sent.acknowledgement, client_id), fault.outcome)
+        return self._if_asked_for(Answer(sent.acknowledgement, client_id), fault.outcome)
 
-    def _wanted(self, answer: Answer, outcome: Outcome) -> Answer:
+    def _if_asked_for(self, answer: Answer, outcome: Outcome) -> Answer:
         """Returns the answer without its acknowledgement where MSH-16 does not ask for one of this outcome."""
         return answer if is_wanted(self.message, outcome) else Answer(None, answer.client_id)
 
