@@ -73,6 +73,7 @@ def _placeholders(settings: type[ServiceSettings]) -> ServiceSettings:
         "tokens": {"issuer": "http://placeholder", "jwks_url": "http://placeholder"},
         "smtp": {"host": "placeholder", "port": 25, "sender": "placeholder@example.org"},
         "folders": {"sms": "placeholder", "letters": "placeholder"},
+        "service": {"name": "placeholder", "sender_name": "DMP", "site": "example.org", "telephone": "3000"},
     }
     if "keys" in settings.model_fields:
         fields = settings.model_fields["keys"].annotation.model_fields  # type: ignore[union-attr]

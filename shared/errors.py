@@ -47,7 +47,7 @@ class NotAuthenticatedError(ClientError):
 
     code = "token-invalid"
     status = 401
-    french = "Vous n’êtes pas connecté, ou ne l’êtes plus. Connectez-vous, puis recommencez."
+    french = "La connexion manque ou a pris fin. Connectez-vous, puis recommencez."
 
 
 class SessionOverError(NotAuthenticatedError):
@@ -58,11 +58,11 @@ class SessionOverError(NotAuthenticatedError):
 
 
 class ForbiddenError(ClientError):
-    """This token does not allow this."""
+    """Your sign-in or token does not allow this."""
 
     code = "forbidden"
     status = 403
-    french = "Ce jeton ne le permet pas."
+    french = "Votre connexion ne permet pas de faire cela."
 
 
 class NotFoundError(ClientError):

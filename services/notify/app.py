@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from email.utils import formataddr, parseaddr
 
 from fastapi import FastAPI
 
@@ -16,6 +17,7 @@ from services.notify.delivery.adapters.smtp import MailGateway, MailServer
 from services.notify.delivery.steps.delivery_loop import DeliveryLoop, Gateway
 from services.notify.erasure.store import remove_alerts
 from services.notify.kit.kinds import Channel
+from services.notify.kit.sender import SenderDetails
 from services.notify.messages.store import MessageQueue
 from services.notify.messages.usecases.send_messages import MessageSender
 from services.notify.preferences import api
@@ -55,7 +57,7 @@ def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
         "observe-queues": loops.observe_queues,
         "finish-erasures": ErasureFinisher("notify", remove_alerts).round,
     }
-    return Plan("notify", subscriptions(keyring, rules), worker_loops, keys)
+    return Plan("notify", subscriptions(keyring, rules, make_sender(settings)), worker_loops, keys)
 
 
 def make_alert_rules(settings: Settings) -> AlertRules:
@@ -79,10 +81,17 @@ def make_mail_server(settings: SmtpSettings) -> MailServer:
     )
 
 
+def make_sender(settings: Settings) -> SenderDetails:
+    """Returns the service as its messages name it. Mails come from its name unless SMTP__SENDER has another one."""
+    service, (name, address) = settings.service, parseaddr(settings.smtp.sender)
+    mailbox = formataddr((name or service.name, address))
+    return SenderDetails(mailbox, service.name, service.sender_name, service.site, service.telephone)
+
+
 def _senders(settings: Settings, keyring: Keyring, rules: AlertRules) -> dict[str, Loop]:
     """Returns a delivery loop with separate gateways for each queue, so that no queue delays another."""
     smtp, folders = make_mail_server(settings.smtp), settings.folders
-    attempt_timeout_s = 3 * smtp.timeout_s
+    attempt_timeout_s, sender = 3 * smtp.timeout_s, make_sender(settings)
 
     def gateways(channel: Channel) -> list[Gateway]:
         if channel == "mail":
@@ -91,15 +100,13 @@ def _senders(settings: Settings, keyring: Keyring, rules: AlertRules) -> dict[st
 
     def alerts(queue: AlertQueue) -> Loop:
         return DeliveryLoop(
-            AlertSender(queue, smtp.sender, keyring, merges_alerts=rules.merges_alerts),
+            AlertSender(queue, sender, keyring, merges_alerts=rules.merges_alerts),
             gateways(queue.channel),
             attempt_timeout_s,
         ).run_once
 
     def messages(queue: MessageQueue) -> Loop:
-        return DeliveryLoop(
-            MessageSender(queue, smtp.sender, keyring), gateways(queue.channel), attempt_timeout_s
-        ).run_once
+        return DeliveryLoop(MessageSender(queue, sender, keyring), gateways(queue.channel), attempt_timeout_s).run_once
 
     return {
         "mail-emergency-senders": alerts(AlertQueue("mail", is_emergency=True)),

@@ -40,6 +40,32 @@ class SmtpSettings(Section):
     )
 
 
+class PublicServiceSettings(Section):
+    """The service as mails, SMS and letters name it, and where they send people who need help."""
+
+    name: str = Field(
+        min_length=2,
+        max_length=30,
+        pattern=r"^[^\x00-\x1f\x7f-\x9f<>{}@]+$",
+        description="name of the service: signs mails and letters, and is the sender of mails unless SMTP__SENDER has "
+        "a name",
+    )
+    sender_name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9 ]{1,10}$",
+        description="begins each SMS: 2 to 11 letters, digits and blanks, as the sender of an SMS (3GPP TS 23.040)",
+    )
+    site: str = Field(
+        max_length=40,
+        pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+(/[A-Za-z0-9/_-]*)?$",
+        description="site of the service, as people type it, without https://",
+    )
+    telephone: str = Field(
+        max_length=17,
+        pattern=r"^\+?[0-9]( ?[0-9]){2,14}$",
+        description="telephone number of the service's help, as people read it",
+    )
+
+
 class AlertSettings(Section):
     """The gathering of alerts about new documents and consultations into one mail."""
 
@@ -74,6 +100,7 @@ class Settings(ServiceSettings):
     keys: KeysSettings
     smtp: SmtpSettings
     folders: FoldersSettings
+    service: PublicServiceSettings
     alerts: AlertSettings = AlertSettings()
     emergencies: EmergencySettings = EmergencySettings()
 

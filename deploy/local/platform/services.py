@@ -108,6 +108,10 @@ class Services:
                     "SMTP__HOST": HOST,
                     "SMTP__PORT": str(self.ports["smtp"]),
                     "SMTP__SENDER": SENDER,
+                    "SERVICE__NAME": "DMP de démonstration",
+                    "SERVICE__SENDER_NAME": "DMP",
+                    "SERVICE__SITE": "dmp.example",
+                    "SERVICE__TELEPHONE": "01 99 00 00 00",  # a number that ARCEP keeps for fiction
                     "FOLDERS__SMS": str(self.layout.sms),
                     "FOLDERS__LETTERS": str(self.layout.letters),
                     "ALERTS__WINDOW_S": "0",  # a person waits for the alert of each deposit on one machine

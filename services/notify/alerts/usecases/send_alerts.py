@@ -32,6 +32,7 @@ from services.notify.delivery.domain import (
 )
 from services.notify.delivery.steps.delivery_loop import Gateway
 from services.notify.delivery.steps.outcome_log import log_outcomes, outcome_label
+from services.notify.kit.sender import SenderDetails
 from shared.crypto.keyring import Keyring, KeyUnknownError
 from shared.db.pool import Pool
 from shared.runtime import clock, tracing
@@ -46,11 +47,11 @@ DELIVERIES = Counter(
 class AlertSender:
     """Sends the alerts of one queue to the current contacts of their records.
 
-    `sender`: the sender's mail address. `merges_alerts`: whether alerts of one kind about one record that are due
-    together are sent as one message.
+    `sender`: the service as its messages name it. `merges_alerts`: whether alerts of one kind about one record that
+    are due together are sent as one message.
     """
 
-    def __init__(self, queue: AlertQueue, sender: str, keyring: Keyring, *, merges_alerts: bool) -> None:
+    def __init__(self, queue: AlertQueue, sender: SenderDetails, keyring: Keyring, *, merges_alerts: bool) -> None:
         self.notification = queue.notification
         self._queue = queue
         self._sender = sender
