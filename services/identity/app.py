@@ -4,13 +4,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
+from typing import Final
 
 from fastapi import FastAPI
 
 from services.identity.accounts.adapters.rules import AccountRules
 from services.identity.accounts.api import accounts, sessions
-from services.identity.accounts.domain.accounts import lookup_keys
-from services.identity.accounts.domain.passwords import Argon2Hasher
+from services.identity.accounts.domain.accounts import CredentialsWrongError, lookup_keys
+from services.identity.accounts.domain.codes import CodeOverError, CodeWrongError
+from services.identity.accounts.domain.passwords import Argon2Hasher, PasswordWrongError
+from services.identity.accounts.domain.sessions import RefreshTokenInvalidError
+from services.identity.accounts.domain.throttling import TooManyTriesError
+from services.identity.accounts.usecases.refresh_session import REUSED
 from services.identity.campaigns import api as campaigns
 from services.identity.clients import api as clients
 from services.identity.clients.adapters import RevocationLists, read_authorities
@@ -32,24 +37,54 @@ from services.identity.keys import make_keyrings, make_keys
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.lifecycle.api import lifecycle, links
 from services.identity.lifecycle.domain.lifecycle import LifecycleRules
+from services.identity.lifecycle.steps import LEDGER_ACTIONS
 from services.identity.loops import loops
 from services.identity.oauth import api as oauth
 from services.identity.openings.api import openings, records, represented
+from services.identity.openings.domain.activation import ActivationCodeWrongError
+from services.identity.openings.domain.online import OpeningCodeWrongError, OpeningOverError, TooManyOpeningsError
 from services.identity.openings.domain.openings import OpeningRules
+from services.identity.openings.domain.proposals import ObjectionCodeWrongError
 from services.identity.people.domain.persons import PersonRules
 from services.identity.professionals import api as professionals
 from services.identity.professionals.adapters import HttpProvider
 from services.identity.professionals.domain.professionals import ProfessionalRules, sign_in_keys
 from services.identity.professionals.domain.psc import ConfiguredProvider, RelyingParty
+from services.identity.professionals.steps import EMERGENCIES_OVER_LIMIT
 from services.identity.relations.api import carers, people
 from services.identity.relations.domain.care import RelationRules
 from services.identity.settings import ImportSettings, ProfessionalSettings, Settings
 from shared.crypto.keyring import Keyring
+from shared.errors import ForbiddenError, NotFoundError, OverloadedError
 from shared.http.app import make_app, serving
 from shared.http.dependencies import provide
 from shared.messaging.outbox.recovery import Recovery
+from shared.runtime.metrics import start_at_zero, start_refusals
 from shared.service.worker import Plan, make_worker_app
+from shared.terminology.access_modes import EMERGENCY_MODES
 
+REFUSALS: Final = {
+    "grant-token": sorted({error.code for error in OAuthError.__subclasses__()}),
+    "hash-password": (OverloadedError.code,),
+    "sign-in": (CredentialsWrongError.code, CodeWrongError.code, CodeOverError.code, TooManyTriesError.code),
+    "confirm-password": (PasswordWrongError.code, TooManyTriesError.code),
+    "refresh-session": (REUSED, RefreshTokenInvalidError.code),
+    "reset-password": (TooManyTriesError.code,),
+    "activate-account": (ActivationCodeWrongError.code, TooManyOpeningsError.code),
+    "object-to-contact": (ObjectionCodeWrongError.code, TooManyOpeningsError.code),
+    "open-record": (OpeningCodeWrongError.code, OpeningOverError.code, TooManyOpeningsError.code),
+    **dict.fromkeys(
+        sorted(
+            {
+                *("answer-invitation", "change-contact", "end-care", "invite-carer", "represent"),
+                *("prove-presence", "sign-in-card", "sign-in-professional"),
+                *(set(LEDGER_ACTIONS.values()) - {"open-record"}),
+            }
+        ),
+        (ForbiddenError.code, NotFoundError.code),
+    ),
+}
+"""The refusals that the API counts, by action: those that are always possible."""
 MAX_BODY_BYTES = 64 * 1024
 ROUTERS = (
     records.router,
@@ -93,6 +128,8 @@ def make_api(settings: Settings) -> FastAPI:
     app.add_exception_handler(OAuthError, oauth.handle_oauth_error)
     for router in ROUTERS:
         app.include_router(router)
+    start_refusals(REFUSALS)
+    start_at_zero(EMERGENCIES_OVER_LIMIT, sorted(EMERGENCY_MODES), ("permitted", "refused"))
     return app
 
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from email.utils import formataddr, parseaddr
+from typing import Final
 
 from fastapi import FastAPI
 
@@ -11,6 +12,7 @@ from services.notify import loops
 from services.notify.alerts.domain.rules import AlertRules
 from services.notify.alerts.store.alert_queue import AlertQueue
 from services.notify.alerts.usecases.send_alerts import AlertSender
+from services.notify.alerts.usecases.send_alerts import start_metrics as start_alert_metrics
 from services.notify.consumers import subscriptions
 from services.notify.delivery.adapters.folders import FolderGateway
 from services.notify.delivery.adapters.smtp import MailGateway, MailServer
@@ -20,13 +22,18 @@ from services.notify.kit.kinds import Channel
 from services.notify.kit.sender import SenderDetails
 from services.notify.messages.store import MessageQueue
 from services.notify.messages.usecases.send_messages import MessageSender
+from services.notify.messages.usecases.settle_messages import start_metrics as start_message_metrics
 from services.notify.preferences import api
 from services.notify.settings import Settings, SmtpSettings
 from shared.crypto.keyring import Keyring
 from shared.erasure.erased_records import ErasureFinisher
 from shared.http.app import make_app, serving
 from shared.http.issuer_keys import Keys
+from shared.runtime.metrics import STEP_SECONDS, start_at_zero, start_refusals
 from shared.service.worker import Loop, Plan, make_worker_app
+
+REFUSALS: Final = {"change-preferences": ("not-own-record",)}
+"""The refusals that this service counts, by action."""
 
 
 def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
@@ -44,12 +51,16 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
         body_limit=min(settings.http.body_limit, 64 * 1024),
     )
     app.include_router(api.router)
+    start_refusals(REFUSALS)
     return app
 
 
 def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
     """Returns the plan of the worker: its subscriptions and loops."""
     keyring, rules = settings.contacts_keyring, make_alert_rules(settings)
+    start_alert_metrics()
+    start_message_metrics()
+    start_at_zero(STEP_SECONDS, ["alerted"])
     worker_loops: dict[str, Loop] = {
         **_senders(settings, keyring, rules),
         "forget-alerts": loops.forget_alerts,

@@ -34,6 +34,7 @@ from shared.runtime.metrics import OUTBOX_LAG, OUTBOX_ROWS, PARKED_MESSAGES
 from shared.runtime.retry import run_with_retry
 from shared.runtime.settings import ServiceSettings
 from shared.runtime.tasks import end_tasks
+from shared.service.initial_metrics import start_worker_metrics
 
 OBSERVE_EVERY_S = 5.0
 MAINTAIN_EVERY_S = 3600.0
@@ -81,6 +82,7 @@ class WorkerRuntime:
 
     def __init__(self, plan: Plan, settings: ServiceSettings, pool: Pool) -> None:
         self.plan, self.settings, self.pool = plan, settings, pool
+        start_worker_metrics(plan.service, plan.subscriptions)
         self.liveness = Liveness()
         self.copy_ages = CopyAges()
         prefix = settings.kafka.prefix

@@ -4,6 +4,7 @@ from collections import Counter as Counts
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import get_args
 
 from prometheus_client import Counter
 
@@ -31,17 +32,24 @@ from services.notify.delivery.domain import (
     Refused,
 )
 from services.notify.delivery.steps.delivery_loop import Gateway
-from services.notify.delivery.steps.outcome_log import log_outcomes, outcome_label
+from services.notify.delivery.steps.outcome_log import OUTCOMES, log_outcomes, outcome_label
+from services.notify.kit.kinds import ALERT_CHANNELS, AlertKind
 from services.notify.kit.sender import SenderDetails
 from shared.crypto.keyring import Keyring, KeyUnknownError
 from shared.db.pool import Pool
 from shared.runtime import clock, tracing
+from shared.runtime.metrics import start_at_zero
 
 DELIVERIES = Counter(
     "notify_deliveries_total",
     "Attempts to deliver alerts, by kind, channel and outcome.",
     ["kind", "channel", "outcome"],
 )
+
+
+def start_metrics() -> None:
+    """Shows the deliveries of every kind by every channel at zero."""
+    start_at_zero(DELIVERIES, get_args(AlertKind), ALERT_CHANNELS, OUTCOMES)
 
 
 class AlertSender:
