@@ -19,8 +19,9 @@ from services.notify.kit.kinds import ALWAYS_SENT_KINDS, AlertKind, Language
 from services.notify.kit.sender import NO_BREAK_SPACE, SenderDetails, typeset
 from services.notify.messages.adapters.texts import message_kinds, outgoing_message, render_message
 from services.notify.messages.domain import MessageContent, MessageRequest
-from services.notify.settings import PublicServiceSettings
-from tests.infra.notify.notify import PUBLIC_SERVICE, SENDER, settings
+from services.notify.settings import PublicServiceSettings, Settings
+from shared.runtime.settings import settings_complaint
+from tests.infra.notify.notify import KEYRING_TEXT, PUBLIC_SERVICE, SENDER, settings
 from tests.infra.platform.databases import Database
 from tests.notify.messages.test_texts import LONGEST, NOW, TO, TRACE, VARIANTS
 
@@ -183,7 +184,14 @@ def test_numbers_are_written_as_readers_write_them(count: int, french: str, engl
 async def test_mails_come_from_the_service_unless_their_sender_has_another_name(database: Database) -> None:
     named = make_sender(settings(database, None))
     unnamed = make_sender(settings(database, None, sender="no-reply@dmp.example"))
+    accented = settings(database, None, sender="no-reply@dmp.example").model_copy(
+        update={"service": PUBLIC_SERVICE.model_copy(update={"name": "Santé, à vous"})}
+    )
+    contact = Contact("someone@mail.example", "fr", "holder")
+    mail = alert_mail("document", contact, make_sender(accented), uuid4(), TRACE, NOW)
     assert (named.mailbox, unnamed.mailbox) == ("DMP <no-reply@dmp.example>", "DMP de test <no-reply@dmp.example>")
+    [address] = BytesParser(policy=SMTP).parsebytes(mail)["from"].addresses
+    assert (address.display_name, address.addr_spec) == ("Santé, à vous", "no-reply@dmp.example")
 
 
 @pytest.mark.parametrize(
@@ -201,3 +209,18 @@ async def test_mails_come_from_the_service_unless_their_sender_has_another_name(
 def test_a_name_site_or_telephone_that_no_text_can_use_stops_the_start(field: str, value: str) -> None:
     with pytest.raises(ValidationError):
         PublicServiceSettings.model_validate({**PUBLIC_SERVICE.model_dump(), field: value})
+
+
+def test_a_deployment_that_does_not_say_who_it_is_does_not_start_and_is_told_which_settings_it_lacks() -> None:
+    values: dict[str, Any] = {
+        "postgres": {"dsn": "postgresql://x"},
+        "kafka": {"bootstrap": "x"},
+        "keys": {"contacts": KEYRING_TEXT},
+    }
+    values |= {"tokens": {"issuer": "http://x", "jwks_url": "http://x"}, "folders": {"sms": "x", "letters": "x"}}
+    values |= {"smtp": {"host": "x", "port": 25, "sender": "x@y.example"}}
+    with pytest.raises(ValidationError) as caught:
+        Settings.model_validate(values)
+    assert settings_complaint(caught.value, Settings) == "; ".join(
+        f"NOTIFY_SERVICE__{name} is missing" for name in ("NAME", "SENDER_NAME", "SITE", "TELEPHONE")
+    )
