@@ -21,7 +21,7 @@ from shared.http.outcomes import render
 
 DOCS = Path(__file__).parents[3] / "docs"
 SERVICES = ("identity", "records", "consent", "audit", "notify")
-SECRET = "Fontanelle"
+TYPED = "Fontanelle"
 
 
 class Address(BaseModel):
@@ -70,11 +70,11 @@ async def ask(method: str, path: str, language: str = "en", **request: Any) -> h
 @pytest.mark.parametrize(
     ("body", "english", "french"),
     [
-        ({"code": SECRET}, "body.code must be a code of six digits", "body.code doit être un code de six chiffres"),
+        ({"code": TYPED}, "body.code must be a code of six digits", "body.code doit être un code de six chiffres"),
         ({"name": ""}, "body.name must not be empty", "body.name ne doit pas être vide"),
-        ({"name": SECRET}, "body.name must have at most 5 characters", "body.name doit compter au plus 5 caractères"),
+        ({"name": TYPED}, "body.name must have at most 5 characters", "body.name doit compter au plus 5 caractères"),
         (
-            {"born": SECRET},
+            {"born": TYPED},
             "body.born must be a day such as 2026-03-12",
             "body.born doit être un jour tel que 2026-03-12",
         ),
@@ -83,14 +83,14 @@ async def ask(method: str, path: str, language: str = "en", **request: Any) -> h
             "body.at must be a date and time with its zone, such as 2026-03-12T09:30:00Z",
             "body.at doit être une date et une heure avec leur fuseau, telles que 2026-03-12T09:30:00Z",
         ),
-        ({"id": SECRET}, "body.id must be a UUID", "body.id doit être un UUID"),
+        ({"id": TYPED}, "body.id must be a UUID", "body.id doit être un UUID"),
         (
-            {"colour": SECRET},
+            {"colour": TYPED},
             "body.colour must be one of 'red' or 'green'",
             "body.colour doit être l’une des valeurs 'red' ou 'green'",
         ),
         ({"number": 10}, "body.number must be at most 9", "body.number doit être au plus 9"),
-        ({"number": SECRET}, "body.number must be a whole number", "body.number doit être un nombre entier"),
+        ({"number": TYPED}, "body.number must be a whole number", "body.number doit être un nombre entier"),
         (
             {"tags": ["a", "b"]},
             "body.tags has too many entries; the maximum is 1",
@@ -98,11 +98,11 @@ async def ask(method: str, path: str, language: str = "en", **request: Any) -> h
         ),
         ({"address": {}}, "body.address.town is missing", "body.address.town manque"),
         (
-            {"other": SECRET},
+            {"other": TYPED},
             "body.other is not known here; leave it out",
             "body.other n’est pas connu ici ; retirez-le",
         ),
-        ({f"{SECRET} née en": 1}, "body.… is not known here; leave it out", "body.… n’est pas connu ici ; retirez-le"),
+        ({f"{TYPED} née en": 1}, "body.… is not known here; leave it out", "body.… n’est pas connu ici ; retirez-le"),
     ],
 )
 async def test_a_wrong_field_is_named_with_what_is_right_and_without_its_value(
@@ -116,7 +116,7 @@ async def test_a_wrong_field_is_named_with_what_is_right_and_without_its_value(
             text = shown["detail" if path == "/form" else "diagnostics"]
             begin = "To correct in the request: " if language == "en" else "À corriger dans la demande : "
             assert text == f"{begin}{sentence}."
-            assert SECRET not in answer.text
+            assert TYPED not in answer.text
             assert answer.headers["content-language"] == language[:2]
             assert answer.headers["vary"] == "accept-language"
 
@@ -152,6 +152,6 @@ def _patterns(node: Any) -> list[str]:
 
 
 def test_an_error_that_has_no_sentence_of_its_own_is_told_in_words_too() -> None:
-    told = fields_message([{"type": "value_error", "loc": ("body", "x"), "input": SECRET}], french=False)
+    told = fields_message([{"type": "value_error", "loc": ("body", "x"), "input": TYPED}], french=False)
     assert told == "To correct in the request: body.x is not valid."
     assert not re.search("_", told)
