@@ -12,6 +12,7 @@ from typing import Final
 
 import orjson
 
+from shared.fhir.outcomes import ERROR_CODES
 from shared.fhir.submission import (
     NO_OPTIONAL_ELEMENTS,
     Author,
@@ -37,6 +38,8 @@ AUTHORISATION: Final = "https://dmp.example/fhir/StructureDefinition/authorisati
 ACT_REASON: Final = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 ACCESS_MARKS: Final = "https://dmp.example/fhir/CodeSystem/access-marks"
 """A code system of this project for the notices sent with an answer."""
+DEPOSIT_STATUS: Final = "https://dmp.example/fhir/CodeSystem/deposit-status"
+"""A code system of this project: received, published, refused, lost."""
 FHIR_JSON: Final = "application/fhir+json"
 
 Json = dict[str, object]
@@ -88,6 +91,10 @@ class StoredDocument:
     """Codes of the notices sent with the document (ACCESS_MARKS)."""
     access_mode: str | None = None
     """The emergency mode (TRE_R248) in which the document is read."""
+    deposit_status: str | None = None
+    """received or refused, for the depositor; None for a published document."""
+    refusal: str | None = None
+    """The stable code of the refusal."""
 
 
 def document_reference(document: StoredDocument) -> bytes:
@@ -149,6 +156,12 @@ def binary(id_: str, content_type: str, content: bytes) -> bytes:
 def purpose_of_use(access_mode: str) -> Json:
     """Returns an emergency mode of TRE_R248 as a security label (HL7 v3 ActReason): BTG or ETREAT."""
     return {"system": ACT_REASON, "code": "BTG" if access_mode == BREAK_GLASS else "ETREAT"}
+
+
+def deposit_codings(status: str, refusal: str | None) -> list[dict[str, str]]:
+    """Returns what became of a deposited document as Codings: its status, and the reason of a refusal."""
+    codings = [{"system": DEPOSIT_STATUS, "code": status}]
+    return codings if refusal is None else [*codings, {"system": ERROR_CODES, "code": refusal}]
 
 
 def instant(moment: datetime) -> str:
@@ -255,8 +268,11 @@ def _meta(document: StoredDocument) -> Json:
     }
     if document.access_mode is not None:
         meta["security"] = [purpose_of_use(document.access_mode)]
-    if document.notices:
-        meta["tag"] = [{"system": ACCESS_MARKS, "code": notice} for notice in document.notices]
+    tags = [{"system": ACCESS_MARKS, "code": notice} for notice in document.notices]
+    if document.deposit_status is not None:
+        tags += deposit_codings(document.deposit_status, document.refusal)
+    if tags:
+        meta["tag"] = tags
     return meta
 
 

@@ -23,6 +23,7 @@ Renderer = Callable[[Request, int, str, str], Response]
 PACED = (ForbiddenError, NotFoundError, UncheckableError)
 """Errors whose answer must not reveal whether something exists, by its words or by its time."""
 RETRY_AFTER_S = 5
+NO_PATH: Final = "There is no such path here."
 UNENCODED_PLUS: Final = ". In a URL an unencoded plus (+) stands for a blank: send %2B, or the time in UTC with Z."
 _WEIGHT = re.compile(r"q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.ASCII)
 _CODES = {
@@ -89,7 +90,7 @@ def install(app: FastAPI, render: Renderer = problem) -> None:
     def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         code = _CODES.get(error.status_code, "request-refused")
-        response = render(request, error.status_code, code, code.replace("-", " "))
+        response = render(request, error.status_code, code, _sentence_of(request, error.status_code, code))
         response.headers.update(error.headers or {})
         return _with_allow(request, response)
 
@@ -102,6 +103,17 @@ def _may_lack_a_plus(item: Mapping[str, Any]) -> bool:
     """Returns whether a date of the URL holds a blank, as one with an unencoded plus before its zone does."""
     is_date = item["type"].startswith(("datetime", "date", "time"))
     return is_date and item["loc"][0] == "query" and isinstance(item["input"], str) and " " in item["input"]
+
+
+def _sentence_of(request: Request, status: int, code: str) -> str:
+    """Returns what is wrong with a request that no route takes."""
+    match status:
+        case HTTPStatus.NOT_FOUND:
+            return NO_PATH
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            return f"This path takes {', '.join(allowed_methods(request))}."
+        case _:
+            return code.replace("-", " ")
 
 
 def _with_allow(request: Request, response: Response) -> Response:

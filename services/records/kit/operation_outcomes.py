@@ -1,5 +1,7 @@
 """Renders errors: as OperationOutcome under /fhir, as problem+json elsewhere."""
 
+from typing import Final
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -8,11 +10,16 @@ from shared.fhir.outcomes import operation_outcome
 from shared.fhir.submission import InvalidSubmissionError
 from shared.fhir.write import FHIR_JSON
 from shared.http import outcomes
+from shared.http.problems import NO_PATH
+
+NO_RESOURCE: Final = (
+    f"{NO_PATH} In FHIR, GET /fhir/metadata lists the resources and interactions; a transaction goes to POST /fhir."
+)
 
 
 def render(request: Request, status: int, code: str, detail: str) -> Response:
     """Returns the answer to an error, in the format of the path, with the emergency mode of the request."""
-    answer = outcomes.render(request, status, code, detail)
+    answer = outcomes.render(request, status, code, NO_RESOURCE if detail == NO_PATH else detail)
     answer.headers.update(access_headers(request))
     return answer
 
