@@ -9,8 +9,9 @@ from datetime import datetime
 
 import orjson
 
+from shared.fhir.deposit_status import deposit_codings
 from shared.fhir.submission_set import LIST_TYPES
-from shared.fhir.write import Json, deposit_codings, instant
+from shared.fhir.write import Json, instant
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Final
 
 import orjson
 
-from shared.fhir.outcomes import ERROR_CODES
+from shared.fhir.deposit_status import deposit_codings
 from shared.fhir.submission import (
     NO_OPTIONAL_ELEMENTS,
     Author,
@@ -38,8 +38,6 @@ AUTHORISATION: Final = "https://dmp.example/fhir/StructureDefinition/authorisati
 ACT_REASON: Final = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 ACCESS_MARKS: Final = "https://dmp.example/fhir/CodeSystem/access-marks"
 """A code system of this project for the notices sent with an answer."""
-DEPOSIT_STATUS: Final = "https://dmp.example/fhir/CodeSystem/deposit-status"
-"""A code system of this project: received, published, refused, lost."""
 FHIR_JSON: Final = "application/fhir+json"
 
 Json = dict[str, object]
@@ -156,12 +154,6 @@ def binary(id_: str, content_type: str, content: bytes) -> bytes:
 def purpose_of_use(access_mode: str) -> Json:
     """Returns an emergency mode of TRE_R248 as a security label (HL7 v3 ActReason): BTG or ETREAT."""
     return {"system": ACT_REASON, "code": "BTG" if access_mode == BREAK_GLASS else "ETREAT"}
-
-
-def deposit_codings(status: str, refusal: str | None) -> list[dict[str, str]]:
-    """Returns what became of a deposited document as Codings: its status, and the reason of a refusal."""
-    codings = [{"system": DEPOSIT_STATUS, "code": status}]
-    return codings if refusal is None else [*codings, {"system": ERROR_CODES, "code": refusal}]
 
 
 def instant(moment: datetime) -> str:

@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from shared.contracts.audit import AccessRecorded
+from shared.fhir.deposit_status import DEPOSIT_STATUS
 from shared.fhir.outcomes import ERROR_CODES
-from shared.fhir.write import DEPOSIT_STATUS
 from tests.infra.http.tokens import bearer
 from tests.infra.load.documents import Person
 from tests.infra.records.records_api import (
