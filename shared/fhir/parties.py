@@ -4,6 +4,7 @@ Sources: FHIR R4 references (contained, by fullUrl, conditional, by identifier),
 PDSm 3.1.1 annexes on identifiers.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 from urllib.parse import unquote
@@ -48,6 +49,11 @@ _KINDS: Final = {
     "Device": AuthorKind.DEVICE,
     "Patient": AuthorKind.PATIENT,
 }
+
+
+_DATE: Final = re.compile(r"\d{4}(-\d\d(-\d\d)?)?", re.ASCII)
+_GENDERS: Final = ("male", "female", "other", "unknown")
+"""FHIR R4, administrative-gender. A value that is none would silently not be compared."""
 
 
 class Resources:
@@ -185,13 +191,17 @@ def _traits(patient: Node) -> SentTraits:
     name = _birth_name(patient.children("name"))
     family = name.text("family") if name is not None else None
     given_name = _birth_given_name(name) if name is not None else None
-    birth_date = patient.text("birthDate")
+    birth_date, gender = patient.text("birthDate"), patient.text("gender")
+    if birth_date is not None and not _DATE.fullmatch(birth_date):
+        patient.wrong("birthDate", "must be a FHIR date, such as 1955-06-12")
+    if gender is not None and gender not in _GENDERS:
+        patient.wrong("gender", f"must be one of {', '.join(_GENDERS)}", kind=IssueType.CODE_INVALID)
     place = _birth_place(patient)
     return SentTraits(
         birth_name=family if family and normalise_name(family) else None,
         given_name=given_name if given_name and normalise_name(given_name) else None,
         birth_date=birth_date if birth_date and is_day(birth_date) else None,
-        sex=Sex.of(patient.text("gender")),
+        sex=Sex.of(gender),
         birth_place=place,
     )
 

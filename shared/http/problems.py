@@ -24,6 +24,7 @@ PACED = (ForbiddenError, NotFoundError, UncheckableError)
 """Errors whose answer must not reveal whether something exists, by its words or by its time."""
 RETRY_AFTER_S = 5
 NO_PATH: Final = "There is no such path here."
+NO_METHOD: Final = "This path takes"
 UNENCODED_PLUS: Final = ". In a URL an unencoded plus (+) stands for a blank: send %2B, or the time in UTC with Z."
 _WEIGHT = re.compile(r"q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.ASCII)
 _CODES = {
@@ -111,7 +112,7 @@ def _sentence_of(request: Request, status: int, code: str) -> str:
         case HTTPStatus.NOT_FOUND:
             return NO_PATH
         case HTTPStatus.METHOD_NOT_ALLOWED:
-            return f"This path takes {', '.join(allowed_methods(request))}."
+            return f"{NO_METHOD} {', '.join(allowed_methods(request))}."
         case _:
             return code.replace("-", " ")
 

@@ -10,16 +10,18 @@ from shared.fhir.outcomes import operation_outcome
 from shared.fhir.submission import InvalidSubmissionError
 from shared.fhir.write import FHIR_JSON
 from shared.http import outcomes
-from shared.http.problems import NO_PATH
+from shared.http.problems import NO_METHOD, NO_PATH
 
-NO_RESOURCE: Final = (
-    f"{NO_PATH} In FHIR, GET /fhir/metadata lists the resources and interactions; a transaction goes to POST /fhir."
+WHERE_TO_LOOK: Final = (
+    "GET /fhir/metadata lists the resources and interactions; a deposit is a transaction: POST /fhir."
 )
 
 
 def render(request: Request, status: int, code: str, detail: str) -> Response:
     """Returns the answer to an error, in the format of the path, with the emergency mode of the request."""
-    answer = outcomes.render(request, status, code, NO_RESOURCE if detail == NO_PATH else detail)
+    if outcomes.is_fhir(request.url.path) and detail.startswith((NO_PATH, NO_METHOD)):
+        detail = f"{detail} {WHERE_TO_LOOK}"
+    answer = outcomes.render(request, status, code, detail)
     answer.headers.update(access_headers(request))
     return answer
 
