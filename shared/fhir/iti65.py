@@ -18,7 +18,7 @@ from shared.cda.summary import CdaCode
 from shared.errors import InvalidError
 from shared.fhir import write
 from shared.fhir.dates import end_of
-from shared.fhir.parties import BIRTH_PLACE, INSEE_CODE, QUALIFIER
+from shared.fhir.source_traits import BIRTH_PLACE, INSEE_CODE, QUALIFIER
 from shared.fhir.submission import Author, AuthorKind, Coding
 from shared.fhir.submission_set import LIST_TYPES
 from shared.fhir.write import Json
