@@ -26,6 +26,7 @@ from shared.runtime import clock
 
 READ_LIST: dict[str, Any] = {
     **BYTES,
+    "operation_id": "readList",
     "summary": "Follow a deposit, as a FHIR List",
     "description": "The List that the answer to a deposit names. `entry.flag` of each document: received, published, "
     "refused with the reason, or lost. GET /deposits/{id} also tells the times of each step.",
@@ -38,7 +39,15 @@ READ_LIST: dict[str, Any] = {
     },
     "openapi_extra": {
         **AUTHENTICATED,
-        "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}],
+        "parameters": [
+            {
+                "name": "id",
+                "in": "path",
+                "required": True,
+                "description": "id of the deposit",
+                "schema": {"type": "string", "format": "uuid"},
+            }
+        ],
     },
 }
 router = APIRouter(route_class=Door, tags=["Tracking"])
