@@ -3,13 +3,18 @@
 from typing import ClassVar
 
 
+def sentence_of(error: "type[CodedError]") -> str:
+    """Returns the message of a class of errors: its docstring on one line."""
+    return " ".join((error.__doc__ or "").split())
+
+
 class CodedError(Exception):
     """Something could not be done."""
 
     code: ClassVar[str] = "internal"
 
     def __init__(self, message: str | None = None) -> None:
-        super().__init__(message or (self.__class__.__doc__ or "").strip())
+        super().__init__(message or sentence_of(self.__class__))
 
 
 class PermanentError(CodedError):
@@ -37,7 +42,7 @@ class ClientError(CodedError):
     def in_french(self) -> str | None:
         """Returns the French text of this very message, or None: a subclass or instance with another message
         inherits none."""
-        if "french" in vars(self) or str(self) != (self.__class__.__doc__ or "").strip():
+        if "french" in vars(self) or str(self) != sentence_of(self.__class__):
             return vars(self).get("french")
         return self.__class__.__dict__.get("french")
 

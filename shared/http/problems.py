@@ -23,6 +23,8 @@ Renderer = Callable[[Request, int, str, str], Response]
 PACED = (ForbiddenError, NotFoundError, UncheckableError)
 """Errors whose answer must not reveal whether something exists, by its words or by its time."""
 RETRY_AFTER_S = 5
+NO_PATH: Final = "There is no such path here."
+NO_METHOD: Final = "This path takes"
 _WEIGHT = re.compile(r"q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.ASCII)
 _CODES = {
     400: "bad-request",
@@ -87,13 +89,24 @@ def install(app: FastAPI, render: Renderer = problem) -> None:
     def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         code = _CODES.get(error.status_code, "request-refused")
-        response = render(request, error.status_code, code, code.replace("-", " "))
+        response = render(request, error.status_code, code, _sentence_of(request, error.status_code, code))
         response.headers.update(error.headers or {})
         return _with_allow(request, response)
 
     app.add_exception_handler(ClientError, on_client_error)
     app.add_exception_handler(RequestValidationError, on_validation)
     app.add_exception_handler(HTTPException, on_http)
+
+
+def _sentence_of(request: Request, status: int, code: str) -> str:
+    """Returns what is wrong with a request that no route takes."""
+    match status:
+        case HTTPStatus.NOT_FOUND:
+            return NO_PATH
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            return f"{NO_METHOD} {', '.join(allowed_methods(request))}."
+        case _:
+            return code.replace("-", " ")
 
 
 def _with_allow(request: Request, response: Response) -> Response:
