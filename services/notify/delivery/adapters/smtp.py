@@ -1,8 +1,10 @@
 """A gateway to the mail server, which sends many messages over one connection."""
 
+import ssl
 import time
 from dataclasses import dataclass, field
 from email.utils import parseaddr
+from pathlib import Path
 from typing import Literal
 
 from aiosmtplib import SMTP, SMTPDataError, SMTPException, SMTPRecipientRefused
@@ -18,7 +20,8 @@ _SERVICE_NOT_AVAILABLE = 421
 class MailServer:
     """The mail server to which mails are delivered.
 
-    `sender`: the sender's address, `Name <address>` or the address alone; `timeout_s`: of one command, in seconds.
+    `sender`: the sender's address, `Name <address>` or the address alone; `timeout_s`: of one command, in seconds;
+    `ca_file`: authorities that certify the server, by default the system's.
     """
 
     host: str
@@ -26,6 +29,7 @@ class MailServer:
     sender: str
     timeout_s: float
     security: Literal["none", "starttls", "tls"] = "none"
+    ca_file: Path | None = None
     username: str | None = None
     password: str | None = field(default=None, repr=False)
 
@@ -41,6 +45,7 @@ class MailGateway:
             timeout=server.timeout_s,
             use_tls=server.security == "tls",
             start_tls=server.security == "starttls",
+            tls_context=None if server.security == "none" else ssl.create_default_context(cafile=server.ca_file),
             username=server.username,
             password=server.password,
             local_hostname=sender.rpartition("@")[2],
