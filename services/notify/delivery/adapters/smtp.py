@@ -60,8 +60,8 @@ class MailGateway:
         noticed at the next message.
         """
         self._used_at = time.monotonic()
-        if not await self._begin():
-            return Skipped("server-unavailable")
+        if (hindrance := await self._begin()) is not None:
+            return hindrance
         try:
             await self._client.rcpt(message.to)
             await self._client.data(message.body)
@@ -73,17 +73,20 @@ class MailGateway:
             return Deferred("connection-lost")
         return Delivered(clock.now())
 
-    async def _begin(self) -> bool:
-        """Sends MAIL FROM and reconnects if the server closed the idle connection. Returns whether it succeeded."""
+    async def _begin(self) -> Skipped | None:
+        """Sends MAIL FROM and reconnects if the server closed the idle connection. Returns why it failed, if so."""
         was_open = self._client.is_connected
         try:
             if not was_open:
                 await self._client.connect()
             await self._client.mail(self._sender)
-        except FAILURES:
+        except FAILURES as error:
             self.close()
-            return was_open and await self._begin()
-        return True
+            if was_open:
+                return await self._begin()
+            is_unverified = ssl.SSLCertVerificationError in (type(error), type(error.__cause__))
+            return Skipped("server-not-verified" if is_unverified else "server-unavailable")
+        return None
 
     async def _answer_to(self, code: int) -> GatewayAnswer:
         try:
