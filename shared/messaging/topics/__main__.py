@@ -78,10 +78,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from shared.messaging.topics.admin import admin_client
 
     causes: list[str] = []
+    client = admin_client(settings, lambda error: causes.append(error.str()))
     try:
-        client = admin_client(settings, lambda error: causes.append(error.str()))
         return _run(client, settings, options)
     except KafkaException as error:
+        client.poll(0)  # calls back with the errors of connections
         refusals = [cause for cause in causes if "SSL" in cause or "authentication" in cause.lower()]
         cause = refusals[-1] if refusals else error.args[0].str()
         return _complain(f"the cluster at {settings.bootstrap} cannot be asked: {cause}", EXIT_UNAVAILABLE)

@@ -11,6 +11,8 @@ from shared.messaging.connection import librdkafka_options
 from shared.runtime.settings import KafkaSettings
 
 TIMEOUT_S = 30.0
+CONNECT_S = 10.0
+"""For the first question to a cluster."""
 
 
 def ignore_error(_error: KafkaError) -> None:

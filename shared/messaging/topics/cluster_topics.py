@@ -18,7 +18,7 @@ from confluent_kafka.admin import (
     OffsetSpec,
 )
 
-from shared.messaging.topics.admin import TIMEOUT_S
+from shared.messaging.topics.admin import CONNECT_S, TIMEOUT_S
 from shared.messaging.topics.layouts import PARTITIONS, POLICY, RETENTION, Difference, TopicLayout
 
 REPLICATION, IN_SYNC = "replication factor", "min.insync.replicas"
@@ -97,7 +97,7 @@ class ClusterTopics:
         return differences
 
     def _states(self) -> dict[str, TopicState]:
-        present = self._client.list_topics(timeout=TIMEOUT_S).topics
+        present = self._client.list_topics(timeout=CONNECT_S).topics
         existing = {layout.name: present[layout.name] for layout in self._layouts if layout.name in present}
         resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in existing]
         configs = self._client.describe_configs(resources) if resources else {}

@@ -1,12 +1,10 @@
 """Every connection to Kafka is encrypted and verified when the settings say so: consumers, relay, checks, operators."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from confluent_kafka import KafkaException
@@ -31,18 +29,12 @@ from tests.infra.messaging.plumbing import record_changed
 from tests.infra.platform.certificates import Authority
 from tests.infra.platform.databases import Database
 from tests.infra.platform.parts import Parts
-from tests.infra.platform.tls_servers import TlsKafka, tls_kafka
+from tests.infra.platform.tls_servers import TlsKafka
 from tests.infra.platform.topics import Topics
 from tests.infra.platform.waiting import eventually
 from tests.shared.messaging.test_relay import decided
 
 ONE_BROKER = Replication(1, 1)
-
-
-@pytest_asyncio.fixture(scope="module")
-async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TlsKafka]:
-    async with tls_kafka(tmp_path_factory.mktemp("tls")) as running:
-        yield running
 
 
 def make_topics(settings: KafkaSettings, prefix: str, **principals: str) -> None:
