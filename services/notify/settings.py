@@ -57,10 +57,10 @@ class SmtpSettings(Section):
         beyond = not is_loopback(self.host)
         if beyond and self.security is None:
             raise ValueError(
-                "a mail server beyond this machine needs SECURITY: starttls or tls, or none to send mails unencrypted"
+                "SECURITY is needed for a mail server beyond this machine: starttls or tls, or none to send unencrypted"
             )
         if beyond and not self.uses_tls and self.password is not None:
-            raise ValueError("a PASSWORD is not sent unencrypted: SECURITY must be starttls or tls")
+            raise ValueError("PASSWORD is not sent unencrypted: SECURITY must be starttls or tls")
         if self.ca_file is not None and not self.uses_tls:
             raise ValueError("CA_FILE has no effect unless SECURITY is starttls or tls")
         check_pem_files(self.ca_file)

@@ -3,6 +3,7 @@
 A connection that leaves this machine is encrypted, or its settings say expressly that it is not.
 """
 
+import re
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
@@ -136,12 +137,12 @@ class KafkaSettings(Section):
         """Raises ValueError if the connection cannot be made as the settings say, or its security is left open."""
         if self.security is None and not _is_local(self.bootstrap):
             raise ValueError(
-                "a broker beyond this machine needs SECURITY: sasl_ssl or ssl, "
+                "SECURITY is needed for a broker beyond this machine: sasl_ssl or ssl, "
                 "or sasl_plaintext or plaintext to send everything unencrypted"
             )
         if {self.username is not None, self.password is not None} != {self.uses_sasl}:
-            both = "needs USERNAME and PASSWORD" if self.uses_sasl else "takes no USERNAME and no PASSWORD"
-            raise ValueError(f"SECURITY {self.protocol} {both}")
+            verb = "are needed" if self.uses_sasl else "have no effect"
+            raise ValueError(f"USERNAME and PASSWORD {verb} with SECURITY {self.protocol}")
         files = (self.ca_file, self.certificate_file, self.key_file)
         if not self.uses_tls and any(files):
             raise ValueError(f"CA_FILE, CERTIFICATE_FILE and KEY_FILE have no effect with SECURITY {self.protocol}")
@@ -247,8 +248,13 @@ def settings_complaint(error: ValidationError, settings_class: type[BaseSettings
             complaints.append(f"{_variable(prefix, path)} is missing")
         else:
             text = item["msg"].removeprefix("Value error, ")
-            complaints.append(f"{_variable(prefix, path)}: {text}" if path else text)
+            separator = "__" if section is not None and _FIELD.match(text) else ": "
+            complaints.append(f"{_variable(prefix, path)}{separator}{text}" if path else text)
     return "; ".join(complaints)
+
+
+_FIELD = re.compile(r"[A-Z_]{2,}\b", re.ASCII)
+"""The beginning of a complaint about a section that names one of its fields."""
 
 
 def _variable(prefix: str, path: tuple[str, ...]) -> str:

@@ -39,12 +39,12 @@ class OwnTopics:
     """The topics of a relay's service.
 
     `prefix`: put before their names on the broker. `states`: those that get heartbeats. `unusable`: returns those that
-    differ from their declaration and must not be written now.
+    differ from their declaration and must not be written now; None as long as that is unknown.
     """
 
     prefix: str = ""
     states: Sequence[Topic] = ()
-    unusable: Callable[[], Collection[str]] = frozenset
+    unusable: Callable[[], Collection[str] | None] = frozenset
 
 
 class Leader:
@@ -91,8 +91,11 @@ class Leader:
             if asyncio.get_running_loop().time() >= self._checked_at + RECHECK_INTERVAL_S:
                 await self._check_losses()
             return False
+        unusable = self._unusable()
+        if unusable is None:
+            return False
         await self._retry_held()
-        self._hold_unusable_topics()
+        self._hold_topics(frozenset(unusable))
         producer = self._lanes.producer
         if producer is None:
             return False
@@ -108,7 +111,7 @@ class Leader:
         """Returns the seconds until something is due even if no row is written."""
         if self._watch.is_recovery_needed:
             return RECHECK_INTERVAL_S
-        if self._lanes.producer is None:
+        if self._lanes.producer is None or self._unusable() is None:
             return LANE_POLL_S
         if self._began_at is None:
             return POLL_S
@@ -260,9 +263,8 @@ class Leader:
         await self._replace_producer(outcome)
         return False
 
-    def _hold_unusable_topics(self) -> None:
+    def _hold_topics(self, unusable: frozenset[str]) -> None:
         """Holds topics that differ from their declaration until they are mended, however long that takes."""
-        unusable = frozenset(self._unusable())
         for topic in unusable - self._held_topics:
             self._holds.hold(TopicPartition(topic, ALL_PARTITIONS), "topic-differs", is_released=True)
         for topic in self._held_topics - unusable:

@@ -76,12 +76,10 @@ def _config(topic: Topic) -> dict[str, str]:
 
 def _policy(policy: str, kept: timedelta | None) -> dict[str, str]:
     """Returns a clean-up policy's configuration; without `segment.ms` a quiet topic's last segment stays uncleaned."""
-    return {
-        POLICY: policy,
-        RETENTION: _milliseconds(kept),
-        "segment.ms": _milliseconds(SEGMENT_SPAN),
-        "max.compaction.lag.ms": _milliseconds(COMPACTED_WITHIN),
-    }
+    config = {POLICY: policy, RETENTION: _milliseconds(kept), "segment.ms": _milliseconds(SEGMENT_SPAN)}
+    if policy == "compact":
+        config["max.compaction.lag.ms"] = _milliseconds(COMPACTED_WITHIN)
+    return config
 
 
 def _milliseconds(kept: timedelta | None) -> str:

@@ -30,7 +30,7 @@ UNREADABLE = "configuration"
 class TopicWatch:
     """The differences of a worker's topics from their declarations, as last seen. Topics are named without prefix.
 
-    Until the first check every topic counts as unusable. While the broker cannot be asked, the last answer stays.
+    Until the first check no topic is used. While the broker cannot be asked, the last answer stays.
     """
 
     def __init__(self, settings: KafkaSettings, service: str, groups: Collection[Group]) -> None:
@@ -42,9 +42,9 @@ class TopicWatch:
             TOPIC_DIFFERENCES.labels(topic).set(0)
 
     @property
-    def unusable(self) -> Collection[str]:
-        """The topics that must be neither read nor written now."""
-        return self._layouts if self._differences is None else self._differences
+    def unusable(self) -> Collection[str] | None:
+        """The topics that must be neither read nor written now; None before the first check."""
+        return self._differences
 
     @property
     def can_start(self) -> bool:
@@ -55,7 +55,8 @@ class TopicWatch:
 
     def is_usable(self, group: Group) -> bool:
         """Returns whether a group's topics and the topic of its dead letters are as declared."""
-        return not any(name in self.unusable for name in (*(topic.name for topic in group.topics), group.dead_letters))
+        names = {*(topic.name for topic in group.topics), group.dead_letters}
+        return self._differences is not None and names.isdisjoint(self._differences)
 
     def complaints(self) -> list[str]:
         """Returns one line for each difference; none when all topics are as declared."""

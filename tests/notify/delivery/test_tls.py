@@ -92,8 +92,8 @@ def settings(host: str, **values: Any) -> SmtpSettings:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({}, "beyond this machine needs SECURITY"),
-        ({"security": "none", "username": "dmp", "password": "invented"}, "not sent unencrypted"),
+        ({}, "SECURITY is needed"),
+        ({"security": "none", "username": "dmp", "password": "invented"}, "PASSWORD is not sent unencrypted"),
         ({"security": "none", "ca_file": "/nowhere"}, "CA_FILE has no effect"),
         ({"security": "tls", "ca_file": "/nowhere"}, "CA_FILE cannot be read"),
     ],

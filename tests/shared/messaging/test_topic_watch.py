@@ -141,7 +141,7 @@ async def test_a_worker_waits_for_a_missing_topic_of_dead_letters(database: Data
     async with working(database, kafka) as worker:
         await worker.wait_until(f"{LETTERS}: does not exist")
         assert await handled(database) == 0
-        config = {"retention.ms": str(30 * 86_400_000), "segment.ms": "86400000", "max.compaction.lag.ms": "86400000"}
+        config = {"retention.ms": str(30 * 86_400_000), "segment.ms": "86400000"}
         letters = NewTopic(kafka.prefix + LETTERS, 1, 1, config=config)
         await administer(kafka, lambda admin: admin.create_topics([letters]))
         await worker.wait_until()

@@ -179,7 +179,11 @@ async def test_a_cluster_that_is_not_proven_is_not_asked(broker: TlsKafka, tmp_p
     ("arguments", "code", "words"),
     [
         ((), 78, "TOPICS_KAFKA__BOOTSTRAP is missing"),
-        (("--bootstrap", "kafka.example:9092"), 78, "a broker beyond this machine needs SECURITY"),
+        (
+            ("--bootstrap", "kafka.example:9092"),
+            78,
+            "TOPICS_KAFKA__SECURITY is needed for a broker",
+        ),
         (("--bootstrap", "127.0.0.1:1", "--min-insync-replicas", "4"), 2, "cannot exceed --replication-factor"),
         (("--bootstrap", "127.0.0.1:1", "--replication-factor", "0"), 2, "a whole number from 1 on"),
         (("--bootstrap", "127.0.0.1:1", "--passwords", "/nowhere"), 2, "/nowhere"),
