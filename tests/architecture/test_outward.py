@@ -38,7 +38,9 @@ CLIENTS = {
     "services/identity/professionals/adapters.py": {"httpx2"},  # Pro Santé Connect: the sign-in of professionals
     "services/notify/delivery/adapters/smtp.py": {"aiosmtplib", "ssl"},  # mail to patients
     "shared/http/issuer_keys.py": {"httpx2"},  # the keys of identity's own tokens
+    "shared/db/errors.py": {"ssl"},  # names the error of a server that is not verified
     "shared/messaging/connection.py": {"ssl"},  # the broker
+    "shared/service/process.py": {"ssl"},  # names the error of a server that is not verified
     "shared/runtime/settings.py": {"ssl"},  # reads certificates, connects to nothing
     **{  # an operator's command for the broker
         f"shared/messaging/topics/{name}.py": {"confluent_kafka"}

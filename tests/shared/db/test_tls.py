@@ -1,7 +1,9 @@
 """Every connection to PostgreSQL is encrypted and verified as the connection string says."""
 
 import asyncio
+import os
 import ssl
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.consent.choices.adapters import InForceNotifier
+from shared.db.errors import is_transient
 from shared.db.key_uses import connect
 from shared.db.migrate import migrate
 from shared.db.pool import create_pool
@@ -47,6 +50,9 @@ def verified(dsn: str, server: TlsFront, authority: Authority, host: str = "loca
     parts = urlsplit(dsn)
     place = f"{parts.username}:{parts.password}@{host}:{server.port}"
     return f"postgresql://{place}{parts.path}?sslmode=verify-full&sslrootcert={authority.file}"
+
+
+ROOT = Path(__file__).parents[3]
 
 
 def settings(dsn: str) -> PostgresSettings:
@@ -104,11 +110,37 @@ async def test_a_server_that_is_not_proven_is_not_spoken_to(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     another = Authority(tmp_path_factory.mktemp("another"))
-    with pytest.raises(ssl.SSLCertVerificationError, match="verify failed"):
+    with pytest.raises(ssl.SSLCertVerificationError, match="verify failed") as caught:
         await connected(verified(database.owner_dsn, server, another))
+    assert is_transient(caught.value), "work waits until the server is proven, and no message is blamed"
     with pytest.raises(ssl.SSLCertVerificationError, match="not valid for"):
         await connected(verified(database.owner_dsn, server, authority, "127.0.0.1"))
     assert server.startups == []
+
+
+async def test_a_process_ends_in_words_when_its_server_is_not_proven(
+    database: Database, server: TlsFront, authority: Authority, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    dsn = verified(database.owner_dsn, server, Authority(tmp_path_factory.mktemp("another")))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services.consent", "migrate"),
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "CONSENT_POSTGRES__DSN": dsn,
+            "CONSENT_POSTGRES__OWNER_DSN": dsn,
+            "CONSENT_KAFKA__BOOTSTRAP": "127.0.0.1:1",
+            "CONSENT_TOKENS__ISSUER": "http://127.0.0.1:1",
+            "CONSENT_TOKENS__JWKS_URL": "http://127.0.0.1:1",
+        },
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, errors = await process.communicate()
+    assert process.returncode == 75
+    assert errors.decode().startswith("consent: a server is not spoken to, because TLS with it fails: ")
+    assert "certificate verify failed" in errors.decode()
+    assert "Traceback" not in errors.decode()
 
 
 @pytest.mark.parametrize(
