@@ -8,8 +8,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.identity.clients.domain.tokens import SigningKeys
 from services.identity.erasure.domain import ReceiptKeys
-from services.identity.kit.loopback import is_loopback
 from shared.errors import CodedError
+from shared.loopback import is_loopback
 from shared.runtime.settings import KeyringText, ParameterSettings, PostgresSettings, Section, ServiceSettings
 
 

@@ -86,7 +86,8 @@ def make_mail_server(settings: SmtpSettings) -> MailServer:
         port=settings.port,
         sender=settings.sender,
         timeout_s=settings.timeout_s,
-        security=settings.security,
+        security=settings.security or "none",
+        ca_file=settings.ca_file,
         username=settings.username,
         password=settings.password.get_secret_value() if settings.password else None,
     )

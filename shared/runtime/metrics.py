@@ -31,6 +31,11 @@ OUTBOX_ROWS = Gauge("outbox_rows", "Rows not yet sent.")
 OUTBOX_LAG = Gauge("outbox_lag_seconds", "Age of the oldest row not yet sent.")
 OUTBOX_HELD = Gauge("outbox_held_partitions", "Partitions that the relay cannot write now.", ["topic"])
 OUTBOX_REFUSED = Counter("outbox_refused_total", "Announcements that the broker refuses for ever.", ["topic", "code"])
+TOPIC_DIFFERENCES = Gauge(
+    "topic_differences",
+    "Settings of a topic that differ from its declaration: it is neither read nor written.",
+    ["topic"],
+)
 OUTBOX_RECOVERY = Gauge("outbox_recovery_needed", "1 while the topics hold what this database has lost.")
 COPY_AGE = Gauge(
     "copy_age_seconds",

@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import gc
 import json
+import ssl
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -86,6 +87,8 @@ def main(
         raise SystemExit(EXIT_SETTINGS) from None
     except (CodedError, KafkaError, *DATABASE_ERRORS) as error:
         logs.log("process.failed", error=error)
+        if isinstance(error, ssl.SSLError):
+            _complain(f"{service}: a server is not spoken to, because TLS with it fails: {error}")
         if not isinstance(error, CodedError | KafkaError) and not is_transient(error):
             raise
         raise SystemExit(EXIT_UNAVAILABLE) from None

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
@@ -17,18 +18,21 @@ from shared.http.issuer_keys import IssuerKeys, Keys
 from shared.http.problems import install, problem
 from shared.http.tokens import TokenVerifier
 from shared.messaging import dead_letters, inbox, parked_messages
+from shared.messaging.cluster_metadata import fetch_cluster_id
 from shared.messaging.consumer import Consumer
 from shared.messaging.consumer_lag import observe_lag
 from shared.messaging.copy_ages import CopyAges
 from shared.messaging.outbox.api import add_relay_routes
 from shared.messaging.outbox.append import CHANNEL
+from shared.messaging.outbox.leader import OwnTopics
 from shared.messaging.outbox.lost import LossWatch, log_factory, topics_of
 from shared.messaging.outbox.producer import producer_factory
 from shared.messaging.outbox.recovery import Recovery
 from shared.messaging.outbox.relay import Relay
 from shared.messaging.redrive import Redriver
-from shared.messaging.subscriber import fetch_cluster_id, make_broker, subscribe
+from shared.messaging.subscriber import make_broker, subscribe
 from shared.messaging.subscription import Subscription
+from shared.messaging.topics.watch import TopicWatch
 from shared.runtime.logs import log
 from shared.runtime.metrics import OUTBOX_LAG, OUTBOX_ROWS, PARKED_MESSAGES
 from shared.runtime.retry import run_with_retry
@@ -37,6 +41,7 @@ from shared.runtime.tasks import end_tasks
 from shared.service.initial_metrics import start_worker_metrics
 
 OBSERVE_EVERY_S = 5.0
+TOPICS_POLL_S = 0.1
 MAINTAIN_EVERY_S = 3600.0
 LONGEST_SILENCE_S = 60.0
 LONGEST_END_S = 2.0
@@ -87,18 +92,25 @@ class WorkerRuntime:
         self.copy_ages = CopyAges()
         prefix = settings.kafka.prefix
         self.broker = make_broker(settings.kafka, plan.service)
+        self.topics = TopicWatch(settings.kafka, plan.service, [each.group for each in plan.subscriptions])
         self.consumers = {
             subscription.group.name: Consumer(pool, subscription, prefix=prefix, on_states_applied=self._redrive)
             for subscription in plan.subscriptions
         }
         self.redriver = Redriver(pool, self.consumers, prefix)
-        self.consumer_loops = [subscribe(self.broker, consumer, settings.kafka) for consumer in self.consumers.values()]
+        self.consumer_loops = [
+            subscribe(self.broker, each, settings.kafka, partial(self.topics.is_usable, each.subscription.group))
+            for each in self.consumers.values()
+        ]
         self.relay = Relay(
             settings.postgres.dsn.get_secret_value(),
             producer_factory(settings.kafka, plan.service),
             source=f"/services/{plan.service}",
-            prefix=prefix,
-            states=[topic for topic in TOPICS if topic.owner == plan.service and topic.has_heartbeats],
+            topics=OwnTopics(
+                prefix,
+                [topic for topic in TOPICS if topic.owner == plan.service and topic.has_heartbeats],
+                lambda: self.topics.unusable,
+            ),
             heartbeat_s=settings.freshness.heartbeat_s,
             watch=LossWatch(log_factory(settings.kafka, plan.service), topics_of(plan.service)),
         )
@@ -108,10 +120,13 @@ class WorkerRuntime:
         await self.redriver.redrive_parked(keys, on_progress)
 
     async def start_broker(self) -> None:
-        """Connects the consumers, as soon as the broker can be reached."""
+        """Connects the consumers, as soon as the broker can be reached and has all topics."""
         await run_with_retry("broker", self._connect, self._note_progress)
 
     async def _connect(self) -> bool:
+        if not self.topics.can_start:
+            await asyncio.sleep(TOPICS_POLL_S)
+            return False
         cluster_id = await fetch_cluster_id(self.settings.kafka)
         for consumer_loop in self.consumer_loops:
             consumer_loop.positions.cluster_id = cluster_id
@@ -140,6 +155,12 @@ class WorkerRuntime:
             PARKED_MESSAGES.labels(row["group_name"], row["reason"]).set(row["count"])
         await asyncio.sleep(OBSERVE_EVERY_S)
 
+    async def check_topics(self, _: Pool) -> None:
+        """Compares the topics with their declarations."""
+        await self.topics.check()
+        self.liveness.note("topics")
+        await self.topics.wait()
+
     async def sweep(self, _: Pool) -> None:
         """Redrives messages that a crash or a race has left parked, and expires dead letters that are too old."""
         await asyncio.sleep(OBSERVE_EVERY_S)
@@ -165,7 +186,12 @@ class WorkerRuntime:
 
     def loops(self) -> dict[str, Loop]:
         """Returns all loops by name: those of every worker, and the service's own."""
-        own = {"observe": self.observe, "sweep": self.sweep, "maintain": self.maintain}
+        own = {
+            "observe": self.observe,
+            "sweep": self.sweep,
+            "maintain": self.maintain,
+            "topics": self.check_topics,
+        }
         return {**own, **self.plan.loops}
 
     def silent_loops(self) -> list[str]:
@@ -240,5 +266,9 @@ async def _livez(request: Request) -> Response:
 
 
 async def _readyz(request: Request) -> Response:
-    ready = await is_ready(_runtime(request).pool)
-    return JSONResponse({"status": "ready" if ready else "not ready"}, 200 if ready else 503)
+    """Returns whether the database is migrated and every topic of this worker is as declared, else what differs."""
+    runtime = _runtime(request)
+    complaints = runtime.topics.complaints()
+    ready = await is_ready(runtime.pool) and not complaints
+    status = {"status": "ready" if ready else "not ready", **({"topics": complaints} if complaints else {})}
+    return JSONResponse(status, 200 if ready else 503)

@@ -10,7 +10,6 @@ import pytest
 from pydantic import BaseModel
 
 from deploy.generate import settings_class
-from deploy.local.platform.topics import declared_grants
 from shared.contracts import audit, identity, notify
 from shared.contracts.base import Event
 from shared.contracts.declarations import SERVICES
@@ -22,6 +21,7 @@ from shared.contracts.topics import (
     GROUPS,
     TOPICS,
 )
+from shared.messaging.topics.grants import declared_grants
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,8 +36,16 @@ OPENERS |= {"open_connection", "open_unix_connection", "popen", "sock_connect"}
 
 CLIENTS = {
     "services/identity/professionals/adapters.py": {"httpx2"},  # Pro Santé Connect: the sign-in of professionals
-    "services/notify/delivery/adapters/smtp.py": {"aiosmtplib"},  # mail to patients
+    "services/notify/delivery/adapters/smtp.py": {"aiosmtplib", "ssl"},  # mail to patients
     "shared/http/issuer_keys.py": {"httpx2"},  # the keys of identity's own tokens
+    "shared/db/errors.py": {"ssl"},  # names the error of a server that is not verified
+    "shared/messaging/connection.py": {"ssl"},  # the broker
+    "shared/service/process.py": {"ssl"},  # names the error of a server that is not verified
+    "shared/runtime/settings.py": {"ssl"},  # reads certificates, connects to nothing
+    **{  # an operator's command for the broker
+        f"shared/messaging/topics/{name}.py": {"confluent_kafka"}
+        for name in ("__main__", "admin", "cluster_topics", "permissions", "users")
+    },
 }
 """Modules that connect to a server other than the service's database and the broker."""
 

@@ -77,6 +77,7 @@ class Services:
             "KAFKA__BOOTSTRAP": self.kafka.bootstrap,
             "KAFKA__USERNAME": login.username,
             "KAFKA__PASSWORD": login.password,
+            "KAFKA__PROFILE": "local",
             "HTTP__HOST": HOST,
             "HTTP__PORT": str(self.ports[f"{service}-api"]),
             "METRICS__HOST": HOST,

@@ -11,12 +11,12 @@ from services.identity.demo.models import DemoPatientSignInBody, DemoProfessiona
 from services.identity.demo.usecases.sign_in_patient import sign_in_patient
 from services.identity.demo.usecases.sign_in_professional import sign_in_professional
 from services.identity.kit.dependencies import ProvidedStorage
-from services.identity.kit.loopback import is_loopback
 from services.identity.kit.problems import problems
 from services.identity.professionals.api import ProvidedProfessionalRules
 from services.identity.professionals.usecases.resolve_stated_access import resolve_stated_access
 from shared.http.dependencies import provided
 from shared.http.door import Door
+from shared.loopback import is_loopback
 
 router = APIRouter(route_class=Door, tags=["demo"])
 ProvidedDemoRules = Annotated[DemoRules, Depends(provided(DemoRules))]

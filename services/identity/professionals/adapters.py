@@ -11,7 +11,6 @@ import httpx2
 from joserfc.jwk import KeySet
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from services.identity.kit.loopback import is_loopback
 from services.identity.professionals.domain.psc import (
     ProviderRefusedError,
     ProviderTokenInvalidError,
@@ -21,6 +20,7 @@ from services.identity.professionals.domain.psc import (
 )
 from shared.http.admission import idle
 from shared.http.jwks import JwksCache, usable_keys
+from shared.loopback import is_loopback
 from shared.runtime.logs import log
 
 TIMEOUT_S = 5.0

@@ -19,9 +19,9 @@ from shared.contracts.declarations import RELAY_EVENTS, Topic
 from shared.contracts.topics import TOPICS
 from shared.db.pool import Connection
 from shared.messaging import loss_checks
-from shared.messaging.cluster_id import cluster_id_of
+from shared.messaging.cluster_metadata import cluster_id_of, partitions_of
+from shared.messaging.connection import aiokafka_options
 from shared.messaging.outbox.partitions import TopicPartition
-from shared.messaging.outbox.producer import sasl_options
 from shared.runtime.logs import log
 from shared.runtime.metrics import OUTBOX_RECOVERY
 from shared.runtime.settings import KafkaSettings
@@ -70,9 +70,7 @@ class TopicLog:
         """Returns the end offset of each partition; none for a topic that does not exist."""
         end_offsets: dict[TopicPartition, int] = {}
         names = {self._prefix + topic.name: topic.name for topic in topics}
-        for described in await self._admin.describe_topics(list(names)):
-            name = described["topic"]
-            numbers = [partition["partition"] for partition in described["partitions"]]
+        for name, numbers in (await partitions_of(self._admin, list(names))).items():
             ends = await self._consumer.end_offsets([KafkaPartition(name, number) for number in numbers])
             end_offsets |= {TopicPartition(names[name], kafka.partition): end for kafka, end in ends.items()}
         return end_offsets
@@ -118,7 +116,7 @@ def log_factory(settings: KafkaSettings, service: str) -> OpenTopicLog:
 
     @asynccontextmanager
     async def connect() -> AsyncIterator[TopicLog]:
-        options = {"bootstrap_servers": settings.bootstrap, "client_id": f"{service}-relay", **sasl_options(settings)}
+        options = {"client_id": f"{service}-relay", **aiokafka_options(settings)}
         admin = AIOKafkaAdminClient(**options)
         consumer = AIOKafkaConsumer(**options, enable_auto_commit=False, isolation_level="read_uncommitted")
         try:

@@ -14,9 +14,10 @@ from deploy.local.cli.installation import JsonOption, VarOption
 from deploy.local.cli.interruptible import run
 from deploy.local.demo.client import connect, send
 from deploy.local.platform.errors import LocalError
-from deploy.local.platform.kafka import OPS, Credentials, admin_client
+from deploy.local.platform.kafka import Credentials, admin_client
 from deploy.local.platform.services import NAMES
 from shared.contracts.topics import GROUPS, TOPICS
+from shared.messaging.topics.grants import OPS
 
 _TIMEOUT = 10.0
 SampleOption = Annotated[

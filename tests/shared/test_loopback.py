@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.identity.kit.loopback import is_loopback
+from shared.loopback import is_loopback
 
 
 @pytest.mark.parametrize(
