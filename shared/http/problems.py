@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Final
 
 import orjson
 from fastapi import FastAPI
