@@ -1,5 +1,6 @@
 """The catalogue of commands: the help shows it without importing what the commands need."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 import typer
+import yaml
 from typer.main import get_group
 from typer.testing import CliRunner
 
@@ -22,6 +24,20 @@ OF_TYPER = {"typer", "rich", "markdown_it", "mdurl", "pygments", "shellingham", 
 OWN = {"deploy.local", "deploy.local.cli", "deploy.local.cli.catalogue", "deploy.local.cli.lazy"}
 OWN |= {"deploy", "deploy.local.__main__", "deploy.local.platform", "deploy.local.platform.errors"}
 MOST_MODULES = 450
+WITHOUT_COMMAND = {
+    "/oauth/token": "the client asks for it when a command calls a service",
+    "/.well-known/jwks.json": "read by services",
+    "/.well-known/oauth-authorization-server": "read by software",
+    "/token/refresh": "a command signs in anew",
+    "/professionals/callback": "a browser returns from Pro Santé Connect",
+    "/clients": "`dmp bootstrap` registers the software of this machine",
+    "/professionals/card": "needs a professional's card in a reader",
+    "/presence-proofs": "needs a patient's card in a reader",
+    "/fhir/metadata": "read by software",
+    "/fhir/Consent": "the authorisations of `dmp authorise`, in FHIR",
+    "/fhir/Consent/{id}": "the authorisations of `dmp authorise`, in FHIR",
+}
+"""The routes that no command reaches, and why."""
 LIST_MODULES = """
 import sys
 from deploy.local.__main__ import main
@@ -93,6 +109,18 @@ def test_every_command_explains_itself_with_its_exit_codes_and_an_example(words:
     explained = CliRunner().invoke(build(), ["mails", "--help"]).output if words[0] == "mails" else result.output
     assert "Exit codes" in explained
     assert "Example" in explained
+
+
+def test_every_route_of_the_services_has_a_command_or_a_reason_to_have_none() -> None:
+    sources = "".join(path.read_text("utf-8") for path in (ROOT / "deploy" / "local" / "cli").rglob("*.py"))
+    paths = {
+        path
+        for document in (ROOT / "docs").glob("openapi-*.yaml")
+        for path in yaml.safe_load(document.read_text("utf-8"))["paths"]
+    }
+    last_words = {path: [word for word in path.split("/") if word and "{" not in word][-1] for path in paths}
+    unreached = {path for path, word in last_words.items() if not re.search(rf"[/\"]{re.escape(word)}[/\"?]", sources)}
+    assert unreached <= set(WITHOUT_COMMAND)
 
 
 def test_the_help_shows_every_command_in_a_group_with_a_sentence() -> None:
