@@ -8,6 +8,7 @@ import typer
 from deploy.local.cli.commands.common import EXIT_REFUSED, fail, read_installation, show_json, show_table
 from deploy.local.cli.installation import JsonOption, VarOption
 from deploy.local.cli.interruptible import run
+from deploy.local.platform.errors import Interrupted
 from deploy.local.platform.paths import Layout
 from deploy.local.platform.secrets import Secrets
 from deploy.local.platform.services import keyrings_of
@@ -37,7 +38,10 @@ def correct_telephones(var: VarOption, as_json: JsonOption = False) -> None:
     dsn = read_installation(var)["services"]["identity"]["app_dsn"]
     rings = keyrings_of(Secrets.load(Layout(var).secrets), "identity")
     keyrings = make_keyrings(ImportKeySettings.model_validate(rings))
-    columns = run(correct(PostgresSettings.model_validate({"dsn": dsn}), keyrings, _report))
+    try:
+        columns = run(correct(PostgresSettings.model_validate({"dsn": dsn}), keyrings, _report))
+    except Interrupted as interruption:
+        raise Interrupted("the rows before are corrected; run the command again for the others") from interruption
     if as_json:
         show_json([asdict(column) for column in columns])
     else:
