@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from deploy.local.demo.bootstrap import DOCTOR, HOSPITAL, PROFESSIONALS, STRUCTURES, session_of
 from deploy.local.demo.client import Dmp
+from deploy.local.demo.credentials import DOCTOR, HOSPITAL, PROFESSIONALS, STRUCTURES, session_of
 from deploy.local.platform import endpoints
 from deploy.local.platform.stack import Stack
 from tests.e2e.acting import Scene, set_scene
