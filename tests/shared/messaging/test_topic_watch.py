@@ -67,7 +67,9 @@ class Worker:
         assert answer.status_code == (503 if complaints else 200), answer.text
         return complaints
 
-    async def wait_until(self, *complaints: str) -> None:
+    async def assert_differences(self, *complaints: str) -> None:
+        """Waits until the worker says just that."""
+
         async def says_so() -> bool:
             return await self.differences() == list(complaints)
 
@@ -102,14 +104,14 @@ async def test_a_state_topic_that_deletes_is_not_read_while_other_groups_go_on_u
     await set_config(kafka, IDENTITY_RECORDS.name, "cleanup.policy", "delete")
     await kafka.put(record_changed(uuid4()))
     async with working(database, kafka) as worker:
-        await worker.wait_until("identity.records.v1: cleanup.policy is delete, declared is compact")
+        await worker.assert_differences("identity.records.v1: cleanup.policy is delete, declared is compact")
         await kafka.put(document_received(uuid4()))
         await eventually(lambda: _is(handled, database, 1))
         assert await copies(database) == 0
         assert TOPIC_DIFFERENCES.labels(IDENTITY_RECORDS.name)._value.get() == 1
         assert await worker.alive()
         await set_config(kafka, IDENTITY_RECORDS.name, "cleanup.policy", "compact")
-        await worker.wait_until()
+        await worker.assert_differences()
         await eventually(lambda: _is(copies, database, 1))
         assert TOPIC_DIFFERENCES.labels(IDENTITY_RECORDS.name)._value.get() == 0
 
@@ -122,9 +124,9 @@ async def test_a_topic_that_begins_to_differ_is_not_written_any_more_while_other
     database: Database, pool: Pool, kafka: Topics
 ) -> None:
     async with working(database, kafka) as worker:
-        await worker.wait_until()
+        await worker.assert_differences()
         await set_config(kafka, CONSENT_STATES.name, "cleanup.policy", "compact,delete")
-        await worker.wait_until("consent.states.v1: cleanup.policy is compact,delete, declared is compact")
+        await worker.assert_differences("consent.states.v1: cleanup.policy is compact,delete, declared is compact")
         heartbeats = len(await kafka.read_raw(CONSENT_STATES.name))
         await put(pool, announce(state(uuid4(), 1)), announce(decided(uuid4())))
         await eventually(lambda: is_empty(pool, CONSENT_DECISIONS.name))
@@ -132,26 +134,26 @@ async def test_a_topic_that_begins_to_differ_is_not_written_any_more_while_other
         assert len(await kafka.read_raw(CONSENT_STATES.name)) - heartbeats <= 4, "no more than one last round"
         await set_config(kafka, CONSENT_STATES.name, "cleanup.policy", "compact")
         await eventually(lambda: is_empty(pool, CONSENT_STATES.name))
-        await worker.wait_until()
+        await worker.assert_differences()
 
 
 async def test_a_worker_waits_for_a_missing_topic_of_dead_letters(database: Database, kafka: Topics) -> None:
     await delete_topic(kafka, LETTERS)
     await kafka.put(document_received(uuid4()))
     async with working(database, kafka) as worker:
-        await worker.wait_until(f"{LETTERS}: does not exist")
+        await worker.assert_differences(f"{LETTERS}: does not exist")
         assert await handled(database) == 0
         config = {"retention.ms": str(30 * 86_400_000), "segment.ms": "86400000"}
         letters = NewTopic(kafka.prefix + LETTERS, 1, 1, config=config)
         await administer(kafka, lambda admin: admin.create_topics([letters]))
-        await worker.wait_until()
+        await worker.assert_differences()
         await eventually(lambda: _is(handled, database, 1))
 
 
 async def test_another_retention_is_said_by_the_setting_and_both_values(database: Database, kafka: Topics) -> None:
     await set_config(kafka, CONSENT_DECISIONS.name, "retention.ms", "604800000")
     async with working(database, kafka) as worker:
-        await worker.wait_until("consent.decisions.v1: retention.ms is 604800000, declared is 2592000000")
+        await worker.assert_differences("consent.decisions.v1: retention.ms is 604800000, declared is 2592000000")
 
 
 async def test_topics_of_one_machine_are_not_used_as_national_ones(database: Database, kafka: Topics) -> None:
@@ -170,7 +172,7 @@ async def test_a_worker_that_may_not_look_at_a_topic_does_not_use_it(database: D
     await administer(kafka, lambda admin: admin.delete_acls([filter_of(look)]))
     await kafka.put(record_changed(uuid4()))
     async with working(database, kafka) as worker:
-        await worker.wait_until(
+        await worker.assert_differences(
             "identity.records.v1: cannot be checked (TopicAuthorizationFailedError): "
             "DESCRIBE and DESCRIBE_CONFIGS are needed"
         )
