@@ -112,6 +112,10 @@ class Databases:
         """Returns the superuser's connection string for a database."""
         return urlunsplit(urlsplit(self._superuser_dsn)._replace(path=f"/{name}"))
 
+    def owner_dsn(self, name: str) -> str:
+        """Returns the connection string of the owner for a database."""
+        return self._dsn(OWNER, name)
+
     async def _emptied(self, database: Database) -> bool:
         template = self._templates[database.service]
         with suppress(asyncpg.InvalidCatalogNameError):  # a test may have dropped it

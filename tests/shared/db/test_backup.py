@@ -1,4 +1,4 @@
-"""pg_dump and pg_restore carry each service's schema whole: partitions, constraints, triggers, functions, privileges."""
+"""pg_dump and pg_restore carry each service's schema whole: partitions, constraints, functions, privileges."""
 
 import asyncio
 from pathlib import Path
