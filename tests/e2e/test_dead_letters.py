@@ -61,6 +61,18 @@ async def test_operators_see_where_each_group_goes_on(stack: Stack) -> None:
     assert (reset.exit_code, json.loads(reset.stdout)) == (0, [])
 
 
+async def test_operators_count_the_rows_under_each_key_and_seal_them_anew(stack: Stack) -> None:
+    keys = json.loads((await dmp(stack, "keys", "status", "--json")).stdout)
+    assert {key["service"] for key in keys} == {"identity", "records", "audit", "notify"}
+    assert {key["state"] for key in keys} == {"active"}
+    rewrapped = await dmp(stack, "keys", "rewrap", "identity", "--json")
+    assert rewrapped.exit_code == 0
+    assert {key["service"] for key in json.loads(rewrapped.stdout)} == {"identity"}
+    corrected = await dmp(stack, "correct-telephones", "--json")
+    assert corrected.exit_code == 0
+    assert "contacts.sealed" in {column["column"] for column in json.loads(corrected.stdout)}
+
+
 @dataclass(frozen=True)
 class CommandResult:
     """Exit code and output of a command."""
