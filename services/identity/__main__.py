@@ -25,14 +25,14 @@ def _administrator_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def _register_administrator(invocation: Invocation, pool: Pool) -> int:
-    wanted = invocation.arguments
+    options = invocation.arguments
     try:
-        content = json.loads(wanted.key.read_bytes())
+        content = json.loads(options.key.read_bytes())
         keys = content.get("keys", [content])
     except (OSError, ValueError, AttributeError):
-        raise UsageError(f"--key: {wanted.key} cannot be read as a JWK") from None
-    client = new_client(wanted.name, "administrator", CLIENT_SCOPES["administrator"], keys)
-    show_json(asdict(await register_client(pool, client, replace=wanted.replace)))
+        raise UsageError(f"--key: {options.key} cannot be read as a JWK") from None
+    client = new_client(options.name, "administrator", CLIENT_SCOPES["administrator"], keys)
+    show_json(asdict(await register_client(pool, client, replace=options.replace)))
     return EXIT_DONE
 
 

@@ -31,7 +31,6 @@ from shared.db.errors import ErrorClass, classify_error, is_transient
 from shared.errors import CodedError
 from shared.messaging import lenient_records
 from shared.messaging.batch_plan import Partition
-from shared.messaging.broker_errors import explained_broker_errors
 from shared.messaging.cluster_id import cluster_id_of
 from shared.messaging.consumer import Consumer, CopyBehindError, RetryError
 from shared.messaging.envelope import Record
@@ -250,14 +249,10 @@ def make_broker(settings: KafkaSettings, service: str) -> KafkaBroker:
 
 
 async def fetch_cluster_id(settings: KafkaSettings) -> str:
-    """Returns the id with which the Kafka cluster was formatted; an offset is meaningful in that cluster only.
-
-    Raises BrokerUnreachableError.
-    """
+    """Returns the id with which the Kafka cluster was formatted; an offset is meaningful in that cluster only."""
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap, **sasl_options(settings))
     try:
-        with explained_broker_errors(settings):
-            await admin.start()
+        await admin.start()
         return await cluster_id_of(admin)
     finally:
         await admin.close()

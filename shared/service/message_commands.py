@@ -58,10 +58,10 @@ async def _list_dead_letters(invocation: Invocation, pool: Pool) -> int:
 
 
 async def _dead_letters(invocation: Invocation, pool: Pool) -> list[DeadLetterView]:
-    wanted = invocation.arguments
+    options = invocation.arguments
     async with pool.acquire() as connection:
         summaries = await parked_messages.list_dead_letters(
-            connection, wanted.limit, group=wanted.group, code=wanted.code, before=wanted.before
+            connection, options.limit, group=options.group, code=options.code, before=options.before
         )
     return [DeadLetterView.model_validate(summary) for summary in summaries]
 
@@ -81,16 +81,16 @@ def _redrive_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def _redrive(invocation: Invocation, pool: Pool) -> int:
-    wanted = invocation.arguments
-    if wanted.id is None and wanted.group is None and wanted.code is None:
+    options = invocation.arguments
+    if options.id is None and options.group is None and options.code is None:
         raise UsageError("name a dead letter, a --group or a --code")
-    ids = [wanted.id] if wanted.id else [view.id for view in await _dead_letters(invocation, pool)]
+    ids = [options.id] if options.id else [view.id for view in await _dead_letters(invocation, pool)]
     redriver, results = make_redriver(invocation, pool), []
     for id in ids:
         try:
             results.append(_result(id, await redriver.redrive_dead_letter(id)))
         except DeadLetterUnknownError:  # it was handled behind another one
-            if wanted.id is not None:
+            if options.id is not None:
                 raise
     show_json(results)
     return EXIT_LEFT if any(result["hindrance"] is not None for result in results) else EXIT_DONE
@@ -103,13 +103,13 @@ def _discard_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def _discard(invocation: Invocation, pool: Pool) -> int:
-    wanted = invocation.arguments
+    options = invocation.arguments
     try:
-        reason: str = TypeAdapter(ReasonCode).validate_python(wanted.reason)
-        operator = Actor(kind="operator", id=wanted.operator)
+        reason: str = TypeAdapter(ReasonCode).validate_python(options.reason)
+        operator = Actor(kind="operator", id=options.operator)
     except ValidationError:
         raise UsageError("--reason and --operator are codes, without blanks") from None
-    show_json(_result(wanted.id, await make_redriver(invocation, pool).discard(wanted.id, operator, reason)))
+    show_json(_result(options.id, await make_redriver(invocation, pool).discard(options.id, operator, reason)))
     return EXIT_DONE
 
 

@@ -70,11 +70,11 @@ def main(
     if words and words[0] in ("-h", "--help"):
         print_text(help_text(service, every))
         return
-    found = find_command(every, words)
-    if found is None:
+    named = find_command(every, words)
+    if named is None:
         complain(service, help_text(service, every))
         raise SystemExit(EXIT_USAGE)
-    command, rest = found
+    command, rest = named
     described = Service(service, settings_class, api, worker, plan, keys)
     raise SystemExit(run(command, Invocation(described, parse(service, command, rest))))
 

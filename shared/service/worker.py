@@ -17,7 +17,7 @@ from shared.http.issuer_keys import IssuerKeys, Keys
 from shared.http.problems import install, problem
 from shared.http.tokens import TokenVerifier
 from shared.messaging import dead_letters, inbox, parked_messages
-from shared.messaging.broker_errors import BrokerUnreachableError
+from shared.messaging.broker_errors import BrokerUnreachableError, explained_broker_errors
 from shared.messaging.consumer import Consumer
 from shared.messaging.consumer_lag import observe_lag
 from shared.messaging.copy_ages import CopyAges
@@ -114,7 +114,8 @@ class WorkerRuntime:
 
     async def _connect(self) -> bool:
         try:
-            cluster_id = await fetch_cluster_id(self.settings.kafka)
+            with explained_broker_errors(self.settings.kafka):
+                cluster_id = await fetch_cluster_id(self.settings.kafka)
         except BrokerUnreachableError as error:
             self._complain(error)
             raise
