@@ -74,7 +74,7 @@ def explain(error: BaseException, settings: ServiceSettings, *, as_owner: bool =
             return explain_broker(error, prefix)
         case TopicAuthorizationFailedError() | GroupAuthorizationFailedError():
             user = settings.kafka.username or "an anonymous client"
-            reason = f"the broker lets {user} not use all topics and groups that it needs: grant them"
+            reason = f"the broker does not let {user} use all topics and groups of this service: grant them"
             return StartComplaint(f"{prefix}KAFKA__USERNAME: {reason}", EXIT_SETTINGS)
         case KafkaError():
             reason = f"the broker does not do what is needed ({type(error).__name__})"

@@ -14,6 +14,7 @@ from uuid import UUID
 from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import NoError, UnknownTopicOrPartitionError, for_code
 
 from shared.contracts.declarations import RELAY_EVENTS, Topic
 from shared.contracts.topics import TOPICS
@@ -68,11 +69,16 @@ class TopicLog:
         self.cluster_id = cluster_id
 
     async def ends(self, topics: Sequence[Topic]) -> dict[TopicPartition, int]:
-        """Returns the end offset of each partition; none for a topic that does not exist."""
+        """Returns the end offset of each partition; none for a topic that does not exist.
+
+        Raises KafkaError for a topic that this user may not describe: nothing is known about it.
+        """
         end_offsets: dict[TopicPartition, int] = {}
         names = {self._prefix + topic.name: topic.name for topic in topics}
         for described in await self._admin.describe_topics(list(names)):
-            name = described["topic"]
+            name, error = described["topic"], for_code(described["error_code"])
+            if error not in (NoError, UnknownTopicOrPartitionError):
+                raise error(name)
             numbers = [partition["partition"] for partition in described["partitions"]]
             ends = await self.consumer.end_offsets([KafkaPartition(name, number) for number in numbers])
             end_offsets |= {TopicPartition(names[name], kafka.partition): end for kafka, end in ends.items()}

@@ -157,6 +157,15 @@ async def test_a_broker_that_refuses_the_login_is_named(new_database: NewDatabas
     assert ended.code == 78
 
 
+async def test_a_broker_user_without_permissions_is_named(new_database: NewDatabase, kafka: Topics) -> None:
+    if not kafka.parts.has_acls:
+        pytest.skip("the broker knows no users")
+    settings = {f"KAFKA__{name.upper()}": value for name, value in kafka.environment("notify").items()}
+    ended = await failing(await new_database("consent"), "recover", settings)
+    assert ended.errors.startswith("consent: CONSENT_KAFKA__USERNAME: the broker does not let notify use all topics")
+    assert ended.code == 78
+
+
 async def test_a_broker_that_is_not_there_is_named(new_database: NewDatabase) -> None:
     ended = await failing(await new_database("consent"), "recover")
     assert ended.errors == "consent: CONSENT_KAFKA__BOOTSTRAP: nothing listens on 127.0.0.1:1\n"
