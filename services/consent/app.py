@@ -75,12 +75,12 @@ def make_worker(settings: Settings) -> FastAPI:
     """Builds the worker: it announces first states, decides deposits, and tracks which version is in force."""
     start_refusals({"deposit-document": (*reasons_of("deposit"), *reasons_of("replace"))})
     start_at_zero(STEP_SECONDS, ["decided"])
-    return make_worker_app(make_plan(rules=DepositChecksRules(settings.parameters.masked_and_invisible)), settings)
+    return make_worker_app(plan_of(settings), settings)
 
 
-def make_recovery(_: Settings) -> Recovery:
-    """Returns the recovery from lost commits: consent adopts the states that the topic holds."""
-    return Recovery(adopt=adopt_states)
+def plan_of(settings: Settings) -> Plan:
+    """Returns the plan of the worker under these settings."""
+    return make_plan(rules=DepositChecksRules(settings.parameters.masked_and_invisible))
 
 
 def make_plan(keys: Keys | None = None, *, rules: DepositChecksRules = DEFAULT_RULES) -> Plan:

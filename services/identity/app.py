@@ -4,8 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Final
 
+from cryptography.x509 import Certificate
 from fastapi import FastAPI
 
 from services.identity.accounts.adapters.rules import AccountRules
@@ -18,9 +20,10 @@ from services.identity.accounts.domain.throttling import TooManyTriesError
 from services.identity.accounts.usecases.refresh_session import REUSED
 from services.identity.campaigns import api as campaigns
 from services.identity.clients import api as clients
-from services.identity.clients.adapters import RevocationLists, read_authorities
+from services.identity.clients.adapters import RevocationLists, read_certificates
 from services.identity.clients.api import CertificateAuth
 from services.identity.clients.domain.assertions import OAuthError
+from services.identity.clients.domain.cps import CertificateAuthorities
 from services.identity.clients.domain.tokens import SigningKeys, TokenIssuer
 from services.identity.consumers import subscriptions
 from services.identity.contact_changes import api as contact_changes
@@ -60,6 +63,7 @@ from shared.http.app import make_app, serving
 from shared.http.dependencies import provide
 from shared.messaging.outbox.recovery import Recovery
 from shared.runtime.metrics import start_at_zero, start_refusals
+from shared.service.startup import setting_errors
 from shared.service.worker import Plan, make_worker_app
 from shared.terminology.access_modes import EMERGENCY_MODES
 
@@ -135,15 +139,19 @@ def make_api(settings: Settings) -> FastAPI:
 
 def make_worker(settings: Settings) -> FastAPI:
     """Returns identity's worker: outbox relay, acknowledgements of copies, and periodic deletions."""
+    return make_worker_app(make_plan(settings), settings)
+
+
+def make_plan(settings: Settings) -> Plan:
+    """Returns the subscriptions, loops and recovery of the worker."""
     keyrings, erasure = make_keyrings(settings.keys), _erasure(settings)
-    plan = Plan(
+    return Plan(
         "identity",
         subscriptions(erasure),
         loops=loops(keyrings, lookup_keys(keyrings.persons), _openings(settings), _lifecycle(settings), erasure),
         keys=_issuer(settings).keys,
         recovery=make_recovery(settings),
     )
-    return make_worker_app(plan, settings)
 
 
 def make_recovery(settings: Settings) -> Recovery:
@@ -189,9 +197,18 @@ def _certificates(settings: ProfessionalSettings) -> CertificateAuth:
     assert settings.card_revocations is not None, "the settings are whole or nothing"
     return CertificateAuth(
         edge=Keyring.parse(settings.edge_keys.get_secret_value()),
-        authorities=read_authorities(settings.card_roots, settings.card_persons, settings.card_organisations),
+        authorities=CertificateAuthorities(
+            _authorities("CARD_ROOTS", settings.card_roots),
+            _authorities("CARD_PERSONS", settings.card_persons),
+            _authorities("CARD_ORGANISATIONS", settings.card_organisations),
+        ),
         revocations=RevocationLists(settings.card_revocations),
     )
+
+
+def _authorities(setting: str, path: Path) -> tuple[Certificate, ...]:
+    with setting_errors(f"PROFESSIONALS__{setting}", f"{path} cannot be read as certificates in PEM"):
+        return read_certificates(path)
 
 
 def _accounts(all_settings: Settings, keyrings: Keyrings) -> AccountRules:

@@ -30,6 +30,7 @@ from shared.erasure.erased_records import ErasureFinisher
 from shared.http.app import make_app, serving
 from shared.http.issuer_keys import Keys
 from shared.runtime.metrics import STEP_SECONDS, start_at_zero, start_refusals
+from shared.service.startup import check_folder
 from shared.service.worker import Loop, Plan, make_worker_app
 
 REFUSALS: Final = {"change-preferences": ("not-own-record",)}
@@ -134,5 +135,7 @@ def _senders(settings: Settings, keyring: Keyring, rules: AlertRules) -> dict[st
 
 
 def make_worker(settings: Settings) -> FastAPI:
-    """Returns the worker: consumers, outbox relay and delivery loops."""
+    """Returns the worker: consumers, outbox relay and delivery loops. Raises SettingUnusableError for its folders."""
+    check_folder("FOLDERS__SMS", settings.folders.sms)
+    check_folder("FOLDERS__LETTERS", settings.folders.letters)
     return make_worker_app(make_plan(settings), settings)

@@ -1,12 +1,36 @@
-"""Runs the service records.
+"""Runs the service records: `python -m services.records --help` lists its commands."""
 
-The commands are `python -m services.records api | worker | migrate | recover | keys status | keys rewrap`.
-"""
+import argparse
+from dataclasses import asdict
 
 from services.records import app
 from services.records.kit.keys import make_keys
+from services.records.recovery.store import list_lost
 from services.records.settings import Settings
+from shared.db.pool import Pool
+from shared.service.commands import EXIT_DONE, OWN_GROUP, Command, Invocation
+from shared.service.database_commands import on_pool
 from shared.service.process import main
+from shared.service.terminal import show_json
+
+
+def _limit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--limit", type=int, default=1000, metavar="N", help="at most N, the latest")
+
+
+async def _list_lost(invocation: Invocation, pool: Pool) -> int:
+    async with pool.acquire() as connection:
+        show_json([asdict(deposit) for deposit in await list_lost(connection, invocation.arguments.limit)])
+    return EXIT_DONE
+
+
+LOST_DEPOSITS = Command(
+    "lost-deposits",
+    OWN_GROUP,
+    "List deposits lost in a failure of the database, the latest first.",
+    on_pool(_list_lost),
+    _limit,
+)
 
 if __name__ == "__main__":
     main(
@@ -14,6 +38,7 @@ if __name__ == "__main__":
         Settings,
         api=app.make_api,
         worker=app.make_worker,
-        recovery=app.make_recovery,
+        plan=app.make_plan,
         keys=lambda settings: make_keys(settings.keys),
+        commands=[LOST_DEPOSITS],
     )

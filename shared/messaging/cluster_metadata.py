@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import NoError, UnknownTopicOrPartitionError, for_code
 from aiokafka.protocol.metadata import MetadataRequest
 
 from shared.messaging.connection import aiokafka_options
@@ -28,12 +29,19 @@ async def fetch_cluster_id(settings: KafkaSettings) -> str:
         await admin.close()
 
 
-async def partitions_of(admin: AIOKafkaAdminClient, topics: Sequence[str]) -> dict[str, list[int]]:
+async def partitions_of(
+    admin: AIOKafkaAdminClient, topics: Sequence[str], *, must_be_described: bool = False
+) -> dict[str, list[int]]:
     """Returns the numbers of the partitions of each topic that exists.
 
+    Raises KafkaError for a topic that this user may not describe, if `must_be_described`; it is left out otherwise.
     The client's own `describe_topics` would create the others, with the cluster's defaults, where brokers allow that.
     """
     metadata = await admin._send_request(MetadataRequest(list(topics), allow_auto_topic_creation=False))
+    for topic in metadata.to_object()["topics"] if must_be_described else ():
+        error = for_code(topic["error_code"])
+        if error not in (NoError, UnknownTopicOrPartitionError):
+            raise error(topic["topic"])
     return {
         topic["topic"]: sorted(partition["partition"] for partition in topic["partitions"])
         for topic in metadata.to_object()["topics"]

@@ -231,7 +231,9 @@ class ServiceSettings(BaseSettings):
     worker: WorkerSettings = WorkerSettings()
     tokens: TokenSettings
     freshness: FreshnessSettings = FreshnessSettings()
-    log_level: str = "INFO"
+    log_level: Literal["INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="lowest level of the lines that are written"
+    )
 
 
 def settings_complaint(error: ValidationError, settings_class: type[BaseSettings]) -> str:

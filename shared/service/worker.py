@@ -18,6 +18,7 @@ from shared.http.issuer_keys import IssuerKeys, Keys
 from shared.http.problems import install, problem
 from shared.http.tokens import TokenVerifier
 from shared.messaging import dead_letters, inbox, parked_messages
+from shared.messaging.broker_errors import BrokerUnreachableError, explained_broker_errors
 from shared.messaging.cluster_metadata import fetch_cluster_id
 from shared.messaging.consumer import Consumer
 from shared.messaging.consumer_lag import observe_lag
@@ -33,12 +34,13 @@ from shared.messaging.redrive import Redriver
 from shared.messaging.subscriber import make_broker, subscribe
 from shared.messaging.subscription import Subscription
 from shared.messaging.topics.watch import TopicWatch
-from shared.runtime.logs import log
 from shared.runtime.metrics import OUTBOX_LAG, OUTBOX_ROWS, PARKED_MESSAGES
 from shared.runtime.retry import run_with_retry
 from shared.runtime.settings import ServiceSettings
 from shared.runtime.tasks import end_tasks
 from shared.service.initial_metrics import start_worker_metrics
+from shared.service.startup import explain_broker, prefix_of
+from shared.service.terminal import complain
 
 OBSERVE_EVERY_S = 5.0
 TOPICS_POLL_S = 0.1
@@ -90,6 +92,7 @@ class WorkerRuntime:
         start_worker_metrics(plan.service, plan.subscriptions)
         self.liveness = Liveness()
         self.copy_ages = CopyAges()
+        self._complaints: set[str] = set()
         prefix = settings.kafka.prefix
         self.broker = make_broker(settings.kafka, plan.service)
         self.topics = TopicWatch(settings.kafka, plan.service, [each.group for each in plan.subscriptions])
@@ -127,7 +130,12 @@ class WorkerRuntime:
         if not self.topics.can_start:
             await asyncio.sleep(TOPICS_POLL_S)
             return False
-        cluster_id = await fetch_cluster_id(self.settings.kafka)
+        try:
+            with explained_broker_errors(self.settings.kafka):
+                cluster_id = await fetch_cluster_id(self.settings.kafka)
+        except BrokerUnreachableError as error:
+            self._complain(error)
+            raise
         for consumer_loop in self.consumer_loops:
             consumer_loop.positions.cluster_id = cluster_id
         try:
@@ -136,6 +144,12 @@ class WorkerRuntime:
             await self.broker.stop()
             raise
         return True
+
+    def _complain(self, error: BrokerUnreachableError) -> None:
+        """Says once for each reason, on standard error, why the broker cannot be used; the worker goes on trying."""
+        if str(error) not in self._complaints:
+            self._complaints.add(str(error))
+            complain(self.plan.service, explain_broker(error, prefix_of(self.settings)).text)
 
     def _note_progress(self) -> None:
         for consumer_loop in self.consumer_loops:
@@ -215,7 +229,6 @@ async def at_work(plan: Plan, settings: ServiceSettings) -> AsyncIterator[Worker
     starting, relay = asyncio.create_task(runtime.start_broker()), asyncio.create_task(runtime.relay.run())
     tasks = [relay]
     tasks += [asyncio.create_task(runtime.run_loop(name, loop)) for name, loop in runtime.loops().items()]
-    log("process.started")
     try:
         yield runtime
     finally:
@@ -227,7 +240,6 @@ async def at_work(plan: Plan, settings: ServiceSettings) -> AsyncIterator[Worker
         await asyncio.wait([relay], timeout=LONGEST_END_S)
         await end_tasks(tasks)
         pool.terminate()
-        log("process.stopped")
 
 
 def make_worker_app(plan: Plan, settings: ServiceSettings) -> FastAPI:

@@ -64,3 +64,15 @@ async def test_operators_see_where_each_group_goes_on(stack: Stack) -> None:
     assert not any(offset["is_lost"] for offset in stored)
     reset = await run_command(stack, "offsets", "reset", CHECKS, "--to", "beginning", "--yes", "--json")
     assert (reset.exit_code, json.loads(reset.stdout)) == (0, [])
+
+
+async def test_operators_count_the_rows_under_each_key_and_seal_them_anew(stack: Stack) -> None:
+    keys = json.loads((await run_command(stack, "keys", "status", "--json")).stdout)
+    assert {key["service"] for key in keys} == {"identity", "records", "audit", "notify"}
+    assert {key["state"] for key in keys} == {"active"}
+    rewrapped = await run_command(stack, "keys", "rewrap", "identity", "--json")
+    assert rewrapped.exit_code == 0
+    assert {key["service"] for key in json.loads(rewrapped.stdout)} == {"identity"}
+    corrected = await run_command(stack, "correct-telephones", "--json")
+    assert corrected.exit_code == 0
+    assert "contacts.sealed" in {column["column"] for column in json.loads(corrected.stdout)}

@@ -4,7 +4,8 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from deploy.local.platform.child import ChildSpec
 from deploy.local.platform.databases import app_dsn, owner_dsn, process_dsn
@@ -15,6 +16,7 @@ from deploy.local.platform.postgres import Postgres
 from deploy.local.platform.probes import answers
 from deploy.local.platform.provider import psc_variables
 from deploy.local.platform.secrets import Secrets
+from shared.messaging.topics.grants import ADMIN, OPS
 
 NAMES = ("identity", "records", "consent", "audit", "notify")
 INSTANCE_ID = "local"
@@ -41,7 +43,7 @@ class Services:
     layout: Layout
     postgres: Postgres
     kafka: Kafka
-    ports: Ports
+    ports: Ports | Mapping[str, int]
     secrets: Secrets
     extra: Mapping[str, str]
 
@@ -52,14 +54,14 @@ class Services:
     def migrate(self, service: str) -> ChildSpec:
         """Returns the command that migrates the service's database to the present schema."""
         variables = {
-            **self._variables(service),
+            **self.variables(service),
             f"{service.upper()}_POSTGRES__OWNER_DSN": owner_dsn(self.postgres, self.secrets, service),
         }
         return self._spec(service, "migrate", variables, port=None)
 
     def process(self, service: str, role: Role) -> ChildSpec:
         """Returns a long-running process of a service, which has its own database role."""
-        prefix, variables = service.upper(), self._variables(service)
+        prefix, variables = service.upper(), self.variables(service)
         variables[f"{prefix}_POSTGRES__DSN"] = process_dsn(self.postgres, self.secrets, service, role)
         if role == "worker":
             variables[f"{prefix}_KAFKA__INSTANCE_ID"] = INSTANCE_ID
@@ -70,7 +72,8 @@ class Services:
         roles: tuple[Role, ...] = ("api", "worker")
         return [self.process(service, role) for service in NAMES for role in roles]
 
-    def _variables(self, service: str) -> dict[str, str]:
+    def variables(self, service: str) -> dict[str, str]:
+        """Returns the settings that all commands of a service have."""
         login = self.kafka.credentials(service)
         common = {
             "POSTGRES__DSN": app_dsn(self.postgres, self.secrets, service),
@@ -134,3 +137,12 @@ class Services:
             environment={**os.environ, "PYTHONUNBUFFERED": "1", **variables, **self.extra},
             grace=4,
         )
+
+
+def of_installation(layout: Layout, installation: Mapping[str, Any]) -> Services:
+    """Returns the services of a running installation, from the content of its `endpoints.json`."""
+    secrets, ports = Secrets.load(layout.secrets), installation["ports"]
+    data, password = Path(installation["folders"]["postgres"]), secrets.password("postgres/superuser")
+    passwords = {user: secrets.password(f"kafka/{user}") for user in (ADMIN, OPS, *NAMES)}
+    kafka = Kafka(Path(), layout.kafka, Path(), ports["kafka"], ports["kafka-controller"], passwords)
+    return Services(layout, Postgres(Path(), data, None, ports["postgres"], password), kafka, ports, secrets, {})

@@ -16,7 +16,7 @@ from services.identity.imports.domain import AbsenceImplausibleError, FileIdenti
 from services.identity.imports.usecases.import_file import CompleteDirectory, Importer, ImportOutcome
 from shared.db.errors import DATABASE_ERRORS, is_transient
 from shared.errors import CodedError
-from shared.service.process import freeze_gc
+from shared.service.serving import freeze_gc
 
 EXIT_REJECTED = 3
 _STEPS = {
