@@ -68,11 +68,12 @@ def _placeholders(settings: type[ServiceSettings]) -> ServiceSettings:
         "receipts": json.dumps([okp.as_dict(private=True)]),
     }
     values: dict[str, Any] = {
-        "postgres": {"dsn": "postgresql://placeholder"},
-        "kafka": {"bootstrap": "placeholder"},
+        "postgres": {"dsn": "postgresql://127.0.0.1/placeholder"},
+        "kafka": {"bootstrap": "127.0.0.1:9092"},
         "tokens": {"issuer": "http://placeholder", "jwks_url": "http://placeholder"},
-        "smtp": {"host": "placeholder", "port": 25, "sender": "placeholder@example.org"},
+        "smtp": {"host": "127.0.0.1", "port": 25, "sender": "placeholder@example.org"},
         "folders": {"sms": "placeholder", "letters": "placeholder"},
+        "service": {"name": "placeholder", "sender_name": "DMP", "site": "example.org", "telephone": "3000"},
     }
     if "keys" in settings.model_fields:
         fields = settings.model_fields["keys"].annotation.model_fields  # type: ignore[union-attr]

@@ -3,13 +3,18 @@
 from typing import ClassVar
 
 
+def sentence_of(error: "type[CodedError]") -> str:
+    """Returns the message of a class of errors: its docstring on one line."""
+    return " ".join((error.__doc__ or "").split())
+
+
 class CodedError(Exception):
     """Something could not be done."""
 
     code: ClassVar[str] = "internal"
 
     def __init__(self, message: str | None = None) -> None:
-        super().__init__(message or (self.__class__.__doc__ or "").strip())
+        super().__init__(message or sentence_of(self.__class__))
 
 
 class PermanentError(CodedError):
@@ -37,7 +42,7 @@ class ClientError(CodedError):
     def in_french(self) -> str | None:
         """Returns the French text of this very message, or None: a subclass or instance with another message
         inherits none."""
-        if "french" in vars(self) or str(self) != (self.__class__.__doc__ or "").strip():
+        if "french" in vars(self) or str(self) != sentence_of(self.__class__):
             return vars(self).get("french")
         return self.__class__.__dict__.get("french")
 
@@ -47,7 +52,7 @@ class NotAuthenticatedError(ClientError):
 
     code = "token-invalid"
     status = 401
-    french = "Vous n’êtes pas connecté, ou ne l’êtes plus. Connectez-vous, puis recommencez."
+    french = "La connexion manque ou a pris fin. Connectez-vous, puis recommencez."
 
 
 class SessionOverError(NotAuthenticatedError):
@@ -58,11 +63,11 @@ class SessionOverError(NotAuthenticatedError):
 
 
 class ForbiddenError(ClientError):
-    """This token does not allow this."""
+    """Your sign-in or token does not allow this."""
 
     code = "forbidden"
     status = 403
-    french = "Ce jeton ne le permet pas."
+    french = "Votre connexion ne permet pas de faire cela."
 
 
 class NotFoundError(ClientError):

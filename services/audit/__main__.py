@@ -1,12 +1,16 @@
-"""Runs the service audit.
+"""Runs the service audit: `python -m services.audit --help` lists its commands."""
 
-The commands are `python -m services.audit api | worker | migrate | recover | keys status | keys rewrap`.
-"""
-
-from services.audit.app import make_api, make_worker
+from services.audit.app import make_api, make_plan, make_worker
 from services.audit.keys import make_keys
 from services.audit.settings import Settings
 from shared.service.process import main
 
 if __name__ == "__main__":
-    main("audit", Settings, api=make_api, worker=make_worker, keys=lambda settings: make_keys(settings.keys))
+    main(
+        "audit",
+        Settings,
+        api=make_api,
+        worker=make_worker,
+        plan=make_plan,
+        keys=lambda settings: make_keys(settings.keys),
+    )

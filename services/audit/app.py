@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Final
 
 from fastapi import FastAPI
 
@@ -15,15 +16,22 @@ from services.audit.ledger.store import remove_visibilities
 from services.audit.loops import PartitionMaintainer, open_late_motives
 from services.audit.replay import api as replay_api
 from services.audit.settings import Settings
+from shared.access.decide import reasons_of
 from shared.crypto.keyring import Keyring
 from shared.crypto.vault import Vault
 from shared.erasure.erased_records import ErasureFinisher
 from shared.http.app import make_app, serving
 from shared.http.dependencies import provide
 from shared.http.issuer_keys import Keys
+from shared.runtime.metrics import STEP_SECONDS, start_at_zero, start_refusals
 from shared.service.worker import Loop, Plan, make_worker_app
 
 LARGEST_BODY = 16 * 1024
+REFUSALS: Final = {
+    **dict.fromkeys(("list-accesses", "list-emergencies"), reasons_of("read-access-list")),
+    "explain-decision": ("not-told", *reasons_of("read-access-list")),
+}
+"""The refusals that this service counts, by action."""
 
 
 def make_api(settings: Settings) -> FastAPI:
@@ -44,11 +52,13 @@ def make_api(settings: Settings) -> FastAPI:
     )
     for room in (accesses_api, explanations_api, emergencies_api, replay_api):
         app.include_router(room.router)
+    start_refusals(REFUSALS)
     return app
 
 
 def make_worker(settings: Settings) -> FastAPI:
     """Builds the worker: it writes the ledger, and keeps copies of public names."""
+    start_at_zero(STEP_SECONDS, ["audited"])
     return make_worker_app(make_plan(settings), settings)
 
 

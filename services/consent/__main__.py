@@ -1,11 +1,8 @@
-"""Runs the service consent.
+"""Runs the service consent: `python -m services.consent --help` lists its commands."""
 
-The commands are `python -m services.consent api | worker | migrate | recover | keys status | keys rewrap`.
-"""
-
-from services.consent.app import make_api, make_recovery, make_worker
+from services.consent.app import make_api, make_worker, plan_of
 from services.consent.settings import Settings
 from shared.service.process import main
 
 if __name__ == "__main__":
-    main("consent", Settings, api=make_api, worker=make_worker, recovery=make_recovery)
+    main("consent", Settings, api=make_api, worker=make_worker, plan=plan_of)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Final, get_args
 
 from fastapi import FastAPI
 
@@ -11,6 +12,7 @@ from services.consent.choices.adapters import InForceNotifier
 from services.consent.choices.api import choices
 from services.consent.choices.api.changer import render_version_differs
 from services.consent.choices.api.context import ChoicesContext
+from services.consent.choices.domain.choices import ChangeAction
 from services.consent.choices.domain.rules import ChoicesRules
 from services.consent.choices.domain.states import VersionDiffersError
 from services.consent.choices.steps import adopt_states
@@ -21,16 +23,26 @@ from services.consent.erasure.store import remove_changes
 from services.consent.matrices import api as matrices
 from services.consent.matrices.domain import MatricesRules
 from services.consent.settings import Settings
+from shared.access.decide import reasons_of
 from shared.erasure.erased_records import ErasureFinisher
 from shared.http.app import make_app, serving
 from shared.http.dependencies import provide
 from shared.http.issuer_keys import Keys
 from shared.http.outcomes import render
 from shared.messaging.outbox.recovery import Recovery
+from shared.runtime.metrics import STEP_SECONDS, start_at_zero, start_refusals
 from shared.service.worker import Loop, Plan, make_worker_app
 
 LARGEST_BODY = 512 * 1024
 """In bytes. The largest body is a matrix of all professions and document types."""
+REFUSALS: Final = {
+    "see-choices": (
+        *("copies-too-old", "holder-deceased", "kind-not-permitted", "not-own-record", "record-closed"),
+        "record-unknown",
+    ),
+    **dict.fromkeys(get_args(ChangeAction), reasons_of("change-rights")),
+}
+"""The refusals that the API counts, by action."""
 
 
 def make_api(settings: Settings) -> FastAPI:
@@ -55,17 +67,20 @@ def make_api(settings: Settings) -> FastAPI:
     app.add_exception_handler(VersionDiffersError, render_version_differs)
     for router in (choices.router, authorisations.router, matrices.router):
         app.include_router(router)
+    start_refusals(REFUSALS)
     return app
 
 
 def make_worker(settings: Settings) -> FastAPI:
     """Builds the worker: it announces first states, decides deposits, and tracks which version is in force."""
-    return make_worker_app(make_plan(rules=DepositChecksRules(settings.parameters.masked_and_invisible)), settings)
+    start_refusals({"deposit-document": (*reasons_of("deposit"), *reasons_of("replace"))})
+    start_at_zero(STEP_SECONDS, ["decided"])
+    return make_worker_app(plan_of(settings), settings)
 
 
-def make_recovery(_: Settings) -> Recovery:
-    """Returns the recovery from lost commits: consent adopts the states that the topic holds."""
-    return Recovery(adopt=adopt_states)
+def plan_of(settings: Settings) -> Plan:
+    """Returns the plan of the worker under these settings."""
+    return make_plan(rules=DepositChecksRules(settings.parameters.masked_and_invisible))
 
 
 def make_plan(keys: Keys | None = None, *, rules: DepositChecksRules = DEFAULT_RULES) -> Plan:

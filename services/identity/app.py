@@ -4,18 +4,26 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
+from typing import Final
 
+from cryptography.x509 import Certificate
 from fastapi import FastAPI
 
 from services.identity.accounts.adapters.rules import AccountRules
 from services.identity.accounts.api import accounts, sessions
-from services.identity.accounts.domain.accounts import lookup_keys
-from services.identity.accounts.domain.passwords import Argon2Hasher
+from services.identity.accounts.domain.accounts import CredentialsWrongError, lookup_keys
+from services.identity.accounts.domain.codes import CodeOverError, CodeWrongError
+from services.identity.accounts.domain.passwords import Argon2Hasher, PasswordWrongError
+from services.identity.accounts.domain.sessions import RefreshTokenInvalidError
+from services.identity.accounts.domain.throttling import TooManyTriesError
+from services.identity.accounts.usecases.refresh_session import REUSED
 from services.identity.campaigns import api as campaigns
 from services.identity.clients import api as clients
-from services.identity.clients.adapters import RevocationLists, read_authorities
+from services.identity.clients.adapters import RevocationLists, read_certificates
 from services.identity.clients.api import CertificateAuth
 from services.identity.clients.domain.assertions import OAuthError
+from services.identity.clients.domain.cps import CertificateAuthorities
 from services.identity.clients.domain.tokens import SigningKeys, TokenIssuer
 from services.identity.consumers import subscriptions
 from services.identity.contact_changes import api as contact_changes
@@ -32,24 +40,55 @@ from services.identity.keys import make_keyrings, make_keys
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.lifecycle.api import lifecycle, links
 from services.identity.lifecycle.domain.lifecycle import LifecycleRules
+from services.identity.lifecycle.steps import LEDGER_ACTIONS
 from services.identity.loops import loops
 from services.identity.oauth import api as oauth
 from services.identity.openings.api import openings, records, represented
+from services.identity.openings.domain.activation import ActivationCodeWrongError
+from services.identity.openings.domain.online import OpeningCodeWrongError, OpeningOverError, TooManyOpeningsError
 from services.identity.openings.domain.openings import OpeningRules
+from services.identity.openings.domain.proposals import ObjectionCodeWrongError
 from services.identity.people.domain.persons import PersonRules
 from services.identity.professionals import api as professionals
 from services.identity.professionals.adapters import HttpProvider
 from services.identity.professionals.domain.professionals import ProfessionalRules, sign_in_keys
 from services.identity.professionals.domain.psc import ConfiguredProvider, RelyingParty
+from services.identity.professionals.steps import EMERGENCIES_OVER_LIMIT
 from services.identity.relations.api import carers, people
 from services.identity.relations.domain.care import RelationRules
 from services.identity.settings import ImportSettings, ProfessionalSettings, Settings
 from shared.crypto.keyring import Keyring
+from shared.errors import ForbiddenError, NotFoundError, OverloadedError
 from shared.http.app import make_app, serving
 from shared.http.dependencies import provide
 from shared.messaging.outbox.recovery import Recovery
+from shared.runtime.metrics import start_at_zero, start_refusals
+from shared.service.startup import setting_errors
 from shared.service.worker import Plan, make_worker_app
+from shared.terminology.access_modes import EMERGENCY_MODES
 
+REFUSALS: Final = {
+    "grant-token": sorted({error.code for error in OAuthError.__subclasses__()}),
+    "hash-password": (OverloadedError.code,),
+    "sign-in": (CredentialsWrongError.code, CodeWrongError.code, CodeOverError.code, TooManyTriesError.code),
+    "confirm-password": (PasswordWrongError.code, TooManyTriesError.code),
+    "refresh-session": (REUSED, RefreshTokenInvalidError.code),
+    "reset-password": (TooManyTriesError.code,),
+    "activate-account": (ActivationCodeWrongError.code, TooManyOpeningsError.code),
+    "object-to-contact": (ObjectionCodeWrongError.code, TooManyOpeningsError.code),
+    "open-record": (OpeningCodeWrongError.code, OpeningOverError.code, TooManyOpeningsError.code),
+    **dict.fromkeys(
+        sorted(
+            {
+                *("answer-invitation", "change-contact", "end-care", "invite-carer", "represent"),
+                *("prove-presence", "sign-in-card", "sign-in-professional"),
+                *(set(LEDGER_ACTIONS.values()) - {"open-record"}),
+            }
+        ),
+        (ForbiddenError.code, NotFoundError.code),
+    ),
+}
+"""The refusals that the API counts, by action: those that are always possible."""
 MAX_BODY_BYTES = 64 * 1024
 ROUTERS = (
     records.router,
@@ -93,20 +132,26 @@ def make_api(settings: Settings) -> FastAPI:
     app.add_exception_handler(OAuthError, oauth.handle_oauth_error)
     for router in ROUTERS:
         app.include_router(router)
+    start_refusals(REFUSALS)
+    start_at_zero(EMERGENCIES_OVER_LIMIT, sorted(EMERGENCY_MODES), ("permitted", "refused"))
     return app
 
 
 def make_worker(settings: Settings) -> FastAPI:
     """Returns identity's worker: outbox relay, acknowledgements of copies, and periodic deletions."""
+    return make_worker_app(make_plan(settings), settings)
+
+
+def make_plan(settings: Settings) -> Plan:
+    """Returns the subscriptions, loops and recovery of the worker."""
     keyrings, erasure = make_keyrings(settings.keys), _erasure(settings)
-    plan = Plan(
+    return Plan(
         "identity",
         subscriptions(erasure),
         loops=loops(keyrings, lookup_keys(keyrings.persons), _openings(settings), _lifecycle(settings), erasure),
         keys=_issuer(settings).keys,
         recovery=make_recovery(settings),
     )
-    return make_worker_app(plan, settings)
 
 
 def make_recovery(settings: Settings) -> Recovery:
@@ -152,9 +197,18 @@ def _certificates(settings: ProfessionalSettings) -> CertificateAuth:
     assert settings.card_revocations is not None, "the settings are whole or nothing"
     return CertificateAuth(
         edge=Keyring.parse(settings.edge_keys.get_secret_value()),
-        authorities=read_authorities(settings.card_roots, settings.card_persons, settings.card_organisations),
+        authorities=CertificateAuthorities(
+            _authorities("CARD_ROOTS", settings.card_roots),
+            _authorities("CARD_PERSONS", settings.card_persons),
+            _authorities("CARD_ORGANISATIONS", settings.card_organisations),
+        ),
         revocations=RevocationLists(settings.card_revocations),
     )
+
+
+def _authorities(setting: str, path: Path) -> tuple[Certificate, ...]:
+    with setting_errors(f"PROFESSIONALS__{setting}", f"{path} cannot be read as certificates in PEM"):
+        return read_certificates(path)
 
 
 def _accounts(all_settings: Settings, keyrings: Keyrings) -> AccountRules:

@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from services.identity.clients.domain.tokens import SigningKeys
 from services.identity.erasure.domain import ReceiptKeys
 from shared.errors import CodedError
-from shared.runtime.loopback import is_loopback
+from shared.loopback import is_loopback
 from shared.runtime.settings import KeyringText, ParameterSettings, PostgresSettings, Section, ServiceSettings
 
 

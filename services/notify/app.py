@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from email.utils import formataddr, parseaddr
+from typing import Final
 
 from fastapi import FastAPI
 
@@ -10,21 +12,29 @@ from services.notify import loops
 from services.notify.alerts.domain.rules import AlertRules
 from services.notify.alerts.store.alert_queue import AlertQueue
 from services.notify.alerts.usecases.send_alerts import AlertSender
+from services.notify.alerts.usecases.send_alerts import start_metrics as start_alert_metrics
 from services.notify.consumers import subscriptions
 from services.notify.delivery.adapters.folders import FolderGateway
 from services.notify.delivery.adapters.smtp import MailGateway, MailServer
 from services.notify.delivery.steps.delivery_loop import DeliveryLoop, Gateway
 from services.notify.erasure.store import remove_alerts
 from services.notify.kit.kinds import Channel
+from services.notify.kit.sender import SenderDetails
 from services.notify.messages.store import MessageQueue
 from services.notify.messages.usecases.send_messages import MessageSender
+from services.notify.messages.usecases.settle_messages import start_metrics as start_message_metrics
 from services.notify.preferences import api
 from services.notify.settings import Settings, SmtpSettings
 from shared.crypto.keyring import Keyring
 from shared.erasure.erased_records import ErasureFinisher
 from shared.http.app import make_app, serving
 from shared.http.issuer_keys import Keys
+from shared.runtime.metrics import STEP_SECONDS, start_at_zero, start_refusals
+from shared.service.startup import check_folder
 from shared.service.worker import Loop, Plan, make_worker_app
+
+REFUSALS: Final = {"change-preferences": ("not-own-record",)}
+"""The refusals that this service counts, by action."""
 
 
 def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
@@ -42,12 +52,16 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
         body_limit=min(settings.http.body_limit, 64 * 1024),
     )
     app.include_router(api.router)
+    start_refusals(REFUSALS)
     return app
 
 
 def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
     """Returns the plan of the worker: its subscriptions and loops."""
     keyring, rules = settings.contacts_keyring, make_alert_rules(settings)
+    start_alert_metrics()
+    start_message_metrics()
+    start_at_zero(STEP_SECONDS, ["alerted"])
     worker_loops: dict[str, Loop] = {
         **_senders(settings, keyring, rules),
         "forget-alerts": loops.forget_alerts,
@@ -55,7 +69,7 @@ def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
         "observe-queues": loops.observe_queues,
         "finish-erasures": ErasureFinisher("notify", remove_alerts).round,
     }
-    return Plan("notify", subscriptions(keyring, rules), worker_loops, keys)
+    return Plan("notify", subscriptions(keyring, rules, make_sender(settings)), worker_loops, keys)
 
 
 def make_alert_rules(settings: Settings) -> AlertRules:
@@ -73,16 +87,24 @@ def make_mail_server(settings: SmtpSettings) -> MailServer:
         port=settings.port,
         sender=settings.sender,
         timeout_s=settings.timeout_s,
-        security=settings.security,
+        security=settings.security or "none",
+        ca_file=settings.ca_file,
         username=settings.username,
         password=settings.password.get_secret_value() if settings.password else None,
     )
 
 
+def make_sender(settings: Settings) -> SenderDetails:
+    """Returns the service as its messages name it. Mails come from its name unless SMTP__SENDER has another one."""
+    service, (name, address) = settings.service, parseaddr(settings.smtp.sender)
+    mailbox = formataddr((name or service.name, address))
+    return SenderDetails(mailbox, service.name, service.sender_name, service.site, service.telephone)
+
+
 def _senders(settings: Settings, keyring: Keyring, rules: AlertRules) -> dict[str, Loop]:
     """Returns a delivery loop with separate gateways for each queue, so that no queue delays another."""
     smtp, folders = make_mail_server(settings.smtp), settings.folders
-    attempt_timeout_s = 3 * smtp.timeout_s
+    attempt_timeout_s, sender = 3 * smtp.timeout_s, make_sender(settings)
 
     def gateways(channel: Channel) -> list[Gateway]:
         if channel == "mail":
@@ -91,15 +113,13 @@ def _senders(settings: Settings, keyring: Keyring, rules: AlertRules) -> dict[st
 
     def alerts(queue: AlertQueue) -> Loop:
         return DeliveryLoop(
-            AlertSender(queue, smtp.sender, keyring, merges_alerts=rules.merges_alerts),
+            AlertSender(queue, sender, keyring, merges_alerts=rules.merges_alerts),
             gateways(queue.channel),
             attempt_timeout_s,
         ).run_once
 
     def messages(queue: MessageQueue) -> Loop:
-        return DeliveryLoop(
-            MessageSender(queue, smtp.sender, keyring), gateways(queue.channel), attempt_timeout_s
-        ).run_once
+        return DeliveryLoop(MessageSender(queue, sender, keyring), gateways(queue.channel), attempt_timeout_s).run_once
 
     return {
         "mail-emergency-senders": alerts(AlertQueue("mail", is_emergency=True)),
@@ -115,5 +135,7 @@ def _senders(settings: Settings, keyring: Keyring, rules: AlertRules) -> dict[st
 
 
 def make_worker(settings: Settings) -> FastAPI:
-    """Returns the worker: consumers, outbox relay and delivery loops."""
+    """Returns the worker: consumers, outbox relay and delivery loops. Raises SettingUnusableError for its folders."""
+    check_folder("FOLDERS__SMS", settings.folders.sms)
+    check_folder("FOLDERS__LETTERS", settings.folders.letters)
     return make_worker_app(make_plan(settings), settings)

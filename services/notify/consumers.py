@@ -17,6 +17,7 @@ from services.notify.alerts.steps.end_documents import end_documents
 from services.notify.alerts.steps.follow_labels import follow_labels
 from services.notify.contacts.steps import keep_contacts
 from services.notify.erasure.steps import erase_record
+from services.notify.kit.sender import SenderDetails
 from services.notify.messages.steps import enqueue_messages
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.identity import ContactChanged, RecordErased, SessionEnded
@@ -38,7 +39,7 @@ from shared.messaging.envelope import Message
 from shared.messaging.subscription import Subscription
 
 
-def subscriptions(keyring: Keyring, rules: AlertRules) -> list[Subscription]:
+def subscriptions(keyring: Keyring, rules: AlertRules, sender: SenderDetails) -> list[Subscription]:
     """Returns the subscriptions of notify.
 
     None needs the inbox: versions, derived alert ids and windows deduplicate events.
@@ -70,7 +71,7 @@ def subscriptions(keyring: Keyring, rules: AlertRules) -> list[Subscription]:
         Subscription(
             NOTIFY_MESSAGES,
             (MessageRequested,),
-            partial(enqueue_messages, keyring=keyring),
+            partial(enqueue_messages, keyring=keyring, sender=sender),
             uses_inbox=False,
             is_unordered=True,
         ),

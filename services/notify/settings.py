@@ -3,13 +3,14 @@
 from email.utils import parseaddr
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from shared.crypto.keyring import Keyring
-from shared.runtime.settings import KeyringText, Section, ServiceSettings
+from shared.loopback import is_loopback
+from shared.runtime.settings import KeyringText, Section, ServiceSettings, check_pem_files
 
 
 def _address(text: str) -> str:
@@ -26,17 +27,69 @@ class KeysSettings(Section):
 
 
 class SmtpSettings(Section):
-    """The mail server that mails are delivered to."""
+    """The mail server that mails are delivered to. Its certificate and host name are verified wherever TLS is used."""
 
     host: str
     port: int = Field(ge=1, le=65535)
     sender: Annotated[str, AfterValidator(_address)]
     timeout_s: float = Field(default=10, gt=0, le=20, description="of one command; an attempt must end within a minute")
-    security: Literal["none", "starttls", "tls"] = "none"
+    security: Literal["none", "starttls", "tls"] | None = Field(
+        default=None,
+        description="starttls, tls (from the first byte) or none; needed for a server beyond this machine, else none",
+    )
+    ca_file: Path | None = Field(
+        default=None, description="PEM file of authorities that certify the mail server; without it the system's"
+    )
     username: str | None = None
     password: SecretStr | None = None
     connections: int = Field(
         default=4, ge=1, le=32, description="at most, for each queue of mails: emergencies, codes, alerts, notices"
+    )
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether mails are handed over encrypted, to a server whose certificate is verified."""
+        return self.security in ("starttls", "tls")
+
+    @model_validator(mode="after")
+    def _check_security(self) -> Self:
+        """Raises ValueError if TLS is left open, or a password would be sent unencrypted beyond this machine."""
+        beyond = not is_loopback(self.host)
+        if beyond and self.security is None:
+            raise ValueError(
+                "SECURITY is needed for a mail server beyond this machine: starttls or tls, or none to send unencrypted"
+            )
+        if beyond and not self.uses_tls and self.password is not None:
+            raise ValueError("PASSWORD is not sent unencrypted: SECURITY must be starttls or tls")
+        if self.ca_file is not None and not self.uses_tls:
+            raise ValueError("CA_FILE has no effect unless SECURITY is starttls or tls")
+        check_pem_files(self.ca_file)
+        return self
+
+
+class PublicServiceSettings(Section):
+    """The service as mails, SMS and letters name it, and where they send people who need help."""
+
+    name: str = Field(
+        min_length=2,
+        max_length=30,
+        pattern=r"^[^\x00-\x1f\x7f-\x9f<>{}@]+$",
+        description="name of the service: signs mails and letters, and is the sender of mails unless SMTP__SENDER has "
+        "a name",
+    )
+    sender_name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9 ]{1,10}$",
+        description="begins each SMS: 2 to 11 letters, digits and blanks, as the sender of an SMS (3GPP TS 23.040)",
+    )
+    site: str = Field(
+        max_length=40,
+        pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+(/[A-Za-z0-9/_-]*)?$",
+        description="site of the service, as people type it, without https://",
+    )
+    telephone: str = Field(
+        max_length=17,
+        pattern=r"^\+?[0-9]( ?[0-9]){2,14}$",
+        description="telephone number of the service's help, as people read it",
     )
 
 
@@ -74,6 +127,7 @@ class Settings(ServiceSettings):
     keys: KeysSettings
     smtp: SmtpSettings
     folders: FoldersSettings
+    service: PublicServiceSettings
     alerts: AlertSettings = AlertSettings()
     emergencies: EmergencySettings = EmergencySettings()
 

@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Final
 
 from fastapi import FastAPI
 
 from services.records.consumers import subscriptions
 from services.records.copies.store.matrices import MatrixCache
 from services.records.deposits.api import cda, deposits, personal
+from services.records.deposits.domain.submissions import RecordUnknownError
 from services.records.documents.api import changes, fhir
 from services.records.erasure.store import remove_deposits
 from services.records.facts.context import ReadContext
@@ -23,6 +25,7 @@ from services.records.recovery.steps import recover_documents
 from services.records.settings import Settings
 from services.records.tracking import api as tracking
 from services.records.what_if import api as what_if
+from shared.access.decide import reasons_of
 from shared.crypto.keyring import Keyring
 from shared.crypto.vault import Vault
 from shared.db.pool import ANSWER, Pool, create_pool
@@ -32,7 +35,19 @@ from shared.http.app import make_app, metrics, serving
 from shared.http.dependencies import provide
 from shared.http.issuer_keys import Keys
 from shared.messaging.outbox.recovery import Recovery
+from shared.runtime.metrics import STEP_SECONDS, start_at_zero, start_refusals
 from shared.service.worker import Loop, Plan, make_worker_app
+
+REFUSALS: Final = {
+    **dict.fromkeys(("find-documents", "check-record"), reasons_of("find")),
+    "read-document": reasons_of("read"),
+    "deposit-document": (RecordUnknownError.code, *reasons_of("deposit"), *reasons_of("replace")),
+    "label-document": reasons_of("label"),
+    "archive-document": reasons_of("archive"),
+    "delete-document": reasons_of("delete"),
+    "ask-what-if": reasons_of("change-rights"),
+}
+"""The refusals that this service counts, by action."""
 
 
 def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
@@ -53,11 +68,14 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
     )
     for module in (changes, deposits, cda, personal, fhir, record_check, tracking, recovery, what_if):
         app.include_router(module.router)
+    start_refusals(REFUSALS)
     return app
 
 
 def make_worker(settings: Settings, keys: Keys | None = None) -> FastAPI:
     """Returns the worker: the consumers and the outbox relay."""
+    start_refusals({"deposit-document": REFUSALS["deposit-document"]})
+    start_at_zero(STEP_SECONDS, ["published", "audited"])
     return make_worker_app(make_plan(settings, keys), settings)
 
 
@@ -97,11 +115,6 @@ def make_mllp(settings: Settings) -> FastAPI:
     app = make_app(title="records MLLP", summary="Health.", lifespan=lifespan, body_limit=limit)
     app.add_api_route("/metrics", metrics, include_in_schema=False)
     return app
-
-
-def health_of_mllp(settings: Settings) -> tuple[str, int]:
-    """Returns the host and the port of the MLLP process's health."""
-    return settings.mllp.health_host, settings.mllp.health_port
 
 
 def make_recovery(_: Settings) -> Recovery:

@@ -6,17 +6,18 @@ from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.records.kit.keys import KeySettings
-from shared.runtime.loopback import is_loopback
+from shared.loopback import is_loopback
 from shared.runtime.settings import ParameterSettings, Section, ServiceSettings
 
 
 class MllpSettings(Section):
-    """The listener of HL7 v2 messages (MLLP). Without a certificate it serves loopback alone, for a demonstration."""
+    """The listener of HL7 v2 messages (MLLP). Without a certificate it serves loopback alone, for a demonstration.
+
+    Its health and metrics are at WORKER__HOST and WORKER__PORT of its process.
+    """
 
     host: str = "127.0.0.1"
     port: int = 0
-    health_host: str = Field(default="127.0.0.1", description="address of its health and metrics; for operations only")
-    health_port: int = 0
     certificate: str | None = Field(default=None, description="file with the server's certificate chain, PEM")
     key: str | None = Field(default=None, description="file with its private key, PEM")
     client_authorities: str | None = Field(

@@ -73,6 +73,13 @@ def decide(facts: Facts) -> Permit | Refusal:
     return Permit(rule_of(facts), version, _reasons(requirements), notices)
 
 
+def reasons_of(action: str) -> tuple[str, ...]:
+    """Returns every reason for which an action can be refused, sorted."""
+    lists, _ = ACTIONS[action]
+    reasons = {requirement.reason for requirements in lists.values() for requirement in requirements}
+    return tuple(sorted(reasons | {"kind-not-permitted"}))
+
+
 @cache
 def _reasons(requirements: tuple[Requirement, ...]) -> tuple[str, ...]:
     return tuple(requirement.reason for requirement in requirements)

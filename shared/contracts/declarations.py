@@ -8,6 +8,8 @@ from shared.contracts.base import Event, HeartbeatSent, StateWithheld
 
 Service = Literal["identity", "records", "consent", "audit", "notify"]
 SERVICES: tuple[Service, ...] = ("identity", "records", "consent", "audit", "notify")
+Profile = Literal["national", "local"]
+"""The size of an installation: it decides the partitions of its topics, which never change afterwards."""
 NATIONAL_PARTITIONS = 96
 LOCAL_PARTITIONS = 4
 RELAY_EVENTS: tuple[type[Event], ...] = (HeartbeatSent, StateWithheld)
@@ -46,6 +48,10 @@ class Topic:
             object.__setattr__(self, "events", (*self.events, StateWithheld))
         if self.has_heartbeats:
             object.__setattr__(self, "events", (*self.events, HeartbeatSent))
+
+    def partitions(self, profile: Profile) -> int:
+        """Returns the number of partitions in an installation of this size."""
+        return self.national_partitions if profile == "national" else self.local_partitions
 
 
 _BACKGROUND = frozenset({"audit.ledger", "records.deposit-tracking", "notify.consultation-alerts"})

@@ -4,6 +4,7 @@ A SQLSTATE has two characters of class and three for the condition (PostgreSQL m
 whole SQLSTATE decides, else that of its class. A class that is not in the table counts as a bug of ours.
 """
 
+import ssl
 from enum import StrEnum
 from typing import Final
 
@@ -72,6 +73,8 @@ DATABASE_ERRORS: Final = (*_PASSING, asyncpg.PostgresError)
 
 def classify_error(error: BaseException) -> ErrorClass:
     """Returns the class of any error, including errors that do not come from a database."""
+    if isinstance(error, ssl.SSLError):  # one of them is a ValueError: the server is not verified, no message is wrong
+        return ErrorClass.WAIT
     if isinstance(error, _BUGS_OF_THE_CLIENT):  # some are InterfaceErrors as well: a wrong argument
         return ErrorClass.BUG
     if isinstance(error, _PASSING):

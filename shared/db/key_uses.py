@@ -11,8 +11,9 @@ from typing import Final, Literal
 import asyncpg
 
 from shared.crypto.keyring import Keyring
+from shared.db.migrate import NotMigratedError
 from shared.db.pool import Connection
-from shared.errors import CodedError, TransientError
+from shared.errors import CodedError
 from shared.runtime.settings import PostgresSettings
 
 Rings = Mapping[str, Keyring]
@@ -28,12 +29,6 @@ COUNT_USES = 'select ring, kid, used_by, used_in, "rows" from count_key_uses()'
 FORGET_USE = "delete from key_uses where ring = $1 and kid = $2"
 FILL_USES = 'select "position" from fill_key_uses($1)'
 NO_TIME_LIMIT: Final = {"statement_timeout": "0", "lock_timeout": "5000", "timezone": "UTC"}
-
-
-class NotMigratedError(TransientError):
-    """The database does not have the tables of this release yet: run `migrate` first."""
-
-    code = "not-migrated"
 
 
 class KeyMissingError(CodedError):

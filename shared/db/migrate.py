@@ -10,6 +10,7 @@ checksum is recorded, and some databases have applied it.
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import asyncpg
 
 from shared.db.backfill import FORGET_POSITION, fill
 from shared.db.pool import Connection
-from shared.errors import CodedError
+from shared.errors import CodedError, TransientError
 from shared.runtime.logs import log
 
 LOCK = 0x444D5001
@@ -46,6 +47,12 @@ class PostgresTooOldError(CodedError):
     code = "postgres-too-old"
 
 
+class NotMigratedError(TransientError):
+    """The database does not have the tables of this release yet: run `migrate` first."""
+
+    code = "not-migrated"
+
+
 @dataclass(frozen=True)
 class Migration:
     """One SQL file. `name` is `shared/...` or `<service>/...`."""
@@ -54,6 +61,11 @@ class Migration:
     sql: str
     batch: str | None = None
     """The statement that runs page after page instead of `sql`."""
+
+    @property
+    def is_before_code(self) -> bool:
+        """Whether it is applied before the code of its release starts (`pre`)."""
+        return "_pre_" in self.name
 
     @property
     def checksum(self) -> str:
@@ -98,6 +110,18 @@ async def migrate(dsn: str, migrations: list[Migration], app_role: str) -> int:
         return len(missing)
     finally:
         await connection.close()
+
+
+async def check_migrated(connection: Connection, service: str, migrations: Sequence[Migration]) -> None:
+    """Raises NotMigratedError unless each migration that precedes this release's code is applied."""
+    remedy = f"run `python -m services.{service} migrate`"
+    try:
+        applied = {row["name"] for row in await connection.fetch(SELECT_HISTORY)}
+    except asyncpg.UndefinedTableError as error:
+        raise NotMigratedError(f"the database of {service} has no tables yet: {remedy}") from error
+    missing = [each.name for each in migrations if each.is_before_code and each.name not in applied]
+    if missing:
+        raise NotMigratedError(f"the database of {service} lacks migration {missing[0]}: {remedy}")
 
 
 def check_version(major: int) -> None:

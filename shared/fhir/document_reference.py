@@ -129,7 +129,7 @@ def _partial_dates(attachment: _Attachment, period: _Period) -> PartialDates:
 
 def _document(node: Node, entries: dict[str, Node]) -> _Document | None:
     unique_id, kind, labels = _unique_id(node), _type(node), _labels(node)
-    date = node.moment("date", required=True)
+    date = node.instant("date", required=True)
     relations = read_relations(node, entries)
     if not (unique_id and kind and labels and date):
         return None

@@ -14,8 +14,9 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 import orjson
 
 from shared.fhir import write
-from shared.fhir.parties import BIRTH_PLACE, INSEE_CODE, QUALIFIER
+from shared.fhir.source_traits import BIRTH_PLACE, INSEE_CODE, QUALIFIER
 from shared.fhir.submission import Author, Coding
+from shared.fhir.submission_set import LIST_TYPES
 from shared.fhir.write import Json
 from shared.fhir.write_optional import identifier
 from shared.moments import NO_PARTIAL_DATES, PartialDates
@@ -30,7 +31,6 @@ SUBMISSION_SET_PROFILE: Final = (
     "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-submissionset-comprehensive"
 )
 _MHD: Final = "https://profiles.ihe.net/ITI/MHD/StructureDefinition"
-_LIST_TYPES: Final = "https://profiles.ihe.net/ITI/MHD/CodeSystem/MHDlistTypes"
 _SOURCE_ID: Final = "urn:oid:1.2.250.1.213.99.1"
 """The source when none is stated (an OID that belongs to nobody, for demonstrations)."""
 NO_TRAITS: Final = SentTraits()
@@ -106,7 +106,7 @@ def _submission_set(deposit: Deposit, digest: bytes, document_url: str) -> Json:
         "status": "current",
         "mode": "working",
         "title": deposit.title,
-        "code": {"coding": [{"system": _LIST_TYPES, "code": "submissionset"}]},
+        "code": {"coding": [{"system": LIST_TYPES, "code": "submissionset"}]},
         "subject": write.subject(deposit.ins),
         "date": _moment(deposit.creation),
         "source": {"reference": "#author"},

@@ -133,6 +133,14 @@ class Node:
             self.wrong(name, "must be a FHIR date with year 1850 to 2199, and with a zone when it has a time")
         return moment
 
+    def instant(self, name: str, *, required: bool = False) -> datetime | None:
+        """Returns a FHIR instant as a datetime; reports a day, month or year, which an instant is never (FHIR R4,
+        datatypes)."""
+        if self.partial_date(name) is not None:
+            self.wrong(name, "is an instant: send the time too, with a zone, such as 2026-03-12T09:30:00+01:00")
+            return None
+        return self.moment(name, required=required)
+
     def partial_date(self, name: str) -> str | None:
         """Returns the text of a date that names only a day, month or year; None for any other value."""
         text = self.value.get(name)

@@ -1,7 +1,6 @@
-"""Reads the people and organisations that a resource refers to: the patient's INS and traits, authors, the custodian.
+"""Reads the people and organisations that a resource refers to: the patient's INS, authors, the custodian.
 
-Sources: FHIR R4 references (contained, by fullUrl, conditional, by identifier), FR Core 2.1 (birth place by COG code),
-PDSm 3.1.1 annexes on identifiers.
+Sources: FHIR R4 references (contained, by fullUrl, conditional, by identifier), PDSm 3.1.1 annexes on identifiers.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,6 +11,7 @@ from shared.fhir.names import display_of
 from shared.fhir.node import Node
 from shared.fhir.outcomes import IssueType
 from shared.fhir.references import resolve
+from shared.fhir.source_traits import traits_of
 from shared.fhir.submission import Author, AuthorKind
 from shared.terminology import oids
 from shared.values import (
@@ -21,18 +21,9 @@ from shared.values import (
     NationalProfessionalId,
     NationalStructureId,
     SentTraits,
-    Sex,
-    first_given_name,
-    is_cog,
-    is_day,
     national_professional_id,
     national_structure_id,
-    normalise_name,
 )
-
-QUALIFIER: Final = "http://hl7.org/fhir/StructureDefinition/iso21090-EN-qualifier"
-BIRTH_PLACE: Final = "http://hl7.org/fhir/StructureDefinition/patient-birthPlace"
-INSEE_CODE: Final = "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-address-insee-code"
 
 # Systems under which national material gives these ids, with the digit that turns each into a national id.
 _PROFESSIONAL_SYSTEMS: Final = {f"urn:oid:{oids.PROFESSIONAL}": "", "https://rpps.esante.gouv.fr": "8"}
@@ -105,7 +96,7 @@ def source_traits(owner: Node, resources: Resources, ins: Ins | None) -> SentTra
             patient.path,
             IssueType.BUSINESS_RULE,
         )
-    return _traits(patient) or None
+    return traits_of(patient) or None
 
 
 def authors(owner: Node, resources: Resources) -> tuple[Author, ...]:
@@ -177,61 +168,6 @@ def _ins(where: Node, identifiers: Iterable[tuple[str, str]]) -> Ins | None:
             where.path,
             IssueType.VALUE,
         )
-    return None
-
-
-def _traits(patient: Node) -> SentTraits:
-    """Returns the traits that the Patient states, without partial ones (a year alone, a place without COG code)."""
-    name = _birth_name(patient.children("name"))
-    family = name.text("family") if name is not None else None
-    given_name = _birth_given_name(name) if name is not None else None
-    birth_date = patient.text("birthDate")
-    place = _birth_place(patient)
-    return SentTraits(
-        birth_name=family if family and normalise_name(family) else None,
-        given_name=given_name if given_name and normalise_name(given_name) else None,
-        birth_date=birth_date if birth_date and is_day(birth_date) else None,
-        sex=Sex.of(patient.text("gender")),
-        birth_place=place,
-    )
-
-
-def _birth_name(names: list[Node]) -> Node | None:
-    """Returns the birth name: use `official` in FR Core, else `maiden`, else none; never a usual name."""
-    for use in ("official", "maiden", None):
-        for name in names:
-            if name.value.get("use") == use:
-                return name
-    return None
-
-
-def _birth_given_name(name: Node) -> str | None:
-    """Returns the first birth given name: the one with qualifier BR, else the first word of the first given name."""
-    values = name.value.get("given")
-    if not isinstance(values, list):
-        return None
-    qualifiers = name.value.get("_given")
-    marks = qualifiers if isinstance(qualifiers, list) else []
-    qualified = next((value for value, mark in zip(values, marks, strict=False) if _is_birth(mark)), None)
-    first = values[0] if values else None
-    return first_given_name(
-        qualified if isinstance(qualified, str) else None, first if isinstance(first, str) else None
-    )
-
-
-def _is_birth(mark: object) -> bool:
-    extensions = mark.get("extension") if isinstance(mark, dict) else None
-    return isinstance(extensions, list) and {"url": QUALIFIER, "valueCode": "BR"} in extensions
-
-
-def _birth_place(patient: Node) -> str | None:
-    for extension in patient.children("extension"):
-        if extension.value.get("url") == BIRTH_PLACE and (address := extension.child("valueAddress")):
-            for inner in address.children("extension"):
-                coding = inner.child("valueCoding") if inner.value.get("url") == INSEE_CODE else None
-                code = coding.text("code") if coding is not None else None
-                if code is not None and is_cog(code):
-                    return code
     return None
 
 

@@ -8,6 +8,7 @@ from shared.fhir.node import Node, canonical_identifier
 from shared.fhir.outcomes import IssueType
 from shared.fhir.references import resolve
 
+LIST_TYPES: Final = "https://profiles.ihe.net/ITI/MHD/CodeSystem/MHDlistTypes"
 _SOURCE_ID: Final = "https://profiles.ihe.net/ITI/MHD/StructureDefinition/ihe-sourceId"
 
 

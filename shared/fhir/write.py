@@ -12,6 +12,7 @@ from typing import Final
 
 import orjson
 
+from shared.fhir.deposit_status import deposit_codings
 from shared.fhir.submission import (
     NO_OPTIONAL_ELEMENTS,
     Author,
@@ -88,6 +89,10 @@ class StoredDocument:
     """Codes of the notices sent with the document (ACCESS_MARKS)."""
     access_mode: str | None = None
     """The emergency mode (TRE_R248) in which the document is read."""
+    deposit_status: str | None = None
+    """received or refused, for the depositor; None for a published document."""
+    refusal: str | None = None
+    """The stable code of the refusal."""
 
 
 def document_reference(document: StoredDocument) -> bytes:
@@ -255,8 +260,11 @@ def _meta(document: StoredDocument) -> Json:
     }
     if document.access_mode is not None:
         meta["security"] = [purpose_of_use(document.access_mode)]
-    if document.notices:
-        meta["tag"] = [{"system": ACCESS_MARKS, "code": notice} for notice in document.notices]
+    tags = [{"system": ACCESS_MARKS, "code": notice} for notice in document.notices]
+    if document.deposit_status is not None:
+        tags += deposit_codings(document.deposit_status, document.refusal)
+    if tags:
+        meta["tag"] = tags
     return meta
 
 

@@ -19,6 +19,7 @@ from shared.http.error_boundary import ErrorBoundary
 from shared.http.issuer_keys import IssuerKeys, Keys
 from shared.http.problems import Renderer, install, problem
 from shared.http.tokens import Caller, TokenVerifier
+from shared.runtime.metrics import start_build_info
 from shared.runtime.settings import ServiceSettings
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -35,6 +36,7 @@ def make_app(*, title: str, summary: str, lifespan: Lifespan, body_limit: int, r
     Metrics are served on a separate port, which only operations can reach: they count the reasons of refusals, which
     the answers do not reveal. The lifespan enters `serving`, or sets the values of `app.state` itself.
     """
+    start_build_info()
     app = DescribedApi(
         title=title,
         summary=summary,

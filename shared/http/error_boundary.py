@@ -10,6 +10,7 @@ from shared.errors import ClientError, UnsupportedEncodingError
 from shared.http.bodies import NulCharacterError, too_large
 from shared.http.constant_time import mark_body_received
 from shared.http.head import as_get
+from shared.http.outcomes import without_trailing_slash
 from shared.http.problems import Renderer, answer_for
 from shared.runtime import tracing
 from shared.runtime.metrics import REQUESTS
@@ -28,7 +29,7 @@ class ErrorBoundary:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        scope, send = as_get(scope, send)
+        scope, send = as_get(without_trailing_slash(scope), send)
         started = time.perf_counter()
         status = 0
 

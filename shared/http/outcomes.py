@@ -4,6 +4,7 @@ from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from shared.fhir.outcomes import Issue, IssueType, operation_outcome
 from shared.fhir.write import FHIR_JSON
@@ -37,3 +38,10 @@ def render(request: Request, status: int, code: str, detail: str) -> Response:
 def is_fhir(path: str) -> bool:
     """Whether answers on this path are FHIR."""
     return path == "/fhir" or path.startswith("/fhir/")
+
+
+def without_trailing_slash(scope: Scope) -> Scope:
+    """Returns the scope of a FHIR path without a slash at its end, which FHIR clients put after the base URL; others
+    unchanged. A redirect would lose the body of a POST."""
+    path: str = scope["path"]
+    return {**scope, "path": path.removesuffix("/")} if is_fhir(path) and path.endswith("/") else scope

@@ -1,9 +1,9 @@
 """Errors over HTTP: problem+json (RFC 9457), with a stable code and what to do; never an error's internal text."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 import orjson
 from fastapi import FastAPI
@@ -15,6 +15,7 @@ from starlette.responses import Response
 from shared.db.errors import ErrorClass, classify_error
 from shared.errors import ClientError, ForbiddenError, NotAuthenticatedError, NotFoundError, UncheckableError
 from shared.http.constant_time import delay_response
+from shared.http.field_errors import fields_message
 from shared.http.head import allowed_methods
 from shared.runtime.logs import log_limited
 
@@ -23,7 +24,8 @@ Renderer = Callable[[Request, int, str, str], Response]
 PACED = (ForbiddenError, NotFoundError, UncheckableError)
 """Errors whose answer must not reveal whether something exists, by its words or by its time."""
 RETRY_AFTER_S = 5
-UNENCODED_PLUS: Final = ". In a URL an unencoded plus (+) stands for a blank: send %2B, or the time in UTC with Z."
+NO_PATH: Final = "There is no such path here."
+NO_METHOD: Final = "This path takes"
 _WEIGHT = re.compile(r"q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.ASCII)
 _CODES = {
     400: "bad-request",
@@ -80,16 +82,15 @@ def install(app: FastAPI, render: Renderer = problem) -> None:
 
     def on_validation(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        items = error.errors()[:10]
-        wrong = {".".join(str(part) for part in item["loc"][:6]) + ": " + item["type"] for item in items}
-        advice = UNENCODED_PLUS if any(map(_may_lack_a_plus, items)) else ""
-        detail = "These parts of the request are not valid: " + "; ".join(sorted(wrong)) + advice
-        return render(request, 422, "invalid", detail)
+        french = prefers_french(request.headers.get("accept-language", ""))
+        response = render(request, 422, "invalid", fields_message(error.errors(), french=french))
+        response.headers.update({"content-language": "fr" if french else "en", "vary": "accept-language"})
+        return response
 
     def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         code = _CODES.get(error.status_code, "request-refused")
-        response = render(request, error.status_code, code, code.replace("-", " "))
+        response = render(request, error.status_code, code, _sentence_of(request, error.status_code, code))
         response.headers.update(error.headers or {})
         return _with_allow(request, response)
 
@@ -98,10 +99,15 @@ def install(app: FastAPI, render: Renderer = problem) -> None:
     app.add_exception_handler(HTTPException, on_http)
 
 
-def _may_lack_a_plus(item: Mapping[str, Any]) -> bool:
-    """Returns whether a date of the URL holds a blank, as one with an unencoded plus before its zone does."""
-    is_date = item["type"].startswith(("datetime", "date", "time"))
-    return is_date and item["loc"][0] == "query" and isinstance(item["input"], str) and " " in item["input"]
+def _sentence_of(request: Request, status: int, code: str) -> str:
+    """Returns what is wrong with a request that no route takes."""
+    match status:
+        case HTTPStatus.NOT_FOUND:
+            return NO_PATH
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            return f"{NO_METHOD} {', '.join(allowed_methods(request))}."
+        case _:
+            return code.replace("-", " ")
 
 
 def _with_allow(request: Request, response: Response) -> Response:

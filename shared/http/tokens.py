@@ -95,6 +95,7 @@ class TokenVerifier:
     """Turns a Bearer token into a Caller. Verified tokens are cached until they expire."""
 
     def __init__(self, settings: TokenSettings, keys: Keys) -> None:
+        self.issuer = settings.issuer
         self._keys = keys
         self._audience = settings.audience
         self._claims = jwt.JWTClaimsRegistry(

@@ -1,25 +1,25 @@
 """The worker's routes for operators: dead letters, other parked messages, and stored offsets lost by Kafka."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from fastapi import FastAPI, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.db.pool import transaction
 from shared.errors import NotFoundError, UncheckableError
 from shared.http.app import AuthenticatedCaller, ServicePool
 from shared.messaging import parked_messages
-from shared.messaging.batch_plan import Partition
+from shared.messaging.positions import StoredOffset
 from shared.messaging.redrive import DeadLetterUnknownError, Redriver
 from shared.messaging.subscriber import ConsumerLoop
 from shared.moments import Moment
-from shared.runtime.logs import log
 
 SCOPE = "operations"
+ReadOffsets = Callable[[AIOKafkaConsumer], Awaitable[Sequence[StoredOffset]]]
 ReasonCode = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
 """The operator's reason as a code, never a free text, because logs and the ledger keep it."""
 
@@ -135,11 +135,13 @@ async def discard_dead_letter(
 async def list_offsets(request: Request, caller: AuthenticatedCaller) -> list[OffsetView]:
     """Lists the next offset of each group in each partition."""
     caller.require(SCOPE)
-    return [view for loop in _consumer_loops(request) for view in await _views(loop)]
+    return [
+        view for loop in _consumer_loops(request) for view in await _views(loop, loop.positions.load_stored_offsets)
+    ]
 
 
 async def reset_offsets(
-    request: Request, group: str, reset: OffsetReset, pool: ServicePool, caller: AuthenticatedCaller
+    request: Request, group: str, reset: OffsetReset, caller: AuthenticatedCaller
 ) -> list[OffsetView]:
     """Resets the lost offsets of a group, and no others, to the beginning of their partitions.
 
@@ -149,20 +151,16 @@ async def reset_offsets(
     loop = next((loop for loop in _consumer_loops(request) if loop.consumer.name == group), None)
     if loop is None:
         raise GroupUnknownError
-    lost = [view for view in await _views(loop) if view.is_lost]
-    async with transaction(pool) as connection:
-        await loop.positions.set_next(connection, {Partition(view.topic, view.partition): view.begins for view in lost})
-    for view in lost:
-        log("offsets.reset", group=group, topic=view.topic, partition=view.partition, offset=view.begins)
-    return lost
+    return await _views(loop, loop.positions.reset_lost)
 
 
-async def _views(loop: ConsumerLoop) -> list[OffsetView]:
+async def _views(loop: ConsumerLoop, read: ReadOffsets) -> list[OffsetView]:
+    """Returns what `read` returns about the group's offsets. Raises UncheckableError while Kafka does not answer."""
     client = loop.subscriber.consumer
     if client is None:
         raise UncheckableError
     try:
-        return [OffsetView.model_validate(stored) for stored in await loop.positions.load_stored_offsets(client)]
+        return [OffsetView.model_validate(stored) for stored in await read(client)]
     except KafkaError as error:
         raise UncheckableError from error
 

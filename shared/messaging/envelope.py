@@ -89,9 +89,15 @@ class InvalidRecord:
     code: str
 
 
+INVALID_CODES = ("body-or-key-missing", "data-invalid", "envelope-invalid", "key-mismatch", "type-unknown")
+"""The codes of records that cannot be decoded."""
+SKIPPED_CODES = ("heartbeat-ahead", "tombstone", "type-unhandled", "type-unknown")
+"""The codes of records that a group skips."""
+
+
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A record that the group skips. `code`: tombstone, type-unhandled, type-unknown or heartbeat-ahead."""
+    """A record that the group skips. `code`: one of SKIPPED_CODES."""
 
     code: str
 

@@ -131,6 +131,18 @@ class Positions:
             for partition, offset in stored.items()
         ]
 
+    async def reset_lost(self, client: AIOKafkaConsumer) -> list[StoredOffset]:
+        """Resets the lost offsets of the group, and no others, to the beginning of their partitions.
+
+        Returns the partitions that were reset, with their former offsets.
+        """
+        lost = [stored for stored in await self.load_stored_offsets(client) if stored.is_lost]
+        async with transaction(self._pool) as connection:
+            await self.set_next(connection, {Partition(each.topic, each.partition): each.begins for each in lost})
+        for each in lost:
+            log("offsets.reset", group=self._group, topic=each.topic, partition=each.partition, offset=each.begins)
+        return lost
+
     async def set_next(self, connection: Connection, next_offsets: Mapping[Partition, int]) -> None:
         """Stores where the group continues. A member that reads elsewhere notices at its next batch."""
         await offsets.set_next(connection, self._group, next_offsets)

@@ -6,13 +6,12 @@ only for its lag metrics.
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import (
     ConsumerStoppedError,
     IllegalStateError,
@@ -24,18 +23,16 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.kafka.message import FAKE_CONSUMER
 from faststream.kafka.subscriber.usecase import BatchSubscriber
-from faststream.security import BaseSecurity, SASLScram512
 
 from shared.contracts.declarations import Group
 from shared.db.errors import ErrorClass, classify_error, is_transient
 from shared.errors import CodedError
 from shared.messaging import lenient_records
 from shared.messaging.batch_plan import Partition
-from shared.messaging.cluster_id import cluster_id_of
+from shared.messaging.connection import faststream_security
 from shared.messaging.consumer import Consumer, CopyBehindError, RetryError
 from shared.messaging.envelope import Record
 from shared.messaging.offsets import OffsetsMovedError
-from shared.messaging.outbox.producer import sasl_options
 from shared.messaging.positions import Positions
 from shared.runtime import linger
 from shared.runtime.logs import log, log_limited
@@ -51,6 +48,8 @@ BACKGROUND_FACTOR = 2.5
 """How many times longer a group lingers when no person awaits its effects."""
 IDLE_POLL_MS = 1000
 LONGEST_WAIT_FOR_COPY_S = 0.5
+UNUSABLE_WAIT_S = 0.5
+"""Between two looks whether topics that differ from their declaration have been mended."""
 
 
 async def _keep_raw(records: tuple[Any, ...]) -> KafkaMessage:
@@ -82,7 +81,7 @@ class ConsumerLoop:
     `last_progress` is in event loop seconds. `failures`: the number of failed batches in a row. `unprocessed`: the
     offset after the last record of each partition, for a batch that was returned to FastStream and has not been
     processed yet. `lagging_since`: the time from which each topic has had a lag. `committed`: the offsets last
-    committed to the broker.
+    committed to the broker. `may_read`: whether the topics are as declared.
     """
 
     consumer: Consumer
@@ -90,6 +89,7 @@ class ConsumerLoop:
     positions: Positions
     shortest_linger_s: float
     longest_linger_s: float
+    may_read: Callable[[], bool]
     last_progress: float = field(default_factory=lambda: asyncio.get_running_loop().time())
     failures: int = 0
     in_flight: int = 0
@@ -130,6 +130,10 @@ class ConsumerLoop:
         """
         if not self.subscriber.running:
             raise ConsumerStoppedError
+        if not self.may_read():
+            self.note_progress()
+            await asyncio.sleep(UNUSABLE_WAIT_S)
+            return None
         if self.unprocessed:
             await self._reread_unprocessed(consumer)
         await self.positions.seek_assigned(consumer, asyncio.get_running_loop().time())
@@ -227,20 +231,13 @@ def _is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def security_of(settings: KafkaSettings) -> BaseSecurity | None:
-    """Returns SASL/SCRAM-SHA-512 when a user is configured, else None."""
-    if settings.username is None or settings.password is None:
-        return None
-    return SASLScram512(username=settings.username, password=settings.password.get_secret_value(), use_ssl=False)
-
-
 def make_broker(settings: KafkaSettings, service: str) -> KafkaBroker:
     """Makes the FastStream broker of a worker."""
     lenient_records.install()
     return KafkaBroker(
         settings.bootstrap,
         client_id=f"{service}-worker",
-        security=security_of(settings),
+        security=faststream_security(settings),
         allow_auto_create_topics=False,
         graceful_timeout=10.0,
         logger=_SwallowedErrors(),
@@ -248,18 +245,13 @@ def make_broker(settings: KafkaSettings, service: str) -> KafkaBroker:
     )
 
 
-async def fetch_cluster_id(settings: KafkaSettings) -> str:
-    """Returns the id with which the Kafka cluster was formatted; an offset is meaningful in that cluster only."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap, **sasl_options(settings))
-    try:
-        await admin.start()
-        return await cluster_id_of(admin)
-    finally:
-        await admin.close()
+def subscribe(
+    broker: KafkaBroker, consumer: Consumer, settings: KafkaSettings, may_read: Callable[[], bool]
+) -> ConsumerLoop:
+    """Subscribes one group on the broker; it reads while `may_read` is true.
 
-
-def subscribe(broker: KafkaBroker, consumer: Consumer, settings: KafkaSettings) -> ConsumerLoop:
-    """Subscribes one group on the broker. Asserts that no default setting can lose a record."""
+    Asserts that no default setting can lose a record.
+    """
     group = consumer.subscription.group
     subscriber = broker.subscriber(
         *[settings.prefix + topic.name for topic in group.topics],
@@ -275,7 +267,7 @@ def subscribe(broker: KafkaBroker, consumer: Consumer, settings: KafkaSettings) 
         max_poll_interval_ms=600_000,
     )
     positions = Positions(consumer.pool, group.name, settings.prefix)
-    loop = ConsumerLoop(consumer, subscriber, positions, *_linger_bounds(group, settings))
+    loop = ConsumerLoop(consumer, subscriber, positions, *_linger_bounds(group, settings), may_read)
     consumer.on_progress = loop.note_progress
     # FastStream's own method sleeps as long as its last empty poll took, and ends at unexpected errors.
     subscriber.get_msg = loop.fetch_batch  # type: ignore[method-assign]

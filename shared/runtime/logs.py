@@ -9,8 +9,9 @@ import sys
 import time
 import traceback
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, cast
+from typing import Final, Literal, TextIO, cast
 
 import orjson
 import structlog
@@ -55,6 +56,9 @@ LogEvent = Literal[
     "partition.held",
     "partition.released",
     "announcement.refused",
+    "topic.differs",
+    "topic.conforms",
+    "topics.unchecked",
     "loop.failed",
     "delivery.sent",
     "delivery.deferred",
@@ -65,6 +69,58 @@ LogEvent = Literal[
     "notification.failed",
     "lines.dropped",
 ]
+Level = Literal["info", "warning", "error"]
+LEVELS: Final[Mapping[LogEvent, Level]] = {
+    # An operator must act, or somebody has lost something.
+    "process.failed": "error",
+    "database.damaged": "error",
+    "request.failed": "error",
+    "batch.failed": "error",
+    "message.dead_lettered": "error",
+    "message.expired": "error",
+    "consumer.stopped": "error",
+    "consumer.failed": "error",
+    "offsets.lost": "error",
+    "document.lost": "error",
+    "copy.broken": "error",
+    "erasure.overdue": "error",
+    "relay.recovery_needed": "error",
+    "announcement.refused": "error",
+    "topic.differs": "error",
+    # It is tried again, or watched: many of them in a row want an operator.
+    "request.refused": "warning",
+    "batch.retried": "warning",
+    "message.parked": "warning",
+    "message.discarded": "warning",
+    "offsets.reset": "warning",
+    "copy.ahead": "warning",
+    "emergency.over_limit": "warning",
+    "partition.held": "warning",
+    "loop.failed": "warning",
+    "delivery.deferred": "warning",
+    "delivery.failed": "warning",
+    "keys.unreachable": "warning",
+    "library.warned": "warning",
+    "topics.unchecked": "warning",
+    "notification.failed": "warning",
+    "lines.dropped": "warning",
+    # The ordinary course of things.
+    "process.started": "info",
+    "process.stopped": "info",
+    "migration.applied": "info",
+    "migration.progressed": "info",
+    "message.redriven": "info",
+    "consumer.resumed": "info",
+    "offsets.adopted": "info",
+    "offsets.moved": "info",
+    "relay.leader_elected": "info",
+    "relay.recovered": "info",
+    "partition.released": "info",
+    "delivery.sent": "info",
+    "keys.refreshed": "info",
+    "topic.conforms": "info",
+}
+"""The level of each event, whoever logs it."""
 FIELDS = frozenset(
     {
         *("event", "level", "timestamp", "service", "process", "trace_id"),
@@ -122,12 +178,14 @@ class _LineLogger:
         self._output = output
 
     def info(self, line: bytes) -> None:
-        """Writes a line; `log` uses this level only."""
+        """Writes a line."""
         self._output.write(line)
 
+    warning = error = info
 
-def configure(service: str, process: str, level: str = "INFO") -> None:
-    """Configures the process's logging. Called once, by the process's entry point.
+
+def configure(service: str, process: str, level: str = "INFO", *, stream: TextIO | None = None) -> None:
+    """Configures the process's logging. Called once, by the process's entry point. `stream`: default standard output.
 
     Logging never stops a process: a line that standard output does not accept at once is dropped, and a later line
     `lines.dropped` states the number of dropped lines.
@@ -142,10 +200,10 @@ def configure(service: str, process: str, level: str = "INFO") -> None:
     def describe_loss(count: int) -> bytes:
         line: structlog.typing.EventDict = {"event": "lines.dropped", "count": count}
         for processor in processors:
-            line = cast("structlog.typing.EventDict", processor(None, "info", line))
+            line = cast("structlog.typing.EventDict", processor(None, LEVELS["lines.dropped"], line))
         return orjson.dumps(line)
 
-    output = LineOutput(sys.stdout, describe_loss)
+    output = LineOutput(stream or sys.stdout, describe_loss)
     structlog.configure(
         processors=[*processors, structlog.processors.JSONRenderer(serializer=orjson.dumps)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
@@ -160,12 +218,15 @@ _logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
 def log(event: LogEvent, *, trace: str | None = None, error: BaseException | None = None, **fields: object) -> None:
-    """Writes one line; `error` is logged by class and place. Raises ValueError for fields outside the list."""
+    """Writes one line at the event's level; `error` is logged by class and place.
+
+    Raises ValueError for fields outside the list.
+    """
     if trace is not None:
         fields["trace_id"] = tracing.trace_id(trace)
     if error is not None:
         fields |= describe(error)
-    _logger.info(event, **fields)
+    getattr(_logger, LEVELS[event])(event, **fields)
 
 
 def describe(error: BaseException) -> dict[str, object]:

@@ -1,7 +1,17 @@
-"""Prometheus metrics of the shared code. Labels are groups, topics and codes, never an id."""
+"""Prometheus metrics of the shared code. Labels are groups, topics and codes, never an id.
 
-from prometheus_client import Counter, Gauge, Histogram
+A counter whose labels are known stands at zero from the start: a rule notices its first increase.
+"""
 
+import platform
+from collections.abc import Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from itertools import product
+
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # the library types it not
+BUILD = Gauge("dmp_build_info", "1, with the versions of this process.", ["version", "python"])
 CONSUMED = Counter("consumed_messages_total", "Records dealt with.", ["group"])
 RETRIED = Counter("retried_batches_total", "Batches that came again.", ["group", "code"])
 DEAD_LETTERED = Counter("dead_letters_total", "Messages that can never be used.", ["group", "code"])
@@ -21,6 +31,11 @@ OUTBOX_ROWS = Gauge("outbox_rows", "Rows not yet sent.")
 OUTBOX_LAG = Gauge("outbox_lag_seconds", "Age of the oldest row not yet sent.")
 OUTBOX_HELD = Gauge("outbox_held_partitions", "Partitions that the relay cannot write now.", ["topic"])
 OUTBOX_REFUSED = Counter("outbox_refused_total", "Announcements that the broker refuses for ever.", ["topic", "code"])
+TOPIC_DIFFERENCES = Gauge(
+    "topic_differences",
+    "Settings of a topic that differ from its declaration: it is neither read nor written.",
+    ["topic"],
+)
 OUTBOX_RECOVERY = Gauge("outbox_recovery_needed", "1 while the topics hold what this database has lost.")
 COPY_AGE = Gauge(
     "copy_age_seconds",
@@ -47,3 +62,24 @@ IN_FORCE_SECONDS = Histogram(
     buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
 RECORDS_HELD = Counter("held_records_total", "Attempts of requests that found a record's row taken.")
+
+
+def start_build_info() -> None:
+    """Shows the versions of this release and of Python; a release that is not installed is `unknown`."""
+    try:
+        release = version("dmp")
+    except PackageNotFoundError:
+        release = "unknown"
+    BUILD.labels(release, platform.python_version()).set(1)
+
+
+def start_at_zero(metric: Counter | Histogram, *values: Iterable[str]) -> None:
+    """Shows a metric for each combination of these values of its labels, in order."""
+    for labels in product(*values):
+        metric.labels(*labels)
+
+
+def start_refusals(reasons_by_action: Mapping[str, Iterable[str]]) -> None:
+    """Shows the refusals of these actions, for these reasons, at zero."""
+    for action, reasons in reasons_by_action.items():
+        start_at_zero(REFUSED, [action], reasons)

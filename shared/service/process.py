@@ -1,197 +1,120 @@
-"""Starts a service's processes: `api`, `worker`, `migrate`, `recover`, `keys`, and its own jobs. Each `__main__` calls
-`main`."""
+"""Starts a service's processes and runs its operators' commands. Each service's `__main__` calls `main`."""
 
 import asyncio
-import contextlib
-import gc
-import json
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import partial
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
-import uvicorn
 from aiokafka.errors import KafkaError
 from fastapi import FastAPI
-from prometheus_client import start_http_server
 from pydantic import ValidationError
 
-from shared.db.errors import DATABASE_ERRORS, is_transient
-from shared.db.key_rewrap import KeyPlan, Rewrapped, rewrap
-from shared.db.key_uses import KeyDiffersError, KeyMissingError, check_rings, key_status
-from shared.db.migrate import migrate, migrations_of
-from shared.db.pool import create_pool
-from shared.errors import CodedError
-from shared.http.protocol import LimitedProtocol
-from shared.messaging.outbox.lost import log_factory, topics_of
-from shared.messaging.outbox.recovery import Recovery, recover
+from shared.db.errors import DATABASE_ERRORS
+from shared.db.key_rewrap import KeyPlan
+from shared.errors import ClientError, CodedError
 from shared.runtime import logs
 from shared.runtime.settings import ServiceSettings, settings_complaint
+from shared.service.commands import (
+    EXIT_LEFT,
+    EXIT_USAGE,
+    PROCESS_GROUP,
+    Command,
+    Invocation,
+    Service,
+    UsageError,
+    find_command,
+    help_text,
+    parse,
+)
+from shared.service.database_commands import DATABASE_COMMANDS
+from shared.service.message_commands import MESSAGE_COMMANDS
+from shared.service.serving import serve_api, serve_worker
+from shared.service.startup import EXIT_SETTINGS, EXIT_UNAVAILABLE, check_database, check_dsns, explain
+from shared.service.terminal import complain, print_text
+from shared.service.worker import Plan
 
-USAGE = "usage: python -m services.{service} api | worker | migrate | recover | keys status | keys rewrap{jobs}"
-PROCESSES = (("api",), ("worker",), ("migrate",), ("recover",), ("keys", "status"), ("keys", "rewrap"))
-NEEDS_KEYS = ("api", "worker", "recover")
-Job = Callable[[Any], Awaitable[Sequence[Rewrapped]]]
-"""Takes the settings, rewrites stored rows, and returns the results by column."""
-NO_JOBS: Mapping[str, Job] = {}
+
+def _serve_api(invocation: Invocation) -> int:
+    serve_api(invocation.service.api(invocation.settings), invocation.settings)
+    return 0
 
 
-@dataclass(frozen=True)
-class Server:
-    """A further process of a service that runs until it is ended. `address`: where it answers by HTTP."""
-
-    make: Callable[[Any], FastAPI]
-    address: Callable[[Any], tuple[str, int]]
+def _serve_worker(invocation: Invocation) -> int:
+    serve_worker(invocation.service.worker(invocation.settings), invocation.settings)
+    return 0
 
 
-NO_SERVERS: Mapping[str, Server] = {}
-EXIT_LEFT, EXIT_USAGE, EXIT_SETTINGS, EXIT_UNAVAILABLE = 1, 2, 78, 75
+PROCESSES = (
+    Command("api", PROCESS_GROUP, "Serve the HTTP API, until it is ended.", _serve_api),
+    Command("worker", PROCESS_GROUP, "Run consumers, relay and loops, until it is ended.", _serve_worker),
+)
+COMMANDS = (*PROCESSES, *DATABASE_COMMANDS, *MESSAGE_COMMANDS)
+"""The commands of every service."""
 
 
-def main(  # noqa: PLR0913  # each is a process of the service
+def main(
     service: str,
     settings_class: type[ServiceSettings],
     *,
     api: Callable[[Any], FastAPI],
     worker: Callable[[Any], FastAPI],
-    recovery: Callable[[Any], Recovery] = lambda _: Recovery(),
+    plan: Callable[[Any], Plan],
     keys: Callable[[Any], KeyPlan] = lambda _: KeyPlan({}),
-    jobs: Mapping[str, Job] = NO_JOBS,
-    servers: Mapping[str, Server] = NO_SERVERS,
+    commands: Sequence[Command] = (),
 ) -> None:
-    """Runs the process named by the arguments. `jobs`: what an operator runs once for this service alone, by name.
-    `servers`: its processes besides `api` and `worker`, by name.
+    """Runs the command named by the arguments. `commands`: those of this service alone.
 
-    Exit codes: 0; 1 `keys rewrap` or a job left rows unchanged; 2 usage; 75 a required system is unavailable; 78 wrong
-    settings, or a missing key that rows need.
+    Exit codes: 0; 1 a command was refused, or left something undone; 2 usage; 75 a required system is unavailable;
+    78 wrong settings, or a missing key or permission.
     """
-    arguments = tuple(sys.argv[1:])
-    own = (*servers, *jobs)
-    if arguments not in PROCESSES and arguments not in {(name,) for name in own}:
-        _complain(USAGE.format(service=service, jobs="".join(f" | {name}" for name in own)))
+    every, words = (*COMMANDS, *commands), sys.argv[1:]
+    if words and words[0] in ("-h", "--help"):
+        print_text(help_text(service, every))
+        return
+    named = find_command(every, words)
+    if named is None:
+        complain(service, help_text(service, every))
         raise SystemExit(EXIT_USAGE)
-    process = "-".join(arguments)
+    command, rest = named
+    described = Service(service, settings_class, api, worker, plan, keys)
+    raise SystemExit(run(command, Invocation(described, parse(service, command, rest))))
+
+
+def run(command: Command, invocation: Invocation) -> int:
+    """Runs a command. Returns its exit code; whatever an operator can mend is told in one line."""
+    service = invocation.service.name
+    if command.needs == "nothing":
+        return command.run(invocation)
     try:
-        settings = settings_class()
+        settings = invocation.settings
     except ValidationError as error:
-        _complain(f"{service}: settings are missing or wrong: {settings_complaint(error, settings_class)}")
-        raise SystemExit(EXIT_SETTINGS) from None
-    logs.configure(service, process, settings.log_level)
-    plan = keys(settings)
-    run: dict[str, Callable[[], None]] = {
-        "api": lambda: _serve_api(api(settings), settings),
-        "worker": lambda: _serve(worker(settings), settings.worker.host, settings.worker.port),
-        "migrate": lambda: asyncio.run(_migrate(service, settings)),
-        "recover": lambda: asyncio.run(_recover(service, settings, recovery(settings))),
-        "keys-status": lambda: asyncio.run(_show_keys(service, settings, plan)),
-        "keys-rewrap": lambda: asyncio.run(_rewrap_keys(service, settings, plan)),
-        **{name: partial(_run_job, job, settings) for name, job in jobs.items()},
-        **{name: partial(_run_server, server, settings) for name, server in servers.items()},
-    }
+        complaint = settings_complaint(error, invocation.service.settings_class)
+        complain(service, f"settings are missing or wrong: {complaint}")
+        return EXIT_SETTINGS
+    stream = sys.stdout if command.group == PROCESS_GROUP else sys.stderr  # a command's standard output is its result
+    logs.configure(service, command.name.replace(" ", "-"), settings.log_level, stream=stream)
     try:
-        if process in NEEDS_KEYS or process in own:
-            asyncio.run(check_rings(settings.postgres, service, plan.rings))
-        run[process]()
-    except (KeyMissingError, KeyDiffersError) as error:
-        logs.log("process.failed", error=error)
-        _complain(f"{service}: {error}")
-        raise SystemExit(EXIT_SETTINGS) from None
+        check_dsns(settings.postgres)
+        if command.needs == "database":
+            rings = invocation.service.keys(settings).rings
+            asyncio.run(check_database(settings.postgres, service, rings))
+        return command.run(invocation)
+    except UsageError as error:
+        complain(service, str(error))
+        return EXIT_USAGE
+    except ClientError as error:
+        complain(service, str(error))
+        return EXIT_LEFT
     except (CodedError, KafkaError, *DATABASE_ERRORS) as error:
+        return _failed(error, command, invocation)
+
+
+def _failed(error: Exception, command: Command, invocation: Invocation) -> int:
+    """Explains the error, and logs it in a process. Returns the exit code; raises one that no operator can mend."""
+    if command.group == PROCESS_GROUP:
         logs.log("process.failed", error=error)
-        if not isinstance(error, CodedError | KafkaError) and not is_transient(error):
-            raise
-        raise SystemExit(EXIT_UNAVAILABLE) from None
-
-
-def _run_server(server: Server, settings: ServiceSettings) -> None:
-    _serve(server.make(settings), *server.address(settings))
-
-
-def _run_job(job: Job, settings: ServiceSettings) -> None:
-    """Prints the job's results as JSON. Exits with 1 when it left rows unchanged."""
-    outcomes = asyncio.run(_awaited(job(settings)))
-    print(json.dumps([asdict(column) for column in outcomes], indent=2))
-    if any(column.without_key or column.broken for column in outcomes):
-        raise SystemExit(EXIT_LEFT)
-
-
-async def _awaited(outcomes: Awaitable[Sequence[Rewrapped]]) -> Sequence[Rewrapped]:
-    return await outcomes
-
-
-def _complain(message: str) -> None:
-    """Writes to standard error; if that fails, the exit code still tells what happened."""
-    with contextlib.suppress(OSError):
-        print(message, file=sys.stderr, flush=True)
-
-
-async def _migrate(service: str, settings: ServiceSettings) -> None:
-    owner = settings.postgres.owner_dsn
-    if owner is None:
-        raise CodedError(f"{service.upper()}_POSTGRES__OWNER_DSN is needed to migrate")
-    app_role = urlsplit(settings.postgres.dsn.get_secret_value()).username
-    if not app_role:
-        raise CodedError(f"{service.upper()}_POSTGRES__DSN must name the app role")
-    folder = Path(__file__).parents[2] / "services" / service / "migrations"
-    await migrate(owner.get_secret_value(), migrations_of(service, folder), app_role)
-
-
-async def _recover(service: str, settings: ServiceSettings, recovery: Recovery) -> None:
-    """Prints the result of the recovery as JSON: keys (internal ids) and counts."""
-    pool = await create_pool(settings.postgres, application=f"{service}-recover", size=2)
-    try:
-        done = await recover(pool, log_factory(settings.kafka, service), topics_of(service), recovery)
-    finally:
-        await pool.close()
-    print(json.dumps(asdict(done), indent=2))
-
-
-async def _show_keys(service: str, settings: ServiceSettings, plan: KeyPlan) -> None:
-    """Prints each key as JSON: ring, id, state (active, kept or missing), and number of rows by column."""
-    print(json.dumps([asdict(key) for key in await key_status(settings.postgres, service, plan.rings)], indent=2))
-
-
-async def _rewrap_keys(service: str, settings: ServiceSettings, plan: KeyPlan) -> None:
-    """Prints a line of JSON for each page, then the keys. Exits with 1 when some rows could not be opened."""
-
-    def report(column: Rewrapped) -> None:
-        print(json.dumps(asdict(column)), file=sys.stderr, flush=True)
-
-    outcomes = await rewrap(settings.postgres, service, plan, report)
-    await _show_keys(service, settings, plan)
-    if any(column.without_key or column.broken for column in outcomes):
-        raise SystemExit(EXIT_LEFT)
-
-
-def _serve_api(app: FastAPI, settings: ServiceSettings) -> None:
-    if settings.metrics.port is not None:
-        start_http_server(settings.metrics.port, settings.metrics.host)
-    _serve(app, settings.http.host, settings.http.port)
-
-
-def _serve(app: FastAPI, host: str, port: int) -> None:
-    freeze_gc()
-    config = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        loop="uvloop",
-        http=LimitedProtocol,
-        ws="none",
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=3,
-        timeout_keep_alive=75,  # longer than a client keeps an idle connection: it must not be closed under a request
-        server_header=False,
-    )
-    uvicorn.Server(config).run()
-
-
-def freeze_gc() -> None:
-    """Exempts the objects made by imports from garbage collection: they live as long as the process."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
+    explained = explain(error, invocation.settings, as_owner=command.as_owner)
+    if explained is None and not isinstance(error, CodedError):
+        raise error
+    complain(invocation.service.name, str(error) if explained is None else explained.text)
+    return EXIT_UNAVAILABLE if explained is None else explained.exit_code

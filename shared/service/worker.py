@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
@@ -17,25 +18,32 @@ from shared.http.issuer_keys import IssuerKeys, Keys
 from shared.http.problems import install, problem
 from shared.http.tokens import TokenVerifier
 from shared.messaging import dead_letters, inbox, parked_messages
+from shared.messaging.broker_errors import BrokerUnreachableError, explained_broker_errors
+from shared.messaging.cluster_metadata import fetch_cluster_id
 from shared.messaging.consumer import Consumer
 from shared.messaging.consumer_lag import observe_lag
 from shared.messaging.copy_ages import CopyAges
 from shared.messaging.outbox.api import add_relay_routes
 from shared.messaging.outbox.append import CHANNEL
+from shared.messaging.outbox.leader import OwnTopics
 from shared.messaging.outbox.lost import LossWatch, log_factory, topics_of
 from shared.messaging.outbox.producer import producer_factory
 from shared.messaging.outbox.recovery import Recovery
 from shared.messaging.outbox.relay import Relay
 from shared.messaging.redrive import Redriver
-from shared.messaging.subscriber import fetch_cluster_id, make_broker, subscribe
+from shared.messaging.subscriber import make_broker, subscribe
 from shared.messaging.subscription import Subscription
-from shared.runtime.logs import log
+from shared.messaging.topics.watch import TopicWatch
 from shared.runtime.metrics import OUTBOX_LAG, OUTBOX_ROWS, PARKED_MESSAGES
 from shared.runtime.retry import run_with_retry
 from shared.runtime.settings import ServiceSettings
 from shared.runtime.tasks import end_tasks
+from shared.service.initial_metrics import start_worker_metrics
+from shared.service.startup import explain_broker, prefix_of
+from shared.service.terminal import complain
 
 OBSERVE_EVERY_S = 5.0
+TOPICS_POLL_S = 0.1
 MAINTAIN_EVERY_S = 3600.0
 LONGEST_SILENCE_S = 60.0
 LONGEST_END_S = 2.0
@@ -81,22 +89,31 @@ class WorkerRuntime:
 
     def __init__(self, plan: Plan, settings: ServiceSettings, pool: Pool) -> None:
         self.plan, self.settings, self.pool = plan, settings, pool
+        start_worker_metrics(plan.service, plan.subscriptions)
         self.liveness = Liveness()
         self.copy_ages = CopyAges()
+        self._complaints: set[str] = set()
         prefix = settings.kafka.prefix
         self.broker = make_broker(settings.kafka, plan.service)
+        self.topics = TopicWatch(settings.kafka, plan.service, [each.group for each in plan.subscriptions])
         self.consumers = {
             subscription.group.name: Consumer(pool, subscription, prefix=prefix, on_states_applied=self._redrive)
             for subscription in plan.subscriptions
         }
         self.redriver = Redriver(pool, self.consumers, prefix)
-        self.consumer_loops = [subscribe(self.broker, consumer, settings.kafka) for consumer in self.consumers.values()]
+        self.consumer_loops = [
+            subscribe(self.broker, each, settings.kafka, partial(self.topics.is_usable, each.subscription.group))
+            for each in self.consumers.values()
+        ]
         self.relay = Relay(
             settings.postgres.dsn.get_secret_value(),
             producer_factory(settings.kafka, plan.service),
             source=f"/services/{plan.service}",
-            prefix=prefix,
-            states=[topic for topic in TOPICS if topic.owner == plan.service and topic.has_heartbeats],
+            topics=OwnTopics(
+                prefix,
+                [topic for topic in TOPICS if topic.owner == plan.service and topic.has_heartbeats],
+                lambda: self.topics.unusable,
+            ),
             heartbeat_s=settings.freshness.heartbeat_s,
             watch=LossWatch(log_factory(settings.kafka, plan.service), topics_of(plan.service)),
         )
@@ -106,11 +123,19 @@ class WorkerRuntime:
         await self.redriver.redrive_parked(keys, on_progress)
 
     async def start_broker(self) -> None:
-        """Connects the consumers, as soon as the broker can be reached."""
+        """Connects the consumers, as soon as the broker can be reached and has all topics."""
         await run_with_retry("broker", self._connect, self._note_progress)
 
     async def _connect(self) -> bool:
-        cluster_id = await fetch_cluster_id(self.settings.kafka)
+        if not self.topics.can_start:
+            await asyncio.sleep(TOPICS_POLL_S)
+            return False
+        try:
+            with explained_broker_errors(self.settings.kafka):
+                cluster_id = await fetch_cluster_id(self.settings.kafka)
+        except BrokerUnreachableError as error:
+            self._complain(error)
+            raise
         for consumer_loop in self.consumer_loops:
             consumer_loop.positions.cluster_id = cluster_id
         try:
@@ -119,6 +144,12 @@ class WorkerRuntime:
             await self.broker.stop()
             raise
         return True
+
+    def _complain(self, error: BrokerUnreachableError) -> None:
+        """Says once for each reason, on standard error, why the broker cannot be used; the worker goes on trying."""
+        if str(error) not in self._complaints:
+            self._complaints.add(str(error))
+            complain(self.plan.service, explain_broker(error, prefix_of(self.settings)).text)
 
     def _note_progress(self) -> None:
         for consumer_loop in self.consumer_loops:
@@ -137,6 +168,12 @@ class WorkerRuntime:
         for row in await self.pool.fetch(parked_messages.COUNT_BY_REASON):
             PARKED_MESSAGES.labels(row["group_name"], row["reason"]).set(row["count"])
         await asyncio.sleep(OBSERVE_EVERY_S)
+
+    async def check_topics(self, _: Pool) -> None:
+        """Compares the topics with their declarations."""
+        await self.topics.check()
+        self.liveness.note("topics")
+        await self.topics.wait()
 
     async def sweep(self, _: Pool) -> None:
         """Redrives messages that a crash or a race has left parked, and expires dead letters that are too old."""
@@ -163,7 +200,12 @@ class WorkerRuntime:
 
     def loops(self) -> dict[str, Loop]:
         """Returns all loops by name: those of every worker, and the service's own."""
-        own = {"observe": self.observe, "sweep": self.sweep, "maintain": self.maintain}
+        own = {
+            "observe": self.observe,
+            "sweep": self.sweep,
+            "maintain": self.maintain,
+            "topics": self.check_topics,
+        }
         return {**own, **self.plan.loops}
 
     def silent_loops(self) -> list[str]:
@@ -187,7 +229,6 @@ async def at_work(plan: Plan, settings: ServiceSettings) -> AsyncIterator[Worker
     starting, relay = asyncio.create_task(runtime.start_broker()), asyncio.create_task(runtime.relay.run())
     tasks = [relay]
     tasks += [asyncio.create_task(runtime.run_loop(name, loop)) for name, loop in runtime.loops().items()]
-    log("process.started")
     try:
         yield runtime
     finally:
@@ -199,7 +240,6 @@ async def at_work(plan: Plan, settings: ServiceSettings) -> AsyncIterator[Worker
         await asyncio.wait([relay], timeout=LONGEST_END_S)
         await end_tasks(tasks)
         pool.terminate()
-        log("process.stopped")
 
 
 def make_worker_app(plan: Plan, settings: ServiceSettings) -> FastAPI:
@@ -238,5 +278,9 @@ async def _livez(request: Request) -> Response:
 
 
 async def _readyz(request: Request) -> Response:
-    ready = await is_ready(_runtime(request).pool)
-    return JSONResponse({"status": "ready" if ready else "not ready"}, 200 if ready else 503)
+    """Returns whether the database is migrated and every topic of this worker is as declared, else what differs."""
+    runtime = _runtime(request)
+    complaints = runtime.topics.complaints()
+    ready = await is_ready(runtime.pool) and not complaints
+    status = {"status": "ready" if ready else "not ready", **({"topics": complaints} if complaints else {})}
+    return JSONResponse(status, 200 if ready else 503)

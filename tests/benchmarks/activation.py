@@ -26,7 +26,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local.cli.interruptible import Interrupted, run
+from deploy.local.cli.interruptible import run
+from deploy.local.platform.errors import Interrupted
 from deploy.local.platform.stack import Stack
 from services.identity.campaigns.domain import NewCampaign
 from services.identity.campaigns.usecases.create_campaign import create_campaign

@@ -12,12 +12,13 @@ import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from confluent_kafka.admin import NewTopic
 
-from deploy.local.platform.kafka import ADMIN, admin_client
+from deploy.local.platform.kafka import admin_client
 from deploy.local.platform.stack import Stack
 from shared.contracts import audit, consent, notify, records
 from shared.contracts.base import Event
 from shared.contracts.declarations import LOCAL_PARTITIONS
 from shared.contracts.topics import TOPICS
+from shared.messaging.topics.grants import ADMIN
 from tests.benchmarks import bare, statements
 from tests.benchmarks.bench import (
     PROCESSES,

@@ -13,9 +13,10 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
 from deploy.local.cli.interruptible import print_progress
-from deploy.local.platform.kafka import ADMIN, admin_client
+from deploy.local.platform.kafka import admin_client
 from deploy.local.platform.services import NAMES
 from deploy.local.platform.stack import Stack
+from shared.messaging.topics.grants import ADMIN
 from tests.benchmarks import profiling, statements
 from tests.benchmarks.figures import Figures, Latency, Work
 from tests.infra.messaging.flow import Journey, StalledError, journeys, wait_complete

@@ -29,7 +29,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local.cli.interruptible import Interrupted, run
+from deploy.local.cli.interruptible import run
+from deploy.local.platform.errors import Interrupted
 from deploy.local.platform.stack import Stack
 from tests.infra.identity.identity_api import KEYRING
 from tests.infra.identity.registers import write_register

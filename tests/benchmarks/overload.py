@@ -29,8 +29,9 @@ import orjson
 import typer
 
 from deploy.local.cli.interruptible import print_progress
-from deploy.local.demo.bootstrap import PROFESSIONALS, SECOND_DOCTOR, bootstrap
+from deploy.local.demo.bootstrap import bootstrap
 from deploy.local.demo.client import Dmp, connect
+from deploy.local.demo.credentials import PROFESSIONALS, SECOND_DOCTOR
 from deploy.local.platform import endpoints
 from deploy.local.platform.stack import Stack
 from shared.terminology import oids

@@ -30,8 +30,9 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.local.cli.interruptible import print_progress
-from deploy.local.demo.bootstrap import DOCTOR, HOSPITAL, PROFESSIONALS, STRUCTURES, bootstrap
+from deploy.local.demo.bootstrap import bootstrap
 from deploy.local.demo.client import FHIR, connect
+from deploy.local.demo.credentials import DOCTOR, HOSPITAL, PROFESSIONALS, STRUCTURES
 from deploy.local.demo.letter import letter
 from deploy.local.platform import endpoints
 from deploy.local.platform.databases import app_dsn

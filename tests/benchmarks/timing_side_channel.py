@@ -33,8 +33,9 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.local.cli.interruptible import print_progress
-from deploy.local.demo.bootstrap import DOCTOR, PHARMACIST, PROFESSIONALS, SECOND_DOCTOR, bootstrap
+from deploy.local.demo.bootstrap import bootstrap
 from deploy.local.demo.client import Dmp, Session, connect
+from deploy.local.demo.credentials import DOCTOR, PHARMACIST, PROFESSIONALS, SECOND_DOCTOR
 from deploy.local.demo.rights import MASK, PATCH
 from deploy.local.platform import endpoints
 from deploy.local.platform.stack import Stack

@@ -55,4 +55,4 @@ async def find_without_rights(context: ReadContext, caller: Caller, query: Docum
 
 if __name__ == "__main__":
     with mock.patch.object(fhir, "find_documents", find_without_rights):
-        main("records", Settings, api=app.make_api, worker=app.make_worker)
+        main("records", Settings, api=app.make_api, worker=app.make_worker, plan=app.make_plan)

@@ -14,13 +14,14 @@ import asyncpg
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from deploy.local.platform.errors import LocalError
-from deploy.local.platform.kafka import ADMIN, MECHANISM
 from deploy.local.platform.services import NAMES
 from deploy.local.platform.stack import Stack
 from shared.contracts.consent import DepositDecided
 from shared.contracts.notify import AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
 from shared.contracts.records import DocumentPublished, DocumentReceived
 from shared.contracts.topics import RECORDS_DOCUMENTS
+from shared.messaging.connection import MECHANISM
+from shared.messaging.topics.grants import ADMIN
 from tests.infra.records.depositing import Result
 
 SETTLED_WITHIN_S = 30.0

@@ -33,8 +33,9 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.local.cli.interruptible import print_progress
-from deploy.local.demo.bootstrap import ADMINISTRATOR, DOCTOR, PROFESSIONALS, bootstrap, session_of
+from deploy.local.demo.bootstrap import bootstrap
 from deploy.local.demo.client import Dmp, connect
+from deploy.local.demo.credentials import ADMINISTRATOR, DOCTOR, PROFESSIONALS, session_of
 from deploy.local.platform import endpoints
 from deploy.local.platform.databases import owner_dsn
 from deploy.local.platform.services import NAMES

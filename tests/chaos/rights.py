@@ -28,8 +28,9 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.local.cli.interruptible import print_progress
-from deploy.local.demo.bootstrap import DOCTOR, PROFESSIONALS, bootstrap
+from deploy.local.demo.bootstrap import bootstrap
 from deploy.local.demo.client import Dmp, connect
+from deploy.local.demo.credentials import DOCTOR, PROFESSIONALS
 from deploy.local.platform import endpoints
 from deploy.local.platform.errors import LocalError
 from deploy.local.platform.stack import Stack

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from deploy.local.demo.bootstrap import HOSPITAL, STRUCTURES, session_of
 from deploy.local.demo.client import FHIR, Dmp, Session
+from deploy.local.demo.credentials import HOSPITAL, STRUCTURES, session_of
 from deploy.local.demo.letter import letter
 from deploy.local.demo.people import InventedPerson, invent
 from deploy.local.demo.polling import is_done

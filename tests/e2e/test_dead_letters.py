@@ -1,10 +1,6 @@
 """Operators handle dead letters with the commands of `dmp`."""
 
-import asyncio
 import json
-import os
-import sys
-from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -12,6 +8,7 @@ import pytest
 
 from deploy.local.platform.stack import Stack
 from shared.contracts.topics import AUDIT_LEDGER, CONSENT_DEPOSIT_CHECKS, RECORDS_DOCUMENTS
+from tests.e2e.command_line import run_command
 from tests.infra.platform.parts import USERS, Parts
 from tests.infra.platform.topics import Topics
 from tests.infra.platform.waiting import eventually
@@ -32,51 +29,50 @@ async def test_operators_list_redrive_and_discard_what_cannot_be_used(stack: Sta
     filters = ("--group", CHECKS, "--code", "envelope-invalid")
 
     async def listed() -> list[dict[str, Any]]:
-        letters: list[dict[str, Any]] = json.loads((await dmp(stack, "dlt", "list", *filters, "--json")).stdout)
+        letters: list[dict[str, Any]] = json.loads((await run_command(stack, "dlt", "list", *filters, "--json")).stdout)
         return letters
 
     async def all_are_there() -> bool:
         return len(await listed()) == 3
 
     await eventually(all_are_there)
-    assert len(json.loads((await dmp(stack, "dlt", "list", "--group", LEDGER, "--json")).stdout)) == 3
-    tried = await dmp(stack, "dlt", "redrive", *filters, "--before", "2100-01-01", "--limit", "2", "--json")
+
+    async def are_counted() -> bool:
+        groups = (await run_command(stack, "topics", "--sample", "0", "--json")).json["groups"]
+        status = (await run_command(stack, "status", "--json")).json
+        counted = {group["group"]: group["dead_letters"] for group in groups}
+        return bool(counted[CHECKS] == counted[LEDGER] == status["dead_letters"].get(CHECKS) == 3)
+
+    await eventually(are_counted)
+    assert len(json.loads((await run_command(stack, "dlt", "list", "--group", LEDGER, "--json")).stdout)) == 3
+    tried = await run_command(stack, "dlt", "redrive", *filters, "--before", "2100-01-01", "--limit", "2", "--json")
     assert tried.exit_code == 1
     assert [result["hindrance"] for result in json.loads(tried.stdout)] == ["envelope-invalid"] * 2
     assert f"2/2  {CHECKS}: envelope-invalid" in tried.stderr
     for letter in await listed():
-        refused = await dmp(stack, "dlt", "discard", letter["id"], "--reason", "Free text")
+        refused = await run_command(stack, "dlt", "discard", letter["id"], "--reason", "Free text")
         assert refused.exit_code == 1
-        done = await dmp(stack, "dlt", "discard", letter["id"], "--reason", "test-data", "--json")
+        done = await run_command(stack, "dlt", "discard", letter["id"], "--reason", "test-data", "--json")
         assert (done.exit_code, json.loads(done.stdout)["hindrance"]) == (0, None)
     assert await listed() == []
-    assert (await dmp(stack, "dlt", "discard", str(uuid4()), "--reason", "test-data")).exit_code == 1
+    assert (await run_command(stack, "dlt", "discard", str(uuid4()), "--reason", "test-data")).exit_code == 1
 
 
 async def test_operators_see_where_each_group_goes_on(stack: Stack) -> None:
-    stored = json.loads((await dmp(stack, "offsets", "list", "--json")).stdout)
+    stored = json.loads((await run_command(stack, "offsets", "list", "--json")).stdout)
     assert CHECKS in {offset["group"] for offset in stored}
     assert not any(offset["is_lost"] for offset in stored)
-    reset = await dmp(stack, "offsets", "reset", CHECKS, "--to", "beginning", "--yes", "--json")
+    reset = await run_command(stack, "offsets", "reset", CHECKS, "--to", "beginning", "--yes", "--json")
     assert (reset.exit_code, json.loads(reset.stdout)) == (0, [])
 
 
-@dataclass(frozen=True)
-class CommandResult:
-    """Exit code and output of a command."""
-
-    exit_code: int | None
-    stdout: str
-    stderr: str
-
-
-async def dmp(stack: Stack, *arguments: str) -> CommandResult:
-    """Runs a command in a separate process."""
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "deploy.local", *arguments),
-        env={**os.environ, "DMP_VAR": str(stack.layout.folder), "COLUMNS": "200"},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await child.communicate()
-    return CommandResult(child.returncode, out.decode(), err.decode())
+async def test_operators_count_the_rows_under_each_key_and_seal_them_anew(stack: Stack) -> None:
+    keys = json.loads((await run_command(stack, "keys", "status", "--json")).stdout)
+    assert {key["service"] for key in keys} == {"identity", "records", "audit", "notify"}
+    assert {key["state"] for key in keys} == {"active"}
+    rewrapped = await run_command(stack, "keys", "rewrap", "identity", "--json")
+    assert rewrapped.exit_code == 0
+    assert {key["service"] for key in json.loads(rewrapped.stdout)} == {"identity"}
+    corrected = await run_command(stack, "correct-telephones", "--json")
+    assert corrected.exit_code == 0
+    assert "contacts.sealed" in {column["column"] for column in json.loads(corrected.stdout)}

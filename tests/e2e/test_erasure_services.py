@@ -230,7 +230,7 @@ async def consent(new_database: NewDatabase) -> AsyncIterator[tuple[Database, ht
 def settings_on(database: Database) -> dict[str, object]:
     return {
         "postgres": PostgresSettings.model_validate({"dsn": database.dsn}),
-        "kafka": KafkaSettings(bootstrap="nowhere:1"),
+        "kafka": KafkaSettings(bootstrap="127.0.0.1:1"),
         "tokens": SETTINGS,
     }
 

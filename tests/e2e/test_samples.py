@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.demo.bootstrap import HOSPITAL, session_of
 from deploy.local.demo.client import Dmp
+from deploy.local.demo.credentials import HOSPITAL, session_of
 from deploy.local.platform import endpoints
 from deploy.local.platform.stack import Stack
 from tests.e2e.samples import Outcome, deposit_sample

@@ -6,8 +6,8 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from deploy.local.demo.bootstrap import DOCTOR, PROFESSIONALS, SECOND_DOCTOR
 from deploy.local.demo.client import Dmp, Session
+from deploy.local.demo.credentials import DOCTOR, PROFESSIONALS, SECOND_DOCTOR
 from deploy.local.platform.stack import Stack
 from tests.e2e.acting import Scene, another_reader, set_scene
 from tests.infra.platform.waiting import eventually

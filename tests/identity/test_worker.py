@@ -100,6 +100,9 @@ async def test_garbage_goes_to_the_dead_letters_and_the_word_behind_it_is_heard(
 
 
 async def test_the_worker_is_alive_and_sweeps(worker: httpx2.AsyncClient) -> None:
+    async def is_ready() -> bool:
+        return (await worker.get("/readyz")).status_code == 200
+
+    await eventually(is_ready)  # once it has looked at its topics
     assert (await worker.get("/livez")).status_code == 200
-    assert (await worker.get("/readyz")).status_code == 200
     assert "outbox_lag_seconds" in (await worker.get("/metrics")).text

@@ -4,9 +4,6 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from deploy.local.platform.errors import LocalError
 
 METRIC = "change_in_force_seconds"
 
@@ -24,20 +21,6 @@ class LatencySummary:
             return "no change of rights came into force since consent-worker started"
         times = f"{self.p50 * 1000:.0f} ms (p50), {self.p99 * 1000:.0f} ms (p99)"
         return f"changes of rights in force after {times}: {self.count} since consent-worker started"
-
-
-async def in_force(installation: Mapping[str, Any]) -> LatencySummary | None:
-    """Returns the times of an installation since its worker started; None if the worker does not answer."""
-    from deploy.local.demo.client import connect, send
-
-    if "services" not in installation:
-        return None
-    async with connect(installation) as dmp:
-        try:
-            page = await send(dmp.http, dmp.urls, "GET", "consent-worker", "/metrics")
-        except LocalError:
-            return None
-    return latency_in(page.text)
 
 
 def latency_in(page: str) -> LatencySummary:

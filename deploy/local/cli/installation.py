@@ -1,23 +1,18 @@
-"""`dmp up`, `dmp down` and `dmp status`: the whole installation on this machine."""
+"""`dmp up` and `dmp down`: the whole installation on this machine; and the options of all commands."""
 
 import asyncio
-import json
 import os
 import signal
 import time
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from deploy.local.cli.in_force import METRIC, in_force
-from deploy.local.cli.interruptible import Interrupted, print_line, print_progress, run
-from deploy.local.platform import endpoints
-from deploy.local.platform.errors import AlreadyRunningError, LocalError
+from deploy.local.cli.interruptible import print_line, print_progress, run
+from deploy.local.platform.errors import AlreadyRunningError, Interrupted, LocalError
 from deploy.local.platform.lock import holder
 from deploy.local.platform.paths import Layout, default_folder
-from deploy.local.platform.probes import answers, listens
 
 EXIT_NOT_RUNNING = 3
 _PATIENCE = 60.0
@@ -38,7 +33,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def register(app: typer.Typer) -> None:
     """Adds the commands to the application."""
-    for command in (up, down, status):
+    for command in (up, down):
         app.command()(command)
 
 
@@ -59,6 +54,8 @@ def down(var: VarOption) -> None:
     """End the installation that `dmp up` or `dmp demo` has started in the folder, and wait until it has ended.
 
     Exit codes: 0 it has ended (or nothing ran), 1 it could not be ended.
+
+    Example: dmp down --var /tmp/dmp
     """
     layout = Layout(var)
     pid = holder(layout.lock)
@@ -66,6 +63,7 @@ def down(var: VarOption) -> None:
         typer.echo(f"nothing runs in {layout.folder}", err=True)
         return
     _signal(pid, signal.SIGTERM)
+    typer.echo("ending every process", err=True)
     deadline = time.monotonic() + _PATIENCE
     while holder(layout.lock) == pid:
         if time.monotonic() > deadline:
@@ -73,27 +71,6 @@ def down(var: VarOption) -> None:
             raise LocalError(f"process {pid} did not end within {_PATIENCE:.0f} s and was killed")
         time.sleep(0.1)
     typer.echo("ended", err=True)
-
-
-def status(var: VarOption, as_json: JsonOption = False) -> None:
-    """Show each process, its start and its health, and how fast changes of rights came into force.
-
-    Exit codes: 0 all are healthy, 1 a process is not healthy, 3 nothing runs.
-    """
-    layout = Layout(var)
-    if holder(layout.lock) is None:
-        typer.echo("{}" if as_json else f"nothing runs in {layout.folder}: start it with `make up`", err=not as_json)
-        raise typer.Exit(EXIT_NOT_RUNNING)
-    installation = endpoints.read(layout)
-    processes, rights = asyncio.run(_examine(installation)), asyncio.run(in_force(installation))
-    if as_json:
-        report = {"supervisor": installation["pid"], "processes": processes, METRIC: rights and vars(rights)}
-        typer.echo(json.dumps(report, indent=1))
-    else:
-        _print_table(processes)
-        typer.echo(f"\n{rights or 'consent-worker does not answer: how fast changes come into force is unknown'}")
-    if not all(process["healthy"] for process in processes.values()):
-        raise typer.Exit(1)
 
 
 def refuse_second(layout: Layout) -> None:
@@ -113,35 +90,6 @@ async def _up(var: Path) -> None:
         print_line(f"all up after {time.monotonic() - started:.1f} s; end with Ctrl-C or `make down`")
         print_line(f"URLs and credentials: {stack.layout.endpoints}")
         await asyncio.Event().wait()
-
-
-async def _examine(installation: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Returns each process by name, with its port and whether it is healthy now."""
-    processes: dict[str, dict[str, Any]] = installation["processes"]
-    health = await asyncio.gather(*(_is_healthy(name, installation["ports"][name]) for name in processes))
-    return {
-        name: {**process, "port": installation["ports"][name], "healthy": healthy and process["pid"] is not None}
-        for (name, process), healthy in zip(processes.items(), health, strict=True)
-    }
-
-
-async def _is_healthy(name: str, port: int) -> bool:
-    if name in ("postgres", "kafka", "smtp"):
-        return await listens(port)
-    return await answers(port, "/readyz")
-
-
-def _print_table(processes: dict[str, dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("process", "health", "pid", "port", "since", "restarts", box=None, header_style="bold")
-    for name, process in processes.items():
-        since = datetime.fromtimestamp(process["since"]).astimezone().strftime("%H:%M:%S")
-        health = "[green]healthy[/]" if process["healthy"] else "[red]not healthy[/]"
-        pid = str(process["pid"] or "-")
-        table.add_row(name, health, pid, str(process["port"]), since, str(process["restarts"]))
-    Console().print(table)
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

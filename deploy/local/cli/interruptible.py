@@ -5,17 +5,16 @@ import functools
 import signal
 import sys
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from deploy.local.platform.supervisor import Progress
+from deploy.local.platform.errors import Interrupted
 from shared.runtime.line_output import LineOutput
+
+if TYPE_CHECKING:
+    from deploy.local.platform.supervisor import Progress
 
 T = TypeVar("T")
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class Interrupted(Exception):  # noqa: N818  # it is not an error
-    """A signal has ended the command, which has stopped everything that it had started."""
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -47,7 +46,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         raise
 
 
-def print_progress(progress: Progress) -> None:
+def print_progress(progress: "Progress") -> None:
     """Prints a step and its duration on the error stream."""
     took = f"{progress.seconds:6.1f} s" if progress.seconds >= 0.05 or progress.state == "ready" else " " * 8
     detail = f"  {progress.detail}" if progress.detail else ""

@@ -6,7 +6,6 @@ APIs. Private keys lie in `secrets/clients/`; `endpoints.json` names their paths
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,8 @@ import asyncpg
 import orjson
 from joserfc.jwk import ECKey
 
-from deploy.local.demo.client import Dmp, RefusedError, Session, connect, load_key
+from deploy.local.demo.client import RefusedError, Session, connect, load_key
+from deploy.local.demo.credentials import ADMINISTRATOR, OPERATOR, PROFESSIONALS, STRUCTURES, Structure, session_of
 from deploy.local.platform import endpoints
 from deploy.local.platform.errors import LocalError
 from deploy.local.platform.paths import Layout, private_folder, write_private
@@ -22,40 +22,10 @@ from services.identity.clients.domain.clients import new_client
 from services.identity.clients.usecases.register_client import register_client
 from shared.errors import CodedError
 
-ADMINISTRATOR, HOSPITAL, SECOND_HOSPITAL, OPERATOR = "administrator", "hospital", "second-hospital", "operator"
-DOCTOR, SECOND_DOCTOR, PHARMACIST = "doctor", "second-doctor", "pharmacist"
 ADMINISTRATOR_SCOPES = (
     *("records.open", "records.assist", "records.erase", "campaigns.run"),
     *("directory.write", "clients.write", "matrices.write", "operations"),
 )
-
-
-@dataclass(frozen=True)
-class Structure:
-    """An invented hospital; department 99 has no FINESS number."""
-
-    id: str
-    name: str
-
-
-@dataclass(frozen=True)
-class Professional:
-    """An invented professional; no real RPPS number begins with 8999."""
-
-    id: str
-    name: str
-    profession: str
-
-
-STRUCTURES = {
-    HOSPITAL: Structure("1990000105", "Hôpital des Trois Rivières"),
-    SECOND_HOSPITAL: Structure("1990000204", "Clinique du Val Perdu"),
-}
-PROFESSIONALS = {
-    DOCTOR: Professional("899900000101", "Dr Camille Marbeuf", "G15_10"),
-    SECOND_DOCTOR: Professional("899900000202", "Dr Noé Vautrelle", "G15_10"),
-    PHARMACIST: Professional("899900000303", "Ysaline Corbeval", "G15_21"),
-}
 
 
 async def bootstrap(layout: Layout) -> dict[str, Any]:
@@ -85,20 +55,6 @@ async def bootstrap(layout: Layout) -> dict[str, Any]:
     if credentials != installation.get("credentials"):
         endpoints.update(layout, credentials=credentials)
     return credentials
-
-
-def session_of(dmp: Dmp, credentials: Mapping[str, Any], name: str) -> Session:
-    """Returns a session of a bootstrapped client or professional. Raises LocalError if the name is unknown."""
-    credential = credentials.get(name)
-    if credential is None:
-        raise LocalError(f"the name {name} is unknown ({_names(credentials)}): register it with `dmp bootstrap`")
-    if credential["kind"] == "professional":
-        return dmp.professional(credential["professional_id"])
-    return dmp.software(credential["client_id"], load_key(Path(credential["key"])))
-
-
-def _names(credentials: Mapping[str, Any]) -> str:
-    return "known: " + ", ".join(sorted(credentials)) if credentials else "none is known yet"
 
 
 async def _register_administrator(layout: Layout, installation: Mapping[str, Any]) -> dict[str, Any]:

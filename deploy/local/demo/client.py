@@ -7,27 +7,28 @@ async with connect(endpoints.read(layout)) as dmp:
     await patient.call("PUT", "consent", f"/records/{record_id}/blocks/{professional_id}")
 """
 
+from __future__ import annotations
+
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-import httpx2
 import orjson
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey
 
 from deploy.local.platform.errors import LocalError
+
+if TYPE_CHECKING:
+    import httpx2
+    from joserfc.jwk import ECKey
 
 FHIR = {"content-type": "application/fhir+json"}
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _MARGIN_S = 30
-_TIMEOUT = httpx2.Timeout(30, connect=5)
-_LIMITS = httpx2.Limits(max_connections=100, max_keepalive_connections=100)
+_TIMEOUT_S, _CONNECT_TIMEOUT_S, _CONNECTIONS = 30, 5, 100
 
 
 class UnreachableError(LocalError):
@@ -109,6 +110,15 @@ class Dmp:
             body["organisation_id"] = organisation_id
         return self._signed_in(f"professional {professional_id}", body)
 
+    def acting_for(self, own_record_id: str, record_id: str) -> Session:
+        """Returns a session of a representative or carer, who has a record of their own, for another's record."""
+        own = self.patient(own_record_id)
+
+        async def ask() -> tuple[str, int]:
+            return _token_in(await own.call("POST", "identity", "/token/acting-for", json={"record_id": record_id}))
+
+        return Session(self.http, self.urls, f"patient {own_record_id} for {record_id}", ask)
+
     def _signed_in(self, who: str, body: dict[str, str]) -> Session:
         async def ask() -> tuple[str, int]:
             return _token_in(await send(self.http, self.urls, "POST", "identity", "/demo/sign-in", json=body))
@@ -119,9 +129,13 @@ class Dmp:
 @asynccontextmanager
 async def connect(installation: Mapping[str, Any]) -> AsyncIterator[Dmp]:
     """Connects to the services of an installation, the content of its `endpoints.json`."""
+    import httpx2
+
+    timeout = httpx2.Timeout(_TIMEOUT_S, connect=_CONNECT_TIMEOUT_S)
+    limits = httpx2.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)
     urls = {name: service["api"] for name, service in installation["services"].items()}
     urls |= {f"{name}-worker": service["worker"] for name, service in installation["services"].items()}
-    async with httpx2.AsyncClient(timeout=_TIMEOUT, limits=_LIMITS, trust_env=False) as http:
+    async with httpx2.AsyncClient(timeout=timeout, limits=limits, trust_env=False) as http:
         yield Dmp(http, urls)
 
 
@@ -129,6 +143,8 @@ async def send(
     http: httpx2.AsyncClient, urls: Mapping[str, str], method: str, service: str, path: str, **options: Any
 ) -> httpx2.Response:
     """Sends a request without a token. Raises RefusedError, UnreachableError."""
+    import httpx2
+
     try:
         response = await http.request(method, urls[service] + path, **options)
     except httpx2.HTTPError as error:
@@ -141,6 +157,8 @@ async def send(
 
 def assertion(client_id: str, key: ECKey, audience: str) -> str:
     """Returns a client assertion (RFC 7523) for one use within a minute."""
+    from joserfc import jwt
+
     now = int(time.time())
     claims = {"iss": client_id, "sub": client_id, "aud": audience, "iat": now, "exp": now + 60, "jti": str(uuid4())}
     return jwt.encode({"alg": "ES256", "kid": key.kid}, claims, key)
@@ -171,6 +189,9 @@ def outcome_in(outcome: Mapping[str, Any]) -> tuple[str, str]:
 
 def load_key(path: Path) -> ECKey:
     """Reads a client's private key from its file. Raises LocalError."""
+    from joserfc.errors import JoseError
+    from joserfc.jwk import ECKey
+
     try:
         key = ECKey.import_key(orjson.loads(path.read_bytes()))
     except FileNotFoundError:

@@ -6,8 +6,8 @@ from typing import Any
 from uuid import uuid4
 
 from deploy.local.demo import mailbox
-from deploy.local.demo.bootstrap import DOCTOR, HOSPITAL, PROFESSIONALS, SECOND_HOSPITAL, STRUCTURES, session_of
 from deploy.local.demo.client import FHIR, RefusedError, Session
+from deploy.local.demo.credentials import DOCTOR, HOSPITAL, PROFESSIONALS, SECOND_HOSPITAL, STRUCTURES, session_of
 from deploy.local.demo.letter import letter
 from deploy.local.demo.mailbox import CaughtMail
 from deploy.local.demo.polling import POLL_INTERVAL_S, STATIONS, describe_access, is_done, poll

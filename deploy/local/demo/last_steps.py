@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from deploy.local.demo.bootstrap import ADMINISTRATOR, session_of
 from deploy.local.demo.client import RefusedError, send
+from deploy.local.demo.credentials import ADMINISTRATOR, session_of
 from deploy.local.demo.story import Story
 from services.identity.erasure.domain import verified_receipt
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
-from deploy.local.demo.bootstrap import Structure
+from deploy.local.demo.credentials import Structure
 from deploy.local.demo.people import InventedPerson
 from deploy.local.platform.paths import REPOSITORY
 

@@ -1,11 +1,14 @@
 """Reads the mails of the mail catcher's folder, and the SMS and letters of notify's folders."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import default
 from pathlib import Path
+
+_CODE = re.compile(r"\b(\d{3})\s?(\d{3})\b")
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,11 @@ def caught_letters(folder: Path, to: str | None = None) -> list[CaughtText]:
         subject = next((block.partition(":")[2].strip() for block in content.split("\n\n")[2:3]), "")
         messages.append(CaughtText(number, path, arrived, content.partition("\n")[0], subject, content.strip()))
     return [message for message in messages if to is None or message.to == to]
+
+
+def codes_in(text: str) -> list[str]:
+    """Returns the codes of six digits in a mail or SMS, without the blank between their halves."""
+    return [match[1] + match[2] for match in _CODE.finditer(text)]
 
 
 def _texts(folder: Path) -> list[tuple[Path, datetime, str]]:

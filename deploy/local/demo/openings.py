@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local.demo import mailbox
-from deploy.local.demo.bootstrap import ADMINISTRATOR, HOSPITAL, PHARMACIST, PROFESSIONALS, STRUCTURES, session_of
 from deploy.local.demo.client import Session, send
+from deploy.local.demo.credentials import ADMINISTRATOR, HOSPITAL, PHARMACIST, PROFESSIONALS, STRUCTURES, session_of
 from deploy.local.demo.people import InventedPerson, invent
 from deploy.local.demo.polling import describe_access, poll
 from deploy.local.demo.story import Story
@@ -28,7 +28,6 @@ COLUMNS = (
     "regime;region;card_serial;mail;mobile;language;address_1;address_2;address_3"
 )
 _RANDOM = random.SystemRandom()
-_CODE = re.compile(r"\b(\d{3})\s?(\d{3})\b")
 _ACTIVATION_CODE = re.compile(r"\b[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}\b")
 
 
@@ -213,7 +212,7 @@ async def _post(story: Story, path: str, body: dict[str, Any], headers: dict[str
 
 def _codes(story: Story, person: InventedPerson) -> list[str]:
     mails = mailbox.caught_mails(story.layout.mail, person.mail)
-    return [match[1] + match[2] for mail in mails if (match := _CODE.search(mail.text))]
+    return [code for mail in mails for code in mailbox.codes_in(mail.text)[:1]]
 
 
 async def _code(story: Story, person: InventedPerson, number: int) -> str:

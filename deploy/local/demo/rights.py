@@ -4,8 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 from deploy.local.demo import mailbox
-from deploy.local.demo.bootstrap import DOCTOR, OPERATOR, PROFESSIONALS, SECOND_DOCTOR, session_of
 from deploy.local.demo.client import RefusedError, Session
+from deploy.local.demo.credentials import DOCTOR, OPERATOR, PROFESSIONALS, SECOND_DOCTOR, session_of
 from deploy.local.demo.mailbox import CaughtMail
 from deploy.local.demo.polling import poll
 from deploy.local.demo.story import Story

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from deploy.local.demo.bootstrap import DOCTOR, session_of
 from deploy.local.demo.client import Dmp, Session
+from deploy.local.demo.credentials import DOCTOR, session_of
 from deploy.local.demo.people import InventedPerson, invent
 from deploy.local.platform.errors import LocalError
 from deploy.local.platform.paths import Layout

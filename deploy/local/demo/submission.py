@@ -1,5 +1,6 @@
 """Makes the ITI-65 Bundle of a file, from a CDA's header or the stated metadata of a PDF; a Bundle stays unchanged."""
 
+import difflib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,11 +12,10 @@ from shared.errors import CodedError
 from shared.fhir.cda_deposit import bundle_of_cda
 from shared.fhir.iti65 import Deposit, bundle
 from shared.fhir.submission import Author, AuthorKind
-from shared.terminology.documents import document_type
-from shared.terminology.visibility import Visibility
+from shared.terminology.documents import document_type, document_types
 from shared.values import Ins, check_key, national_structure_id
 
-VISIBILITIES = tuple(visibility.value for visibility in Visibility)
+_NEAR = 3
 
 
 class UnusableFileError(LocalError):
@@ -70,13 +70,23 @@ def _checked_bundle(path: Path, content: bytes) -> bytes:
     return content
 
 
+def _unknown_type(text: str) -> str:
+    """Returns an error that names the document types whose code or label is nearest to the text."""
+    words = {word for word in text.lower().split() if len(word) > 2}
+    near = difflib.get_close_matches(text.upper(), document_types(), n=_NEAR, cutoff=0.6)
+    near += [code for code, kind in document_types().items() if words & set(kind.label.lower().split())]
+    shown = ", ".join(f"{code} ({document_types()[code].label})" for code in dict.fromkeys(near[:_NEAR]))
+    where = f"near ones are {shown}" if shown else "its codes are those of LOINC and TRE_A05, such as 11490-0"
+    return f"{text} is not a document type of the DMP (JDV_J66): {where}"
+
+
 def _pdf(path: Path, content: bytes, metadata: StatedMetadata) -> Deposit:
     missing = [f"--{name}" for name in ("ins", "oid", "type", "title") if getattr(metadata, name) is None]
     if missing or metadata.ins is None or metadata.oid is None or metadata.type is None or metadata.title is None:
         raise UnusableFileError(f"{path.name}: a PDF contains no metadata: add {' '.join(missing)}")
     kind = document_type(metadata.type)
     if kind is None:
-        raise UnusableFileError(f"{path.name}: {metadata.type} is not a document type of the DMP (JDV_J66)")
+        raise UnusableFileError(f"{path.name}: {_unknown_type(metadata.type)}")
     ins = Ins.parse(metadata.ins, metadata.oid)
     check_key(ins, lenient_test_oids=True)
     made = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)

@@ -14,12 +14,13 @@ from pathlib import Path
 from deploy.local.platform import topics
 from deploy.local.platform.errors import LocalError, StartError, explain
 from deploy.local.platform.jars import ensure_jars
-from deploy.local.platform.kafka import ADMIN, class_archive, java_command, prepare_kafka
+from deploy.local.platform.kafka import class_archive, java_command, prepare_kafka
 from deploy.local.platform.paths import Layout
 from deploy.local.platform.ports import Ports
 from deploy.local.platform.secrets import Secrets
 from deploy.local.platform.services import NAMES
 from deploy.local.platform.supervisor import Supervisor
+from shared.messaging.topics.grants import ADMIN
 
 _DUMP_PATIENCE = 60
 
@@ -54,8 +55,7 @@ async def _train(layout: Layout, options: tuple[str, ...]) -> None:
         try:
             await supervisor.start(replace(spec, command=(java, *options, *arguments), grace=_DUMP_PATIENCE))
             admin = kafka.credentials(ADMIN)
-            await asyncio.to_thread(topics.create_topics, kafka.bootstrap, admin)
-            await asyncio.to_thread(topics.grant, kafka.bootstrap, admin)
+            await asyncio.to_thread(topics.make_topics, kafka.bootstrap, admin)
         finally:
             await supervisor.stop_all()
 

@@ -8,6 +8,13 @@ class LocalError(Exception):
     """An error of this machine or its installation. The message is one line for a person."""
 
 
+class Interrupted(Exception):  # noqa: N818  # it is not an error
+    """A signal has ended the command, which has stopped everything that it had started.
+
+    The message says what became of the command's work, or is empty.
+    """
+
+
 class AlreadyRunningError(LocalError):
     """Another supervisor uses the folder."""
 

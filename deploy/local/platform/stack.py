@@ -33,7 +33,7 @@ from deploy.local.platform import endpoints, topics
 from deploy.local.platform.child import ChildSpec, run_in_thread
 from deploy.local.platform.databases import app_dsn, create_databases, owner_dsn, unsent_topics
 from deploy.local.platform.errors import LocalError
-from deploy.local.platform.kafka import ADMIN, OPS, Kafka, prepare_kafka
+from deploy.local.platform.kafka import Kafka, prepare_kafka
 from deploy.local.platform.lock import hold_lock
 from deploy.local.platform.paths import Layout, default_folder
 from deploy.local.platform.ports import HOST, Ports
@@ -44,6 +44,7 @@ from deploy.local.platform.services import NAMES, Role, Services, roles_of
 from deploy.local.platform.smtp import smtp_spec
 from deploy.local.platform.supervisor import Progress, Report, Supervisor, run_once, run_together
 from shared.contracts.topics import TOPICS
+from shared.messaging.topics.grants import ADMIN, OPS
 
 Part = Literal["postgres", "kafka", "smtp", "services"]
 EVERYTHING: frozenset[Part] = frozenset({"postgres", "kafka", "smtp", "services"})
@@ -188,8 +189,7 @@ class Stack:
         admin, bootstrap = self.kafka.credentials(ADMIN), self.kafka.bootstrap
         retired = [topic.name for topic in TOPICS if topic.former_writers]
         unsent = {(name, topic) for name in NAMES for topic in await unsent_topics(self.postgres, name, retired)}
-        await run_in_thread(lambda: topics.create_topics(bootstrap, admin))
-        await run_in_thread(lambda: topics.grant(bootstrap, admin, unsent=unsent))
+        await run_in_thread(lambda: topics.make_topics(bootstrap, admin, unsent))
 
     def _port_names(self) -> list[str]:
         names: dict[Part, list[str]] = {

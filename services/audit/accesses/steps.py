@@ -23,7 +23,7 @@ from shared.runtime.metrics import REFUSED
 class AccessesForbiddenError(ForbiddenError):
     """Only the patient or a representative can see who did what with a record."""
 
-    french = "Seuls le patient et qui le représente voient qui a fait quoi dans un dossier."
+    french = "Seules la personne titulaire et celles qui la représentent voient qui a fait quoi dans un dossier."
 
 
 @dataclass(frozen=True, slots=True)

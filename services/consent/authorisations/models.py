@@ -16,6 +16,7 @@ from services.consent.authorisations.domain import VersionedAuthorisation, conse
 from services.consent.choices.domain.choices import has_ended
 from shared.errors import ClientError
 from shared.fhir.dates import end_of, first_moment
+from shared.http.field_errors import fields_message
 from shared.moments import Moment
 from shared.national_ids import LONGEST_INPUT, NationalIdKind, national_id_kind
 from shared.terminology import oids
@@ -133,9 +134,9 @@ class ConsentBody(_Element):
             body = cls.model_validate(orjson.loads(content))
             UUID(body.patient.reference.removeprefix("Patient/"))
         except ValidationError as error:
-            places = sorted({".".join(str(part) for part in detail["loc"][:6]) for detail in error.errors()[:10]})
-            invalid = ConsentInvalidError(f"{ConsentInvalidError.__doc__} Look at: {', '.join(places)}")
-            invalid.french = f"{ConsentInvalidError.french} À revoir : {', '.join(places)}"
+            fields = error.errors(include_url=False)
+            invalid = ConsentInvalidError(f"{ConsentInvalidError.__doc__} {fields_message(fields, french=False)}")
+            invalid.french = f"{ConsentInvalidError.french} {fields_message(fields, french=True)}"
             raise invalid from error
         except ValueError as error:
             raise ConsentInvalidError from error

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from services.identity.clients.domain.cps import CertificateAuthorities, RevocationUnknownError
+from services.identity.clients.domain.cps import RevocationUnknownError
 
 _CRL = re.compile(rb"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----", re.DOTALL)
 
@@ -35,9 +35,6 @@ class RevocationLists:
         return self._lists
 
 
-def read_authorities(roots: Path, persons: Path, organisations: Path) -> CertificateAuthorities:
-    """Reads the authorities from PEM files. Raises OSError or ValueError; the service does not start without them."""
-    certificates = (
-        tuple(x509.load_pem_x509_certificates(path.read_bytes())) for path in (roots, persons, organisations)
-    )
-    return CertificateAuthorities(*certificates)
+def read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
+    """Reads a PEM file. Raises OSError or ValueError; the service does not start without its authorities."""
+    return tuple(x509.load_pem_x509_certificates(path.read_bytes()))

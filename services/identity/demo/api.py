@@ -16,7 +16,7 @@ from services.identity.professionals.api import ProvidedProfessionalRules
 from services.identity.professionals.usecases.resolve_stated_access import resolve_stated_access
 from shared.http.dependencies import provided
 from shared.http.door import Door
-from shared.runtime.loopback import is_loopback
+from shared.loopback import is_loopback
 
 router = APIRouter(route_class=Door, tags=["demo"])
 ProvidedDemoRules = Annotated[DemoRules, Depends(provided(DemoRules))]

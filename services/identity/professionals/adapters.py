@@ -20,8 +20,8 @@ from services.identity.professionals.domain.psc import (
 )
 from shared.http.admission import idle
 from shared.http.jwks import JwksCache, usable_keys
+from shared.loopback import is_loopback
 from shared.runtime.logs import log
-from shared.runtime.loopback import is_loopback
 
 TIMEOUT_S = 5.0
 METADATA_MAX_AGE_S = 3600.0

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from babel.numbers import format_decimal
+
 from services.notify.alerts.domain.alerts import Alert
 from services.notify.contacts.domain import Contact, Relation
-from services.notify.delivery.adapters.mails import AUTOMATIC_NOTICES, GREETINGS, mail_headers, mime_content
+from services.notify.delivery.adapters.mails import AUTOMATIC_NOTICES, GREETINGS, closing, mail_headers, mime_content
 from services.notify.delivery.domain import OutgoingMessage, e164_number, normalised_mailbox
-from services.notify.kit.kinds import ALWAYS_SENT_KINDS, AlertKind, Language
+from services.notify.kit.kinds import ALWAYS_SENT_KINDS, LOCALES, AlertKind, Language
+from services.notify.kit.sender import SenderDetails
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +72,22 @@ def _text(table: Mapping[str, Any]) -> AlertText:
     return AlertText(table["subject"], tuple(table["lines"]), table.get("sms"))
 
 
-def sms_text(kind: AlertKind, contact: Contact) -> str:
+def sms_text(kind: AlertKind, contact: Contact, sender: SenderDetails) -> str:
     """Returns the SMS about an emergency, or about its end; no other alert has one."""
     sms = alert_texts().single[kind, contact.language, contact.relation].sms
     assert sms is not None, "only emergencies are told by SMS"
-    return sms
+    return sms.format_map(sender.values())
 
 
 def alert_mail(
-    kind: AlertKind, contact: Contact, sender: str, alert: UUID, trace: str, now: datetime, count: int = 1
+    kind: AlertKind, contact: Contact, sender: SenderDetails, alert: UUID, trace: str, now: datetime, count: int = 1
 ) -> bytes:
     """Returns the complete mail of an alert. `count`: how many documents or consultations it reports.
 
     Raises AddressUnusableError.
     """
-    headers = mail_headers(sender, mailbox_of_contact(contact), alert, trace, now)
-    return headers + _cached_content(kind, contact.language, contact.relation, count)
+    headers = mail_headers(sender.mailbox, mailbox_of_contact(contact), alert, trace, now)
+    return headers + _cached_content(kind, contact.language, contact.relation, sender, count)
 
 
 def mailbox_of_contact(contact: Contact) -> str:
@@ -93,21 +96,24 @@ def mailbox_of_contact(contact: Contact) -> str:
 
 
 @lru_cache(maxsize=256)
-def _cached_content(kind: AlertKind, language: Language, relation: Relation, count: int) -> bytes:
+def _cached_content(
+    kind: AlertKind, language: Language, relation: Relation, sender: SenderDetails, count: int
+) -> bytes:
     texts = alert_texts()
     text = (texts.single if count == 1 else texts.several)[kind, language, relation]
-    lines = (line.format(count=count) for line in text.lines)
+    lines = (line.format(count=format_decimal(count, locale=LOCALES[language])) for line in text.lines)
     notices = texts.notices[language]
     signature = (
-        notices.safety,
+        notices.safety.format_map(sender.values()),
         notices.always_sent if kind in ALWAYS_SENT_KINDS else notices.switchable,
+        *closing(language, sender),
         AUTOMATIC_NOTICES[language],
     )
     return mime_content(language, text.subject, (GREETINGS[language], *lines, *signature))
 
 
 def outgoing_alert(
-    alert: Alert, contact: Contact, sender: str, trace: str, now: datetime, count: int = 1
+    alert: Alert, contact: Contact, sender: SenderDetails, trace: str, now: datetime, count: int = 1
 ) -> OutgoingMessage:
     """Builds the message of an alert; all attempts build an equal message but for its date.
 
@@ -117,4 +123,4 @@ def outgoing_alert(
         body = alert_mail(alert.kind, contact, sender, alert.id, trace, now, count)
         return OutgoingMessage(alert.id, mailbox_of_contact(contact), body)
     to = e164_number(contact.mobile or "")
-    return OutgoingMessage(alert.id, to, f"To: {to}\n\n{sms_text(alert.kind, contact)}\n".encode())
+    return OutgoingMessage(alert.id, to, f"To: {to}\n\n{sms_text(alert.kind, contact, sender)}\n".encode())

@@ -11,6 +11,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime, format_time
+from babel.numbers import format_decimal
 
 from services.notify.delivery.domain import (
     NOT_DELIVERED_IN_TIME,
@@ -23,7 +24,8 @@ from services.notify.delivery.domain import (
     is_past_retry_period,
     next_attempt,
 )
-from services.notify.kit.kinds import Channel, Language
+from services.notify.kit.kinds import LOCALES, Channel, Language
+from services.notify.kit.sender import NO_BREAK_SPACE
 from shared.errors import PermanentError
 from shared.runtime.clock import bucket_of
 
@@ -106,9 +108,6 @@ def message_state_after(due: DueMessage, outcome: MessageAttemptOutcome, now: da
 
 PARIS = ZoneInfo("Europe/Paris")
 MAX_DEVICE_LENGTH = 60
-NO_BREAK_SPACE = "\xa0"
-"""Separates the groups of a code while lines are wrapped; a plain space replaces it before the message is sent."""
-_LOCALES: dict[Language, str] = {"fr": "fr_FR", "en": "en_GB"}
 _CODE = re.compile(r"[A-Za-z0-9_-]{4,64}")
 _COUNT = re.compile(r"[1-9][0-9]{0,2}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -142,10 +141,10 @@ def _format_code(value: str, _: Language, __: bool) -> str:
     return NO_BREAK_SPACE.join(value[start : start + group_size] for start in range(0, len(value), group_size))
 
 
-def _format_count(value: str, _: Language, __: bool) -> str:
+def _format_count(value: str, language: Language, _: bool) -> str:
     if _COUNT.fullmatch(value) is None:
         raise ValuesUnfitError
-    return value
+    return format_decimal(int(value), locale=LOCALES[language])
 
 
 def _format_url(value: str, _: Language, __: bool) -> str:
@@ -156,7 +155,7 @@ def _format_url(value: str, _: Language, __: bool) -> str:
 
 def _format_moment(value: str, language: Language, short: bool) -> str:
     """Formats an ISO 8601 day, or a time with an offset or `UTC`: `1 mars 2026 à 14:05`, short `01/03/2026 14:05`."""
-    locale = _LOCALES[language]
+    locale = LOCALES[language]
     try:
         if _DAY.fullmatch(value):
             day = date.fromisoformat(value)
@@ -182,7 +181,7 @@ def _format_device(value: str, language: Language, _: bool) -> str:
 
 def long_date(day: date, language: Language) -> str:
     """Formats a day: `1 mars 2026`, `1 March 2026`."""
-    return format_date(day, "d MMMM y", _LOCALES[language])
+    return format_date(day, "d MMMM y", LOCALES[language])
 
 
 _FORMATTERS: dict[str, Callable[[str, Language, bool], str]] = {

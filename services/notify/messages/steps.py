@@ -1,5 +1,6 @@
 """Queues the messages that services request, encrypted as they came."""
 
+from services.notify.kit.sender import SenderDetails
 from services.notify.kit.store import takes_unbound
 from services.notify.messages import store
 from services.notify.messages.adapters.encryption import decrypt_request
@@ -12,7 +13,9 @@ from shared.messaging.envelope import Message
 from shared.runtime import clock
 
 
-async def enqueue_messages(connection: Connection, batch: list[Message[MessageRequested]], *, keyring: Keyring) -> None:
+async def enqueue_messages(
+    connection: Connection, batch: list[Message[MessageRequested]], *, keyring: Keyring, sender: SenderDetails
+) -> None:
     """Queues each request once, however often it comes.
 
     Raises KeyUnknownError, SealUnusableError, RequestUnreadableError, KindUnknownError, ValuesUnfitError.
@@ -21,7 +24,8 @@ async def enqueue_messages(connection: Connection, batch: list[Message[MessageRe
     requests: dict[object, MessageRequest] = {}
     for message in batch:
         request = _request(message)
-        render_message(request.kind, request.channel, decrypt_request(keyring, request, takes_unbound=accepts_unbound))
+        content = decrypt_request(keyring, request, takes_unbound=accepts_unbound)
+        render_message(request.kind, request.channel, content, sender)
         requests.setdefault(request.id, request)
     await store.insert_messages(connection, list(requests.values()), clock.now())
 

@@ -41,7 +41,10 @@ def used_parameters(parameters: Mapping[str, str], supported: Set[str], *, is_le
     roots = {_root(name) for name in supported}
     for name in parameters.keys() - supported:
         if not is_lenient or _root(name) in roots:
-            raise SearchError(f"A parameter is unknown. The known ones are: {', '.join(sorted(supported))}.")
+            names = ", ".join(sorted(supported))
+            raise SearchError(
+                f"A parameter is unknown. The known ones are: {names}. Prefer: handling=lenient ignores others."
+            )
     return {name: value for name, value in parameters.items() if name in supported}
 
 

@@ -1,23 +1,55 @@
 """The routes with which depositors track their own deposits."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
 
+from services.records.facts.domain.documents import disclosed_reason
+from services.records.kit.documentation import AUTHENTICATED, BYTES, HIDDEN, NOT_ACCEPTABLE, UNAUTHENTICATED, outcome
+from services.records.kit.requests import caller_of
 from services.records.tracking import store
-from services.records.tracking.domain import disclosed_reason
 from services.records.tracking.models import DepositList, DepositProgress, DocumentProgress
 from services.records.tracking.steps.depositor import depositor_of
 from services.records.tracking.store import TrackedDeposit, TrackedDocument
 from shared.errors import NotFoundError
+from shared.fhir.deposit_list import ListedDocument, deposit_list
+from shared.fhir.write import FHIR_JSON
 from shared.http.app import AuthenticatedCaller, ServicePool
 from shared.http.door import Door
 from shared.moments import Moment
 from shared.runtime import clock
 
+READ_LIST: dict[str, Any] = {
+    **BYTES,
+    "operation_id": "readList",
+    "summary": "Follow a deposit, as a FHIR List",
+    "description": "The List that the answer to a deposit names. `entry.flag` of each document: received, published, "
+    "refused with the reason, or lost. GET /deposits/{id} also tells the times of each step.",
+    "responses": {
+        200: outcome("The List."),
+        **UNAUTHENTICATED,
+        **NOT_ACCEPTABLE,
+        403: HIDDEN[403],
+        404: outcome("You have no such deposit."),
+    },
+    "openapi_extra": {
+        **AUTHENTICATED,
+        "parameters": [
+            {
+                "name": "id",
+                "in": "path",
+                "required": True,
+                "description": "id of the deposit",
+                "schema": {"type": "string", "format": "uuid"},
+            }
+        ],
+    },
+}
 router = APIRouter(route_class=Door, tags=["Tracking"])
 FIRST_ID = UUID(int=0)
 
@@ -61,6 +93,22 @@ async def list_deposits(
     )
 
 
+@router.get("/fhir/List/{id}", **READ_LIST)
+async def read_list(request: Request, pool: ServicePool) -> Response:
+    """Returns one of the caller's deposits as a List, so that a FHIR client can follow it."""
+    owner = depositor_of(await caller_of(request)).owner
+    try:
+        id = UUID(request.path_params["id"])
+    except ValueError as error:
+        raise NotFoundError from error
+    async with pool.acquire() as connection:
+        deposit = await store.find_deposit(connection, owner, id)
+    if deposit is None:
+        raise NotFoundError
+    body = deposit_list(str(deposit.id), deposit.received_at, [_listed(document) for document in deposit.documents])
+    return Response(body, 200, {"cache-control": "no-store"}, FHIR_JSON)
+
+
 def _next(since: datetime, after: UUID | None, limit: int) -> str | None:
     if after is None:
         return None
@@ -85,7 +133,17 @@ def _document(document: TrackedDocument) -> DocumentProgress:
         checked_at=document.checked_at,
         published_at=None if is_refused else document.settled_at,
         refused_at=document.settled_at if is_refused else None,
-        reason=disclosed_reason(document.reason) if is_refused and document.reason else None,
+        reason=_reason(document),
         audited_at=document.audited_at,
         alert_handled_at=document.alert_handled_at,
     )
+
+
+def _listed(document: TrackedDocument) -> ListedDocument:
+    since = document.settled_at or document.received_at
+    return ListedDocument(str(document.id), since, document.status, _reason(document))
+
+
+def _reason(document: TrackedDocument) -> str | None:
+    """Returns the reason of a refusal, as far as the depositor may know it."""
+    return disclosed_reason(document.reason) if document.status == "refused" and document.reason else None

@@ -4,8 +4,13 @@ from typing import Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from shared.terminology.documents import section_labels
+
+
+def _needed(field: str) -> PydanticCustomError:
+    return PydanticCustomError("field_needed", "{field} is needed", {"field": field})
 
 
 class SupposedChange(BaseModel):
@@ -34,9 +39,9 @@ class SupposedChange(BaseModel):
     def _is_about_something(self) -> Self:
         needs_section, needs_nobody = self.change.endswith("-section"), "care-team" in self.change
         if needs_section and self.section not in section_labels():
-            raise ValueError("section")
+            raise _needed("section")
         if not (needs_section or needs_nobody or self.change == "choose-emergency-access") and not self.holder_id:
-            raise ValueError("holder_id")
+            raise _needed("holder_id")
         return self
 
 

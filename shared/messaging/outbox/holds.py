@@ -16,7 +16,7 @@ ALL_PARTITIONS = -1
 
 @dataclass
 class Hold:
-    """The reason for holding a partition. `since` and `retry_at` (None: awaits its lane) are event loop seconds."""
+    """The reason for holding a partition. `since` and `retry_at` (None: awaits its release) are event loop seconds."""
 
     code: str
     since: float
@@ -40,14 +40,17 @@ class Holds:
         whole = TopicPartition(partition.topic, ALL_PARTITIONS)
         return whole if whole in self._holds else None
 
-    def hold(self, partition: TopicPartition, code: str, *, for_lane: bool = False) -> None:
-        """Holds a partition until it is released. It is due for a retry after 1 s, then 2 s and so on, up to 60 s."""
+    def hold(self, partition: TopicPartition, code: str, *, is_released: bool = False) -> None:
+        """Holds a partition. It is due for a retry after 1 s, then 2 s and so on, up to 60 s.
+
+        `is_released`: it is never due, because its caller releases it.
+        """
         now = asyncio.get_running_loop().time()
         previous = self._holds.get(partition)
         tries = previous.tries + 1 if previous else 0
         wait = min(SHORTEST_HOLD_S * 2 ** min(tries, 10), LONGEST_HOLD_S)
         self._holds[partition] = Hold(
-            code, previous.since if previous else now, tries, None if for_lane else now + wait
+            code, previous.since if previous else now, tries, None if is_released else now + wait
         )
         if previous is None:
             log("partition.held", topic=partition.topic, partition=partition.partition, code=code)

@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 
 import asyncpg
 from aiokafka.errors import KafkaError
@@ -33,6 +34,19 @@ RECHECK_INTERVAL_S = 5.0
 relay may be woken more often."""
 
 
+@dataclass(frozen=True)
+class OwnTopics:
+    """The topics of a relay's service.
+
+    `prefix`: put before their names on the broker. `states`: those that get heartbeats. `unusable`: returns those that
+    differ from their declaration and must not be written now; None as long as that is unknown.
+    """
+
+    prefix: str = ""
+    states: Sequence[Topic] = ()
+    unusable: Callable[[], Collection[str] | None] = frozenset
+
+
 class Leader:
     """A leading relay: its connection, its lanes, the rows sent but not yet committed, and the held partitions."""
 
@@ -43,18 +57,19 @@ class Leader:
         watch: LossWatch,
         *,
         source: bytes,
-        prefix: str,
-        states: Sequence[Topic],
+        topics: OwnTopics,
         heartbeat_s: float,
     ) -> None:
         self._connection = connection
-        self._source, self._prefix = source, prefix
+        self._source, self._prefix = source, topics.prefix
         self._watch = watch
-        self._states = states
-        self._heartbeats = Heartbeats(make, states, heartbeat_s, prefix, source)
+        self._states = topics.states
+        self._heartbeats = Heartbeats(make, topics.states, heartbeat_s, topics.prefix, source)
         self._lanes = Lanes(make, self._store_lane)
         self._reader = OutboxReader(connection)
         self._holds = Holds()
+        self._unusable = topics.unusable
+        self._held_topics: frozenset[str] = frozenset()
         self._row_by_row: set[TopicPartition] = set()
         self._offsets: dict[TopicPartition, int] = {}
         self._began_at: float | None = None
@@ -76,7 +91,11 @@ class Leader:
             if asyncio.get_running_loop().time() >= self._checked_at + RECHECK_INTERVAL_S:
                 await self._check_losses()
             return False
+        unusable = self._unusable()
+        if unusable is None:
+            return False
         await self._retry_held()
+        self._hold_topics(frozenset(unusable))
         producer = self._lanes.producer
         if producer is None:
             return False
@@ -92,7 +111,7 @@ class Leader:
         """Returns the seconds until something is due even if no row is written."""
         if self._watch.is_recovery_needed:
             return RECHECK_INTERVAL_S
-        if self._lanes.producer is None:
+        if self._lanes.producer is None or self._unusable() is None:
             return LANE_POLL_S
         if self._began_at is None:
             return POLL_S
@@ -203,7 +222,7 @@ class Leader:
         for partition, error in outcome.failed.items():
             if error is None:
                 for_lane.add(partition)
-                self._holds.hold(partition, "not-acknowledged", for_lane=True)
+                self._holds.hold(partition, "not-acknowledged", is_released=True)
             elif isinstance(error, UNWRITABLE):
                 self._holds.hold(TopicPartition(partition.topic, ALL_PARTITIONS), _code_of(error))
             elif type(error) not in PERMANENT_REFUSALS:
@@ -243,6 +262,14 @@ class Leader:
         self._holds.hold(partition, _code_of(outcome.failed[target]))
         await self._replace_producer(outcome)
         return False
+
+    def _hold_topics(self, unusable: frozenset[str]) -> None:
+        """Holds topics that differ from their declaration until they are mended, however long that takes."""
+        for topic in unusable - self._held_topics:
+            self._holds.hold(TopicPartition(topic, ALL_PARTITIONS), "topic-differs", is_released=True)
+        for topic in self._held_topics - unusable:
+            self._release(TopicPartition(topic, ALL_PARTITIONS))
+        self._held_topics = unusable
 
     def _release(self, partition: TopicPartition) -> None:
         self._holds.release(partition)

@@ -19,9 +19,10 @@ from shared.contracts.declarations import RELAY_EVENTS, Topic
 from shared.contracts.topics import TOPICS
 from shared.db.pool import Connection
 from shared.messaging import loss_checks
-from shared.messaging.cluster_id import cluster_id_of
+from shared.messaging.broker_errors import explained_broker_errors
+from shared.messaging.cluster_metadata import cluster_id_of, partitions_of
+from shared.messaging.connection import aiokafka_options
 from shared.messaging.outbox.partitions import TopicPartition
-from shared.messaging.outbox.producer import sasl_options
 from shared.runtime.logs import log
 from shared.runtime.metrics import OUTBOX_RECOVERY
 from shared.runtime.settings import KafkaSettings
@@ -62,18 +63,20 @@ class TopicLog:
 
     def __init__(self, admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, cluster_id: str, prefix: str) -> None:
         self._admin = admin
-        self._consumer = consumer
+        self.consumer = consumer
         self._prefix = prefix
         self.cluster_id = cluster_id
 
     async def ends(self, topics: Sequence[Topic]) -> dict[TopicPartition, int]:
-        """Returns the end offset of each partition; none for a topic that does not exist."""
+        """Returns the end offset of each partition; none for a topic that does not exist.
+
+        Raises KafkaError for a topic that this user may not describe: nothing is known about it.
+        """
         end_offsets: dict[TopicPartition, int] = {}
         names = {self._prefix + topic.name: topic.name for topic in topics}
-        for described in await self._admin.describe_topics(list(names)):
-            name = described["topic"]
-            numbers = [partition["partition"] for partition in described["partitions"]]
-            ends = await self._consumer.end_offsets([KafkaPartition(name, number) for number in numbers])
+        partitions = await partitions_of(self._admin, list(names), must_be_described=True)
+        for name, numbers in partitions.items():
+            ends = await self.consumer.end_offsets([KafkaPartition(name, number) for number in numbers])
             end_offsets |= {TopicPartition(names[name], kafka.partition): end for kafka, end in ends.items()}
         return end_offsets
 
@@ -82,17 +85,17 @@ class TopicLog:
     ) -> AsyncIterator[list[SentRecord]]:
         """Yields the owner's announcements between these offsets, page by page, in the order of each partition."""
         places = {KafkaPartition(self._prefix + place.topic, place.partition): place for place in ends}
-        begins = await self._consumer.beginning_offsets(list(places))
+        begins = await self.consumer.beginning_offsets(list(places))
         behind = {
             kafka: max(starts.get(place, 0), begins[kafka])
             for kafka, place in places.items()
             if max(starts.get(place, 0), begins[kafka]) < ends[place]
         }
-        self._consumer.assign(list(behind))
+        self.consumer.assign(list(behind))
         for kafka, start in behind.items():
-            self._consumer.seek(kafka, start)
-        while any([await self._consumer.position(kafka) < ends[places[kafka]] for kafka in behind]):
-            pages = await self._consumer.getmany(timeout_ms=500, max_records=PAGE)
+            self.consumer.seek(kafka, start)
+        while any([await self.consumer.position(kafka) < ends[places[kafka]] for kafka in behind]):
+            pages = await self.consumer.getmany(timeout_ms=500, max_records=PAGE)
             records = [_sent_record(places[kafka], record) for kafka, page in pages.items() for record in page]
             yield [record for record in records if record.event_type not in _RELAY_EVENT_TYPES]
 
@@ -118,11 +121,12 @@ def log_factory(settings: KafkaSettings, service: str) -> OpenTopicLog:
 
     @asynccontextmanager
     async def connect() -> AsyncIterator[TopicLog]:
-        options = {"bootstrap_servers": settings.bootstrap, "client_id": f"{service}-relay", **sasl_options(settings)}
+        options = {"client_id": f"{service}-relay", **aiokafka_options(settings)}
         admin = AIOKafkaAdminClient(**options)
         consumer = AIOKafkaConsumer(**options, enable_auto_commit=False, isolation_level="read_uncommitted")
         try:
-            await admin.start()
+            with explained_broker_errors(settings):
+                await admin.start()
             cluster_id = await cluster_id_of(admin)
             await consumer.start()
             yield TopicLog(admin, consumer, cluster_id, settings.prefix)

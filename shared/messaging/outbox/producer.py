@@ -16,6 +16,7 @@ from aiokafka.errors import (
     kafka_errors,
 )
 
+from shared.messaging.connection import aiokafka_options
 from shared.runtime.settings import KafkaSettings
 
 LARGEST_REQUEST: Final = 1_048_576
@@ -73,18 +74,6 @@ def transactional_id(prefix: str, service: str, lane: int = 0) -> str:
     return f"{prefix}{service}-relay" + (f"-{lane}" if lane else "")
 
 
-def sasl_options(settings: KafkaSettings) -> dict[str, Any]:
-    """Returns aiokafka's options for SASL/SCRAM-SHA-512; none when no user is configured."""
-    if settings.username is None or settings.password is None:
-        return {}
-    return {
-        "security_protocol": "SASL_PLAINTEXT",
-        "sasl_mechanism": "SCRAM-SHA-512",
-        "sasl_plain_username": settings.username,
-        "sasl_plain_password": settings.password.get_secret_value(),
-    }
-
-
 def producer_factory(settings: KafkaSettings, service: str) -> MakeProducer:
     """Returns a function that makes the relay's producers."""
     kafka_errors.setdefault(InvalidRecordError.errno, InvalidRecordError)
@@ -97,14 +86,13 @@ def producer_factory(settings: KafkaSettings, service: str) -> MakeProducer:
                 "transaction_timeout_ms": TRANSACTION_TIMEOUT_MS,
             }
         producer = AIOKafkaProducer(
-            bootstrap_servers=settings.bootstrap,
             client_id=f"{service}-relay",
             **fence,
             acks="all",
             compression_type="lz4",
             max_request_size=LARGEST_REQUEST,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
-            **sasl_options(settings),
+            **aiokafka_options(settings),
         )
         try:
             await producer.start()

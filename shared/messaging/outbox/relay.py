@@ -7,14 +7,13 @@ are sent again, in order; consumers deduplicate. A partition that cannot be writ
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from typing import Final
 
 import asyncpg
 
-from shared.contracts.declarations import Topic
 from shared.db.pool import KEEPALIVES, TRANSIENT
 from shared.messaging.outbox.append import CHANNEL, LOW_LATENCY
-from shared.messaging.outbox.leader import Leader
+from shared.messaging.outbox.leader import Leader, OwnTopics
 from shared.messaging.outbox.lost import LossWatch
 from shared.messaging.outbox.producer import MakeProducer
 from shared.runtime import linger
@@ -28,11 +27,14 @@ person awaits one of them at a screen. A row written after a quiet time is sent 
 LEADERSHIP_POLL_S = 0.5
 
 
+NO_TOPICS: Final = OwnTopics()
+
+
 class Relay:
     """Sends the outbox of one service, until `stop`.
 
-    `states`: the topics that get heartbeats. `watch`: detects commits that this database has lost. `sent`: the number
-    of rows sent while leading. `last_progress`: event loop seconds.
+    `watch`: detects commits that this database has lost. `sent`: the number of rows sent while leading.
+    `last_progress`: event loop seconds.
     """
 
     def __init__(
@@ -41,16 +43,14 @@ class Relay:
         producer: MakeProducer,
         *,
         source: str,
-        prefix: str = "",
-        states: Sequence[Topic] = (),
+        topics: OwnTopics = NO_TOPICS,
         heartbeat_s: float = 5,
         watch: LossWatch | None = None,
     ) -> None:
         self._dsn = dsn
         self._make_producer = producer
         self._source = source.encode()
-        self._prefix = prefix
-        self._states = states
+        self._topics = topics
         self._watch = watch or LossWatch(None, ())
         self._heartbeat_s = heartbeat_s
         self._rows_written = asyncio.Event()
@@ -110,8 +110,7 @@ class Relay:
                 self._make_producer,
                 self._watch,
                 source=self._source,
-                prefix=self._prefix,
-                states=self._states,
+                topics=self._topics,
                 heartbeat_s=self._heartbeat_s,
             )
             try:

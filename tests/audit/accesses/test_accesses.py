@@ -43,7 +43,7 @@ async def client(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
     app = make_api(
         Settings(
             postgres=PostgresSettings.model_validate({"dsn": database.dsn}),
-            kafka=KafkaSettings(bootstrap="nowhere:1"),
+            kafka=KafkaSettings(bootstrap="127.0.0.1:1"),
             tokens=SETTINGS,
             keys=KEYS,
         )

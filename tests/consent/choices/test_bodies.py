@@ -43,8 +43,8 @@ async def put(record: Record, route: str, body: Any) -> Any:
 def test_every_body_that_sets_rights_is_in_the_table() -> None:
     app = make_api(
         Settings(
-            postgres=PostgresSettings.model_validate({"dsn": "postgresql://nowhere"}),
-            kafka=KafkaSettings(bootstrap="nowhere:1"),
+            postgres=PostgresSettings.model_validate({"dsn": "postgresql://127.0.0.1/nowhere"}),
+            kafka=KafkaSettings(bootstrap="127.0.0.1:1"),
             tokens=SETTINGS,
         )
     )

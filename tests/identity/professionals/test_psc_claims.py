@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from deploy.local.demo.bootstrap import PROFESSIONALS
+from deploy.local.demo.credentials import PROFESSIONALS
 from deploy.local.platform.provider import PEOPLE
 from deploy.local.platform.psc import Person
 from services.identity.directory.domain.directory import ActingStructureError

@@ -126,7 +126,7 @@ async def consent_api(database: Database, **changed: Any) -> AsyncIterator[Conse
     app = make_api(
         Settings(
             postgres=PostgresSettings.model_validate({"dsn": database.dsn}),
-            kafka=KafkaSettings(bootstrap="nowhere:1"),
+            kafka=KafkaSettings(bootstrap="127.0.0.1:1"),
             tokens=SETTINGS,
             **changed,
         )

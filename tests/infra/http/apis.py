@@ -82,7 +82,7 @@ def make(name: str, database: Database) -> FastAPI:
     """Returns the API of a service."""
     common: dict[str, Any] = {
         "postgres": PostgresSettings.model_validate({"dsn": database.dsn}),
-        "kafka": KafkaSettings(bootstrap="nowhere:1"),
+        "kafka": KafkaSettings(bootstrap="127.0.0.1:1"),
         "tokens": SETTINGS,
     }
     match name:

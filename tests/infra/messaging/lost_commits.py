@@ -11,6 +11,7 @@ import asyncpg
 
 from shared.contracts.topics import TOPICS
 from shared.db.pool import Connection, Pool, create_pool
+from shared.messaging.outbox.leader import OwnTopics
 from shared.messaging.outbox.lost import LossWatch, log_factory, topics_of
 from shared.messaging.outbox.producer import producer_factory
 from shared.messaging.outbox.recovery import Recovery, RecoveryResult, recover
@@ -55,8 +56,7 @@ async def running_relay(database: Database, kafka: Topics, *, held: bool = False
         database.dsn,
         producer_factory(kafka.settings(service), service),
         source=f"/services/{service}",
-        prefix=kafka.prefix,
-        states=[topic for topic in TOPICS if topic.owner == service and topic.has_heartbeats],
+        topics=OwnTopics(kafka.prefix, [topic for topic in TOPICS if topic.owner == service and topic.has_heartbeats]),
         heartbeat_s=0.2,
         watch=watch,
     )

@@ -15,7 +15,7 @@ from shared.db.pool import Connection
 from shared.messaging.envelope import Message
 from shared.messaging.subscription import Subscription
 from shared.runtime import clock
-from shared.runtime.settings import FreshnessSettings, PostgresSettings, ServiceSettings
+from shared.runtime.settings import FreshnessSettings, KafkaSettings, PostgresSettings, ServiceSettings
 from shared.service.worker import Plan, WorkerRuntime, at_work
 from tests.infra.http.tokens import SETTINGS, TestKeys
 from tests.infra.platform.databases import Database
@@ -81,9 +81,14 @@ class Recorder:
 
 def settings(database: Database, topics: Topics, instance_id: str | None = "test") -> ServiceSettings:
     """Returns the settings of a worker. Without an `instance_id` it is one of several members that come and go."""
+    return settings_with(database, topics.settings("consent").model_copy(update={"instance_id": instance_id}))
+
+
+def settings_with(database: Database, kafka: KafkaSettings) -> ServiceSettings:
+    """Returns the settings of a worker on this broker."""
     return ServiceSettings(
         postgres=PostgresSettings.model_validate({"dsn": database.dsn}),
-        kafka=topics.settings("consent").model_copy(update={"instance_id": instance_id}),
+        kafka=kafka,
         tokens=SETTINGS,
         freshness=FreshnessSettings(heartbeat_s=0.2),
     )

@@ -15,7 +15,7 @@ from shared.crypto.vault import Vault
 from shared.messaging.subscription import Subscription
 from tests.infra.audit.keys import MOTIVES
 from tests.infra.erasure.erasures import ERASURE
-from tests.infra.notify.notify import KEYRING
+from tests.infra.notify.notify import KEYRING, SENDER
 from tests.infra.records.records_api import KEK
 
 
@@ -30,7 +30,7 @@ def subscriptions_of(service: str) -> Sequence[Subscription]:
             return of_consent()
         case "audit":
             return of_audit(MOTIVES)
-    return of_notify(KEYRING, AlertRules(window=timedelta(minutes=15), follow_up_after=timedelta(hours=1)))
+    return of_notify(KEYRING, AlertRules(window=timedelta(minutes=15), follow_up_after=timedelta(hours=1)), SENDER)
 
 
 def subscription_of(group: str) -> Subscription:

@@ -15,7 +15,15 @@ import orjson
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from services.notify.app import make_plan
-from services.notify.settings import AlertSettings, FoldersSettings, KeysSettings, Settings, SmtpSettings
+from services.notify.kit.sender import SenderDetails
+from services.notify.settings import (
+    AlertSettings,
+    FoldersSettings,
+    KeysSettings,
+    PublicServiceSettings,
+    Settings,
+    SmtpSettings,
+)
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, sealed_place
 from shared.contracts.identity import ContactChanged
@@ -35,6 +43,10 @@ KEYRING_TEXT = "contacts-1:" + "A" * 43
 KEYRING = Keyring.parse(KEYRING_TEXT)
 NEXT_KEYRING_TEXT = "contacts-2:" + "B" * 43
 NEXT_KEYRING = Keyring.parse(NEXT_KEYRING_TEXT)
+PUBLIC_SERVICE = PublicServiceSettings(
+    name="DMP de test", sender_name="DMP", site="dmp.example", telephone="01 99 00 00 00"
+)
+SENDER = SenderDetails("DMP <no-reply@dmp.example>", "DMP de test", "DMP", "dmp.example", "01 99 00 00 00")
 
 
 @dataclass
@@ -139,6 +151,7 @@ def settings(
         tokens=SETTINGS,
         freshness=FreshnessSettings(heartbeat_s=0.2),
         keys=KeysSettings.model_validate({"contacts": keyring}),
+        service=PUBLIC_SERVICE,
         alerts=AlertSettings(window_s=window_s),
         folders=folders or FoldersSettings(sms=Path("/nonexistent"), letters=Path("/nonexistent")),
         smtp=SmtpSettings.model_validate(

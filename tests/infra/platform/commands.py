@@ -6,8 +6,8 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from deploy.local.cli.interruptible import Interrupted, run
-from deploy.local.platform.errors import LocalError
+from deploy.local.cli.interruptible import run
+from deploy.local.platform.errors import Interrupted, LocalError
 
 T = TypeVar("T")
 

@@ -108,10 +108,18 @@ class Databases:
         for template in self._templates.values():
             await self._drop(template.name)
 
+    def superuser_dsn(self, name: str) -> str:
+        """Returns the superuser's connection string for a database."""
+        return urlunsplit(urlsplit(self._superuser_dsn)._replace(path=f"/{name}"))
+
+    def owner_dsn(self, name: str) -> str:
+        """Returns the connection string of the owner for a database."""
+        return self._dsn(OWNER, name)
+
     async def _emptied(self, database: Database) -> bool:
         template = self._templates[database.service]
         with suppress(asyncpg.InvalidCatalogNameError):  # a test may have dropped it
-            connection = await asyncpg.connect(self._superuser(database.name))
+            connection = await asyncpg.connect(self.superuser_dsn(database.name))
             try:
                 if await _left_alone(connection) and await _declared(connection) == template.declared:
                     await _empty(connection, template.rows)
@@ -126,7 +134,7 @@ class Databases:
         await self._run(f'create database "{name}" owner {OWNER}')
         folder = Path(__file__).parents[3] / "services" / service / "migrations"
         await migrate(self._database(service, name).owner_dsn, migrations_of(service, folder), APP)
-        connection = await asyncpg.connect(self._superuser(name))
+        connection = await asyncpg.connect(self.superuser_dsn(name))
         try:
             rows = await _rows(connection)
             template = Template(name, rows, await _declared(connection))
@@ -145,9 +153,6 @@ class Databases:
         place = urlsplit(self._superuser_dsn)
         netloc = f"{role}:{PASSWORD}@{place.hostname}:{place.port}"
         return urlunsplit((place.scheme, netloc, f"/{name}", "", ""))
-
-    def _superuser(self, name: str) -> str:
-        return urlunsplit(urlsplit(self._superuser_dsn)._replace(path=f"/{name}"))
 
     async def _run(self, sql: str) -> None:
         connection = await asyncpg.connect(self._superuser_dsn)

@@ -8,12 +8,13 @@ from typing import IO, Any
 
 from deploy.local.platform import endpoints
 from deploy.local.platform.errors import LocalError
-from deploy.local.platform.kafka import ADMIN, OPS, Kafka
+from deploy.local.platform.kafka import Kafka
 from deploy.local.platform.postgres import Postgres
 from deploy.local.platform.probes import answers, listens
 from deploy.local.platform.secrets import Secrets
 from deploy.local.platform.services import NAMES, Role
 from deploy.local.platform.stack import Stack
+from shared.messaging.topics.grants import ADMIN, OPS
 from tests.infra.platform.waiting import eventually
 from tests.infra.records.hospital import launch
 

@@ -17,12 +17,17 @@ _COMMON = {
     "TOKENS__ISSUER": ISSUER,
     "TOKENS__JWKS_URL": f"{ISSUER}/.well-known/jwks.json",
 }
+NO_CHANGES: Mapping[str, str] = {}
 _OWN = {
     "identity": {"KEYS__SIGNING": SIGNING, "KEYS__RECEIPTS": RECEIPTS},
     "notify": {
         "SMTP__HOST": "127.0.0.1",
         "SMTP__PORT": "1",
         "SMTP__SENDER": "no-reply@dmp.example",
+        "SERVICE__NAME": "DMP de test",
+        "SERVICE__SENDER_NAME": "DMP",
+        "SERVICE__SITE": "dmp.example",
+        "SERVICE__TELEPHONE": "01 99 00 00 00",
         "FOLDERS__SMS": "/nonexistent",
         "FOLDERS__LETTERS": "/nonexistent",
     },
@@ -38,18 +43,27 @@ class ProcessResult:
     errors: str
 
 
-async def run(database: Database, *arguments: str, rings: Mapping[str, str]) -> ProcessResult:
-    """Runs `python -m services.<service> <arguments>` to its end; `rings`: keyrings by their setting."""
+async def start(
+    database: Database, *arguments: str, rings: Mapping[str, str], settings: Mapping[str, str] = NO_CHANGES
+) -> asyncio.subprocess.Process:
+    """Starts `python -m services.<service> <arguments>`; `rings`: keyrings by their setting; `settings`: others."""
     prefix = database.service.upper()
-    settings = {**_COMMON, **_OWN.get(database.service, {}), "POSTGRES__DSN": database.dsn}
-    settings |= {f"KEYS__{name.upper()}": ring for name, ring in rings.items()}
-    process = await asyncio.create_subprocess_exec(
+    values = {**_COMMON, **_OWN.get(database.service, {}), "POSTGRES__DSN": database.dsn}
+    values |= {f"KEYS__{name.upper()}": ring for name, ring in rings.items()} | dict(settings)
+    return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", f"services.{database.service}", *arguments),
         cwd=ROOT,
-        env={**os.environ, **{f"{prefix}_{name}": value for name, value in settings.items()}},
+        env={**os.environ, **{f"{prefix}_{name}": value for name, value in values.items()}},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
+
+
+async def run(
+    database: Database, *arguments: str, rings: Mapping[str, str], settings: Mapping[str, str] = NO_CHANGES
+) -> ProcessResult:
+    """Runs a command like `start`, to its end."""
+    process = await start(database, *arguments, rings=rings, settings=settings)
     try:
         async with asyncio.timeout(60):
             output, errors = await process.communicate()

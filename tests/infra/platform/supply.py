@@ -15,7 +15,9 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import NewTopic
 
 from deploy.local.platform.kafka import Credentials, admin_client
-from deploy.local.platform.topics import Grant, declared_grants, declared_topics, filter_of
+from shared.messaging.topics.grants import Grant, declared_grants
+from shared.messaging.topics.layouts import declared_topics
+from shared.messaging.topics.permissions import binding_of, filter_of
 from tests.infra.platform.parts import Parts
 from tests.infra.platform.topics import Topics
 from tests.infra.platform.waiting import DEADLINE_S, eventually
@@ -59,7 +61,7 @@ class Supply:
         if self._parts.has_acls:
             wanted = {grant for prefix in prefixes for grant in declared_grants(prefix)}
             grants = sorted(wanted, key=repr)
-            await _settled(self._client.create_acls([grant.binding() for grant in grants]))
+            await _settled(self._client.create_acls([binding_of(grant) for grant in grants]))
             # The controller answers before the broker knows a permission; the broker learns them in their order.
             for end in (grants[0], grants[-1]):
                 await eventually(lambda end=end: self._in_force(end))  # type: ignore[misc]

@@ -35,6 +35,7 @@ class Topics:
             "bootstrap": self.parts.kafka_bootstrap,
             "prefix": self.prefix,
             "linger_ms": "20",
+            "profile": "local",
         }
         if self.parts.has_acls:
             values |= {"username": service, "password": self.parts.passwords[service]}

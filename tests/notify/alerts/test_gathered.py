@@ -123,7 +123,8 @@ async def test_records_and_kinds_are_gathered_apart(database: Database, kafka: T
         ("someone@mail.example", "2 nouveaux documents ont été ajoutés à votre dossier médical partagé."),
         (
             "someone@mail.example",
-            "Votre dossier médical partagé a été consulté par des professionnels de santé : 2 nouvelles consultations.",
+            "Votre dossier médical partagé a été consulté par des professionnels de santé\xa0: "
+            "2 nouvelles consultations.",
         ),
     ]
     assert len(server.mails) == 6

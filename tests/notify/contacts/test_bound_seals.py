@@ -29,6 +29,7 @@ from tests.infra.notify.notify import (
     KEYRING,
     KEYRING_TEXT,
     NEXT_KEYRING_TEXT,
+    SENDER,
     contact,
     mail_server,
     published,
@@ -66,7 +67,7 @@ async def keep(database: Database, event: Event) -> None:
         if isinstance(event, ContactChanged):
             await keep_contacts(connection, [message(event)])
         else:
-            await enqueue_messages(connection, [message(event)], keyring=KEYRING)
+            await enqueue_messages(connection, [message(event)], keyring=KEYRING, sender=SENDER)
 
 
 async def reached(database: Database, record_id: UUID, rings: str = KEYRING_TEXT) -> str | None:

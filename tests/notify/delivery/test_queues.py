@@ -184,7 +184,7 @@ async def test_an_alert_whose_contact_waits_for_its_key_stops_no_other_and_is_se
 
 
 async def test_a_request_under_an_unknown_key_is_no_dead_letter(new_pool: NewPool) -> None:
-    from tests.infra.notify.notify import KEYRING
+    from tests.infra.notify.notify import KEYRING, SENDER
 
     pool = await new_pool("notify")
     event = requested("someone@mail.example", **CODE)
@@ -193,7 +193,7 @@ async def test_a_request_under_an_unknown_key_is_no_dead_letter(new_pool: NewPoo
     )
     async with transaction(pool) as connection:
         with pytest.raises(KeyUnknownError):
-            await enqueue_messages(connection, [message(other)], keyring=KEYRING)
+            await enqueue_messages(connection, [message(other)], keyring=KEYRING, sender=SENDER)
 
 
 async def test_what_was_sent_is_written_down_when_the_worker_stops(

@@ -10,17 +10,16 @@ from uuid import UUID
 
 import pytest
 
+from services.notify.delivery.adapters.sms import sms_parts
 from services.notify.delivery.domain import AddressUnusableError, OutgoingMessage, Skipped, address_lines, e164_number
+from services.notify.kit.sender import NO_BREAK_SPACE, SenderDetails
 from services.notify.messages.adapters.texts import (
-    GSM_ALPHABET,
-    MAX_SMS_LENGTH,
     KindUnknownError,
     message_kinds,
     outgoing_message,
     render_message,
 )
 from services.notify.messages.domain import (
-    NO_BREAK_SPACE,
     DueMessage,
     Expired,
     MessageContent,
@@ -29,6 +28,7 @@ from services.notify.messages.domain import (
     displayed_value,
     message_state_after,
 )
+from tests.infra.notify.notify import SENDER
 
 TRACE = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
 NOW = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)
@@ -48,6 +48,7 @@ LONGEST = {
     "when": "2026-07-01T12:05:00+00:00",
     "device": "Firefox 131.0 (Ubuntu)",
 }
+LONG_SENDER = SenderDetails("a@b.example", "x" * 30, "x" * 11, "s" * 40, "0" * 20)
 WITH_LETTER = {
     *("activation-code", "opening-notice", "record-opened", "record-closed", "record-reopened", "contact-changed"),
     *("password-changed", "carer-invitation", "carer-answered", "representation-added", "representation-ended"),
@@ -81,7 +82,7 @@ VARIANTS: list[Any] = [
 def message_for(kind: str, channel: Any, language: Any, **values: str) -> OutgoingMessage:
     request = MessageRequest(ID, None, channel, kind, "sealed", NOW, None, TRACE)
     content = MessageContent(TO[channel], language, {**LONGEST, **values})
-    return outgoing_message(request, content, "DMP <no-reply@dmp.example>", TRACE, NOW)
+    return outgoing_message(request, content, SENDER, TRACE, NOW)
 
 
 def text_of(kind: str, channel: str, language: str, **values: str) -> str:
@@ -91,7 +92,7 @@ def text_of(kind: str, channel: str, language: str, **values: str) -> str:
     message = BytesParser(policy=SMTP).parsebytes(body)
     plain = message.get_body(("plain",))
     assert plain is not None
-    return f"{message['subject']}\n{plain.get_content()}"
+    return f"{message['subject']}\n{plain.get_content()}".replace(NO_BREAK_SPACE, " ")
 
 
 def test_the_kinds_are_these() -> None:
@@ -120,11 +121,10 @@ def test_each_message_is_whole_and_generic(kind: str, channel: str, language: st
 
 
 @pytest.mark.parametrize(("kind", "channel", "language"), [sort for sort in VARIANTS if sort[1] == "sms"])
-def test_an_sms_is_one_sms(kind: str, channel: Any, language: Any) -> None:
-    text = render_message(kind, channel, MessageContent(TO["sms"], language, LONGEST))
+def test_an_sms_is_in_the_short_alphabet_and_begins_with_its_sender(kind: str, channel: Any, language: Any) -> None:
+    text = render_message(kind, channel, MessageContent(TO["sms"], language, LONGEST), SENDER)
     [sms] = text.paragraphs
-    assert len(sms) <= MAX_SMS_LENGTH
-    assert set(sms) <= GSM_ALPHABET
+    assert sms_parts(sms).alphabet == "GSM-7"
     assert sms.startswith("DMP")
 
 
@@ -139,7 +139,7 @@ def test_a_value_that_is_missing_makes_the_message_unusable(kind: str, names: se
     for missing in names:
         values = {name: value for name, value in LONGEST.items() if name != missing}
         with pytest.raises(ValuesUnfitError) as caught:
-            render_message(kind, "mail", MessageContent(TO["mail"], "fr", values))
+            render_message(kind, "mail", MessageContent(TO["mail"], "fr", values), SENDER)
         assert caught.value.__cause__ is None
 
 
@@ -202,12 +202,14 @@ def test_a_device_is_cut_and_never_silences_the_warning() -> None:
 @pytest.mark.parametrize(("kind", "channel"), [("x", "mail"), ("opening-notice", "sms"), ("sign-in-code", "letter")])
 def test_a_kind_without_a_text_for_the_channel_is_unknown(kind: str, channel: Any) -> None:
     with pytest.raises(KindUnknownError):
-        render_message(kind, channel, MessageContent(TO[channel], "fr", LONGEST))
+        render_message(kind, channel, MessageContent(TO[channel], "fr", LONGEST), SENDER)
 
 
-def test_a_code_too_long_for_one_sms_is_refused() -> None:
+def test_a_code_too_long_for_two_parts_of_an_sms_is_refused() -> None:
     with pytest.raises(ValuesUnfitError):
-        render_message("carer-invitation", "sms", MessageContent(TO["sms"], "fr", {**LONGEST, "code": "A" * 64}))
+        render_message(
+            "activation-code", "sms", MessageContent(TO["sms"], "fr", {**LONGEST, "code": "A" * 64}), LONG_SENDER
+        )
 
 
 def test_a_letter_looks_like_this() -> None:
@@ -217,11 +219,13 @@ def test_a_letter_looks_like_this() -> None:
         "Un dossier médical partagé sera ouvert à votre nom, sauf si vous vous y\n"
         "opposez au plus tard le 1 avril 2026.\n\n"
         "Pour vous y opposer : https://monespacesante.example/objection, par\n"
-        "téléphone ou par courrier. Vous n'avez pas à donner de raison.\n\n"
+        "téléphone au 01 99 00 00 00, ou par courrier à votre caisse d'assurance\n"
+        "maladie. Vous n'avez pas à donner de raison.\n\n"
         "Vous opposer ne change rien à vos remboursements. Vous pourrez changer\n"
         "d'avis à tout moment.\n\n"
         "Sans opposition de votre part, vous n'avez rien à faire.\n\n"
-        "Le service du dossier médical partagé\n"
+        "Une question ? Allez sur dmp.example ou appelez le 01 99 00 00 00.\n\n"
+        "DMP de test\n"
     )
 
 

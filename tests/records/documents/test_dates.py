@@ -57,6 +57,25 @@ async def test_a_period_that_ends_before_it_starts_is_refused(api: RecordsApi, r
     assert answer.json()["issue"][0]["expression"] == ["Bundle.entry[1].resource.context.period.end"]
 
 
+@pytest.mark.parametrize("day", ["2026-03-12", "2026-03", "2026", "2026-03-12T09:30"])
+async def test_the_date_of_the_reference_is_an_instant_and_no_day_is_completed(
+    api: RecordsApi, record: UUID, day: str
+) -> None:
+    """FHIR R4: DocumentReference.date is an instant, attachment.creation and context.period hold dateTimes."""
+    bundle = orjson.loads(bundle_of(a_deposit(SOMEBODY)))
+    bundle["entry"][1]["resource"]["date"] = day
+    answer = await api.deposit(orjson.dumps(bundle))
+    assert (answer.status_code, codes(answer)) == (422, ["element-invalid"])
+    assert answer.json()["issue"][0]["expression"] == ["Bundle.entry[1].resource.date"]
+
+
+async def test_the_submission_set_may_name_a_day(api: RecordsApi, record: UUID) -> None:
+    """FHIR R4: List.date is a dateTime."""
+    bundle = orjson.loads(bundle_of(a_deposit(SOMEBODY)))
+    bundle["entry"][0]["resource"]["date"] = "2026-03-12"
+    assert (await api.deposit(orjson.dumps(bundle))).status_code == 200
+
+
 def test_metadata_of_older_releases_has_moments_only() -> None:
     [document] = parse_submission(bundle_of(a_deposit(SOMEBODY))).documents
     metadata = metadata_of(document)

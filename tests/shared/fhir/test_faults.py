@@ -25,6 +25,12 @@ def _folder(bundle: Json) -> None:
     bundle["entry"].append(folder)
 
 
+def source_patient(bundle: Json) -> Json:
+    patients = [resource for resource in reference(bundle)["contained"] if resource["resourceType"] == "Patient"]
+    patient: Json = patients[0]
+    return patient
+
+
 FAULTS: dict[str, tuple[Callable[[Json], object], str]] = {
     "another Bundle": (lambda b: b.update(type="batch"), "bundle-type-unexpected"),
     "another resource": (lambda b: b.update(resourceType="Patient"), "resource-unexpected"),
@@ -50,6 +56,8 @@ FAULTS: dict[str, tuple[Callable[[Json], object], str]] = {
         "item-not-supported",
     ),
     "a title with a control character": (lambda b: attachment(b).update(title="A\x01B"), "control-character"),
+    "a birth date that is no date": (lambda b: source_patient(b).update(birthDate="12/06/1955"), "element-invalid"),
+    "a gender that is none": (lambda b: source_patient(b).update(gender="F"), "element-invalid"),
     "a title of two lines": (lambda b: attachment(b).update(title="A\nB"), "control-character"),
     "a period that ends on the day before": (
         lambda b: reference(b)["context"].update(period={"start": "2026-03-12T14:00:00Z", "end": "2026-03-11"}),

@@ -12,7 +12,7 @@ from shared.cda.errors import InvalidCdaError
 from shared.fhir import answer_bundles, cda_deposit, iti65, write
 from shared.fhir.answer_bundles import EntryResponse
 from shared.fhir.bundle import parse_submission
-from shared.fhir.capabilities import capability_statement
+from shared.fhir.capabilities import ServerDescription, capability_statement
 from shared.fhir.outcomes import ERROR_CODES, Issue, IssueType, Severity, operation_outcome
 from shared.fhir.submission import Author, AuthorKind, Coding, SubmittedDocument
 from shared.fhir.write import StoredDocument
@@ -20,6 +20,7 @@ from shared.moments import PartialDates
 from shared.terminology import oids
 from shared.terminology.documents import document_types
 from shared.values import Ins, SentTraits, Sex
+from tests.infra.fhir.oracle import assert_fhir_resource
 from tests.infra.platform.paths import DOCUMENTS
 
 NOON = datetime(2026, 3, 12, 12, tzinfo=timezone(timedelta(hours=1)))
@@ -183,15 +184,24 @@ def test_a_binary_holds_its_content_in_base64() -> None:
 
 
 def test_metadata_says_what_the_server_can_do() -> None:
-    statement = json.loads(capability_statement("https://dmp.example/fhir", "1.0", datetime(2026, 1, 1, tzinfo=UTC)))
-    assert statement["fhirVersion"] == "4.0.1"
-    assert statement["rest"][0]["interaction"] == [{"code": "transaction"}]
+    server = ServerDescription("https://dmp.example/fhir", "https://id.dmp.example/oauth/token", "1.0")
+    statement = json.loads(capability_statement(server, datetime(2026, 1, 1, tzinfo=UTC)))
+    assert_fhir_resource(statement)
+    assert (statement["fhirVersion"], statement["date"]) == ("4.0.1", "2026-01-01T00:00:00Z")
+    assert (statement["implementation"]["url"], statement["software"]["version"]) == (server.base_url, "1.0")
+    [rest] = statement["rest"]
+    assert [interaction["code"] for interaction in rest["interaction"]] == ["transaction"]
+    assert "_count" in {parameter["name"] for parameter in rest["searchParam"]}
+    [smart] = rest["security"]["extension"]
+    assert smart["extension"] == [{"url": "token", "valueUri": server.token_endpoint}]
+    assert rest["security"]["service"][0]["coding"][0]["code"] == "OAuth"
     kinds = {
         resource["type"]: [i["code"] for i in resource["interaction"]] for resource in statement["rest"][0]["resource"]
     }
     assert kinds == {
         "DocumentReference": ["read", "search-type", "patch"],
         "Binary": ["read"],
+        "List": ["read"],
         "Patient": ["search-type"],
     }
 

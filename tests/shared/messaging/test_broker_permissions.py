@@ -16,10 +16,8 @@ from aiokafka.errors import (
     TransactionalIdAuthorizationFailed,
 )
 
-from deploy.local.platform import topics
 from deploy.local.platform.databases import unsent_topics
 from deploy.local.platform.kafka import Credentials, admin_client
-from deploy.local.platform.topics import Grant
 from shared.contracts.declarations import SERVICES, Service
 from shared.contracts.topics import (
     ACCESSES,
@@ -32,6 +30,8 @@ from shared.contracts.topics import (
 from shared.db.pool import create_pool, transaction
 from shared.messaging.outbox import announce, append
 from shared.messaging.outbox.producer import discard, transactional_id
+from shared.messaging.topics.grants import Grant
+from shared.messaging.topics.permissions import binding_of, grant, wait_in_force
 from shared.runtime.settings import PostgresSettings
 from tests.conftest import NewDatabase
 from tests.infra.messaging import plumbing
@@ -156,9 +156,9 @@ def former_grants(kafka: Topics, *services: str) -> set[Grant]:
 
 def give(kafka: Topics, grants: set[Grant]) -> None:
     client = admin_client(kafka.parts.kafka_bootstrap, Credentials("admin", kafka.parts.passwords["admin"]))
-    for future in client.create_acls([grant.binding() for grant in grants]).values():
+    for future in client.create_acls([binding_of(each) for each in grants]).values():
         future.result(30)
-    topics._wait_in_force(client, grants)
+    wait_in_force(client, grants)
 
 
 async def test_the_permission_on_a_retired_topic_ends_with_the_outbox_rows_and_never_returns(
@@ -171,7 +171,7 @@ async def test_the_permission_on_a_retired_topic_ends_with_the_outbox_rows_and_n
 
     async def grant_with(*unsent: str) -> None:
         left = {(service, FORMER_ACCESSES.name) for service in unsent}
-        await asyncio.to_thread(topics.grant, servers.kafka_bootstrap, admin, kafka.prefix, unsent=left)
+        await asyncio.to_thread(grant, admin_client(servers.kafka_bootstrap, admin), kafka.prefix, unsent=left)
 
     async def settles(service: str, *, allowed: bool) -> None:
         async def as_expected() -> bool:

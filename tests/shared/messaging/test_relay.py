@@ -13,7 +13,6 @@ import pytest
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from deploy.local.platform.kafka import Credentials, admin_client
-from deploy.local.platform.topics import Grant, filter_of
 from services.consent.kit.announcements import announce
 from shared.contracts.base import HeartbeatSent, StateWithheld
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
@@ -21,9 +20,12 @@ from shared.contracts.topics import CONSENT_STATES
 from shared.db.pool import Pool, create_pool, transaction
 from shared.messaging.envelope import Message, decode
 from shared.messaging.outbox import append, tombstone
+from shared.messaging.outbox.leader import OwnTopics
 from shared.messaging.outbox.partitions import partition_of
 from shared.messaging.outbox.producer import producer_factory
 from shared.messaging.outbox.relay import Relay
+from shared.messaging.topics.grants import Grant
+from shared.messaging.topics.permissions import binding_of, filter_of
 from shared.runtime import clock
 from shared.runtime.settings import PostgresSettings
 from shared.service.worker import Plan, make_worker_app
@@ -56,7 +58,8 @@ async def pool(database: Database) -> AsyncIterator[Pool]:
 
 def new_relay(database: Database, kafka: Topics, **options: Any) -> Relay:
     make = options.pop("producer", None) or producer_factory(kafka.settings("consent"), "consent")
-    return Relay(database.dsn, make, source="/services/consent", prefix=kafka.prefix, heartbeat_s=0.3, **options)
+    topics = OwnTopics(kafka.prefix, options.pop("states", ()), options.pop("unusable", frozenset))
+    return Relay(database.dsn, make, source="/services/consent", topics=topics, heartbeat_s=0.3, **options)
 
 
 @asynccontextmanager
@@ -247,7 +250,7 @@ async def test_a_topic_that_may_not_be_written_holds_back_its_own_rows_only(
             await put(pool, announce(decided(uuid4())), announce(access(uuid4())))
         await eventually(lambda: is_empty(pool, ACCESSES))
         assert await pool.fetchval(COUNT, DECISIONS) == 5
-        await administer(kafka, lambda admin: admin.create_acls([grant.binding()]))
+        await administer(kafka, lambda admin: admin.create_acls([binding_of(grant)]))
         await eventually(lambda: is_empty(pool, DECISIONS), seconds=120)
 
 

@@ -1,10 +1,13 @@
 """What is wrong with the settings is said with the names of the environment variables, and without their values."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 from pydantic_settings import SettingsConfigDict
 
 from shared.runtime.settings import ServiceSettings, settings_complaint
+from tests.infra.platform.certificates import Authority
 
 
 class Settings(ServiceSettings):
@@ -47,4 +50,55 @@ def test_a_wrong_value_is_said_by_its_variable_and_not_shown(monkeypatch: pytest
 
 
 def test_a_retired_name_is_said_with_its_successor(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "LINGER_MS" in complaint(monkeypatch, INVENTED_KAFKA__GATHER_MS="5")
+    text = complaint(monkeypatch, INVENTED_KAFKA__GATHER_MS="5")
+    assert text == "INVENTED_KAFKA__GATHER_MS is called LINGER_MS now: rename the variable"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"INVENTED_KAFKA__BOOTSTRAP": "kafka.example:9092"}, "SECURITY is needed for a broker"),
+        (
+            {"INVENTED_KAFKA__BOOTSTRAP": "127.0.0.1:1,kafka.example:1"},
+            "SECURITY is needed for a broker",
+        ),
+        ({"INVENTED_KAFKA__SECURITY": "sasl_ssl"}, "USERNAME and PASSWORD are needed with SECURITY sasl_ssl"),
+        (
+            {"INVENTED_KAFKA__SECURITY": "ssl", "INVENTED_KAFKA__USERNAME": "app"},
+            "USERNAME and PASSWORD have no effect",
+        ),
+        ({"INVENTED_KAFKA__USERNAME": "app"}, "USERNAME and PASSWORD are needed with SECURITY sasl_plaintext"),
+        (
+            {"INVENTED_KAFKA__CA_FILE": "/nowhere.pem"},
+            "CA_FILE, CERTIFICATE_FILE and KEY_FILE have no effect",
+        ),
+        ({"INVENTED_KAFKA__SECURITY": "ssl", "INVENTED_KAFKA__CA_FILE": "/nowhere.pem"}, "CA_FILE cannot be read"),
+        (
+            {"INVENTED_KAFKA__SECURITY": "ssl", "INVENTED_KAFKA__KEY_FILE": "/nowhere.pem"},
+            "CERTIFICATE_FILE and KEY_FILE go",
+        ),
+    ],
+)
+def test_a_connection_to_kafka_that_cannot_be_made_safely_is_refused_in_words(
+    changes: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = complaint(monkeypatch, **changes)
+    assert f"INVENTED_KAFKA__{words}" in text
+
+
+def test_a_certificate_and_the_key_of_another_are_refused_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority(tmp_path)
+    changes = {
+        "INVENTED_KAFKA__SECURITY": "ssl",
+        "INVENTED_KAFKA__CERTIFICATE_FILE": str(authority.issue("one").certificate),
+        "INVENTED_KAFKA__KEY_FILE": str(authority.issue("other").key),
+    }
+    assert "do not belong together" in complaint(monkeypatch, **changes)
+
+
+def test_a_connection_string_is_refused_without_being_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = complaint(monkeypatch, INVENTED_POSTGRES__DSN="postgresql://app:invented-word@db.example/records")
+    assert text.startswith("INVENTED_POSTGRES__DSN: a server beyond this machine needs `sslmode`")
+    assert "invented-word" not in text

@@ -9,17 +9,21 @@ import typer
 
 from deploy.local.cli.commands.common import (
     EXIT_USAGE,
+    AsPatientOption,
     Language,
     LanguageOption,
     RecordOption,
+    WhoOption,
+    check_value,
     fail,
+    patient_session,
     perform,
-    retire,
     session_for,
     show_json,
 )
 from deploy.local.cli.installation import JsonOption, VarOption
 from deploy.local.demo.client import Dmp
+from shared.terminology.documents import section_labels
 
 
 class Emergency(StrEnum):
@@ -33,7 +37,6 @@ def register(app: typer.Typer) -> None:
     """Adds the commands to the application."""
     app.command("what-if")(what_if)
     app.command()(explain)
-    retire(app, "why", "explain")
 
 
 def what_if(  # noqa: PLR0913  # each is an option of the command line
@@ -43,6 +46,7 @@ def what_if(  # noqa: PLR0913  # each is an option of the command line
     section: Annotated[str | None, typer.Option("--hide-section", metavar="SECTION", help="Such as BIOLOGIE.")] = None,
     mask: Annotated[UUID | None, typer.Option("--mask", metavar="ID", help="A document.")] = None,
     end: Annotated[Emergency | None, typer.Option("--end", help="An emergency access.")] = None,
+    who: AsPatientOption = None,
     language: LanguageOption = Language.FR,
     as_json: JsonOption = False,
 ) -> None:
@@ -56,6 +60,7 @@ def what_if(  # noqa: PLR0913  # each is an option of the command line
     if block is not None:
         changes.append({"change": "block-professional", "holder_id": block})
     if section is not None:
+        check_value("--hide-section", section, section_labels())
         changes.append({"change": "hide-section", "section": section})
     if end is not None:
         changes.append({"change": "choose-emergency-access", end.value.replace("-", "_"): False})
@@ -64,10 +69,11 @@ def what_if(  # noqa: PLR0913  # each is an option of the command line
         fail(EXIT_USAGE, "name a change: --block, --hide-section, --mask or --end")
     body = {"changes": changes, "documents": documents}
 
-    async def ask(dmp: Dmp, _: Mapping[str, Any]) -> dict[str, Any]:
+    async def ask(dmp: Dmp, installation: Mapping[str, Any]) -> dict[str, Any]:
         headers = {"accept-language": language.value}
         path = f"/records/{record}/what-if"
-        answer = await dmp.patient(record).call("POST", "records", path, json=body, headers=headers)
+        patient = patient_session(dmp, installation, record, who)
+        answer = await patient.call("POST", "records", path, json=body, headers=headers)
         effects: dict[str, Any] = answer.json()
         return effects
 
@@ -82,7 +88,7 @@ def what_if(  # noqa: PLR0913  # each is an option of the command line
 def explain(
     entry: Annotated[UUID, typer.Argument(metavar="ENTRY", help="Id of the entry, from `dmp accesses --json`.")],
     var: VarOption,
-    who: Annotated[str, typer.Option("--as", metavar="WHO", help="patient:RECORD, professional:ID, or a name.")],
+    who: WhoOption,
     language: LanguageOption = Language.FR,
     as_json: JsonOption = False,
 ) -> None:

@@ -7,10 +7,20 @@ from uuid import UUID, uuid4
 
 import typer
 
-from deploy.local.cli.commands.common import perform, session_for, show_json, show_table
+from deploy.local.cli.commands.common import (
+    YesOption,
+    check_value,
+    confirm,
+    perform,
+    read_installation,
+    session_for,
+    show_json,
+    show_table,
+)
 from deploy.local.cli.installation import JsonOption, VarOption
-from deploy.local.demo.bootstrap import ADMINISTRATOR
+from deploy.local.cli.waiting import say
 from deploy.local.demo.client import Dmp
+from deploy.local.demo.credentials import ADMINISTRATOR
 
 POLL_INTERVAL_S = 1.0
 CampaignArgument = Annotated[UUID, typer.Argument(metavar="ID", help="Id of the campaign, from `dmp campaign create`.")]
@@ -32,21 +42,28 @@ def register(app: typer.Typer) -> None:
     app.add_typer(campaign, name="campaign")
 
 
-def create(  # each is an option of the command line
+def create(  # noqa: PLR0913  # each is an option of the command line
     var: VarOption,
     regions: Annotated[str, typer.Option(help="INSEE codes, separated by commas; default: all.")] = "",
     regimes: Annotated[str, typer.Option(help="Codes of two digits, separated by commas; default: all.")] = "",
     born_from: Annotated[int | None, typer.Option(metavar="YEAR", help="First year of birth.")] = None,
     born_to: Annotated[int | None, typer.Option(metavar="YEAR", help="Last year of birth.")] = None,
     window: Annotated[int | None, typer.Option(metavar="DAYS", help="Time to object; at least the legal one.")] = None,
+    yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Start a campaign over the insured register: notices, the time to object, then the openings.
 
-    Exit codes: 0 started, 1 refused, 3 nothing runs.
+    Without any choice of region, regime or year it is for everybody, and the command asks first.
+
+    Exit codes: 0 started, 1 refused or not confirmed, 2 usage, 3 nothing runs.
 
     Example: dmp campaign create --regions 11,84 --born-from 1950 --born-to 1959 --window 30
     """
+    from services.identity.people.domain.persons import REGIONS
+
+    for region in _codes(regions):
+        check_value("--regions", region, sorted(REGIONS))
     body = {
         "regions": _codes(regions),
         "regimes": _codes(regimes),
@@ -54,7 +71,13 @@ def create(  # each is an option of the command line
         "born_to": born_to,
         "window_days": window,
     }
-    _show([perform(var, lambda dmp, installation: _call(dmp, installation, "POST", "/campaigns", body))], as_json)
+    if not any((body["regions"], body["regimes"], born_from, born_to)):
+        read_installation(var)
+        confirm("this campaign writes to every insured person, and opens a record for each who does not object", yes)
+    taken = "the campaign may have begun; look with `dmp campaign list`"
+    _show(
+        [perform(var, lambda dmp, installation: _call(dmp, installation, "POST", "/campaigns", body), taken)], as_json
+    )
 
 
 def show(
@@ -66,17 +89,30 @@ def show(
     """Show the progress of a campaign.
 
     Exit codes: 0 shown, 1 refused, 3 nothing runs.
+
+    Example: dmp campaign show UUID --follow
     """
-    _show([perform(var, lambda dmp, installation: _follow(dmp, installation, campaign_id, follow))], as_json)
+    goes_on = f"the campaign goes on; look with `dmp campaign show {campaign_id}`"
+    _show([perform(var, lambda dmp, installation: _follow(dmp, installation, campaign_id, follow), goes_on)], as_json)
 
 
 def list_(var: VarOption, as_json: JsonOption = False) -> None:
-    """List all campaigns, the oldest first."""
+    """List all campaigns, the oldest first.
+
+    Exit codes: 0 listed, 1 refused, 3 nothing runs.
+
+    Example: dmp campaign list
+    """
     _show(perform(var, lambda dmp, installation: _call(dmp, installation, "GET", "/campaigns")), as_json)
 
 
 def pause(var: VarOption, campaign_id: CampaignArgument, as_json: JsonOption = False) -> None:
-    """Pause a campaign between two pages; the time to object goes on."""
+    """Pause a campaign between two pages; the time to object goes on.
+
+    Exit codes: 0 paused, 1 refused, 3 nothing runs.
+
+    Example: dmp campaign pause UUID
+    """
     _show(
         [perform(var, lambda dmp, installation: _call(dmp, installation, "POST", f"/campaigns/{campaign_id}/pause"))],
         as_json,
@@ -84,7 +120,12 @@ def pause(var: VarOption, campaign_id: CampaignArgument, as_json: JsonOption = F
 
 
 def resume(var: VarOption, campaign_id: CampaignArgument, as_json: JsonOption = False) -> None:
-    """Resume a paused campaign where it stopped."""
+    """Resume a paused campaign where it stopped.
+
+    Exit codes: 0 resumed, 1 refused, 3 nothing runs.
+
+    Example: dmp campaign resume UUID
+    """
     _show(
         [perform(var, lambda dmp, installation: _call(dmp, installation, "POST", f"/campaigns/{campaign_id}/resume"))],
         as_json,
@@ -100,15 +141,18 @@ def reprint(
 ) -> None:
     """Print a campaign's letters again, with unchanged codes, for all persons who have not used their code.
 
-    Exit codes: 0 all are ordered, 1 refused or interrupted (its printing id is shown), 3 nothing runs.
+    Exit codes: 0 all are ordered, 1 refused, 3 nothing runs, 130 interrupted (the line says how to go on).
+
+    Example: dmp campaign reprint UUID
     """
     chosen = printing or uuid4()
-    count = perform(var, lambda dmp, installation: _reprint(dmp, installation, campaign_id, chosen))
+    resume = f"go on with `dmp campaign reprint {campaign_id} --printing {chosen}`; no letter is sent twice"
+    count = perform(var, lambda dmp, installation: _reprint(dmp, installation, campaign_id, chosen), resume)
     typer.echo(f"{count} letters")
 
 
 async def _reprint(dmp: Dmp, installation: Mapping[str, Any], campaign_id: UUID, printing: UUID) -> int:
-    typer.echo(f"printing {printing}", err=True)
+    say(f"printing {printing}")
     count, after = 0, None
     while True:
         body = {"printing": str(printing), "after": after}
@@ -128,7 +172,7 @@ async def _follow(dmp: Dmp, installation: Mapping[str, Any], campaign_id: UUID, 
         shown = await _call(dmp, installation, "GET", f"/campaigns/{campaign_id}")
         if not follow or shown["status"] in ("waiting", "done"):
             return shown
-        typer.echo(f"{shown['status']}: {_numbers(shown)}", err=True)
+        say(f"{shown['status']}: {_numbers(shown)}")
         await asyncio.sleep(POLL_INTERVAL_S)
 
 

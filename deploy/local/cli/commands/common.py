@@ -1,8 +1,9 @@
 """The options, exit codes and output that all commands share, and the function that runs their work."""
 
+import difflib
 import json
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -13,13 +14,15 @@ import typer
 
 from deploy.local.cli.installation import EXIT_NOT_RUNNING
 from deploy.local.cli.interruptible import run
-from deploy.local.demo.bootstrap import session_of
+from deploy.local.cli.waiting import counted_seconds
 from deploy.local.demo.client import Dmp, Session, connect
+from deploy.local.demo.credentials import session_of
 from deploy.local.platform import endpoints
-from deploy.local.platform.errors import LocalError
+from deploy.local.platform.errors import Interrupted, LocalError
 from deploy.local.platform.paths import Layout
 
 EXIT_REFUSED, EXIT_USAGE, EXIT_NOT_YET = 1, 2, 4
+WHO = "patient:RECORD, patient:OWN:RECORD (a representative or carer), professional:ID[:STRUCTURE], or a name"
 T = TypeVar("T")
 
 
@@ -30,23 +33,35 @@ class Language(StrEnum):
     EN = "en"
 
 
-LanguageOption = Annotated[Language, typer.Option("--language")]
+LanguageOption = Annotated[Language, typer.Option("--language", help="Language of the texts.")]
 RecordOption = Annotated[UUID, typer.Option("--record", metavar="UUID", help="Id of the record, from `dmp open`.")]
 SecondsOption = Annotated[float, typer.Option("--timeout", min=0, metavar="SECONDS", help="Longest time to wait.")]
+WhoOption = Annotated[str, typer.Option("--as", metavar="WHO", help=f"{WHO} from `dmp bootstrap`.")]
+AsPatientOption = Annotated[
+    str | None, typer.Option("--as", metavar="WHO", help=f"Default: the record's patient; or {WHO}.")
+]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask; scripts need it.")]
 
 
-def perform(var: Path, work: Callable[[Dmp, Mapping[str, Any]], Awaitable[T]]) -> T:
+def perform(
+    var: Path,
+    work: Callable[[Dmp, Mapping[str, Any]], Awaitable[T]],
+    if_interrupted: Callable[[], str] | str = "",
+) -> T:
     """Runs the work with a client of the running installation and the content of its `endpoints.json`.
 
-    Exits with 3 if nothing runs.
+    `if_interrupted` says what became of the work when Ctrl-C ends it. Raises Interrupted. Exits with 3 if nothing runs.
     """
     installation = read_installation(var)
 
     async def connected() -> T:
-        async with connect(installation) as dmp:
+        async with counted_seconds(), connect(installation) as dmp:
             return await work(dmp, installation)
 
-    return run(connected())
+    try:
+        return run(connected())
+    except Interrupted as interruption:
+        raise Interrupted(if_interrupted() if callable(if_interrupted) else if_interrupted) from interruption
 
 
 def read_installation(var: Path) -> dict[str, Any]:
@@ -63,28 +78,56 @@ def fail(code: int, message: str) -> NoReturn:
     raise typer.Exit(code)
 
 
-def retire(app: typer.Typer, name: str, successor: str) -> None:
-    """Adds a hidden command under a retired name, which exits with 2 and names its successor."""
+def confirm(consequence: str, yes: bool) -> None:
+    """Asks before an act that cannot be undone. Exits with 2 without a terminal to ask in, with 1 after a no."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        fail(EXIT_USAGE, f"{consequence}: confirm with --yes, for there is no terminal to ask in")
+    if not typer.confirm(f"{consequence}. Go on?", err=True):
+        fail(EXIT_REFUSED, "nothing was done")
 
-    def retired(context: typer.Context) -> None:
-        fail(EXIT_USAGE, f"`dmp {name}` is now `dmp {successor}`")
 
-    settings = {"allow_extra_args": True, "ignore_unknown_options": True}
-    app.command(name, hidden=True, add_help_option=False, context_settings=settings)(retired)
+def check_value(option: str, value: str, allowed: Iterable[str]) -> None:
+    """Exits with 2 unless the value is allowed; the message names the nearest values, then all."""
+    values = list(allowed)
+    if value in values:
+        return
+    near = difflib.get_close_matches(value.upper(), values, cutoff=0.5)
+    meant = f"did you mean {' or '.join(near)}? " if near else ""
+    fail(EXIT_USAGE, f"{option} {value} is unknown: {meant}choose one of {', '.join(values)}")
+
+
+def check_interval(start: datetime, end: datetime) -> None:
+    """Exits with 2 unless the interval has a moment."""
+    if start >= end:
+        fail(
+            EXIT_USAGE,
+            f"the interval is empty: --from ({start:%Y-%m-%d %H:%M}) is not before --to ({end:%Y-%m-%d %H:%M})",
+        )
 
 
 def session_for(dmp: Dmp, installation: Mapping[str, Any], name: str) -> Session:
     """Returns a session for a caller. Raises LocalError if the name is unknown.
 
-    `name` is `patient:<record>`, `professional:<id>`, or a name from `dmp bootstrap`.
+    `name` is `patient:<record>`, `patient:<own record>:<record>` (acting for another patient),
+    `professional:<id>[:<structure>]`, or a name from `dmp bootstrap`.
     """
-    kind, _, id = name.partition(":")
-    match kind:
-        case "patient" if id:
-            return dmp.patient(id)
-        case "professional" if id:
+    match name.split(":"):
+        case ["patient", own, record] if own and record:
+            return dmp.acting_for(own, record)
+        case ["patient", record] if record:
+            return dmp.patient(record)
+        case ["professional", id, structure] if id and structure:
+            return dmp.professional(id, structure)
+        case ["professional", id] if id:
             return dmp.professional(id)
     return session_of(dmp, installation.get("credentials", {}), name)
+
+
+def patient_session(dmp: Dmp, installation: Mapping[str, Any], record: UUID, who: str | None) -> Session:
+    """Returns the session of the named caller, by default that of the record's patient. Raises LocalError."""
+    return dmp.patient(record) if who is None else session_for(dmp, installation, who)
 
 
 def show_json(value: object) -> None:
@@ -94,32 +137,12 @@ def show_json(value: object) -> None:
 
 def show_table(headings: Sequence[str], rows: Sequence[Sequence[object]], nothing: str) -> None:
     """Prints a table for people; without rows, prints `nothing` on the error stream."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from deploy.local.cli.tables import print_table
 
-    if not rows:
+    if rows:
+        print_table(headings, rows)
+    else:
         print(nothing, file=sys.stderr)
-        return
-    table = Table(*headings, box=box.SIMPLE_HEAD, header_style="bold", show_edge=False, pad_edge=False)
-    for row in rows:
-        table.add_row(*(Text(cell_of(cell), style=_STYLES.get(str(cell), "")) for cell in row))
-    Console(width=None if sys.stdout.isatty() else 240).print(table)
-
-
-_STYLES = {"published": "green", "permitted": "green", "sent": "green", "refused": "red", "received": "yellow"}
-
-
-def cell_of(value: object) -> str:
-    """Returns the text of a table's cell."""
-    match value:
-        case None:
-            return "-"
-        case datetime():
-            return f"{value.astimezone():%Y-%m-%d %H:%M:%S}"
-        case _:
-            return str(value)
 
 
 def moment(text: str | None) -> datetime | None:

@@ -21,8 +21,8 @@ from deploy.local.cli.commands.common import (
     with_zone,
 )
 from deploy.local.cli.installation import JsonOption, VarOption
-from deploy.local.demo.bootstrap import OPERATOR
 from deploy.local.demo.client import Dmp, RefusedError, Session
+from deploy.local.demo.credentials import OPERATOR
 from deploy.local.platform.errors import LocalError
 from deploy.local.platform.services import NAMES
 
@@ -72,6 +72,8 @@ def show(dead_letter: DeadLetterArgument, var: VarOption, as_json: JsonOption = 
     """Show one dead letter.
 
     Exit codes: 0 shown, 1 there is no such dead letter, 3 nothing runs.
+
+    Example: dmp dlt show 0199a3c4-5d00-8a11-9b7e-2f6c1d4e9a3b
     """
     fields = perform(var, lambda dmp, installation: _find(dmp, installation, dead_letter))
     if as_json:

@@ -1,11 +1,14 @@
-"""`dmp deposit` and `dmp track` for hospitals, `dmp lost-deposits` for operators."""
+"""`dmp deposit`, `dmp track` and `dmp deposits` for hospitals."""
 
 import asyncio
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 import typer
@@ -13,22 +16,23 @@ import typer
 from deploy.local.cli.commands.common import (
     EXIT_NOT_YET,
     EXIT_REFUSED,
-    EXIT_USAGE,
     SecondsOption,
     after,
-    fail,
     moment,
     perform,
     session_for,
     show_json,
     show_table,
 )
+from deploy.local.cli.commands.people import OidOption
 from deploy.local.cli.installation import JsonOption, VarOption
-from deploy.local.demo.bootstrap import HOSPITAL, OPERATOR
+from deploy.local.cli.waiting import say
 from deploy.local.demo.client import FHIR, Dmp, RefusedError, Session
-from deploy.local.demo.polling import is_done
-from deploy.local.demo.submission import VISIBILITIES, StatedMetadata, UnusableFileError, bundle_of
+from deploy.local.demo.credentials import HOSPITAL
+from deploy.local.demo.polling import STATIONS, is_done
+from deploy.local.demo.submission import StatedMetadata, UnusableFileError, bundle_of
 from shared.terminology.oids import INS_NIR_TEST
+from shared.terminology.visibility import Visibility
 
 _POLL_INTERVAL_S = 0.05
 ClientOption = Annotated[
@@ -40,36 +44,7 @@ def register(app: typer.Typer) -> None:
     """Adds the commands to the application."""
     app.command()(deposit)
     app.command()(track)
-    app.command("lost-deposits")(lost_deposits)
-
-
-def lost_deposits(var: VarOption, as_json: JsonOption = False) -> None:
-    """List accepted deposits whose content a failure of records' database has lost: their senders must repeat them.
-
-    Exit codes: 0 listed, 1 records does not answer, 3 nothing runs.
-
-    Example: dmp lost-deposits --json
-    """
-
-    async def look(dmp: Dmp, installation: Mapping[str, Any]) -> list[dict[str, Any]]:
-        operator = session_for(dmp, installation, OPERATOR)
-        lost: list[dict[str, Any]] = (await operator.call("GET", "records", "/lost-deposits")).json()
-        return lost
-
-    lost = perform(var, look)
-    if as_json:
-        show_json(lost)
-    else:
-        rows = [
-            (
-                lost_deposit["deposit_id"],
-                lost_deposit["organisation_id"],
-                moment(lost_deposit["received_at"]),
-                lost_deposit["documents"],
-            )
-            for lost_deposit in lost
-        ]
-        show_table(("deposit", "organisation", "received", "documents"), rows, "no deposit is lost")
+    app.command()(deposits)
 
 
 def deposit(  # noqa: PLR0913  # each is an option of the command line
@@ -79,19 +54,20 @@ def deposit(  # noqa: PLR0913  # each is an option of the command line
     seconds: SecondsOption = 30,
     client: ClientOption = HOSPITAL,
     ins: Annotated[str | None, typer.Option("--ins", help="INS of a PDF's patient.")] = None,
-    oid: Annotated[str, typer.Option("--oid", help="OID of the INS.")] = INS_NIR_TEST,
+    oid: OidOption = INS_NIR_TEST,
     type_code: Annotated[
         str | None, typer.Option("--type", help="Type of a PDF: LOINC or TRE_A05, such as 11490-0.")
     ] = None,
     title: Annotated[str | None, typer.Option("--title", help="Title of a PDF.")] = None,
-    visibility: Annotated[list[str] | None, typer.Option("--visibility", help=f"{', '.join(VISIBILITIES)}.")] = None,
+    visibility: Annotated[list[Visibility] | None, typer.Option("--visibility", help="From whom to hide it.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Deposit documents: CDA files (with the metadata of their header), PDF files (--ins --type --title) or Bundles.
 
     Depositing a file again repeats its deposit and changes nothing. A Bundle is sent unchanged.
 
-    Exit codes: 0 all accepted (with --wait: published), 1 one was refused, 2 usage, 3 nothing runs, 4 not done in time.
+    Exit codes: 0 all accepted (with --wait: published), 1 one was refused, 2 usage, 3 nothing runs, 4 not done in time,
+    130 interrupted: the line says what was accepted.
 
     Examples:
 
@@ -101,12 +77,12 @@ def deposit(  # noqa: PLR0913  # each is an option of the command line
 
     dmp deposit *.xml --as second-hospital --json
     """
-    for label in visibility or ():
-        if label not in VISIBILITIES:
-            fail(EXIT_USAGE, f"--visibility {label} is unknown: choose one of {', '.join(VISIBILITIES)}")
-    metadata = StatedMetadata(ins, oid, type_code, title, tuple(visibility or ()))
+    metadata = StatedMetadata(ins, oid, type_code, title, tuple(label.value for label in visibility or ()))
+    deposits, seconds = DepositRun(client, list(files)), seconds if wait else 0
     rows = perform(
-        var, lambda dmp, installation: _deposit_all(dmp, installation, files, metadata, client, seconds if wait else 0)
+        var,
+        lambda dmp, installation: _deposit_all(dmp, installation, deposits, metadata, seconds),
+        deposits.interrupted,
     )
     if as_json:
         show_json(rows)
@@ -144,37 +120,100 @@ def track(
     )
 
 
+@dataclass
+class DepositRun:
+    """The deposits of one command: those accepted by file, and the files that were sent or not yet."""
+
+    client: str
+    waiting: list[Path]
+    sent: Path | None = None
+    accepted: dict[Path, str] = field(default_factory=dict)
+
+    def interrupted(self) -> str:
+        """Returns what was taken before Ctrl-C, and how to follow it."""
+        suffix = "" if self.client == HOSPITAL else f" --as {self.client}"
+        parts = [
+            f"{path.name} is accepted as deposit {id} and goes on; follow it with `dmp track {id}{suffix}`"
+            for path, id in self.accepted.items()
+        ]
+        if self.sent is not None:
+            parts.append(f"{self.sent.name} may be accepted: deposit it again, a second time changes nothing")
+        if self.waiting:
+            parts.append(f"not sent: {', '.join(path.name for path in self.waiting)}")
+        return "; ".join(parts) or "nothing was sent"
+
+
+def deposits(
+    var: VarOption,
+    since: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Default: a day ago.")
+    ] = None,
+    client: ClientOption = HOSPITAL,
+    as_json: JsonOption = False,
+) -> None:
+    """List a client's own deposits since a moment, the oldest first.
+
+    Exit codes: 0 listed, 1 refused, 3 nothing runs.
+
+    Example: dmp deposits --from 2026-11-22 --as hospital
+    """
+    start = since.astimezone() if since else datetime.now().astimezone() - timedelta(days=1)
+
+    async def look(dmp: Dmp, installation: Mapping[str, Any]) -> list[dict[str, Any]]:
+        software = session_for(dmp, installation, client)
+        listed: list[dict[str, Any]] = []
+        path: str | None = f"/deposits?{urlencode({'since': start.isoformat()})}"
+        while path is not None:
+            page = (await software.call("GET", "records", path)).json()
+            listed += page["deposits"]
+            path = page["next"]
+        return listed
+
+    listed = perform(var, look)
+    if as_json:
+        show_json(listed)
+        return
+    rows = [
+        (progress["deposit_id"], moment(progress["received_at"]), document["document_id"], document["status"])
+        for progress in listed
+        for document in progress["documents"]
+    ]
+    show_table(("deposit", "received", "document", "status"), rows, "no deposit since then")
+
+
 async def _deposit_all(
-    dmp: Dmp, installation: Mapping[str, Any], files: list[Path], metadata: StatedMetadata, client: str, seconds: float
+    dmp: Dmp, installation: Mapping[str, Any], run: DepositRun, metadata: StatedMetadata, seconds: float
 ) -> list[dict[str, Any]]:
-    software = session_for(dmp, installation, client)
-    organisation = installation.get("credentials", {}).get(client, {}).get("organisation_id")
-    metadata = StatedMetadata(
-        metadata.ins, metadata.oid, metadata.type, metadata.title, metadata.visibility, organisation
-    )
-    rows = []
-    for number, path in enumerate(files, 1):
-        row = await _deposit(software, path, metadata, seconds)
+    software = session_for(dmp, installation, run.client)
+    organisation = installation.get("credentials", {}).get(run.client, {}).get("organisation_id")
+    metadata = replace(metadata, organisation_id=organisation)
+    rows, count = [], len(run.waiting)
+    while run.waiting:
+        row = await _deposit(software, run, metadata, seconds)
         rows.append(row)
-        if len(files) > 1:
+        if count > 1:
             reason = f" ({row['reason']})" if row["reason"] else ""
-            print(f"  {number}/{len(files)}  {path.name}: {row['status']}{reason}", file=sys.stderr, flush=True)
+            say(f"  {len(rows)}/{count}  {Path(row['file']).name}: {row['status']}{reason}")
     return rows
 
 
-async def _deposit(software: Session, path: Path, metadata: StatedMetadata, seconds: float) -> dict[str, Any]:
-    """Deposits one file. Returns its outcome as a row; a refusal is a row, not an error."""
+async def _deposit(software: Session, run: DepositRun, metadata: StatedMetadata, seconds: float) -> dict[str, Any]:
+    """Deposits the next file. Returns its outcome as a row; a refusal is a row, not an error."""
+    path = run.waiting.pop(0)
     row: dict[str, Any] = {"file": str(path), "status": "refused", "reason": None, "detail": None, "deposit_id": None}
     started = time.monotonic()
     try:
         body = await asyncio.to_thread(bundle_of, path, metadata)
+        run.sent = path
         answer = await software.call("POST", "records", "/fhir", content=body, headers=FHIR)
     except UnusableFileError as error:
         return row | {"status": "unusable", "reason": "file-unusable", "detail": str(error)}
     except RefusedError as error:
+        run.sent = None
         return row | {"reason": error.code, "detail": error.detail}
     place = answer.headers["location"]
-    progress = await _follow(software, place, seconds)
+    run.sent, run.accepted[path] = None, place.rpartition("/")[2]
+    progress = await _follow(software, place, seconds, path.name)
     reasons = [document["reason"] for document in progress["documents"] if document["status"] == "refused"]
     statuses = {document["status"] for document in progress["documents"]}
     status = "refused" if "refused" in statuses else "received" if "received" in statuses else "published"
@@ -188,13 +227,28 @@ async def _deposit(software: Session, path: Path, metadata: StatedMetadata, seco
     }
 
 
-async def _follow(software: Session, place: str, seconds: float) -> dict[str, Any]:
-    deadline = time.monotonic() + seconds
+async def _follow(software: Session, place: str, seconds: float, name: str) -> dict[str, Any]:
+    """Waits until the deposit is done or the time is over, with a line for each station. Returns its tracking."""
+    deadline, reported = time.monotonic() + seconds, set[tuple[str, str]]()
     while True:
         progress: dict[str, Any] = (await software.call("GET", "records", place)).json()
+        if seconds:
+            _report_stations(progress, reported, name)
         if all(is_done(document) for document in progress["documents"]) or time.monotonic() >= deadline:
             return progress
         await asyncio.sleep(_POLL_INTERVAL_S)
+
+
+def _report_stations(progress: Mapping[str, Any], reported: set[tuple[str, str]], name: str) -> None:
+    if not reported:
+        say(f"{name}: accepted as deposit {progress['deposit_id']}")
+        reported.add(("", ""))
+    for document in progress["documents"]:
+        which = name if len(progress["documents"]) == 1 else f"{name}, document {document['document_id']}"
+        for station, words in STATIONS.items():
+            if document.get(station) and (document["document_id"], station) not in reported:
+                reported.add((document["document_id"], station))
+                say(f"{which}: {words}")
 
 
 def exit_code(rows: list[dict[str, Any]], wait: bool) -> int:

@@ -3,14 +3,23 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 import orjson
 import typer
 
-from deploy.local.cli.commands.common import EXIT_NOT_YET, perform, session_for, show_json
+from deploy.local.cli.commands.common import (
+    EXIT_NOT_YET,
+    YesOption,
+    confirm,
+    perform,
+    read_installation,
+    session_for,
+    show_json,
+)
 from deploy.local.cli.installation import JsonOption, VarOption
-from deploy.local.demo.bootstrap import ADMINISTRATOR
 from deploy.local.demo.client import Dmp, send
+from deploy.local.demo.credentials import ADMINISTRATOR
 from deploy.local.platform.errors import LocalError
 from services.identity.erasure.domain import MAX_LENGTH, Receipt, ReceiptInvalidError, verified_receipt
 
@@ -25,21 +34,25 @@ def register(app: typer.Typer) -> None:
 
 def erase(
     var: VarOption,
-    record: Annotated[str, typer.Argument(help="Id of the record.")],
+    record: Annotated[UUID, typer.Argument(metavar="RECORD", help="Id of the record.")],
     receipt: Annotated[
         Path | None, typer.Option("--receipt", metavar="FILE", dir_okay=False, help="Write the signed receipt here.")
     ] = None,
+    yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Erase a record for ever, by a decision under the GDPR, and wait until all services have acknowledged it.
 
-    An erasure cannot be undone. Repeating the command returns the existing erasure.
+    An erasure cannot be undone: the command asks first. Repeating it returns the existing erasure.
 
-    Exit codes: 0 erased everywhere, 1 refused, 2 usage, 3 nothing runs, 4 still on its way.
+    Exit codes: 0 erased everywhere, 1 refused or not confirmed, 2 usage, 3 nothing runs, 4 still on its way.
 
-    Example: dmp erase 0190a1b2-c3d4-8e5f-8a6b-7c8d9e0f1a2b --receipt receipt.jws
+    Example: dmp erase 0190a1b2-c3d4-8e5f-8a6b-7c8d9e0f1a2b --receipt receipt.jws --yes
     """
-    erasure, signed = perform(var, lambda dmp, installation: _erase(dmp, installation, record))
+    read_installation(var)
+    confirm(f"this erases the record {record} for ever, with all its documents", yes)
+    goes_on = f"an erasure that began goes on; repeat the command for record {record} to see how far it is"
+    erasure, signed = perform(var, lambda dmp, installation: _erase(dmp, installation, record), goes_on)
     if receipt is not None and signed is not None:
         receipt.write_text(signed + "\n", "utf-8")
     if as_json:
@@ -52,7 +65,7 @@ def erase(
         raise typer.Exit(EXIT_NOT_YET)
 
 
-async def _erase(dmp: Dmp, installation: Mapping[str, Any], record: str) -> tuple[dict[str, Any], str | None]:
+async def _erase(dmp: Dmp, installation: Mapping[str, Any], record: UUID) -> tuple[dict[str, Any], str | None]:
     administrator = session_for(dmp, installation, ADMINISTRATOR)
     body, prefer = {"reason": "gdpr-decision"}, {"prefer": "wait=10"}
     answer = await administrator.call("POST", "identity", f"/records/{record}/erase", json=body, headers=prefer)

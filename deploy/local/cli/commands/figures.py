@@ -6,9 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from deploy.local.cli.commands.common import perform, show_json, show_table
+from deploy.local.cli.commands.common import EXIT_USAGE, check_value, fail, perform, show_json, show_table
 from deploy.local.cli.installation import JsonOption, VarOption
 from deploy.local.demo.client import Dmp, send
+from services.identity.figures.domain import TOTAL, UNKNOWN_REGION
+from services.identity.people.domain.persons import REGIONS
 
 _SPAN = timedelta(days=84)
 
@@ -29,12 +31,15 @@ def figures(
 
     Each figure is rounded to the nearest ten, and shown as < 11 below eleven. A week is published a day after its end.
 
-    Exit codes: 0 shown, 1 refused, 3 nothing runs.
+    Exit codes: 0 shown, 1 refused, 2 an empty interval, 3 nothing runs.
 
     Example: dmp figures --from 2026-01-01 --region 84
     """
+    check_value("--region", region, [*sorted(REGIONS), UNKNOWN_REGION, TOTAL])
     until = (last or datetime.now().astimezone()).date()
     since = first.date() if first else until - _SPAN
+    if since > until:
+        fail(EXIT_USAGE, f"the interval is empty: --from {since} is after --to {until}")
     span = {"from": since.isoformat(), "to": until.isoformat()}
     answer = perform(var, lambda dmp, _: _ask(dmp, span))
     shown = [figure for figure in answer["figures"] if figure["region"] == region]

@@ -11,13 +11,12 @@ import typer
 from deploy.local.cli.commands.common import fail, read_installation, show_json, show_table
 from deploy.local.cli.installation import JsonOption, VarOption
 from deploy.local.cli.interruptible import run
-from deploy.local.platform.errors import LocalError
-from deploy.local.platform.importer import OVERRIDE, importer_of
+from deploy.local.platform.errors import Interrupted, LocalError
 from services.identity.imports.domain import AbsenceImplausibleError, FileIdentity, ImportProgress
 from services.identity.imports.usecases.import_file import CompleteDirectory, Importer, ImportOutcome
 from shared.db.errors import DATABASE_ERRORS, is_transient
 from shared.errors import CodedError
-from shared.service.process import freeze_gc
+from shared.service.serving import freeze_gc
 
 EXIT_REJECTED = 3
 _STEPS = {
@@ -83,6 +82,8 @@ def directory(
 
 
 def _importer(var: Path) -> Importer:
+    from deploy.local.platform.importer import OVERRIDE, importer_of
+
     if not os.environ.get(OVERRIDE):
         read_installation(var)
     return importer_of(var)
@@ -93,6 +94,8 @@ def _perform(file: Path, as_json: bool, work: Callable[[Report], Awaitable[Impor
     freeze_gc()
     try:
         outcome = run(_watched(file, work))
+    except Interrupted as interruption:
+        raise Interrupted("the lines before are imported; go on with --resume") from interruption
     except (AbsenceImplausibleError, LocalError) as error:
         fail(1, str(error))
     except CodedError as error:

@@ -1,37 +1,14 @@
 """`dmp keys`: counts the rows under each key, and seals rows anew under the active keys."""
 
-import sys
-from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from deploy.local.cli.commands.common import EXIT_REFUSED, fail, read_installation, show_json, show_table
+from deploy.local.cli.commands.common import EXIT_REFUSED, fail, show_json, show_table
+from deploy.local.cli.commands.service_command import run_service
 from deploy.local.cli.installation import JsonOption, VarOption
-from deploy.local.cli.interruptible import run
-from deploy.local.platform.paths import Layout
-from deploy.local.platform.secrets import Secrets
-from deploy.local.platform.services import RINGS, keyrings_of
-from services.audit import keys as audit
-from services.audit.settings import KeySettings as AuditKeys
-from services.identity import keys as identity
-from services.identity.settings import ImportKeySettings
-from services.notify import keys as notify
-from services.notify.settings import KeysSettings as NotifyKeys
-from services.records.kit import keys as records
-from services.records.kit.keys import KeySettings as RecordsKeys
-from shared.db.key_rewrap import KeyPlan, Rewrapped
-from shared.db.key_rewrap import rewrap as rewrap_rows
-from shared.db.key_uses import KeyStatus, key_status
-from shared.runtime.settings import PostgresSettings
+from deploy.local.platform.services import RINGS
 
-PLANS: Mapping[str, Callable[[Any], KeyPlan]] = {
-    "identity": lambda rings: identity.make_keys(ImportKeySettings.model_validate(rings)),
-    "records": lambda rings: records.make_keys(RecordsKeys.model_validate(rings)),
-    "audit": lambda rings: audit.make_keys(AuditKeys.model_validate(rings)),
-    "notify": lambda rings: notify.make_keys(NotifyKeys.model_validate(rings)),
-}
 _HEADINGS = ("service", "ring", "key", "state", "rows", "where")
 
 keys = typer.Typer(help="Keys of the stored rows: status, rewrap.", no_args_is_help=True)
@@ -51,9 +28,9 @@ def status(var: VarOption, as_json: JsonOption = False) -> None:
 
     Example: dmp keys status
     """
-    statuses = [(service, key) for service in RINGS for key in _status(var, service)]
+    statuses = {service: run_service(var, service, "keys", "status")[0] for service in RINGS}
     _show(statuses, as_json)
-    if any(key.state == "missing" for _, key in statuses):
+    if any(key["state"] == "missing" for keys in statuses.values() for key in keys):
         raise typer.Exit(EXIT_REFUSED)
 
 
@@ -67,42 +44,25 @@ def rewrap(service: ServiceArgument, var: VarOption, as_json: JsonOption = False
 
     Example: dmp keys rewrap identity
     """
-    if service not in PLANS:
-        raise typer.BadParameter(f"choose one of {', '.join(PLANS)}")
-    postgres, plan = _place(var, service)
-    outcomes = run(rewrap_rows(postgres, service, plan, _report))
-    _show([(service, key) for key in _status(var, service)], as_json)
-    left = sum(column.without_key + column.broken for column in outcomes)
-    if left:
-        fail(EXIT_REFUSED, f"{left} rows could not be opened and stay unchanged")
+    if service not in RINGS:
+        raise typer.BadParameter(f"choose one of {', '.join(RINGS)}")
+    statuses, exit_code = run_service(var, service, "keys", "rewrap")
+    _show({service: statuses}, as_json)
+    if exit_code:
+        fail(EXIT_REFUSED, "some rows could not be opened and stay unchanged")
 
 
-def _place(var: Path, service: str) -> tuple[PostgresSettings, KeyPlan]:
-    dsn = read_installation(var)["services"][service]["app_dsn"]
-    rings = keyrings_of(Secrets.load(Layout(var).secrets), service)
-    return PostgresSettings.model_validate({"dsn": dsn}), PLANS[service](rings)
-
-
-def _status(var: Path, service: str) -> list[KeyStatus]:
-    postgres, plan = _place(var, service)
-    return list(run(key_status(postgres, service, plan.rings)))
-
-
-def _report(column: Rewrapped) -> None:
-    print(f"{column.column}: {column.done:,} rows sealed anew", file=sys.stderr, flush=True)
-
-
-def _show(statuses: list[tuple[str, KeyStatus]], as_json: bool) -> None:
+def _show(statuses: dict[str, list[dict[str, Any]]], as_json: bool) -> None:
+    keys = [{"service": service, **key} for service, of_service in statuses.items() for key in of_service]
     if as_json:
-        show_json(
-            [
-                {"service": service, "ring": key.ring, "kid": key.kid, "state": key.state, "rows": key.rows}
-                for service, key in statuses
-            ]
-        )
+        show_json(keys)
         return
     rows = [
-        (service, key.ring, key.kid, key.state, sum(key.rows.values()), ", ".join(key.rows) or None)
-        for service, key in statuses
+        (
+            *(key[name] for name in ("service", "ring", "kid", "state")),
+            sum(key["rows"].values()),
+            ", ".join(key["rows"]) or None,
+        )
+        for key in keys
     ]
     show_table(_HEADINGS, rows, "no service has sealed rows")

@@ -9,8 +9,8 @@ import typer
 
 from deploy.local.cli.commands.common import EXIT_NOT_YET, perform, session_for, show_json, show_table
 from deploy.local.cli.installation import JsonOption, VarOption
-from deploy.local.demo.bootstrap import ADMINISTRATOR
 from deploy.local.demo.client import Dmp
+from deploy.local.demo.credentials import ADMINISTRATOR
 
 RecordArgument = Annotated[UUID, typer.Argument(metavar="RECORD", help="Id of one record.", show_default=False)]
 OtherRecordArgument = Annotated[UUID, typer.Argument(metavar="OTHER", help="Id of the other one.", show_default=False)]

@@ -8,7 +8,6 @@ import typer
 from deploy.local.cli.commands.common import (
     Language,
     LanguageOption,
-    cell_of,
     moment,
     perform,
     session_for,
@@ -17,7 +16,8 @@ from deploy.local.cli.commands.common import (
     with_zone,
 )
 from deploy.local.cli.installation import JsonOption, VarOption
-from deploy.local.demo.bootstrap import ADMINISTRATOR
+from deploy.local.cli.tables import cell_of
+from deploy.local.demo.credentials import ADMINISTRATOR
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the version, such as 2027-01-01.")]
 _HEADINGS = ("matrix", "in force from", "in force", "professions", "cells", "resting on", "imported by", "activated by")
@@ -55,6 +55,8 @@ def list_(var: VarOption, as_json: JsonOption = False) -> None:
     """List all versions, the packaged ones first.
 
     Exit codes: 0 shown, 1 refused, 3 nothing runs.
+
+    Example: dmp matrix list
     """
     _show(_call(var, "GET", "/matrices"), as_json)
 

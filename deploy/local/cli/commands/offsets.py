@@ -8,8 +8,8 @@ import typer
 
 from deploy.local.cli.commands.common import EXIT_USAGE, fail, perform, session_for, show_json, show_table
 from deploy.local.cli.installation import JsonOption, VarOption
-from deploy.local.demo.bootstrap import OPERATOR
 from deploy.local.demo.client import Dmp
+from deploy.local.demo.credentials import OPERATOR
 from deploy.local.platform.services import NAMES
 
 offsets = typer.Typer(help="Stored offsets of consumer groups: list, reset lost ones.", no_args_is_help=True)

@@ -13,8 +13,12 @@ import typer
 from deploy.local.cli.commands.common import (
     EXIT_REFUSED,
     EXIT_USAGE,
+    AsPatientOption,
     RecordOption,
+    WhoOption,
+    check_value,
     fail,
+    patient_session,
     perform,
     session_for,
     show_json,
@@ -23,6 +27,7 @@ from deploy.local.cli.commands.common import (
 from deploy.local.cli.installation import JsonOption, VarOption
 from deploy.local.demo.client import Dmp
 from shared.fhir.write import IS_ARCHIVED
+from shared.terminology.documents import document_types
 
 PATCH = {"content-type": "application/json-patch+json"}
 _MASKED = {"coding": [{"code": "MASQUE_PS"}]}
@@ -52,6 +57,7 @@ def add(  # noqa: PLR0913  # each is an option of the command line
     title: Annotated[str | None, typer.Option("--title", help="Default: the file's name.")] = None,
     masked: Annotated[bool, typer.Option("--masked", help="Hide it from professionals.")] = False,
     replaces: Annotated[UUID | None, typer.Option("--replaces", metavar="ID", help="An own older document.")] = None,
+    who: AsPatientOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Add a patient's own document to a record, as its patient. Adding a file again changes nothing.
@@ -61,6 +67,7 @@ def add(  # noqa: PLR0913  # each is an option of the command line
     Example: dmp add wishes.pdf --record UUID --type EXPPAT_1 --title "Mes volontés"
     """
     media_type = mimetypes.guess_type(file.name)[0]
+    check_value("--type", type_code, own_types())
     if media_type is None:
         fail(EXIT_USAGE, f"{file.name}: give the file an ending that names its type, such as .pdf, .jpg or .txt")
     content = base64.b64encode(file.read_bytes()).decode()
@@ -73,12 +80,13 @@ def add(  # noqa: PLR0913  # each is an option of the command line
     body |= {"masked": masked, "replaces": None if replaces is None else str(replaces)}
     path = f"/records/{record}/documents/{uuid5(record, type_code + content)}"
 
-    async def put(dmp: Dmp, _: Mapping[str, Any]) -> dict[str, Any]:
-        answer = await dmp.patient(record).call("PUT", "records", path, json=body, headers={"prefer": "wait=10"})
+    async def put(dmp: Dmp, installation: Mapping[str, Any]) -> dict[str, Any]:
+        patient = patient_session(dmp, installation, record, who)
+        answer = await patient.call("PUT", "records", path, json=body, headers={"prefer": "wait=10"})
         document: dict[str, Any] = answer.json()["documents"][0]
         return document
 
-    document = perform(var, put)
+    document = perform(var, put, "the document may have been added: repeating the command adds it once")
     if as_json:
         show_json(document)
     else:
@@ -92,7 +100,7 @@ def label(
     document: Annotated[UUID, typer.Argument(metavar="ID", help="Id of the document, from `dmp documents`.")],
     change: Annotated[Change, typer.Argument(help="The change.")],
     var: VarOption,
-    who: Annotated[str, typer.Option("--as", metavar="WHO", help="patient:RECORD, professional:ID, or a name.")],
+    who: WhoOption,
 ) -> None:
     """Mask a document from professionals, archive or delete it, or revert that. It is in force when the command ends.
 
@@ -108,6 +116,11 @@ def label(
 
     perform(var, patch)
     print(f"{document}: {change.value} is in force")
+
+
+def own_types() -> list[str]:
+    """Returns the document types that a patient may add: class 90 and the DOCPAT codes."""
+    return [code for code, kind in document_types().items() if kind.class_code == "90" or code.startswith("DOCPAT")]
 
 
 def _operations(change: Change, present: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -10,24 +10,26 @@ import typer
 
 from deploy.local.cli.commands.common import (
     EXIT_USAGE,
+    WHO,
+    AsPatientOption,
     RecordOption,
+    WhoOption,
     fail,
     moment,
+    patient_session,
     perform,
     session_for,
     show_json,
     show_table,
 )
+from deploy.local.cli.commands.people import OidOption
 from deploy.local.cli.installation import JsonOption, VarOption
 from deploy.local.demo.action_labels import action_label
 from deploy.local.demo.client import Dmp, Session
 from deploy.local.platform.errors import LocalError
 from shared.terminology.oids import INS_NIR_TEST
 
-WhoOption = Annotated[
-    str | None,
-    typer.Option("--as", metavar="WHO", help="patient:RECORD, professional:ID, or a name from `dmp bootstrap`."),
-]
+HEADINGS = ("document", "title", "type", "labels", "created", "content", "bytes")
 _PAGE = 100
 
 
@@ -41,8 +43,8 @@ def documents(
     var: VarOption,
     record: Annotated[UUID | None, typer.Option("--record", metavar="UUID", help="Id of the record.")] = None,
     ins: Annotated[str | None, typer.Option("--ins", help="Or the person's INS.")] = None,
-    oid: Annotated[str, typer.Option("--oid", help="OID of the INS.")] = INS_NIR_TEST,
-    who: WhoOption = None,
+    oid: OidOption = INS_NIR_TEST,
+    who: Annotated[str | None, typer.Option("--as", metavar="WHO", help=f"{WHO} from `dmp bootstrap`.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the documents of a record that the caller may see; without --as, the patient is the caller.
@@ -61,19 +63,23 @@ def documents(
         fail(EXIT_USAGE, "with --ins, name the caller: --as doctor, --as professional:ID, --as patient:RECORD")
     patient = str(record) if record is not None else f"urn:oid:{oid}|{ins}"
     name = "patient" if record is not None else "patient.identifier"
-    query = {name: patient, "status": "current", "_count": str(_PAGE)}
-    resources = perform(var, lambda dmp, installation: _search(_session_of(dmp, installation, who, record), query))
+    query = {name: patient, "status": "current"}
+
+    async def look(dmp: Dmp, installation: Mapping[str, Any]) -> list[dict[str, Any]]:
+        session = dmp.patient(str(record)) if who is None else session_for(dmp, installation, who)
+        return await search(session, query)
+
+    resources = perform(var, look)
     if as_json:
         show_json(resources)
         return
-    rows = [_row(resource) for resource in resources]
-    show_table(("document", "title", "type", "labels", "created", "content", "bytes"), rows, "no visible document")
+    show_table(HEADINGS, [document_row(resource) for resource in resources], "no visible document")
 
 
 def get(
     document: Annotated[UUID, typer.Argument(metavar="ID", help="Id of the document, from `dmp documents`.")],
     var: VarOption,
-    who: Annotated[str, typer.Option("--as", metavar="WHO", help="patient:RECORD, professional:ID, or a name.")],
+    who: WhoOption,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", dir_okay=False, help="A file; default: standard output.")
     ] = None,
@@ -92,19 +98,14 @@ def get(
     async def read(dmp: Dmp, installation: Mapping[str, Any]) -> bytes:
         return (await session_for(dmp, installation, who).call("GET", "records", f"/fhir/Binary/{document}")).content
 
-    content = perform(var, read)
-    if output is None:
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
-        return
-    output.write_bytes(content)
-    print(f"{len(content)} bytes in {output}", file=sys.stderr)
+    write_content(perform(var, read), output)
 
 
 def accesses(
     record: RecordOption,
     var: VarOption,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many, the newest first.")] = 50,
+    who: AsPatientOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the accesses to a record, refusals included, as its patient sees them.
@@ -113,7 +114,10 @@ def accesses(
 
     Example: dmp accesses --record UUID --limit 20
     """
-    lines = perform(var, lambda dmp, _: _accesses(dmp.patient(record), record, limit))
+    lines = perform(
+        var,
+        lambda dmp, installation: _accesses(patient_session(dmp, installation, record, who), record, limit),
+    )
     if as_json:
         show_json(lines)
         return
@@ -124,13 +128,10 @@ def accesses(
     )
 
 
-def _session_of(dmp: Dmp, installation: Mapping[str, Any], who: str | None, record: UUID | None) -> Session:
-    return dmp.patient(str(record)) if who is None else session_for(dmp, installation, who)
-
-
-async def _search(session: Session, query: dict[str, str]) -> list[dict[str, Any]]:
+async def search(session: Session, query: Mapping[str, str]) -> list[dict[str, Any]]:
     """Returns the resources of all pages. The INS is sent in a form, never in a URL."""
-    answer = await session.call("POST", "records", "/fhir/DocumentReference/_search", data=query)
+    form = {**query, "_count": str(_PAGE)}
+    answer = await session.call("POST", "records", "/fhir/DocumentReference/_search", data=form)
     listed: list[dict[str, Any]] = []
     while True:
         bundle = answer.json()
@@ -143,6 +144,16 @@ async def _search(session: Session, query: dict[str, str]) -> list[dict[str, Any
         if not next_url.startswith(base):
             raise LocalError("the next page of the search is on another server: it is not requested")
         answer = await session.call("GET", "records", next_url.removeprefix(base))
+
+
+def write_content(content: bytes, output: Path | None) -> None:
+    """Writes a document to the file, or to standard output."""
+    if output is None:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return
+    output.write_bytes(content)
+    print(f"{len(content)} bytes in {output}", file=sys.stderr)
 
 
 async def _accesses(patient: Session, record: UUID, limit: int) -> list[dict[str, Any]]:
@@ -158,14 +169,15 @@ async def _accesses(patient: Session, record: UUID, limit: int) -> list[dict[str
     return listed
 
 
-def _row(resource: Mapping[str, Any]) -> tuple[object, ...]:
+def document_row(resource: Mapping[str, Any]) -> tuple[object, ...]:
+    """Returns the cells of a document under HEADINGS: its type's code stands with its label."""
     attachment = resource["content"][0]["attachment"]
     labels = [label["coding"][0]["code"] for label in resource["securityLabel"]]
     kind = resource["type"]["coding"][0]
     return (
         resource["id"],
         attachment.get("title"),
-        kind["code"],
+        " ".join(filter(None, (kind["code"], kind.get("display")))),
         " ".join(labels),
         moment(attachment.get("creation")),
         attachment.get("contentType"),
@@ -175,13 +187,18 @@ def _row(resource: Mapping[str, Any]) -> tuple[object, ...]:
 
 def _access(line: Mapping[str, Any]) -> tuple[object, ...]:
     who, subject = line["who"], line.get("subject") or {}
-    about = subject.get("name") or subject.get("id") or line.get("document_id")
+    about = _named(subject) or line.get("document_id")
     times = f", {line['times']} times" if line.get("times", 1) > 1 else ""
     return (
         moment(line["occurred_at"]),
-        "the patient" if who["you"] else who["name"] or who["id"] or who["kind"],
+        "the patient" if who["you"] else _named(who) or who["kind"],
         action_label(line["action"], line["mode"]),
         about,
         line["outcome"] + times,
         line["reason"],
     )
+
+
+def _named(holder: Mapping[str, Any]) -> str | None:
+    """Returns number and name, as far as they are known."""
+    return " ".join(filter(None, (holder.get("id"), holder.get("name")))) or None

@@ -19,25 +19,19 @@ from deploy.local.cli.commands.common import (
     show_json,
     show_table,
 )
+from deploy.local.cli.commands.people import OidOption, Sex, traits_of
 from deploy.local.cli.installation import JsonOption, VarOption
-from deploy.local.demo.bootstrap import ADMINISTRATOR
 from deploy.local.demo.client import Dmp
+from deploy.local.demo.credentials import ADMINISTRATOR
 from deploy.local.demo.people import invent, opening
 from deploy.local.platform.errors import LocalError
 from shared.cda.header import read_header
 from shared.errors import CodedError
 from shared.terminology.oids import INS_NIR_TEST
 
-_TRAITS = ("birth_name", "given_name", "birth_date", "sex")
+_DAY = ["%Y-%m-%d"]
 _LONGEST_WAIT_S = 10
-
-
-class Sex(StrEnum):
-    """The person's administrative gender, in FHIR's codes."""
-
-    FEMALE = "female"
-    MALE = "male"
-    UNKNOWN = "unknown"
+_INTERRUPTED = "the record may be open; repeat the command with the same traits: it returns that record"
 
 
 class Relation(StrEnum):
@@ -55,11 +49,11 @@ def register(app: typer.Typer) -> None:
 def open_record(  # noqa: PLR0913  # each is an option of the command line
     var: VarOption,
     ins: Annotated[str | None, typer.Option("--ins", help="National health number, 15 characters.")] = None,
-    oid: Annotated[str, typer.Option("--oid", help="OID of the INS: NIR .8, NIA .9, tests .10.")] = INS_NIR_TEST,
-    birth_name: Annotated[str | None, typer.Option("--birth-name")] = None,
+    oid: OidOption = INS_NIR_TEST,
+    birth_name: Annotated[str | None, typer.Option("--birth-name", help="As in the INS.")] = None,
     given_name: Annotated[str | None, typer.Option("--given-name", help="The first of the birth names.")] = None,
-    birth_date: Annotated[datetime | None, typer.Option("--birth-date", formats=["%Y-%m-%d"])] = None,
-    sex: Annotated[Sex | None, typer.Option("--sex")] = None,
+    birth_date: Annotated[datetime | None, typer.Option("--birth-date", formats=_DAY, help="As in the INS.")] = None,
+    sex: Annotated[Sex | None, typer.Option("--sex", help="As in the INS.")] = None,
     birth_place: Annotated[str | None, typer.Option("--birth-place", help="COG code, 5 characters.")] = None,
     mail: Annotated[str | None, typer.Option("--mail", help="Mail address for messages.")] = None,
     language: LanguageOption = Language.FR,
@@ -100,7 +94,7 @@ def open_record(  # noqa: PLR0913  # each is an option of the command line
         if birth_place is not None:
             traits["birth_place"] = birth_place
         body = opening(ins=ins, oid=oid, traits=traits, **contact)  # type: ignore[arg-type]  # mail alone may be None
-    record = perform(var, lambda dmp, installation: _open(dmp, installation, body))
+    record = perform(var, lambda dmp, installation: _open(dmp, installation, body), _INTERRUPTED)
     if as_json:
         show_json(record | {"ins": body["ins"], "traits": body["traits"], "contact": body["contact"]})
     else:
@@ -121,7 +115,7 @@ def _traits(
 ) -> dict[str, str] | None:
     if birth_name is None or given_name is None or birth_date is None or sex is None:
         return None
-    return dict(zip(_TRAITS, (birth_name, given_name, birth_date.isoformat(), sex.value), strict=True))
+    return traits_of(birth_name, given_name, birth_date, sex)
 
 
 def _of_header(path: Path) -> dict[str, object]:

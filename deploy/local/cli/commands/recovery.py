@@ -6,7 +6,7 @@ import typer
 
 from deploy.local.cli.commands.common import perform, session_for, show_json, show_table
 from deploy.local.cli.installation import JsonOption, VarOption
-from deploy.local.demo.bootstrap import OPERATOR
+from deploy.local.demo.credentials import OPERATOR
 from deploy.local.platform.services import NAMES
 
 

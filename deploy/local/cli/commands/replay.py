@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from deploy.local.cli.commands.common import EXIT_REFUSED, perform, session_for, show_json, show_table
+from deploy.local.cli.commands.common import EXIT_REFUSED, check_interval, perform, session_for, show_json, show_table
 from deploy.local.cli.installation import JsonOption, VarOption
-from deploy.local.demo.bootstrap import OPERATOR
 from deploy.local.demo.client import Dmp
+from deploy.local.demo.credentials import OPERATOR
 
 _COUNTS = ("entries", "decisions", "without_facts", "unreadable")
 _FORMS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
@@ -32,12 +32,14 @@ def replay(
     A difference between versions is listed with the release of the rules that causes it and a summary of that release.
     The replay covers reads, searches by combination, changes and deposits. It shows codes and counts only.
 
-    Exit codes: 0 no difference under unchanged rules, 1 there are some, or refused, 3 nothing runs.
+    Exit codes: 0 no difference under unchanged rules, 1 there are some, or refused, 2 usage, 3 nothing runs.
 
     Example: dmp replay --from 2026-11-01 --to 2026-12-01
     """
+    start = since.astimezone()
     end = until.astimezone() if until else datetime.now().astimezone() + timedelta(minutes=1)
-    span = {"from": since.astimezone().isoformat(), "to": end.isoformat()}
+    check_interval(start, end)
+    span = {"from": start.isoformat(), "to": end.isoformat()}
     report = perform(var, lambda dmp, installation: _replay(dmp, installation, span))
     same = [
         difference for difference in report["differences"] if difference["rules_version"] == difference["decided_under"]

@@ -1,21 +1,10 @@
 """`dmp correct-telephones`: gives stored telephone numbers the country code of their part of France."""
 
-import sys
-from dataclasses import asdict
-
 import typer
 
-from deploy.local.cli.commands.common import EXIT_REFUSED, fail, read_installation, show_json, show_table
+from deploy.local.cli.commands.common import EXIT_REFUSED, fail, show_json, show_table
+from deploy.local.cli.commands.service_command import run_service
 from deploy.local.cli.installation import JsonOption, VarOption
-from deploy.local.cli.interruptible import run
-from deploy.local.platform.paths import Layout
-from deploy.local.platform.secrets import Secrets
-from deploy.local.platform.services import keyrings_of
-from services.identity.corrections.usecases.correct_telephones import correct_telephones as correct
-from services.identity.keys import make_keyrings
-from services.identity.settings import ImportKeySettings
-from shared.db.key_rewrap import Rewrapped
-from shared.runtime.settings import PostgresSettings
 
 _HEADINGS = ("column", "corrected", "without key", "broken")
 
@@ -34,19 +23,11 @@ def correct_telephones(var: VarOption, as_json: JsonOption = False) -> None:
 
     Example: dmp correct-telephones
     """
-    dsn = read_installation(var)["services"]["identity"]["app_dsn"]
-    rings = keyrings_of(Secrets.load(Layout(var).secrets), "identity")
-    keyrings = make_keyrings(ImportKeySettings.model_validate(rings))
-    columns = run(correct(PostgresSettings.model_validate({"dsn": dsn}), keyrings, _report))
+    columns, exit_code = run_service(var, "identity", "correct-telephones")
     if as_json:
-        show_json([asdict(column) for column in columns])
+        show_json(columns)
     else:
-        rows = [(column.column, column.done, column.without_key, column.broken) for column in columns]
+        rows = [tuple(column[name] for name in ("column", "done", "without_key", "broken")) for column in columns]
         show_table(_HEADINGS, rows, "no column has telephone numbers")
-    left = sum(column.without_key + column.broken for column in columns)
-    if left:
-        fail(EXIT_REFUSED, f"{left} rows could not be opened and stay unchanged")
-
-
-def _report(column: Rewrapped) -> None:
-    print(f"{column.column}: {column.done:,} rows corrected", file=sys.stderr, flush=True)
+    if exit_code:
+        fail(EXIT_REFUSED, "some rows could not be opened and stay unchanged")

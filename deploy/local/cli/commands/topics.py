@@ -1,9 +1,8 @@
-"""`dmp topics`: shows the size and growth of each topic, and the lag of its consumer groups."""
+"""`dmp topics`: shows size and growth of each topic, lag and dead letters of its consumer groups."""
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -12,11 +11,11 @@ import typer
 from deploy.local.cli.commands.common import read_installation, show_json, show_table
 from deploy.local.cli.installation import JsonOption, VarOption
 from deploy.local.cli.interruptible import run
-from deploy.local.demo.client import connect, send
+from deploy.local.cli.worker_metrics import GroupMetrics, fetch_pages, groups_in
 from deploy.local.platform.errors import LocalError
-from deploy.local.platform.kafka import OPS, Credentials, admin_client
-from deploy.local.platform.services import NAMES
+from deploy.local.platform.kafka import Credentials, admin_client
 from shared.contracts.topics import GROUPS, TOPICS
+from shared.messaging.topics.grants import OPS
 
 _TIMEOUT = 10.0
 SampleOption = Annotated[
@@ -36,15 +35,23 @@ class TopicState:
 
 
 @dataclass(frozen=True)
-class GroupState:
-    """A consumer group's lag on one topic, its dead letters and its parked messages (of all topics)."""
+class LagState:
+    """A consumer group's lag on one topic. `seconds_behind`: None if its worker does not answer."""
 
     group: str
     topic: str
     lag: int
     seconds_behind: float | None
-    dead_letters: int
-    waiting: int
+
+
+@dataclass(frozen=True)
+class GroupState:
+    """A consumer group's dead letters, and the messages parked behind them or for a newer copy; None: unknown."""
+
+    group: str
+    dead_letters: int | None
+    parked: int | None
+    is_stopped: bool | None
 
 
 def register(app: typer.Typer) -> None:
@@ -53,32 +60,47 @@ def register(app: typer.Typer) -> None:
 
 
 def topics(var: VarOption, sample: SampleOption = 1.0, as_json: JsonOption = False) -> None:
-    """Show each topic (records, rate) and each consumer group (lag, dead letters, parked messages).
+    """Show each topic (records, rate), the lag of each consumer group on it, and each group's dead letters.
+
+    A dead letter is counted once, and no more once an operator has redriven or discarded it.
 
     Exit codes: 0 shown, 1 the broker does not answer, 3 nothing runs.
 
     Example: dmp topics --sample 5
     """
-    states, groups = run(_measure(read_installation(var), sample))
+    states, lags, groups = run(_measure(read_installation(var), sample))
     if as_json:
-        show_json({"topics": [vars(state) for state in states], "groups": [vars(group) for group in groups]})
+        show_json(
+            {
+                name: [vars(state) for state in part]
+                for name, part in (("topics", states), ("lags", lags), ("groups", groups))
+            }
+        )
         return
     show_table(
         ("topic", "partitions", "records", "records/s"),
         [(state.topic, state.partitions, state.records, f"{state.rate:.1f}") for state in states],
         "no topic",
     )
+    print()
     show_table(
-        ("group", "topic", "lag", "seconds behind", "dead letters", "parked"),
-        [
-            (state.group, state.topic, state.lag, _seconds(state.seconds_behind), state.dead_letters, state.waiting)
-            for state in groups
-        ],
+        ("group", "topic", "lag", "seconds behind"),
+        [(state.group, state.topic, state.lag, _seconds(state.seconds_behind)) for state in lags],
         "no group",
     )
+    print()
+    show_table(
+        ("group", "dead letters", "parked", "stopped"),
+        [(state.group, state.dead_letters, state.parked, _yes_or_no(state.is_stopped)) for state in groups],
+        "no group",
+    )
+    counts = [state.dead_letters for state in groups if state.dead_letters is not None]
+    print(f"\n{sum(counts)} dead letters" + ("" if len(counts) == len(groups) else "; some workers do not answer"))
 
 
-async def _measure(installation: Mapping[str, Any], sample: float) -> tuple[list[TopicState], list[GroupState]]:
+async def _measure(
+    installation: Mapping[str, Any], sample: float
+) -> tuple[list[TopicState], list[LagState], list[GroupState]]:
     kafka = installation["kafka"]
     broker = Broker(kafka["bootstrap"], Credentials(OPS, kafka["passwords"][OPS]))
     first, started = await asyncio.to_thread(broker.ends), time.monotonic()
@@ -86,7 +108,10 @@ async def _measure(installation: Mapping[str, Any], sample: float) -> tuple[list
     last, took = await asyncio.to_thread(broker.ends), time.monotonic() - started
     starts = await asyncio.to_thread(broker.starts)
     committed = await asyncio.to_thread(broker.committed)
-    return topic_states(starts, first, last, took), group_states(starts, last, committed, await _metrics(installation))
+    pages = await fetch_pages(installation)
+    metrics = groups_in(pages.values())
+    lags = lag_states(starts, last, committed, metrics)
+    return topic_states(starts, first, last, took), lags, group_states(metrics, pages)
 
 
 def topic_states(starts: Offsets, first: Offsets, last: Offsets, seconds: float) -> list[TopicState]:
@@ -100,48 +125,32 @@ def topic_states(starts: Offsets, first: Offsets, last: Offsets, seconds: float)
     return states
 
 
-def group_states(
-    starts: Offsets, last: Offsets, committed: Mapping[str, Offsets], metrics: Mapping[str, float]
-) -> list[GroupState]:
-    """Returns the lag of each declared group. `metrics`: the workers' metrics by `<metric> <labels...>`."""
+def lag_states(
+    starts: Offsets, last: Offsets, committed: Mapping[str, Offsets], metrics: Mapping[str, GroupMetrics]
+) -> list[LagState]:
+    """Returns the lag of each declared group on each of its topics."""
     states = []
     for group in GROUPS:
-        dead_letters = sum(last[place] - starts.get(place, 0) for place in last if place[0] == group.dead_letters)
+        positions = committed.get(group.name, {})
+        behind = metrics[group.name].seconds_behind if group.name in metrics else {}
         for topic in group.topics:
             places = [place for place in last if place[0] == topic.name]
-            positions = committed.get(group.name, {})
             lag = sum(last[place] - positions.get(place, starts.get(place, 0)) for place in places)
-            seconds_behind = metrics.get(f"consumer_lag_seconds {group.name} {topic.name}")
-            waiting = sum(
-                int(value) for name, value in metrics.items() if name.startswith(f"parked_messages {group.name} ")
-            )
-            states.append(GroupState(group.name, topic.name, lag, seconds_behind, dead_letters, waiting))
+            states.append(LagState(group.name, topic.name, lag, behind.get(topic.name)))
     return states
 
 
-def metrics_in(text: str) -> dict[str, float]:
-    """Returns `consumer_lag_seconds` and `parked_messages` of a metrics page by `<metric> <labels...>`."""
-    from prometheus_client.parser import text_string_to_metric_families
-
-    return {
-        " ".join(
-            (sample.name, sample.labels["group"], sample.labels.get("topic") or sample.labels["reason"])
-        ): sample.value
-        for family in text_string_to_metric_families(text)
-        if family.name in ("consumer_lag_seconds", "parked_messages")
-        for sample in family.samples
-    }
-
-
-async def _metrics(installation: Mapping[str, Any]) -> dict[str, float]:
-    """Returns the metrics of all workers that answer."""
-    seen: dict[str, float] = {}
-    async with connect(installation) as dmp:
-        for name in NAMES:
-            with contextlib.suppress(LocalError):
-                page = await send(dmp.http, dmp.urls, "GET", f"{name}-worker", "/metrics")
-                seen |= metrics_in(page.text)
-    return seen
+def group_states(metrics: Mapping[str, GroupMetrics], services: Collection[str]) -> list[GroupState]:
+    """Returns the dead letters and parked messages of each declared group. `services`: those whose workers answer."""
+    states = []
+    for group in GROUPS:
+        if group.name.partition(".")[0] not in services:
+            states.append(GroupState(group.name, None, None, None))
+            continue
+        group_metrics = metrics.get(group.name, GroupMetrics())
+        stopped = group_metrics.is_stopped or bool(group_metrics.lost_topics)
+        states.append(GroupState(group.name, group_metrics.dead_letters, group_metrics.parked, stopped))
+    return states
 
 
 class Broker:
@@ -184,7 +193,7 @@ class Broker:
     def _offsets(self, at: Any) -> Offsets:
         from confluent_kafka import KafkaException, TopicPartition
 
-        names = {topic.name for topic in TOPICS} | {group.dead_letters for group in GROUPS}
+        names = {topic.name for topic in TOPICS}
         try:
             listed = self._client.list_topics(timeout=_TIMEOUT).topics
             requests = {
@@ -205,3 +214,7 @@ def _reason_of(error: Exception) -> str:
 
 def _seconds(value: float | None) -> str | None:
     return None if value is None else f"{value:.0f} s"
+
+
+def _yes_or_no(value: bool | None) -> str | None:
+    return None if value is None else "yes" if value else "no"

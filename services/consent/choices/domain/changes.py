@@ -35,7 +35,7 @@ class ListFullError(ConflictError):
     """This list is full. Take an entry out first."""
 
     code = "list-full"
-    french = "Cette liste est pleine. Retirez d’abord quelqu’un."
+    french = "Cette liste est pleine. Retirez d’abord une entrée."
 
 
 class PeriodInvalidError(InvalidError):

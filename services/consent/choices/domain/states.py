@@ -31,7 +31,7 @@ class RecordClosedError(ConflictError):
     """This record is closed: its choices can be read, but not changed. Reopen it first."""
 
     code = "record-closed"
-    french = "Ce dossier est clos : ses choix se consultent mais ne changent plus. Rouvrez-le d’abord."
+    french = "Ce dossier est fermé : ses choix se consultent mais ne changent plus. Rouvrez-le d’abord."
 
 
 class TooManyChangesError(TooManyRequestsError):

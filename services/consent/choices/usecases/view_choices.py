@@ -31,7 +31,7 @@ T = TypeVar("T")
 class ChoicesForbiddenError(ForbiddenError):
     """Only the patient's side can see the choices about a record."""
 
-    french = "Seuls le patient et qui agit pour lui voient les choix d’un dossier."
+    french = "Seules la personne titulaire et celles qui agissent pour elle voient les choix d’un dossier."
 
 
 @dataclass(frozen=True, slots=True)

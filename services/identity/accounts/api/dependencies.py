@@ -20,7 +20,7 @@ class HolderNeededError(ForbiddenError):
     """This is for the holder of a record: sign in as one."""
 
     code = "holder-needed"
-    french = "Ceci est réservé au titulaire d’un dossier : connectez-vous."
+    french = "Ceci est réservé à la personne titulaire d’un dossier : connectez-vous à ce titre."
 
 
 class SignedInHolder(NamedTuple):

@@ -28,7 +28,8 @@ class PasswordLengthError(InvalidError):
 
     code = "password-length"
     french = (
-        "Un mot de passe compte de 12 à 128 caractères. Plusieurs mots que vous seul associeriez se retiennent bien."
+        "Un mot de passe compte de 12 à 128 caractères. Plusieurs mots que personne d’autre n’associerait "
+        "se retiennent bien."
     )
 
 

@@ -63,11 +63,15 @@ class ScopeRefusedError(OAuthError):
 
 
 class AssertionRefusedError(OAuthError):
-    """The assertion does not authenticate a client: check iss and sub (the client id), the key and the algorithm."""
+    """The assertion does not authenticate a client: check iss and sub (the client id), exp, iat and jti, the key and
+    the algorithm."""
 
     code = "assertion-invalid"
     status = 401
-    french = "Le client n’est pas reconnu par cette assertion : vérifiez iss et sub, la clé et l’algorithme."
+    french = (
+        "Le client n’est pas reconnu par cette assertion : vérifiez iss et sub, exp, iat et jti, la clé et "
+        "l’algorithme."
+    )
     error = "invalid_client"
 
 
@@ -86,10 +90,14 @@ class AssertionTooLongError(AssertionRefusedError):
 
 
 class AssertionMisaddressedError(AssertionRefusedError):
-    """The assertion's aud is neither the token endpoint nor the issuer."""
+    """The assertion's aud is neither the token endpoint nor the issuer: take token_endpoint from
+    /.well-known/oauth-authorization-server."""
 
     code = "assertion-misaddressed"
-    french = "L’assertion n’est adressée ni au point de jeton ni à l’émetteur (aud)."
+    french = (
+        "L’assertion n’est adressée ni au point de jeton ni à l’émetteur (aud) : prenez token_endpoint dans "
+        "/.well-known/oauth-authorization-server."
+    )
 
 
 class AssertionReplayedError(AssertionRefusedError):

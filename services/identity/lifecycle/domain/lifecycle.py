@@ -63,7 +63,10 @@ class HolderDeceasedError(ConflictError):
     """The holder of this record has died. Only an administrator, where the death was recorded in error, reopens it."""
 
     code = "holder-deceased"
-    french = "Le titulaire de ce dossier est décédé. Seul un administrateur corrige un décès enregistré par erreur."
+    french = (
+        "La personne titulaire de ce dossier est décédée. Si ce décès a été enregistré par erreur, seule "
+        "l’administration du service peut rouvrir le dossier."
+    )
 
 
 class RetentionOverError(ConflictError):

@@ -23,8 +23,8 @@ class InsuredUnknownError(NotFoundError):
 
     code = "insured-unknown"
     french = (
-        "Aucun assuré n’a ce numéro et cette carte, ou le registre ne connaît pas de carte de cette personne. Relisez "
-        "la carte, ou adressez-vous à la caisse d’assurance maladie de la personne."
+        "Aucune personne assurée n’a ce numéro et cette carte, ou le registre ne connaît pas de carte de cette "
+        "personne. Relisez la carte, ou adressez-vous à la caisse d’assurance maladie de la personne."
     )
 
 
@@ -39,7 +39,7 @@ class RepresentativeNeededError(ConflictError):
     """This person is under eighteen: a legal representative opens the record."""
 
     code = "representative-needed"
-    french = "Cette personne a moins de dix-huit ans : un représentant légal ouvre le dossier."
+    french = "Cette personne a moins de dix-huit ans : la personne qui la représente légalement ouvre le dossier."
 
 
 class UnreachableError(ConflictError):

@@ -63,8 +63,8 @@ class ContactMissingError(ConflictError):
 
     code = "contact-missing"
     french = (
-        "Aucune adresse mail ni aucun numéro de mobile n’est connu pour envoyer un code. Demandez à un pharmacien, un "
-        "médecin ou votre caisse d’en inscrire un."
+        "Aucune adresse mail ni aucun numéro de mobile n’est connu pour envoyer un code. Demandez à une "
+        "pharmacie, à votre médecin ou à votre caisse d’assurance maladie d’en inscrire."
     )
 
 

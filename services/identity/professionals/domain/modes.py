@@ -84,8 +84,8 @@ class PatientNotNamedError(InvalidError):
 
     code = "patient-not-named"
     french = (
-        "Un accès en urgence nomme son patient, par `patient` = urn:oid:<OID>|<INS> : chaque dossier est demandé pour "
-        "lui-même. Les autres modes n’en nomment pas."
+        "Un accès en urgence nomme la personne concernée, par `patient` = urn:oid:<OID>|<INS> : chaque dossier est "
+        "demandé pour lui-même. Les autres modes n’en nomment pas."
     )
 
 

@@ -48,7 +48,7 @@ class ProviderRefusedError(ForbiddenError):
     """Pro Santé Connect did not sign you in. Start again, or use your card."""
 
     code = "provider-refused"
-    french = "Pro Santé Connect ne vous a pas connecté. Recommencez, ou utilisez votre carte."
+    french = "La connexion par Pro Santé Connect n’a pas abouti. Recommencez, ou utilisez votre carte."
 
 
 class ProviderUnavailableError(UncheckableError):

@@ -44,7 +44,10 @@ class RelationInsufficientError(ForbiddenError):
     """A carer may not do this; the holder of the record and a legal representative may."""
 
     code = "relation-insufficient"
-    french = "Un aidant ne peut pas faire cela. Le titulaire du dossier ou son représentant légal le peut."
+    french = (
+        "Une personne aidante ne peut pas faire cela. La personne titulaire du dossier, ou celle qui la représente "
+        "légalement, le peut."
+    )
 
 
 _CARER: Final = frozenset[Act](

@@ -40,17 +40,19 @@ class InvitationInvalidError(InvalidError):
 
 
 class CarerSelfError(InvalidError):
-    """Nobody is their own carer."""
+    """You cannot invite yourself as your own carer."""
 
     code = "carer-self"
-    french = "Personne n’est son propre aidant."
+    french = "Vous ne pouvez pas vous inviter vous-même à vous aider."
 
 
 class CarersManyError(ConflictError):
     """This record has the highest number of carers and open invitations. End one first."""
 
     code = "carers-many"
-    french = "Ce dossier a autant d’aidants et d’invitations en cours que possible. Mettez fin à l’une d’abord."
+    french = (
+        "Ce dossier a autant de personnes aidantes et d’invitations en cours que possible. Mettez fin à l’une d’abord."
+    )
 
 
 class InvitationUnknownError(NotFoundError):
@@ -74,14 +76,14 @@ class CareExistsError(ConflictError):
     """You are a carer of this person already."""
 
     code = "care-exists"
-    french = "Vous êtes déjà l’aidant de cette personne."
+    french = "Vous aidez déjà cette personne."
 
 
 class CareUnknownError(NotFoundError):
     """There is no such carer or invitation, or none that you may see."""
 
     code = "care-unknown"
-    french = "Cet aidant ou cette invitation n’existe pas, ou vous ne pouvez pas le voir."
+    french = "Cette personne aidante ou cette invitation n’existe pas, ou vous ne pouvez pas la voir."
 
 
 REFUSALS: Final[dict[str, type[ClientError]]] = {error.code: error for error in (ForbiddenError, InvitationOverError)}

@@ -52,8 +52,8 @@ class EvidenceInsufficientError(InvalidError):
 
     code = "evidence-insufficient"
     french = (
-        "Cette pièce ne suffit pas : un adulte est représenté en vertu d’une décision de justice ou d’un mandat de "
-        "protection, un mineur sur acte de naissance, livret de famille ou décision de justice."
+        "Cette pièce ne suffit pas : il faut pour une personne majeure une décision de justice ou un mandat de "
+        "protection, pour une personne mineure un acte de naissance, un livret de famille ou une décision de justice."
     )
 
 
@@ -61,7 +61,7 @@ class RepresentativeUnfitError(InvalidError):
     """A representative is another person, of age, with their own record."""
 
     code = "representative-unfit"
-    french = "Un représentant est une autre personne, majeure, qui a son propre dossier."
+    french = "Il faut une autre personne, majeure, qui a son propre dossier, pour représenter quelqu’un."
 
 
 class RepresentationPeriodInvalidError(InvalidError):
@@ -82,7 +82,7 @@ class RepresentationExistsError(ConflictError):
     """This person represents the holder already, or has asked to."""
 
     code = "representation-exists"
-    french = "Cette personne représente déjà le titulaire, ou l’a déjà demandé."
+    french = "Cette personne représente déjà la personne titulaire, ou l’a déjà demandé."
 
 
 class RepresentationOverError(ConflictError):

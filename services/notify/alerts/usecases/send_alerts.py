@@ -4,6 +4,7 @@ from collections import Counter as Counts
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import get_args
 
 from prometheus_client import Counter
 
@@ -31,10 +32,13 @@ from services.notify.delivery.domain import (
     Refused,
 )
 from services.notify.delivery.steps.delivery_loop import Gateway
-from services.notify.delivery.steps.outcome_log import log_outcomes, outcome_label
+from services.notify.delivery.steps.outcome_log import OUTCOMES, log_outcomes, outcome_label
+from services.notify.kit.kinds import ALERT_CHANNELS, AlertKind
+from services.notify.kit.sender import SenderDetails
 from shared.crypto.keyring import Keyring, KeyUnknownError
 from shared.db.pool import Pool
 from shared.runtime import clock, tracing
+from shared.runtime.metrics import start_at_zero
 
 DELIVERIES = Counter(
     "notify_deliveries_total",
@@ -43,14 +47,19 @@ DELIVERIES = Counter(
 )
 
 
+def start_metrics() -> None:
+    """Shows the deliveries of every kind by every channel at zero."""
+    start_at_zero(DELIVERIES, get_args(AlertKind), ALERT_CHANNELS, OUTCOMES)
+
+
 class AlertSender:
     """Sends the alerts of one queue to the current contacts of their records.
 
-    `sender`: the sender's mail address. `merges_alerts`: whether alerts of one kind about one record that are due
-    together are sent as one message.
+    `sender`: the service as its messages name it. `merges_alerts`: whether alerts of one kind about one record that
+    are due together are sent as one message.
     """
 
-    def __init__(self, queue: AlertQueue, sender: str, keyring: Keyring, *, merges_alerts: bool) -> None:
+    def __init__(self, queue: AlertQueue, sender: SenderDetails, keyring: Keyring, *, merges_alerts: bool) -> None:
         self.notification = queue.notification
         self._queue = queue
         self._sender = sender

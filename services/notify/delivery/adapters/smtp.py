@@ -1,8 +1,10 @@
 """A gateway to the mail server, which sends many messages over one connection."""
 
+import ssl
 import time
 from dataclasses import dataclass, field
 from email.utils import parseaddr
+from pathlib import Path
 from typing import Literal
 
 from aiosmtplib import SMTP, SMTPDataError, SMTPException, SMTPRecipientRefused
@@ -18,7 +20,8 @@ _SERVICE_NOT_AVAILABLE = 421
 class MailServer:
     """The mail server to which mails are delivered.
 
-    `sender`: the sender's address, `Name <address>` or the address alone; `timeout_s`: of one command, in seconds.
+    `sender`: the sender's address, `Name <address>` or the address alone; `timeout_s`: of one command, in seconds;
+    `ca_file`: authorities that certify the server, by default the system's.
     """
 
     host: str
@@ -26,6 +29,7 @@ class MailServer:
     sender: str
     timeout_s: float
     security: Literal["none", "starttls", "tls"] = "none"
+    ca_file: Path | None = None
     username: str | None = None
     password: str | None = field(default=None, repr=False)
 
@@ -41,6 +45,7 @@ class MailGateway:
             timeout=server.timeout_s,
             use_tls=server.security == "tls",
             start_tls=server.security == "starttls",
+            tls_context=None if server.security == "none" else ssl.create_default_context(cafile=server.ca_file),
             username=server.username,
             password=server.password,
             local_hostname=sender.rpartition("@")[2],
@@ -55,8 +60,8 @@ class MailGateway:
         noticed at the next message.
         """
         self._used_at = time.monotonic()
-        if not await self._begin():
-            return Skipped("server-unavailable")
+        if (hindrance := await self._begin()) is not None:
+            return hindrance
         try:
             await self._client.rcpt(message.to)
             await self._client.data(message.body)
@@ -68,17 +73,20 @@ class MailGateway:
             return Deferred("connection-lost")
         return Delivered(clock.now())
 
-    async def _begin(self) -> bool:
-        """Sends MAIL FROM and reconnects if the server closed the idle connection. Returns whether it succeeded."""
+    async def _begin(self) -> Skipped | None:
+        """Sends MAIL FROM and reconnects if the server closed the idle connection. Returns why it failed, if so."""
         was_open = self._client.is_connected
         try:
             if not was_open:
                 await self._client.connect()
             await self._client.mail(self._sender)
-        except FAILURES:
+        except FAILURES as error:
             self.close()
-            return was_open and await self._begin()
-        return True
+            if was_open:
+                return await self._begin()
+            is_unverified = ssl.SSLCertVerificationError in (type(error), type(error.__cause__))
+            return Skipped("server-not-verified" if is_unverified else "server-unavailable")
+        return None
 
     async def _answer_to(self, code: int) -> GatewayAnswer:
         try:

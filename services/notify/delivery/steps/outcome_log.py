@@ -14,6 +14,9 @@ LOG_EVENTS: tuple[tuple[str, LogEvent], ...] = (
     ("skipped", "delivery.deferred"),
 )
 
+OUTCOMES = ("sent", "failed", "deferred", "skipped", "not-sent")
+"""The labels of outcomes."""
+
 
 def outcome_label(outcome: object) -> str:
     """Returns the label of an outcome in metrics."""

@@ -1,6 +1,6 @@
 """Renders codes, notices and letters: fills the texts of `texts.toml` with the values of a request.
 
-An SMS has at most 160 characters of the GSM 7-bit default alphabet (3GPP TS 23.038, section 6.2.1).
+An SMS is written in the GSM 7-bit default alphabet (3GPP TS 23.038, section 6.2.1) and has at most two parts.
 """
 
 import textwrap
@@ -13,7 +13,8 @@ from pathlib import Path
 from string import Formatter
 from typing import Any
 
-from services.notify.delivery.adapters.mails import AUTOMATIC_NOTICES, GREETINGS, mail_headers, mime_content
+from services.notify.delivery.adapters.mails import AUTOMATIC_NOTICES, GREETINGS, closing, mail_headers, mime_content
+from services.notify.delivery.adapters.sms import sms_parts
 from services.notify.delivery.domain import (
     AddressUnusableError,
     OutgoingMessage,
@@ -22,8 +23,8 @@ from services.notify.delivery.domain import (
     normalised_mailbox,
 )
 from services.notify.kit.kinds import Channel, Language
+from services.notify.kit.sender import NO_BREAK_SPACE, SenderDetails, typeset
 from services.notify.messages.domain import (
-    NO_BREAK_SPACE,
     PARIS,
     MessageContent,
     MessageRequest,
@@ -33,16 +34,8 @@ from services.notify.messages.domain import (
 )
 from shared.errors import PermanentError
 
-GSM_ALPHABET = frozenset(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
-    "¿abcdefghijklmnopqrstuvwxyzäöñüà"
-)
-MAX_SMS_LENGTH = 160
+MAX_SMS_PARTS = 2
 LETTER_WIDTH = 72
-_SIGNATURES: dict[Language, str] = {
-    "fr": "Le service du dossier médical partagé",
-    "en": "The shared medical record service",
-}
 _SUBJECT_PREFIXES: dict[Language, str] = {"fr": "Objet :", "en": "Subject:"}
 
 
@@ -111,38 +104,39 @@ class RenderedText:
     paragraphs: tuple[str, ...]
 
 
-def render_message(kind: str, channel: Channel, content: MessageContent) -> RenderedText:
+def render_message(kind: str, channel: Channel, content: MessageContent, sender: SenderDetails) -> RenderedText:
     """Returns the text of one message. Raises KindUnknownError and ValuesUnfitError, which quote no value."""
     message_kind = message_kinds().get(kind)
     if message_kind is None or not message_kind.supports(channel):
         raise KindUnknownError
     text = message_kind.text(content.language)
     if channel != "sms" or text.sms is None:
-        lines = [_render_line(line, content, short=False) for line in text.lines]
+        lines = [_render_line(line, content, sender, short=False) for line in text.lines]
         return RenderedText(text.subject, tuple(lines))
-    sms = _render_line(text.sms, content, short=True).replace(NO_BREAK_SPACE, " ")
-    if len(sms) > MAX_SMS_LENGTH or not GSM_ALPHABET.issuperset(sms):
+    sms = _render_line(text.sms, content, sender, short=True).replace(NO_BREAK_SPACE, " ")
+    parts = sms_parts(sms)
+    if parts.alphabet != "GSM-7" or parts.count > MAX_SMS_PARTS:
         raise ValuesUnfitError
     return RenderedText("", (sms,))
 
 
-def _render_line(template: str, content: MessageContent, *, short: bool) -> str:
-    names = [name for _, name, _, _ in Formatter().parse(template) if name]
-    if not content.values.keys() >= set(names):
+def _render_line(template: str, content: MessageContent, sender: SenderDetails, *, short: bool) -> str:
+    own = sender.values()
+    names = {name for _, name, _, _ in Formatter().parse(template) if name} - own.keys()
+    if not content.values.keys() >= names:
         raise ValuesUnfitError
-    return template.format_map(
-        {name: displayed_value(name, content.values[name], content.language, short=short) for name in names}
-    )
+    values = {name: displayed_value(name, content.values[name], content.language, short=short) for name in names}
+    return template.format_map({**values, **own})
 
 
 def outgoing_message(
-    request: MessageRequest, content: MessageContent, sender: str, trace: str, now: datetime
+    request: MessageRequest, content: MessageContent, sender: SenderDetails, trace: str, now: datetime
 ) -> OutgoingMessage:
     """Builds the message of a request; all attempts build an equal message but for its date.
 
     Raises AddressUnusableError, KindUnknownError and ValuesUnfitError.
     """
-    text = render_message(request.kind, request.channel, content)
+    text = render_message(request.kind, request.channel, content, sender)
     match request.channel, content.to:
         case "mail", str(address):
             return _mail(request, normalised_mailbox(address), content.language, text, sender, trace, now)
@@ -151,25 +145,31 @@ def outgoing_message(
             return OutgoingMessage(request.id, to, f"To: {to}\n\n{text.paragraphs[0]}\n".encode())
         case "letter", tuple(lines):
             to = "\n".join(address_lines(lines))
-            return OutgoingMessage(request.id, to, _letter(to, content.language, text, now).encode())
+            return OutgoingMessage(request.id, to, _letter(to, content.language, text, sender, now).encode())
         case _:
             raise AddressUnusableError
 
 
 def _mail(
-    request: MessageRequest, to: str, language: Language, text: RenderedText, sender: str, trace: str, now: datetime
+    request: MessageRequest,
+    to: str,
+    language: Language,
+    text: RenderedText,
+    sender: SenderDetails,
+    trace: str,
+    now: datetime,
 ) -> OutgoingMessage:
-    headers = mail_headers(sender, to, request.id, trace, now)
+    headers = mail_headers(sender.mailbox, to, request.id, trace, now)
     body = (paragraph.replace(NO_BREAK_SPACE, " ") for paragraph in text.paragraphs)
-    paragraphs = (GREETINGS[language], *body, AUTOMATIC_NOTICES[language])
+    paragraphs = (GREETINGS[language], *body, *closing(language, sender), AUTOMATIC_NOTICES[language])
     return OutgoingMessage(request.id, to, headers + mime_content(language, text.subject, paragraphs))
 
 
-def _letter(to: str, language: Language, text: RenderedText, now: datetime) -> str:
+def _letter(to: str, language: Language, text: RenderedText, sender: SenderDetails, now: datetime) -> str:
     day = long_date(now.astimezone(PARIS).date(), language)
-    paragraphs = (GREETINGS[language], *text.paragraphs, _SIGNATURES[language])
+    paragraphs = (GREETINGS[language], *text.paragraphs, *closing(language, sender))
     wrapped = [
-        textwrap.fill(paragraph, LETTER_WIDTH, break_long_words=False, break_on_hyphens=False)
+        textwrap.fill(typeset(paragraph, language), LETTER_WIDTH, break_long_words=False, break_on_hyphens=False)
         for paragraph in paragraphs
     ]
     letter = "\n\n".join((to, day, f"{_SUBJECT_PREFIXES[language]} {text.subject}", *wrapped))

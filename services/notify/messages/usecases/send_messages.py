@@ -6,6 +6,7 @@ from datetime import timedelta
 from services.notify.delivery.domain import AddressUnusableError, AwaitingKey, Deferred, Refused
 from services.notify.delivery.steps.delivery_loop import Gateway
 from services.notify.delivery.steps.outcome_log import log_outcomes, outcome_label
+from services.notify.kit.sender import SenderDetails
 from services.notify.messages import store
 from services.notify.messages.adapters.encryption import RequestUnreadableError, SealUnusableError, decrypt_request
 from services.notify.messages.adapters.texts import KindUnknownError, outgoing_message
@@ -18,9 +19,9 @@ from shared.runtime import clock, tracing
 
 
 class MessageSender:
-    """Sends the messages of one queue. `sender`: the sender's mail address."""
+    """Sends the messages of one queue. `sender`: the service as its messages name it."""
 
-    def __init__(self, queue: MessageQueue, sender: str, keyring: Keyring) -> None:
+    def __init__(self, queue: MessageQueue, sender: SenderDetails, keyring: Keyring) -> None:
         self.notification = queue.notification
         self._queue = queue
         self._sender = sender

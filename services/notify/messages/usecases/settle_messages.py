@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final, get_args
 
 from prometheus_client import Counter, Histogram
 
 from services.notify.delivery.domain import Attempt, Delivered, Refused, RetryAt
+from services.notify.kit.kinds import Channel
 from services.notify.messages import store
 from services.notify.messages.domain import (
     DueMessage,
@@ -17,17 +19,25 @@ from services.notify.messages.domain import (
 from services.notify.messages.store import MessageDeliveryOutcome
 from shared.db.pool import Pool, transaction
 from shared.runtime import clock
+from shared.runtime.metrics import start_at_zero
 
 MessageAttempt = Attempt[DueMessage, MessageAttemptOutcome]
 HANDLED = Counter(
     "notify_messages_total", "Codes, notices and letters that were handled, by outcome.", ["channel", "outcome"]
 )
+OUTCOMES: Final = ("sent", "failed", "expired")
 SECONDS = Histogram(
     "notify_message_seconds",
     "From the request to the gateway's acceptance of the message.",
     ["channel"],
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600),
 )
+
+
+def start_metrics() -> None:
+    """Shows the messages by every channel, with every outcome, at zero."""
+    start_at_zero(HANDLED, get_args(Channel), OUTCOMES)
+    start_at_zero(SECONDS, get_args(Channel))
 
 
 async def settle_messages(pool: Pool, attempts: Sequence[MessageAttempt]) -> None:

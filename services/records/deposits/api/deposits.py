@@ -17,11 +17,11 @@ from services.records.deposits.usecases.deposit_documents import (
     deposit_documents,
 )
 from services.records.facts.context import InjectedReadContext
+from services.records.facts.domain.documents import disclosed_reason
 from services.records.kit.bodies import LARGE, InjectedBodyLimit, check_json
 from services.records.kit.operation_outcomes import refused_submission
 from services.records.kit.requests import InsHmac, caller_of
 from services.records.tracking import store as tracking
-from services.records.tracking.domain import disclosed_reason
 from services.records.tracking.steps.depositor import depositor_of
 from services.records.tracking.store import TrackedDeposit, TrackedDocument
 from shared.db.pool import Pool

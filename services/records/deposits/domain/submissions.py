@@ -40,7 +40,7 @@ class RecordClosedError(InvalidError):
     """The record of this patient is closed: nothing can be deposited in it."""
 
     code = "record-closed"
-    french = "Le dossier de cette personne est clos : rien ne peut y être ajouté."
+    french = "Le dossier de cette personne est fermé : rien ne peut y être ajouté."
 
 
 class TraitsMismatchError(InvalidError):

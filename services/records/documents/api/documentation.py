@@ -28,6 +28,8 @@ _PARAMETERS = [
     query("patient.identifier", "INS as system|value; prefer POST _search", "urn:oid:1.2.250.1.213.1.4.10|..."),
     query("status", "current, superseded, entered-in-error; several with commas. Required.", "current"),
     query("_count", "largest number of documents on a page, up to 100; 0 for the total only", "50"),
+    query("_summary", "count for the total only, like _count=0; or false", "count"),
+    query("_total", "any value: the total is always accurate", "accurate"),
     query("_after", "from the link `next` of the page before", "0199a3c4-5d00-8b22-8c7e-2f6c1d4e9a3b"),
 ]
 SEARCH: dict[str, Any] = {

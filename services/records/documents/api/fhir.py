@@ -22,13 +22,14 @@ from services.records.kit.requests import InsHmac, access_headers, caller_of, mo
 from shared.crypto.keyring import Keyring
 from shared.errors import NotFoundError
 from shared.fhir.answer_bundles import searchset
-from shared.fhir.capabilities import capability_statement
+from shared.fhir.capabilities import ServerDescription, capability_statement
 from shared.fhir.write import FHIR_JSON, binary
 from shared.http.admission import Urgency, urgent
 from shared.http.constant_time import delay_response
 from shared.http.door import Door
 from shared.http.negotiation import is_resource_requested, serves_content
 from shared.http.prefer import is_lenient
+from shared.runtime.version import software_version
 
 router = APIRouter(route_class=Door)
 # Content is untrusted: no browser may guess its type or run it.
@@ -38,13 +39,15 @@ SHIELDED = {
     "cache-control": "no-store",
 }
 PRIVATE = {"cache-control": "no-store"}
-CAPABILITIES_OF = datetime(2026, 11, 22, tzinfo=UTC)
+CAPABILITIES_OF = datetime(2026, 11, 29, tzinfo=UTC)
 
 
 @router.get("/fhir/metadata", **METADATA)
 async def metadata(request: Request) -> Response:
     """Returns the CapabilityStatement; needs no token."""
-    return Response(capability_statement(f"{request.base_url}fhir", "1", CAPABILITIES_OF), 200, {}, FHIR_JSON)
+    issuer: str = request.app.state.verifier.issuer
+    server = ServerDescription(f"{request.base_url}fhir", f"{issuer.rstrip('/')}/oauth/token", software_version())
+    return Response(capability_statement(server, CAPABILITIES_OF), 200, {}, FHIR_JSON)
 
 
 @router.get("/fhir/DocumentReference", **SEARCH)

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from services.records.documents.domain.metadata import DocumentMetadata, StoredAuthor, StoredCode
 from services.records.documents.domain.search import fhir_status
-from services.records.facts.domain.documents import DocumentSummary
+from services.records.facts.domain.documents import DocumentSummary, disclosed_reason
 from services.records.facts.domain.facts import lifecycle_status
 from services.records.kit.requests import NOT_FROM_THE_DECREE
 from shared.fhir import write
@@ -28,6 +28,8 @@ def document_reference(
             archived=summary.archived,
             notices=tuple(notice for notice in notices if notice == NOT_FROM_THE_DECREE),
             access_mode=access_mode,
+            deposit_status=None if summary.status == "published" else summary.status,
+            refusal=None if summary.refusal is None else disclosed_reason(summary.refusal),
             unique_id=metadata.unique_id,
             type=document_types()[summary.type],
             labels=labels,

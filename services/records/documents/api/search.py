@@ -26,7 +26,9 @@ PATIENTS = frozenset(
     }
 )
 """The names of the parameter that selects the record; every subject of a DocumentReference here is a Patient."""
-KNOWN_PARAMETERS = PATIENTS | {"status", "_count", "_after", "_format"}
+_RESULT_PARAMETERS = frozenset({"_count", "_after", "_format", "_summary", "_total", "_totalMethod"})
+"""`_total` and `_totalMethod` (fhirpy sends it) change nothing: each answer has its accurate total."""
+KNOWN_PARAMETERS = PATIENTS | _RESULT_PARAMETERS | {"status"}
 STATUSES = frozenset({"current", "superseded", "entered-in-error"})
 STATUS_SYSTEM = "http://hl7.org/fhir/document-reference-status"
 LARGEST_PAGE = 100
@@ -82,7 +84,11 @@ def _statuses(text: str) -> frozenset[str]:
 
 
 def _count(parameters: Mapping[str, str]) -> int:
-    text = parameters.get("_count", str(USUAL_PAGE))
+    summary, text = parameters.get("_summary", "false"), parameters.get("_count", str(USUAL_PAGE))
+    if summary not in ("count", "false"):
+        raise SearchError("_summary must be count or false: resources are answered whole.")
+    if summary == "count":
+        return 0
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise SearchError(f"_count must be a number from 0 to {LARGEST_PAGE}; 0 gives the total only.")
     return min(int(text), LARGEST_PAGE)

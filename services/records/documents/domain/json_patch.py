@@ -7,6 +7,7 @@ A patch that would have no effect, or another one than it states, is refused.
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Final, Literal
 
 import orjson
@@ -97,7 +98,8 @@ def patched_state(summary: DocumentSummary, operations: Sequence[Operation]) -> 
             labels_before = _labels_of(patched)
             _apply(patched, operation)
             keeps_normal = _keeps_normal(patched, operation, labels_before, keeps_normal)
-        return _state_of(patched, before["status"], sets_mask=_sets_mask(operations), keeps_normal=keeps_normal)
+        state = _state_of(patched, before["status"], sets_status=_sets_status(operations), keeps_normal=keeps_normal)
+        return replace(state, sets_mask=_sets_mask(operations))
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise PatchInvalidError from error
 
@@ -172,6 +174,10 @@ def _settable_label(parsed: Label | None) -> Label:
     return parsed
 
 
+def _sets_status(operations: Sequence[Operation]) -> bool:
+    return any(operation.path == "/status" and operation.op != "test" for operation in operations)
+
+
 def _sets_mask(operations: Sequence[Operation]) -> bool:
     setting = [
         operation
@@ -238,10 +244,11 @@ def _key_or_index(container: Any, step: str, *, beyond: int = 0) -> Any:
     return int(step)
 
 
-def _state_of(resource: dict[str, Any], status: str, *, sets_mask: bool, keeps_normal: bool) -> TargetState:
+def _state_of(resource: dict[str, Any], status: str, *, sets_status: bool, keeps_normal: bool) -> TargetState:
     """Returns the state that the patched resource describes. Raises ValueError, KeyError.
 
-    `status`: the status before the patch; a patch can change it to deleted only.
+    `status`: the status before the patch; a patch can change it to deleted only. A refused document has the status of
+    a deleted one, and a patch of its labels does not ask for its deletion.
     """
     labels = set().union(*_labels_of(resource))
     flags: dict[str, bool] = {}
@@ -250,8 +257,8 @@ def _state_of(resource: dict[str, Any], status: str, *, sets_mask: bool, keeps_n
         if url not in (IS_ARCHIVED, IS_DELETED) or not isinstance(value, bool) or flags.get(url, value) != value:
             raise ValueError("not an extension that can be set")
         flags[url] = value
-    deleted = flags.get(IS_DELETED, False) or resource["status"] == "entered-in-error"
+    deleted = flags.get(IS_DELETED, False) or (resource["status"] == "entered-in-error" and sets_status)
     is_status = resource["status"] == status or (deleted and resource["status"] == "superseded")
     if not labels or not keeps_normal or not (is_status or resource["status"] == "entered-in-error"):
         raise ValueError("this cannot become so")
-    return TargetState(frozenset(normalised(labels)), flags.get(IS_ARCHIVED, False), deleted, sets_mask)
+    return TargetState(frozenset(normalised(labels)), flags.get(IS_ARCHIVED, False), deleted)

@@ -11,7 +11,7 @@ from shared.access import Facts, Permit, Refusal, decide
 from shared.contracts.audit import CombinationDecided
 
 CACHED_SEARCHES, CACHED_DECISIONS = 32, 512
-_SUPERSEDED = frozenset({"superseded", "refused"})
+_IN_ERROR = frozenset({"deleted", "refused"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,11 @@ def has_fhir_status(combination: FactCombination, statuses: frozenset[str]) -> b
 
 
 def fhir_status(status: str) -> str:
-    """Returns the DocumentReference status: current, superseded or entered-in-error."""
-    if status == "deleted":
+    """Returns the DocumentReference status: current, superseded or entered-in-error.
+
+    A refused document was never in the record: `superseded` would claim a newer version, `current` that it counts. The
+    guide forbids docStatus, so the tags of `meta` state what became of the deposit.
+    """
+    if status in _IN_ERROR:
         return "entered-in-error"
-    return "superseded" if status in _SUPERSEDED else "current"
+    return "superseded" if status == "superseded" else "current"

@@ -1,7 +1,7 @@
 """Turns a decision of the rules into the event for the ledger and the error for the caller."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
 from services.records.copies.domain.copies import RecordContext
@@ -75,17 +75,20 @@ def reason_of(decision: Permit | Refusal) -> str:
     return decision.rule if isinstance(decision, Permit) else decision.reason
 
 
+_ADVICE: Final = {
+    "search-not-permitted": (
+        " Software reads its own deposits by their ids; a search needs the token of a person.",
+        " Un logiciel lit ses propres dépôts par leur id ; une recherche demande le jeton d’une personne.",
+    )
+}
+"""Reason of a refusal -> what to do, in English and French."""
+
+
 def require_permit(decision: Permit | Refusal) -> Permit:
     """Returns the Permit. Raises UncheckableError, NotFoundError (hidden existence), ForbiddenError (the rest)."""
-    match decision:
-        case Permit():
-            return decision
-        case Refusal(retry=True):
-            raise UncheckableError
-        case Refusal(hides_existence=True):
-            raise NotFoundError
-        case Refusal():
-            raise ForbiddenError
+    if isinstance(decision, Permit):
+        return decision
+    raise error_for(decision)
 
 
 def error_for(refusal: Refusal) -> ClientError:
@@ -94,6 +97,7 @@ def error_for(refusal: Refusal) -> ClientError:
         return UncheckableError()
     if refusal.hides_existence:
         return NotFoundError()
-    error = ForbiddenError(f"The access rules do not permit this: {refusal.reason}.")
-    error.french = f"Les règles d’accès ne le permettent pas : {refusal.reason}."
+    english, french = _ADVICE.get(refusal.reason, ("", ""))
+    error = ForbiddenError(f"The access rules do not permit this: {refusal.reason}.{english}")
+    error.french = f"Les règles d’accès ne le permettent pas : {refusal.reason}.{french}"
     return error

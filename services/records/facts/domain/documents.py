@@ -43,8 +43,15 @@ class DocumentSummary:
     depositor_id: str | None = None
     in_secret: bool = False
     chain_id: UUID | None = None
+    refusal: str | None = None
+    """The reason for which the deposit was refused, as consent states it."""
 
     @property
     def first_version(self) -> UUID:
         """The id of the document's first version, which all its versions have in common."""
         return self.chain_id or self.id
+
+
+def disclosed_reason(reason: str) -> str:
+    """Returns the refusal's reason for the depositor: a block looks like any opposition (only TD0.2 discloses it)."""
+    return "consent-opposed" if reason == "blocked" else reason

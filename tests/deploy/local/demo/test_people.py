@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from deploy.local.demo.bootstrap import PROFESSIONALS, STRUCTURES, Structure
+from deploy.local.demo.credentials import PROFESSIONALS, STRUCTURES, Structure
 from deploy.local.demo.letter import letter
 from deploy.local.demo.people import NOWHERE, invent
 from shared.cda.header import read_header

@@ -6,7 +6,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from deploy.local.demo.bootstrap import STRUCTURES
+from deploy.local.demo.credentials import STRUCTURES
 from deploy.local.demo.letter import letter
 from deploy.local.demo.people import invent
 from deploy.local.demo.submission import StatedMetadata, UnusableFileError, bundle_of

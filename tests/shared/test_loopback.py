@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.runtime.loopback import is_loopback
+from shared.loopback import is_loopback
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from deploy.local.platform.topics import declared_topics
 from services.identity.erasure.domain import longest_retention
 from shared.contracts.topics import CLEANED_WITHIN, IDENTITY_ERASURES
+from shared.messaging.topics.layouts import declared_topics
 
 
 def days(milliseconds: str) -> timedelta:

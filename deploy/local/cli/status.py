@@ -1,0 +1,114 @@
+"""`dmp status`: the processes of this machine, dead letters, stopped consumers, and how fast rights change."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+
+from deploy.local.cli.commands.common import show_json, show_table
+from deploy.local.cli.in_force import METRIC, latency_in
+from deploy.local.cli.installation import EXIT_NOT_RUNNING, JsonOption, VarOption
+from deploy.local.cli.worker_metrics import GroupMetrics, fetch_pages, groups_in
+from deploy.local.platform import endpoints
+from deploy.local.platform.lock import holder
+from deploy.local.platform.paths import Layout
+from deploy.local.platform.probes import answers, listens
+
+_WITHOUT_HTTP = ("postgres", "kafka", "smtp")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command to the application."""
+    app.command()(status)
+
+
+def status(var: VarOption, as_json: JsonOption = False) -> None:
+    """Show each process and its health, dead letters, stopped consumers, and how fast rights came into force.
+
+    A consumer stops when a fifth of its last hundred messages failed, or when Kafka no longer has its stored offset.
+
+    Exit codes: 0 all is healthy, 1 a process is not healthy or a consumer has stopped, 3 nothing runs.
+
+    Example: dmp status --json
+    """
+    layout = Layout(var)
+    if holder(layout.lock) is None:
+        typer.echo("{}" if as_json else f"nothing runs in {layout.folder}: start it with `make up`", err=not as_json)
+        raise typer.Exit(EXIT_NOT_RUNNING)
+    installation = endpoints.read(layout)
+    processes, pages = asyncio.run(_examine(installation))
+    groups = groups_in(pages.values())
+    rights = latency_in(pages["consent"]) if "consent" in pages else None
+    stopped = stopped_consumers(groups)
+    if as_json:
+        report = {"supervisor": installation["pid"], "processes": processes, METRIC: rights and asdict(rights)}
+        letters = {group: metrics.dead_letters for group, metrics in groups.items() if metrics.dead_letters}
+        show_json(report | {"dead_letters": letters, "stopped_consumers": stopped})
+    else:
+        _show_processes(processes)
+        silent = [name for name in installation.get("services", {}) if name not in pages]
+        typer.echo()
+        for line in findings(groups, silent):
+            typer.echo(line)
+        typer.echo(str(rights or "consent-worker does not answer: how fast changes come into force is unknown"))
+    if stopped or not all(process["healthy"] for process in processes.values()):
+        raise typer.Exit(1)
+
+
+def stopped_consumers(groups: Mapping[str, GroupMetrics]) -> dict[str, str]:
+    """Returns the groups that do not consume, or not every partition, with the reason."""
+    stopped = {}
+    for group, metrics in sorted(groups.items()):
+        if metrics.is_stopped:
+            stopped[group] = "too many of its messages fail; it tries one at a time"
+        elif metrics.lost_topics:
+            stopped[group] = f"Kafka no longer has its stored offset of {', '.join(metrics.lost_topics)}"
+    return stopped
+
+
+def findings(groups: Mapping[str, GroupMetrics], silent: list[str]) -> list[str]:
+    """Returns one line each for dead letters, stopped consumers and workers that do not answer."""
+    dead = {group: metrics.dead_letters for group, metrics in sorted(groups.items()) if metrics.dead_letters}
+    listed = ", ".join(f"{group} {count}" for group, count in dead.items())
+    lines = [f"dead letters: {sum(dead.values())} ({listed}); look with `dmp dlt list`" if dead else "no dead letter"]
+    stopped = stopped_consumers(groups)
+    lines += [f"stopped consumer: {group}: {reason}" for group, reason in stopped.items()]
+    if not stopped:
+        lines.append("no stopped consumer")
+    if silent:
+        lines.append(f"unknown for {', '.join(silent)}: the worker does not answer")
+    return lines
+
+
+async def _examine(installation: dict[str, Any]) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """Returns each process by name, with port and health, and the metrics page of each service's worker."""
+    processes: dict[str, dict[str, Any]] = installation["processes"]
+    ports: dict[str, int] = installation["ports"]
+    health = await asyncio.gather(*(_is_healthy(name, ports[name]) for name in processes))
+    examined = {
+        name: {**process, "port": ports[name], "healthy": healthy and process["pid"] is not None}
+        for (name, process), healthy in zip(processes.items(), health, strict=True)
+    }
+    return examined, await fetch_pages(installation)
+
+
+async def _is_healthy(name: str, port: int) -> bool:
+    return await (listens(port) if name in _WITHOUT_HTTP else answers(port, "/readyz"))
+
+
+def _show_processes(processes: Mapping[str, Mapping[str, Any]]) -> None:
+    rows = [
+        (
+            name,
+            "healthy" if process["healthy"] else "not healthy",
+            process["pid"],
+            process["port"],
+            datetime.fromtimestamp(process["since"], UTC),
+            process["restarts"],
+        )
+        for name, process in processes.items()
+    ]
+    show_table(("process", "health", "pid", "port", "since", "restarts"), rows, "no process")

@@ -1,0 +1,147 @@
+"""The commands for operators about a service's database and its keys."""
+
+import argparse
+import asyncio
+import base64
+import json
+import re
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from urllib.parse import urlsplit
+
+from joserfc.jwk import ECKey, OKPKey
+
+from shared.db.key_rewrap import Rewrapped, rewrap
+from shared.db.key_uses import key_status
+from shared.db.migrate import migrate, migrations_of
+from shared.db.pool import Pool, create_pool
+from shared.messaging.outbox.lost import log_factory, topics_of
+from shared.messaging.outbox.recovery import recover
+from shared.service.commands import EXIT_DONE, EXIT_LEFT, Command, Invocation, exit_code_of
+from shared.service.startup import SettingUnusableError, migrations_folder
+from shared.service.terminal import print_text, show_json, show_progress
+
+DATABASE, KEYS = "The database", "Keys"
+
+
+@asynccontextmanager
+async def _pool_of(invocation: Invocation) -> AsyncIterator[Pool]:
+    pool = await create_pool(invocation.settings.postgres, application=f"{invocation.service.name}-operator", size=2)
+    try:
+        yield pool
+    finally:
+        await pool.close()
+
+
+def on_pool(work: Callable[[Invocation, Pool], Awaitable[int]]) -> Callable[[Invocation], int]:
+    """Returns a command that runs `work` with a pool of connections."""
+
+    async def run(invocation: Invocation) -> int:
+        async with _pool_of(invocation) as pool:
+            return await work(invocation, pool)
+
+    return lambda invocation: asyncio.run(run(invocation))
+
+
+def _migrate(invocation: Invocation) -> int:
+    postgres, service = invocation.settings.postgres, invocation.service.name
+    if postgres.owner_dsn is None:
+        raise SettingUnusableError("POSTGRES__OWNER_DSN", "is needed to migrate")
+    app_role = urlsplit(postgres.dsn.get_secret_value()).username
+    if not app_role:
+        raise SettingUnusableError("POSTGRES__DSN", "must name the app role")
+    migrations = migrations_of(service, migrations_folder(service))
+    asyncio.run(migrate(postgres.owner_dsn.get_secret_value(), migrations, app_role))
+    return EXIT_DONE
+
+
+async def _recover(invocation: Invocation, pool: Pool) -> int:
+    service, settings = invocation.service, invocation.settings
+    topics, recovery = topics_of(service.name), invocation.plan.recovery
+    show_json(asdict(await recover(pool, log_factory(settings.kafka, service.name), topics, recovery)))
+    return EXIT_DONE
+
+
+def _show_keys(invocation: Invocation) -> int:
+    """Prints each key: ring, id, state (active, kept or missing), and number of rows by column."""
+    service, settings = invocation.service, invocation.settings
+    keys = asyncio.run(key_status(settings.postgres, service.name, service.keys(settings).rings))
+    show_json([asdict(key) for key in keys])
+    return EXIT_LEFT if any(key.state == "missing" for key in keys) else EXIT_DONE
+
+
+def _rewrap_keys(invocation: Invocation) -> int:
+    service, settings = invocation.service, invocation.settings
+    columns = asyncio.run(rewrap(settings.postgres, service.name, service.keys(settings), _report))
+    return max(_show_keys(invocation), exit_code_of(columns))
+
+
+def _report(column: Rewrapped) -> None:
+    show_progress(asdict(column))
+
+
+def _new_key_arguments(parser: argparse.ArgumentParser) -> None:
+    kinds = "ring: an entry of a keyring; signing, receipts: what identity signs tokens and receipts of erasures with"
+    parser.add_argument("kind", nargs="?", default="ring", choices=["ring", "signing", "receipts"], help=kinds)
+    parser.add_argument("--kid", type=_kid, default=time.strftime("%Y-%m-%d"), help="its id; default: today's date")
+
+
+def _kid(text: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", text) is None:
+        raise argparse.ArgumentTypeError("letters, digits, hyphens and underscores, 64 at most")
+    return text
+
+
+def _print_new_key(invocation: Invocation) -> int:
+    """Prints a new key in the form of its setting."""
+    kid = invocation.arguments.kid
+    match invocation.arguments.kind:
+        case "signing":
+            key = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256", "kid": kid})
+            print_text(json.dumps([key.as_dict(private=True)]))
+        case "receipts":
+            pair = OKPKey.generate_key("Ed25519", {"use": "sig", "alg": "Ed25519", "kid": kid})
+            print_text(json.dumps([pair.as_dict(private=True)]))
+        case _:
+            print_text(f"{kid}:{base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip('=')}")
+    return EXIT_DONE
+
+
+DATABASE_COMMANDS: Sequence[Command] = (
+    Command(
+        "migrate", DATABASE, "Apply the missing migrations, as the owner.", _migrate, needs="settings", as_owner=True
+    ),
+    Command(
+        "recover",
+        DATABASE,
+        "Recover what a restored database has lost. Adopted keys get the state of the topic; an operator decides about "
+        "undecided ones. Nothing is changed where nothing was lost.",
+        on_pool(_recover),
+    ),
+    Command(
+        "keys new",
+        KEYS,
+        "Print a new random key. Add it at the end of its ring everywhere, then move it to the front.",
+        _print_new_key,
+        _new_key_arguments,
+        needs="nothing",
+    ),
+    Command(
+        "keys status",
+        KEYS,
+        "Count the rows under each key. One that is kept and has no rows can be dropped; 1 when one is missing.",
+        _show_keys,
+        needs="settings",
+    ),
+    Command(
+        "keys rewrap",
+        KEYS,
+        "Seal the rows anew under the active keys. It goes page by page while the service runs, and on after an "
+        "interruption.",
+        _rewrap_keys,
+        needs="settings",
+    ),
+)

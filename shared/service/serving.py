@@ -1,0 +1,76 @@
+"""Serves a process's app over HTTP: binds its ports before anything else starts, and logs its start and its end."""
+
+import gc
+import socket
+from importlib.metadata import PackageNotFoundError, version
+
+import uvicorn
+from fastapi import FastAPI
+from prometheus_client import start_http_server
+
+from shared.http.protocol import LimitedProtocol
+from shared.runtime.logs import log
+from shared.runtime.settings import ServiceSettings
+from shared.service.startup import address_errors, bind
+
+
+def serve_api(app: FastAPI, settings: ServiceSettings) -> None:
+    """Serves an API, and its metrics on a port of their own, until the process is ended."""
+    metrics = settings.metrics
+    if metrics.port is not None:
+        with address_errors("METRICS", metrics.host, metrics.port):
+            start_http_server(metrics.port, metrics.host)
+    serve(app, bind("HTTP", settings.http.host, settings.http.port))
+
+
+def serve_worker(app: FastAPI, settings: ServiceSettings) -> None:
+    """Runs a worker and serves its health, metrics and operators' routes, until the process is ended."""
+    serve(app, bind("WORKER", settings.worker.host, settings.worker.port))
+
+
+class _Server(uvicorn.Server):
+    """A server that logs when it has started, with the release and the port."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts the app and listens on the bound socket."""
+        await super().startup(sockets)
+        if self.started and sockets:
+            log("process.started", version=release(), port=sockets[0].getsockname()[1])
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Ends the app; afterwards the signal that asked for it ends the process."""
+        await super().shutdown(sockets)
+        log("process.stopped")
+
+
+def serve(app: FastAPI, bound: socket.socket) -> None:
+    """Serves an app on a bound socket until the process is ended."""
+    freeze_gc()
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http=LimitedProtocol,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=3,
+        timeout_keep_alive=75,  # longer than a client keeps an idle connection: it must not be closed under a request
+        server_header=False,
+    )
+    with bound:
+        _Server(config).run([bound])
+
+
+def release() -> str:
+    """Returns the version of this release, or `unknown` where the package is not installed."""
+    try:
+        return version("dmp")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def freeze_gc() -> None:
+    """Exempts the objects made by imports from garbage collection: they live as long as the process."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)

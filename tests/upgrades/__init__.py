@@ -1,0 +1,1 @@
+"""Databases of the last release, with rows of every kind, on which the migrations since then are tried."""
