@@ -12,9 +12,9 @@ from services.identity.accounts.api import accounts, sessions
 from services.identity.accounts.domain.accounts import lookup_keys
 from services.identity.accounts.domain.passwords import Argon2Hasher
 from services.identity.campaigns import api as campaigns
-from services.identity.clients import api as clients
 from services.identity.clients.adapters import RevocationLists, read_authorities
-from services.identity.clients.api import CertificateAuth
+from services.identity.clients.api import clients
+from services.identity.clients.api.dependencies import CertificateAuth
 from services.identity.clients.domain.assertions import OAuthError
 from services.identity.clients.domain.tokens import SigningKeys, TokenIssuer
 from services.identity.consumers import subscriptions

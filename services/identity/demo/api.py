@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Request, Response
 
-from services.identity.clients.api import ProvidedIssuer
+from services.identity.clients.api.dependencies import ProvidedIssuer
 from services.identity.clients.models import TokenView
 from services.identity.demo.domain import DemoRules, SignInRefusedError
 from services.identity.demo.models import DemoPatientSignInBody, DemoProfessionalSignInBody

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from services.identity.clients.api import CertificateAuth, ProvidedIssuer
+from services.identity.clients.api.dependencies import CertificateAuth, ProvidedIssuer
 from services.identity.clients.domain.assertions import (
     GrantUnsupportedError,
     OAuthError,

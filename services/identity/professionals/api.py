@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from services.identity.clients.api import ProvidedCertificateAuth, ProvidedIssuer
+from services.identity.clients.api.dependencies import ProvidedCertificateAuth, ProvidedIssuer
 from services.identity.clients.models import TokenView
 from services.identity.kit.dependencies import ProvidedKeyrings
 from services.identity.kit.problems import problems

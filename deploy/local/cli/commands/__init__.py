@@ -23,6 +23,7 @@ from deploy.local.cli.commands import (
     reading,
     records,
     recovery,
+    registrations,
     replay,
     telephones,
     topics,
@@ -34,6 +35,7 @@ def register(app: typer.Typer) -> None:
     for module in (
         demo,
         clients,
+        registrations,
         records,
         links,
         deposits,

@@ -25,7 +25,7 @@ from services.identity.accounts.usecases.list_devices import list_devices
 from services.identity.accounts.usecases.refresh_session import refresh_session
 from services.identity.accounts.usecases.sign_out import sign_out
 from services.identity.accounts.usecases.start_sign_in import SignInAttempt, start_sign_in
-from services.identity.clients.api import ProvidedIssuer
+from services.identity.clients.api.dependencies import ProvidedIssuer
 from services.identity.kit.dependencies import ProvidedStorage
 from services.identity.kit.problems import problems
 from shared.http.app import ServicePool

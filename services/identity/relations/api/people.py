@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from services.identity.accounts.api.dependencies import Holder, NoStore
-from services.identity.clients.api import ProvidedIssuer
+from services.identity.clients.api.dependencies import ProvidedIssuer
 from services.identity.kit.dependencies import ProvidedStorage
 from services.identity.kit.problems import problems
 from services.identity.kit.unit_of_work import Storage

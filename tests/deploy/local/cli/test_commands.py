@@ -67,6 +67,7 @@ def test_every_command_explains_itself_with_its_exit_codes(command: str, tmp_pat
         ("keys", "status"),
         ("keys", "rewrap"),
         ("correct-telephones",),
+        *(("clients", act) for act in ("list", "show", "change", "add-key", "remove-key", "deactivate", "reactivate")),
     ],
     ids=" ".join,
 )
@@ -117,6 +118,9 @@ def test_every_command_for_operators_explains_itself_too(command: tuple[str, str
         ("keys", "status"),
         ("keys", "rewrap", "identity"),
         ("correct-telephones",),
+        ("clients", "list"),
+        ("clients", "deactivate", RECORD),
+        ("clients", "change", RECORD, "--scopes", "documents.read"),
     ],
 )
 def test_where_nothing_runs_one_line_says_so(arguments: tuple[str, ...], tmp_path: Path) -> None:
@@ -144,6 +148,7 @@ def test_where_nothing_runs_one_line_says_so(arguments: tuple[str, ...], tmp_pat
         ("offsets", "reset", "records.consent-copies", "--to", "end", "--yes"),
         ("offsets", "reset", "nobody.at-all", "--to", "beginning", "--yes"),
         ("keys", "rewrap", "nobody"),
+        ("clients", "add-key", RECORD, "/nonexistent/key.json"),
         ("nonsense",),
     ],
 )
