@@ -24,6 +24,7 @@ from services.consent.settings import Settings
 from shared.erasure.erased_records import ErasureFinisher
 from shared.http.app import make_app, serving
 from shared.http.dependencies import provide
+from shared.http.described import read_api_texts
 from shared.http.issuer_keys import Keys
 from shared.http.outcomes import render
 from shared.messaging.outbox.recovery import Recovery
@@ -46,8 +47,7 @@ def make_api(settings: Settings) -> FastAPI:
             yield
 
     app = make_app(
-        title="Consent",
-        summary="Who may read a record, and who may deposit in it.",
+        read_api_texts("services.consent"),
         lifespan=lifespan,
         body_limit=min(settings.http.body_limit, LARGEST_BODY),
         render=render,

@@ -47,6 +47,7 @@ from services.identity.settings import ImportSettings, ProfessionalSettings, Set
 from shared.crypto.keyring import Keyring
 from shared.http.app import make_app, serving
 from shared.http.dependencies import provide
+from shared.http.described import read_api_texts
 from shared.messaging.outbox.recovery import Recovery
 from shared.service.worker import Plan, make_worker_app
 
@@ -85,8 +86,7 @@ def make_api(settings: Settings) -> FastAPI:
             yield
 
     app = make_app(
-        title="identity",
-        summary="Opens records, keeps the directory, registers software and issues tokens.",
+        read_api_texts("services.identity"),
         lifespan=lifespan,
         body_limit=min(settings.http.body_limit, MAX_BODY_BYTES),
     )

@@ -33,12 +33,12 @@ from shared.fhir.write import FHIR_JSON
 from shared.http.admission import Urgency, urgent
 from shared.http.app import AuthenticatedCaller
 from shared.http.constant_time import delay_response
+from shared.http.described_errors import FHIR_RESOURCE
 from shared.http.door import Door
 from shared.national_ids import full_ids
 from shared.runtime import clock
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {
-    202: {"description": "The change is stored, but not in force yet. `Prefer: wait=N` waits until it is."},
     400: {"description": "OperationOutcome `consent-invalid`, `search-invalid`."},
     403: {"description": "OperationOutcome `change-not-permitted`, `forbidden`."},
     404: {"description": "OperationOutcome `not-found`."},
@@ -51,14 +51,27 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     422: {"description": "OperationOutcome `period-invalid`, `national-id-invalid`."},
     503: {"description": "OperationOutcome `record-not-ready`, `cannot-be-checked-now` (never to patients)."},
 }
-_BODY = {"requestBody": {"content": {FHIR_JSON: {"schema": {"type": "object"}}}, "required": True}}
+_CONSENT = {"description": "The Consent.", "content": {FHIR_JSON: FHIR_RESOURCE}}
+_CONSENTS = {"description": "A searchset Bundle.", "content": {FHIR_JSON: FHIR_RESOURCE}}
+_ON_ITS_WAY = "The change is stored, but not in force yet. `Prefer: wait=N` waits until it is."
+_CREATED: dict[int | str, dict[str, Any]] = {201: _CONSENT, 202: {**_CONSENT, "description": _ON_ITS_WAY}}
+_CHANGED: dict[int | str, dict[str, Any]] = {200: _CONSENT, 202: {**_CONSENT, "description": _ON_ITS_WAY}}
+_ENDED: dict[int | str, dict[str, Any]] = {202: {"description": _ON_ITS_WAY}}
+_BODY = {"requestBody": {"content": {FHIR_JSON: FHIR_RESOURCE}, "required": True}}
+_FORM_FIELDS = {
+    "patient": "the record: `Patient/<id>`, its absolute URL here, or the id",
+    "actor": "national id of the holder, with or without its system: `[system|]id`",
+    "status": "active or inactive",
+}
 _FORM = {
     "requestBody": {
         "content": {
             "application/x-www-form-urlencoded": {
                 "schema": {
                     "type": "object",
-                    "properties": {name: {"type": "string"} for name in ("patient", "actor", "status")},
+                    "properties": {
+                        name: {"type": "string", "description": text} for name, text in _FORM_FIELDS.items()
+                    },
                     "required": ["patient"],
                 }
             }
@@ -81,17 +94,22 @@ router = APIRouter(
 )
 
 ConsentIdParam = Annotated[str, Path(max_length=64, description="the id that the server assigned")]
-PatientParam = Annotated[
-    str, Query(max_length=300, description="the record: `Patient/<id>`, its absolute URL here, or the id")
-]
+PatientParam = Annotated[str, Query(max_length=300, description=_FORM_FIELDS["patient"])]
 ActorParam = Annotated[
     str | None,
-    Query(max_length=160, description="national id of the holder, with or without its system: `[system|]id`"),
+    Query(max_length=160, description=_FORM_FIELDS["actor"]),
 ]
-StatusParam = Annotated[str | None, Query(pattern="^(active|inactive)$")]
+StatusParam = Annotated[str | None, Query(pattern="^(active|inactive)$", description=_FORM_FIELDS["status"])]
 
 
-@router.post("", summary="Create an authorisation", status_code=201, openapi_extra=_BODY)
+@router.post(
+    "",
+    operation_id="createConsent",
+    responses=_CREATED,
+    summary="Create an authorisation",
+    status_code=201,
+    openapi_extra=_BODY,
+)
 async def create(
     request: Request,
     caller: AuthenticatedCaller,
@@ -115,7 +133,7 @@ async def create(
     return await _respond_with_consent(changer, resolved, applied.view, request, created=True)
 
 
-@router.get("", summary="Search authorisations")
+@router.get("", operation_id="searchConsents", responses={200: _CONSENTS}, summary="Search authorisations")
 async def search(
     request: Request,
     caller: AuthenticatedCaller,
@@ -132,7 +150,13 @@ async def search(
     return await _search(request, caller, context, patient, actor, status)
 
 
-@router.post("/_search", summary="Search authorisations with a form", openapi_extra=_FORM)
+@router.post(
+    "/_search",
+    operation_id="searchConsentsByForm",
+    responses={200: _CONSENTS},
+    summary="Search authorisations with a form",
+    openapi_extra=_FORM,
+)
 @urgent(Urgency.READ)
 async def search_by_post(request: Request, caller: AuthenticatedCaller, context: InjectedChoicesContext) -> Response:
     """Searches like GET, with the parameters in a form instead of the URL."""
@@ -143,7 +167,7 @@ async def search_by_post(request: Request, caller: AuthenticatedCaller, context:
     return await _search(request, caller, context, form.get("patient", ""), form.get("actor"), status)
 
 
-@router.get("/{id}", summary="Read an authorisation")
+@router.get("/{id}", operation_id="readConsent", responses={200: _CONSENT}, summary="Read an authorisation")
 async def read(id: ConsentIdParam, caller: AuthenticatedCaller, context: InjectedChoicesContext) -> Response:
     """Returns the authorisation in its current state."""
     record_id, grantee_id, is_next = _parse_id(id)
@@ -152,7 +176,13 @@ async def read(id: ConsentIdParam, caller: AuthenticatedCaller, context: Injecte
     return _response(consent_resource(record_id, authorisation, clock.now()), 200, _etag(authorisation.version))
 
 
-@router.put("/{id}", summary="Change or end an authorisation", openapi_extra=_BODY)
+@router.put(
+    "/{id}",
+    operation_id="updateConsent",
+    responses=_CHANGED,
+    summary="Change or end an authorisation",
+    openapi_extra=_BODY,
+)
 async def update(
     id: ConsentIdParam,
     request: Request,
@@ -180,7 +210,7 @@ async def update(
     return _response(ended, 200 if view.status == "in-force" else 202, _etag(view.version))
 
 
-@router.delete("/{id}", summary="End an authorisation", status_code=204)
+@router.delete("/{id}", operation_id="endConsent", responses=_ENDED, summary="End an authorisation", status_code=204)
 async def delete(
     id: ConsentIdParam,
     request: Request,

@@ -40,6 +40,7 @@ def _check_local_request(request: Request, rules: ProvidedDemoRules) -> None:
 
 @router.post(
     "/demo/sign-in",
+    operation_id="signInForDemo",
     summary="Sign in a fictitious person, on this machine only",
     dependencies=[Depends(_check_local_request)],
     responses=problems(

@@ -24,6 +24,7 @@ FIRST_ID = UUID(int=0)
 
 @router.get(
     "/deposits/{deposit_id}",
+    operation_id="getDeposit",
     summary="Follow a deposit",
     responses={404: {"description": "You have no such deposit."}},
 )
@@ -40,7 +41,7 @@ async def get_deposit(deposit_id: UUID, caller: AuthenticatedCaller, pool: Servi
     return progress_of(deposit)
 
 
-@router.get("/deposits", summary="List your deposits since a moment")
+@router.get("/deposits", operation_id="listDeposits", summary="List your deposits since a moment")
 async def list_deposits(
     caller: AuthenticatedCaller,
     pool: ServicePool,

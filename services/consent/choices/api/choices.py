@@ -69,7 +69,7 @@ SectionCode = Annotated[str, Path(pattern=CODE_PATTERN, max_length=64, examples=
 ApplicationId = Annotated[str, Path(pattern=CODE_PATTERN, max_length=64, description="client id of the application")]
 
 
-@router.get("/choices", summary="Read the choices", responses=_READ_RESPONSES)
+@router.get("/choices", operation_id="getChoices", summary="Read the choices", responses=_READ_RESPONSES)
 async def get_choices(
     record_id: UUID, caller: AuthenticatedCaller, context: InjectedChoicesContext, response: Response
 ) -> ChoicesView:
@@ -79,7 +79,12 @@ async def get_choices(
     return ChoicesView.of(state)
 
 
-@router.get("/choices/history", summary="Read the history of the choices", responses=_READ_RESPONSES)
+@router.get(
+    "/choices/history",
+    operation_id="getChoicesHistory",
+    summary="Read the history of the choices",
+    responses=_READ_RESPONSES,
+)
 async def get_history(
     record_id: UUID,
     caller: AuthenticatedCaller,
@@ -97,7 +102,12 @@ async def get_history(
     )
 
 
-@router.get("/choices/versions/{version}", summary="Read an earlier version of the choices", responses=_READ_RESPONSES)
+@router.get(
+    "/choices/versions/{version}",
+    operation_id="getChoicesVersion",
+    summary="Read an earlier version of the choices",
+    responses=_READ_RESPONSES,
+)
 async def get_version(
     record_id: UUID,
     version: Annotated[int, Path(ge=1, le=LARGEST_VERSION)],
@@ -109,7 +119,12 @@ async def get_version(
     return VersionView(version=version, choices=choices)
 
 
-@router.put("/authorisations/{holder_id}", summary="Authorise a professional or structure", responses=_CHANGE_RESPONSES)
+@router.put(
+    "/authorisations/{holder_id}",
+    operation_id="authorise",
+    summary="Authorise a professional or structure",
+    responses=_CHANGE_RESPONSES,
+)
 async def authorise(
     holder_id: GranteeId, changer: InjectedChanger, body: AuthorisationBody | None = None
 ) -> ChangeView:
@@ -129,13 +144,23 @@ async def authorise(
     return await changer.apply(change)
 
 
-@router.delete("/authorisations/{holder_id}", summary="End an authorisation", responses=_CHANGE_RESPONSES)
+@router.delete(
+    "/authorisations/{holder_id}",
+    operation_id="endAuthorisation",
+    summary="End an authorisation",
+    responses=_CHANGE_RESPONSES,
+)
 async def end_authorisation(holder_id: GranteeId, changer: InjectedChanger) -> ChangeView:
     """Ends the holder's authorisation; one that was to begin later does not begin."""
     return await _apply(changer, "end-authorisation", holder_id)
 
 
-@router.put("/attestations/{structure_id}", summary="Attest a care team", responses=_CHANGE_RESPONSES)
+@router.put(
+    "/attestations/{structure_id}",
+    operation_id="attestCareTeam",
+    summary="Attest a care team",
+    responses=_CHANGE_RESPONSES,
+)
 async def attest(structure_id: StructureId, body: AttestationBody, changer: InjectedChanger) -> ChangeView:
     """Attests that the patient was informed of a structure's care team and did not object.
 
@@ -153,7 +178,12 @@ async def attest(structure_id: StructureId, body: AttestationBody, changer: Inje
     return await changer.apply(change)
 
 
-@router.delete("/attestations/{structure_id}", summary="End an attestation", responses=_CHANGE_RESPONSES)
+@router.delete(
+    "/attestations/{structure_id}",
+    operation_id="endAttestation",
+    summary="End an attestation",
+    responses=_CHANGE_RESPONSES,
+)
 async def end_attestation(structure_id: StructureId, changer: InjectedChanger) -> ChangeView:
     """Ends the attestation: the structure's care team may no longer read because of it.
 
@@ -164,14 +194,22 @@ async def end_attestation(structure_id: StructureId, changer: InjectedChanger) -
 
 
 @router.delete(
-    "/attestation-objections/{structure_id}", summary="Let a structure attest again", responses=_CHANGE_RESPONSES
+    "/attestation-objections/{structure_id}",
+    operation_id="withdrawAttestationObjection",
+    summary="Let a structure attest again",
+    responses=_CHANGE_RESPONSES,
 )
 async def withdraw_attestation_objection(structure_id: StructureId, changer: InjectedChanger) -> ChangeView:
     """Permits the structure to attest again, after the patient side has ended an attestation of it."""
     return await _apply(changer, "withdraw-attestation-objection", structure_id)
 
 
-@router.put("/blocks/{holder_id}", summary="Block a professional or structure", responses=_CHANGE_RESPONSES)
+@router.put(
+    "/blocks/{holder_id}",
+    operation_id="block",
+    summary="Block a professional or structure",
+    responses=_CHANGE_RESPONSES,
+)
 async def block(holder_id: GranteeId, changer: InjectedChanger) -> ChangeView:
     """Blocks the professional or structure from reading, whatever else would permit it.
 
@@ -180,13 +218,23 @@ async def block(holder_id: GranteeId, changer: InjectedChanger) -> ChangeView:
     return await _apply(changer, "block-professional", holder_id)
 
 
-@router.delete("/blocks/{holder_id}", summary="Unblock a professional or structure", responses=_CHANGE_RESPONSES)
+@router.delete(
+    "/blocks/{holder_id}",
+    operation_id="unblock",
+    summary="Unblock a professional or structure",
+    responses=_CHANGE_RESPONSES,
+)
 async def unblock(holder_id: GranteeId, changer: InjectedChanger) -> ChangeView:
     """Ends the block; an authorisation that the block ended does not come back."""
     return await _apply(changer, "unblock-professional", holder_id)
 
 
-@router.put("/attending-doctors/{professional_id}", summary="Name a médecin traitant", responses=_CHANGE_RESPONSES)
+@router.put(
+    "/attending-doctors/{professional_id}",
+    operation_id="nameAttendingDoctor",
+    summary="Name a médecin traitant",
+    responses=_CHANGE_RESPONSES,
+)
 async def name_attending_doctor(professional_id: GranteeId, changer: InjectedChanger) -> ChangeView:
     """Names a doctor as médecin traitant. Only doctors can be named.
 
@@ -196,7 +244,10 @@ async def name_attending_doctor(professional_id: GranteeId, changer: InjectedCha
 
 
 @router.delete(
-    "/attending-doctors/{professional_id}", summary="End a médecin traitant's status", responses=_CHANGE_RESPONSES
+    "/attending-doctors/{professional_id}",
+    operation_id="endAttendingDoctor",
+    summary="End a médecin traitant's status",
+    responses=_CHANGE_RESPONSES,
 )
 async def end_attending_doctor(professional_id: GranteeId, changer: InjectedChanger) -> ChangeView:
     """Ends the status; a separate authorisation of the doctor stays."""
@@ -205,6 +256,7 @@ async def end_attending_doctor(professional_id: GranteeId, changer: InjectedChan
 
 @router.put(
     "/care-team",
+    operation_id="chooseCareTeam",
     summary="Object to the presumption of the care team, or withdraw the objection",
     responses=_CHANGE_RESPONSES,
 )
@@ -213,45 +265,78 @@ async def choose_care_team(body: CareTeamBody, changer: InjectedChanger) -> Chan
     return await _apply(changer, "object-to-care-team" if body.objected else "withdraw-care-team-objection", None)
 
 
-@router.put("/emergency", summary="Choose what may be read in an emergency", responses=_CHANGE_RESPONSES)
+@router.put(
+    "/emergency",
+    operation_id="chooseEmergency",
+    summary="Choose what may be read in an emergency",
+    responses=_CHANGE_RESPONSES,
+)
 async def choose_emergency(body: EmergencyBody, changer: InjectedChanger) -> ChangeView:
     """Sets break-glass, the regulation centre (SAMU) and masked documents in both; the body states all three."""
     return await changer.apply(Change(action="choose-emergency-access", emergency=body.choices))
 
 
-@router.put("/hidden-sections/{section}", summary="Hide a section from professionals", responses=_CHANGE_RESPONSES)
+@router.put(
+    "/hidden-sections/{section}",
+    operation_id="hideSection",
+    summary="Hide a section from professionals",
+    responses=_CHANGE_RESPONSES,
+)
 async def hide_section(section: SectionCode, changer: InjectedChanger) -> ChangeView:
     """Hides the section from professionals, except from the médecin traitant and the authors of its documents."""
     return await _apply(changer, "hide-section", section)
 
 
-@router.delete("/hidden-sections/{section}", summary="Show a section again", responses=_CHANGE_RESPONSES)
+@router.delete(
+    "/hidden-sections/{section}",
+    operation_id="showSection",
+    summary="Show a section again",
+    responses=_CHANGE_RESPONSES,
+)
 async def show_section(section: SectionCode, changer: InjectedChanger) -> ChangeView:
     """Shows the section to professionals again, within their rights."""
     return await _apply(changer, "show-section", section)
 
 
-@router.put("/default-label", summary="Mask new documents, or stop masking them", responses=_CHANGE_RESPONSES)
+@router.put(
+    "/default-label",
+    operation_id="chooseDefaultLabel",
+    summary="Mask new documents, or stop masking them",
+    responses=_CHANGE_RESPONSES,
+)
 async def choose_default_label(body: DefaultLabelBody, changer: InjectedChanger) -> ChangeView:
     """Sets whether documents deposited from now on are masked."""
     return await changer.apply(Change(action="choose-default-label", masked=body.masked))
 
 
-@router.put("/feeding-objections/{structure_id}", summary="Object to deposits", responses=_CHANGE_RESPONSES)
+@router.put(
+    "/feeding-objections/{structure_id}",
+    operation_id="objectToDeposits",
+    summary="Object to deposits",
+    responses=_CHANGE_RESPONSES,
+)
 async def object_to_feeding(structure_id: StructureId, changer: InjectedChanger) -> ChangeView:
     """Refuses later deposits of this structure; its earlier documents stay."""
     return await _apply(changer, "object-to-feeding", structure_id)
 
 
 @router.delete(
-    "/feeding-objections/{structure_id}", summary="Withdraw an objection to deposits", responses=_CHANGE_RESPONSES
+    "/feeding-objections/{structure_id}",
+    operation_id="withdrawDepositObjection",
+    summary="Withdraw an objection to deposits",
+    responses=_CHANGE_RESPONSES,
 )
 async def withdraw_feeding_objection(structure_id: StructureId, changer: InjectedChanger) -> ChangeView:
     """Permits this structure to deposit again."""
     return await _apply(changer, "withdraw-feeding-objection", structure_id)
 
 
-@router.put("/applications/{application_id}", summary="Let an application read sections", responses=_CHANGE_RESPONSES)
+@router.put(
+    "/applications/{application_id}",
+    operation_id="referenceApplication",
+    summary="Let an application read sections",
+    responses=_CHANGE_RESPONSES,
+)
 async def reference_application(
     application_id: ApplicationId, body: ApplicationBody, changer: InjectedChanger
 ) -> ChangeView:
@@ -262,7 +347,10 @@ async def reference_application(
 
 
 @router.delete(
-    "/applications/{application_id}", summary="Stop an application from reading", responses=_CHANGE_RESPONSES
+    "/applications/{application_id}",
+    operation_id="endApplication",
+    summary="Stop an application from reading",
+    responses=_CHANGE_RESPONSES,
 )
 async def end_application(application_id: ApplicationId, changer: InjectedChanger) -> ChangeView:
     """Ends the application's access to the record."""

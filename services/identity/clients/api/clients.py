@@ -47,6 +47,7 @@ router = APIRouter(route_class=Door, prefix="/clients", tags=["clients"])
 
 @router.post(
     "",
+    operation_id="registerClient",
     summary="Register software",
     status_code=201,
     responses={
@@ -70,7 +71,12 @@ async def post_client(body: ClientBody, response: Response, caller: Administrato
     return ClientView(client_id=registered.client_id)
 
 
-@router.get("", summary="List registered software", responses=problems(_403=_NEEDED, _422="national-id-invalid"))
+@router.get(
+    "",
+    operation_id="listClients",
+    summary="List registered software",
+    responses=problems(_403=_NEEDED, _422="national-id-invalid"),
+)
 async def get_clients(
     _: Administrator,
     pool: ServicePool,
@@ -86,7 +92,12 @@ async def get_clients(
     return ClientsView.of(await list_clients(pool, ClientFilter(structure, status), after, limit))
 
 
-@router.get("/{client_id}", summary="Show a client", responses=problems(_403=_NEEDED, _404="client-unknown"))
+@router.get(
+    "/{client_id}",
+    operation_id="getClient",
+    summary="Show a client",
+    responses=problems(_403=_NEEDED, _404="client-unknown"),
+)
 async def get_client(client_id: ClientId, _: Administrator, pool: ServicePool) -> RegistrationView:
     """Returns a client with its public keys, whatever its status."""
     return RegistrationView.of(await show_client(pool, client_id))
@@ -94,6 +105,7 @@ async def get_client(client_id: ClientId, _: Administrator, pool: ServicePool) -
 
 @router.patch(
     "/{client_id}",
+    operation_id="changeClient",
     summary="Change a client's name, scopes or bindings",
     responses=problems(
         _403=_GRANTED,
@@ -115,6 +127,7 @@ async def patch_client(
 
 @router.post(
     "/{client_id}/keys",
+    operation_id="addClientKeys",
     summary="Add keys to a client",
     responses=problems(
         _403=_GRANTED, _404="client-unknown", _409="client-key-id-taken", _422="key-unusable, also the fifth key"
@@ -133,6 +146,7 @@ async def post_keys(
 
 @router.delete(
     "/{client_id}/keys/{kid:path}",
+    operation_id="removeClientKey",
     summary="Remove a key of a client",
     responses=problems(_403=_GRANTED, _404="client-unknown, client-key-unknown", _409="client-key-last"),
 )
@@ -149,6 +163,7 @@ async def delete_key(
 
 @router.post(
     "/{client_id}/deactivate",
+    operation_id="deactivateClient",
     summary="Deactivate a client",
     responses=problems(_403=_NEEDED, _404="client-unknown", _409="client-own"),
 )
@@ -160,6 +175,7 @@ async def post_deactivation(client_id: ClientId, caller: Administrator, pool: Se
 
 @router.post(
     "/{client_id}/reactivate",
+    operation_id="reactivateClient",
     summary="Reactivate a client",
     responses=problems(_403=_GRANTED, _404="client-unknown"),
 )
