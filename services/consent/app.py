@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from fastapi import FastAPI
 
-from services.consent.authorisations import api as authorisations
+from services.consent.authorisations.api import consents as authorisations
 from services.consent.choices.adapters import InForceNotifier
-from services.consent.choices.api import choices
+from services.consent.choices.api import changes, choices
 from services.consent.choices.api.changer import render_version_differs
 from services.consent.choices.api.context import ChoicesContext
 from services.consent.choices.domain.rules import ChoicesRules
@@ -53,7 +53,7 @@ def make_api(settings: Settings) -> FastAPI:
         render=render,
     )
     app.add_exception_handler(VersionDiffersError, render_version_differs)
-    for router in (choices.router, authorisations.router, matrices.router):
+    for router in (choices.router, changes.router, authorisations.router, matrices.router):
         app.include_router(router)
     return app
 

@@ -32,6 +32,7 @@ def document(service: str) -> dict[str, Any]:
 
 
 def test_the_document_is_openapi(document: dict[str, Any]) -> None:
+    assert document["openapi"] == "3.1.0"
     validate(document)
 
 

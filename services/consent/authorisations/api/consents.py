@@ -7,6 +7,17 @@ from uuid import UUID
 import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from services.consent.authorisations.api.documentation import (
+    BODY,
+    CHANGED,
+    CREATED,
+    ENDED,
+    FORM,
+    FORM_FIELDS,
+    READ,
+    RESPONSES,
+    SEARCHSET,
+)
 from services.consent.authorisations.domain import (
     ConsentReference,
     VersionedAuthorisation,
@@ -33,52 +44,10 @@ from shared.fhir.write import FHIR_JSON
 from shared.http.admission import Urgency, urgent
 from shared.http.app import AuthenticatedCaller
 from shared.http.constant_time import delay_response
-from shared.http.described_errors import FHIR_RESOURCE
 from shared.http.door import Door
 from shared.national_ids import full_ids
 from shared.runtime import clock
 
-_RESPONSES: dict[int | str, dict[str, Any]] = {
-    400: {"description": "OperationOutcome `consent-invalid`, `search-invalid`."},
-    403: {"description": "OperationOutcome `change-not-permitted`, `forbidden`."},
-    404: {"description": "OperationOutcome `not-found`."},
-    406: {"description": "OperationOutcome `not-acceptable`: another format than JSON was asked for."},
-    409: {"description": "OperationOutcome `professional-blocked`, `list-full`, `record-closed`."},
-    412: {
-        "description": "OperationOutcome `version-differs`; `ETag` is the current version. To the patient side only."
-    },
-    415: {"description": "OperationOutcome `media-type-unsupported`, `fhir-version-unsupported`."},
-    422: {"description": "OperationOutcome `period-invalid`, `national-id-invalid`."},
-    503: {"description": "OperationOutcome `record-not-ready`, `cannot-be-checked-now` (never to patients)."},
-}
-_CONSENT = {"description": "The Consent.", "content": {FHIR_JSON: FHIR_RESOURCE}}
-_CONSENTS = {"description": "A searchset Bundle.", "content": {FHIR_JSON: FHIR_RESOURCE}}
-_ON_ITS_WAY = "The change is stored, but not in force yet. `Prefer: wait=N` waits until it is."
-_CREATED: dict[int | str, dict[str, Any]] = {201: _CONSENT, 202: {**_CONSENT, "description": _ON_ITS_WAY}}
-_CHANGED: dict[int | str, dict[str, Any]] = {200: _CONSENT, 202: {**_CONSENT, "description": _ON_ITS_WAY}}
-_ENDED: dict[int | str, dict[str, Any]] = {202: {"description": _ON_ITS_WAY}}
-_BODY = {"requestBody": {"content": {FHIR_JSON: FHIR_RESOURCE}, "required": True}}
-_FORM_FIELDS = {
-    "patient": "the record: `Patient/<id>`, its absolute URL here, or the id",
-    "actor": "national id of the holder, with or without its system: `[system|]id`",
-    "status": "active or inactive",
-}
-_FORM = {
-    "requestBody": {
-        "content": {
-            "application/x-www-form-urlencoded": {
-                "schema": {
-                    "type": "object",
-                    "properties": {
-                        name: {"type": "string", "description": text} for name, text in _FORM_FIELDS.items()
-                    },
-                    "required": ["patient"],
-                }
-            }
-        },
-        "required": True,
-    }
-}
 MOST_PARAMETERS = 20
 
 
@@ -90,25 +59,25 @@ class SearchInvalidError(ClientError):
 
 
 router = APIRouter(
-    route_class=Door, prefix="/fhir/Consent", tags=["fhir"], responses=_RESPONSES, default_response_class=Response
+    route_class=Door, prefix="/fhir/Consent", tags=["fhir"], responses=RESPONSES, default_response_class=Response
 )
 
 ConsentIdParam = Annotated[str, Path(max_length=64, description="the id that the server assigned")]
-PatientParam = Annotated[str, Query(max_length=300, description=_FORM_FIELDS["patient"])]
+PatientParam = Annotated[str, Query(max_length=300, description=FORM_FIELDS["patient"])]
 ActorParam = Annotated[
     str | None,
-    Query(max_length=160, description=_FORM_FIELDS["actor"]),
+    Query(max_length=160, description=FORM_FIELDS["actor"]),
 ]
-StatusParam = Annotated[str | None, Query(pattern="^(active|inactive)$", description=_FORM_FIELDS["status"])]
+StatusParam = Annotated[str | None, Query(pattern="^(active|inactive)$", description=FORM_FIELDS["status"])]
 
 
 @router.post(
     "",
     operation_id="createConsent",
-    responses=_CREATED,
+    responses=CREATED,
     summary="Create an authorisation",
     status_code=201,
-    openapi_extra=_BODY,
+    openapi_extra=BODY,
 )
 async def create(
     request: Request,
@@ -133,7 +102,7 @@ async def create(
     return await _respond_with_consent(changer, resolved, applied.view, request, created=True)
 
 
-@router.get("", operation_id="searchConsents", responses={200: _CONSENTS}, summary="Search authorisations")
+@router.get("", operation_id="searchConsents", responses=SEARCHSET, summary="Search authorisations")
 async def search(
     request: Request,
     caller: AuthenticatedCaller,
@@ -153,9 +122,9 @@ async def search(
 @router.post(
     "/_search",
     operation_id="searchConsentsByForm",
-    responses={200: _CONSENTS},
+    responses=SEARCHSET,
     summary="Search authorisations with a form",
-    openapi_extra=_FORM,
+    openapi_extra=FORM,
 )
 @urgent(Urgency.READ)
 async def search_by_post(request: Request, caller: AuthenticatedCaller, context: InjectedChoicesContext) -> Response:
@@ -167,7 +136,7 @@ async def search_by_post(request: Request, caller: AuthenticatedCaller, context:
     return await _search(request, caller, context, form.get("patient", ""), form.get("actor"), status)
 
 
-@router.get("/{id}", operation_id="readConsent", responses={200: _CONSENT}, summary="Read an authorisation")
+@router.get("/{id}", operation_id="readConsent", responses=READ, summary="Read an authorisation")
 async def read(id: ConsentIdParam, caller: AuthenticatedCaller, context: InjectedChoicesContext) -> Response:
     """Returns the authorisation in its current state."""
     record_id, grantee_id, is_next = _parse_id(id)
@@ -179,9 +148,9 @@ async def read(id: ConsentIdParam, caller: AuthenticatedCaller, context: Injecte
 @router.put(
     "/{id}",
     operation_id="updateConsent",
-    responses=_CHANGED,
+    responses=CHANGED,
     summary="Change or end an authorisation",
-    openapi_extra=_BODY,
+    openapi_extra=BODY,
 )
 async def update(
     id: ConsentIdParam,
@@ -210,7 +179,7 @@ async def update(
     return _response(ended, 200 if view.status == "in-force" else 202, _etag(view.version))
 
 
-@router.delete("/{id}", operation_id="endConsent", responses=_ENDED, summary="End an authorisation", status_code=204)
+@router.delete("/{id}", operation_id="endConsent", responses=ENDED, summary="End an authorisation", status_code=204)
 async def delete(
     id: ConsentIdParam,
     request: Request,
