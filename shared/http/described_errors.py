@@ -73,6 +73,8 @@ _RESOURCE: Final[dict[str, Any]] = {
 }
 _FHIR_SCHEMAS: Final = {schema["title"]: schema for schema in (_OUTCOME, _ISSUE, _RESOURCE)}
 _UNAUTHENTICATED: Final = "No valid access token."
+_UNREADABLE: Final = "`bad-request`: the body cannot be read."
+_INVALID: Final = "`invalid`, `nul-character`: names the parts of the request that are not valid."
 _TOO_LARGE: Final = "`body-too-large`: the body is larger than this route takes."
 _OVERLOADED: Final = "`unavailable`, `cannot-be-checked-now`: not now; see Retry-After."
 
@@ -100,7 +102,9 @@ def _common_errors(operation: dict[str, Any]) -> list[tuple[str, str]]:
     if operation.get("security"):
         errors.append(("401", _UNAUTHENTICATED))
     if "requestBody" in operation:
-        errors.append(("413", _TOO_LARGE))
+        errors += [("400", _UNREADABLE), ("413", _TOO_LARGE)]
+    if "requestBody" in operation or "parameters" in operation:
+        errors.append(("422", _INVALID))
     return errors
 
 

@@ -16,6 +16,7 @@ router = APIRouter(route_class=Door, tags=["Tracking"])
     "/lost-deposits",
     operation_id="listLostDeposits",
     summary="List deposits lost in a failure of the database, for operators",
+    responses={403: {"description": "needs the scope operations"}},
 )
 async def list_lost_deposits(
     caller: AuthenticatedCaller, pool: ServicePool, limit: Annotated[int, Query(ge=1, le=5000)] = 1000
