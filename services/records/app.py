@@ -29,6 +29,7 @@ from shared.crypto.vault import Vault
 from shared.erasure.erased_records import ErasureFinisher
 from shared.http.app import make_app, serving
 from shared.http.dependencies import provide
+from shared.http.described import read_api_texts
 from shared.http.issuer_keys import Keys
 from shared.messaging.outbox.recovery import Recovery
 from shared.runtime.metrics import STEP_SECONDS, start_at_zero, start_refusals
@@ -59,8 +60,7 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
             yield
 
     app = make_app(
-        title="records",
-        summary="Documents: deposit, tracking, search and retrieval (FHIR R4, PDSm).",
+        read_api_texts("services.records"),
         lifespan=lifespan,
         body_limit=settings.http.body_limit,
         render=render,

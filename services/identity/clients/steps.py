@@ -7,6 +7,7 @@ from services.identity.clients import store as clients
 from services.identity.clients.domain.assertions import (
     AssertionRefusedError,
     AssertionReplayedError,
+    ClientDisabledError,
     unverified_client_id,
     verify_assertion,
 )
@@ -41,14 +42,24 @@ ClientProof = str | CertificateProof
 
 
 async def prove_client(connection: Connection, issuer: TokenIssuer, proof: ClientProof, now: datetime) -> Client:
-    """Returns the authenticated client. Each proof is accepted once.
+    """Returns the authenticated client, which is active. Each proof is accepted once.
 
-    Raises AssertionRefusedError and its subclasses, EntranceUnknownError.
+    Raises AssertionRefusedError and its subclasses, EntranceUnknownError. Only software that has proven who it is
+    learns that it was deactivated.
     """
     if isinstance(proof, CertificateProof):
-        return await _by_certificate(connection, proof)
+        client = await _by_certificate(connection, proof)
+    else:
+        client = await _by_assertion(connection, issuer, proof, now)
+    if client.status != "active":
+        raise ClientDisabledError
+    return client
+
+
+async def _by_assertion(connection: Connection, issuer: TokenIssuer, proof: str, now: datetime) -> Client:
+    """Returns the client that signed the assertion."""
     client_id = unverified_client_id(proof)
-    client = await clients.load_client(connection, client_id)
+    client = await clients.load_client_of_any_status(connection, client_id)
     if client is None:
         raise AssertionRefusedError
     assertion = verify_assertion(proof, client, issuer.audiences, now)
@@ -60,7 +71,7 @@ async def prove_client(connection: Connection, issuer: TokenIssuer, proof: Clien
 async def _by_certificate(connection: Connection, proof: CertificateProof) -> Client:
     """Returns the client registered with the certificate's subject and structure."""
     holder = await use_edge_signature(connection, proof.certificate)
-    client = await clients.load_client(connection, proof.client_id)
+    client = await clients.load_client_of_any_status(connection, proof.client_id)
     if client is None or client.certificate_subject is None:
         raise AssertionRefusedError
     if (client.certificate_subject, client.organisation_id) != (holder.subject, holder.id):
