@@ -17,7 +17,6 @@ from deploy.local.platform.stack import Stack
 from shared.contracts.declarations import SERVICES
 from shared.fhir.iti65 import bundle_of_cda
 from tests.e2e.acting import Scene, set_scene
-from tests.e2e.conftest import dmp, stack  # noqa: F401  # fixtures
 from tests.infra.http.generated_clients import GeneratedClient, generate_clients
 from tests.infra.identity.identity_api import ASSERTION_TYPE, new_key, public
 from tests.infra.platform.waiting import UNTIL_DONE, eventually
@@ -75,7 +74,7 @@ class World:
 
 
 @pytest.fixture
-async def world(stack: Stack, dmp: Dmp, generated: dict[str, GeneratedClient]) -> World:  # noqa: F811
+async def world(stack: Stack, dmp: Dmp, generated: dict[str, GeneratedClient]) -> World:
     """A new patient's record."""
     return World(await set_scene(stack, dmp), generated)
 
