@@ -22,6 +22,7 @@ from shared.crypto.vault import Vault
 from shared.erasure.erased_records import ErasureFinisher
 from shared.http.app import make_app, serving
 from shared.http.dependencies import provide
+from shared.http.described import read_api_texts
 from shared.http.issuer_keys import Keys
 from shared.runtime.metrics import STEP_SECONDS, start_at_zero, start_refusals
 from shared.service.worker import Loop, Plan, make_worker_app
@@ -45,8 +46,7 @@ def make_api(settings: Settings) -> FastAPI:
             yield
 
     app = make_app(
-        title="Audit",
-        summary="Who did what with a record.",
+        read_api_texts("services.audit"),
         lifespan=lifespan,
         body_limit=min(settings.http.body_limit, LARGEST_BODY),
     )

@@ -12,6 +12,7 @@ from services.audit.ledger.steps.write_entries import write_entries
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.consent import DepositDecided
 from shared.contracts.identity import (
+    ClientAdministered,
     PeopleChanged,
     ProfessionalChanged,
     RecordChanged,
@@ -41,6 +42,7 @@ from shared.messaging.subscription import Subscription
 
 LEDGER_EVENTS = (
     AccessRecorded,
+    ClientAdministered,
     DocumentReceived,
     DocumentPublished,
     DocumentRefused,

@@ -7,9 +7,9 @@ from typing import Final, get_args
 
 from fastapi import FastAPI
 
-from services.consent.authorisations import api as authorisations
+from services.consent.authorisations.api import consents as authorisations
 from services.consent.choices.adapters import InForceNotifier
-from services.consent.choices.api import choices
+from services.consent.choices.api import changes, choices
 from services.consent.choices.api.changer import render_version_differs
 from services.consent.choices.api.context import ChoicesContext
 from services.consent.choices.domain.choices import ChangeAction
@@ -27,6 +27,7 @@ from shared.access.decide import reasons_of
 from shared.erasure.erased_records import ErasureFinisher
 from shared.http.app import make_app, serving
 from shared.http.dependencies import provide
+from shared.http.described import read_api_texts
 from shared.http.issuer_keys import Keys
 from shared.http.outcomes import render
 from shared.messaging.outbox.recovery import Recovery
@@ -58,14 +59,13 @@ def make_api(settings: Settings) -> FastAPI:
             yield
 
     app = make_app(
-        title="Consent",
-        summary="Who may read a record, and who may deposit in it.",
+        read_api_texts("services.consent"),
         lifespan=lifespan,
         body_limit=min(settings.http.body_limit, LARGEST_BODY),
         render=render,
     )
     app.add_exception_handler(VersionDiffersError, render_version_differs)
-    for router in (choices.router, authorisations.router, matrices.router):
+    for router in (choices.router, changes.router, authorisations.router, matrices.router):
         app.include_router(router)
     start_refusals(REFUSALS)
     return app

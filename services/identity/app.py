@@ -19,9 +19,9 @@ from services.identity.accounts.domain.sessions import RefreshTokenInvalidError
 from services.identity.accounts.domain.throttling import TooManyTriesError
 from services.identity.accounts.usecases.refresh_session import REUSED
 from services.identity.campaigns import api as campaigns
-from services.identity.clients import api as clients
 from services.identity.clients.adapters import RevocationLists, read_certificates
-from services.identity.clients.api import CertificateAuth
+from services.identity.clients.api import clients
+from services.identity.clients.api.dependencies import CertificateAuth
 from services.identity.clients.domain.assertions import OAuthError
 from services.identity.clients.domain.cps import CertificateAuthorities
 from services.identity.clients.domain.tokens import SigningKeys, TokenIssuer
@@ -61,6 +61,7 @@ from shared.crypto.keyring import Keyring
 from shared.errors import ForbiddenError, NotFoundError, OverloadedError
 from shared.http.app import make_app, serving
 from shared.http.dependencies import provide
+from shared.http.described import read_api_texts
 from shared.messaging.outbox.recovery import Recovery
 from shared.runtime.metrics import start_at_zero, start_refusals
 from shared.service.startup import setting_errors
@@ -124,8 +125,7 @@ def make_api(settings: Settings) -> FastAPI:
             yield
 
     app = make_app(
-        title="identity",
-        summary="Opens records, keeps the directory, registers software and issues tokens.",
+        read_api_texts("services.identity"),
         lifespan=lifespan,
         body_limit=min(settings.http.body_limit, MAX_BODY_BYTES),
     )

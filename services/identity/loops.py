@@ -9,7 +9,8 @@ from services.identity.campaigns import store as campaigns
 from services.identity.campaigns.domain import Campaign
 from services.identity.campaigns.usecases.open_noticed import open_noticed
 from services.identity.campaigns.usecases.send_notices import send_notices
-from services.identity.clients import store as clients
+from services.identity.clients.store import clients
+from services.identity.clients.usecases.announce_clients import announce_clients
 from services.identity.erasure.domain import ErasureRules
 from services.identity.erasure.usecases.sweep_retention import sweep_retention
 from services.identity.erasure.usecases.watch_erasures import watch_erasures
@@ -46,6 +47,7 @@ def loops(
     """Returns all loops by name. They can be interrupted at any point: each page or record is one transaction."""
     return {
         "sweep-assertions": sweep_assertions,
+        "announce-clients": announce_clients_or_wait,
         "sweep-accounts": sweep_accounts,
         "sweep-sign-ins": sweep_sign_ins,
         **erasure_loops(keyrings, lifecycle, erasure),
@@ -57,6 +59,12 @@ def loops(
 async def sweep_assertions(pool: Pool) -> None:
     """Deletes used assertions that have expired."""
     await _sweep_or_wait(pool, {clients.SWEEP_ASSERTIONS: clock.now()})
+
+
+async def announce_clients_or_wait(pool: Pool) -> None:
+    """Announces software whose status no event has told yet, and waits when there is none."""
+    if not await announce_clients(pool):
+        await asyncio.sleep(SWEEP_EVERY_S)
 
 
 async def _sweep_or_wait(pool: Pool, deletions: dict[str, datetime]) -> None:

@@ -28,6 +28,7 @@ from services.notify.settings import Settings, SmtpSettings
 from shared.crypto.keyring import Keyring
 from shared.erasure.erased_records import ErasureFinisher
 from shared.http.app import make_app, serving
+from shared.http.described import read_api_texts
 from shared.http.issuer_keys import Keys
 from shared.runtime.metrics import STEP_SECONDS, start_at_zero, start_refusals
 from shared.service.startup import check_folder
@@ -46,8 +47,7 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
             yield
 
     app = make_app(
-        title="notify",
-        summary="Alerts, codes, notices and letters to the patient side, and the preferences for alerts.",
+        read_api_texts("services.notify"),
         lifespan=lifespan,
         body_limit=min(settings.http.body_limit, 64 * 1024),
     )

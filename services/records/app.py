@@ -33,6 +33,7 @@ from shared.erasure.erased_records import ErasureFinisher
 from shared.errors import CodedError
 from shared.http.app import make_app, metrics, serving
 from shared.http.dependencies import provide
+from shared.http.described import ApiTexts, read_api_texts
 from shared.http.issuer_keys import Keys
 from shared.messaging.outbox.recovery import Recovery
 from shared.runtime.metrics import STEP_SECONDS, start_at_zero, start_refusals
@@ -60,8 +61,7 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
             yield
 
     app = make_app(
-        title="records",
-        summary="Documents: deposit, tracking, search and retrieval (FHIR R4, PDSm).",
+        read_api_texts("services.records"),
         lifespan=lifespan,
         body_limit=settings.http.body_limit,
         render=render,
@@ -112,7 +112,7 @@ def make_mllp(settings: Settings) -> FastAPI:
         finally:
             pool.terminate()
 
-    app = make_app(title="records MLLP", summary="Health.", lifespan=lifespan, body_limit=limit)
+    app = make_app(ApiTexts("records MLLP", "Health.", ""), lifespan=lifespan, body_limit=limit)
     app.add_api_route("/metrics", metrics, include_in_schema=False)
     return app
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.contracts.base import OPEN, Code, Event, RecordEvent, StateEvent
+from shared.contracts.base import OPEN, Actor, Code, Event, RecordEvent, StateEvent
 
 Fingerprint = str
 """`<kid>.<hex>`: an HMAC-SHA-256 under the key of that id. It allows a test of equality and reveals nothing else."""
@@ -182,3 +182,35 @@ class ClientChanged(StateEvent):
     def key(self) -> str:
         """The client id."""
         return self.client_id
+
+
+ClientAction = Literal[
+    "register-client",
+    "change-client",
+    "add-client-keys",
+    "remove-client-key",
+    "deactivate-client",
+    "reactivate-client",
+]
+
+
+class ClientAdministered(Event):
+    """Somebody registered software or changed its registration. Topic `identity.accesses.v1`, for the ledger.
+
+    `subject_id`: the client. `changed`: the names of what is different now. `scopes`, `keys` (thumbprints, RFC 7638)
+    and `status` are those after the act.
+    """
+
+    ce_type: ClassVar[str] = "identity.client-administered.v1"
+    subject_id: Code
+    actor: Actor
+    action: Annotated[ClientAction, OPEN]
+    changed: tuple[Code, ...] = ()
+    scopes: tuple[Code, ...] = ()
+    keys: tuple[str, ...] = ()
+    status: Annotated[Literal["active", "disabled"], OPEN] = "active"
+
+    @property
+    def key(self) -> str:
+        """The client's id."""
+        return self.subject_id

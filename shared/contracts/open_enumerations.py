@@ -97,6 +97,10 @@ ENUMERATIONS: tuple[Enumeration, ...] = (
         "combinations[].outcome",
         {_LEDGER: _ENTERED, _CONSULTATIONS: _INDIFFERENT, _EMERGENCIES: _INDIFFERENT},
     ),
+    *(
+        Enumeration((identity.ClientAdministered,), path, {_LEDGER: _ENTERED})
+        for path in ("action", "actor.kind", "status")
+    ),
     Enumeration((records.DocumentReceived,), "actor.kind", {_LEDGER: _ENTERED, "consent.deposit-checks": _UNJUDGED}),
     Enumeration((records.DocumentReceived,), "mode", {_LEDGER: _ENTERED, "consent.deposit-checks": _UNJUDGED}),
     Enumeration((records.DocumentReceived,), "labels[]", {_LEDGER: _HIDDEN, "consent.deposit-checks": _UNJUDGED}),

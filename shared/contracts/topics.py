@@ -161,7 +161,7 @@ ACCESSES: dict[Service, Topic] = {
         f"{service}.accesses.{'v2' if service == 'audit' else 'v1'}",
         service,
         "facts",
-        (audit.AccessRecorded,),
+        (audit.AccessRecorded, identity.ClientAdministered) if service == "identity" else (audit.AccessRecorded,),
         f"Reads, refusals at the door and changes of state in {service}, for the ledger.",
         retention=FACTS_KEPT,
         local_partitions=2,

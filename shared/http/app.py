@@ -14,7 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from shared.db.errors import DATABASE_ERRORS
 from shared.db.pool import ANSWER, LONG_ANSWER, Pool, create_pool
 from shared.errors import NotAuthenticatedError
-from shared.http.described import DescribedApi
+from shared.http.described import ApiTexts, DescribedApi
 from shared.http.error_boundary import ErrorBoundary
 from shared.http.issuer_keys import IssuerKeys, Keys
 from shared.http.problems import Renderer, install, problem
@@ -27,25 +27,24 @@ LONG_REQUESTS = 2
 """The number of long requests that one process answers at a time."""
 READY_ACQUIRE_S, READY_ANSWER_S = 1.5, 2.0
 IS_READY = "select exists (select from schema_migrations)"
-_bearer = HTTPBearer(auto_error=False, description="An access token of identity (JWT).")
+SECURITY_SCHEME = "accessToken"
+"""The name of the security scheme in OpenAPI."""
+_bearer = HTTPBearer(
+    auto_error=False,
+    bearerFormat="JWT",
+    scheme_name=SECURITY_SCHEME,
+    description="An access token of identity (JWT, RFC 9068), from POST /oauth/token for software, or from a sign-in.",
+)
 
 
-def make_app(*, title: str, summary: str, lifespan: Lifespan, body_limit: int, render: Renderer = problem) -> FastAPI:
+def make_app(texts: ApiTexts, *, lifespan: Lifespan, body_limit: int, render: Renderer = problem) -> FastAPI:
     """Returns an app with only the routes /livez and /readyz.
 
     Metrics are served on a separate port, which only operations can reach: they count the reasons of refusals, which
     the answers do not reveal. The lifespan enters `serving`, or sets the values of `app.state` itself.
     """
     start_build_info()
-    app = DescribedApi(
-        title=title,
-        summary=summary,
-        version="1",
-        lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-    )
+    app = DescribedApi(texts, lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
     install(app, render)
     app.add_middleware(ErrorBoundary, render=render, body_limit=body_limit)
     app.add_api_route("/livez", _alive, include_in_schema=False)

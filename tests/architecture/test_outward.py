@@ -41,7 +41,6 @@ CLIENTS = {
     "shared/http/issuer_keys.py": {"httpx2"},  # the keys of identity's own tokens
     "shared/db/errors.py": {"ssl"},  # names the error of a server that is not verified
     "shared/messaging/connection.py": {"ssl"},  # the broker
-    "shared/service/process.py": {"ssl"},  # names the error of a server that is not verified
     "shared/runtime/settings.py": {"ssl"},  # reads certificates, connects to nothing
     **{  # an operator's command for the broker
         f"shared/messaging/topics/{name}.py": {"confluent_kafka"}
@@ -53,7 +52,7 @@ CLIENTS = {
 UNCONNECTED = {
     "shared/messaging/broker_errors.py": {"socket", "ssl"},  # the classes of errors
     "shared/service/serving.py": {"socket"},  # the type of the socket it listens on
-    "shared/service/startup.py": {"socket"},  # binds the socket that is listened on
+    "shared/service/startup.py": {"socket", "ssl"},  # binds the socket that is listened on
 }
 """Modules that name these libraries without connecting to anything."""
 

@@ -38,7 +38,7 @@ async def run(folder: Path, stack: Stack, *command: str) -> list[str]:
 
 def test_every_step_stands_there_with_curl_and_in_python() -> None:
     steps = [step for step in GUIDE.split("\n## ") if re.match(r"\d+\. ", step)]
-    assert [step.split(".")[0] for step in steps] == [str(number) for number in range(1, 11)]
+    assert [step.split(".")[0] for step in steps] == [str(number) for number in range(1, 12)]
     for step in steps:
         assert step.count("```bash") == step.count("```python") >= 1, step[:40]
 
@@ -56,6 +56,7 @@ async def test_the_steps_of_the_guide_work_as_written(stack: Stack, tmp_path: Pa
         "the first letter is superseded",
         "the doctor finds 1",
         "withdrawn: 200",
+        "the software is disabled",
     ):
         assert words in text
     (tmp_path / "steps.py").write_text(blocks("python"))
@@ -66,6 +67,7 @@ async def test_the_steps_of_the_guide_work_as_written(stack: Stack, tmp_path: Pa
         "the first letter is superseded",
         "the doctor finds 1",
         "withdrawn: 200",
+        "the software is disabled",
     ):
         assert line in lines, lines
     assert [line for line in lines if line.startswith("fhirpy counts ")]

@@ -73,6 +73,7 @@ COMMANDS = (
     Command("break-glass", "commands.professionals", _PROFESSIONAL, "Read a document in an emergency, with a motive."),
     Command("attest", "commands.professionals", _PROFESSIONAL, "Attest that a patient was informed of the care team."),
     Command("deposit", "commands.deposits", _SOFTWARE, "Deposit documents."),
+    Command("clients", "commands.registrations", _SOFTWARE, "Registered software: list, change, keys, deactivate."),
     Command("track", "commands.deposits", _SOFTWARE, "Follow a deposit."),
     Command("deposits", "commands.deposits", _SOFTWARE, "List a client's own deposits."),
     Command("import", "commands.imports", _PROGRAMME, "Import the insured register, the directory."),

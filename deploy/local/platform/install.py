@@ -84,7 +84,8 @@ def _install(packages: str) -> None:
     _say("installing the locked packages into .venv (the first time a minute or two)")
     lock = LOCKS[packages]
     count = sum(line[:1].isalnum() for line in (ROOT / lock).read_text().splitlines())
-    _run([*pip, "install", "--require-hashes", "-r", lock], "installing the packages", count)
+    # The lock names every package, and overrides what one of them demands of another ([tool.uv] in pyproject.toml).
+    _run([*pip, "install", "--no-deps", "--require-hashes", "-r", lock], "installing the packages", count)
     _run([*pip, "install", "--no-deps", "--no-build-isolation", "-e", "."], "installing the command dmp")
     _say("fetching Apache Kafka")
     _run([str(VENV / "bin" / "python"), "-m", "deploy.local.platform.archive"], "fetching Apache Kafka")

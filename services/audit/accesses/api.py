@@ -20,6 +20,7 @@ router = APIRouter(route_class=Door, tags=["accesses"])
 
 @router.get(
     "/records/{record_id}/accesses",
+    operation_id="listAccesses",
     summary="List who did what with a record",
     responses={
         403: {"description": "`forbidden`: only the patient or a representative may read this list."},

@@ -18,6 +18,7 @@ router = APIRouter(route_class=Door, tags=["accesses"])
 
 @router.get(
     "/records/{record_id}/emergencies",
+    operation_id="listEmergencies",
     summary="List who opened a record in an emergency",
     responses={
         403: {"description": "`forbidden`: only the patient or a representative may read this list."},
@@ -42,6 +43,7 @@ async def get_emergencies(
 
 @router.get(
     "/structures/{structure_id}/emergencies",
+    operation_id="listStructureEmergencies",
     summary="List the emergencies of a structure's professionals in one week",
     responses={
         403: {"description": "`forbidden`: only the structure's own software, administrators and operators."},

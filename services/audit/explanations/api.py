@@ -17,6 +17,7 @@ router = APIRouter(route_class=Door, tags=["accesses"])
 
 @router.get(
     "/entries/{event_id}/explanation",
+    operation_id="explainDecision",
     summary="Explain why something was permitted or refused",
     responses={
         403: {"description": "`forbidden`: only the patient, a representative, or the professional concerned."},

@@ -27,6 +27,7 @@ class ReplayForbiddenError(ForbiddenError):
 
 @router.get(
     "/replay",
+    operation_id="replayDecisions",
     summary="Decide again from the stored facts",
     responses={
         403: {"description": "`forbidden`: only operators."},

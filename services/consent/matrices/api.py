@@ -24,6 +24,10 @@ SCOPE = "matrices.write"
 _RESPONSES: dict[int | str, dict[str, Any]] = {403: {"description": f"needs the scope {SCOPE}"}}
 _UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"description": "`matrix-unknown`"}}
 _CSV: dict[str, Any] = {"content": {"text/csv": {"schema": {"type": "string"}}}}
+_FILE: dict[str, Any] = {
+    "content": {**_CSV["content"], "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+}
+"""The bytes of the file count, whatever media type the request states."""
 _NAME = {"pattern": CODE_PATTERN, "max_length": 64, "examples": ["2027-01-01"]}
 MatrixName = Annotated[str, Path(**_NAME)]
 
@@ -42,9 +46,10 @@ router = APIRouter(
 
 @router.post(
     "",
+    operation_id="importMatrix",
     summary="Import a version of the matrix",
     status_code=201,
-    openapi_extra={"requestBody": {**_CSV, "required": True}},
+    openapi_extra={"requestBody": {**_FILE, "required": True}},
     responses={409: {"description": "`matrix-name-taken`"}, 422: {"description": "`matrix-invalid`: names the line"}},
 )
 @urgent(Urgency.BULK)
@@ -67,7 +72,7 @@ async def post_matrix(
     return MatrixView.of(stored, (await list_matrices(pool)).in_force)
 
 
-@router.get("", summary="List the versions of the matrix")
+@router.get("", operation_id="listMatrices", summary="List the versions of the matrix")
 async def get_matrices(pool: ServicePool) -> list[MatrixView]:
     """Lists all versions: packaged ones first, then the imported ones in the order of their import."""
     listed = await list_matrices(pool)
@@ -76,6 +81,7 @@ async def get_matrices(pool: ServicePool) -> list[MatrixView]:
 
 @router.get(
     "/{name}",
+    operation_id="getMatrix",
     summary="Download the file of a version",
     response_class=Response,
     responses={200: _CSV, 404: {"description": "`matrix-unknown`, `matrix-file-unknown`"}},
@@ -85,7 +91,9 @@ async def get_matrix(name: MatrixName, pool: ServicePool) -> Response:
     return Response(await read_matrix_file(pool, name), media_type="text/csv")
 
 
-@router.get("/{name}/diff", summary="Compare a version with the one in force", responses=_UNKNOWN)
+@router.get(
+    "/{name}/diff", operation_id="compareMatrix", summary="Compare a version with the one in force", responses=_UNKNOWN
+)
 async def get_diff(name: MatrixName, request: Request, pool: LongPool) -> MatrixDiffView:
     """Returns in words which document types open or close for each profession.
 
@@ -97,6 +105,7 @@ async def get_diff(name: MatrixName, request: Request, pool: LongPool) -> Matrix
 
 @router.post(
     "/{name}/activation",
+    operation_id="activateMatrix",
     summary="Activate a version",
     responses={**_UNKNOWN, 409: {"description": "`matrix-in-force`"}, 422: {"description": "`activation-invalid`"}},
 )

@@ -26,6 +26,7 @@ SCOPE_NEEDED = f"needs the scope {CAMPAIGNS}"
 
 @router.post(
     "/campaigns",
+    operation_id="createCampaign",
     summary="Begin a campaign",
     status_code=201,
     responses=problems(
@@ -59,7 +60,9 @@ async def post_campaign(
     return CampaignView.of(await show_campaign(storage.pool, campaign_id))
 
 
-@router.get("/campaigns", summary="List all campaigns", responses=problems(_403=SCOPE_NEEDED))
+@router.get(
+    "/campaigns", operation_id="listCampaigns", summary="List all campaigns", responses=problems(_403=SCOPE_NEEDED)
+)
 async def get_campaigns(caller: AuthenticatedCaller, pool: ServicePool) -> list[CampaignView]:
     """Returns all campaigns, oldest first."""
     caller.require(CAMPAIGNS)
@@ -70,6 +73,7 @@ async def get_campaigns(caller: AuthenticatedCaller, pool: ServicePool) -> list[
 
 @router.get(
     "/campaigns/{campaign_id}",
+    operation_id="getCampaign",
     summary="Read the progress of a campaign",
     responses=problems(_403=SCOPE_NEEDED, _404="campaign-unknown"),
 )
@@ -81,6 +85,7 @@ async def get_campaign(campaign_id: CampaignId, caller: AuthenticatedCaller, poo
 
 @router.post(
     "/campaigns/{campaign_id}/pause",
+    operation_id="pauseCampaign",
     summary="Pause a campaign",
     responses=problems(_403=SCOPE_NEEDED, _404="campaign-unknown", _409="campaign-over"),
 )
@@ -93,6 +98,7 @@ async def post_pause(campaign_id: CampaignId, caller: AuthenticatedCaller, pool:
 
 @router.post(
     "/campaigns/{campaign_id}/resume",
+    operation_id="resumeCampaign",
     summary="Resume a campaign",
     responses=problems(_403=SCOPE_NEEDED, _404="campaign-unknown", _409="campaign-over"),
 )
@@ -105,6 +111,7 @@ async def post_resume(campaign_id: CampaignId, caller: AuthenticatedCaller, pool
 
 @router.post(
     "/campaigns/{campaign_id}/letters",
+    operation_id="reprintLetters",
     summary="Reprint a page of a campaign's letters",
     responses=problems(_403=SCOPE_NEEDED, _404="campaign-unknown"),
 )

@@ -18,6 +18,7 @@ router = APIRouter(route_class=Door, tags=["accounts"])
 
 @router.post(
     "/account/contact-changes",
+    operation_id="startContactChange",
     summary="Change the mail address or mobile number: request codes",
     status_code=202,
     responses=problems(
@@ -38,6 +39,7 @@ async def post_contact_change(
 
 @router.post(
     "/account/contact-changes/{challenge_id}/codes",
+    operation_id="finishContactChange",
     summary="Change the mail address or mobile number: give both codes",
     status_code=204,
     responses=problems(_401="session-over", _403="holder-needed, code-wrong, code-over"),

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Request, Response
 
-from services.identity.clients.api import ProvidedIssuer
+from services.identity.clients.api.dependencies import ProvidedIssuer
 from services.identity.clients.models import TokenView
 from services.identity.demo.domain import DemoRules, SignInRefusedError
 from services.identity.demo.models import DemoPatientSignInBody, DemoProfessionalSignInBody
@@ -40,6 +40,7 @@ def _check_local_request(request: Request, rules: ProvidedDemoRules) -> None:
 
 @router.post(
     "/demo/sign-in",
+    operation_id="signInForDemo",
     summary="Sign in a fictitious person, on this machine only",
     dependencies=[Depends(_check_local_request)],
     responses=problems(

@@ -22,6 +22,7 @@ StructureId = Annotated[str, Path(description="Struct_IdNat: 1 + FINESS ...", ex
 
 @router.put(
     "/professionals/{professional_id}",
+    operation_id="putProfessional",
     summary="Create or change a professional's entry",
     responses=problems(
         _403="needs the scope directory.write",
@@ -48,6 +49,7 @@ async def put_professional_entry(
 
 @router.put(
     "/structures/{structure_id}",
+    operation_id="putStructure",
     summary="Create or change a structure's entry",
     responses=problems(
         _403="needs the scope directory.write; organisation-never",

@@ -32,6 +32,7 @@ Prefer = Annotated[str | None, Header(description="`wait=N`: waits up to N secon
 
 @router.post(
     "/records/{record_id}/erase",
+    operation_id="eraseRecord",
     summary="Erase a record permanently",
     status_code=202,
     responses={
@@ -65,6 +66,7 @@ async def post_erasure(
 
 @router.get(
     "/erasures/{erasure_id}",
+    operation_id="getErasure",
     summary="Read the progress of an erasure",
     responses=problems(_403="needs the scope records.erase", _404="erasure-unknown"),
 )
@@ -78,6 +80,7 @@ async def get_erasure(
 
 @router.get(
     "/erasures/{erasure_id}/receipt",
+    operation_id="getErasureReceipt",
     summary="Read the signed receipt of an erasure",
     response_class=Response,
     responses={
@@ -94,7 +97,11 @@ async def get_receipt(erasure_id: UUID, caller: AuthenticatedCaller, pool: Servi
     return Response(await read_receipt(pool, erasure_id), media_type=RECEIPT)
 
 
-@router.get("/.well-known/erasure-receipt-keys.json", summary="Read the keys that sign erasure receipts")
+@router.get(
+    "/.well-known/erasure-receipt-keys.json",
+    operation_id="getReceiptKeys",
+    summary="Read the keys that sign erasure receipts",
+)
 async def get_receipt_keys(response: Response, rules: ProvidedErasureRules) -> ReceiptKeysView:
     """Returns the public keys (RFC 7517). A key that has signed stays published while its receipts may be presented."""
     response.headers.update(CACHE_HEADERS)

@@ -17,7 +17,10 @@ To = Annotated[date, Query(alias="to", description="the last day", examples=["20
 
 
 @router.get(
-    "/figures", summary="Read the programme's figures by week", responses=problems(_422="span-invalid, invalid")
+    "/figures",
+    operation_id="getFigures",
+    summary="Read the programme's figures by week",
+    responses=problems(_422="span-invalid, invalid"),
 )
 async def get_figures(response: Response, pool: ServicePool, first: From, last: To) -> FiguresView:
     """Returns records opened, accounts activated, objections and closures, by region and channel.

@@ -2,20 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel, Field
-
-
-class ProblemView(BaseModel):
-    """A problem (RFC 9457): a stable code, and what the client can do."""
-
-    type: str
-    title: str
-    status: int
-    code: str = Field(examples=["ins-key-wrong"])
-    detail: str
-
 
 def problems(**codes: str) -> dict[int | str, dict[str, Any]]:
-    """Returns OpenAPI responses for errors, such as `_409="traits-differ"`."""
-    content = {"application/problem+json": {"schema": ProblemView.model_json_schema()}}
-    return {int(status[1:]): {"description": text, "content": content} for status, text in codes.items()}
+    """Returns OpenAPI responses for errors, such as `_409="traits-differ"`; their schema is that of all errors."""
+    return {int(status[1:]): {"description": text} for status, text in codes.items()}

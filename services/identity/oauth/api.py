@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from services.identity.clients.api import CertificateAuth, ProvidedIssuer
+from services.identity.clients.api.dependencies import CertificateAuth, ProvidedIssuer
 from services.identity.clients.domain.assertions import (
     GrantUnsupportedError,
     OAuthError,
@@ -18,7 +18,7 @@ from services.identity.clients.domain.tokens import AccessToken
 from services.identity.clients.models import TokenView
 from services.identity.clients.steps import CertificateProof, ClientProof
 from services.identity.kit.unit_of_work import Storage
-from services.identity.oauth.models import ExchangedTokenView, IssuerView, JwksView
+from services.identity.oauth.models import ExchangedTokenView, IssuerView, JwksView, TokenErrorView
 from services.identity.oauth.usecases.exchange_token import SubjectToken, exchange_token
 from services.identity.oauth.usecases.grant_token import grant_token
 from services.identity.professionals.api import ProvidedSignInContext, SignInContext
@@ -82,21 +82,12 @@ _REQUEST: dict[str, Any] = {
         },
     }
 }
-_ERROR = {
-    "description": "error and error_description (RFC 6749, section 5.2), and the stable code of the error",
-    "content": {
-        "application/json": {
-            "schema": {
-                "type": "object",
-                "properties": {"error": _TEXT, "error_description": _TEXT, "code": _TEXT},
-            }
-        }
-    },
-}
+_ERROR: dict[str, Any] = {"model": TokenErrorView, "description": "the error codes of RFC 6749, section 5.2"}
 
 
 @router.post(
     "/oauth/token",
+    operation_id="issueToken",
     summary="Issue a token to registered software, or for the professional who uses it",
     openapi_extra=_REQUEST,
     response_model=TokenView | ExchangedTokenView,
@@ -136,7 +127,7 @@ async def post_token(
     return ExchangedTokenView.of(token) if grant == EXCHANGE else TokenView.of(token)
 
 
-@router.get("/.well-known/jwks.json", summary="Public keys of access tokens")
+@router.get("/.well-known/jwks.json", operation_id="getTokenKeys", summary="Public keys of access tokens")
 async def get_jwks(response: Response, issuer: ProvidedIssuer) -> JwksView:
     """Returns the public keys (RFC 7517).
 
@@ -146,7 +137,9 @@ async def get_jwks(response: Response, issuer: ProvidedIssuer) -> JwksView:
     return JwksView(keys=issuer.keys.published())
 
 
-@router.get("/.well-known/oauth-authorization-server", summary="Authorization server metadata")
+@router.get(
+    "/.well-known/oauth-authorization-server", operation_id="getIssuer", summary="Authorization server metadata"
+)
 async def get_issuer(response: Response, issuer: ProvidedIssuer) -> IssuerView:
     """Returns the authorization server metadata (RFC 8414)."""
     response.headers.update(PUBLISHED)

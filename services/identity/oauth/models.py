@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from services.identity.clients.domain.assertions import ALGORITHMS
 from services.identity.clients.domain.clients import CLIENT_SCOPES
@@ -16,6 +16,14 @@ class ExchangedTokenView(TokenView):
     issued_token_type: Literal["urn:ietf:params:oauth:token-type:access_token"] = (
         "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a type, not a secret
     )
+
+
+class TokenErrorView(BaseModel):
+    """Why a token request is refused (RFC 6749, section 5.2)."""
+
+    error: str = Field(examples=["invalid_client"])
+    error_description: str
+    code: str = Field(examples=["assertion-expired"])
 
 
 class JwksView(BaseModel):

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from services.identity.clients.api import ProvidedCertificateAuth, ProvidedIssuer
+from services.identity.clients.api.dependencies import ProvidedCertificateAuth, ProvidedIssuer
 from services.identity.clients.models import TokenView
 from services.identity.kit.dependencies import ProvidedKeyrings
 from services.identity.kit.problems import problems
@@ -70,6 +70,7 @@ ProvidedSignInContext = Annotated[SignInContext, Depends()]
 
 @router.get(
     "/professionals/sign-in",
+    operation_id="redirectToProvider",
     summary="Sign in with Pro Santé Connect",
     status_code=303,
     response_class=Response,
@@ -93,6 +94,7 @@ async def get_sign_in(
 
 @router.post(
     "/professionals/sign-in",
+    operation_id="startProviderSignIn",
     summary="Sign in with Pro Santé Connect in any mode",
     responses=problems(_403="provider-not-set-up, emergency-unavailable", _422=_MODES, _503="provider-unavailable"),
 )
@@ -110,6 +112,7 @@ async def post_professional_sign_in(
 
 @router.get(
     "/professionals/callback",
+    operation_id="finishProviderSignIn",
     summary="Return from Pro Santé Connect",
     responses=problems(
         _401="provider-token-invalid",
@@ -143,6 +146,7 @@ async def get_callback(
 
 @router.post(
     "/professionals/card",
+    operation_id="signInWithCard",
     summary="Sign in with a card (CPS)",
     responses=problems(
         _403=f"certificate-needed, certificate-untrusted, certificate-revoked, entrance-unknown, {_ADMITTED}",
@@ -170,6 +174,7 @@ async def post_card(
 
 @router.post(
     "/presence-proofs",
+    operation_id="provePresence",
     summary="Prove that the patient is present",
     responses=problems(
         _403="professional-session-needed, presence-proof-invalid, presence-proof-expired, presence-proof-replayed, "

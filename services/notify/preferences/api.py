@@ -15,7 +15,7 @@ _NOT_OWN_RECORD: dict[int | str, dict[str, Any]] = {404: {"description": "The re
 router = APIRouter(route_class=Door, prefix="/records/{record_id}", tags=["preferences"], responses=_NOT_OWN_RECORD)
 
 
-@router.get("/preferences", summary="Get the preferences for alerts")
+@router.get("/preferences", operation_id="getPreferences", summary="Get the preferences for alerts")
 async def get_preferences(record_id: UUID, caller: AuthenticatedCaller, pool: ServicePool) -> PreferencesModel:
     """Returns the caller's own preferences; every alert is switched on until the caller chooses otherwise.
 
@@ -25,7 +25,7 @@ async def get_preferences(record_id: UUID, caller: AuthenticatedCaller, pool: Se
     return PreferencesModel.from_preferences(await show_preferences(pool, caller, record_id))
 
 
-@router.put("/preferences", summary="Change the preferences for alerts")
+@router.put("/preferences", operation_id="changePreferences", summary="Change the preferences for alerts")
 async def put_preferences(
     record_id: UUID, body: PreferencesModel, caller: AuthenticatedCaller, pool: ServicePool
 ) -> PreferencesModel:

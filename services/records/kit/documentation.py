@@ -5,15 +5,23 @@ from typing import Any
 from starlette.responses import Response
 
 from shared.fhir.write import FHIR_JSON
+from shared.http.app import SECURITY_SCHEME
+from shared.http.described_errors import FHIR_RESOURCE
 
-AUTHENTICATED: dict[str, Any] = {"security": [{"HTTPBearer": []}]}
+AUTHENTICATED: dict[str, Any] = {"security": [{SECURITY_SCHEME: []}]}
 BYTES: dict[str, Any] = {"tags": ["FHIR"], "response_class": Response}
-RESOURCE = {"schema": {"type": "object"}}
+BINARY = {"schema": {"type": "string", "format": "binary"}}
+"""Any bytes, in the media type that the response states."""
+
+
+def resource(description: str) -> dict[str, Any]:
+    """Returns a response whose content is a FHIR resource."""
+    return {"description": description, "content": {FHIR_JSON: FHIR_RESOURCE}}
 
 
 def outcome(description: str) -> dict[str, Any]:
-    """Returns a response whose content is a FHIR resource."""
-    return {"description": description, "content": {FHIR_JSON: RESOURCE}}
+    """Returns an error, whose content is an OperationOutcome."""
+    return {"description": description}
 
 
 UNAUTHENTICATED = {401: outcome("No valid access token.")}
@@ -28,7 +36,7 @@ SEARCH_ROUTE: dict[str, Any] = {
     "description": "An unknown parameter is refused, or ignored with `Prefer: handling=lenient`. The link `self` holds "
     "the parameters that were used; `total` counts the matches of all pages.",
     "responses": {
-        200: outcome("A searchset Bundle; also empty for an unknown patient, and where you may not search."),
+        200: resource("A searchset Bundle; also empty for an unknown patient, and where you may not search."),
         400: outcome("A parameter is missing or not understood."),
         **UNAUTHENTICATED,
         **NOT_ACCEPTABLE,

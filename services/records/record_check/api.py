@@ -41,7 +41,7 @@ POST_FIND_PATIENT: dict[str, Any] = {
             "required": True,
             "content": {
                 "application/x-www-form-urlencoded": {
-                    "schema": {"type": "object", "properties": {"identifier": {"type": "string"}}}
+                    "schema": {"type": "object", "properties": {"identifier": _IDENTIFIER["schema"]}}
                 }
             },
         },
@@ -49,13 +49,13 @@ POST_FIND_PATIENT: dict[str, Any] = {
 }
 
 
-@router.get("/fhir/Patient", **FIND_PATIENT)
+@router.get("/fhir/Patient", operation_id="checkRecord", **FIND_PATIENT)
 async def find_patient(request: Request, context: InjectedReadContext, ins_hmac: InsHmac) -> Response:
     """Searches with the INS in the URL; prefer the POST, which keeps it out."""
     return await _find(request, context, ins_hmac, parse_form(request.scope["query_string"]))
 
 
-@router.post("/fhir/Patient/_search", **POST_FIND_PATIENT)
+@router.post("/fhir/Patient/_search", operation_id="checkRecordByForm", **POST_FIND_PATIENT)
 @urgent(Urgency.READ)
 async def post_find_patient(request: Request, context: InjectedReadContext, ins_hmac: InsHmac) -> Response:
     """Searches with the INS in a form."""

@@ -12,7 +12,12 @@ from shared.http.door import Door
 router = APIRouter(route_class=Door, tags=["Tracking"])
 
 
-@router.get("/lost-deposits", summary="List deposits lost in a failure of the database, for operators")
+@router.get(
+    "/lost-deposits",
+    operation_id="listLostDeposits",
+    summary="List deposits lost in a failure of the database, for operators",
+    responses={403: {"description": "needs the scope operations"}},
+)
 async def list_lost_deposits(
     caller: AuthenticatedCaller, pool: ServicePool, limit: Annotated[int, Query(ge=1, le=5000)] = 1000
 ) -> list[LostDepositView]:

@@ -52,12 +52,14 @@ READ_LIST: dict[str, Any] = {
 }
 router = APIRouter(route_class=Door, tags=["Tracking"])
 FIRST_ID = UUID(int=0)
+_NO_DEPOSITOR: dict[int | str, dict[str, Any]] = {403: {"description": "`forbidden`: this token deposits nothing."}}
 
 
 @router.get(
     "/deposits/{deposit_id}",
+    operation_id="getDeposit",
     summary="Follow a deposit",
-    responses={404: {"description": "You have no such deposit."}},
+    responses={**_NO_DEPOSITOR, 404: {"description": "You have no such deposit."}},
 )
 async def get_deposit(deposit_id: UUID, caller: AuthenticatedCaller, pool: ServicePool) -> DepositProgress:
     """Returns the times of its steps: received, checked, published or refused, audited, alert handled.
@@ -72,7 +74,9 @@ async def get_deposit(deposit_id: UUID, caller: AuthenticatedCaller, pool: Servi
     return progress_of(deposit)
 
 
-@router.get("/deposits", summary="List your deposits since a moment")
+@router.get(
+    "/deposits", operation_id="listDeposits", summary="List your deposits since a moment", responses=_NO_DEPOSITOR
+)
 async def list_deposits(
     caller: AuthenticatedCaller,
     pool: ServicePool,

@@ -21,6 +21,7 @@ router = APIRouter(route_class=Door, tags=["What if"])
 
 @router.post(
     "/records/{record_id}/what-if",
+    operation_id="askWhatIf",
     summary="Preview who would see fewer or more documents after a change",
     responses={
         403: {"description": "This kind of token does not permit this."},

@@ -17,7 +17,7 @@ from shared.contracts.audit import MOTIVE as MOTIVE_PLACE
 from shared.contracts.audit import AccessRecorded, EntryRecorded
 from shared.contracts.base import Actor
 from shared.contracts.consent import DepositDecided
-from shared.contracts.identity import ProfessionalChanged, StructureChanged
+from shared.contracts.identity import ClientAdministered, ProfessionalChanged, StructureChanged
 from shared.contracts.records import DocumentPublished, DocumentReceived
 from shared.crypto.keyring import Keyring
 from shared.db.pool import Pool, create_pool, transaction
@@ -57,6 +57,23 @@ def access(record_id: UUID | None = None) -> AccessRecorded:
 async def write(pool: Pool, *messages: Message[Any]) -> None:
     async with transaction(pool) as connection:
         await write_entries(MOTIVES, connection, list(messages))
+
+
+async def test_what_an_administrator_does_with_software_is_entered_without_a_record(pool: Pool) -> None:
+    administrator = Actor(kind="administrator", id="admin-1", client_id="admin-1")
+    event = ClientAdministered(
+        subject_id="client-1",
+        actor=administrator,
+        action="remove-client-key",
+        changed=("jwks",),
+        scopes=("operations",),
+    )
+    await write(pool, message(event))
+    row = await fetch_row(pool, "select * from ledger_entries")
+    assert (row["record_id"], row["subject_id"]) == (None, "client-1")
+    assert (row["action"], row["outcome"], row["reason"]) == ("remove-client-key", "permitted", "active")
+    assert (row["actor_kind"], row["actor_id"]) == ("administrator", "admin-1")
+    assert orjson.loads(row["details"])["changed"] == ["jwks"]
 
 
 async def ledger(pool: Pool) -> list[asyncpg.Record]:

@@ -27,7 +27,8 @@ AUDIENCES = (TOKEN_ENDPOINT, ISSUER)
 
 def client_with(*keys: Key) -> Client:
     jwks: Any = {"keys": public_jwks([public(key) for key in keys])}
-    return Client("client-1", "software", frozenset({"documents.deposit"}), KeySet.import_key_set(jwks), "1750000001")
+    registered = KeySet.import_key_set(jwks)
+    return Client("client-1", "software", "active", frozenset({"documents.deposit"}), registered, "1750000001")
 
 
 CLIENT = client_with(KEY, RSA, ED)

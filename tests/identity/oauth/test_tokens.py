@@ -14,8 +14,8 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
 from services.identity import loops
-from services.identity.clients import store as clients
 from services.identity.clients.domain.clients import ClientNameTakenError, new_client
+from services.identity.clients.store import clients
 from services.identity.clients.usecases.register_client import register_client
 from shared.db.pool import Pool, create_pool
 from shared.http.tokens import TokenVerifier

@@ -15,7 +15,7 @@ from deploy.local.platform.pki import Pki
 from shared.contracts.audit import AccessRecorded
 from shared.http.tokens import Caller
 from tests.infra.http.tokens import bearer, patient_token, professional_token
-from tests.infra.identity.identity_api import TEST_OID, announced, new_key, nir, open_one, query, running
+from tests.infra.identity.identity_api import TEST_OID, administrator, announced, new_key, nir, open_one, query, running
 from tests.infra.identity.professionals import (
     CLINIC,
     DOCTOR,
@@ -137,6 +137,14 @@ async def test_what_is_no_proof_for_this_session_is_refused_and_leaves_no_trace(
 async def test_what_is_no_jws_at_all_is_refused(scene: Scene, text: str) -> None:
     answer = await scene.send(text)
     assert answer.json()["code"] == ("invalid" if len(text) > 4096 else "presence-proof-invalid")
+
+
+async def test_the_reader_of_a_deactivated_client_proves_nothing(scene: Scene, database: Database) -> None:
+    path = f"/clients/{scene.reader}/deactivate"
+    assert (await scene.client.post(path, headers=administrator("clients.write"))).status_code == 200
+    answer = await scene.send(scene.proof())
+    assert (answer.status_code, answer.json()["code"]) == (403, "presence-proof-invalid")
+    assert await accesses(database) == []
 
 
 async def test_a_reader_of_another_structure_is_refused_and_the_refusal_is_recorded(

@@ -298,6 +298,13 @@ async def test_software_exchanges_the_token_of_its_own_sign_in_for_ours(
     assert answer.json()["issued_token_type"] == ACCESS_TOKEN
 
 
+async def test_a_deactivated_client_exchanges_nothing(client: httpx2.AsyncClient, provider: Provider) -> None:
+    client_id = await registered(client, KEY)
+    await client.post(f"/clients/{client_id}/deactivate", headers=administrator("clients.write"))
+    refused = await exchange(client, client_id, provider.access_token(DOCTOR, SOFTWARE_CLIENT))
+    assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client")
+
+
 async def test_an_exchanged_token_lives_no_longer_than_the_one_it_was_given_for(
     client: httpx2.AsyncClient, provider: Provider
 ) -> None:

@@ -16,6 +16,7 @@ from fastapi import FastAPI, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from shared.http.app import make_app
+from shared.http.described import ApiTexts
 from shared.http.field_errors import FORMS, SENTENCES, fields_message
 from shared.http.outcomes import render
 
@@ -46,7 +47,7 @@ def build() -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
 
-    app = make_app(title="t", summary="t", lifespan=lifespan, body_limit=10_000, render=render)
+    app = make_app(ApiTexts("t", "t", "http://127.0.0.1"), lifespan=lifespan, body_limit=10_000, render=render)
 
     @app.post("/form")
     @app.post("/fhir/form")

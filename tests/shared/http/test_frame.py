@@ -21,6 +21,7 @@ from shared.errors import (
 )
 from shared.http import constant_time
 from shared.http.app import AuthenticatedCaller, make_app
+from shared.http.described import ApiTexts
 from shared.http.issuer_keys import IssuerKeys
 from shared.http.tokens import TokenVerifier
 from shared.runtime.settings import TokenSettings
@@ -40,7 +41,7 @@ def build(verifier: TokenVerifier) -> FastAPI:
         app.state.verifier = verifier
         yield
 
-    app = make_app(title="test", summary="test", lifespan=lifespan, body_limit=1000)
+    app = make_app(ApiTexts("test", "test", "http://127.0.0.1"), lifespan=lifespan, body_limit=1000)
 
     @app.get("/who")
     async def who(caller: AuthenticatedCaller) -> dict[str, str]:

@@ -13,6 +13,7 @@ from fastapi import APIRouter, FastAPI, Request
 from shared.http import bodies, protocol
 from shared.http.app import make_app
 from shared.http.bodies import Buffers, BuffersFullError
+from shared.http.described import ApiTexts
 from shared.http.door import Door
 from shared.http.protocol import LimitedProtocol
 from tests.infra.platform.waiting import eventually
@@ -23,7 +24,7 @@ def build() -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
 
-    app = make_app(title="test", summary="test", lifespan=lifespan, body_limit=1000_000)
+    app = make_app(ApiTexts("test", "test", "http://127.0.0.1"), lifespan=lifespan, body_limit=1000_000)
     router = APIRouter(route_class=Door)
 
     @router.post("/size")

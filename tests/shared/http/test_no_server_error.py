@@ -54,7 +54,9 @@ class Outcomes:
         if any(mark in answer.text for mark in INSIDE):
             return f"tells of our inside: {answer.text[:200]}"
         described = self.document["paths"][request.route][request.method.lower()]["responses"]
-        kinds = described.get(str(answer.status_code), {}).get("content") or {form_of_errors(request.route)}
+        if str(answer.status_code) not in described:
+            return f"is not described: {answer.text[:100]}"
+        kinds = described[str(answer.status_code)].get("content") or {form_of_errors(request.route)}
         kind = answer.headers.get("content-type", "").partition(";")[0]
         if kind not in kinds or not MEMBERS[kind] <= orjson.loads(answer.content).keys():
             return f"is not {sorted(kinds)}: {kind} {answer.text[:100]}"

@@ -9,6 +9,7 @@ import orjson
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor
 from shared.contracts.consent import DepositDecided
+from shared.contracts.identity import ClientAdministered
 from shared.contracts.notify import AlertEvent, AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
 from shared.contracts.records import (
     DocumentPublished,
@@ -23,6 +24,7 @@ from shared.messaging.envelope import Message
 ARCHIVE_CHANGES = frozenset({"archive", "unarchive"})
 LedgerEvent: TypeAlias = (
     AccessRecorded
+    | ClientAdministered
     | DepositDecided
     | DocumentReceived
     | DocumentPublished
@@ -73,7 +75,7 @@ def entry_of(message: Message[LedgerEvent], motive: str | None = None) -> Ledger
         occurred_at=message.time,
         event_id=message.id,
         event_type=event.ce_type,
-        record_id=event.record_id,
+        record_id=fields.get("record_id"),
         action=summary.action,
         outcome=summary.outcome,
         reason=summary.reason,
@@ -116,6 +118,8 @@ def _summary_of(event: LedgerEvent) -> EventSummary:
     match event:
         case AccessRecorded():
             return EventSummary(event.action, event.outcome, event.reason, event.actor)
+        case ClientAdministered():
+            return EventSummary(event.action, "permitted", event.status, event.actor)
         case DocumentReceived():
             sender, structure = event.client_id, event.organisation_id
             software = Actor(kind="software", id=sender, organisation_id=structure, client_id=sender)
@@ -128,6 +132,14 @@ def _summary_of(event: LedgerEvent) -> EventSummary:
             # The depositor is the actor: the patient wants to see whose deposit was refused, and why.
             software = Actor(kind="software", id=event.organisation_id)
             return EventSummary("deposit-document", "refused", event.reason, event.actor or software)
+        case DocumentReplaced() | DocumentRelabelled() | DocumentWithdrawn():
+            return _change_summary(event)
+        case AlertEvent():
+            return EventSummary("send-alert", *_alert_outcome(event), _service_actor("notify"))
+
+
+def _change_summary(event: DocumentReplaced | DocumentRelabelled | DocumentWithdrawn) -> EventSummary:
+    match event:
         case DocumentReplaced():
             return EventSummary("replace-document", "permitted", "replaced", event.actor)
         case DocumentRelabelled():
@@ -135,8 +147,6 @@ def _summary_of(event: LedgerEvent) -> EventSummary:
             return EventSummary(action, "permitted", event.change, event.actor)
         case DocumentWithdrawn():
             return EventSummary("delete-document", "permitted", "deleted", event.actor)
-        case AlertEvent():
-            return EventSummary("send-alert", *_alert_outcome(event), _service_actor("notify"))
 
 
 def _alert_outcome(event: AlertEvent) -> tuple[str, str | None]:

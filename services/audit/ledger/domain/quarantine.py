@@ -31,7 +31,7 @@ def entry_of_dead_letter(invalid: InvalidRecord, parked_at: datetime) -> LedgerE
 def entry_of_foreign_report(message: Message[LedgerEvent], code: str) -> LedgerEntry:
     """Returns the entry of a message whose report belongs to another service: only the record is taken from it."""
     place = (message.topic, message.partition, message.offset)
-    return _quarantined(place, message.time, message.event.record_id, message.id, code)
+    return _quarantined(place, message.time, getattr(message.event, "record_id", None), message.id, code)
 
 
 def _quarantined(

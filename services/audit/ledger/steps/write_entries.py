@@ -1,7 +1,7 @@
 """Enters events in the ledger, each once, and announces the entries of settled deposits."""
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 from services.audit.kit.announcements import announce_effect
@@ -24,6 +24,7 @@ from shared.runtime import clock
 from shared.runtime.logs import log
 from shared.runtime.metrics import DEAD_LETTERED, STEP_SECONDS
 
+SettledEvent: TypeAlias = DocumentPublished | DocumentRefused
 SETTLED_EVENTS = (DocumentPublished, DocumentRefused)
 """The events whose entries are announced, because the tracking of a deposit needs them."""
 
@@ -116,13 +117,13 @@ async def _reseal_motives(
 
 
 def _entry_recorded(message: Message[LedgerEvent], at: datetime) -> EntryRecorded:
-    event = message.event
+    event: SettledEvent = message.event  # type: ignore[assignment]  # its event was just checked
     return EntryRecorded(
         record_id=event.record_id,
         event_id=message.id,
         event_type=event.ce_type,
         document_id=event.document_id,
-        deposit_id=getattr(event, "deposit_id", None),
+        deposit_id=event.deposit_id,
         recorded_at=at,
     )
 

@@ -42,6 +42,7 @@ CONFIRMED = "holder-needed, password-wrong"
 
 @router.post(
     "/password-resets",
+    operation_id="startPasswordReset",
     summary="Reset a password: request a code",
     status_code=202,
     dependencies=[NoStore],
@@ -62,6 +63,7 @@ async def post_reset(
 
 @router.post(
     "/password-resets/{challenge_id}/password",
+    operation_id="finishPasswordReset",
     summary="Reset a password: give the code and a new password",
     dependencies=[NoStore],
     responses=problems(_403="code-wrong, code-over", _422=WEAK),
@@ -85,6 +87,7 @@ async def post_new_password(
 
 @router.put(
     "/account/password",
+    operation_id="changePassword",
     summary="Change the password",
     status_code=204,
     responses=problems(
@@ -104,6 +107,7 @@ async def put_password(
 
 @router.post(
     "/account/totp",
+    operation_id="startTotp",
     summary="Enrol an authenticator application: get its secret",
     status_code=201,
     dependencies=[NoStore],
@@ -121,6 +125,7 @@ async def post_totp(
 
 @router.post(
     "/account/totp/{challenge_id}/code",
+    operation_id="finishTotp",
     summary="Enrol an authenticator application: give its first code",
     status_code=204,
     responses=problems(_401="session-over", _403="holder-needed, code-wrong, code-over"),
@@ -132,6 +137,7 @@ async def post_first_code(challenge_id: UUID, body: CodeBody, holder: Holder, st
 
 @router.put(
     "/account/second-factor",
+    operation_id="changeSecondFactor",
     summary="Receive codes by mail or SMS",
     status_code=204,
     responses=problems(

@@ -25,7 +25,7 @@ from services.identity.accounts.usecases.list_devices import list_devices
 from services.identity.accounts.usecases.refresh_session import refresh_session
 from services.identity.accounts.usecases.sign_out import sign_out
 from services.identity.accounts.usecases.start_sign_in import SignInAttempt, start_sign_in
-from services.identity.clients.api import ProvidedIssuer
+from services.identity.clients.api.dependencies import ProvidedIssuer
 from services.identity.kit.dependencies import ProvidedStorage
 from services.identity.kit.problems import problems
 from shared.http.app import ServicePool
@@ -36,6 +36,7 @@ router = APIRouter(route_class=Door, tags=["sessions"])
 
 @router.post(
     "/sign-in",
+    operation_id="startSignIn",
     summary="Sign in: give identifier and password",
     dependencies=[NoStore],
     responses=problems(
@@ -57,6 +58,7 @@ async def post_sign_in(
 
 @router.post(
     "/sign-in/{challenge_id}/code",
+    operation_id="finishSignIn",
     summary="Sign in: give the code",
     dependencies=[NoStore],
     responses=problems(_403="code-wrong, code-over: five attempts, ten minutes, one use"),
@@ -79,6 +81,7 @@ async def post_code(
 
 @router.post(
     "/token/refresh",
+    operation_id="refreshSession",
     summary="Continue a session",
     dependencies=[NoStore],
     responses=problems(_401="refresh-token-invalid: sign in again"),
@@ -94,7 +97,12 @@ async def post_refresh(
     return SessionView.of(tokens)
 
 
-@router.get("/devices", summary="List your devices", responses=problems(_401="session-over", _403="holder-needed"))
+@router.get(
+    "/devices",
+    operation_id="listDevices",
+    summary="List your devices",
+    responses=problems(_401="session-over", _403="holder-needed"),
+)
 async def get_devices(holder: Holder, storage: ProvidedStorage) -> list[DeviceView]:
     """Returns the holder's devices, the last seen first."""
     record_id, session_id = holder
@@ -104,6 +112,7 @@ async def get_devices(holder: Holder, storage: ProvidedStorage) -> list[DeviceVi
 
 @router.delete(
     "/devices/{device_id}",
+    operation_id="signOutDevice",
     summary="Sign out of one device",
     status_code=204,
     responses=problems(_401="session-over", _403="holder-needed", _404="device-unknown"),
@@ -118,6 +127,7 @@ async def delete_device(device_id: UUID, holder: Holder, pool: ServicePool) -> N
 
 @router.delete(
     "/devices",
+    operation_id="signOutEverywhere",
     summary="Sign out of all devices",
     status_code=204,
     responses=problems(_401="session-over", _403="holder-needed"),

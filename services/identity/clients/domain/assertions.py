@@ -107,6 +107,13 @@ class AssertionReplayedError(AssertionRefusedError):
     french = "Cette assertion a déjà servi : faites-en une nouvelle, avec un nouveau jti, à chaque demande."
 
 
+class ClientDisabledError(AssertionRefusedError):
+    """This client was deactivated and gets no token. Ask the administrator of this server."""
+
+    code = "client-disabled"
+    french = "Ce client a été désactivé et ne reçoit plus de jeton. Adressez-vous à l’administrateur de ce serveur."
+
+
 @dataclass(frozen=True, slots=True)
 class VerifiedAssertion:
     """A verified assertion. `digest` (SHA-256 of the jti) is stored until `expires_at`, so that it is accepted once."""

@@ -15,6 +15,7 @@ from shared.errors import ConflictError, ForbiddenError, InvalidError
 from shared.human_text import clean_line, has_control_character
 
 ClientKind = Literal["software", "administrator", "operator"]
+ClientStatus = Literal["active", "disabled"]
 CLIENT_SCOPES: dict[ClientKind, frozenset[str]] = {kind: MAX_SCOPES[kind] for kind in get_args(ClientKind)}
 """The scopes that a client of each kind may be granted, taken from `MAX_SCOPES`."""
 ALWAYS_GRANTABLE = frozenset({FEEDING, CONSULTATION})
@@ -100,10 +101,11 @@ class NewClient:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A registered client that may request tokens."""
+    """A registered client that requests a token. One that is not active is granted none."""
 
     id: str
     kind: ClientKind
+    status: ClientStatus
     scopes: frozenset[str]
     keys: KeySet
     organisation_id: str | None = None

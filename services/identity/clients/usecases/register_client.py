@@ -6,12 +6,20 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from services.identity.clients import store as clients
 from services.identity.clients.domain.clients import ClientNameTakenError, NewClient
+from services.identity.clients.domain.registrations import Registration, administered
+from services.identity.clients.steps import announced_state
+from services.identity.clients.store import clients
 from services.identity.directory import store as directory
 from services.identity.directory.domain.directory import StructureUnknownError
+from services.identity.kit.announcements import announce
+from shared.contracts.base import Actor
 from shared.db.pool import Connection, Pool
+from shared.messaging.outbox import append
 from shared.runtime import clock
+
+COMMAND_LINE = Actor(kind="system", id="command-line")
+"""The actor of a registration by an operator with access to the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,29 +30,36 @@ class RegisteredClient:
     is_new: bool
 
 
-async def register_client(database: Pool | Connection, client: NewClient, *, replace: bool = False) -> RegisteredClient:
+async def register_client(
+    database: Pool | Connection, client: NewClient, actor: Actor = COMMAND_LINE, *, replace: bool = False
+) -> RegisteredClient:
     """Registers the checked client, or returns the existing one of that name.
 
-    A client of that name with other scopes or keys is updated if `replace` is set (for operators with access to the
-    database); otherwise ClientNameTakenError is raised. Also raises StructureUnknownError.
+    A client of that name that differs, or is disabled, is updated and active again if `replace` is set (for operators
+    with access to the database); otherwise ClientNameTakenError is raised. Also raises StructureUnknownError.
     """
     async with _transaction(database) as connection:
-        return await _register(connection, client, replace)
+        return await _register(connection, client, actor, replace)
 
 
-async def _register(connection: Connection, client: NewClient, replace: bool) -> RegisteredClient:
+async def _register(connection: Connection, client: NewClient, actor: Actor, replace: bool) -> RegisteredClient:
     organisation = client.organisation_id
     if organisation is not None and not await directory.load_structures(connection, [organisation]):
         raise StructureUnknownError
-    client_id = str(clock.new_id())
-    if await clients.insert_client(connection, client_id, client):
-        return RegisteredClient(client_id, is_new=True)
-    existing_id, existing = await clients.lock_client_named(connection, client.name)
-    if existing != client:
+    registration = Registration(str(clock.new_id()), client, "active", clock.now())
+    if await clients.insert_client(connection, registration.id, client):
+        trace = announce(administered("register-client", registration, actor))
+        await append(connection, [trace, *await announced_state(connection, registration)])
+        return RegisteredClient(registration.id, is_new=True)
+    existing = await clients.lock_client_named(connection, client.name)
+    if existing.client != client or existing.status != "active":
         if not replace:
             raise ClientNameTakenError
-        await clients.update_client(connection, existing_id, client)
-    return RegisteredClient(existing_id, is_new=False)
+        registration = Registration(existing.id, client, "active", existing.registered_at)
+        await clients.update_client(connection, registration)
+        trace = announce(administered("change-client", registration, actor, existing))
+        await append(connection, [trace, *await announced_state(connection, registration)])
+    return RegisteredClient(existing.id, is_new=False)
 
 
 @asynccontextmanager

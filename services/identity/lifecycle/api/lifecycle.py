@@ -34,6 +34,7 @@ Prefer = Annotated[str | None, Header(description="`wait=N`: waits up to N secon
 
 @router.post(
     "/records/{record_id}/close",
+    operation_id="closeRecord",
     summary="Close one's own record",
     responses=problems(
         _401="session-over",
@@ -63,6 +64,7 @@ async def post_close(
 
 @router.post(
     "/records/{record_id}/reopen",
+    operation_id="reopenRecord",
     summary="Reopen a closed record",
     responses=problems(
         _401="session-over", _403="forbidden", _404="record-unknown", _409="holder-deceased, retention-over"
@@ -83,6 +85,7 @@ async def post_reopen(
 
 @router.post(
     "/records/{record_id}/death",
+    operation_id="recordDeath",
     summary="Record the holder's death",
     responses=problems(_403="needs the scope records.open", _404="record-unknown"),
 )
@@ -109,7 +112,12 @@ _OBJECTION_PROBLEMS = problems(
 )
 
 
-@router.put("/opening-objections", summary="Object to the opening of a person's record", responses=_OBJECTION_PROBLEMS)
+@router.put(
+    "/opening-objections",
+    operation_id="objectToOpening",
+    summary="Object to the opening of a person's record",
+    responses=_OBJECTION_PROBLEMS,
+)
 async def put_objection(
     body: ObjectionBody,
     caller: AuthenticatedCaller,
@@ -124,7 +132,12 @@ async def put_objection(
     return await _object("object", body, caller, storage, persons, rules)
 
 
-@router.post("/opening-objections/withdraw", summary="Withdraw an objection to opening", responses=_OBJECTION_PROBLEMS)
+@router.post(
+    "/opening-objections/withdraw",
+    operation_id="withdrawOpeningObjection",
+    summary="Withdraw an objection to opening",
+    responses=_OBJECTION_PROBLEMS,
+)
 async def post_withdrawal(
     body: ObjectionBody,
     caller: AuthenticatedCaller,

@@ -35,7 +35,11 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 
 
 @router.post(
-    "/records/{record_id}/link", summary="Link two records of one person", status_code=202, responses=RESPONSES
+    "/records/{record_id}/link",
+    operation_id="linkRecords",
+    summary="Link two records of one person",
+    status_code=202,
+    responses=RESPONSES,
 )
 async def post_link(  # FastAPI injects each parameter
     record_id: UUID,
@@ -54,7 +58,13 @@ async def post_link(  # FastAPI injects each parameter
     return await _link_in_force(storage.pool, record_id, body.linked_to, response, prefer)
 
 
-@router.post("/records/{record_id}/unlink", summary="End the link of two records", status_code=202, responses=RESPONSES)
+@router.post(
+    "/records/{record_id}/unlink",
+    operation_id="unlinkRecords",
+    summary="End the link of two records",
+    status_code=202,
+    responses=RESPONSES,
+)
 async def post_unlink(  # FastAPI injects each parameter
     record_id: UUID,
     body: LinkBody,
@@ -73,6 +83,7 @@ async def post_unlink(  # FastAPI injects each parameter
 
 @router.get(
     "/records/{record_id}/link",
+    operation_id="getLink",
     summary="Read the link of a record",
     responses=problems(_403="forbidden; needs the scope records.open", _404="record-unknown"),
 )

@@ -56,7 +56,7 @@ REQUEST_TAKEN_FR = (
 )
 
 
-@router.get("/terms", summary="Read the current terms of use")
+@router.get("/terms", operation_id="getTerms", summary="Read the current terms of use")
 async def get_terms(rules: ProvidedOpeningRules) -> TermsView:
     """Returns the version of the terms to state when an account is created."""
     return TermsView(version=rules.terms_version)
@@ -64,6 +64,7 @@ async def get_terms(rules: ProvidedOpeningRules) -> TermsView:
 
 @router.post(
     "/openings/online",
+    operation_id="requestOpening",
     summary="Open one's own record: request a code",
     status_code=202,
     dependencies=[NoStore],
@@ -93,6 +94,7 @@ async def post_online(
 
 @router.post(
     "/openings/online/{opening_id}/code",
+    operation_id="proveContact",
     summary="Open one's own record: submit the code",
     dependencies=[NoStore],
     responses=problems(_403="opening-code-wrong, opening-over"),
@@ -108,6 +110,7 @@ async def post_code(
 
 @router.post(
     "/openings/online/{opening_id}/complete",
+    operation_id="completeOpening",
     summary="Open one's own record: accept the terms and complete",
     status_code=201,
     responses={
@@ -143,6 +146,7 @@ async def post_complete(
 
 @router.post(
     "/openings/assisted",
+    operation_id="openAssistedRecord",
     summary="Open a record with help",
     status_code=201,
     responses={
@@ -187,6 +191,7 @@ async def post_assisted(
 
 @router.post(
     "/contact-objections",
+    operation_id="objectToContact",
     summary="Object to a new contact with the code received",
     status_code=204,
     responses=problems(
@@ -211,6 +216,7 @@ async def post_contact_objection(
 
 @router.post(
     "/activations",
+    operation_id="activateAccount",
     summary="Activate one's account with the code received",
     status_code=201,
     dependencies=[NoStore],

@@ -23,6 +23,7 @@ Prefer = Annotated[str | None, Header(description="`wait=N`: waits up to N secon
 
 @router.post(
     "/records",
+    operation_id="openRecord",
     summary="Open the record of an insured person",
     status_code=201,
     responses={
@@ -67,6 +68,7 @@ async def post_record(
 
 @router.get(
     "/records/{record_id}",
+    operation_id="getRecord",
     summary="Read whether a record is in force",
     responses=problems(
         _401="session-over",

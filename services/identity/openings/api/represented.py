@@ -19,6 +19,7 @@ router = APIRouter(route_class=Door, tags=["people of a record"])
 
 @router.post(
     "/records/represented",
+    operation_id="openRepresentedRecord",
     summary="Open the record of a represented person",
     status_code=201,
     responses={

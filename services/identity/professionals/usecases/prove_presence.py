@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from services.identity.clients import store as clients
 from services.identity.clients.domain.tokens import AccessToken, TokenIssuer
+from services.identity.clients.store import clients
 from services.identity.kit.announcements import announce
 from services.identity.kit.unit_of_work import Storage, UnitOfWork
 from services.identity.people.domain.new_person import RecordUnknownError

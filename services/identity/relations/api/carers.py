@@ -32,6 +32,7 @@ ProvidedRelationRules = Annotated[RelationRules, Depends(provided(RelationRules)
 
 @router.post(
     "/records/{record_id}/invitations",
+    operation_id="inviteCarer",
     summary="Invite a carer",
     status_code=201,
     responses=problems(
@@ -63,6 +64,7 @@ async def post_invitation(
 
 @router.get(
     "/records/{record_id}/carers",
+    operation_id="listCarers",
     summary="List carers and invitations",
     responses=problems(_401="session-over", _403="relation-insufficient", _404="record-unknown"),
 )
@@ -74,6 +76,7 @@ async def get_carers(record_id: UUID, caller: AuthenticatedCaller, storage: Prov
 
 @router.delete(
     "/records/{record_id}/carers/{care_id}",
+    operation_id="endCare",
     summary="End a care relation, or withdraw an invitation",
     responses=problems(_401="session-over", _403="relation-insufficient", _404="record-unknown, care-unknown"),
 )
@@ -86,6 +89,7 @@ async def delete_carer(
 
 @router.get(
     "/invitations",
+    operation_id="listInvitations",
     summary="List the invitations that name the caller",
     responses=problems(_401="session-over", _403="holder-needed"),
 )
@@ -96,6 +100,7 @@ async def get_invitations(holder: Holder, storage: ProvidedStorage) -> list[MyIn
 
 @router.post(
     "/invitations/answer",
+    operation_id="answerInvitation",
     summary="Accept or refuse an invitation",
     responses=problems(
         _401="session-over",

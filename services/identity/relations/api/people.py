@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from services.identity.accounts.api.dependencies import Holder, NoStore
-from services.identity.clients.api import ProvidedIssuer
+from services.identity.clients.api.dependencies import ProvidedIssuer
 from services.identity.kit.dependencies import ProvidedStorage
 from services.identity.kit.problems import problems
 from services.identity.kit.unit_of_work import Storage
@@ -47,6 +47,7 @@ def require_administrator(caller: Caller) -> None:
 
 @router.post(
     "/records/{record_id}/representatives",
+    operation_id="addRepresentative",
     summary="Add a representative of the holder",
     status_code=201,
     responses=problems(
@@ -70,6 +71,7 @@ async def post_representative(
 
 @router.get(
     "/records/{record_id}/representatives",
+    operation_id="listRepresentatives",
     summary="List the representatives of the holder",
     responses=problems(_401="session-over", _403="relation-insufficient, forbidden", _404="record-unknown"),
 )
@@ -91,6 +93,7 @@ _ANSWER_PROBLEMS = problems(
 
 @router.post(
     "/records/{record_id}/representatives/{representation_id}/answer",
+    operation_id="answerRepresentation",
     summary="Validate or refuse a waiting representation",
     responses=_ANSWER_PROBLEMS,
 )
@@ -111,6 +114,7 @@ async def post_representation_answer(  # FastAPI injects each parameter
 
 @router.delete(
     "/records/{record_id}/representatives/{representation_id}",
+    operation_id="endRepresentation",
     summary="End a representation",
     responses=_ANSWER_PROBLEMS,
 )
@@ -130,6 +134,7 @@ async def _answer(
 
 @router.get(
     "/acting-for",
+    operation_id="listActingFor",
     summary="List the records in which the caller may act",
     responses=problems(_401="session-over", _403="holder-needed"),
 )
@@ -140,6 +145,7 @@ async def get_acting_for(holder_session: Holder, storage: ProvidedStorage) -> li
 
 @router.post(
     "/token/acting-for",
+    operation_id="actFor",
     summary="Issue a token to act for another person",
     dependencies=[NoStore],
     responses=problems(_401="session-over", _403="holder-needed", _404="record-unknown"),
@@ -161,6 +167,7 @@ async def post_acting_for(
 
 @router.get(
     "/records/{record_id}/people-to-call",
+    operation_id="getPeopleToCall",
     summary="Read the list of people to call",
     responses=problems(_401="session-over", _404="record-unknown"),
 )
@@ -173,6 +180,7 @@ async def get_people_to_call(
 
 @router.put(
     "/records/{record_id}/people-to-call",
+    operation_id="putPeopleToCall",
     summary="Replace the list of people to call",
     responses=problems(
         _401="session-over", _403="relation-insufficient", _404="record-unknown", _422="people-to-call-invalid"

@@ -39,7 +39,7 @@ router = APIRouter(route_class=Door)
 CREATED = "201 Created"
 
 
-@router.post("/fhir", **DEPOSIT)
+@router.post("/fhir", operation_id="depositDocuments", **DEPOSIT)
 @urgent(Urgency.DEPOSIT)
 @takes(AS_THE_SERVICE)
 async def deposit(

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from services.records.kit.documentation import AUTHENTICATED, BYTES, NOT_ACCEPTABLE, RESOURCE, UNAUTHENTICATED, outcome
+from services.records.kit.documentation import AUTHENTICATED, BYTES, NOT_ACCEPTABLE, UNAUTHENTICATED, outcome, resource
 from shared.fhir.write import FHIR_JSON
+from shared.http.described_errors import FHIR_RESOURCE
 
 DEPOSIT: dict[str, Any] = {
     **BYTES,
@@ -12,7 +13,7 @@ DEPOSIT: dict[str, Any] = {
     "200: stored, and invisible until the patient's choices are checked. Follow the deposit at Location, or wait with "
     "`Prefer: wait=2`. A repeated submission gets the answer of the first.",
     "responses": {
-        200: outcome("A transaction-response with the entries in the order of the request, each with its own status."),
+        200: resource("A transaction-response with the entries in the order of the request, each with its own status."),
         400: outcome("Not a FHIR Bundle in JSON."),
         **UNAUTHENTICATED,
         **NOT_ACCEPTABLE,
@@ -24,7 +25,7 @@ DEPOSIT: dict[str, Any] = {
     },
     "openapi_extra": {
         **AUTHENTICATED,
-        "requestBody": {"required": True, "content": {FHIR_JSON: RESOURCE}},
+        "requestBody": {"required": True, "content": {FHIR_JSON: FHIR_RESOURCE}},
         "parameters": [
             {
                 "name": "Prefer",

@@ -47,6 +47,7 @@ class Base64InvalidError(InvalidError):
 
 @router.put(
     "/records/{record_id}/documents/{document_id}",
+    operation_id="putOwnDocument",
     status_code=201,
     summary="Deposit a document of your own",
     responses=_ANSWERS,

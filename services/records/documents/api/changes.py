@@ -25,7 +25,7 @@ router = APIRouter(route_class=Door)
 _ETAG = re.compile(r'(?:W/)?"(\d{1,9})"', re.ASCII)
 
 
-@router.patch("/fhir/DocumentReference/{id}", **PATCH_REFERENCE)
+@router.patch("/fhir/DocumentReference/{id}", operation_id="changeDocument", **PATCH_REFERENCE)
 async def patch_reference(request: Request, context: InjectedReadContext) -> Response:
     """Applies a JSON Patch to one document."""
     caller = await caller_of(request)

@@ -4,20 +4,30 @@ from typing import Any
 
 from services.records.kit.documentation import (
     AUTHENTICATED,
+    BINARY,
     BYTES,
     HIDDEN,
     NOT_ACCEPTABLE,
-    RESOURCE,
     SEARCH_ROUTE,
     UNAUTHENTICATED,
     outcome,
     query,
+    resource,
 )
 from shared.fhir.write import FHIR_JSON
+from shared.http.described_errors import FHIR_RESOURCE
 
 BY_ID: dict[str, Any] = {
     **AUTHENTICATED,
-    "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}],
+    "parameters": [
+        {
+            "name": "id",
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "format": "uuid"},
+            "description": "id of the document",
+        }
+    ],
 }
 _PARAMETERS = [
     query(
@@ -48,7 +58,10 @@ POST_SEARCH: dict[str, Any] = {
                 "application/x-www-form-urlencoded": {
                     "schema": {
                         "type": "object",
-                        "properties": {parameter["name"]: {"type": "string"} for parameter in _PARAMETERS},
+                        "properties": {
+                            parameter["name"]: {"type": "string", "description": parameter["description"]}
+                            for parameter in _PARAMETERS
+                        },
                     }
                 }
             },
@@ -58,7 +71,7 @@ POST_SEARCH: dict[str, Any] = {
 READ_REFERENCE: dict[str, Any] = {
     **BYTES,
     "summary": "Read a DocumentReference",
-    "responses": {200: outcome("The DocumentReference."), **UNAUTHENTICATED, **NOT_ACCEPTABLE, **HIDDEN},
+    "responses": {200: resource("The DocumentReference."), **UNAUTHENTICATED, **NOT_ACCEPTABLE, **HIDDEN},
     "openapi_extra": BY_ID,
 }
 PATCH_REFERENCE: dict[str, Any] = {
@@ -70,7 +83,7 @@ PATCH_REFERENCE: dict[str, Any] = {
     "show the document to representatives, which is for ever, remove that label itself. All operations are in force "
     "with the answer, or none; a patch without effect is refused.",
     "responses": {
-        200: outcome("The changed DocumentReference, with its ETag."),
+        200: resource("The changed DocumentReference, with its ETag."),
         204: {"description": "Done; as an author or depositor who is blocked, you may not read the document."},
         **UNAUTHENTICATED,
         **NOT_ACCEPTABLE,
@@ -90,12 +103,14 @@ PATCH_REFERENCE: dict[str, Any] = {
         },
     },
 }
+CONTENT = {"application/octet-stream": BINARY, "application/pdf": BINARY, FHIR_JSON: FHIR_RESOURCE}
+"""Any media type that documents are deposited in; generators take the first."""
 READ_CONTENT: dict[str, Any] = {
     **BYTES,
     "summary": "Read the content of a document (ITI-68)",
     "description": "The bytes in their own media type; a FHIR Binary in JSON when `_format`, or else Accept, names it.",
     "responses": {
-        200: {"description": "The content.", "content": {"*/*": {}, FHIR_JSON: RESOURCE}},
+        200: {"description": "The content.", "content": CONTENT},
         **UNAUTHENTICATED,
         **NOT_ACCEPTABLE,
         **HIDDEN,
@@ -105,5 +120,5 @@ READ_CONTENT: dict[str, Any] = {
 METADATA: dict[str, Any] = {
     **BYTES,
     "summary": "Read the CapabilityStatement",
-    "responses": {200: outcome("The capabilities of this server."), **NOT_ACCEPTABLE},
+    "responses": {200: resource("The capabilities of this server."), **NOT_ACCEPTABLE},
 }

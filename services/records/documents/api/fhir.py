@@ -42,7 +42,7 @@ PRIVATE = {"cache-control": "no-store"}
 CAPABILITIES_OF = datetime(2026, 11, 29, tzinfo=UTC)
 
 
-@router.get("/fhir/metadata", **METADATA)
+@router.get("/fhir/metadata", operation_id="getCapabilities", **METADATA)
 async def metadata(request: Request) -> Response:
     """Returns the CapabilityStatement; needs no token."""
     issuer: str = request.app.state.verifier.issuer
@@ -50,13 +50,13 @@ async def metadata(request: Request) -> Response:
     return Response(capability_statement(server, CAPABILITIES_OF), 200, {}, FHIR_JSON)
 
 
-@router.get("/fhir/DocumentReference", **SEARCH)
+@router.get("/fhir/DocumentReference", operation_id="searchDocuments", **SEARCH)
 async def search(request: Request, context: InjectedReadContext, ins_hmac: InsHmac) -> Response:
     """Searches with parameters in the URL."""
     return await _search(request, context, ins_hmac, parse_form(request.scope["query_string"]))
 
 
-@router.post("/fhir/DocumentReference/_search", **POST_SEARCH)
+@router.post("/fhir/DocumentReference/_search", operation_id="searchDocumentsByForm", **POST_SEARCH)
 @urgent(Urgency.READ)
 async def post_search(request: Request, context: InjectedReadContext, ins_hmac: InsHmac) -> Response:
     """Searches with parameters in a form, which keeps the INS out of the URL."""
@@ -68,7 +68,7 @@ async def post_search(request: Request, context: InjectedReadContext, ins_hmac: 
     return await _search(request, context, ins_hmac, parse_form(request.scope["query_string"]) | parse_form(body))
 
 
-@router.get("/fhir/DocumentReference/{id}", **READ_REFERENCE)
+@router.get("/fhir/DocumentReference/{id}", operation_id="readDocument", **READ_REFERENCE)
 async def read_reference(request: Request, context: InjectedReadContext) -> Response:
     """Returns the metadata of one document."""
     view = await _open(request, context, with_content=False)
@@ -77,7 +77,7 @@ async def read_reference(request: Request, context: InjectedReadContext) -> Resp
     return Response(body, 200, headers, FHIR_JSON)
 
 
-@router.get("/fhir/Binary/{id}", **READ_CONTENT)
+@router.get("/fhir/Binary/{id}", operation_id="readContent", **READ_CONTENT)
 @serves_content
 async def read_binary(request: Request, context: InjectedReadContext) -> Response:
     """Returns the content of one document."""

@@ -30,7 +30,6 @@ WITHOUT_COMMAND = {
     "/.well-known/oauth-authorization-server": "read by software",
     "/token/refresh": "a command signs in anew",
     "/professionals/callback": "a browser returns from Pro Santé Connect",
-    "/clients": "`dmp bootstrap` registers the software of this machine",
     "/professionals/card": "needs a professional's card in a reader",
     "/presence-proofs": "needs a patient's card in a reader",
     "/fhir/metadata": "read by software",

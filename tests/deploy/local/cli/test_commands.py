@@ -89,6 +89,9 @@ def run(*arguments: str, var: Path) -> Any:
         ("keys", "status"),
         ("keys", "rewrap", "identity"),
         ("correct-telephones",),
+        ("clients", "list"),
+        ("clients", "deactivate", RECORD),
+        ("clients", "change", RECORD, "--scopes", "documents.read"),
     ],
 )
 def test_where_nothing_runs_one_line_says_so(arguments: tuple[str, ...], tmp_path: Path) -> None:
@@ -135,6 +138,7 @@ def test_where_nothing_runs_one_line_says_so(arguments: tuple[str, ...], tmp_pat
         ("figures", "--from", "2026-11-02", "--to", "2026-11-01"),
         ("figures", "--region", "00"),
         ("campaign", "create", "--regions", "11,00"),
+        ("clients", "add-key", RECORD, "/nonexistent/key.json"),
         ("nonsense",),
     ],
 )

@@ -1,13 +1,12 @@
-"""The registration of software, and route dependencies: the token issuer and the verification of certificates."""
+"""Route dependencies: the token issuer and the verification of certificates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Protocol
 
 from cryptography import x509
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request
 
-from services.identity.clients.domain.clients import check_grantable
 from services.identity.clients.domain.cps import (
     CertificateAuthorities,
     CertificateKind,
@@ -23,45 +22,10 @@ from services.identity.clients.domain.edge import (
     forwarded_certificate,
 )
 from services.identity.clients.domain.tokens import TokenIssuer
-from services.identity.clients.models import ClientBody, ClientView
 from services.identity.clients.steps import PresentedCertificate
-from services.identity.clients.usecases.register_client import register_client
-from services.identity.kit.problems import problems
 from shared.crypto.keyring import Keyring
-from shared.http.app import AuthenticatedCaller, ServicePool
 from shared.http.dependencies import provided
-from shared.http.door import Door
 from shared.runtime import clock
-
-router = APIRouter(route_class=Door, tags=["clients"])
-
-
-@router.post(
-    "/clients",
-    summary="Register software",
-    status_code=201,
-    responses={
-        200: {"model": ClientView, "description": "Already registered with these scopes and keys"},
-        **problems(
-            _403="needs the scope clients.write; scope-not-grantable; organisation-never, whatever the caller's scopes",
-            _409="client-name-taken",
-            _422="client-invalid, scope-unknown, key-unusable, organisation-needed, structure-unknown, "
-            "activity-needed, activity-invalid, certificate-subject-invalid",
-        ),
-    },
-)
-async def post_client(
-    body: ClientBody, response: Response, caller: AuthenticatedCaller, pool: ServicePool
-) -> ClientView:
-    """Registers a client.
-
-    It then authenticates at POST /oauth/token with assertions signed by one of its keys (RFC 7523).
-    """
-    caller.require("clients.write")
-    check_grantable(frozenset(body.scopes), caller.scopes)
-    registered = await register_client(pool, body.client())
-    response.status_code = 201 if registered.is_new else 200
-    return ClientView(client_id=registered.client_id)
 
 
 class RevocationSource(Protocol):

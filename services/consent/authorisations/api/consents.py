@@ -7,6 +7,17 @@ from uuid import UUID
 import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from services.consent.authorisations.api.documentation import (
+    BODY,
+    CHANGED,
+    CREATED,
+    ENDED,
+    FORM,
+    FORM_FIELDS,
+    READ,
+    RESPONSES,
+    SEARCHSET,
+)
 from services.consent.authorisations.domain import (
     ConsentReference,
     VersionedAuthorisation,
@@ -37,35 +48,6 @@ from shared.http.door import Door
 from shared.national_ids import full_ids
 from shared.runtime import clock
 
-_RESPONSES: dict[int | str, dict[str, Any]] = {
-    202: {"description": "The change is stored, but not in force yet. `Prefer: wait=N` waits until it is."},
-    400: {"description": "OperationOutcome `consent-invalid`, `search-invalid`."},
-    403: {"description": "OperationOutcome `change-not-permitted`, `forbidden`."},
-    404: {"description": "OperationOutcome `not-found`."},
-    406: {"description": "OperationOutcome `not-acceptable`: another format than JSON was asked for."},
-    409: {"description": "OperationOutcome `professional-blocked`, `list-full`, `record-closed`."},
-    412: {
-        "description": "OperationOutcome `version-differs`; `ETag` is the current version. To the patient side only."
-    },
-    415: {"description": "OperationOutcome `media-type-unsupported`, `fhir-version-unsupported`."},
-    422: {"description": "OperationOutcome `period-invalid`, `national-id-invalid`."},
-    503: {"description": "OperationOutcome `record-not-ready`, `cannot-be-checked-now` (never to patients)."},
-}
-_BODY = {"requestBody": {"content": {FHIR_JSON: {"schema": {"type": "object"}}}, "required": True}}
-_FORM = {
-    "requestBody": {
-        "content": {
-            "application/x-www-form-urlencoded": {
-                "schema": {
-                    "type": "object",
-                    "properties": {name: {"type": "string"} for name in ("patient", "actor", "status")},
-                    "required": ["patient"],
-                }
-            }
-        },
-        "required": True,
-    }
-}
 MOST_PARAMETERS = 20
 
 
@@ -77,21 +59,26 @@ class SearchInvalidError(ClientError):
 
 
 router = APIRouter(
-    route_class=Door, prefix="/fhir/Consent", tags=["fhir"], responses=_RESPONSES, default_response_class=Response
+    route_class=Door, prefix="/fhir/Consent", tags=["fhir"], responses=RESPONSES, default_response_class=Response
 )
 
 ConsentIdParam = Annotated[str, Path(max_length=64, description="the id that the server assigned")]
-PatientParam = Annotated[
-    str, Query(max_length=300, description="the record: `Patient/<id>`, its absolute URL here, or the id")
-]
+PatientParam = Annotated[str, Query(max_length=300, description=FORM_FIELDS["patient"])]
 ActorParam = Annotated[
     str | None,
-    Query(max_length=160, description="national id of the holder, with or without its system: `[system|]id`"),
+    Query(max_length=160, description=FORM_FIELDS["actor"]),
 ]
-StatusParam = Annotated[str | None, Query(pattern="^(active|inactive)$")]
+StatusParam = Annotated[str | None, Query(pattern="^(active|inactive)$", description=FORM_FIELDS["status"])]
 
 
-@router.post("", summary="Create an authorisation", status_code=201, openapi_extra=_BODY)
+@router.post(
+    "",
+    operation_id="createConsent",
+    responses=CREATED,
+    summary="Create an authorisation",
+    status_code=201,
+    openapi_extra=BODY,
+)
 async def create(
     request: Request,
     caller: AuthenticatedCaller,
@@ -115,7 +102,7 @@ async def create(
     return await _respond_with_consent(changer, resolved, applied.view, request, created=True)
 
 
-@router.get("", summary="Search authorisations")
+@router.get("", operation_id="searchConsents", responses=SEARCHSET, summary="Search authorisations")
 async def search(
     request: Request,
     caller: AuthenticatedCaller,
@@ -132,7 +119,13 @@ async def search(
     return await _search(request, caller, context, patient, actor, status)
 
 
-@router.post("/_search", summary="Search authorisations with a form", openapi_extra=_FORM)
+@router.post(
+    "/_search",
+    operation_id="searchConsentsByForm",
+    responses=SEARCHSET,
+    summary="Search authorisations with a form",
+    openapi_extra=FORM,
+)
 @urgent(Urgency.READ)
 async def search_by_post(request: Request, caller: AuthenticatedCaller, context: InjectedChoicesContext) -> Response:
     """Searches like GET, with the parameters in a form instead of the URL."""
@@ -143,7 +136,7 @@ async def search_by_post(request: Request, caller: AuthenticatedCaller, context:
     return await _search(request, caller, context, form.get("patient", ""), form.get("actor"), status)
 
 
-@router.get("/{id}", summary="Read an authorisation")
+@router.get("/{id}", operation_id="readConsent", responses=READ, summary="Read an authorisation")
 async def read(id: ConsentIdParam, caller: AuthenticatedCaller, context: InjectedChoicesContext) -> Response:
     """Returns the authorisation in its current state."""
     record_id, grantee_id, is_next = _parse_id(id)
@@ -152,7 +145,13 @@ async def read(id: ConsentIdParam, caller: AuthenticatedCaller, context: Injecte
     return _response(consent_resource(record_id, authorisation, clock.now()), 200, _etag(authorisation.version))
 
 
-@router.put("/{id}", summary="Change or end an authorisation", openapi_extra=_BODY)
+@router.put(
+    "/{id}",
+    operation_id="updateConsent",
+    responses=CHANGED,
+    summary="Change or end an authorisation",
+    openapi_extra=BODY,
+)
 async def update(
     id: ConsentIdParam,
     request: Request,
@@ -180,7 +179,7 @@ async def update(
     return _response(ended, 200 if view.status == "in-force" else 202, _etag(view.version))
 
 
-@router.delete("/{id}", summary="End an authorisation", status_code=204)
+@router.delete("/{id}", operation_id="endConsent", responses=ENDED, summary="End an authorisation", status_code=204)
 async def delete(
     id: ConsentIdParam,
     request: Request,
