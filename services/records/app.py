@@ -16,8 +16,10 @@ from services.records.erasure.store import remove_deposits
 from services.records.facts.context import ReadContext
 from services.records.facts.domain.rules import FactsRules
 from services.records.hl7v2.context import Hl7v2Context, Hl7v2Rules, ListenerRules
+from services.records.hl7v2.domain.form import MessageKind
 from services.records.hl7v2.listener import Listener
 from services.records.kit.bodies import LargeBodyLimit
+from services.records.kit.metrics import MESSAGES
 from services.records.kit.operation_outcomes import render
 from services.records.record_check import api as record_check
 from services.records.recovery import api as recovery
@@ -31,6 +33,7 @@ from shared.crypto.vault import Vault
 from shared.db.pool import ANSWER, Pool, create_pool
 from shared.erasure.erased_records import ErasureFinisher
 from shared.errors import CodedError
+from shared.hl7v2.acknowledgement import Outcome
 from shared.http.app import make_app, metrics, serving
 from shared.http.dependencies import provide
 from shared.http.described import ApiTexts, read_api_texts
@@ -112,6 +115,7 @@ def make_mllp(settings: Settings) -> FastAPI:
         finally:
             pool.terminate()
 
+    start_at_zero(MESSAGES, [kind.value for kind in MessageKind], [outcome.value for outcome in Outcome])
     app = make_app(ApiTexts("records MLLP", "Health.", ""), lifespan=lifespan, body_limit=limit)
     app.add_api_route("/metrics", metrics, include_in_schema=False)
     return app
