@@ -13,7 +13,6 @@ from shared.errors import InvalidError
 
 _DEFAULTS: Final = "^~\\&"
 _SEGMENT: Final = re.compile(r"[A-Z][A-Z0-9]{2}", re.ASCII)
-_LINE_END: Final = re.compile(r"\r\n?|\n")
 _NULL: Final = '""'
 
 
@@ -135,7 +134,7 @@ class Message:
     def _lines(self, text: str) -> Iterator[str]:
         """Yields one text for each segment."""
         pending: list[str] = []
-        for line in _LINE_END.split(text):
+        for line in text.replace("\r\n", "\r").replace("\n", "\r").split("\r"):
             goes_on = len(line) == len("MSH") and len(pending) > 1  # the last characters of broken base64
             if _SEGMENT.match(line) and line[3:4] in (self.separator, "") and not goes_on:
                 if pending:

@@ -2,16 +2,43 @@
 
 import asyncio
 import base64
+import re
 from dataclasses import dataclass, field
+from datetime import date
+from typing import Protocol
+from uuid import uuid4
 
-from tests.infra.load.documents import Person
 from tests.infra.records.records_api import HOSPITAL
 
 APPLICATION, FACILITY = "SIL-Y", "labo"
 RESULTS = {"T02": "F", "T10": "C", "T04": "D"}
 
 
-def pid(person: Person, **changed: str) -> str:
+class Patient(Protocol):
+    """An invented person."""
+
+    @property
+    def ins(self) -> str:
+        """INS of 15 characters."""
+
+    @property
+    def birth_name(self) -> str:
+        """Birth name."""
+
+    @property
+    def given_name(self) -> str:
+        """First given name."""
+
+    @property
+    def birth_date(self) -> date:
+        """Day of birth."""
+
+    @property
+    def sex(self) -> str:
+        """female or male."""
+
+
+def pid(person: Patient, **changed: str) -> str:
     """Returns the segment PID; `changed`: ins, birth_name, birth_date."""
     ins, name = changed.get("ins", person.ins), changed.get("birth_name", person.birth_name)
     day = changed.get("birth_date", f"{person.birth_date:%Y%m%d}")
@@ -27,7 +54,7 @@ def pid(person: Person, **changed: str) -> str:
 class MessageParts:
     """The parts of a message that tests change."""
 
-    person: Person
+    person: Patient
     contents: tuple[bytes, ...]
     event: str = "R01"
     result: str = "F"
@@ -68,6 +95,19 @@ class MessageParts:
     def encoded(self, codec: str = "utf-8") -> bytes:
         """Returns the bytes of the message."""
         return self.text().encode(codec)
+
+
+def message_of(content: bytes, person: Patient, structure: str) -> bytes:
+    """Returns an ORU with a CDA of any type, under a new control id; PID states no birth place."""
+    code = re.search(rb'<code code="([^"]+)"', content)
+    return MessageParts(
+        person,
+        (content,),
+        control_id=uuid4().hex[:20],
+        structure=structure,
+        type_code=code[1].decode() if code is not None else "11488-4",
+        pid=pid(person).replace("~^^^^^^BDL^^99100", ""),
+    ).encoded()
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """The local copy of registered software (`identity.clients.v1`)."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
@@ -45,19 +46,30 @@ async def upsert_clients(connection: Connection, events: Sequence[ClientChanged]
     return {row["client_id"] for row in rows}
 
 
-COLUMNS = "client_id, organisation_id, active, scopes, applications, client_class, listener"
-FIND_BY_CERTIFICATE = f"select {COLUMNS} from clients where certificates @> array[$1::text]"  # noqa: S608  # a constant
-FIND_BY_APPLICATION = f"select {COLUMNS} from clients where applications @> array[$1::text]"  # noqa: S608  # a constant
+_FIND = """
+select mark.copied_at, c.client_id, c.organisation_id, c.active, c.scopes, c.applications, c.client_class, c.listener
+from (select min(at) as copied_at from copy_watermarks where topic = $2) as mark left join clients c on """
+FIND_BY_CERTIFICATE = f"{_FIND} c.certificates @> array[$1::text]"
+FIND_BY_APPLICATION = f"{_FIND} c.applications @> array[$1::text]"
 
 
-async def find_clients_by_certificate(connection: Connection, certificate: str) -> list[ClientCopy]:
-    """Returns the clients with this certificate (SHA-256 of its DER form, in hexadecimal), active or not."""
-    return [_client(row) for row in await connection.fetch(FIND_BY_CERTIFICATE, certificate)]
+@dataclass(frozen=True, slots=True)
+class FoundClients:
+    """The clients that were asked for, active or not. `copied_at`: the moment up to which the copy of registered
+    software is complete; None where it has never been."""
+
+    copied_at: datetime | None
+    clients: tuple[ClientCopy, ...]
 
 
-async def find_clients_by_application(connection: Connection, application: str) -> list[ClientCopy]:
-    """Returns the clients that send as this application, `MSH-3|MSH-4`, active or not."""
-    return [_client(row) for row in await connection.fetch(FIND_BY_APPLICATION, application)]
+async def find_clients_by_certificate(connection: Connection, certificate: str) -> FoundClients:
+    """Returns the clients with this certificate (SHA-256 of its DER form, in hexadecimal)."""
+    return _found(await connection.fetch(FIND_BY_CERTIFICATE, certificate, IDENTITY_CLIENTS.name))
+
+
+async def find_clients_by_application(connection: Connection, application: str) -> FoundClients:
+    """Returns the clients that send as this application, `MSH-3|MSH-4`."""
+    return _found(await connection.fetch(FIND_BY_APPLICATION, application, IDENTITY_CLIENTS.name))
 
 
 FIND_INACTIVE = "select client_id from clients where client_id = any($1::text[]) and not active"
@@ -68,13 +80,8 @@ async def load_inactive_clients(connection: Connection, client_ids: Iterable[str
     return {row["client_id"] for row in await connection.fetch(FIND_INACTIVE, list(client_ids))}
 
 
-SELECT_CLIENTS_AT = "select min(at) from copy_watermarks where topic = $1"
-
-
-async def clients_copied_at(connection: Connection) -> datetime | None:
-    """Returns the moment up to which the copy is complete; None where it has never been."""
-    at: datetime | None = await connection.fetchval(SELECT_CLIENTS_AT, IDENTITY_CLIENTS.name)
-    return at
+def _found(rows: Sequence[asyncpg.Record]) -> FoundClients:
+    return FoundClients(rows[0]["copied_at"], tuple(_client(row) for row in rows if row["client_id"] is not None))
 
 
 def _client(row: asyncpg.Record) -> ClientCopy:

@@ -84,9 +84,10 @@ async def receive_documents(
     if not is_structure(structure_of(message), sender.organisation_id or ""):
         raise refused(ApplicationCode.AUTHOR, _STRUCTURE, "PRT^1^8^1^10")
     depositor = depositor_of(sender)
-    record = await _find_record(context, ins)
-    submission = await _submission(context, record, documents, instructions, verb, raw)
     fault = _target_fault(message, documents, verb)
+    needs_record = fault is not None or verb is not Verb.NEW or instructions.in_secret
+    record = await _find_record(context, ins) if needs_record else None
+    submission = await _submission(context, record, documents, instructions, verb, raw)
     if verb is Verb.DELETE or fault is not None:
         record = await require_record(context, sender, record, submission, verb)
         if fault is not None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.records.copies.store.clients import (
-    clients_copied_at,
     find_clients_by_application,
     find_clients_by_certificate,
 )
@@ -22,6 +21,7 @@ from services.records.hl7v2.usecases.receive_documents import receive_documents
 from services.records.kit.metrics import MESSAGES, REUSED_CONTROL_IDS
 from services.records.tracking.steps.depositor import SCOPE
 from shared.db.errors import DATABASE_ERRORS, is_transient
+from shared.db.pool import Connection
 from shared.errors import ClientError, TransientError
 from shared.hl7v2 import charset
 from shared.hl7v2.acknowledgement import (
@@ -87,9 +87,11 @@ class Reception:
         if kind is MessageKind.ACK:
             self._count("counted")
             return Answer(None)
-        sender = self.sender = await find_sender(self.context, self.peer, self.message)
-        received = ReceivedMessage.of(sender.client_id, self.message.header.value(10), self.raw)
-        if (earlier := await _find_earlier(self.context, received)) is not None:
+        async with self.context.read.pool.acquire() as connection:
+            sender = self.sender = await find_sender(self.context, connection, self.peer, self.message)
+            received = ReceivedMessage.of(sender.client_id, self.message.header.value(10), self.raw)
+            earlier = await _find_earlier(connection, received)
+        if earlier is not None:
             self._count("repeated")
             return self._if_asked_for(Answer(earlier, sender.client_id), Outcome.ACCEPTED)
         check_form(self.message, kind)
@@ -129,28 +131,25 @@ def reject(error: ClientError | TransientError, raw: bytes = b"") -> Answer:
     return _sent(message, decoded, fault)
 
 
-async def find_sender(context: Hl7v2Context, peer: Peer, message: Message) -> Caller:
+async def find_sender(context: Hl7v2Context, connection: Connection, peer: Peer, message: Message) -> Caller:
     """Returns the registered software that sent a message. Raises MessageRefusedError (AR 207), also where the copy of
     registered software is too old to tell."""
     application = application_of(message)
-    async with context.read.pool.acquire() as connection:
-        copied_at = await clients_copied_at(connection)
-        if peer.certificate is None:
-            clients = await find_clients_by_application(connection, application)
-        else:
-            clients = await find_clients_by_certificate(connection, peer.certificate)
-    if copied_at is None or clock.now() - copied_at > context.rules.max_clients_age:
+    if peer.certificate is None:
+        found = await find_clients_by_application(connection, application)
+    else:
+        found = await find_clients_by_certificate(connection, peer.certificate)
+    if found.copied_at is None or clock.now() - found.copied_at > context.rules.max_clients_age:
         raise try_later()
-    client = sender_among(clients, application)
+    client = sender_among(found.clients, application)
     if SCOPE not in client.scopes:
         raise unknown_sender(f"This software lacks the scope {SCOPE}.")
     return Caller("software", client.client_id, client.client_id, client.scopes, organisation_id=client.organisation_id)
 
 
-async def _find_earlier(context: Hl7v2Context, received: ReceivedMessage) -> bytes | None:
+async def _find_earlier(connection: Connection, received: ReceivedMessage) -> bytes | None:
     """Returns the acknowledgement of the same message; counts another message of the same control id."""
-    async with context.read.pool.acquire() as connection:
-        earlier = await store.find_earlier(connection, received)
+    earlier = await store.find_earlier(connection, received)
     if earlier.is_reused:
         REUSED_CONTROL_IDS.inc()
     return earlier.acknowledgement
