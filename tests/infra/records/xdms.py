@@ -6,17 +6,20 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from shared.terminology import oids
 from tests.infra.load.documents import Person
 from tests.infra.records.records_api import DOCTOR, HOSPITAL
 
+UNKNOWN_TARGET = "urn:uuid:5d1c8a52-7c1f-4d2e-9a43-0f6a2b7c9e11"
+"""An entryUUID of the sender's, which says nothing here."""
 PDF = b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\ntrailer << /Root 1 0 R >>\n%%EOF\n"
 _HEAD = """<?xml version="1.0" encoding="{encoding}"?>
 <lcm:SubmitObjectsRequest xmlns:lcm="urn:oasis:names:tc:ebxml-regrep:xsd:lcm:3.0"
   xmlns:rim="urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0"><rim:RegistryObjectList>
 """
+_MADE_AT = (2026, 10, 1, 9, 30, 0)
 _TAIL = "</rim:RegistryObjectList></lcm:SubmitObjectsRequest>\n"
 _SET = """<rim:RegistryPackage id="SubmissionSet01">
   <rim:Slot name="submissionTime"><rim:ValueList><rim:Value>20261001074500</rim:Value></rim:ValueList></rim:Slot>
@@ -90,7 +93,7 @@ class XdmDocument:
         ):
             if value is not None:
                 parts.append(
-                    f'<rim:ExternalIdentifier id="{uuid4()}" registryObject="{id}" '
+                    f'<rim:ExternalIdentifier id="{id}-{scheme[:8]}" registryObject="{id}" '
                     f'identificationScheme="urn:uuid:{scheme}" value="{escape(value)}"/>'
                 )
         kind = "urn:uuid:7edca82f-054d-47f2-a032-9b2a5b5186c1"
@@ -127,7 +130,7 @@ def metadata_of(documents: Sequence[XdmDocument], *, encoding: str = "UTF-8", as
         if associations:
             parts.append(association("HasMember", "SubmissionSet01", f"Document{number:02}"))
         if document.replaces:
-            parts.append(association("RPLC", f"Document{number:02}", f"urn:uuid:{uuid4()}"))
+            parts.append(association("RPLC", f"Document{number:02}", UNKNOWN_TARGET))
     return "".join([*parts, _TAIL])
 
 
@@ -135,7 +138,7 @@ def association(kind: str, source: str, target: str) -> str:
     """Returns an Association of the kind."""
     prefix = "urn:oasis:names:tc:ebxml-regrep" if kind == "HasMember" else "urn:ihe:iti:2007"
     return (
-        f'<rim:Association id="{uuid4()}" associationType="{prefix}:AssociationType:{kind}" '
+        f'<rim:Association id="{kind}-{source}-{target[-9:]}" associationType="{prefix}:AssociationType:{kind}" '
         f'sourceObject="{source}" targetObject="{target}"/>\n'
     )
 
@@ -162,7 +165,7 @@ def zip_of(files: Mapping[str, bytes], *, compression: int = zipfile.ZIP_DEFLATE
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", compression) as archive:
         for name, content in files.items():
-            archive.writestr(name, content)
+            archive.writestr(zipfile.ZipInfo(name, _MADE_AT), content, compression)
     return buffer.getvalue()
 
 
@@ -180,7 +183,8 @@ def _slot(name: str, values: Sequence[str]) -> str:
 def _code(name: str, code: tuple[str, str, str], id: str) -> str:
     value, label, system = code
     return (
-        f'<rim:Classification id="{uuid4()}" classificationScheme="urn:uuid:{_SCHEMES[name]}" classifiedObject="{id}" '
+        f'<rim:Classification id="{id}-{name}-{escape(value)}" classifiedObject="{id}" '
+        f'classificationScheme="urn:uuid:{_SCHEMES[name]}" '
         f'nodeRepresentation="{escape(value)}">{_slot("codingScheme", [system])}'
         f'<rim:Name><rim:LocalizedString value="{escape(label)}"/></rim:Name></rim:Classification>'
     )
@@ -193,6 +197,6 @@ def _author(id: str) -> str:
         _slot("authorSpecialty", ["G15_10/SM44^Médecin - Radiologie^1.2.250.1.213.1.1.4.5"]),
     ]
     return (
-        f'<rim:Classification id="{uuid4()}" classifiedObject="{id}" nodeRepresentation="" '
+        f'<rim:Classification id="{id}-author" classifiedObject="{id}" nodeRepresentation="" '
         f'classificationScheme="urn:uuid:93606bcf-9494-43ec-9b4e-a7748d1a838d">{"".join(slots)}</rim:Classification>'
     )
