@@ -104,5 +104,11 @@ async def test_a_folder_is_sent_and_a_killed_run_goes_on(stack: Stack, dmp: Dmp,
     code, outcomes = await ended(await ingest(stack, str(tmp_path / "other.dat"), str(tmp_path / "message.dat")))
     assert code == 1
     assert outcomes == {("refused", "record-unknown"): 1, ("not sent", "mllp-listener-missing"): 1}
-    code, _ = await ended(await ingest(stack, str(tmp_path / "message.dat")))
+    message = str(tmp_path / "message.dat")
+    code, _ = await ended(await ingest(stack, message))
     assert code == 4
+    listener = endpoints.read(stack.layout)["mllp"]
+    code, outcomes = await ended(await ingest(stack, message, "--mllp", f"{listener['host']}:{listener['port']}"))
+    assert code == 1
+    [(outcome, cause)] = outcomes
+    assert (outcome, cause[:2]) == ("refused", "AR")

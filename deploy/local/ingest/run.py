@@ -117,13 +117,13 @@ class Ingestion:
 
     async def _send_over_mllp(self, item: Item, line: Line) -> Line:
         if self.listener is None:
-            advice = "HL7 v2 goes over MLLP: name the listener with --mllp HOST:PORT."
+            advice = "HL7 v2 goes over MLLP: name the listener with --mllp HOST:PORT (see endpoints.json)."
             return replace(line, outcome=Outcome.NOT_SENT, cause="mllp-listener-missing", what_to_do=advice)
         acknowledgement = await send_message(*self.listener, item.content)
         if acknowledgement.is_accepted:
             return replace(line, outcome=Outcome.ACCEPTED)
         cause = " ".join((acknowledgement.code, *acknowledgement.errors))
-        advice = "The codes of the acknowledgement are in docs/doors.md."
+        advice = "The codes of the acknowledgement are in docs/hl7v2.md."
         return replace(line, outcome=Outcome.REFUSED, cause=cause, what_to_do=advice)
 
 
