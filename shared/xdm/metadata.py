@@ -82,7 +82,8 @@ class DocumentEntry(RedactedRepr):
     def uri(self) -> str | None:
         """The path of the file, relative to METADATA.XML; a long one stands in numbered parts, `1|IHE`, `2|_DOC`."""
         values = self.slots.get("URI", ())
-        parts = sorted((number, text) for number, bar, text in (value.partition("|") for value in values) if bar)
+        parts = [(number, text) for number, bar, text in (value.partition("|") for value in values) if bar]
+        parts.sort(key=lambda part: (len(part[0]), part[0]))
         return "".join(text for _, text in parts) or next(iter(values), None)
 
 
@@ -141,6 +142,8 @@ def read_metadata(content: bytes) -> XdmMetadata:
         raise InvalidMetadataError("METADATA.XML has no DocumentEntry: an ExtrinsicObject for each document.")
     if len(extrinsic) > MAX_DOCUMENTS:
         raise InvalidMetadataError(f"METADATA.XML has more than {MAX_DOCUMENTS} documents. Send fewer at once.")
+    if len({element.get("id") for element in extrinsic} - {None}) < len(extrinsic):
+        raise InvalidMetadataError("METADATA.XML must give each DocumentEntry an id of its own.")
     return XdmMetadata(
         _submission_set(submission_sets[0]),
         tuple(_entry(number, element) for number, element in enumerate(extrinsic, 1)),

@@ -121,10 +121,16 @@ class XdmDocument:
         return made | dict(self.slots)
 
 
-def metadata_of(documents: Sequence[XdmDocument], *, encoding: str = "UTF-8", associations: bool = True) -> str:
-    """Returns the text of METADATA.XML."""
-    person = documents[0].person
-    parts = [_HEAD.format(encoding=encoding), _SET.format(patient=escape(cx(person)))]
+def metadata_of(
+    documents: Sequence[XdmDocument],
+    *,
+    encoding: str = "UTF-8",
+    associations: bool = True,
+    set_patient: str | None = None,
+) -> str:
+    """Returns the text of METADATA.XML. `set_patient`: the patientId of the SubmissionSet."""
+    patient = escape(set_patient or cx(documents[0].person))
+    parts = [_HEAD.format(encoding=encoding), _SET.format(patient=patient)]
     for number, document in enumerate(documents, 1):
         parts.append(document.entry(f"Document{number:02}"))
         if associations:

@@ -194,6 +194,7 @@ def _wrong() -> dict[str, tuple[bytes, str]]:
     first, second = cda(), cda(file="DOC0002.XML")
     without_list = metadata_of([first], associations=False).encode()
     plain = metadata_of([first])
+    twice = metadata_of([first, second]).replace("Document02", "Document01")
     several = [replace(second, person=SOMEBODY_ELSE, content=other, unique_id=None), first]
     return {
         "hash": (an_archive(cda(slots={"hash": ["0" * 40]})), "hash-mismatch"),
@@ -232,6 +233,7 @@ def _wrong() -> dict[str, tuple[bytes, str]]:
             ),
             "item-not-supported",
         ),
+        "one entry id twice": (an_archive(first, second, metadata=twice.encode()), "xdm-metadata-invalid"),
         "no metadata": (zip_of({"IHE_XDM/SUBSET01/DOC0001.XML": first.content}), "xdm-metadata-missing"),
         "metadata too deep": (zip_of({"IHE_XDM/A/B/METADATA.XML": plain.encode()}), "xdm-metadata-missing"),
         "metadata no xml": (an_archive(first, metadata=b"<a"), "xdm-metadata-invalid"),

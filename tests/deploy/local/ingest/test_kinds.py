@@ -22,7 +22,7 @@ def mail(*attachments: tuple[str, bytes], inner: bool = False) -> bytes:
         message.add_attachment(content, maintype="application", subtype="octet-stream", filename=name)
     if inner:
         outer = EmailMessage(policy=SMTP)
-        outer["From"], outer["Subject"] = "c@hopital.example", "Transfert"
+        outer["From"], outer["Subject"] = "c@hopital.example", "Envoi"
         outer.set_content("Voir ci-joint")
         outer.add_attachment(message)
         return outer.as_bytes()
