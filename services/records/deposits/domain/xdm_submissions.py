@@ -128,12 +128,12 @@ def _file(archive: Archive, folder: str, entry: DocumentEntry, used: set[str], i
 
 
 def _named(archive: Archive, folder: str, uri: str | None) -> ArchiveEntry | None:
-    """Returns the file that a URI names. A URI that leaves its folder names none."""
+    """Returns the file that a URI names. A URI that leaves its folder names none, since no name has dots as a part."""
     if uri is None:
         return None
     for path in dict.fromkeys((unquote(uri), uri)):
         parts = [part for part in path.replace("\\", "/").split("/") if part != "."]
-        if ".." not in parts and "" not in parts and (file := archive.find("/".join((folder, *parts)))) is not None:
+        if (file := archive.find("/".join((folder, *parts)))) is not None:
             return file
     return None
 

@@ -73,10 +73,14 @@ def outbox(folder: Path) -> Path:
     return folder
 
 
+async def never(seconds: float) -> None:
+    raise AssertionError("what is refused for a cause is not tried again")
+
+
 async def ingest(session: Session, folder: Path, state: Path, **options: object) -> list[Line]:
     """Runs once and returns the lines of the report."""
     with AcceptedFiles(state / "accepted") as accepted, Report(state / "report.csv") as report:
-        ingestion = Ingestion(session, accepted, report, **options)  # type: ignore[arg-type]  # its fields
+        ingestion = Ingestion(session, accepted, report, **({"sleep": never} | options))  # type: ignore[arg-type]  # its fields
         await ingestion.send_all(list(files_under([folder])), 4, lambda: None)
         assert sum(number for *_, number, _ in report.summary()) == report.count()
     with (state / "report.csv").open(encoding="utf-8", newline="") as file:
