@@ -48,7 +48,7 @@ class SeveralPatientsError(InvalidError):
     """The documents of one submission are about one patient. Send one submission for each patient."""
 
     code = "patient-inconsistent"
-    french = "Un envoi concerne un seul patient. Faites un envoi par patient."
+    french = "Un envoi concerne une seule personne. Faites un envoi par personne."
 
 
 @dataclass(frozen=True, slots=True, repr=False)
