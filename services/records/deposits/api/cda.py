@@ -55,6 +55,7 @@ class CdaRefusedError(InvalidError):
 
 @router.post(
     "/cda",
+    operation_id="depositCda",
     status_code=201,
     summary="Deposit a CDA",
     responses=_ANSWERS,

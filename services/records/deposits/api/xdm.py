@@ -60,6 +60,7 @@ class XdmRefusedError(InvalidError):
 
 @router.post(
     "/xdm",
+    operation_id="depositXdm",
     status_code=201,
     summary="Deposit an XDM archive",
     responses=_ANSWERS,
