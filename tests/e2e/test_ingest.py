@@ -92,6 +92,16 @@ async def test_a_folder_is_sent_and_a_killed_run_goes_on(stack: Stack, dmp: Dmp,
     await eventually(some_are_accepted)
     killed.send_signal(signal.SIGKILL)
     await killed.communicate()
+    interrupted = await ingest(stack, str(tmp_path), "--parallel", "1")
+    more = len(accepted.read_text().split()) + 5
+
+    async def some_more_are_accepted() -> bool:
+        return len(accepted.read_text().split()) >= more
+
+    await eventually(some_more_are_accepted)
+    interrupted.send_signal(signal.SIGINT)
+    _, said = await interrupted.communicate()
+    assert (interrupted.returncode, b"the same command goes on" in said) == (130, True)
     before = len(accepted.read_text().split())
     assert before < FILES
     code, outcomes = await ended(await ingest(stack, str(tmp_path)))

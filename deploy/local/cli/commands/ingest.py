@@ -86,7 +86,7 @@ def ingest(  # noqa: PLR0913  # each is an option of the command line
             await ingestion.send_all(files, parallel, lambda: on(written))
         return written
 
-    _show(perform(var, send), path, as_json)
+    _show(perform(var, send, "what was accepted is remembered: the same command goes on"), path, as_json)
 
 
 def _listener(text: str | None) -> tuple[str, int] | None:
