@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from services.records.consumers import subscriptions
 from services.records.copies.store.matrices import MatrixCache
-from services.records.deposits.api import cda, deposits, personal
+from services.records.deposits.api import cda, deposits, personal, xdm
 from services.records.deposits.domain.submissions import RecordUnknownError
 from services.records.documents.api import changes, fhir
 from services.records.erasure.store import remove_deposits
@@ -60,7 +60,8 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with serving(app, settings, "records", keys):
-            provide(app, _read_context(app.state.pool, settings), _ins_hmac(settings), LargeBodyLimit())
+            large = LargeBodyLimit(settings.http.body_limit)
+            provide(app, _read_context(app.state.pool, settings), _ins_hmac(settings), large)
             yield
 
     app = make_app(
@@ -69,7 +70,7 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
         body_limit=settings.http.body_limit,
         render=render,
     )
-    for module in (changes, deposits, cda, personal, fhir, record_check, tracking, recovery, what_if):
+    for module in (changes, deposits, cda, xdm, personal, fhir, record_check, tracking, recovery, what_if):
         app.include_router(module.router)
     start_refusals(REFUSALS)
     return app

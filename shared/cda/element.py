@@ -1,11 +1,11 @@
-"""An element of a CDA document, built by the readers of the header."""
+"""An element of an XML document, built by the readers of CDA headers and of XDM metadata."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
 class Element:
-    """An element: attributes, text and children. Outside the HL7 namespace the name includes its namespace."""
+    """An element: attributes, text and children. Outside the namespace of its format the name includes its own."""
 
     name: str
     attributes: dict[str, str]

@@ -30,6 +30,7 @@ AS_THE_SERVICE: Final = 2**62
 QUICK_BODY_S: Final = 0.1
 """Seconds for which a request counts as in work while its body arrives, so that a burst of deposits counts at once."""
 _LIMIT: Final = "largest_body"
+_BINARY: Final = "takes_binary"
 
 
 class Door(APIRoute):
@@ -40,6 +41,7 @@ class Door(APIRoute):
         handle = super().get_route_handler()
         has_token, limit, urgency = needs_token(self), largest_body(self), urgency_of(self)
         has_content = is_content_served(self.endpoint)
+        is_binary = getattr(self.endpoint, _BINARY, False)
 
         def check_format(request: Request, has_body: bool, form: bytes = b"") -> None:
             if is_fhir(request.url.path):
@@ -60,17 +62,22 @@ class Door(APIRoute):
                         body = await take_body(request, limit, held)
                     if has_form:
                         check_format(request, has_body, body)
-                    check_text(body, request.headers.get("content-type", ""))
+                    if not is_binary:
+                        check_text(body, request.headers.get("content-type", ""))
                     return await handle(_with(request, body))
 
         return handle_at_the_door
 
 
-def takes(size: int) -> Callable[[Endpoint], Endpoint]:
-    """Decorates an endpoint with the number of bytes that its body may have; the default is SMALL."""
+def takes(size: int, *, binary: bool = False) -> Callable[[Endpoint], Endpoint]:
+    """Decorates an endpoint with the number of bytes that its body may have; the default is SMALL.
+
+    `binary`: the body is no text, and may have NULs.
+    """
 
     def marked(endpoint: Endpoint) -> Endpoint:
         setattr(endpoint, _LIMIT, size)
+        setattr(endpoint, _BINARY, binary)
         return endpoint
 
     return marked

@@ -20,7 +20,7 @@ from shared.errors import ClientError
 from shared.http.field_errors import FORMS, SENTENCES
 
 FOR_SOFTWARE_ALONE = (
-    *("shared.cda", "shared.fhir"),
+    *("shared.cda", "shared.fhir", "shared.xdm"),
     *("shared.messaging.redrive", "shared.messaging.dead_letters", "shared.messaging.outbox"),
 )
 """Formats and dead letters, whose messages only programs and operators read."""

@@ -73,6 +73,7 @@ COMMANDS = (
     Command("break-glass", "commands.professionals", _PROFESSIONAL, "Read a document in an emergency, with a motive."),
     Command("attest", "commands.professionals", _PROFESSIONAL, "Attest that a patient was informed of the care team."),
     Command("deposit", "commands.deposits", _SOFTWARE, "Deposit documents."),
+    Command("ingest", "commands.ingest", _SOFTWARE, "Send files of all kinds: CDA, XDM, FHIR, mails, HL7 v2."),
     Command("clients", "commands.registrations", _SOFTWARE, "Registered software: list, change, keys, deactivate."),
     Command("track", "commands.deposits", _SOFTWARE, "Follow a deposit."),
     Command("deposits", "commands.deposits", _SOFTWARE, "List a client's own deposits."),

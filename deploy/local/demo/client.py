@@ -39,12 +39,16 @@ class UnreachableError(LocalError):
 
 
 class RefusedError(LocalError):
-    """The service has answered with an error: HTTP status, stable code, and a detail that says what to do."""
+    """The service has answered with an error: HTTP status, stable code, and a detail that says what to do.
 
-    def __init__(self, service: str, status: int, code: str, detail: str) -> None:
+    `retry_after`: the seconds after which it says that another attempt makes sense, if it does.
+    """
+
+    def __init__(self, service: str, status: int, code: str, detail: str, retry_after: int | None = None) -> None:
         detail = " ".join(detail.split())
         super().__init__(f"{service} refuses ({status} {code}): {detail}")
         self.status, self.code, self.detail = status, code, detail
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True)
@@ -151,7 +155,8 @@ async def send(
         raise UnreachableError(service) from error
     if response.is_error:
         code, detail = problem_in(response)
-        raise RefusedError(service, response.status_code, code, detail)
+        seconds = response.headers.get("retry-after", "")
+        raise RefusedError(service, response.status_code, code, detail, int(seconds) if seconds.isdecimal() else None)
     return response
 
 

@@ -13,12 +13,17 @@ LARGE = 1_000_000
 LARGE_AT_ONCE = 4
 _JSON = frozenset({"application/fhir+json", "application/json"})
 _XML = frozenset({"text/xml", "application/xml"})
+_ZIP = frozenset({"application/zip", "application/x-zip-compressed"})
 
 
 class LargeBodyLimit:
-    """A semaphore for large bodies that have arrived: parsing one takes many times its size in memory."""
+    """A semaphore for large bodies that have arrived: parsing one takes many times its size in memory.
 
-    def __init__(self) -> None:
+    `body_limit`: the bytes that a body may have, and what an archive contains.
+    """
+
+    def __init__(self, body_limit: int) -> None:
+        self.body_limit = body_limit
         self._places = asyncio.Semaphore(LARGE_AT_ONCE)
 
     async def __aenter__(self) -> None:
@@ -42,6 +47,12 @@ def check_xml_type(request: Request) -> None:
     """Checks that Content-Type is XML. Raises MediaTypeError."""
     if _media_type(request) not in _XML:
         raise MediaTypeError("Send the CDA with Content-Type text/xml.")
+
+
+def check_zip_type(request: Request) -> None:
+    """Checks that Content-Type is that of a ZIP archive. Raises MediaTypeError."""
+    if _media_type(request) not in _ZIP:
+        raise MediaTypeError("Send the XDM archive with Content-Type application/zip.")
 
 
 def check_json_patch(request: Request) -> None:

@@ -23,7 +23,10 @@ from tests.infra.platform.databases import Databases
 from tests.infra.platform.waiting import eventually
 
 BULK = {"records /records/{record_id}/what-if", "consent /matrices", "audit /replay"}
-DEPOSITS = {"records /fhir", "records /records/{record_id}/documents/{document_id}"}
+DEPOSITS = {
+    *("records /fhir", "records /cda", "records /xdm"),
+    "records /records/{record_id}/documents/{document_id}",
+}
 
 
 @pytest_asyncio.fixture(scope="module")

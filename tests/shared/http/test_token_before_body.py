@@ -39,6 +39,8 @@ OPEN_TO_ALL = {
 """Routes for callers without a token yet, and for public information."""
 WITH_LARGE_BODIES = {
     "records /fhir",
+    "records /cda",
+    "records /xdm",
     "records /records/{record_id}/documents/{document_id}",
     "consent /matrices",
 }

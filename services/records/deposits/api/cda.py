@@ -12,6 +12,7 @@ from services.records.deposits.domain.submissions import check_contents
 from services.records.deposits.usecases.deposit_documents import WORTH_A_THREAD, RecordLocator, deposit_documents
 from services.records.facts.context import InjectedReadContext
 from services.records.kit.bodies import LARGE, InjectedBodyLimit, check_xml_type
+from services.records.kit.documentation import AUTHENTICATED
 from services.records.kit.requests import InsHmac, caller_of
 from services.records.tracking.api import progress_of
 from services.records.tracking.models import DepositProgress
@@ -54,10 +55,14 @@ class CdaRefusedError(InvalidError):
 
 @router.post(
     "/cda",
+    operation_id="depositCda",
     status_code=201,
     summary="Deposit a CDA",
     responses=_ANSWERS,
-    openapi_extra={"requestBody": {"required": True, "content": {CDA_MEDIA_TYPE: _XML, "application/xml": _XML}}},
+    openapi_extra={
+        **AUTHENTICATED,
+        "requestBody": {"required": True, "content": {CDA_MEDIA_TYPE: _XML, "application/xml": _XML}},
+    },
 )
 @urgent(Urgency.DEPOSIT)
 @takes(AS_THE_SERVICE)

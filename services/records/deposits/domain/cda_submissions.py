@@ -48,7 +48,7 @@ class SeveralPatientsError(InvalidError):
     """The documents of one submission are about one patient. Send one submission for each patient."""
 
     code = "patient-inconsistent"
-    french = "Un envoi concerne un seul patient. Faites un envoi par patient."
+    french = "Un envoi concerne une seule personne. Faites un envoi par personne."
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -117,7 +117,7 @@ def _document(index: int, cda: CdaContent) -> SubmittedDocument:
         content_span=cda.span,
         relations=(Relation(REPLACES, header.replaces),) if cda.replaces and header.replaces is not None else (),
         partial_dates=deposit.partial_dates,
-        optional=_optional(header),
+        optional=optional_of(header),
         header=cda.summary,
         content_place=cda.place,
         keeps_labels=cda.keeps_labels,
@@ -129,7 +129,8 @@ def _labels(deposit: Deposit) -> tuple[str, ...]:
     return visibility.normalised(label for label in labels if label is not None)
 
 
-def _optional(header: CdaHeader) -> OptionalElements:
+def optional_of(header: CdaHeader) -> OptionalElements:
+    """Returns the elements of the header that are kept and given back, and that no rule looks at."""
     acts = (Coding(_system(act), act.code, act.label) for act in header.acts[:_MAX_ACTS])
     return OptionalElements(
         authenticator=author_of_cda(header.authenticator) if header.authenticator is not None else None,

@@ -121,14 +121,14 @@ def _issues_of_header(document: SubmittedDocument, header: CdaSummary) -> Iterat
     if header.ins and document.ins is not None and ins_parts(document.ins) not in map(ins_parts, header.ins):
         yield Issue(
             "patient-mismatch",
-            "The CDA is about another patient than its DocumentReference: send each document with its own metadata.",
+            "The CDA is about another patient than its metadata: send each document with its own.",
             document.content_place,
             IssueType.BUSINESS_RULE,
         )
     if header.type is not None and header.type.code != document.type.code:
         yield Issue(
             "type-mismatch",
-            "The code of the CDA is not the type of its DocumentReference: send each document with its own metadata.",
+            "The code of the CDA is not the type in its metadata: send each document with its own.",
             document.place_of("type"),
             IssueType.BUSINESS_RULE,
         )

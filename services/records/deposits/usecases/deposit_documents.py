@@ -84,9 +84,16 @@ async def deposit_documents(
         check = await check_deposit(context, connection, depositor, record, key, submission)
         builder = DepositBuilder(record, key, depositor, submission, body, check.replaced)
         deposit = (
-            await asyncio.to_thread(builder.sealed_deposit) if len(body) > WORTH_A_THREAD else builder.sealed_deposit()
+            await asyncio.to_thread(builder.sealed_deposit)
+            if _bytes_to_seal(builder) > WORTH_A_THREAD
+            else builder.sealed_deposit()
         )
         return await _store_once(connection, builder, deposit, check)
+
+
+def _bytes_to_seal(builder: DepositBuilder) -> int:
+    """Returns the size of the request, or of the contents where they are larger, as those of an archive are."""
+    return max(len(builder.body), sum(len(document.content) for document in builder.submission.documents))
 
 
 async def _find(

@@ -112,7 +112,8 @@ def test_every_command_explains_itself_with_its_exit_codes_and_an_example(words:
 
 
 def test_every_route_of_the_services_has_a_command_or_a_reason_to_have_none() -> None:
-    sources = "".join(path.read_text("utf-8") for path in (ROOT / "deploy" / "local" / "cli").rglob("*.py"))
+    folders = (ROOT / "deploy" / "local" / "cli", ROOT / "deploy" / "local" / "ingest")
+    sources = "".join(path.read_text("utf-8") for folder in folders for path in folder.rglob("*.py"))
     paths = {
         path
         for document in (ROOT / "docs").glob("openapi-*.yaml")

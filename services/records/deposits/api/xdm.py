@@ -1,0 +1,120 @@
+"""The route POST /xdm: a deposit of the documents of an XDM archive (IHE ITI-32), as MSSanté carries it."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from typing import Annotated, Any, ClassVar
+
+from fastapi import APIRouter, Header, Request, Response
+
+from services.records.deposits.api.deposits import wait_for_outcome
+from services.records.deposits.domain.submissions import check_contents
+from services.records.deposits.domain.xdm_submissions import submission_of_xdm
+from services.records.deposits.usecases.deposit_documents import WORTH_A_THREAD, RecordLocator, deposit_documents
+from services.records.facts.context import InjectedReadContext
+from services.records.kit.bodies import LARGE, InjectedBodyLimit, check_zip_type
+from services.records.kit.documentation import AUTHENTICATED
+from services.records.kit.requests import InsHmac, caller_of
+from services.records.tracking.api import progress_of
+from services.records.tracking.models import DepositProgress
+from services.records.tracking.steps.depositor import depositor_of
+from shared.errors import ClientError, ForbiddenError, InvalidError, NotFoundError
+from shared.fhir.submission import InvalidSubmissionError, Submission
+from shared.http.admission import Urgency, urgent
+from shared.http.door import AS_THE_SERVICE, Door, takes
+from shared.http.prefer import seconds_to_wait
+from shared.runtime.metrics import REFUSED
+from shared.xdm.archive import Archive, read_archive
+
+router = APIRouter(route_class=Door, tags=["XDM"])
+_ZIP_BODY = {"schema": {"type": "string", "format": "binary", "description": "An XDM archive (IHE ITI-32)."}}
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    403: {"description": "Neither the software of an organisation, nor a professional who acts for one."},
+    409: {"description": "`unique-id-taken`: a uniqueId already names another document in this record."},
+    413: {"description": "`body-too-large`, `archive-too-large`"},
+    415: {"description": "`media-type-unsupported`: send the archive as application/zip."},
+    422: {
+        "description": "`archive-invalid`, `archive-name-refused`, `xdm-metadata-missing`, `xdm-metadata-invalid`, "
+        "`file-missing`, `hash-mismatch`, `unique-id-mismatch`, `replacement-mismatch`, `patient-inconsistent`, "
+        "`record-unknown`, `traits-mismatch`, ... (docs/doors.md)"
+    },
+}
+
+
+class XdmRefusedError(InvalidError):
+    """The documents of the archive cannot be deposited as they are."""
+
+    code: ClassVar[str] = "submission-invalid"
+    french = "Les documents de l’archive ne peuvent pas être déposés tels quels."
+
+    @classmethod
+    def of(cls, error: InvalidSubmissionError) -> "XdmRefusedError":
+        """Returns the error that names the first issue by its code, and all of them, with their places, in its
+        message."""
+        sentences = (f"{issue.expression}: {issue.diagnostics}" for issue in error.issues if issue.expression)
+        others = (issue.diagnostics for issue in error.issues if not issue.expression)
+        refused = cls(" ".join(dict.fromkeys((*sentences, *others))))
+        refused.code = error.issues[0].code  # type: ignore[misc]  # the code of this instance
+        return refused
+
+
+@router.post(
+    "/xdm",
+    operation_id="depositXdm",
+    status_code=201,
+    summary="Deposit an XDM archive",
+    responses=_ANSWERS,
+    openapi_extra={**AUTHENTICATED, "requestBody": {"required": True, "content": {"application/zip": _ZIP_BODY}}},
+)
+@urgent(Urgency.DEPOSIT)
+@takes(AS_THE_SERVICE, binary=True)
+async def deposit_xdm(
+    request: Request,
+    response: Response,
+    context: InjectedReadContext,
+    ins_hmac: InsHmac,
+    large: InjectedBodyLimit,
+    prefer: Annotated[str | None, Header(description="`wait=N`: wait N s for the publication or refusal.")] = None,
+) -> DepositProgress:
+    """Deposits the documents of the XDM archive in the body: all of them, or none. They are about one patient.
+
+    METADATA.XML states their metadata, which must agree with the files and with the headers of CDAs; of a CDA, what
+    it does not state follows from the header. The documents are invisible until they are checked: follow them at GET
+    /deposits/{id}. Repeating is harmless.
+    """
+    depositor = depositor_of(await caller_of(request))
+    if depositor.is_of_patient_side:
+        raise ForbiddenError("Patients, their representatives and carers deposit by PUT /records/{id}/documents/{id}.")
+    check_zip_type(request)
+    body = await request.body()
+    with _counted_refusals():
+        archive = read_archive(body, large.body_limit)
+    async with large if archive.expanded_size > LARGE else contextlib.nullcontext():
+        with _counted_refusals():
+            submission = (
+                await asyncio.to_thread(_submission, archive)
+                if archive.expanded_size > WORTH_A_THREAD
+                else _submission(archive)
+            )
+        deposited = await deposit_documents(context, RecordLocator(ins_hmac), depositor, submission, body)
+    tracked = await wait_for_outcome(context.pool, depositor.owner, deposited.id, seconds_to_wait(prefer))
+    if tracked is None:
+        raise NotFoundError
+    response.headers["location"] = f"/deposits/{deposited.id}"
+    return progress_of(tracked)
+
+
+@contextlib.contextmanager
+def _counted_refusals() -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        REFUSED.labels("deposit-document", error.code).inc()
+        raise
+
+
+def _submission(archive: Archive) -> Submission:
+    try:
+        return check_contents(submission_of_xdm(archive))
+    except InvalidSubmissionError as error:
+        raise XdmRefusedError.of(error) from None

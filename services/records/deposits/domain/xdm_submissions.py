@@ -1,0 +1,153 @@
+"""Reads an XDM archive (IHE ITI-32) as MSSanté carries it into a submission: its documents, about one patient."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote
+
+from services.records.deposits.domain.xdm_entries import EntryReader, XdmFile
+from services.records.deposits.domain.xdm_parties import read_ins
+from services.records.deposits.domain.xdm_reports import EntryReport
+from shared.cda.errors import InvalidCdaError, NotCdaError
+from shared.cda.header import CdaHeader, read_header
+from shared.fhir.contents import is_xml
+from shared.fhir.outcomes import Issue, IssueType
+from shared.fhir.submission import InvalidSubmissionError, Span, Submission, SubmittedDocument
+from shared.values import Ins
+from shared.xdm.archive import Archive, ArchiveEntry
+from shared.xdm.errors import MissingMetadataError
+from shared.xdm.hl7 import read_unique_id
+from shared.xdm.metadata import MAX_DOCUMENTS, DocumentEntry, XdmMetadata, read_metadata
+
+_ROOT, _METADATA = "ihe_xdm", "metadata.xml"
+_DEPTH: Final = 3
+"""IHE_XDM/<folder>/METADATA.XML."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder of the archive with the metadata of its submission set."""
+
+    path: str
+    metadata: XdmMetadata
+
+
+def submission_of_xdm(archive: Archive) -> Submission:
+    """Returns the submission of all documents of an archive; its contents are not checked yet (`check_contents`).
+
+    Raises InvalidArchiveError, and InvalidSubmissionError with all issues.
+    """
+    folders = list(_folders(archive))
+    if not folders:
+        raise MissingMetadataError
+    issues: list[Issue] = []
+    documents: list[SubmittedDocument] = []
+    used: set[str] = set()
+    for folder in folders:
+        _check_set(folder.metadata, issues)
+        targets = _unique_ids(folder.metadata)
+        for entry in folder.metadata.entries:
+            file = _file(archive, folder.path, entry, used, issues)
+            if file is None:
+                continue
+            report = EntryReport(entry.number, issues)
+            reader = EntryReader(entry, file, folder.metadata.associations, targets, report)
+            document = reader.document(len(documents))
+            if document is not None:
+                documents.append(document)
+    _check_patient(folders, documents, issues)
+    _check_unique_ids(documents, issues)
+    if issues:
+        raise InvalidSubmissionError(tuple(issues))
+    first = folders[0].metadata.submission_set
+    date = max(document.date for document in documents)
+    unique_id, source_id = read_unique_id(first.unique_id), read_unique_id(first.source_id)
+    return Submission(unique_id, source_id, documents[0].ins, date, tuple(documents), ())
+
+
+def _folders(archive: Archive) -> Iterator[_Folder]:
+    """Yields the folders with a METADATA.XML, in the order of their names."""
+    total = 0
+    for key, file in sorted(archive.entries.items()):
+        parts = key.split("/")
+        if len(parts) == _DEPTH and parts[0] == _ROOT and parts[-1] == _METADATA:
+            metadata = read_metadata(archive.read(file))
+            total += len(metadata.entries)
+            if total > MAX_DOCUMENTS:
+                raise _too_many()
+            yield _Folder(file.name.rpartition("/")[0], metadata)
+
+
+def _too_many() -> InvalidSubmissionError:
+    text = f"The archive has more than {MAX_DOCUMENTS} documents. Send fewer at once."
+    return InvalidSubmissionError((Issue("element-repeated", text, None, IssueType.TOO_COSTLY),))
+
+
+def _check_set(metadata: XdmMetadata, issues: list[Issue]) -> None:
+    """Reports documents that the SubmissionSet does not list, items that are no documents of it, and folders."""
+    members, ids = metadata.members(), {entry.id for entry in metadata.entries}
+    if ids - members:
+        text = "The SubmissionSet must list every DocumentEntry by an association HasMember."
+        issues.append(Issue("item-missing", text, "SubmissionSet", IssueType.REQUIRED))
+    if members - ids or metadata.has_folder:
+        text = "The SubmissionSet lists something else than the documents of this archive: folders and older documents "
+        issues.append(
+            Issue("item-not-supported", f"{text}are not supported.", "SubmissionSet", IssueType.NOT_SUPPORTED)
+        )
+
+
+def _unique_ids(metadata: XdmMetadata) -> dict[str, str]:
+    ids = ((entry.id, read_unique_id(entry.unique_id)) for entry in metadata.entries)
+    return {id: unique_id for id, unique_id in ids if unique_id is not None}
+
+
+def _file(archive: Archive, folder: str, entry: DocumentEntry, used: set[str], issues: list[Issue]) -> XdmFile | None:
+    """Returns the file of a DocumentEntry; None, with an issue, where it is missing or cannot be read."""
+    place = f"ExtrinsicObject[{entry.number}].URI"
+    file = _named(archive, folder, entry.uri)
+    if file is None:
+        text = "URI must name a file of the archive, by its path from the folder of METADATA.XML."
+        issues.append(Issue("file-missing", text, place, IssueType.NOT_FOUND))
+        return None
+    if file.name in used:
+        issues.append(Issue("file-repeated", "Two documents have one file.", place, IssueType.DUPLICATE))
+        return None
+    used.add(file.name)
+    content = archive.read(file)
+    header: CdaHeader | None = None
+    if is_xml(entry.mime_type or ""):
+        try:
+            header = read_header(content)
+        except NotCdaError:
+            header = None
+        except InvalidCdaError as error:
+            issues.append(Issue(error.code, str(error), place))
+            return None
+    span = Span(file.start, file.end, is_base64=False) if file.is_stored else None
+    return XdmFile(content, span, header)
+
+
+def _named(archive: Archive, folder: str, uri: str | None) -> ArchiveEntry | None:
+    """Returns the file that a URI names. A URI that leaves its folder names none, since no name has dots as a part."""
+    if uri is None:
+        return None
+    for path in dict.fromkeys((unquote(uri), uri)):
+        parts = [part for part in path.replace("\\", "/").split("/") if part != "."]
+        if (file := archive.find("/".join((folder, *parts)))) is not None:
+            return file
+    return None
+
+
+def _check_patient(folders: list[_Folder], documents: list[SubmittedDocument], issues: list[Issue]) -> None:
+    """Reports an archive about several patients."""
+    stated: list[Ins | None] = [document.ins for document in documents]
+    stated += (read_ins(folder.metadata.submission_set.patient_id) for folder in folders)
+    if len({ins.matricule for ins in stated if ins is not None}) > 1:
+        text = "An archive is about one patient: send one for each."
+        issues.append(Issue("patient-inconsistent", text, "SubmissionSet", IssueType.BUSINESS_RULE))
+
+
+def _check_unique_ids(documents: list[SubmittedDocument], issues: list[Issue]) -> None:
+    if len({document.unique_id for document in documents}) < len(documents):
+        text = "Two documents of the archive have the same uniqueId."
+        issues.append(Issue("entry-duplicate", text, None, IssueType.DUPLICATE))
