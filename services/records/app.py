@@ -12,7 +12,6 @@ from services.records.copies.store.matrices import MatrixCache
 from services.records.deposits.api import cda, deposits, personal, xdm
 from services.records.deposits.domain.submissions import RecordUnknownError
 from services.records.documents.api import changes, fhir
-from services.records.erasure.store import remove_deposits
 from services.records.facts.context import ReadContext
 from services.records.facts.domain.rules import FactsRules
 from services.records.hl7v2.context import Hl7v2Context, Hl7v2Rules, ListenerRules
@@ -21,6 +20,7 @@ from services.records.hl7v2.listener import Listener
 from services.records.kit.bodies import LargeBodyLimit
 from services.records.kit.metrics import MESSAGES
 from services.records.kit.operation_outcomes import render
+from services.records.loops import loops
 from services.records.record_check import api as record_check
 from services.records.recovery import api as recovery
 from services.records.recovery.steps import recover_documents
@@ -31,7 +31,6 @@ from shared.access.decide import reasons_of
 from shared.crypto.keyring import Keyring
 from shared.crypto.vault import Vault
 from shared.db.pool import ANSWER, Pool, create_pool
-from shared.erasure.erased_records import ErasureFinisher
 from shared.errors import CodedError
 from shared.hl7v2.acknowledgement import Outcome
 from shared.http.app import make_app, metrics, serving
@@ -40,7 +39,7 @@ from shared.http.described import ApiTexts, read_api_texts
 from shared.http.issuer_keys import Keys
 from shared.messaging.outbox.recovery import Recovery
 from shared.runtime.metrics import STEP_SECONDS, start_at_zero, start_refusals
-from shared.service.worker import Loop, Plan, make_worker_app
+from shared.service.worker import Plan, make_worker_app
 
 REFUSALS: Final = {
     **dict.fromkeys(("find-documents", "check-record"), reasons_of("find")),
@@ -85,8 +84,7 @@ def make_worker(settings: Settings, keys: Keys | None = None) -> FastAPI:
 
 def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
     """Returns the subscriptions and loops of the worker."""
-    loops: dict[str, Loop] = {"finish-erasures": ErasureFinisher("records", remove_deposits).round}
-    return Plan("records", subscriptions(_vault(settings)), loops, keys, make_recovery(settings))
+    return Plan("records", subscriptions(_vault(settings)), loops(), keys, make_recovery(settings))
 
 
 def make_mllp(settings: Settings) -> FastAPI:

@@ -13,7 +13,7 @@ values ($1, $2, $3, $4) on conflict on constraint received_messages_pkey do noth
 SWEEP_RECEIVED = """
 delete from received_messages where (client_id, control_digest, digest) in (
   select client_id, control_digest, digest from received_messages
-  where received_at < clock_timestamp() - interval '7 days' order by received_at limit $1)"""
+  where received_at < $1 order by received_at limit $2)"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,12 @@
 import asyncio
 import base64
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 
+from services.records import loops
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.records import DocumentReceived, DocumentWithdrawn
 from shared.runtime import clock
@@ -328,3 +330,18 @@ async def test_what_is_no_message_is_rejected_and_the_connection_goes_on(
     for raw in (b"", b"MSH", b"hello", b"MSH|||||||", b"\xff\xfe" * 10, b"MSH|^~\\&|"):
         assert (await hospital.send(raw)).answer.startswith("AR"), raw
     assert (await hospital.send(oru(a_cda(SOMEBODY, uuid4())).encoded())).answer == "AA"
+
+
+async def test_old_acknowledgements_are_swept_and_the_message_is_then_handled_anew(
+    api: RecordsApi, record: UUID, hospital: MllpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = oru(a_cda(SOMEBODY, uuid4())).encoded()
+    assert (await hospital.send(message)).answer == "AA"
+    monkeypatch.setattr(loops, "SWEEP_EVERY_S", 0)
+    await loops.sweep_received_messages(api.pool)
+    assert await api.pool.fetchval("select count(*) from received_messages") == 1
+    monkeypatch.setattr(loops, "MESSAGES_KEPT", -timedelta(minutes=1))
+    await loops.sweep_received_messages(api.pool)
+    assert await api.pool.fetchval("select count(*) from received_messages") == 0
+    assert (await hospital.send(message)).answer == "AA"
+    assert await api.pool.fetchval("select count(*) from documents") == 1

@@ -46,30 +46,31 @@ async def upsert_clients(connection: Connection, events: Sequence[ClientChanged]
     return {row["client_id"] for row in rows}
 
 
-_FIND = """
-select mark.copied_at, c.client_id, c.organisation_id, c.active, c.scopes, c.applications, c.client_class, c.listener
-from (select min(at) as copied_at from copy_watermarks where topic = $2) as mark left join clients c on """
-FIND_BY_CERTIFICATE = f"{_FIND} c.certificates @> array[$1::text]"
-FIND_BY_APPLICATION = f"{_FIND} c.applications @> array[$1::text]"
+COLUMNS = "c.client_id, c.organisation_id, c.active, c.scopes, c.applications, c.client_class, c.listener"
+COPY = "(select min(at) as copied_at from copy_watermarks where topic = $2) as mark left join clients c"
+FIND_BY_CERTIFICATE = f"""
+select mark.copied_at, {COLUMNS} from {COPY} on c.certificates @> array[$1::text]"""  # noqa: S608  # a constant
+FIND_BY_APPLICATION = f"""
+select mark.copied_at, {COLUMNS} from {COPY} on c.applications @> array[$1::text]"""  # noqa: S608  # a constant
 
 
 @dataclass(frozen=True, slots=True)
-class FoundClients:
-    """The clients that were asked for, active or not. `copied_at`: the moment up to which the copy of registered
+class MatchingClients:
+    """The clients that match, active or not. `copied_at`: the moment up to which the copy of registered
     software is complete; None where it has never been."""
 
     copied_at: datetime | None
     clients: tuple[ClientCopy, ...]
 
 
-async def find_clients_by_certificate(connection: Connection, certificate: str) -> FoundClients:
+async def find_clients_by_certificate(connection: Connection, certificate: str) -> MatchingClients:
     """Returns the clients with this certificate (SHA-256 of its DER form, in hexadecimal)."""
-    return _found(await connection.fetch(FIND_BY_CERTIFICATE, certificate, IDENTITY_CLIENTS.name))
+    return _matching(await connection.fetch(FIND_BY_CERTIFICATE, certificate, IDENTITY_CLIENTS.name))
 
 
-async def find_clients_by_application(connection: Connection, application: str) -> FoundClients:
+async def find_clients_by_application(connection: Connection, application: str) -> MatchingClients:
     """Returns the clients that send as this application, `MSH-3|MSH-4`."""
-    return _found(await connection.fetch(FIND_BY_APPLICATION, application, IDENTITY_CLIENTS.name))
+    return _matching(await connection.fetch(FIND_BY_APPLICATION, application, IDENTITY_CLIENTS.name))
 
 
 FIND_INACTIVE = "select client_id from clients where client_id = any($1::text[]) and not active"
@@ -80,8 +81,8 @@ async def load_inactive_clients(connection: Connection, client_ids: Iterable[str
     return {row["client_id"] for row in await connection.fetch(FIND_INACTIVE, list(client_ids))}
 
 
-def _found(rows: Sequence[asyncpg.Record]) -> FoundClients:
-    return FoundClients(rows[0]["copied_at"], tuple(_client(row) for row in rows if row["client_id"] is not None))
+def _matching(rows: Sequence[asyncpg.Record]) -> MatchingClients:
+    return MatchingClients(rows[0]["copied_at"], tuple(_client(row) for row in rows if row["client_id"] is not None))
 
 
 def _client(row: asyncpg.Record) -> ClientCopy:

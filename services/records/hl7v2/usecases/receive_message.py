@@ -136,12 +136,12 @@ async def find_sender(context: Hl7v2Context, connection: Connection, peer: Peer,
     registered software is too old to tell."""
     application = application_of(message)
     if peer.certificate is None:
-        found = await find_clients_by_application(connection, application)
+        matching = await find_clients_by_application(connection, application)
     else:
-        found = await find_clients_by_certificate(connection, peer.certificate)
-    if found.copied_at is None or clock.now() - found.copied_at > context.rules.max_clients_age:
+        matching = await find_clients_by_certificate(connection, peer.certificate)
+    if matching.copied_at is None or clock.now() - matching.copied_at > context.rules.max_clients_age:
         raise try_later()
-    client = sender_among(found.clients, application)
+    client = sender_among(matching.clients, application)
     if SCOPE not in client.scopes:
         raise unknown_sender(f"This software lacks the scope {SCOPE}.")
     return Caller("software", client.client_id, client.client_id, client.scopes, organisation_id=client.organisation_id)
