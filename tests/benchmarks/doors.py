@@ -97,7 +97,7 @@ async def run(count: int, size: int) -> dict[str, object]:
 async def compare(stack: Stack, scene: Scene, count: int, size: int) -> dict[str, object]:
     """Sends the documents of both doors in alternating rounds."""
     fhir, mllp = Door("records-api"), Door("records-mllp")
-    await _let_it_send(scene)
+    await let_it_send(scene)
     clients = [MllpClient(*await asyncio.open_connection("127.0.0.1", stack.ports["mllp"])) for _ in range(AT_ONCE)]
 
     async def by_fhir(body: bytes) -> None:
@@ -130,7 +130,7 @@ async def compare(stack: Stack, scene: Scene, count: int, size: int) -> dict[str
     }
 
 
-async def _let_it_send(scene: Scene) -> None:
+async def let_it_send(scene: Scene) -> None:
     """Registers the hospital's sending application, and waits until the listener knows it."""
     credentials = endpoints.read(scene.stack.layout)["credentials"]
     administrator = session_of(scene.dmp, credentials, "administrator")
