@@ -3,10 +3,16 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from fastapi import FastAPI
 
+from services.records.business_acknowledgements.adapters import MllpSender, client_tls
+from services.records.business_acknowledgements.usecases.deliver_acknowledgements import (
+    DeliverAcknowledgements,
+    observe_acknowledgements,
+)
 from services.records.consumers import subscriptions
 from services.records.copies.store.matrices import MatrixCache
 from services.records.deposits.api import cda, deposits, personal
@@ -81,7 +87,13 @@ def make_worker(settings: Settings, keys: Keys | None = None) -> FastAPI:
 
 def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
     """Returns the subscriptions and loops of the worker."""
-    loops: dict[str, Loop] = {"finish-erasures": ErasureFinisher("records", remove_deposits).round}
+    mllp = settings.mllp
+    sender = MllpSender(partial(client_tls, mllp.client_authorities, mllp.certificate, mllp.key))
+    loops: dict[str, Loop] = {
+        "finish-erasures": ErasureFinisher("records", remove_deposits).round,
+        "deliver-acknowledgements": DeliverAcknowledgements(sender).run_once,
+        "observe-acknowledgements": observe_acknowledgements,
+    }
     return Plan("records", subscriptions(_vault(settings)), loops, keys, make_recovery(settings))
 
 
