@@ -29,7 +29,7 @@ class Admission:
     def encoded(self) -> bytes:
         """Returns the bytes of the message."""
         fields = {
-            3: APPLICATION, 4: FACILITY, 5: "DPI", 6: "CHU-X", 7: hl7_time(timedelta()),
+            3: APPLICATION, 4: FACILITY, 5: "DPI", 6: "CHU-X", 7: "202610010931",
             9: f"ADT^{self.event}^ADT_{self.event}", 10: self.control_id, 11: "P", 12: "2.5^FRA^2.11", 17: "FRA",
             18: "UNICODE UTF-8", 21: "2.11^IHE_FRANCE-2.11-PAM",
         }  # fmt: skip

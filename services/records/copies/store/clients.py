@@ -60,7 +60,7 @@ async def find_clients_by_application(connection: Connection, application: str) 
     return [_client(row) for row in await connection.fetch(FIND_BY_APPLICATION, application)]
 
 
-FIND_CLIENT = f"select {COLUMNS} from clients where client_id = $1"  # noqa: S608  # a constant
+FIND_CLIENT = f"select {COLUMNS} from clients c where c.client_id = $1"  # noqa: S608  # a constant
 
 
 async def find_client(connection: Connection, client_id: str) -> ClientCopy | None:
