@@ -24,6 +24,7 @@ from services.records.facts.domain.rules import FactsRules
 from services.records.hl7v2.context import Hl7v2Context, Hl7v2Rules, ListenerRules
 from services.records.hl7v2.listener import Listener
 from services.records.kit.bodies import LargeBodyLimit
+from services.records.kit.metrics import BUSINESS_ACKNOWLEDGEMENTS
 from services.records.kit.operation_outcomes import render
 from services.records.record_check import api as record_check
 from services.records.recovery import api as recovery
@@ -82,6 +83,7 @@ def make_worker(settings: Settings, keys: Keys | None = None) -> FastAPI:
     """Returns the worker: the consumers and the outbox relay."""
     start_refusals({"deposit-document": REFUSALS["deposit-document"]})
     start_at_zero(STEP_SECONDS, ["published", "audited"])
+    start_at_zero(BUSINESS_ACKNOWLEDGEMENTS, ["sent", "deferred", "failed"])
     return make_worker_app(make_plan(settings, keys), settings)
 
 
