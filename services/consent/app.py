@@ -17,6 +17,8 @@ from services.consent.choices.domain.rules import ChoicesRules
 from services.consent.choices.domain.states import VersionDiffersError
 from services.consent.choices.steps import adopt_states
 from services.consent.choices.usecases.name_in_full import name_in_full
+from services.consent.collected_consents.domain import DEFAULT_RULES as COLLECTED_RULES
+from services.consent.collected_consents.domain import CollectedConsentsRules
 from services.consent.consumers import subscriptions
 from services.consent.deposit_checks.domain import DEFAULT_RULES, DepositChecksRules
 from services.consent.erasure.store import remove_changes
@@ -44,6 +46,8 @@ REFUSALS: Final = {
     **dict.fromkeys(get_args(ChangeAction), reasons_of("change-rights")),
 }
 """The refusals that the API counts, by action."""
+COLLECTED_CHANGES: Final = ("object-to-feeding", "withdraw-feeding-objection", "attest-care-team", "end-attestation")
+"""The changes that structures report as collected from the person."""
 
 
 def make_api(settings: Settings) -> FastAPI:
@@ -73,17 +77,31 @@ def make_api(settings: Settings) -> FastAPI:
 
 def make_worker(settings: Settings) -> FastAPI:
     """Builds the worker: it announces first states, decides deposits, and tracks which version is in force."""
-    start_refusals({"deposit-document": (*reasons_of("deposit"), *reasons_of("replace"))})
+    start_refusals(
+        {
+            "deposit-document": (*reasons_of("deposit"), *reasons_of("replace")),
+            **dict.fromkeys(COLLECTED_CHANGES, reasons_of("change-rights")),
+        }
+    )
     start_at_zero(STEP_SECONDS, ["decided"])
     return make_worker_app(plan_of(settings), settings)
 
 
 def plan_of(settings: Settings) -> Plan:
     """Returns the plan of the worker under these settings."""
-    return make_plan(rules=DepositChecksRules(settings.parameters.masked_and_invisible))
+    longest = timedelta(days=settings.collected_consents.longest_attestation_days)
+    return make_plan(
+        rules=DepositChecksRules(settings.parameters.masked_and_invisible),
+        collected_rules=CollectedConsentsRules(longest),
+    )
 
 
-def make_plan(keys: Keys | None = None, *, rules: DepositChecksRules = DEFAULT_RULES) -> Plan:
+def make_plan(
+    keys: Keys | None = None,
+    *,
+    rules: DepositChecksRules = DEFAULT_RULES,
+    collected_rules: CollectedConsentsRules = COLLECTED_RULES,
+) -> Plan:
     """Returns the worker's subscriptions, loops and recovery."""
     loops: dict[str, Loop] = {
         "finish-erasures": ErasureFinisher("consent", remove_changes).round,
@@ -91,7 +109,7 @@ def make_plan(keys: Keys | None = None, *, rules: DepositChecksRules = DEFAULT_R
     }
     return Plan(
         "consent",
-        subscriptions(rules),
+        subscriptions(rules, collected_rules),
         loops,
         keys,
         Recovery(adopt=adopt_states),

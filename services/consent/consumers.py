@@ -3,6 +3,9 @@
 from functools import partial
 
 from services.consent.choices.steps import acknowledge_copies, copy_people, copy_records
+from services.consent.collected_consents.domain import DEFAULT_RULES as COLLECTED_RULES
+from services.consent.collected_consents.domain import CollectedConsentsRules
+from services.consent.collected_consents.steps import consents_awaiting_version, judge_consents
 from services.consent.copies.steps import copy_directory
 from services.consent.deposit_checks.domain import DEFAULT_RULES, DepositChecksRules
 from services.consent.deposit_checks.steps import decide_deposits, deposits_awaiting_version
@@ -15,8 +18,9 @@ from shared.contracts.identity import (
     SessionEnded,
     StructureChanged,
 )
-from shared.contracts.records import CopyApplied, DocumentReceived
+from shared.contracts.records import CollectedConsentReported, CopyApplied, DocumentReceived
 from shared.contracts.topics import (
+    CONSENT_COLLECTED_CONSENTS,
     CONSENT_COPY_ACKNOWLEDGEMENTS,
     CONSENT_DEPOSIT_CHECKS,
     CONSENT_DIRECTORY_COPIES,
@@ -29,10 +33,13 @@ from shared.http.ended_sessions import keep_ended_sessions
 from shared.messaging.subscription import Subscription
 
 
-def subscriptions(rules: DepositChecksRules = DEFAULT_RULES) -> list[Subscription]:
-    """Returns the subscriptions of consent. `rules`: those of the deposit checks.
+def subscriptions(
+    rules: DepositChecksRules = DEFAULT_RULES, collected_rules: CollectedConsentsRules = COLLECTED_RULES
+) -> list[Subscription]:
+    """Returns the subscriptions of consent. `rules`: those of the deposit checks; `collected_rules`: of consents.
 
-    Versions deduplicate copies and acknowledgements, the inbox deduplicates deposits. A record is erased once.
+    Versions deduplicate copies and acknowledgements, the inbox deduplicates deposits and collected consents. A record
+    is erased once.
     """
     return [
         Subscription(CONSENT_RECORD_COPIES, (RecordChanged,), copy_records, uses_inbox=False),
@@ -45,6 +52,12 @@ def subscriptions(rules: DepositChecksRules = DEFAULT_RULES) -> list[Subscriptio
             (DocumentReceived,),
             partial(decide_deposits, rules=rules),
             awaiting_version=deposits_awaiting_version,
+        ),
+        Subscription(
+            CONSENT_COLLECTED_CONSENTS,
+            (CollectedConsentReported,),
+            partial(judge_consents, rules=collected_rules),
+            awaiting_version=consents_awaiting_version,
         ),
         Subscription(CONSENT_COPY_ACKNOWLEDGEMENTS, (CopyApplied,), acknowledge_copies, uses_inbox=False),
         Subscription(CONSENT_ENDED_SESSIONS, (SessionEnded,), keep_ended_sessions, uses_inbox=False),

@@ -4,6 +4,7 @@ import argparse
 from dataclasses import asdict
 
 from services.records import app
+from services.records.business_acknowledgements.store import list_failed
 from services.records.kit.keys import make_keys
 from services.records.recovery.store import list_lost
 from services.records.settings import Settings
@@ -34,6 +35,21 @@ LOST_DEPOSITS = Command(
 )
 
 
+async def _list_failed(invocation: Invocation, pool: Pool) -> int:
+    async with pool.acquire() as connection:
+        show_json([asdict(failed) for failed in await list_failed(connection, invocation.arguments.limit)])
+    return EXIT_DONE
+
+
+FAILED_ACKNOWLEDGEMENTS = Command(
+    "failed-acknowledgements",
+    OWN_GROUP,
+    "List business acknowledgements (HL7 v2) that no listener took, the latest first.",
+    on_pool(_list_failed),
+    _limit,
+)
+
+
 def _serve_mllp(invocation: Invocation) -> int:
     settings = invocation.settings
     assert isinstance(settings, Settings)
@@ -51,5 +67,5 @@ if __name__ == "__main__":
         worker=app.make_worker,
         plan=app.make_plan,
         keys=lambda settings: make_keys(settings.keys),
-        commands=[MLLP, LOST_DEPOSITS],
+        commands=[MLLP, LOST_DEPOSITS, FAILED_ACKNOWLEDGEMENTS],
     )

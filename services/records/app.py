@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from fastapi import FastAPI
 
+from services.records.business_acknowledgements.adapters import MllpSender, client_tls
 from services.records.consumers import subscriptions
 from services.records.copies.store.matrices import MatrixCache
 from services.records.deposits.api import cda, deposits, personal, xdm
@@ -18,7 +20,7 @@ from services.records.hl7v2.context import Hl7v2Context, Hl7v2Rules, ListenerRul
 from services.records.hl7v2.domain.form import MessageKind
 from services.records.hl7v2.listener import Listener
 from services.records.kit.bodies import LargeBodyLimit
-from services.records.kit.metrics import MESSAGES
+from services.records.kit.metrics import BUSINESS_ACKNOWLEDGEMENTS, MESSAGES
 from services.records.kit.operation_outcomes import render
 from services.records.loops import loops
 from services.records.record_check import api as record_check
@@ -79,12 +81,15 @@ def make_worker(settings: Settings, keys: Keys | None = None) -> FastAPI:
     """Returns the worker: the consumers and the outbox relay."""
     start_refusals({"deposit-document": REFUSALS["deposit-document"]})
     start_at_zero(STEP_SECONDS, ["published", "audited"])
+    start_at_zero(BUSINESS_ACKNOWLEDGEMENTS, ["sent", "deferred", "failed"])
     return make_worker_app(make_plan(settings, keys), settings)
 
 
 def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
     """Returns the subscriptions and loops of the worker."""
-    return Plan("records", subscriptions(_vault(settings)), loops(), keys, make_recovery(settings))
+    mllp = settings.mllp
+    sender = MllpSender(partial(client_tls, mllp.client_authorities, mllp.certificate, mllp.key))
+    return Plan("records", subscriptions(_vault(settings)), loops(sender), keys, make_recovery(settings))
 
 
 def make_mllp(settings: Settings) -> FastAPI:

@@ -4,6 +4,11 @@ import asyncio
 from datetime import timedelta
 from typing import Final
 
+from services.records.business_acknowledgements.adapters import MllpSender
+from services.records.business_acknowledgements.usecases.deliver_acknowledgements import (
+    DeliverAcknowledgements,
+    observe_acknowledgements,
+)
 from services.records.erasure.store import remove_deposits
 from services.records.hl7v2.store import SWEEP_RECEIVED
 from shared.db.pool import Pool
@@ -17,9 +22,14 @@ MESSAGES_KEPT: Final = timedelta(days=7)
 """How long acknowledgements are kept. Later the same message is handled anew, which changes nothing."""
 
 
-def loops() -> dict[str, Loop]:
-    """Returns all loops by name. They can be interrupted at any point: each page is one transaction."""
+def loops(sender: MllpSender) -> dict[str, Loop]:
+    """Returns all loops by name. They can be interrupted at any point: each page is one transaction.
+
+    `sender`: reaches the listeners of registered software.
+    """
     return {
+        "deliver-acknowledgements": DeliverAcknowledgements(sender).run_once,
+        "observe-acknowledgements": observe_acknowledgements,
         "finish-erasures": ErasureFinisher("records", remove_deposits).round,
         "sweep-received-messages": sweep_received_messages,
     }

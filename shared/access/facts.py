@@ -41,6 +41,11 @@ class Facts:
     `by_minor_in_secret`: deposited in a secret connection. `shown_to_representatives`: it was invisible to
     representatives once, and was then shown.
 
+    `collected`: what a structure reports as collected from the person: none (the change is no such report), current,
+    outdated (a later one of the structure was applied), superseded (the patient side chose otherwise later) or ended
+    (its period is over, or ends before it begins). `objection_by_patient`: the objection to deposits that the change
+    concerns is the patient side's own.
+
     The change, for actions that change something. `change`: a code of `rights.CHANGES`, a change of a label (`mask`,
     `unmask` ...), `archive` or `unarchive`. `labels_asked`: the labels that a deposit asks for. `type_asked`: the type
     of the document that replaces this one. `organisation_objected`: the person objects to this organisation's deposits.
@@ -82,6 +87,8 @@ class Facts:
     section_hidden: bool = True
     application_may: bool = False
     organisation_objected: bool = True
+    collected: str = "none"
+    objection_by_patient: bool = False
 
     document_status: str | None = None
     document_type: str | None = None

@@ -29,7 +29,11 @@ class Requirement:
     retry: bool = False
 
 
-_BEFORE: Mapping[str, frozenset[str]] = {"4": frozenset({"3"}), "5": frozenset({"3", "4"})}
+_BEFORE: Mapping[str, frozenset[str]] = {
+    "4": frozenset({"3"}),
+    "5": frozenset({"3", "4"}),
+    "6": frozenset({"3", "4", "5"}),
+}
 """Version of the rules -> the earlier versions that are kept."""
 
 RequirementTable = Mapping[str, tuple[Requirement, ...]]

@@ -66,6 +66,7 @@ Action = Literal[
     "check-record",
     "see-choices",
     "discard-dead-letter",
+    "report-consents",
 ]
 READ_ACTIONS: Final[frozenset[str]] = frozenset(
     {"read-document", "find-documents", "read-summary", "read-reimbursements"}

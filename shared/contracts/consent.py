@@ -42,12 +42,21 @@ class ApplicationChoice(BaseModel):
     sections: tuple[Code, ...] = ()
 
 
+class CollectedObjection(BaseModel):
+    """An objection to deposits by a structure that this structure itself collected from the person, and the day."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    structure_id: Code
+    informed_on: date
+
+
 class ConsentStateChanged(StateEvent):
     """All choices of a person about who may read and who may deposit. Topic `consent.states.v1`.
 
     `authorisations` lists all rights to read. It is None when the sender knew only `authorised`, which still lists the
     professionals and structures that the person authorised without an end date. `blocked` lists both kinds.
     `attestation_objections`: structures whose attestations of their care team the patient side rejects.
+    `collected_objections`: those of `feeding_objections` that the structures themselves collected and reported.
     """
 
     ce_type: ClassVar[str] = "consent.state-changed.v1"
@@ -65,6 +74,7 @@ class ConsentStateChanged(StateEvent):
     mask_new_documents: bool = False
     applications: tuple[ApplicationChoice, ...] = ()
     attestation_objections: tuple[Code, ...] = ()
+    collected_objections: tuple[CollectedObjection, ...] = ()
 
 
 class MatrixChanged(StateEvent):

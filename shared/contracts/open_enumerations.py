@@ -42,6 +42,7 @@ _QUARANTINED: Final = Unknown("quarantined", "entered as a message that cannot b
 _INDIFFERENT: Final = Unknown("handled", "does not look at it")
 _UNREAD: Final = Unknown("copy-broken", "a state that may mean less than it did is not applied: 503 until it is known")
 _UNJUDGED: Final = Unknown("dead-letter", "neither permitted nor refused: the deposit waits")
+_UNAPPLIED: Final = Unknown("dead-letter", "nothing is applied: the report waits")
 _HIDDEN: Final = Unknown("handled", "may hide the document: nothing about it is shown or announced to the person")
 _RECORD_READERS: Final = ("records.record-copies", "consent.record-copies", "audit.record-copies")
 _ERASERS: Final = ("records.erasures", "consent.erasures", "audit.erasures", "notify.erasures")
@@ -104,6 +105,8 @@ ENUMERATIONS: tuple[Enumeration, ...] = (
     Enumeration((records.DocumentReceived,), "actor.kind", {_LEDGER: _ENTERED, "consent.deposit-checks": _UNJUDGED}),
     Enumeration((records.DocumentReceived,), "mode", {_LEDGER: _ENTERED, "consent.deposit-checks": _UNJUDGED}),
     Enumeration((records.DocumentReceived,), "labels[]", {_LEDGER: _HIDDEN, "consent.deposit-checks": _UNJUDGED}),
+    Enumeration((records.CollectedConsentReported,), "feeding", {"consent.collected-consents": _UNAPPLIED}),
+    Enumeration((records.CollectedConsentReported,), "consultation", {"consent.collected-consents": _UNAPPLIED}),
     Enumeration((records.DocumentPublished,), "labels[]", {_LEDGER: _HIDDEN, "notify.document-alerts": _HIDDEN}),
     Enumeration((records.DocumentRelabelled,), "labels[]", {_LEDGER: _HIDDEN, "notify.document-alerts": _HIDDEN}),
     Enumeration(

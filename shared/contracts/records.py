@@ -1,7 +1,8 @@
-"""Events of records: the life of documents, and the versions of neighbours' states that are in force."""
+"""Events of records: the life of documents, the versions of neighbours' states that are in force, and the consents that
+structures collected."""
 
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Literal
 from uuid import UUID
 
 from shared.contracts.audit import RecordedFacts
@@ -107,3 +108,24 @@ class CopyApplied(RecordEvent):
     ce_type: ClassVar[str] = "records.copy-applied.v1"
     topic: str
     version: Version
+
+
+class CollectedConsentReported(RecordEvent):
+    """A structure reports what the person said to it about this record (HL7 v2, segment ZFA); nothing is decided yet.
+
+    `feeding`: IO opposed to deposits by this structure, INO informed and not opposed; `consultation`: IC not opposed to
+    being consulted, INC opposed. None: no statement. `stay_until`: the expected end of the stay. `professional_id`: the
+    responsible professional, where the directory has them.
+    """
+
+    ce_type: ClassVar[str] = "records.collected-consent-reported.v1"
+    organisation_id: Code
+    client_id: Code
+    feeding: Literal["IO", "INO"] | None = None
+    feeding_at: datetime | None = None
+    consultation: Literal["IC", "INC"] | None = None
+    consultation_at: datetime | None = None
+    stay_until: datetime | None = None
+    professional_id: Code | None = None
+    reported_at: datetime
+    seen: Seen = NOTHING_SEEN

@@ -101,6 +101,14 @@ RECORDS_COPIES = Topic(
     retention=FACTS_KEPT,
     low_latency=True,
 )
+RECORDS_COLLECTED_CONSENTS = Topic(
+    "records.collected-consents.v1",
+    "records",
+    "facts",
+    (records.CollectedConsentReported,),
+    "What structures collected from persons about deposits and consultation.",
+    retention=FACTS_KEPT,
+)
 CONSENT_STATES = Topic(
     "consent.states.v1",
     "consent",
@@ -203,7 +211,7 @@ FORMER_ACKNOWLEDGEMENTS = Topic(
 TOPICS: tuple[Topic, ...] = (
     *(IDENTITY_RECORDS, IDENTITY_PEOPLE, IDENTITY_CONTACTS, IDENTITY_PROFESSIONALS, IDENTITY_ERASURES),
     *(IDENTITY_ENDED_SESSIONS, IDENTITY_CLIENTS),
-    *(RECORDS_DOCUMENTS, RECORDS_COPIES),
+    *(RECORDS_DOCUMENTS, RECORDS_COPIES, RECORDS_COLLECTED_CONSENTS),
     *(CONSENT_STATES, CONSENT_DECISIONS, CONSENT_MATRICES),
     AUDIT_ENTRIES,
     *(NOTIFY_REQUESTS, NOTIFY_ALERTS),
@@ -238,6 +246,9 @@ CONSENT_RECORD_COPIES = Group("consent.record-copies", (IDENTITY_RECORDS,), "Ann
 CONSENT_PEOPLE_COPIES = Group("consent.people-copies", (IDENTITY_PEOPLE,), "Who acts for a person; médecin traitant.")
 CONSENT_DIRECTORY_COPIES = Group("consent.directory-copies", (IDENTITY_PROFESSIONALS,), "Whom an identifier names.")
 CONSENT_DEPOSIT_CHECKS = Group("consent.deposit-checks", (RECORDS_DOCUMENTS,), "Decides deposits.")
+CONSENT_COLLECTED_CONSENTS = Group(
+    "consent.collected-consents", (RECORDS_COLLECTED_CONSENTS,), "Judges what structures collected from persons."
+)
 CONSENT_COPY_ACKNOWLEDGEMENTS = Group("consent.copy-acknowledgements", (RECORDS_COPIES,), "Rights in force.")
 AUDIT_LEDGER = Group(
     "audit.ledger",
@@ -261,7 +272,7 @@ GROUPS: tuple[Group, ...] = (
     RECORDS_DEPOSIT_DECISIONS,
     RECORDS_DEPOSIT_TRACKING,
     *(CONSENT_ERASURES, CONSENT_RECORD_COPIES, CONSENT_PEOPLE_COPIES, CONSENT_DEPOSIT_CHECKS),
-    *(CONSENT_COPY_ACKNOWLEDGEMENTS, CONSENT_DIRECTORY_COPIES),
+    *(CONSENT_COPY_ACKNOWLEDGEMENTS, CONSENT_DIRECTORY_COPIES, CONSENT_COLLECTED_CONSENTS),
     *(AUDIT_ERASURES, AUDIT_LEDGER, AUDIT_PROFESSIONAL_COPIES, AUDIT_RECORD_COPIES, AUDIT_PEOPLE_COPIES),
     *(NOTIFY_ERASURES, NOTIFY_CONTACT_COPIES, NOTIFY_DOCUMENT_ALERTS, NOTIFY_CONSULTATION_ALERTS),
     *(NOTIFY_EMERGENCY_ALERTS, NOTIFY_MESSAGES),

@@ -120,8 +120,8 @@ def acknowledge(message: Message, acknowledgement: Acknowledgement, charset: str
     header = message.header
     event = header.value(9, 2)
     fields = [
-        *("MSH", "^~\\&", *(_parties(header.field(number), message) for number in (5, 6, 3, 4))),
-        *(_moment(acknowledgement.at), "", f"ACK^{escape(event)}^ACK" if event else "ACK"),
+        *("MSH", "^~\\&", *(party(header.field(number), message) for number in (5, 6, 3, 4))),
+        *(moment_text(acknowledgement.at), "", f"ACK^{escape(event)}^ACK" if event else "ACK"),
         *(escape(acknowledgement.control_id), escape(header.value(11)) or "P", escape(header.value(12)) or "2.5"),
         *("", "", "", "", "FRA", charset),
     ]
@@ -138,7 +138,7 @@ def reject_unreadable(acknowledgement: Acknowledgement) -> str:
         "",
         "",
         "",
-        _moment(acknowledgement.at),
+        moment_text(acknowledgement.at),
         "",
         "ACK",
         acknowledgement.control_id,
@@ -172,11 +172,12 @@ def _joined(headers: list[list[str]], accepted: str, fault: MessageFault | None)
     return "".join(f"{segment}\r" for segment in segments)
 
 
-def _parties(field: str, message: Message) -> str:
+def party(field: str, message: Message) -> str:
     """Returns an HD field with the standard delimiters."""
     parts = field.split(message.repetition, maxsplit=1)[0].split(message.component)
     return "^".join(escape(message.unescape(part)) for part in parts)
 
 
-def _moment(at: datetime) -> str:
+def moment_text(at: datetime) -> str:
+    """Returns a moment as HL7 v2 writes it, in French time with its offset."""
     return f"{at.astimezone(FRANCE):%Y%m%d%H%M%S%z}"

@@ -29,7 +29,12 @@ class DecodedText:
     @property
     def name(self) -> str:
         """The name of the character set in table 0211."""
-        return _NAMES[self.codec]
+        return name_of(self.codec)
+
+
+def name_of(codec: str) -> str:
+    """Returns the name in table 0211 of a codec that decoded a message."""
+    return _NAMES[codec]
 
 
 def decode(raw: bytes) -> DecodedText:

@@ -36,6 +36,9 @@ OPENERS |= {"open_connection", "open_unix_connection", "popen", "sock_connect"}
 
 CLIENTS = {
     "services/records/hl7v2/listener.py": {"socket", "ssl"},  # MLLP: it listens, and calls nobody
+    "services/records/business_acknowledgements/adapters.py": {
+        *("ssl", "call open_connection")  # the listeners of hospitals: whether a document is published
+    },
     "services/identity/professionals/adapters.py": {"httpx2"},  # Pro Santé Connect: the sign-in of professionals
     "services/notify/delivery/adapters/smtp.py": {"aiosmtplib", "ssl"},  # mail to patients
     "shared/http/issuer_keys.py": {"httpx2"},  # the keys of identity's own tokens

@@ -66,7 +66,10 @@ async def group_at_work(
         return
     service = name.split(".", 1)[0]
     pool = await new_pool(service)
-    first = {"consent.deposit-checks": "consent.record-copies", "notify": "notify.contact-copies"}
+    first = {
+        **dict.fromkeys(("consent.deposit-checks", "consent.collected-consents"), "consent.record-copies"),
+        "notify": "notify.contact-copies",
+    }
 
     async def make(event: type[Event]) -> Event:
         record_id = uuid4()

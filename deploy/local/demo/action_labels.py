@@ -56,6 +56,7 @@ ACTION_LABELS = {
     "ask-what-if": "asked what a change would do",
     "explain-decision": "asked why",
     "list-emergencies": "looked at the emergencies",
+    "report-consents": "reported what the person consented to",
     "discard-dead-letter": "discarded a message about the record that could not be used",
 }
 

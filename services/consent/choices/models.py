@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from services.consent.choices.domain.choices import Choices
 from services.consent.choices.domain.states import ConsentState, HistoryEntry
 from shared.contracts.base import Code
-from shared.contracts.consent import ApplicationChoice, Authorisation, EmergencyChoices
+from shared.contracts.consent import ApplicationChoice, Authorisation, CollectedObjection, EmergencyChoices
 from shared.moments import Moment
 
 ChangeStatus = Literal["on-its-way", "in-force"]
@@ -65,6 +65,7 @@ class ChoicesView(BaseModel):
                     "feeding_objections": ["1750000001"],
                     "applications": [],
                     "attestation_objections": [],
+                    "collected_objections": [{"structure_id": "1750000001", "informed_on": "2026-11-22"}],
                     "emergency": {"break_glass": True, "regulation_centre": True, "masked_documents": False},
                     "changed_at": "2026-11-22T09:30:00Z",
                 }
@@ -90,6 +91,9 @@ class ChoicesView(BaseModel):
     )
     attestation_objections: tuple[str, ...] = Field(
         description="national ids of the structures that cannot attest before the patient side permits it again"
+    )
+    collected_objections: tuple[CollectedObjection, ...] = Field(
+        description="those of feeding_objections that the structures themselves collected from the person, and the day"
     )
     emergency: EmergencyChoices
     changed_at: datetime

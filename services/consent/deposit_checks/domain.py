@@ -78,6 +78,10 @@ class DepositContext:
         """Returns whether a deposit can be decided; a record that was never open here needs no choices."""
         return self.state_version is not None or self.status != "open"
 
+    def awaits_version(self, seen: Seen) -> bool:
+        """Returns whether nothing can be decided yet on what a sender saw: copies or choices are behind, or lost."""
+        return not self.is_complete or self.is_older_than(seen) or self.awaits_recovery
+
 
 def require_known_codes(event: DocumentReceived) -> None:
     """Raises ValueUnknownError for an unknown code. A refusal is final, so such a deposit waits for a later release."""

@@ -29,11 +29,11 @@ async def deposits_awaiting_version(connection: Connection, messages: list[Messa
     may have lost commits about them.
     """
     contexts = await store.find_deposit_contexts(connection, {message.event.record_id for message in messages})
-    return {message.id for message in messages if _awaits_version(contexts.get(message.event.record_id), message.event)}
-
-
-def _awaits_version(context: DepositContext | None, event: DocumentReceived) -> bool:
-    return context is None or not context.is_complete or context.is_older_than(event.seen) or context.awaits_recovery
+    return {
+        message.id
+        for message in messages
+        if (context := contexts.get(message.event.record_id)) is None or context.awaits_version(message.event.seen)
+    }
 
 
 async def decide_deposits(

@@ -30,9 +30,12 @@ with gone_states as (
   delete from record_copies where bucket = $1 and record_id = $2 returning record_id
 ), gone_people as (
   delete from people_copies where bucket = $1 and record_id = $2 returning record_id
+), gone_collected as (
+  delete from collected_consents where bucket = $1 and record_id = $2 returning record_id
 )
 select (select count(*) from gone_states) as consent_states, (select count(*) from gone_copies) as record_copies,
-       (select count(*) from gone_people) as people_copies"""
+       (select count(*) from gone_people) as people_copies,
+       (select count(*) from gone_collected) as collected_consents"""
 
 
 async def destroy_state(connection: Connection, record_id: UUID) -> dict[str, int]:

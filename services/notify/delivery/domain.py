@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Generic, NamedTuple, TypeVar
 from uuid import UUID
 
+from shared.delivery_retries import RETRY_PERIOD, retry_delay
 from shared.errors import CodedError
 from shared.human_text import clean_line, has_control_character
 from shared.mail_addresses import mail_address
@@ -65,10 +66,7 @@ class OutgoingMessage:
 
 Due = TypeVar("Due")
 AttemptOutcome = TypeVar("AttemptOutcome")
-RETRY_PERIOD = timedelta(hours=48)
 KEY_RETRY_DELAY = timedelta(minutes=5)
-_RETRY_DELAYS_S = (5, 30, 120, 600, 3600, 7200, 14400, 21600, 28800, 43200)
-_RETRY_DELAYS = tuple(timedelta(seconds=seconds) for seconds in _RETRY_DELAYS_S)
 NOT_DELIVERED_IN_TIME = Refused("not-delivered-in-time")
 
 
@@ -86,11 +84,6 @@ class RetryAt:
     reason: str | None
     attempts: int
     due_at: datetime
-
-
-def retry_delay(attempts: int) -> timedelta:
-    """Returns the delay between the n-th failed attempt and the next: 5 seconds at first, 12 hours at most."""
-    return _RETRY_DELAYS[min(attempts, len(_RETRY_DELAYS)) - 1]
 
 
 def next_attempt(outcome: Retryable, attempts: int, now: datetime) -> RetryAt:

@@ -42,12 +42,15 @@ with chosen as materialized (
   returning o.deposit_id
 ), gone_deposits as (
   delete from deposits p using chosen where p.bucket = $1 and p.id = chosen.deposit_id returning p.id
+), gone_acknowledgements as (
+  delete from business_acknowledgements a using chosen where a.deposit_id = chosen.deposit_id returning a.id
 ), gone_documents as (
   delete from documents d using doomed where d.bucket = $1 and d.id = doomed.id returning d.id
 )
 select (select count(*) from gone_documents) as documents, (select count(*) from gone_contents) as contents,
        (select count(*) from gone_deposits) as deposits, (select count(*) from gone_requests) as deposit_requests,
-       (select count(*) from gone_listed) as organisation_deposits"""
+       (select count(*) from gone_listed) as organisation_deposits,
+       (select count(*) from gone_acknowledgements) as business_acknowledgements"""
 
 
 async def destroy_record(connection: Connection, record_id: UUID) -> dict[str, int]:

@@ -1,11 +1,15 @@
 """What the use cases of HL7 v2 messages need."""
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
 from services.records.facts.context import ReadContext
 from shared.crypto.keyring import Keyring
+from shared.db.pool import Connection
+
+Effect = Callable[[Connection], Awaitable[None]]
+"""What an accepted message changes in the transaction that stores its acknowledgement."""
 
 
 @dataclass(frozen=True, slots=True)

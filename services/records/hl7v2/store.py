@@ -9,7 +9,7 @@ FIND_RECEIVED = """
 select digest, acknowledgement from received_messages where client_id = $1 and control_digest = $2"""
 INSERT_RECEIVED = """
 insert into received_messages (client_id, control_digest, digest, acknowledgement)
-values ($1, $2, $3, $4) on conflict on constraint received_messages_pkey do nothing"""
+values ($1, $2, $3, $4) on conflict on constraint received_messages_pkey do nothing returning true"""
 SWEEP_RECEIVED = """
 delete from received_messages where (client_id, control_digest, digest) in (
   select client_id, control_digest, digest from received_messages
@@ -45,8 +45,10 @@ async def find_earlier(connection: Connection, message: ReceivedMessage) -> Earl
     return EarlierMessages(same, bool(rows) and same is None)
 
 
-async def insert_received(connection: Connection, message: ReceivedMessage, acknowledgement: bytes) -> None:
-    """Stores the acknowledgement of an accepted message; a message that is stored already keeps its first one."""
-    await connection.execute(
+async def insert_received(connection: Connection, message: ReceivedMessage, acknowledgement: bytes) -> bool:
+    """Stores the acknowledgement of an accepted message. Returns False where the message has been stored already; it
+    keeps its first one."""
+    inserted: bool | None = await connection.fetchval(
         INSERT_RECEIVED, message.client_id, message.control_digest, message.digest, acknowledgement
     )
+    return inserted is not None

@@ -8,7 +8,19 @@ MESSAGES = Counter(
     ["kind", "outcome"],
 )
 NOT_FOR_DMP = Counter("records_hl7v2_not_for_dmp_total", "Messages with DESTDMP = N: accepted, nothing kept.")
+CONSENTS_WITHOUT_RECORD = Counter(
+    "records_hl7v2_consents_without_record_total",
+    "ADT messages with collected consents about nobody's open record: accepted, nothing kept.",
+)
 REUSED_CONTROL_IDS = Counter(
     "records_hl7v2_reused_control_ids_total", "Messages that repeat the MSH-10 of another message of their sender."
+)
+BUSINESS_ACKNOWLEDGEMENTS = Counter(
+    "records_business_acknowledgements_total",
+    "Attempts to send a business acknowledgement (ZAM^Z01): sent, deferred (tried again), failed (given up).",
+    ["outcome"],
+)
+QUEUED_BUSINESS_ACKNOWLEDGEMENTS = Gauge(
+    "records_queued_business_acknowledgements", "Business acknowledgements in the queue: waiting, or failed.", ["state"]
 )
 CONNECTIONS = Gauge("records_mllp_connections", "Open MLLP connections.")

@@ -141,7 +141,12 @@ def _may_change_rights(f: Facts) -> bool:
     ends = f.change == "end-attestation" and f.about_self
     attests = f.change == "attest-care-team" and f.about_self and f.blocked == "none" and not f.care_team_objected
     if f.actor_kind == "software":
-        return _plain(f) and (ends or attests)
+        reports = f.collected != "none" and f.about_self and f.as_of not in ("3", "4", "5")
+        objects = f.change == "object-to-feeding" and reports
+        own = not f.objection_by_patient and f.blocked == "none"
+        withdraws = f.change == "withdraw-feeding-objection" and reports and own
+        counts = f.collected in ("none", "current")
+        return _plain(f) and counts and (ends or attests or objects or withdraws)
     if f.actor_kind != "professional" or f.profession not in READERS or not _mode_suits_a_professional(f):
         return False
     if f.mode in EMERGENCY and not f.record_named and f.as_of not in ("3", "4"):

@@ -49,7 +49,8 @@ COLUMNS: dict[str, tuple[Any, ...]] = {
     "change": (None, *LABEL_CHANGES, "archive", "unarchive", *sorted(CHANGES), "befriend"),
     "labels_asked": LABELS,
     "type_asked": ("11488-4", "DOCPAT01", None),
-    "as_of": (None, "3", "4", "5", "2", "99"),
+    "as_of": (None, "3", "4", "5", "6", "2", "99"),
+    "collected": ("none", "current", "outdated", "superseded", "ended", "perhaps"),
     "matrix_cell": ("allowed", "denied", "allowed-by-default", "denied-by-default", "unknown"),
     "occupational_medicine": ("never", "allowed", "perhaps"),
     **{field.name: YES_NO for field in fields(Facts) if isinstance(field.default, bool)},
@@ -154,6 +155,8 @@ def _rights() -> Iterator[Facts]:
     for kind in ("professional", "software"):
         for change in ("attest-care-team", "end-attestation"):
             yield asking(kind, "change-rights", change=change, about_self=True)
+    for change in ("object-to-feeding", "withdraw-feeding-objection", "attest-care-team", "end-attestation"):
+        yield asking("software", "change-rights", change=change, about_self=True, collected="current")
 
 
 def one_fact_away(facts: Facts) -> Iterator[Facts]:

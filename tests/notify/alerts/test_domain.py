@@ -21,9 +21,9 @@ from services.notify.alerts.domain.alerts import (
 from services.notify.alerts.domain.consultations import Consultation, ConsultationWindow, first_per_window
 from services.notify.alerts.domain.ids import alert_id, emergency_session_id
 from services.notify.contacts.domain import Contact
-from services.notify.delivery.domain import RETRY_PERIOD, retry_delay
 from services.notify.kit.kinds import ALERT_CHANNELS, AlertKind
 from services.notify.preferences.domain import Preferences
+from shared.delivery_retries import RETRY_PERIOD, retry_delay
 from shared.runtime import clock
 from shared.runtime.clock import made_at
 

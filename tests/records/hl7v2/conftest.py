@@ -16,7 +16,7 @@ SOMEBODY = Person(71)
 @pytest.fixture
 async def no_messages(api: RecordsApi) -> RecordsApi:
     """The API, without registered clients and received messages."""
-    await api.pool.execute("delete from clients; delete from received_messages")
+    await api.pool.execute("delete from clients; delete from received_messages; delete from business_acknowledgements")
     return api
 
 

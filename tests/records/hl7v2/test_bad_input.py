@@ -9,18 +9,21 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.records.hl7v2.context import Peer
-from services.records.hl7v2.domain import faults, form, patient, transmission
+from services.records.hl7v2.domain import admission, faults, form, patient, transmission
 from services.records.hl7v2.usecases import receive_message
 from shared.errors import ClientError
 from shared.hl7v2 import charset
 from shared.hl7v2.message import Message, UnreadableMessageError
+from shared.runtime import clock
 from tests.infra.load.documents import Person
 from tests.infra.records.cdas import a_cda
+from tests.infra.records.hl7v2_admissions import Admission, collected
 from tests.infra.records.hl7v2_messages import Ack, MessageParts
 from tests.infra.records.mllp import MllpTarget
 
 SOMEBODY = Person(71)
 SECRET = "SECRETSECRET"
+EVENTS = ("A01", "A31", "A03")
 PIECES = (
     *(b"|", b"^", b"~", b"&", b"\\", b"\r", b"\n", b"\x00", b"\x0b", b"\x1c", b"\xff", b"\xc3"),
     *(b"OBX|", b"PID|", b'""', b"MSH", b"="),
@@ -35,7 +38,11 @@ def messages() -> tuple[bytes, ...]:
         MessageParts(SOMEBODY, (content,), event="T10", result="C", order="RO", metadata=metadata),
         MessageParts(SOMEBODY, (content,), event="T04", result="D", order="CA"),
     ]
-    return tuple(part.encoded() for part in parts)
+    consents = collected("IO", "IC", "20261001101500")
+    admissions = [
+        Admission(SOMEBODY, event, consents, doctor=f"899900000018^{SECRET}", stay_until="20261009") for event in EVENTS
+    ]
+    return (*(part.encoded() for part in parts), *(admission.encoded() for admission in admissions))
 
 
 def mutated(source: random.Random, raw: bytes) -> bytes:
@@ -74,6 +81,10 @@ def read(raw: bytes) -> None:
     if kind is form.MessageKind.ACK:
         return
     form.check_form(message, kind)
+    if kind is form.MessageKind.ADT:
+        admission.consents_of(message, clock.now())
+        admission.professional_ids(message)
+        return
     transmission.instructions_of(message)
     patient.required_ins(message)
     patient.traits_of_message(message)

@@ -7,17 +7,22 @@ from uuid import uuid4
 
 import pytest
 
+from services.consent.choices.steps import copy_records
+from services.consent.choices.store import states
+from services.consent.collected_consents.steps import judge_consents
 from services.records.copies.steps import apply_record_copies
+from services.records.hl7v2.domain.patient import required_ins, traits_of_message
 from services.records.hl7v2.domain.transmission import documents_of
 from shared.cda.xml import check_xml
 from shared.contracts.identity import RecordChanged, TraitFingerprints
-from shared.contracts.records import DocumentReceived
+from shared.contracts.records import CollectedConsentReported, DocumentReceived
 from shared.crypto.fingerprints import ins_parts, trait_fingerprints
 from shared.db.pool import transaction
 from shared.hl7v2.charset import decode
 from shared.hl7v2.message import Message
 from shared.runtime import clock
-from shared.values import StrictTraits
+from shared.values import Ins, SentTraits, StrictTraits
+from tests.conftest import NewPool
 from tests.infra.messaging.messages import message
 from tests.infra.platform.paths import ROOT
 from tests.infra.records.hl7v2_messages import MllpClient
@@ -77,19 +82,25 @@ async def open_records(api: RecordsApi, raw: bytes) -> None:
         header = check_xml(sent.content)
         assert header is not None
         [ins] = header.ins
-        traits = StrictTraits(**{name: getattr(header.traits, name) for name in StrictTraits.__dataclass_fields__})
-        record_id = uuid4()
-        event = RecordChanged(
-            record_id=record_id,
-            version=1,
-            status="open",
-            ins=RING.fingerprint(*ins_parts(ins)),
-            traits=TraitFingerprints(**trait_fingerprints(RING, record_id, traits.normalised())),
-            opened_at=clock.now(),
-        )
-        async with transaction(api.pool) as connection:
-            await apply_record_copies(api.vault, connection, [message(event)])
-        await api.choose(record_id, 1)
+        await open_record(api, ins, header.traits)
+
+
+async def open_record(api: RecordsApi, ins: Ins, sent: SentTraits) -> RecordChanged:
+    """Opens the record of a person with these traits; returns identity's event."""
+    traits = StrictTraits(**{name: getattr(sent, name) for name in StrictTraits.__dataclass_fields__})
+    record_id = uuid4()
+    event = RecordChanged(
+        record_id=record_id,
+        version=1,
+        status="open",
+        ins=RING.fingerprint(*ins_parts(ins)),
+        traits=TraitFingerprints(**trait_fingerprints(RING, record_id, traits.normalised())),
+        opened_at=clock.now(),
+    )
+    async with transaction(api.pool) as connection:
+        await apply_record_copies(api.vault, connection, [message(event)])
+    await api.choose(record_id, 1)
+    return event
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if not path.name.startswith("ack")], ids=name_of)
@@ -107,3 +118,36 @@ async def test_each_official_message_is_answered(api: RecordsApi, laboratory: Ml
 async def test_no_official_acknowledgement_is_answered(laboratory: MllpClient, path: Path) -> None:
     laboratory.writer.write(b"\x0b" + content_of(path) + b"\x1c\r")
     assert (await laboratory.send(b"MSH|^~\\&|")).answer.startswith("AR")
+
+
+ADMISSIONS = {
+    "admission.er7": ("INO", "IC", []),
+    "consent/ConsentementConsultation_NonOppositionAlimentation.er7": ("INO", "IC", []),
+    "consent/NonConsentementConsultation_OppositionAlimentation.er7": ("IO", "INC", ["1750000001"]),
+}
+"""What each official admission says, and the objections to deposits that follow. Its stay ended in 2024: an attestation
+gives nothing any more."""
+
+
+@pytest.mark.parametrize("name", ADMISSIONS)
+async def test_the_consents_of_each_official_admission_reach_the_choices(
+    api: RecordsApi, mllp: MllpTarget, new_pool: NewPool, name: str
+) -> None:
+    feeding, consultation, objections = ADMISSIONS[name]
+    raw = (SAMPLES / "hl7v2" / name).read_bytes()
+    await mllp.register("gam", organisation_id="1750000001", applications=("GAM|CHU-X",))
+    decoded = decode(raw)
+    sent = Message(decoded.text)
+    record = await open_record(api, required_ins(sent), traits_of_message(sent))
+    async with mllp.connect() as client:
+        assert (await client.send(raw)).answer == "AA"
+    [report] = await api.announced(CollectedConsentReported)
+    assert (report.feeding, report.consultation) == (feeding, consultation)
+    consent = await new_pool("consent")
+    async with transaction(consent) as connection:
+        await copy_records(connection, [message(record)])
+        await judge_consents(connection, [message(report)])
+    state = await states.find_state(consent, record.record_id)
+    assert state is not None
+    assert list(state.choices.feeding_objections) == objections
+    assert state.choices.authorisations == ()

@@ -168,6 +168,10 @@ def _rows(state: Mapping[str, Any], names: Mapping[str, str]) -> list[tuple[obje
     for kind in _HOLDERS:
         holders = state.get(kind, [])
         rows += [(kind.replace("_", " "), named(id, names)) for id in holders] or [(kind.replace("_", " "), None)]
+    rows += [
+        ("objection collected", f"{named(objection['structure_id'], names)}, on {objection['informed_on']}")
+        for objection in state.get("collected_objections", [])
+    ]
     rows.append(("hidden sections", ", ".join(state["hidden_sections"]) or None))
     rows += [(f"application {use['application_id']}", ", ".join(use["sections"])) for use in state["applications"]]
     rows += [(name.replace("_", " "), _yes(state[name])) for name in ("care_team_objected", "mask_new_documents")]

@@ -7,13 +7,14 @@ from services.consent.choices.domain.choices import (
     LONGEST_LIST,
     Change,
     Choices,
+    has_collected_objection,
     has_ended,
     is_valid,
     sort_key,
 )
 from shared.access.facts import PATIENT_SIDE
 from shared.contracts.base import ActorKind
-from shared.contracts.consent import ApplicationChoice, Authorisation
+from shared.contracts.consent import ApplicationChoice, Authorisation, CollectedObjection
 from shared.errors import ConflictError, InvalidError
 from shared.moments import LATEST
 from shared.terminology.documents import section_labels
@@ -77,9 +78,9 @@ def apply_change(choices: Choices, change: Change, by: ActorKind, now: datetime)
         case "unblock-professional":
             return _replaced(choices, blocked=_without_item(choices.blocked, grantee_id))
         case "object-to-feeding":
-            return _replaced(choices, feeding_objections=_with_item(choices.feeding_objections, grantee_id))
+            return _with_objection(choices, change, by)
         case "withdraw-feeding-objection":
-            return _replaced(choices, feeding_objections=_without_item(choices.feeding_objections, grantee_id))
+            return _without_objection(choices, grantee_id, by)
         case "name-attending-doctor":
             _refuse_blocked(choices, grantee_id)
             return _replaced(choices, attending_doctors=_with_item(choices.attending_doctors, grantee_id))
@@ -205,6 +206,41 @@ def _with_block(choices: Choices, grantee_id: str, by: ActorKind, now: datetime)
     lasting = [authorisation for authorisation in of_grantee if not has_ended(authorisation, now)]
     had_attestation = any(authorisation.how == "care-team" for authorisation in lasting)
     return _with_attestation_objection(blocked, grantee_id) if had_attestation and by in PATIENT_SIDE else blocked
+
+
+def _with_objection(choices: Choices, change: Change, by: ActorKind) -> Choices:
+    """Returns the choices with an objection to deposits.
+
+    One of the patient side is their own from then on. One that a structure collected does not replace theirs.
+    """
+    structure_id = change.subject_id or ""
+    collected = _collected_except(choices, structure_id)
+    if by not in PATIENT_SIDE:
+        if structure_id in choices.feeding_objections:
+            return choices
+        if change.informed_on is not None:
+            objection = CollectedObjection(structure_id=structure_id, informed_on=change.informed_on)
+            collected = (*collected, objection)
+    return _replaced(
+        choices,
+        feeding_objections=_with_item(choices.feeding_objections, structure_id),
+        collected_objections=tuple(sorted(collected, key=lambda objection: objection.structure_id)),
+    )
+
+
+def _without_objection(choices: Choices, structure_id: str, by: ActorKind) -> Choices:
+    """Returns the choices without an objection; others than the patient side end only what a structure collected."""
+    if by not in PATIENT_SIDE and not has_collected_objection(choices, structure_id):
+        return choices
+    return _replaced(
+        choices,
+        feeding_objections=_without_item(choices.feeding_objections, structure_id),
+        collected_objections=_collected_except(choices, structure_id),
+    )
+
+
+def _collected_except(choices: Choices, structure_id: str) -> tuple[CollectedObjection, ...]:
+    return tuple(objection for objection in choices.collected_objections if objection.structure_id != structure_id)
 
 
 def _with_application(choices: Choices, application: ApplicationChoice) -> Choices:

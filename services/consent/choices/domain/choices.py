@@ -6,7 +6,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.base import Code
-from shared.contracts.consent import ApplicationChoice, Authorisation, EmergencyChoices
+from shared.contracts.consent import ApplicationChoice, Authorisation, CollectedObjection, EmergencyChoices
 from shared.national_ids import LONGEST_INPUT, NationalIdKind
 
 LONGEST_LIST = 1000
@@ -50,6 +50,7 @@ class Choices(BaseModel):
     """All choices of a patient, in sorted lists without duplicates.
 
     A holder has at most one authorisation that has begun and one to come, and as many attestations.
+    `collected_objections`: the objections to deposits that the structures themselves collected and reported.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", serialize_by_alias=True)
@@ -63,6 +64,7 @@ class Choices(BaseModel):
     feeding_objections: tuple[Code, ...] = ()
     applications: tuple[ApplicationChoice, ...] = ()
     attestation_objections: tuple[Code, ...] = ()
+    collected_objections: tuple[CollectedObjection, ...] = ()
 
 
 class Change(BaseModel):
@@ -93,6 +95,11 @@ def is_valid(authorisation: Authorisation, now: datetime) -> bool:
 def has_ended(authorisation: Authorisation, now: datetime) -> bool:
     """Returns whether the authorisation has ended."""
     return authorisation.until is not None and authorisation.until <= now
+
+
+def has_collected_objection(choices: Choices, structure_id: str) -> bool:
+    """Returns whether the objection to deposits by this structure is one that the structure itself collected."""
+    return any(objection.structure_id == structure_id for objection in choices.collected_objections)
 
 
 def sort_key(authorisation: Authorisation) -> tuple[str, str, datetime]:

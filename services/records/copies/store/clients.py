@@ -73,6 +73,15 @@ async def find_clients_by_application(connection: Connection, application: str) 
     return _matching(await connection.fetch(FIND_BY_APPLICATION, application, IDENTITY_CLIENTS.name))
 
 
+FIND_CLIENT = f"select {COLUMNS} from clients c where c.client_id = $1"  # noqa: S608  # a constant
+
+
+async def find_client(connection: Connection, client_id: str) -> ClientCopy | None:
+    """Returns a client, active or not; None where it is unknown."""
+    row = await connection.fetchrow(FIND_CLIENT, client_id)
+    return None if row is None else _client(row)
+
+
 FIND_INACTIVE = "select client_id from clients where client_id = any($1::text[]) and not active"
 
 

@@ -8,15 +8,18 @@ the CDA), 901 (the sender's structure), then those of the pipeline that all door
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
+from uuid import UUID
 
+from services.records.business_acknowledgements.steps import queue_acknowledgement
 from services.records.copies.domain.copies import RecordCopy
 from services.records.copies.store import reads
 from services.records.copies.store.records import find_record
 from services.records.deposits.domain.cda_submissions import CdaContent, submission_of_cdas
 from services.records.deposits.domain.submissions import check_contents
 from services.records.deposits.usecases.deposit_documents import WORTH_A_THREAD, RecordLocator, deposit_documents
-from services.records.hl7v2.context import Hl7v2Context
+from services.records.hl7v2.context import Effect, Hl7v2Context
 from services.records.hl7v2.domain.faults import MessageRefusedError, refused, wrong
 from services.records.hl7v2.domain.form import MessageKind
 from services.records.hl7v2.domain.patient import check_patient, required_ins, traits_of_message
@@ -61,8 +64,8 @@ class _ReadDocument:
 
 async def receive_documents(
     context: Hl7v2Context, sender: Caller, kind: MessageKind, message: Message, raw: bytes
-) -> None:
-    """Does what an ORU or MDM message asks for.
+) -> Effect | None:
+    """Does what an ORU or MDM message asks for; returns the queueing of the business acknowledgement it asks for.
 
     Raises MessageRefusedError and the errors of the pipeline: those of submission_of_cdas, deposit_documents and
     change_document.
@@ -70,7 +73,16 @@ async def receive_documents(
     instructions = instructions_of(message)
     if not instructions.is_for_dmp:
         NOT_FOR_DMP.inc()
-        return
+        return None
+    deposit_id = await _act(context, sender, kind, message, raw)
+    if not instructions.wants_reception:
+        return None
+    return partial(queue_acknowledgement, message=message, sender=sender, deposit_id=deposit_id)
+
+
+async def _act(context: Hl7v2Context, sender: Caller, kind: MessageKind, message: Message, raw: bytes) -> UUID | None:
+    """Deposits, replaces or deletes; returns the id of the deposit, None for a deletion."""
+    instructions = instructions_of(message)
     ins = required_ins(message)
     documents = (
         await asyncio.to_thread(_read_documents, message, raw)
@@ -94,10 +106,11 @@ async def receive_documents(
             await trace_refusal(context, sender, record, verb, "not-published")
             raise fault
         await delete_documents(context, sender, record, [document.unique_id for document in documents])
-        return
+        return None
     if verb is Verb.REPLACE and record is not None:
         await await_decisions(context, record, [document.summary.replaces or "" for document in documents])
-    await deposit_documents(context.read, RecordLocator(context.ins_hmac), depositor, submission, raw)
+    deposit = await deposit_documents(context.read, RecordLocator(context.ins_hmac), depositor, submission, raw)
+    return deposit.id
 
 
 def _read_documents(message: Message, raw: bytes) -> tuple[_ReadDocument, ...]:

@@ -12,11 +12,12 @@ from services.records.copies.store.clients import (
     find_clients_by_certificate,
 )
 from services.records.hl7v2 import store
-from services.records.hl7v2.context import Hl7v2Context, Peer
+from services.records.hl7v2.context import Effect, Hl7v2Context, Peer
 from services.records.hl7v2.domain.faults import refusal_of, rejected, try_later, unknown_sender
 from services.records.hl7v2.domain.form import MessageKind, check_form, kind_of
 from services.records.hl7v2.domain.senders import application_of, sender_among
 from services.records.hl7v2.store import ReceivedMessage
+from services.records.hl7v2.usecases.receive_admission import receive_admission
 from services.records.hl7v2.usecases.receive_documents import receive_documents
 from services.records.kit.metrics import MESSAGES, REUSED_CONTROL_IDS
 from services.records.tracking.steps.depositor import SCOPE
@@ -26,7 +27,6 @@ from shared.errors import ClientError, TransientError
 from shared.hl7v2 import charset
 from shared.hl7v2.acknowledgement import (
     Acknowledgement,
-    ErrorCode,
     MessageFault,
     Outcome,
     acknowledge,
@@ -95,10 +95,9 @@ class Reception:
             self._count("repeated")
             return self._if_asked_for(Answer(earlier, sender.client_id), Outcome.ACCEPTED)
         check_form(self.message, kind)
-        await _act(self.context, sender, kind, self.message, self.raw)
+        effect = await _act(self.context, sender, kind, self.message, self.raw)
         sent = _sent(self.message, self.decoded, None)
-        async with self.context.read.pool.acquire() as connection:
-            await store.insert_received(connection, received, sent.acknowledgement or b"")
+        await self._store(received, sent, effect)
         self._count(Outcome.ACCEPTED.value)
         return self._if_asked_for(Answer(sent.acknowledgement, sender.client_id), Outcome.ACCEPTED)
 
@@ -108,6 +107,16 @@ class Reception:
         sent = _sent(self.message, self.decoded, fault)
         client_id = self.sender.client_id if self.sender is not None else None
         return self._if_asked_for(Answer(sent.acknowledgement, client_id), fault.outcome)
+
+    async def _store(self, received: ReceivedMessage, sent: Answer, effect: Effect | None) -> None:
+        """Stores the acknowledgement with the effect of the message, each message once."""
+        async with self.context.read.pool.acquire() as connection:
+            if effect is None:
+                await store.insert_received(connection, received, sent.acknowledgement or b"")
+                return
+            async with connection.transaction():
+                if await store.insert_received(connection, received, sent.acknowledgement or b""):
+                    await effect(connection)
 
     def _if_asked_for(self, answer: Answer, outcome: Outcome) -> Answer:
         """Returns the answer without its acknowledgement where MSH-16 does not ask for one of this outcome."""
@@ -155,13 +164,12 @@ async def _find_earlier(connection: Connection, received: ReceivedMessage) -> by
     return earlier.acknowledgement
 
 
-async def _act(context: Hl7v2Context, sender: Caller, kind: MessageKind, message: Message, raw: bytes) -> None:
-    """Lets the use case of this kind act. Raises ClientError, TransientError."""
-    match kind:
-        case MessageKind.ORU | MessageKind.MDM:
-            await receive_documents(context, sender, kind, message, raw)
-        case _:
-            raise rejected(ErrorCode.MESSAGE_TYPE, "ADT is not read yet.", "MSH^1^9^1^1")
+async def _act(context: Hl7v2Context, sender: Caller, kind: MessageKind, message: Message, raw: bytes) -> Effect | None:
+    """Lets the use case of this kind act; returns what is to be stored with the acknowledgement. Raises ClientError,
+    TransientError."""
+    if kind is MessageKind.ADT:
+        return await receive_admission(context, sender, message)
+    return await receive_documents(context, sender, kind, message, raw)
 
 
 def _sent(message: Message, decoded: charset.DecodedText, fault: MessageFault | None) -> Answer:
