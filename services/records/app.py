@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -11,14 +12,21 @@ from services.records.consumers import subscriptions
 from services.records.copies.store.matrices import MatrixCache
 from services.records.deposits.api import cda, deposits, personal
 from services.records.deposits.domain.submissions import RecordUnknownError
+from services.records.deposits.usecases.quarantine_doors import CDA, FHIR, cda_door, fhir_door
 from services.records.documents.api import changes, fhir
-from services.records.erasure.store import remove_deposits
 from services.records.facts.context import ReadContext
 from services.records.facts.domain.rules import FactsRules
 from services.records.hl7v2.context import Hl7v2Context, Hl7v2Rules, ListenerRules
+from services.records.hl7v2.domain.envelopes import HL7V2
 from services.records.hl7v2.listener import Listener
+from services.records.hl7v2.usecases.quarantine_door import hl7v2_door
 from services.records.kit.bodies import LargeBodyLimit
+from services.records.kit.keys import ORGANISATION_KEY
 from services.records.kit.operation_outcomes import render
+from services.records.loops import loops
+from services.records.quarantine import api as quarantine
+from services.records.quarantine.context import QuarantineContext
+from services.records.quarantine.domain.rules import QuarantineRules
 from services.records.record_check import api as record_check
 from services.records.recovery import api as recovery
 from services.records.recovery.steps import recover_documents
@@ -29,14 +37,13 @@ from shared.access.decide import reasons_of
 from shared.crypto.keyring import Keyring
 from shared.crypto.vault import Vault
 from shared.db.pool import ANSWER, Pool, create_pool
-from shared.erasure.erased_records import ErasureFinisher
 from shared.errors import CodedError
 from shared.http.app import make_app, metrics, serving
 from shared.http.dependencies import provide
 from shared.http.issuer_keys import Keys
 from shared.messaging.outbox.recovery import Recovery
 from shared.runtime.metrics import STEP_SECONDS, start_at_zero, start_refusals
-from shared.service.worker import Loop, Plan, make_worker_app
+from shared.service.worker import Plan, make_worker_app
 
 REFUSALS: Final = {
     **dict.fromkeys(("find-documents", "check-record"), reasons_of("find")),
@@ -56,7 +63,8 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with serving(app, settings, "records", keys):
-            provide(app, _read_context(app.state.pool, settings), _ins_hmac(settings), LargeBodyLimit())
+            read = _read_context(app.state.pool, settings)
+            provide(app, read, _ins_hmac(settings), LargeBodyLimit(), _quarantine(read, settings))
             yield
 
     app = make_app(
@@ -66,7 +74,7 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
         body_limit=settings.http.body_limit,
         render=render,
     )
-    for module in (changes, deposits, cda, personal, fhir, record_check, tracking, recovery, what_if):
+    for module in (changes, deposits, cda, personal, fhir, record_check, tracking, recovery, what_if, quarantine):
         app.include_router(module.router)
     start_refusals(REFUSALS)
     return app
@@ -81,8 +89,11 @@ def make_worker(settings: Settings, keys: Keys | None = None) -> FastAPI:
 
 def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
     """Returns the subscriptions and loops of the worker."""
-    loops: dict[str, Loop] = {"finish-erasures": ErasureFinisher("records", remove_deposits).round}
-    return Plan("records", subscriptions(_vault(settings)), loops, keys, make_recovery(settings))
+
+    def quarantine_of(pool: Pool) -> QuarantineContext:
+        return _quarantine(_read_context(pool, settings), settings)
+
+    return Plan("records", subscriptions(_vault(settings)), loops(quarantine_of), keys, make_recovery(settings))
 
 
 def make_mllp(settings: Settings) -> FastAPI:
@@ -96,7 +107,6 @@ def make_mllp(settings: Settings) -> FastAPI:
             "RECORDS_MLLP__CERTIFICATE, __KEY and __CLIENT_AUTHORITIES are needed; on loopback, for a demonstration, "
             "RECORDS_MLLP__PLAINTEXT=true"
         )
-    rules = Hl7v2Rules(mllp.processing_ids, timedelta(seconds=mllp.max_clients_age_s))
     address = ListenerRules(
         mllp.host, mllp.port, mllp.max_connections, limit, mllp.certificate, mllp.key, mllp.client_authorities
     )
@@ -105,7 +115,8 @@ def make_mllp(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         pool = await create_pool(settings.postgres, application="records-mllp", limits=ANSWER)
         app.state.pool = pool
-        context = Hl7v2Context(_read_context(pool, settings), _ins_hmac(settings), rules)
+        read = _read_context(pool, settings)
+        context = replace(_hl7v2(read, settings), quarantine=_quarantine(read, settings))
         try:
             async with Listener(context, address).serving():
                 yield
@@ -133,3 +144,24 @@ def _ins_hmac(settings: Settings) -> Keyring:
 def _read_context(pool: Pool, settings: Settings) -> ReadContext:
     rules = FactsRules(timedelta(seconds=settings.freshness.limit_s), **settings.parameters.model_dump())
     return ReadContext(pool, _vault(settings), MatrixCache(), rules)
+
+
+def _hl7v2(read: ReadContext, settings: Settings) -> Hl7v2Context:
+    mllp = settings.mllp
+    rules = Hl7v2Rules(mllp.processing_ids, timedelta(seconds=mllp.max_clients_age_s))
+    return Hl7v2Context(read, _ins_hmac(settings), rules)
+
+
+def _quarantine(read: ReadContext, settings: Settings) -> QuarantineContext:
+    """Returns the context of quarantine, with every door whose refused submissions it keeps."""
+    ring, limits = _ins_hmac(settings), settings.quarantine
+    rules = QuarantineRules(
+        timedelta(days=limits.days),
+        limits.unknown,
+        timedelta(days=limits.unknown_days),
+        limits.max_submissions,
+        limits.max_bytes,
+    )
+    doors = {FHIR: fhir_door(read, ring), CDA: cda_door(read, ring), HL7V2: hl7v2_door(_hl7v2(read, settings))}
+    keys = Vault(Keyring.parse(settings.keys.kek.get_secret_value()), ORGANISATION_KEY)
+    return QuarantineContext(read.pool, keys, ring, rules, doors)

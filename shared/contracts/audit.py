@@ -66,6 +66,7 @@ Action = Literal[
     "check-record",
     "see-choices",
     "discard-dead-letter",
+    "handle-quarantined",
 ]
 READ_ACTIONS: Final[frozenset[str]] = frozenset(
     {"read-document", "find-documents", "read-summary", "read-reimbursements"}

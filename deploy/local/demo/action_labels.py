@@ -56,6 +56,7 @@ ACTION_LABELS = {
     "ask-what-if": "asked what a change would do",
     "explain-decision": "asked why",
     "list-emergencies": "looked at the emergencies",
+    "handle-quarantined": "showed, corrected, sent again or dropped a deposit that had been refused",
     "discard-dead-letter": "discarded a message about the record that could not be used",
 }
 

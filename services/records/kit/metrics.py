@@ -12,3 +12,12 @@ REUSED_CONTROL_IDS = Counter(
     "records_hl7v2_reused_control_ids_total", "Messages that repeat the MSH-10 of another message of their sender."
 )
 CONNECTIONS = Gauge("records_mllp_connections", "Open MLLP connections.")
+QUARANTINED = Counter(
+    "records_quarantined_total",
+    "Refused submissions that a hospital can mend, by door and by what is kept: body, code (of persons without a "
+    "record, or a full quarantine), nothing (overfull), repeated (here already), failed (the database is away).",
+    ["door", "kept"],
+)
+QUARANTINE_ACTS = Counter(
+    "records_quarantine_acts_total", "Kept submissions that were shown, corrected, sent again, dropped.", ["act"]
+)

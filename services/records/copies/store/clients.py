@@ -46,8 +46,15 @@ async def upsert_clients(connection: Connection, events: Sequence[ClientChanged]
 
 
 COLUMNS = "client_id, organisation_id, active, scopes, applications, client_class, listener"
+FIND_CLIENT = f"select {COLUMNS} from clients where client_id = $1"  # noqa: S608  # a constant
 FIND_BY_CERTIFICATE = f"select {COLUMNS} from clients where certificates @> array[$1::text]"  # noqa: S608  # a constant
 FIND_BY_APPLICATION = f"select {COLUMNS} from clients where applications @> array[$1::text]"  # noqa: S608  # a constant
+
+
+async def find_client(connection: Connection, client_id: str) -> ClientCopy | None:
+    """Returns the client with this id, active or not; None if there is none."""
+    row = await connection.fetchrow(FIND_CLIENT, client_id)
+    return None if row is None else _client(row)
 
 
 async def find_clients_by_certificate(connection: Connection, certificate: str) -> list[ClientCopy]:
