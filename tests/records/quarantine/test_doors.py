@@ -246,7 +246,7 @@ async def test_a_refusal_stands_where_nothing_can_be_kept(
     async def away(*_: object) -> None:
         raise ConnectionRefusedError
 
-    monkeypatch.setattr("services.records.quarantine.steps.keep_refused.find_people", away)
+    monkeypatch.setattr("services.records.quarantine.steps.keep_refused.find_subjects", away)
     assert codes(await api.deposit(changed_bundle(BODY, with_type("34105-7")))) == ["type-unknown"]
 
 

@@ -258,7 +258,7 @@ def _references(owner: Json) -> set[object]:
 def _known_type(document: Json) -> object:
     codings = _objects(_child(document, "type"), "coding")
     types = (document_type(str(coding.get("code")), str(coding.get("system"))) for coding in codings)
-    return next((known for known in types if known is not None), None)
+    return next((each for each in types if each is not None), None)
 
 
 def _child(parent: Json, name: str) -> Json:

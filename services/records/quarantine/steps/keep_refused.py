@@ -33,7 +33,7 @@ _WORTH_A_THREAD: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class People:
+class RequestSubjects:
     """Those whom a request states. `records`: INS fingerprint, under each key of the ring -> the record it finds.
 
     `have_open_records`: whether everybody whom the documents are about has one. `may_be_kept`: whether the body may be.
@@ -76,20 +76,20 @@ async def _keep(
     cause: str,
     stated: StatedPersons,
 ) -> Kept:
-    people = await find_people(connection, context, stated)
+    subjects = await find_subjects(connection, context, stated)
     key = await organisation_key(connection, context, depositor.owner)
     digest = digest_of(key, request)
     earlier = await submissions.find_by_digest(connection, depositor.owner, digest)
     if earlier is not None:
         if earlier.corrected_at is None:
-            await keep_again(connection, context, earlier, request, cause, people)
+            await keep_again(connection, context, earlier, request, cause, subjects)
         return "repeated"
     holding = await submissions.measure(connection, depositor.owner)
     if not holding.has_room_for_code(context.rules):
         return "nothing"
-    keeps = people.may_be_kept and holding.has_room_for_body(context.rules, len(request.body))
+    keeps = subjects.may_be_kept and holding.has_room_for_body(context.rules, len(request.body))
     id, now = clock.new_id(), clock.now()
-    period = context.rules.period_of(has_open_record=people.have_open_records, has_body=keeps)
+    period = context.rules.period_of(has_open_record=subjects.have_open_records, has_body=keeps)
     new = NewSubmission(
         id=id,
         organisation_id=depositor.owner,
@@ -106,7 +106,7 @@ async def _keep(
     if not await submissions.insert_submission(connection, new):
         return "repeated"
     if keeps:
-        await persons.insert_persons(connection, id, people.records)
+        await persons.insert_persons(connection, id, subjects.records)
     return "body" if keeps else "code"
 
 
@@ -116,12 +116,12 @@ async def keep_again(
     earlier: QuarantinedSubmission,
     request: RefusedRequest,
     cause: str,
-    people: People,
+    subjects: RequestSubjects,
 ) -> None:
     """Stores a further refusal of a request that is here: its body goes where it may not be kept any more, and comes
     where it may be kept now."""
     body = earlier.body
-    if not people.may_be_kept:
+    if not subjects.may_be_kept:
         body = None
         await persons.delete_persons(connection, earlier.id)
     elif body is None:
@@ -132,25 +132,26 @@ async def keep_again(
     size = None if body is None else len(request.body)
     await submissions.update_refusal(connection, earlier, cause, clock.now(), body, size)
     if body is not None:
-        await persons.insert_persons(connection, earlier.id, people.records)
+        await persons.insert_persons(connection, earlier.id, subjects.records)
 
 
-async def find_people(connection: Connection, context: QuarantineContext, stated: StatedPersons) -> People:
+async def find_subjects(connection: Connection, context: QuarantineContext, stated: StatedPersons) -> RequestSubjects:
     """Returns what is known of the persons of a request. No erasure of their records begins before this transaction
     ends."""
     fingerprints = {ins: context.ins_hmac.fingerprints(*ins_parts(ins)) for ins in stated}
-    known = await persons.find_records(connection, [each for several in fingerprints.values() for each in several])
-    erased = await erased_among(connection, {record.id for record in known.values()})
+    every_form = [fingerprint for forms in fingerprints.values() for fingerprint in forms]
+    by_form = await persons.find_records(connection, every_form)
+    erased = await erased_among(connection, {record.id for record in by_form.values()})
     records: dict[str, UUID | None] = {}
     open_persons = set()
-    for ins, several in fingerprints.items():
-        record = next((known[each] for each in several if each in known), None)
-        records |= dict.fromkeys(several, None if record is None else record.id)
+    for ins, forms in fingerprints.items():
+        record = next((by_form[form] for form in forms if form in by_form), None)
+        records |= dict.fromkeys(forms, None if record is None else record.id)
         if record is not None and record.is_open and record.id not in erased:
             open_persons.add(ins)
     have_open_records = bool(stated.subjects) and stated.subjects <= open_persons
     may_be_kept = bool(stated.subjects) and not erased and context.rules.keeps_body(has_open_record=have_open_records)
-    return People(records, have_open_records, may_be_kept)
+    return RequestSubjects(records, have_open_records, may_be_kept)
 
 
 async def organisation_key(connection: Connection, context: QuarantineContext, organisation_id: str) -> bytes:

@@ -4,7 +4,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from services.records.quarantine.context import QuarantineContext
-from services.records.quarantine.steps.keep_refused import find_people, keep_again
+from services.records.quarantine.steps.keep_refused import find_subjects, keep_again
 from services.records.quarantine.steps.open_submission import opened_request, records_of, trace
 from services.records.quarantine.store.submissions import delete_submission, find_submission
 from services.records.tracking.steps.depositor import Depositor
@@ -50,8 +50,8 @@ async def resend_quarantined(context: QuarantineContext, depositor: Depositor, i
     except ClientError as error:
         cause = door.cause_of(error) or error.code
         async with transaction(context.pool) as connection:
-            people = await find_people(connection, context, door.persons_of(request.body))
-            await keep_again(connection, context, submission, request, cause, people)
+            subjects = await find_subjects(connection, context, door.persons_of(request.body))
+            await keep_again(connection, context, submission, request, cause, subjects)
         raise RefusedAgainError.of(cause, error) from error
     async with transaction(context.pool) as connection:
         await delete_submission(connection, depositor.owner, id)
