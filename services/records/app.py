@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -13,16 +14,23 @@ from services.records.consumers import subscriptions
 from services.records.copies.store.matrices import MatrixCache
 from services.records.deposits.api import cda, deposits, personal, xdm
 from services.records.deposits.domain.submissions import RecordUnknownError
+from services.records.deposits.usecases.quarantine_doors import CDA, FHIR, XDM, cda_door, fhir_door, xdm_door
 from services.records.documents.api import changes, fhir
 from services.records.facts.context import ReadContext
 from services.records.facts.domain.rules import FactsRules
 from services.records.hl7v2.context import Hl7v2Context, Hl7v2Rules, ListenerRules
+from services.records.hl7v2.domain.envelopes import HL7V2
 from services.records.hl7v2.domain.form import MessageKind
 from services.records.hl7v2.listener import Listener
+from services.records.hl7v2.usecases.quarantine_door import hl7v2_door
 from services.records.kit.bodies import LargeBodyLimit
+from services.records.kit.keys import ORGANISATION_KEY
 from services.records.kit.metrics import BUSINESS_ACKNOWLEDGEMENTS, MESSAGES
 from services.records.kit.operation_outcomes import render
 from services.records.loops import loops
+from services.records.quarantine import api as quarantine
+from services.records.quarantine.context import QuarantineContext
+from services.records.quarantine.domain.rules import QuarantineRules
 from services.records.record_check import api as record_check
 from services.records.recovery import api as recovery
 from services.records.recovery.steps import recover_documents
@@ -61,8 +69,8 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with serving(app, settings, "records", keys):
-            large = LargeBodyLimit(settings.http.body_limit)
-            provide(app, _read_context(app.state.pool, settings), _ins_hmac(settings), large)
+            read, large = _read_context(app.state.pool, settings), LargeBodyLimit(settings.http.body_limit)
+            provide(app, read, _ins_hmac(settings), large, _quarantine(read, settings))
             yield
 
     app = make_app(
@@ -71,7 +79,7 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
         body_limit=settings.http.body_limit,
         render=render,
     )
-    for module in (changes, deposits, cda, xdm, personal, fhir, record_check, tracking, recovery, what_if):
+    for module in (changes, deposits, cda, xdm, personal, fhir, record_check, tracking, recovery, what_if, quarantine):
         app.include_router(module.router)
     start_refusals(REFUSALS)
     return app
@@ -89,7 +97,11 @@ def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
     """Returns the subscriptions and loops of the worker."""
     mllp = settings.mllp
     sender = MllpSender(partial(client_tls, mllp.client_authorities, mllp.certificate, mllp.key))
-    return Plan("records", subscriptions(_vault(settings)), loops(sender), keys, make_recovery(settings))
+
+    def quarantine_of(pool: Pool) -> QuarantineContext:
+        return _quarantine(_read_context(pool, settings), settings)
+
+    return Plan("records", subscriptions(_vault(settings)), loops(sender, quarantine_of), keys, make_recovery(settings))
 
 
 def make_mllp(settings: Settings) -> FastAPI:
@@ -103,7 +115,6 @@ def make_mllp(settings: Settings) -> FastAPI:
             "RECORDS_MLLP__CERTIFICATE, __KEY and __CLIENT_AUTHORITIES are needed; on loopback, for a demonstration, "
             "RECORDS_MLLP__PLAINTEXT=true"
         )
-    rules = Hl7v2Rules(mllp.processing_ids, timedelta(seconds=mllp.max_clients_age_s))
     address = ListenerRules(
         mllp.host, mllp.port, mllp.max_connections, limit, mllp.certificate, mllp.key, mllp.client_authorities
     )
@@ -112,7 +123,8 @@ def make_mllp(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         pool = await create_pool(settings.postgres, application="records-mllp", limits=ANSWER)
         app.state.pool = pool
-        context = Hl7v2Context(_read_context(pool, settings), _ins_hmac(settings), rules)
+        read = _read_context(pool, settings)
+        context = replace(_hl7v2(read, settings), quarantine=_quarantine(read, settings))
         try:
             async with Listener(context, address).serving():
                 yield
@@ -141,3 +153,29 @@ def _ins_hmac(settings: Settings) -> Keyring:
 def _read_context(pool: Pool, settings: Settings) -> ReadContext:
     rules = FactsRules(timedelta(seconds=settings.freshness.limit_s), **settings.parameters.model_dump())
     return ReadContext(pool, _vault(settings), MatrixCache(), rules)
+
+
+def _hl7v2(read: ReadContext, settings: Settings) -> Hl7v2Context:
+    mllp = settings.mllp
+    rules = Hl7v2Rules(mllp.processing_ids, timedelta(seconds=mllp.max_clients_age_s))
+    return Hl7v2Context(read, _ins_hmac(settings), rules)
+
+
+def _quarantine(read: ReadContext, settings: Settings) -> QuarantineContext:
+    """Returns the context of quarantine, with every door whose refused submissions it keeps."""
+    ring, limits = _ins_hmac(settings), settings.quarantine
+    rules = QuarantineRules(
+        timedelta(days=limits.days),
+        limits.unknown,
+        timedelta(days=limits.unknown_days),
+        limits.max_submissions,
+        limits.max_bytes,
+    )
+    doors = {
+        FHIR: fhir_door(read, ring),
+        CDA: cda_door(read, ring),
+        XDM: xdm_door(read, ring, settings.http.body_limit),
+        HL7V2: hl7v2_door(_hl7v2(read, settings)),
+    }
+    keys = Vault(Keyring.parse(settings.keys.kek.get_secret_value()), ORGANISATION_KEY)
+    return QuarantineContext(read.pool, keys, ring, rules, doors)

@@ -8,10 +8,10 @@ from services.records.copies.steps import (
     apply_matrix_copies,
     apply_people_copies,
     apply_profession_copies,
-    apply_record_copies,
 )
 from services.records.deposits.steps.apply_deposit_decisions import apply_deposit_decisions, find_awaiting_version
 from services.records.erasure.steps import erase_record
+from services.records.quarantine.steps.record_openings import apply_record_openings
 from services.records.tracking.steps.follow_deposits import follow_deposits
 from shared.contracts.audit import EntryRecorded
 from shared.contracts.consent import ConsentStateChanged, DepositDecided, MatrixChanged
@@ -48,7 +48,7 @@ def subscriptions(vault: Vault) -> list[Subscription]:
     Copies have versions, a document is decided once, tracking keeps the first time, and a record is erased once.
     """
     return [
-        Subscription(RECORDS_RECORD_COPIES, (RecordChanged,), partial(apply_record_copies, vault), uses_inbox=False),
+        Subscription(RECORDS_RECORD_COPIES, (RecordChanged,), partial(apply_record_openings, vault), uses_inbox=False),
         Subscription(RECORDS_CONSENT_COPIES, (ConsentStateChanged,), apply_consent_copies, uses_inbox=False),
         Subscription(RECORDS_PEOPLE_COPIES, (PeopleChanged,), apply_people_copies, uses_inbox=False),
         Subscription(RECORDS_MATRIX_COPIES, (MatrixChanged,), apply_matrix_copies, uses_inbox=False),

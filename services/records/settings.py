@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.records.kit.keys import KeySettings
+from services.records.quarantine.domain.rules import UnknownPersons
 from shared.loopback import is_loopback
 from shared.runtime.settings import ParameterSettings, Section, ServiceSettings
 
@@ -41,6 +42,22 @@ class MllpSettings(Section):
         return self
 
 
+class QuarantineSettings(Section):
+    """Refused submissions that a hospital can mend, kept for the depositor alone."""
+
+    days: int = Field(default=30, ge=1, le=30, description="days for which one is kept")
+    unknown: UnknownPersons = Field(
+        default="refuse",
+        description="national parameter `quarantine-unknown`: keep submissions about persons without an open record, "
+        "those who refused one included, or refuse: their cause, time and keyed digest alone are kept",
+    )
+    unknown_days: int = Field(default=30, ge=1, le=30, description="days for which these are kept, with UNKNOWN=keep")
+    max_submissions: int = Field(
+        default=10_000, ge=1, description="most submissions with their content, by organisation"
+    )
+    max_bytes: int = Field(default=2_000_000_000, ge=1, description="most bytes of them, by organisation")
+
+
 class Settings(ServiceSettings):
     """The settings of the service records."""
 
@@ -48,3 +65,4 @@ class Settings(ServiceSettings):
     keys: KeySettings
     parameters: ParameterSettings = ParameterSettings()
     mllp: MllpSettings = MllpSettings()
+    quarantine: QuarantineSettings = QuarantineSettings()

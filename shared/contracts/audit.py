@@ -67,6 +67,7 @@ Action = Literal[
     "see-choices",
     "discard-dead-letter",
     "report-consents",
+    "handle-quarantined",
 ]
 READ_ACTIONS: Final[frozenset[str]] = frozenset(
     {"read-document", "find-documents", "read-summary", "read-reimbursements"}

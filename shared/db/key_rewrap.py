@@ -99,17 +99,20 @@ Report = Callable[[Rewrapped], None]
 """Called after each page with the result for its column so far."""
 
 
-def wrapped_keys(vault: Vault) -> SealedColumn:
-    """Returns the column of wrapped data keys of a database that keeps them in `record_keys`."""
+def wrapped_keys(
+    vault: Vault, table: str = "record_keys", id: str = "record_id", *, bucket: bool = True
+) -> SealedColumn:
+    """Returns the column of wrapped data keys of a table, by default that of records."""
     return SealedColumn(
         ring="kek",
-        table="record_keys",
-        id="record_id",
+        table=table,
+        id=id,
         sealed="wrapped",
         kid="kid",
         kind="bytea",
         is_old="kid <> $1",
-        reseal=lambda record_id, kid, wrapped: vault.rewrap(record_id, WrappedKey(kid, wrapped)).wrapped,
+        reseal=lambda owner_id, kid, wrapped: vault.rewrap(owner_id, WrappedKey(kid, wrapped)).wrapped,
+        bucket=bucket,
     )
 
 

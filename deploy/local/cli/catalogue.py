@@ -77,6 +77,7 @@ COMMANDS = (
     Command("clients", "commands.registrations", _SOFTWARE, "Registered software: list, change, keys, deactivate."),
     Command("track", "commands.deposits", _SOFTWARE, "Follow a deposit."),
     Command("deposits", "commands.deposits", _SOFTWARE, "List a client's own deposits."),
+    Command("quarantine", "commands.quarantine", _SOFTWARE, "Refused submissions: correct, resend, drop."),
     Command("import", "commands.imports", _PROGRAMME, "Import the insured register, the directory."),
     Command("campaign", "commands.campaigns", _PROGRAMME, "Open records for all who do not object."),
     Command("matrix", "commands.matrix", _PROGRAMME, "Versions of the matrix: who may read which document."),

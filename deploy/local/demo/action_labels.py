@@ -57,6 +57,7 @@ ACTION_LABELS = {
     "explain-decision": "asked why",
     "list-emergencies": "looked at the emergencies",
     "report-consents": "reported what the person consented to",
+    "handle-quarantined": "showed, corrected, sent again or dropped a deposit that had been refused",
     "discard-dead-letter": "discarded a message about the record that could not be used",
 }
 

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from services.records.quarantine.store.persons import destroy_about_record
 from services.records.recovery.store import delete_lost
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_of
@@ -54,13 +55,16 @@ select (select count(*) from gone_documents) as documents, (select count(*) from
 
 
 async def destroy_record(connection: Connection, record_id: UUID) -> dict[str, int]:
-    """Deletes the record, its keys, fingerprints and copies, and unlinks the person's other record.
+    """Deletes the record, its keys, fingerprints and copies, what quarantine keeps about its person, by the fingerprint
+    of the INS, and the link of the person's other record.
 
     Returns table -> number of deleted rows.
     """
+    quarantined = await destroy_about_record(connection, record_id)
     row = await connection.fetchrow(DESTROY_RECORD, bucket_of(record_id), record_id)
     assert row is not None, "counts are one row"
-    destroyed = {**row, "lost_documents": await delete_lost(connection, bucket_of(record_id), record_id)}
+    lost = await delete_lost(connection, bucket_of(record_id), record_id)
+    destroyed = {**row, "lost_documents": lost, "quarantined_submissions": quarantined}
     if (other := destroyed.pop("linked_to")) is not None:
         await connection.execute(UNLINK, bucket_of(other), other, record_id)
     return destroyed

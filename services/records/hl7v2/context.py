@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from services.records.facts.context import ReadContext
+from services.records.quarantine.context import QuarantineContext
 from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection
 
@@ -39,11 +40,13 @@ class ListenerRules:
 
 @dataclass(frozen=True, slots=True)
 class Hl7v2Context:
-    """The pool, the vault, the matrices and the rules; `ins_hmac` finds records."""
+    """The pool, the vault, the matrices and the rules; `ins_hmac` finds records. `quarantine`: keeps refused messages;
+    None where a kept message is sent again."""
 
     read: ReadContext
     ins_hmac: Keyring
     rules: Hl7v2Rules
+    quarantine: QuarantineContext | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from services.records.hl7v2.context import Hl7v2Context
 from services.records.hl7v2.domain.faults import refused, try_later
 from services.records.hl7v2.domain.transmission import Verb
 from services.records.kit.announcements import announce
+from services.records.quarantine.domain.causes import TARGET_UNKNOWN
 from shared.contracts.audit import AccessRecorded, Action
 from shared.contracts.topics import IDENTITY_RECORDS
 from shared.fhir.submission import Submission
@@ -89,7 +90,12 @@ async def delete_documents(
     for document in documents:
         if document is None or document.life == "superseded":
             await trace_refusal(context, caller, record, Verb.DELETE, "not-published")
-            raise refused(ApplicationCode.TARGET, "The document to delete is not here, or was replaced.", _DOCUMENT)
+            raise refused(
+                ApplicationCode.TARGET,
+                "The document to delete is not here, or was replaced.",
+                _DOCUMENT,
+                TARGET_UNKNOWN,
+            )
         if document.organisation_id != caller.organisation_id:
             await trace_refusal(context, caller, record, Verb.DELETE, "not-own-document")
             raise refused(ApplicationCode.AUTHOR, "Your organisation did not deposit this document.", _DOCUMENT)

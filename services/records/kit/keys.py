@@ -1,16 +1,21 @@
 """The keyrings of records, and the wrapped keys that `keys rewrap` wraps anew."""
 
+from typing import Final
+
 from shared.crypto.keyring import Keyring
 from shared.crypto.vault import Vault
 from shared.db.key_rewrap import KeyPlan, wrapped_keys
 from shared.runtime.settings import KeyringText, Section
 
+ORGANISATION_KEY: Final = "organisation-key"
+
 
 class KeySettings(Section):
     """Keyrings `kid:base64url[,...]`, the active key first.
 
-    `ins_hmac`: makes fingerprints, shared with identity. `kek`: wraps the records' data keys. A data key stays wrapped
-    by the key-encryption key that was active when its record came, until `keys rewrap` wraps it anew.
+    `ins_hmac`: makes fingerprints, shared with identity. `kek`: wraps the data keys of records and organisations. A
+    data key stays wrapped by the key-encryption key that was active when it was made, until `keys rewrap` wraps it
+    anew.
     """
 
     ins_hmac: KeyringText
@@ -21,4 +26,5 @@ def make_keys(settings: KeySettings) -> KeyPlan:
     """Returns the key plan from the section KEYS__ of the settings."""
     kek = Keyring.parse(settings.kek.get_secret_value())
     rings = {"ins_hmac": Keyring.parse(settings.ins_hmac.get_secret_value()), "kek": kek}
-    return KeyPlan(rings, (wrapped_keys(Vault(kek)),))
+    organisations = wrapped_keys(Vault(kek, ORGANISATION_KEY), "organisation_keys", "id", bucket=False)
+    return KeyPlan(rings, (wrapped_keys(Vault(kek)), organisations))

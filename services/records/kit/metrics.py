@@ -24,3 +24,12 @@ QUEUED_BUSINESS_ACKNOWLEDGEMENTS = Gauge(
     "records_queued_business_acknowledgements", "Business acknowledgements in the queue: waiting, or failed.", ["state"]
 )
 CONNECTIONS = Gauge("records_mllp_connections", "Open MLLP connections.")
+QUARANTINED = Counter(
+    "records_quarantined_total",
+    "Refused submissions that a hospital can mend, by door and by what is kept: body, code (of persons without a "
+    "record, or a full quarantine), nothing (overfull), repeated (here already), failed (the database is away).",
+    ["door", "kept"],
+)
+QUARANTINE_ACTS = Counter(
+    "records_quarantine_acts_total", "Kept submissions that were shown, corrected, sent again, dropped.", ["act"]
+)

@@ -34,13 +34,13 @@ from tests.infra.platform.databases import Databases
 from tests.infra.records.records_api import (
     DOCTOR,
     HOSPITAL,
-    RecordsApi,
     a_deposit,
     bundle_of,
     deposit_id,
     document_ids,
     named,
-    read_context_of,
+    records_api_of,
+    traits_of,
 )
 
 PATIENT = Limits(acquire_s=60, statement_s=60, grace_s=10)
@@ -84,7 +84,7 @@ async def seed_identity(api: Api) -> Seeded:
 
 
 async def seed_records(api: Api) -> Seeded:
-    api_under_test = RecordsApi(api.app.state.pool, api.client, read_context_of(api.app).vault)
+    api_under_test = records_api_of(api.app, api.client)
     await api_under_test.be_fresh()
     record_id = await api_under_test.open_record(Person(91))
     await api_under_test.name_people(record_id, 1, representatives=(named(PARENT),), carers=(named(CARER),))
@@ -93,8 +93,12 @@ async def seed_records(api: Api) -> Seeded:
     answer = await api_under_test.deposit(bundle_of(a_deposit(Person(91))))
     [document_id] = document_ids(answer)
     await api_under_test.decide(document_id)
+    wrong_traits = replace(traits_of(Person(91)), birth_name="AUTRE")
+    assert (await api_under_test.deposit(bundle_of(a_deposit(Person(91), traits=wrong_traits)))).status_code == 422
+    submission_id = await api.app.state.pool.fetchval("select id from quarantined_submissions")
     subject = f"urn:oid:1.2.250.1.213.1.4.10|{Person(91).ins}"
     documents = {"id": str(document_id), "document_id": str(document_id), "deposit_id": str(deposit_id(answer))}
+    documents["submission_id"] = str(submission_id)
     return Seeded(record_id, {**documents, "patient": str(record_id), "patient.identifier": subject})
 
 

@@ -70,7 +70,7 @@ async def run_mllp(api: RecordsApi, *, body_limit: int = 20_000_000, **rules: An
     read = ReadContext(
         api.pool, api.vault, MatrixCache(), FactsRules(timedelta(seconds=LIMIT_S), "never", masked_and_invisible=False)
     )
-    context = Hl7v2Context(read, RING, Hl7v2Rules(("P", "T", "D"), timedelta(seconds=LIMIT_S)))
+    context = Hl7v2Context(read, RING, Hl7v2Rules(("P", "T", "D"), timedelta(seconds=LIMIT_S)), api.quarantine)
     listener = Listener(context, ListenerRules("127.0.0.1", 0, rules.pop("max_connections", 50), body_limit, **rules))
     async with listener.serving() as server:
         yield MllpTarget(api, listener, server.sockets[0].getsockname()[1])

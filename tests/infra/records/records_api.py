@@ -18,11 +18,12 @@ from services.records.copies.steps import (
     apply_consent_copies,
     apply_people_copies,
     apply_profession_copies,
-    apply_record_copies,
 )
 from services.records.deposits.steps.apply_deposit_decisions import apply_deposit_decisions
 from services.records.facts.context import ReadContext
 from services.records.kit.keys import KeySettings
+from services.records.quarantine.context import QuarantineContext
+from services.records.quarantine.steps.record_openings import apply_record_openings
 from services.records.settings import Settings
 from shared.contracts.base import Event
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
@@ -63,6 +64,7 @@ _TABLES = (
     *("records", "record_fingerprints", "record_keys", "consent_states", "record_people", "matrices", "professions"),
     *("deposits", "deposit_requests"),
     *("organisation_deposits", "documents", "contents", "lost_documents"),
+    "quarantined_submissions",
     *("outbox", "inbox", "parked_messages", "copy_watermarks", "broken_copies"),
 )
 EMPTY = "".join(f"delete from {table};" for table in _TABLES)
@@ -134,6 +136,7 @@ class RecordsApi:
     pool: Pool
     client: httpx2.AsyncClient
     vault: Vault
+    quarantine: QuarantineContext
     versions: dict[UUID, int] = field(default_factory=dict)
 
     async def be_empty(self) -> None:
@@ -158,7 +161,7 @@ class RecordsApi:
             linked_to=fields.get("linked_to"),
         )
         async with transaction(self.pool) as connection:
-            await apply_record_copies(self.vault, connection, [message(event)])
+            await apply_record_openings(self.vault, connection, [message(event)])
         return record_id
 
     async def choose(
@@ -338,6 +341,12 @@ def read_context_of(app: FastAPI) -> ReadContext:
     return context
 
 
+def records_api_of(app: FastAPI, client: httpx2.AsyncClient) -> RecordsApi:
+    """Returns the API of an app at work."""
+    quarantine: QuarantineContext = app.state.provided[QuarantineContext]
+    return RecordsApi(app.state.pool, client, read_context_of(app).vault, quarantine)
+
+
 @asynccontextmanager
 async def run_records_api(database: Database, **changed: Any) -> AsyncIterator[RecordsApi]:
     """Runs the API of records over ASGI."""
@@ -349,4 +358,4 @@ async def run_records_api(database: Database, **changed: Any) -> AsyncIterator[R
             transport=transport, base_url="http://records.test", event_hooks={"response": [check_fhir]}
         ) as client,
     ):
-        yield RecordsApi(app.state.pool, client, read_context_of(app).vault)
+        yield records_api_of(app, client)

@@ -23,7 +23,7 @@ from tests.infra.load.documents import Person
 from tests.infra.messaging.messages import message
 from tests.infra.messaging.plumbing import record_changed
 from tests.infra.platform.databases import Databases
-from tests.infra.records.records_api import RecordsApi, read_context_of
+from tests.infra.records.records_api import records_api_of
 
 pytestmark = pytest.mark.long
 
@@ -43,9 +43,7 @@ AT_ONCE = 8
 @pytest_asyncio.fixture(scope="module")
 async def apis(databases: Databases) -> AsyncIterator[dict[str, Api]]:
     async with all_apis(databases) as made:
-        records = RecordsApi(
-            made["records"].app.state.pool, made["records"].client, read_context_of(made["records"].app).vault
-        )
+        records = records_api_of(made["records"].app, made["records"].client)
         await records.be_fresh()
         await records.open_record(Person(81), record_id=RECORD)
         async with transaction(made["consent"].app.state.pool) as connection:

@@ -2,23 +2,26 @@
 
 import asyncio
 import contextlib
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from services.records.deposits.api.deposits import wait_for_outcome
-from services.records.deposits.domain.cda_submissions import CDA_MEDIA_TYPE, CdaContent, submission_of_cdas
-from services.records.deposits.domain.submissions import check_contents
+from services.records.deposits.domain.cda_submissions import CDA_MEDIA_TYPE, submission_of_cda
 from services.records.deposits.usecases.deposit_documents import WORTH_A_THREAD, RecordLocator, deposit_documents
+from services.records.deposits.usecases.quarantine_doors import CDA
 from services.records.facts.context import InjectedReadContext
 from services.records.kit.bodies import LARGE, InjectedBodyLimit, check_xml_type
 from services.records.kit.documentation import AUTHENTICATED
 from services.records.kit.requests import InsHmac, caller_of
+from services.records.quarantine.context import InjectedQuarantine
+from services.records.quarantine.domain.requests import RefusedRequest
+from services.records.quarantine.steps.keep_refused import keep_refused
 from services.records.tracking.api import progress_of
 from services.records.tracking.models import DepositProgress
 from services.records.tracking.steps.depositor import depositor_of
-from shared.errors import ClientError, ForbiddenError, InvalidError, NotFoundError
-from shared.fhir.submission import InvalidSubmissionError, Span, Submission
+from shared.errors import ClientError, ForbiddenError, NotFoundError
 from shared.http.admission import Urgency, urgent
 from shared.http.door import AS_THE_SERVICE, Door, takes
 from shared.http.prefer import seconds_to_wait
@@ -39,20 +42,6 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
-class CdaRefusedError(InvalidError):
-    """The CDA cannot be deposited as it is."""
-
-    code: ClassVar[str] = "submission-invalid"
-    french = "Le CDA ne peut pas être déposé tel quel."
-
-    @classmethod
-    def of(cls, error: InvalidSubmissionError) -> "CdaRefusedError":
-        """Returns the error that names the first issue by its code, and all of them in its message."""
-        refused = cls(" ".join(issue.diagnostics for issue in error.issues))
-        refused.code = error.issues[0].code  # type: ignore[misc]  # the code of this instance
-        return refused
-
-
 @router.post(
     "/cda",
     operation_id="depositCda",
@@ -66,12 +55,13 @@ class CdaRefusedError(InvalidError):
 )
 @urgent(Urgency.DEPOSIT)
 @takes(AS_THE_SERVICE)
-async def deposit_cda(  # each is a part of the request or of the app
+async def deposit_cda(  # noqa: PLR0913  # each is a part of the request or of the app
     request: Request,
     response: Response,
     context: InjectedReadContext,
     ins_hmac: InsHmac,
     large: InjectedBodyLimit,
+    quarantine: InjectedQuarantine,
     visibility: Annotated[
         list[VisibilityCode] | None,
         Query(description="From whom the document is hidden; repeat it for several. Without it: N, from nobody."),
@@ -91,15 +81,16 @@ async def deposit_cda(  # each is a part of the request or of the app
     labels = tuple(code for code in visibility or () if code != "N")
     async with large if len(body) > LARGE else contextlib.nullcontext():
         try:
-            submission = (
-                await asyncio.to_thread(_submission, body, labels)
-                if len(body) > WORTH_A_THREAD
-                else _submission(body, labels)
-            )
+            with _counted_refusals():
+                submission = (
+                    await asyncio.to_thread(submission_of_cda, body, labels)
+                    if len(body) > WORTH_A_THREAD
+                    else submission_of_cda(body, labels)
+                )
+            deposited = await deposit_documents(context, RecordLocator(ins_hmac), depositor, submission, body)
         except ClientError as error:
-            REFUSED.labels("deposit-document", error.code).inc()
+            await keep_refused(quarantine, depositor, RefusedRequest(CDA, body, labels), error)
             raise
-        deposited = await deposit_documents(context, RecordLocator(ins_hmac), depositor, submission, body)
     tracked = await wait_for_outcome(context.pool, depositor.owner, deposited.id, seconds_to_wait(prefer))
     if tracked is None:
         raise NotFoundError
@@ -107,9 +98,10 @@ async def deposit_cda(  # each is a part of the request or of the app
     return progress_of(tracked)
 
 
-def _submission(body: bytes, labels: tuple[str, ...]) -> Submission:
-    whole = Span(0, len(body), is_base64=False)
+@contextlib.contextmanager
+def _counted_refusals() -> Iterator[None]:
     try:
-        return check_contents(submission_of_cdas([CdaContent(body, labels, whole)]))
-    except InvalidSubmissionError as error:
-        raise CdaRefusedError.of(error) from None
+        yield
+    except ClientError as error:
+        REFUSED.labels("deposit-document", error.code).inc()
+        raise

@@ -16,16 +16,20 @@ from services.records.deposits.usecases.deposit_documents import (
     RecordLocator,
     deposit_documents,
 )
+from services.records.deposits.usecases.quarantine_doors import FHIR
 from services.records.facts.context import InjectedReadContext
 from services.records.facts.domain.documents import disclosed_reason
 from services.records.kit.bodies import LARGE, InjectedBodyLimit, check_json
 from services.records.kit.operation_outcomes import refused_submission
 from services.records.kit.requests import InsHmac, caller_of
+from services.records.quarantine.context import InjectedQuarantine
+from services.records.quarantine.domain.requests import RefusedRequest
+from services.records.quarantine.steps.keep_refused import keep_refused
 from services.records.tracking import store as tracking
 from services.records.tracking.steps.depositor import depositor_of
 from services.records.tracking.store import TrackedDeposit, TrackedDocument
 from shared.db.pool import Pool
-from shared.errors import ForbiddenError
+from shared.errors import ClientError, ForbiddenError
 from shared.fhir.answer_bundles import EntryResponse, transaction_response
 from shared.fhir.outcomes import Issue, IssueType, Severity
 from shared.fhir.submission import InvalidSubmissionError, Submission
@@ -43,7 +47,11 @@ CREATED = "201 Created"
 @urgent(Urgency.DEPOSIT)
 @takes(AS_THE_SERVICE)
 async def deposit(
-    request: Request, context: InjectedReadContext, ins_hmac: InsHmac, large: InjectedBodyLimit
+    request: Request,
+    context: InjectedReadContext,
+    ins_hmac: InsHmac,
+    large: InjectedBodyLimit,
+    quarantine: InjectedQuarantine,
 ) -> Response:
     """Deposits a submission. It parses the bytes itself, because this is the hot path."""
     caller = await caller_of(request)
@@ -57,10 +65,13 @@ async def deposit(
             submission = (
                 await asyncio.to_thread(parse_and_check, body) if len(body) > WORTH_A_THREAD else parse_and_check(body)
             )
-        except InvalidSubmissionError as error:
-            REFUSED.labels("deposit-document", error.issues[0].code).inc()
-            return refused_submission(error)
-        deposited = await deposit_documents(context, RecordLocator(ins_hmac), depositor, submission, body)
+            deposited = await deposit_documents(context, RecordLocator(ins_hmac), depositor, submission, body)
+        except ClientError as error:
+            await keep_refused(quarantine, depositor, RefusedRequest(FHIR, body), error)
+            if isinstance(error, InvalidSubmissionError):
+                REFUSED.labels("deposit-document", error.issues[0].code).inc()
+                return refused_submission(error)
+            raise
     seconds = seconds_to_wait(request.headers.get("prefer"))
     tracked = await wait_for_outcome(context.pool, depositor.owner, deposited.id, seconds) if seconds else None
     return _answer(submission, deposited, tracked)

@@ -3,28 +3,30 @@
 import asyncio
 import contextlib
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request, Response
 
 from services.records.deposits.api.deposits import wait_for_outcome
-from services.records.deposits.domain.submissions import check_contents
-from services.records.deposits.domain.xdm_submissions import submission_of_xdm
+from services.records.deposits.domain.xdm_submissions import checked_xdm
 from services.records.deposits.usecases.deposit_documents import WORTH_A_THREAD, RecordLocator, deposit_documents
+from services.records.deposits.usecases.quarantine_doors import XDM
 from services.records.facts.context import InjectedReadContext
 from services.records.kit.bodies import LARGE, InjectedBodyLimit, check_zip_type
 from services.records.kit.documentation import AUTHENTICATED
 from services.records.kit.requests import InsHmac, caller_of
+from services.records.quarantine.context import InjectedQuarantine
+from services.records.quarantine.domain.requests import RefusedRequest
+from services.records.quarantine.steps.keep_refused import keep_refused
 from services.records.tracking.api import progress_of
 from services.records.tracking.models import DepositProgress
 from services.records.tracking.steps.depositor import depositor_of
-from shared.errors import ClientError, ForbiddenError, InvalidError, NotFoundError
-from shared.fhir.submission import InvalidSubmissionError, Submission
+from shared.errors import ClientError, ForbiddenError, NotFoundError
 from shared.http.admission import Urgency, urgent
 from shared.http.door import AS_THE_SERVICE, Door, takes
 from shared.http.prefer import seconds_to_wait
 from shared.runtime.metrics import REFUSED
-from shared.xdm.archive import Archive, read_archive
+from shared.xdm.archive import read_archive
 
 router = APIRouter(route_class=Door, tags=["XDM"])
 _ZIP_BODY = {"schema": {"type": "string", "format": "binary", "description": "An XDM archive (IHE ITI-32)."}}
@@ -41,23 +43,6 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
-class XdmRefusedError(InvalidError):
-    """The documents of the archive cannot be deposited as they are."""
-
-    code: ClassVar[str] = "submission-invalid"
-    french = "Les documents de l’archive ne peuvent pas être déposés tels quels."
-
-    @classmethod
-    def of(cls, error: InvalidSubmissionError) -> "XdmRefusedError":
-        """Returns the error that names the first issue by its code, and all of them, with their places, in its
-        message."""
-        sentences = (f"{issue.expression}: {issue.diagnostics}" for issue in error.issues if issue.expression)
-        others = (issue.diagnostics for issue in error.issues if not issue.expression)
-        refused = cls(" ".join(dict.fromkeys((*sentences, *others))))
-        refused.code = error.issues[0].code  # type: ignore[misc]  # the code of this instance
-        return refused
-
-
 @router.post(
     "/xdm",
     operation_id="depositXdm",
@@ -68,12 +53,13 @@ class XdmRefusedError(InvalidError):
 )
 @urgent(Urgency.DEPOSIT)
 @takes(AS_THE_SERVICE, binary=True)
-async def deposit_xdm(
+async def deposit_xdm(  # each is a part of the request or of the app
     request: Request,
     response: Response,
     context: InjectedReadContext,
     ins_hmac: InsHmac,
     large: InjectedBodyLimit,
+    quarantine: InjectedQuarantine,
     prefer: Annotated[str | None, Header(description="`wait=N`: wait N s for the publication or refusal.")] = None,
 ) -> DepositProgress:
     """Deposits the documents of the XDM archive in the body: all of them, or none. They are about one patient.
@@ -87,16 +73,20 @@ async def deposit_xdm(
         raise ForbiddenError("Patients, their representatives and carers deposit by PUT /records/{id}/documents/{id}.")
     check_zip_type(request)
     body = await request.body()
-    with _counted_refusals():
-        archive = read_archive(body, large.body_limit)
-    async with large if archive.expanded_size > LARGE else contextlib.nullcontext():
+    try:
         with _counted_refusals():
-            submission = (
-                await asyncio.to_thread(_submission, archive)
-                if archive.expanded_size > WORTH_A_THREAD
-                else _submission(archive)
-            )
-        deposited = await deposit_documents(context, RecordLocator(ins_hmac), depositor, submission, body)
+            archive = read_archive(body, large.body_limit)
+        async with large if archive.expanded_size > LARGE else contextlib.nullcontext():
+            with _counted_refusals():
+                submission = (
+                    await asyncio.to_thread(checked_xdm, archive)
+                    if archive.expanded_size > WORTH_A_THREAD
+                    else checked_xdm(archive)
+                )
+            deposited = await deposit_documents(context, RecordLocator(ins_hmac), depositor, submission, body)
+    except ClientError as error:
+        await keep_refused(quarantine, depositor, RefusedRequest(XDM, body), error)
+        raise
     tracked = await wait_for_outcome(context.pool, depositor.owner, deposited.id, seconds_to_wait(prefer))
     if tracked is None:
         raise NotFoundError
@@ -111,10 +101,3 @@ def _counted_refusals() -> Iterator[None]:
     except ClientError as error:
         REFUSED.labels("deposit-document", error.code).inc()
         raise
-
-
-def _submission(archive: Archive) -> Submission:
-    try:
-        return check_contents(submission_of_xdm(archive))
-    except InvalidSubmissionError as error:
-        raise XdmRefusedError.of(error) from None

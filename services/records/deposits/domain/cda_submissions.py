@@ -7,9 +7,9 @@ Source: CI-SIS, volet "Transmission d'un document CDA-R2 en HL7v2", mapping of t
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
-from services.records.deposits.domain.submissions import REPLACES
+from services.records.deposits.domain.submissions import REPLACES, check_contents
 from shared.cda.header import CdaHeader, read_header
 from shared.cda.summary import CdaCode, CdaSummary
 from shared.errors import InvalidError
@@ -19,6 +19,7 @@ from shared.fhir.submission import (
     Coding,
     Concept,
     Identifier,
+    InvalidSubmissionError,
     OptionalElements,
     Relation,
     Span,
@@ -51,6 +52,20 @@ class SeveralPatientsError(InvalidError):
     french = "Un envoi concerne une seule personne. Faites un envoi par personne."
 
 
+class CdaRefusedError(InvalidError):
+    """The CDA cannot be deposited as it is."""
+
+    code: ClassVar[str] = "submission-invalid"
+    french = "Le CDA ne peut pas être déposé tel quel."
+
+    @classmethod
+    def of(cls, error: InvalidSubmissionError) -> "CdaRefusedError":
+        """Returns the error that names the first issue by its code, and all of them in its message."""
+        refused = cls(" ".join(issue.diagnostics for issue in error.issues))
+        refused.code = error.issues[0].code  # type: ignore[misc]  # the code of this instance
+        return refused
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class CdaContent(RedactedRepr):
     """A CDA as it arrived. `visibility`: the labels that its header cannot state. `span`: see SubmittedDocument.
@@ -67,6 +82,18 @@ class CdaContent(RedactedRepr):
     place: str | None = None
     replaces: bool = True
     keeps_labels: bool = False
+
+
+def submission_of_cda(body: bytes, labels: tuple[str, ...]) -> Submission:
+    """Returns the checked submission of one CDA that is the whole request. `labels`: those that its URL states.
+
+    Raises InvalidCdaError, UndepositableError and CdaRefusedError.
+    """
+    whole = Span(0, len(body), is_base64=False)
+    try:
+        return check_contents(submission_of_cdas([CdaContent(body, labels, whole)]))
+    except InvalidSubmissionError as error:
+        raise CdaRefusedError.of(error) from None
 
 
 def submission_of_cdas(contents: Sequence[CdaContent]) -> Submission:

@@ -1,21 +1,26 @@
 """Reads an XDM archive (IHE ITI-32) as MSSanté carries it into a submission: its documents, about one patient."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 from urllib.parse import unquote
 
+from services.records.deposits.domain.bundle_envelopes import ins_of_content
+from services.records.deposits.domain.submissions import check_contents
 from services.records.deposits.domain.xdm_entries import EntryReader, XdmFile
 from services.records.deposits.domain.xdm_parties import read_ins
 from services.records.deposits.domain.xdm_reports import EntryReport
+from services.records.quarantine.domain.requests import StatedPersons
 from shared.cda.errors import InvalidCdaError, NotCdaError
 from shared.cda.header import CdaHeader, read_header
+from shared.errors import InvalidError
 from shared.fhir.contents import is_xml
 from shared.fhir.outcomes import Issue, IssueType
 from shared.fhir.submission import InvalidSubmissionError, Span, Submission, SubmittedDocument
 from shared.values import Ins
-from shared.xdm.archive import Archive, ArchiveEntry
-from shared.xdm.errors import MissingMetadataError
+from shared.xdm.archive import Archive, ArchiveEntry, read_archive
+from shared.xdm.errors import InvalidArchiveError, MissingMetadataError
 from shared.xdm.hl7 import read_unique_id
 from shared.xdm.metadata import MAX_DOCUMENTS, DocumentEntry, XdmMetadata, read_metadata
 
@@ -30,6 +35,31 @@ class _Folder:
 
     path: str
     metadata: XdmMetadata
+
+
+class XdmRefusedError(InvalidError):
+    """The documents of the archive cannot be deposited as they are."""
+
+    code: ClassVar[str] = "submission-invalid"
+    french = "Les documents de l’archive ne peuvent pas être déposés tels quels."
+
+    @classmethod
+    def of(cls, error: InvalidSubmissionError) -> "XdmRefusedError":
+        """Returns the error that names the first issue by its code, and all of them, with their places, in its
+        message."""
+        sentences = (f"{issue.expression}: {issue.diagnostics}" for issue in error.issues if issue.expression)
+        others = (issue.diagnostics for issue in error.issues if not issue.expression)
+        refused = cls(" ".join(dict.fromkeys((*sentences, *others))))
+        refused.code = error.issues[0].code  # type: ignore[misc]  # the code of this instance
+        return refused
+
+
+def checked_xdm(archive: Archive) -> Submission:
+    """Returns the checked submission of all documents of an archive. Raises InvalidArchiveError, XdmRefusedError."""
+    try:
+        return check_contents(submission_of_xdm(archive))
+    except InvalidSubmissionError as error:
+        raise XdmRefusedError.of(error) from None
 
 
 def submission_of_xdm(archive: Archive) -> Submission:
@@ -63,6 +93,21 @@ def submission_of_xdm(archive: Archive) -> Submission:
     date = max(document.date for document in documents)
     unique_id, source_id = read_unique_id(first.unique_id), read_unique_id(first.source_id)
     return Submission(unique_id, source_id, documents[0].ins, date, tuple(documents), ())
+
+
+def persons_of_archive(body: bytes, limit: int) -> StatedPersons:
+    """Returns every INS that an archive states, as far as it can be read: in its CDAs and in METADATA.XML."""
+    documents: set[Ins] = set()
+    envelope: set[Ins] = set()
+    with suppress(InvalidArchiveError, InvalidSubmissionError):
+        archive = read_archive(body, limit)
+        for file in archive.entries.values():
+            documents.update(ins_of_content(archive.read(file)))
+        for folder in _folders(archive):
+            metadata = folder.metadata
+            stated = [metadata.submission_set.patient_id, *(entry.patient_id for entry in metadata.entries)]
+            envelope.update(ins for text in stated if (ins := read_ins(text)) is not None)
+    return StatedPersons(frozenset(documents), frozenset(envelope))
 
 
 def _folders(archive: Archive) -> Iterator[_Folder]:

@@ -6,6 +6,7 @@ Sources: HL7 v2.5.1 tables 0357 and 0533 as the CI-SIS uses them (volet "Transmi
 from typing import Final
 
 from services.records.deposits.domain.submissions import NotOwnDocumentError
+from services.records.quarantine.domain.causes import cause_of
 from shared.cda.errors import IncompleteHeaderError, InvalidCdaError
 from shared.errors import (
     ClientError,
@@ -35,9 +36,11 @@ class MessageRefusedError(InvalidError):
     code = "message-refused"
     french = "Le message est refusé ; l’accusé dit pourquoi."
 
-    def __init__(self, fault: MessageFault) -> None:
+    def __init__(self, fault: MessageFault, cause: str | None = None) -> None:
+        """Keeps the fault. `cause`: that of quarantine, where the sender can mend it."""
         super().__init__(fault.diagnostic or None)
         self.fault = fault
+        self.cause = cause
 
 
 def rejected(code: ErrorCode, diagnostic: str, location: str = "") -> MessageRefusedError:
@@ -45,14 +48,17 @@ def rejected(code: ErrorCode, diagnostic: str, location: str = "") -> MessageRef
     return MessageRefusedError(MessageFault(Outcome.REJECTED, code, None, location, diagnostic))
 
 
-def wrong(code: ErrorCode, location: str, diagnostic: str) -> MessageRefusedError:
+def wrong(code: ErrorCode, location: str, diagnostic: str, cause: str | None = None) -> MessageRefusedError:
     """Returns the refusal of a message for a segment or field (AE)."""
-    return MessageRefusedError(MessageFault(Outcome.ERROR, code, None, location, diagnostic))
+    return MessageRefusedError(MessageFault(Outcome.ERROR, code, None, location, diagnostic), cause)
 
 
-def refused(application: ApplicationCode, diagnostic: str, location: str = "") -> MessageRefusedError:
+def refused(
+    application: ApplicationCode, diagnostic: str, location: str = "", cause: str | None = None
+) -> MessageRefusedError:
     """Returns the refusal of a message by a rule of the application (AE with code 207)."""
-    return MessageRefusedError(MessageFault(Outcome.ERROR, ErrorCode.APPLICATION, application, location, diagnostic))
+    fault = MessageFault(Outcome.ERROR, ErrorCode.APPLICATION, application, location, diagnostic)
+    return MessageRefusedError(fault, cause)
 
 
 def try_later() -> MessageRefusedError:
@@ -87,3 +93,8 @@ def refusal_of(error: ClientError | TransientError) -> MessageRefusedError:
             application = _APPLICATION_CODES.get(error.code, ApplicationCode.OTHER)
             is_of_patient = application in (ApplicationCode.PATIENT_UNKNOWN, ApplicationCode.INS_DIFFERS)
             return refused(application, text, _PATIENT if is_of_patient else _DOCUMENT)
+
+
+def cause_of_refusal(error: ClientError) -> str | None:
+    """Returns the cause of a refused message if its sender can mend it, else None."""
+    return error.cause if isinstance(error, MessageRefusedError) else cause_of(error)

@@ -7,6 +7,7 @@ CI-SIS identity rules.
 from collections.abc import Iterable
 
 from services.records.hl7v2.domain.faults import refused, wrong
+from services.records.quarantine.domain.causes import INS_MISSING, PATIENT_MISMATCH
 from shared.cda.summary import CdaSummary
 from shared.crypto.fingerprints import ins_parts
 from shared.hl7v2.acknowledgement import ApplicationCode, ErrorCode
@@ -33,7 +34,9 @@ def required_ins(message: Message) -> Ins:
     ins = ins_of_message(message)
     if ins is None:
         oid = f"{oids.INS_NIR} or {oids.INS_NIA}"
-        raise wrong(ErrorCode.FIELD_MISSING, "PID^1^3", f"PID-3 needs an INS of 15 characters under {oid}.")
+        raise wrong(
+            ErrorCode.FIELD_MISSING, "PID^1^3", f"PID-3 needs an INS of 15 characters under {oid}.", INS_MISSING
+        )
     return ins
 
 
@@ -60,13 +63,17 @@ def check_patient(ins: Ins, traits: SentTraits, headers: Iterable[CdaSummary]) -
     headers = tuple(headers)
     for header in headers:
         if not header.ins:
-            raise refused(ApplicationCode.INS_ABSENT, "The CDA has no INS in recordTarget.", "OBX^1^5")
+            raise refused(ApplicationCode.INS_ABSENT, "The CDA has no INS in recordTarget.", "OBX^1^5", INS_MISSING)
     for header in headers:
         if ins_parts(ins) not in map(ins_parts, header.ins):
-            raise refused(ApplicationCode.INS_DIFFERS, "PID-3 and the CDA name different INS.", "PID^1^3")
+            raise refused(
+                ApplicationCode.INS_DIFFERS, "PID-3 and the CDA name different INS.", "PID^1^3", PATIENT_MISMATCH
+            )
         if names := differing(traits, header.traits):
             listed = ", ".join(name.replace("_", " ") for name in names)
-            raise refused(ApplicationCode.INS_DIFFERS, f"PID and the CDA differ in: {listed}.", "PID^1^5")
+            raise refused(
+                ApplicationCode.INS_DIFFERS, f"PID and the CDA differ in: {listed}.", "PID^1^5", PATIENT_MISMATCH
+            )
 
 
 def differing(sent: SentTraits, other: SentTraits) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import pybase64
 
 from services.records.hl7v2.domain.faults import MessageRefusedError, refused, wrong
 from services.records.hl7v2.domain.form import MessageKind
+from services.records.quarantine.domain.causes import VERB_MISMATCH
 from shared.fhir.contents import span_of
 from shared.fhir.submission import Span
 from shared.hl7v2.acknowledgement import ApplicationCode, ErrorCode
@@ -125,6 +126,7 @@ def verb_of(message: Message, kind: MessageKind) -> Verb:
             ApplicationCode.OTHER,
             "MSH-9.2, OBX-11 and ORC-1 must agree: T02, F, NW (new), T10, C, RO (replace), or T04, D, CA (delete).",
             "OBX^1^11",
+            VERB_MISMATCH,
         )
     return verb
 

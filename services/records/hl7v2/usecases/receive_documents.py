@@ -37,6 +37,7 @@ from services.records.hl7v2.domain.transmission import (
 )
 from services.records.hl7v2.steps import await_decisions, delete_documents, require_record, trace_refusal
 from services.records.kit.metrics import NOT_FOR_DMP
+from services.records.quarantine.domain.causes import TYPE_MISMATCH, TYPE_UNKNOWN
 from services.records.tracking.steps.depositor import depositor_of
 from shared.cda.errors import IncompleteHeaderError, NotCdaError
 from shared.cda.summary import CdaSummary
@@ -132,9 +133,13 @@ def _check_types(documents: Sequence[_ReadDocument]) -> None:
     for document in documents:
         stated = document.summary.type
         if stated is None or document_type(stated.code, stated.system_oid) is None:
-            raise wrong(ErrorCode.TABLE_VALUE, document.sent.place, "The type of the CDA is not in JDV_J66.")
+            raise wrong(
+                ErrorCode.TABLE_VALUE, document.sent.place, "The type of the CDA is not in JDV_J66.", TYPE_UNKNOWN
+            )
         if document.sent.type_code != stated.code:
-            raise wrong(ErrorCode.TABLE_VALUE, document.sent.place, "OBX-3.1 is not the code of the CDA.")
+            raise wrong(
+                ErrorCode.TABLE_VALUE, document.sent.place, "OBX-3.1 is not the code of the CDA.", TYPE_MISMATCH
+            )
 
 
 def _target_fault(message: Message, documents: Sequence[_ReadDocument], verb: Verb) -> MessageRefusedError | None:

@@ -13,6 +13,7 @@ from services.records.copies.store.clients import (
 )
 from services.records.hl7v2 import store
 from services.records.hl7v2.context import Effect, Hl7v2Context, Peer
+from services.records.hl7v2.domain.envelopes import HL7V2
 from services.records.hl7v2.domain.faults import refusal_of, rejected, try_later, unknown_sender
 from services.records.hl7v2.domain.form import MessageKind, check_form, kind_of
 from services.records.hl7v2.domain.senders import application_of, sender_among
@@ -20,7 +21,9 @@ from services.records.hl7v2.store import ReceivedMessage
 from services.records.hl7v2.usecases.receive_admission import receive_admission
 from services.records.hl7v2.usecases.receive_documents import receive_documents
 from services.records.kit.metrics import MESSAGES, REUSED_CONTROL_IDS
-from services.records.tracking.steps.depositor import SCOPE
+from services.records.quarantine.domain.requests import RefusedRequest
+from services.records.quarantine.steps.keep_refused import keep_refused
+from services.records.tracking.steps.depositor import SCOPE, depositor_of
 from shared.db.errors import DATABASE_ERRORS, is_transient
 from shared.db.pool import Connection
 from shared.errors import ClientError, TransientError
@@ -59,7 +62,10 @@ async def receive_message(context: Hl7v2Context, peer: Peer, raw: bytes) -> Answ
     reception = Reception(context, peer, message, decoded, raw)
     try:
         return await reception.answer()
-    except (ClientError, TransientError) as error:
+    except ClientError as error:
+        await reception.keep(error)
+        return reception.refuse(refusal_of(error).fault)
+    except TransientError as error:
         return reception.refuse(refusal_of(error).fault)
     except DATABASE_ERRORS as error:
         if not is_transient(error):
@@ -95,11 +101,18 @@ class Reception:
             self._count("repeated")
             return self._if_asked_for(Answer(earlier, sender.client_id), Outcome.ACCEPTED)
         check_form(self.message, kind)
-        effect = await _act(self.context, sender, kind, self.message, self.raw)
+        effect = await act(self.context, sender, kind, self.message, self.raw)
         sent = _sent(self.message, self.decoded, None)
         await self._store(received, sent, effect)
         self._count(Outcome.ACCEPTED.value)
         return self._if_asked_for(Answer(sent.acknowledgement, sender.client_id), Outcome.ACCEPTED)
+
+    async def keep(self, error: ClientError) -> None:
+        """Keeps the message for its sender, if it was refused for a cause that the sender can mend."""
+        quarantine = self.context.quarantine
+        if quarantine is not None and self.sender is not None:
+            request = RefusedRequest(HL7V2, self.raw)
+            await keep_refused(quarantine, depositor_of(self.sender), request, error)
 
     def refuse(self, fault: MessageFault) -> Answer:
         """Returns the negative acknowledgement."""
@@ -164,7 +177,7 @@ async def _find_earlier(connection: Connection, received: ReceivedMessage) -> by
     return earlier.acknowledgement
 
 
-async def _act(context: Hl7v2Context, sender: Caller, kind: MessageKind, message: Message, raw: bytes) -> Effect | None:
+async def act(context: Hl7v2Context, sender: Caller, kind: MessageKind, message: Message, raw: bytes) -> Effect | None:
     """Lets the use case of this kind act; returns what is to be stored with the acknowledgement. Raises ClientError,
     TransientError."""
     if kind is MessageKind.ADT:

@@ -69,6 +69,8 @@ def run(*arguments: str, var: Path) -> Any:
         ("attest", "1990000105", "--record", RECORD),
         ("my-emergencies", "--record", RECORD),
         ("lost-deposits",),
+        ("quarantine", "list"),
+        ("quarantine", "drop", "--all", "--yes"),
         ("deposits", "--from", "2026-11-01"),
         ("replay", "--from", "2026-11-01", "--to", "2026-11-02"),
         ("topics",),

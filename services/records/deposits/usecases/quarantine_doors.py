@@ -1,0 +1,91 @@
+"""The doors POST /fhir, POST /cda and POST /xdm, as quarantine needs them: what they keep, correct and send again."""
+
+import asyncio
+
+from services.records.deposits.domain.bundle_envelopes import (
+    corrected_bundle,
+    fields_of_bundle,
+    ins_of_content,
+    persons_of_bundle,
+)
+from services.records.deposits.domain.cda_submissions import submission_of_cda
+from services.records.deposits.domain.submissions import parse_and_check
+from services.records.deposits.domain.xdm_submissions import checked_xdm, persons_of_archive
+from services.records.deposits.usecases.deposit_documents import RecordLocator, deposit_documents
+from services.records.facts.context import ReadContext
+from services.records.quarantine.context import QuarantineDoor
+from services.records.quarantine.domain.causes import cause_of
+from services.records.quarantine.domain.corrections import (
+    DOCUMENT_FIELDS,
+    PATIENT_FIELDS,
+    Corrections,
+    NotCorrectableError,
+)
+from services.records.quarantine.domain.requests import RefusedRequest, StatedPersons
+from services.records.tracking.steps.depositor import depositor_of
+from shared.crypto.keyring import Keyring
+from shared.http.tokens import Caller
+from shared.xdm.archive import read_archive
+
+FHIR = "fhir"
+CDA = "cda"
+XDM = "xdm"
+
+
+def fhir_door(context: ReadContext, ins_hmac: Keyring) -> QuarantineDoor:
+    """Returns the door POST /fhir."""
+
+    async def resend(caller: Caller, request: RefusedRequest) -> None:
+        submission = await asyncio.to_thread(parse_and_check, request.body)
+        locator = RecordLocator(ins_hmac)
+        await deposit_documents(context, locator, depositor_of(caller), submission, request.body)
+
+    return QuarantineDoor(
+        fields=(*PATIENT_FIELDS, *DOCUMENT_FIELDS),
+        cause_of=cause_of,
+        persons_of=persons_of_bundle,
+        stated_fields=fields_of_bundle,
+        corrected=corrected_bundle,
+        resend=resend,
+    )
+
+
+def cda_door(context: ReadContext, ins_hmac: Keyring) -> QuarantineDoor:
+    """Returns the door POST /cda, where nothing can be corrected: a CDA states everything itself."""
+
+    async def resend(caller: Caller, request: RefusedRequest) -> None:
+        submission = await asyncio.to_thread(submission_of_cda, request.body, request.labels)
+        locator = RecordLocator(ins_hmac)
+        await deposit_documents(context, locator, depositor_of(caller), submission, request.body)
+
+    return QuarantineDoor(
+        fields=(),
+        cause_of=cause_of,
+        persons_of=lambda body: StatedPersons(documents=frozenset(ins_of_content(body))),
+        stated_fields=lambda _: {},
+        corrected=_not_correctable,
+        resend=resend,
+    )
+
+
+def xdm_door(context: ReadContext, ins_hmac: Keyring, limit: int) -> QuarantineDoor:
+    """Returns the door POST /xdm, where nothing can be corrected: metadata and files are one archive. `limit`: the
+    bytes of all its files once unpacked."""
+
+    async def resend(caller: Caller, request: RefusedRequest) -> None:
+        submission = await asyncio.to_thread(checked_xdm, read_archive(request.body, limit))
+        locator = RecordLocator(ins_hmac)
+        await deposit_documents(context, locator, depositor_of(caller), submission, request.body)
+
+    return QuarantineDoor(
+        fields=(),
+        cause_of=cause_of,
+        persons_of=lambda body: persons_of_archive(body, limit),
+        stated_fields=lambda _: {},
+        corrected=_not_correctable,
+        resend=resend,
+    )
+
+
+def _not_correctable(_: bytes, __: Corrections) -> bytes:
+    raise NotCorrectableError

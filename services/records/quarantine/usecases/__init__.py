@@ -1,0 +1,1 @@
+"""The use cases of quarantine, one in each file."""
