@@ -10,6 +10,7 @@ import httpx2
 import orjson
 import pytest
 
+from services.records.deposits.domain.xdm_submissions import persons_of_archive
 from services.records.deposits.usecases import quarantine_doors
 from services.records.documents.domain import sealed_contents
 from services.records.quarantine.domain.causes import MENDABLE
@@ -32,6 +33,7 @@ from tests.infra.records.records_api import (
     ins_of,
     traits_of,
 )
+from tests.infra.records.xdms import XdmDocument, a_pdf, an_archive
 
 SOMEBODY, SOMEBODY_ELSE = Person(71), Person(72)
 
@@ -139,6 +141,25 @@ async def test_a_refused_cda_is_sent_again_with_its_labels_and_never_rewritten(a
     assert await outcomes(api, "resendings", ids=[kept["id"]]) == [("done", None)]
     received = next(event for event in await api.announced(DocumentReceived) if "MASQUE_PS" in event.labels)
     assert await _read(api, received.document_id) == body
+
+
+async def test_a_refused_archive_is_sent_again_as_it_is(api: RecordsApi, record: UUID) -> None:
+    old, new = uuid4(), uuid4()
+    body = an_archive(XdmDocument(a_cda(SOMEBODY, new, replaces=old), SOMEBODY, str(new), replaces=True))
+    headers = {**bearer(as_software()), "content-type": "application/zip"}
+    refused = await api.client.post("/xdm", content=body, headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (422, "replaced-document-unknown")
+    kept = await only_one(api)
+    assert (kept["door"], (await shown(api, kept["id"]))["correctable"]) == ("xdm", [])
+    [first] = (await send_cda(api, a_cda(SOMEBODY, old))).json()["documents"]
+    await api.decide(UUID(first["document_id"]))
+    assert await outcomes(api, "resendings", ids=[kept["id"]]) == [("done", None)]
+
+
+def test_whom_an_archive_is_about_is_known_without_any_cda_in_it() -> None:
+    stated = persons_of_archive(an_archive(a_pdf(SOMEBODY, uuid4())), 10_000_000)
+    assert (stated.documents, stated.envelope) == (frozenset(), frozenset({ins_of(SOMEBODY)}))
+    assert persons_of_archive(b"PK no archive", 10_000_000).subjects == frozenset()
 
 
 async def test_a_refused_message_is_corrected_in_pid_and_sent_again(
