@@ -12,11 +12,11 @@ from services.records.copies.store.matrices import MatrixCache
 from services.records.deposits.api import deposits, personal
 from services.records.deposits.domain.submissions import RecordUnknownError
 from services.records.documents.api import changes, fhir
-from services.records.erasure.store import remove_deposits
 from services.records.facts.context import ReadContext
 from services.records.facts.domain.rules import FactsRules
 from services.records.kit.bodies import LargeBodyLimit
 from services.records.kit.operation_outcomes import render
+from services.records.loops import loops
 from services.records.record_check import api as record_check
 from services.records.recovery import api as recovery
 from services.records.recovery.steps import recover_documents
@@ -26,14 +26,13 @@ from services.records.what_if import api as what_if
 from shared.access.decide import reasons_of
 from shared.crypto.keyring import Keyring
 from shared.crypto.vault import Vault
-from shared.erasure.erased_records import ErasureFinisher
 from shared.http.app import make_app, serving
 from shared.http.dependencies import provide
 from shared.http.described import read_api_texts
 from shared.http.issuer_keys import Keys
 from shared.messaging.outbox.recovery import Recovery
 from shared.runtime.metrics import STEP_SECONDS, start_at_zero, start_refusals
-from shared.service.worker import Loop, Plan, make_worker_app
+from shared.service.worker import Plan, make_worker_app
 
 REFUSALS: Final = {
     **dict.fromkeys(("find-documents", "check-record"), reasons_of("find")),
@@ -80,8 +79,8 @@ def make_worker(settings: Settings, keys: Keys | None = None) -> FastAPI:
 
 def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
     """Returns the subscriptions and loops of the worker."""
-    loops: dict[str, Loop] = {"finish-erasures": ErasureFinisher("records", remove_deposits).round}
-    return Plan("records", subscriptions(_vault(settings)), loops, keys, make_recovery(settings))
+    recovery = make_recovery(settings)
+    return Plan("records", subscriptions(_vault(settings)), loops(settings.reimbursements.months), keys, recovery)
 
 
 def make_recovery(_: Settings) -> Recovery:

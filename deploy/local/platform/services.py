@@ -24,7 +24,7 @@ SENDER = "no-reply@dmp.example"
 Role = Literal["api", "worker"]
 RINGS: Mapping[str, Mapping[str, str]] = {
     "identity": {"ins_hmac": "ins-hmac", "contacts": "contacts", "persons": "persons"},
-    "records": {"ins_hmac": "ins-hmac", "kek": "kek"},
+    "records": {"ins_hmac": "ins-hmac", "kek": "kek", "insurance": "insurance"},
     "audit": {"motives": "motives", "kek": "audit-kek"},
     "notify": {"contacts": "contacts"},
 }

@@ -23,6 +23,7 @@ ACTIONS_BY_SERVICE: Final[dict[Service, frozenset[Action]]] = {
         {
             *("deposit-document", "replace-document", "label-document", "archive-document", "delete-document"),
             *("find-documents", "read-document", "read-summary", "read-reimbursements", "check-record", "ask-what-if"),
+            "fill-history",
         }
     ),
     "consent": frozenset(
