@@ -15,12 +15,15 @@ from services.records.documents.api import changes, fhir
 from services.records.facts.context import ReadContext
 from services.records.facts.domain.rules import FactsRules
 from services.records.kit.bodies import LargeBodyLimit
+from services.records.kit.keys import make_keys
 from services.records.kit.operation_outcomes import render
 from services.records.loops import loops
 from services.records.record_check import api as record_check
 from services.records.recovery import api as recovery
 from services.records.recovery.steps import recover_documents
-from services.records.settings import Settings
+from services.records.reimbursements.steps.arrivals import FillContext
+from services.records.reimbursements.usecases.import_file import ReimbursementImporter
+from services.records.settings import ImportSettings, Settings
 from services.records.tracking import api as tracking
 from services.records.what_if import api as what_if
 from shared.access.decide import reasons_of
@@ -88,5 +91,16 @@ def make_recovery(_: Settings) -> Recovery:
     return Recovery(apply_facts=recover_documents)
 
 
-def _vault(settings: Settings) -> Vault:
+def make_importer(settings: Settings | ImportSettings) -> ReimbursementImporter:
+    """Returns the importer of files of reimbursements."""
+    return ReimbursementImporter(settings.postgres, make_keys(settings.keys).rings, _fill_context(settings))
+
+
+def _fill_context(settings: Settings | ImportSettings) -> FillContext:
+    ins_hmac = Keyring.parse(settings.keys.ins_hmac.get_secret_value())
+    insurance = Keyring.parse(settings.keys.insurance.get_secret_value())
+    return FillContext(_vault(settings), ins_hmac, insurance, settings.reimbursements.months)
+
+
+def _vault(settings: Settings | ImportSettings) -> Vault:
     return Vault(Keyring.parse(settings.keys.kek.get_secret_value()))

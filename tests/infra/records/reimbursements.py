@@ -2,21 +2,28 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID, uuid4
 
+from services.records.app import make_importer
 from services.records.reimbursements.domain.lines import Care
 from services.records.reimbursements.domain.parsing import parse_line
 from services.records.reimbursements.domain.sealed_lines import open_care
 from services.records.reimbursements.steps.arrivals import FillContext, LineSource
 from services.records.reimbursements.steps.store_lines import store_lines
+from services.records.reimbursements.usecases.import_file import ReimbursementImporter
+from services.records.settings import ImportSettings
 from shared.crypto.keyring import Keyring
 from shared.crypto.vault import WrappedKey
 from shared.db.pool import transaction
 from shared.runtime import clock, tracing
-from tests.infra.records.records_api import INSURANCE, RING, RecordsApi
+from tests.infra.load.documents import Person
+from tests.infra.platform.databases import Database
+from tests.infra.records.records_api import INS_HMAC, INSURANCE, KEK, RING, RecordsApi
+from tests.infra.records.reimbursement_files import Fields, a_line
 
 MONTHS = 24
+RINGS = {"ins_hmac": INS_HMAC, "kek": KEK, "insurance": INSURANCE}
 SELECT_STORED = """
 select r.month, r.record_id, r.line_key, r.version, r.kind, r.care, k.kid, k.wrapped
 from reimbursements r join record_keys k on k.bucket = r.bucket and k.record_id = r.record_id
@@ -26,6 +33,18 @@ order by r.month, r.version"""
 def fill_context(api: RecordsApi, insurance: str = INSURANCE) -> FillContext:
     """Returns the context of the import into this database."""
     return FillContext(api.vault, RING, Keyring.parse(insurance), MONTHS)
+
+
+def importer_of(database: Database) -> ReimbursementImporter:
+    """Returns the importer into a database, as an operator's command makes it."""
+    values = {"postgres": {"dsn": database.dsn}, "keys": RINGS}
+    return make_importer(ImportSettings.model_validate(values))
+
+
+def recent_line(person: Person, number: int = 1, *, days_ago: int = 40, **changed: str) -> Fields:
+    """Returns the fields of a line of care some days ago."""
+    day = (clock.now().date() - timedelta(days=days_ago)).isoformat()
+    return a_line(person, number, **{"care_from": day, "care_to": day, **changed})
 
 
 def a_source() -> LineSource:

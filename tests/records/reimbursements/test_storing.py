@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
@@ -21,8 +22,8 @@ from tests.infra.erasure.erasing import erase, finish
 from tests.infra.load.documents import Person
 from tests.infra.platform.waiting import eventually
 from tests.infra.records.records_api import INSURANCE, RecordsApi, run_records_api
-from tests.infra.records.reimbursement_files import Fields, a_line
-from tests.infra.records.reimbursements import MONTHS, a_source, fill_context, store, stored
+from tests.infra.records.reimbursement_files import Fields
+from tests.infra.records.reimbursements import MONTHS, a_source, fill_context, recent_line, store, stored
 
 ALICE, BASILE = Person(1), Person(2)
 SELECT_MONTHS = "select relname from pg_class where relname ~ '^reimbursements_[0-9]{6}$' order by relname"
@@ -33,9 +34,8 @@ def today() -> date:
     return clock.now().date()
 
 
-def line(person: Person = ALICE, number: int = 1, *, days_ago: int = 40, **changed: str) -> Fields:
-    day = (today() - timedelta(days=days_ago)).isoformat()
-    return a_line(person, number, care_from=day, care_to=day, **changed)
+def line(person: Person = ALICE, number: int = 1, **changed: Any) -> Fields:
+    return recent_line(person, number, **changed)
 
 
 async def test_a_line_is_stored_sealed_in_its_month_under_the_record_of_its_person(api: RecordsApi) -> None:
