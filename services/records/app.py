@@ -83,7 +83,8 @@ def make_worker(settings: Settings, keys: Keys | None = None) -> FastAPI:
 def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
     """Returns the subscriptions and loops of the worker."""
     recovery = make_recovery(settings)
-    return Plan("records", subscriptions(_vault(settings)), loops(settings.reimbursements.months), keys, recovery)
+    subscribed = subscriptions(_vault(settings), _fill_context(settings))
+    return Plan("records", subscribed, loops(settings.reimbursements.months), keys, recovery)
 
 
 def make_recovery(_: Settings) -> Recovery:

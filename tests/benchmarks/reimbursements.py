@@ -202,7 +202,7 @@ async def measure(size: int, stored: int, tell: Callable[[str], None]) -> Figure
 def _postgres_of(stack: Stack) -> psutil.Process:
     """Returns the server's first process."""
     listening = [entry for entry in psutil.net_connections("tcp") if entry.status == "LISTEN" and entry.laddr]
-    (server,) = {entry.pid for entry in listening if entry.laddr[1] == stack.postgres.port and entry.pid}
+    (server,) = {entry.pid for entry in listening if tuple(entry.laddr)[1:] == (stack.postgres.port,) and entry.pid}
     return psutil.Process(server)
 
 
@@ -235,7 +235,6 @@ async def _fill(database: Database, stored: int) -> None:
         for first in range(0, stored, FILL_AT_ONCE):
             await connection.execute(FILL, first, min(first + FILL_AT_ONCE, stored) - 1)
         await connection.execute("analyze reimbursements; analyze reimbursement_keys")
-        await connection.execute("checkpoint")
     finally:
         await connection.close()
 

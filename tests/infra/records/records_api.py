@@ -23,6 +23,7 @@ from services.records.copies.steps import (
 from services.records.deposits.steps.apply_deposit_decisions import apply_deposit_decisions
 from services.records.facts.context import ReadContext
 from services.records.kit.keys import KeySettings
+from services.records.reimbursements.steps.arrivals import FillContext
 from services.records.settings import Settings
 from shared.contracts.base import Event
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
@@ -57,6 +58,8 @@ from tests.infra.platform.databases import Database
 INS_HMAC = "hmac-2:" + "B" * 43 + ",hmac-1:" + "A" * 43
 KEK = "kek-1:" + "C" * 43
 INSURANCE = "insurance-1:" + "E" * 43
+FILLING = FillContext(Vault(Keyring.parse(KEK)), Keyring.parse(INS_HMAC), Keyring.parse(INSURANCE), months=24)
+"""What storing lines of reimbursement needs."""
 RING = Keyring.parse(INS_HMAC)
 HOSPITAL, CLINIC = "1750000001", "1750000002"
 DOCTOR, OTHER_DOCTOR = "899900000018", "899900000026"

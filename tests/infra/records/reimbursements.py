@@ -13,13 +13,12 @@ from services.records.reimbursements.steps.arrivals import FillContext, LineSour
 from services.records.reimbursements.steps.store_lines import store_lines
 from services.records.reimbursements.usecases.import_file import ReimbursementImporter
 from services.records.settings import ImportSettings
-from shared.crypto.keyring import Keyring
 from shared.crypto.vault import WrappedKey
 from shared.db.pool import transaction
 from shared.runtime import clock, tracing
 from tests.infra.load.documents import Person
 from tests.infra.platform.databases import Database
-from tests.infra.records.records_api import INS_HMAC, INSURANCE, KEK, RING, RecordsApi
+from tests.infra.records.records_api import FILLING, INS_HMAC, INSURANCE, KEK, RecordsApi
 from tests.infra.records.reimbursement_files import Fields, a_line
 
 MONTHS = 24
@@ -28,11 +27,6 @@ SELECT_STORED = """
 select r.month, r.record_id, r.line_key, r.version, r.kind, r.care, k.kid, k.wrapped
 from reimbursements r join record_keys k on k.bucket = r.bucket and k.record_id = r.record_id
 order by r.month, r.version"""
-
-
-def fill_context(api: RecordsApi, insurance: str = INSURANCE) -> FillContext:
-    """Returns the context of the import into this database."""
-    return FillContext(api.vault, RING, Keyring.parse(insurance), MONTHS)
 
 
 def importer_of(database: Database) -> ReimbursementImporter:
@@ -56,12 +50,12 @@ async def store(
     api: RecordsApi,
     *fields: Mapping[str, str],
     source: LineSource | None = None,
-    context: FillContext | None = None,
+    context: FillContext = FILLING,
 ) -> Counter[str]:
     """Stores the lines of these fields as one batch. Returns the number of lines by effect."""
     lines = [parse_line(line, clock.now().date()) for line in fields]
     async with transaction(api.pool) as connection:
-        return await store_lines(connection, context or fill_context(api), lines, source or a_source())
+        return await store_lines(connection, context, lines, source or a_source())
 
 
 async def stored(api: RecordsApi) -> Sequence[tuple[UUID, date, int, Care | None]]:

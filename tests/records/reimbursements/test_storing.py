@@ -1,6 +1,7 @@
 """Storing lines: each once, in its month, sealed under the record's key, for one person."""
 
 import asyncio
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from services.records.reimbursements.steps.store_lines import store_lines
 from services.records.reimbursements.store.lines import LineOvertakenError
 from services.records.reimbursements.usecases.keep_months import keep_months
 from shared.contracts.audit import AccessRecorded
+from shared.crypto.keyring import Keyring
 from shared.db.pool import transaction
 from shared.erasure.erased_records import ErasureFinisher
 from shared.runtime import clock
@@ -21,9 +23,9 @@ from tests.conftest import NewDatabase
 from tests.infra.erasure.erasing import erase, finish
 from tests.infra.load.documents import Person
 from tests.infra.platform.waiting import eventually
-from tests.infra.records.records_api import INSURANCE, RecordsApi, run_records_api
+from tests.infra.records.records_api import FILLING, INSURANCE, RecordsApi, run_records_api
 from tests.infra.records.reimbursement_files import Fields
-from tests.infra.records.reimbursements import MONTHS, a_source, fill_context, recent_line, store, stored
+from tests.infra.records.reimbursements import MONTHS, a_source, recent_line, store, stored
 
 ALICE, BASILE = Person(1), Person(2)
 SELECT_MONTHS = "select relname from pg_class where relname ~ '^reimbursements_[0-9]{6}$' order by relname"
@@ -164,7 +166,7 @@ async def test_the_ledger_gets_one_entry_for_each_record_and_source_without_acts
 async def test_a_line_under_an_older_key_of_the_feed_is_found(api: RecordsApi) -> None:
     await api.open_record(ALICE)
     await store(api, line())
-    rotated = fill_context(api, "insurance-2:" + "I" * 43 + "," + INSURANCE)
+    rotated = replace(FILLING, feed=Keyring.parse("insurance-2:" + "I" * 43 + "," + INSURANCE))
     assert await store(api, line(), context=rotated) == {"unchanged": 1}
     assert await store(api, line(version="2", operation="correct"), line(number=2), context=rotated) == {
         "corrected": 1,
@@ -177,7 +179,7 @@ async def test_a_line_under_an_older_key_of_the_feed_is_found(api: RecordsApi) -
 async def test_a_line_that_another_batch_enters_meanwhile_is_tried_again(api: RecordsApi) -> None:
     await api.open_record(ALICE)
     async with transaction(api.pool) as connection:
-        await store_lines(connection, fill_context(api), [parse_line(line(), today())], a_source())
+        await store_lines(connection, FILLING, [parse_line(line(), today())], a_source())
         waiting = asyncio.create_task(store(api, line()))
         await eventually(lambda: api.pool.fetchval(SELECT_BLOCKED))
     with pytest.raises(LineOvertakenError):
