@@ -21,8 +21,10 @@ from services.records.loops import loops
 from services.records.record_check import api as record_check
 from services.records.recovery import api as recovery
 from services.records.recovery.steps import recover_documents
+from services.records.reimbursements.api import history
 from services.records.reimbursements.steps.arrivals import FillContext
 from services.records.reimbursements.usecases.import_file import ReimbursementImporter
+from services.records.reimbursements.usecases.read_history import HistoryRules
 from services.records.settings import ImportSettings, Settings
 from services.records.tracking import api as tracking
 from services.records.what_if import api as what_if
@@ -58,7 +60,7 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with serving(app, settings, "records", keys):
             context = ReadContext(app.state.pool, _vault(settings), MatrixCache(), rules)
-            provide(app, context, ins_hmac, LargeBodyLimit())
+            provide(app, context, ins_hmac, LargeBodyLimit(), HistoryRules(settings.reimbursements.months))
             yield
 
     app = make_app(
@@ -67,7 +69,7 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
         body_limit=settings.http.body_limit,
         render=render,
     )
-    for module in (changes, deposits, personal, fhir, record_check, tracking, recovery, what_if):
+    for module in (changes, deposits, personal, fhir, history, record_check, tracking, recovery, what_if):
         app.include_router(module.router)
     start_refusals(REFUSALS)
     return app
