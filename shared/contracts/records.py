@@ -1,4 +1,4 @@
-"""Events of records: the life of documents, and the versions of neighbours' states that are in force."""
+"""Events of records: the life of documents, first fillings of histories, and which neighbours' states are in force."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -107,3 +107,10 @@ class CopyApplied(RecordEvent):
     ce_type: ClassVar[str] = "records.copy-applied.v1"
     topic: str
     version: Version
+
+
+class HistoryFilled(RecordEvent):
+    """The record has a history of reimbursements for the first time. It says nothing of the care."""
+
+    ce_type: ClassVar[str] = "records.history-filled.v1"
+    filled_at: datetime

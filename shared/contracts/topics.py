@@ -91,6 +91,14 @@ RECORDS_COPIES = Topic(
     retention=FACTS_KEPT,
     low_latency=True,
 )
+RECORDS_HISTORIES = Topic(
+    "records.histories.v1",
+    "records",
+    "facts",
+    (records.HistoryFilled,),
+    "Which records have a history for the first time.",
+    retention=FACTS_KEPT,
+)
 CONSENT_STATES = Topic(
     "consent.states.v1",
     "consent",
@@ -202,7 +210,7 @@ FORMER_ACKNOWLEDGEMENTS = Topic(
 TOPICS: tuple[Topic, ...] = (
     *(IDENTITY_RECORDS, IDENTITY_PEOPLE, IDENTITY_CONTACTS, IDENTITY_PROFESSIONALS, IDENTITY_ERASURES),
     IDENTITY_ENDED_SESSIONS,
-    *(RECORDS_DOCUMENTS, RECORDS_COPIES),
+    *(RECORDS_DOCUMENTS, RECORDS_COPIES, RECORDS_HISTORIES),
     *(CONSENT_STATES, CONSENT_DECISIONS, CONSENT_MATRICES),
     AUDIT_ENTRIES,
     *(NOTIFY_REQUESTS, NOTIFY_ALERTS),
@@ -254,6 +262,7 @@ NOTIFY_DOCUMENT_ALERTS = Group("notify.document-alerts", (RECORDS_DOCUMENTS,), "
 READINGS = (ACCESSES["records"], FORMER_ACCESSES)
 NOTIFY_CONSULTATION_ALERTS = Group("notify.consultation-alerts", READINGS, "Alerts for consultations.")
 NOTIFY_EMERGENCY_ALERTS = Group("notify.emergency-alerts", READINGS, "Alerts for emergencies.")
+NOTIFY_HISTORY_ALERTS = Group("notify.history-alerts", (RECORDS_HISTORIES,), "Alerts for first fillings.")
 NOTIFY_MESSAGES = Group("notify.messages", (NOTIFY_REQUESTS,), "Codes, notices and letters to be sent.")
 
 GROUPS: tuple[Group, ...] = (
@@ -265,7 +274,7 @@ GROUPS: tuple[Group, ...] = (
     *(CONSENT_COPY_ACKNOWLEDGEMENTS, CONSENT_DIRECTORY_COPIES),
     *(AUDIT_ERASURES, AUDIT_LEDGER, AUDIT_PROFESSIONAL_COPIES, AUDIT_RECORD_COPIES, AUDIT_PEOPLE_COPIES),
     *(NOTIFY_ERASURES, NOTIFY_CONTACT_COPIES, NOTIFY_DOCUMENT_ALERTS, NOTIFY_CONSULTATION_ALERTS),
-    *(NOTIFY_EMERGENCY_ALERTS, NOTIFY_MESSAGES),
+    *(NOTIFY_EMERGENCY_ALERTS, NOTIFY_HISTORY_ALERTS, NOTIFY_MESSAGES),
     *(RECORDS_ENDED_SESSIONS, CONSENT_ENDED_SESSIONS, AUDIT_ENDED_SESSIONS, NOTIFY_ENDED_SESSIONS),
 )
 

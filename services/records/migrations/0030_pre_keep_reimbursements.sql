@@ -28,10 +28,11 @@ create table reimbursement_keys (
 create index reimbursement_keys_month_idx on reimbursement_keys (month);
 
 -- Which records have a history. `source`: the file, or the day of the feed, of which the ledger has an entry already.
+-- `filled_at`: when care first came that all the patient side may learn of; null until then.
 create table reimbursement_histories (
   bucket integer not null,
   record_id uuid not null,
-  filled_at timestamptz not null,
+  filled_at timestamptz,
   source uuid not null,
   constraint reimbursement_histories_pkey primary key (bucket, record_id)
 ) partition by hash (bucket);

@@ -15,6 +15,7 @@ from services.records.reimbursements.steps.store_lines import store_lines
 from services.records.reimbursements.store.lines import LineOvertakenError
 from services.records.reimbursements.usecases.keep_months import keep_months
 from shared.contracts.audit import AccessRecorded
+from shared.contracts.records import HistoryFilled
 from shared.crypto.keyring import Keyring
 from shared.db.pool import transaction
 from shared.erasure.erased_records import ErasureFinisher
@@ -161,6 +162,25 @@ async def test_the_ledger_gets_one_entry_for_each_record_and_source_without_acts
     }
     await store(api, line(ALICE, 5), source=a_source())
     assert len(await api.announced(AccessRecorded)) == 3
+
+
+async def test_the_first_filling_is_told_once(api: RecordsApi) -> None:
+    alice, basile = await api.open_record(ALICE), await api.open_record(BASILE)
+    await store(api, line(ALICE, 1), line(ALICE, 2))
+    await store(api, line(ALICE, 3), line(BASILE, 4))
+    assert [event.record_id for event in await api.announced(HistoryFilled)] == [alice, basile]
+
+
+async def test_confidential_care_alone_is_not_told_since_representatives_would_learn_of_it(api: RecordsApi) -> None:
+    alice = await api.open_record(ALICE)
+    source = a_source()
+    await store(
+        api, line(ALICE, 1, confidential="true"), line(ALICE, 2, version="2", operation="cancel"), source=source
+    )
+    assert await api.announced(HistoryFilled) == []
+    await store(api, line(ALICE, 3), source=source)
+    assert [event.record_id for event in await api.announced(HistoryFilled)] == [alice]
+    assert len(await api.announced(AccessRecorded)) == 1
 
 
 async def test_a_line_under_an_older_key_of_the_feed_is_found(api: RecordsApi) -> None:

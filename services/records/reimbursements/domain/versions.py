@@ -21,7 +21,7 @@ WRITING: frozenset[Effect] = frozenset({"new", "corrected", "cancelled", "expire
 class LineState:
     """What is stored under a line's key. `kind` None: the line was cancelled, and `care` is None too.
 
-    `care`: the sealed bytes as stored, or the JSON of a line of this batch.
+    `care`: the sealed bytes as stored, or the JSON of a line of this batch. `is_confidential`: whether such a line is.
     """
 
     key: bytes
@@ -29,6 +29,7 @@ class LineState:
     version: int
     kind: Kind | None
     care: bytes | None
+    is_confidential: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class ArrivedLine:
     kind: Kind | None
     care: bytes | None
     is_expired: bool
+    is_confidential: bool = False
 
 
 def effect_of(line: ArrivedLine, stored: LineState | None, stored_care: bytes | None) -> Effect:
@@ -72,4 +74,4 @@ def state_after(line: ArrivedLine, stored: LineState | None, effect: Effect) -> 
         return None if stored is None else LineState(line.key, stored.month, line.version, None, None)
     if effect == "cancelled" and stored is not None:
         return LineState(line.key, stored.month, line.version, None, None)
-    return LineState(line.key, line.month, line.version, line.kind, line.care)
+    return LineState(line.key, line.month, line.version, line.kind, line.care, line.is_confidential)

@@ -104,5 +104,6 @@ def _arrival(context: FillContext, opened: OpenedRecord, line: ReimbursementLine
         kind=None if line.care is None else line.care.kind,
         care=None if line.care is None else line.care.as_json(),
         is_expired=line.day < oldest,
+        is_confidential=line.care is not None and line.care.confidential,
     )
     return Arrival(opened, arrived, line_fingerprints(context.feed, line.name))

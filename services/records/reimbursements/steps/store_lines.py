@@ -1,7 +1,8 @@
 """Stores a batch of lines in a caller's transaction: each line once, the highest version of it, for one person."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from services.records.reimbursements.steps.line_slots import LineSlot, load_slot
 from services.records.reimbursements.store import lines as store
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor
+from shared.contracts.records import HistoryFilled
 from shared.db.pool import Connection
 from shared.messaging.outbox import append
 from shared.messaging.outbox.append import Announcement
@@ -25,7 +27,8 @@ async def store_lines(
 ) -> Counter[str]:
     """Stores the lines. Returns how many had which effect, or were dropped: unknown, closed.
 
-    Announces each filled record once for a source, and appends to the outbox. Raises LineOvertakenError.
+    Announces each filled record once for a source, and its first filling, and appends to the outbox. Raises
+    LineOvertakenError.
     """
     moment = clock.now()
     arrivals, counts = await take_to_records(connection, context, lines, moment.date())
@@ -35,9 +38,10 @@ async def store_lines(
     changed = [slot for slot in slots.values() if slot.has_changed]
     if changed:
         await _write(connection, context, changed)
-        records = {slot.opened.record.id: slot.opened.record for slot in changed}
-        filled = await store.upsert_histories(connection, list(records.values()), moment, source.id)
-        await append(connection, [_entry(source, record_id) for record_id in sorted(filled)])
+        filled = await store.upsert_histories(connection, _shown_by_record(changed), moment, source.id)
+        entries = [_entry(source, record.record_id) for record in filled if record.is_new]
+        first = [_first_filling(source, record.record_id, moment) for record in filled if record.is_first]
+        await append(connection, [*entries, *first])
     return counts
 
 
@@ -53,6 +57,21 @@ async def _write(connection: Connection, context: FillContext, changed: Sequence
     ]
     await store.move_lines(connection, moved)
     await store.upsert_lines(connection, [(slot.place(state.month), state) for slot, state in lines])
+
+
+def _shown_by_record(changed: Sequence[LineSlot]) -> Mapping[UUID, bool]:
+    """Returns for each record whether care came that all the patient side may learn of."""
+    shown: dict[UUID, bool] = {}
+    for slot in changed:
+        state = slot.state
+        is_shown = state is not None and state.care is not None and not state.is_confidential
+        shown[slot.opened.record.id] = shown.get(slot.opened.record.id, False) or is_shown
+    return shown
+
+
+def _first_filling(source: LineSource, record_id: UUID, moment: datetime) -> Announcement:
+    event = HistoryFilled(record_id=record_id, filled_at=moment)
+    return announce_effect(event, cause=source, effect=f"{event.ce_type} {record_id}")
 
 
 def _entry(source: LineSource, record_id: UUID) -> Announcement:

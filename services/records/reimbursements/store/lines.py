@@ -10,6 +10,7 @@ from shared.crypto.vault import WrappedKey
 from shared.db.pool import Connection
 from shared.db.tags import count_of
 from shared.errors import TransientError
+from shared.runtime.clock import bucket_of
 
 FIND_RECORDS = """
 select f.ins, r.bucket, r.id, r.status, k.kid, k.wrapped
@@ -53,11 +54,15 @@ on conflict on constraint reimbursements_pkey do update
 set version = excluded.version, kind = excluded.kind, care = excluded.care"""
 UPSERT_HISTORIES = """
 insert into reimbursement_histories (bucket, record_id, filled_at, source)
-select bucket, record_id, $3, $4 from unnest($1::integer[], $2::uuid[]) as filled(bucket, record_id)
+select bucket, record_id, case when is_shown then $4::timestamptz end, $5
+from unnest($1::integer[], $2::uuid[], $3::boolean[]) as filled(bucket, record_id, is_shown)
 order by record_id
-on conflict on constraint reimbursement_histories_pkey do update set source = excluded.source
+on conflict on constraint reimbursement_histories_pkey do update
+set source = excluded.source, filled_at = coalesce(reimbursement_histories.filled_at, excluded.filled_at)
 where reimbursement_histories.source <> excluded.source
-returning record_id"""
+   or (reimbursement_histories.filled_at is null and excluded.filled_at is not null)
+returning record_id, old.source is distinct from $5 as is_new,
+          filled_at is not null and old.filled_at is null as is_first"""
 
 
 class LineOvertakenError(TransientError):
@@ -85,6 +90,16 @@ class LinePlace:
     line_key: bytes
     feed_key: bytes
     month: date
+
+
+@dataclass(frozen=True, slots=True)
+class FilledRecord:
+    """A record that was filled. `is_new`: the source is another one than before; `is_first`: never before was there
+    care that all the patient side may learn of."""
+
+    record_id: UUID
+    is_new: bool
+    is_first: bool
 
 
 async def find_records(connection: Connection, ins: Sequence[str]) -> Mapping[str, FoundRecord]:
@@ -151,13 +166,15 @@ async def upsert_lines(connection: Connection, lines: Sequence[tuple[LinePlace, 
 
 
 async def upsert_histories(
-    connection: Connection, records: Sequence[FoundRecord], moment: datetime, source: UUID
-) -> set[UUID]:
-    """Notes that these records were filled from a source. Returns those of which it was not noted yet."""
+    connection: Connection, records: Mapping[UUID, bool], moment: datetime, source: UUID
+) -> Sequence[FilledRecord]:
+    """Notes that these records were filled from a source. `records`: whether care came that all the patient side may
+    learn of. Returns those of which something was not noted yet."""
+    ids = sorted(records)
     rows = await connection.fetch(
-        UPSERT_HISTORIES, [record.bucket for record in records], [record.id for record in records], moment, source
+        UPSERT_HISTORIES, [bucket_of(id) for id in ids], ids, [records[id] for id in ids], moment, source
     )
-    return {row["record_id"] for row in rows}
+    return sorted((FilledRecord(*row.values()) for row in rows), key=lambda filled: filled.record_id)
 
 
 def _places(places: Sequence[LinePlace]) -> tuple[list[date], list[int], list[UUID], list[bytes]]:
