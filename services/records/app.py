@@ -21,6 +21,7 @@ from services.records.loops import loops
 from services.records.record_check import api as record_check
 from services.records.recovery import api as recovery
 from services.records.recovery.steps import recover_documents
+from services.records.reimbursements.api import fhir as benefits
 from services.records.reimbursements.api import history
 from services.records.reimbursements.steps.arrivals import FillContext
 from services.records.reimbursements.usecases.import_file import ReimbursementImporter
@@ -69,7 +70,7 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
         body_limit=settings.http.body_limit,
         render=render,
     )
-    for module in (changes, deposits, personal, fhir, history, record_check, tracking, recovery, what_if):
+    for module in (changes, deposits, personal, fhir, record_check, tracking, recovery, what_if, history, benefits):
         app.include_router(module.router)
     start_refusals(REFUSALS)
     return app

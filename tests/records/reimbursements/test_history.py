@@ -152,6 +152,59 @@ async def test_a_period_that_is_none_is_refused(api: RecordsApi, record: UUID, p
     assert (answer.status_code, answer.json()["code"]) == (400, "period-invalid")
 
 
+async def benefits(api: RecordsApi, record_id: UUID, token: str, page: int = 1) -> dict[str, Any]:
+    answer = await api.get(f"/fhir/ExplanationOfBenefit?patient={record_id}&_page={page}", token)
+    assert answer.status_code == 200, answer.text
+    bundle: dict[str, Any] = answer.json()
+    return bundle
+
+
+async def test_fhir_says_the_same_as_an_explanation_of_benefit(api: RecordsApi, record: UUID) -> None:
+    bundle = await benefits(api, record, as_patient(record))
+    medicine, biology = (entry["resource"] for entry in bundle["entry"])
+    assert bundle["total"] == 2
+    assert medicine["item"][0]["productOrService"] == {
+        "coding": [{"system": "urn:oid:1.2.250.1.215.200.1.1.1", "code": "3400930000120"}],
+        "text": "MÉDICAMENT INVENTÉ 500 mg, comprimé",
+    }
+    assert [part["amount"] for part in medicine["item"][0]["adjudication"]] == [
+        {"value": 25.3, "currency": "EUR"},
+        {"value": 16.45, "currency": "EUR"},
+    ]
+    assert (medicine["patient"]["reference"], biology["type"]["coding"][0]["code"]) == (
+        f"Patient/{record}",
+        "professional",
+    )
+
+
+async def test_fhir_hides_from_each_caller_what_the_history_hides(api: RecordsApi, record: UUID) -> None:
+    assert (await benefits(api, record, acting("representative", MOTHER, record)))["total"] == 1
+    carers = await benefits(api, record, acting("carer", CARER, record))
+    assert carers["total"] == 1
+    assert "adjudication" not in carers["entry"][0]["resource"]["item"][0]
+    nobody = await benefits(api, record, as_doctor(OTHER_DOCTOR))
+    absent = await benefits(api, uuid4(), as_doctor(OTHER_DOCTOR))
+    assert (nobody["total"], "entry" in nobody) == (absent["total"], "entry" in absent) == (0, False)
+    refused = await api.get(f"/fhir/ExplanationOfBenefit?patient={record}", as_software())
+    assert refused.status_code == 403
+
+
+async def test_fhir_links_page_to_page(api: RecordsApi) -> None:
+    record = await api.open_record(ALICE)
+    await store(api, *(recent_line(ALICE, number) for number in range(60)))
+    first = await benefits(api, record, as_patient(record))
+    links = {link["relation"]: link["url"] for link in first["link"]}
+    assert links["next"].endswith(f"patient={record}&_page=2")
+    last = await benefits(api, record, as_patient(record), page=2)
+    assert (len(first["entry"]), len(last["entry"]), [link["relation"] for link in last["link"]]) == (50, 10, ["self"])
+
+
+@pytest.mark.parametrize("search", ["", "patient=x", "patient=1&patient=2", "patient={record}&_page=0", "subject=x"])
+async def test_a_search_that_is_none_is_refused(api: RecordsApi, record: UUID, search: str) -> None:
+    answer = await api.get(f"/fhir/ExplanationOfBenefit?{search.format(record=record)}", as_patient(record))
+    assert answer.status_code == 400
+
+
 async def test_of_an_erased_record_nothing_is_shown(api: RecordsApi, record: UUID) -> None:
     await erase(api.pool, erase_record, record)
     assert await status(api, record, as_patient(record)) == 404
