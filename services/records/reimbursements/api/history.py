@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.records.facts.context import InjectedReadContext
+from services.records.kit.documentation import AUTHENTICATED
 from services.records.kit.requests import access_headers, caller_of
 from services.records.reimbursements.domain.history import HistoryQuery, parse_period
 from services.records.reimbursements.domain.lines import Kind
@@ -34,6 +35,7 @@ def history_query(
     "/records/{record_id}/history",
     summary="Read the history of reimbursements",
     response_model_exclude_none=True,
+    openapi_extra=AUTHENTICATED,
     responses={404: {"description": "There is no such record, or you may not know of it."}},
 )
 async def get_history(
