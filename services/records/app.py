@@ -24,8 +24,8 @@ from services.records.recovery.steps import recover_documents
 from services.records.reimbursements.api import fhir as benefits
 from services.records.reimbursements.api import history
 from services.records.reimbursements.steps.arrivals import FillContext
+from services.records.reimbursements.steps.open_history import HistoryRules
 from services.records.reimbursements.usecases.import_file import ReimbursementImporter
-from services.records.reimbursements.usecases.read_history import HistoryRules
 from services.records.settings import ImportSettings, Settings
 from services.records.tracking import api as tracking
 from services.records.what_if import api as what_if

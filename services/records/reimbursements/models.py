@@ -1,11 +1,13 @@
-"""The bodies of answers about a history of reimbursements."""
+"""The bodies of requests and answers about a history of reimbursements."""
 
 from datetime import date
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from services.records.reimbursements.domain.cda.document import Patient
 from services.records.reimbursements.domain.history import HistoryPage, StoredCare
 from services.records.reimbursements.domain.lines import Kind
+from shared.values import Ins, InvalidTraitsError, Sex, StrictTraits
 
 
 class Party(BaseModel):
@@ -82,3 +84,24 @@ def _line(line: StoredCare) -> HistoryLine:
 
 def _party(id: str | None, name: str | None, specialty: str | None = None) -> Party | None:
     return Party(id=id, name=name, specialty=specialty) if id or name or specialty else None
+
+
+class PatientBody(BaseModel):
+    """The person of the record: INS and strict traits, as on the identity document."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+    ins: str = Field(max_length=64, repr=False, description="15 characters", examples=["255069999999934"])
+    ins_oid: str = Field(max_length=64, description="NIR .8, NIA .9, tests .10, .11", examples=["1.2.250.1.213.1.4.10"])
+    birth_name: str = Field(max_length=100, repr=False, examples=["PAT-TROIS"])
+    given_name: str = Field(max_length=100, repr=False, description="first given name", examples=["DOMINIQUE"])
+    birth_date: str = Field(max_length=10, repr=False, description="YYYY-MM-DD", examples=["1955-06-12"])
+    sex: str = Field(max_length=10, repr=False, description="male, female, unknown", examples=["female"])
+    birth_place: str | None = Field(default=None, max_length=5, repr=False, description="INSEE code (COG)")
+
+    def parsed(self) -> Patient:
+        """Returns the person. Raises InvalidInsError, UnknownInsSystemError, InvalidTraitsError."""
+        sex = Sex.of(self.sex)
+        if sex is None:
+            raise InvalidTraitsError
+        traits = StrictTraits(self.birth_name, self.given_name, self.birth_date, sex, self.birth_place)
+        return Patient(Ins.parse(self.ins, self.ins_oid), traits)

@@ -49,11 +49,11 @@ async def find_benefits(request: Request, context: InjectedReadContext, rules: I
     parameters = parse_form(request.scope["query_string"])
     used = used_parameters(parameters, KNOWN_PARAMETERS, is_lenient=is_lenient(request.headers.get("prefer")))
     record_id = _record_id(used, f"{request.base_url}fhir")
-    asked = HistoryQuery(page=_page(used))
+    history_query = HistoryQuery(page=_page(used))
     try:
-        view = await read_history(context, rules, caller, record_id, asked)
+        view = await read_history(context, rules, caller, record_id, history_query)
     except NotFoundError:
-        view = HistoryView(HistoryPage((), asked.page, 0, 0, clock.now().date()), ())
+        view = HistoryView(HistoryPage((), history_query.page, 0, 0, clock.now().date()), ())
     if not view.page.total:
         await delay_response(request)
     body = _searchset(f"{request.base_url}fhir/ExplanationOfBenefit", record_id, view.page, mode_of(request))

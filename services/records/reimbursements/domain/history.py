@@ -70,10 +70,15 @@ def months_of(query: HistoryQuery, oldest: date, newest: date) -> Sequence[date]
     return months
 
 
-def page_of(lines: Sequence[StoredCare], query: HistoryQuery, facts: Facts, oldest: date) -> HistoryPage:
-    """Returns the page that the caller sees. `oldest`: the first day that is kept; older care is not shown."""
+def visible_lines(lines: Sequence[StoredCare], query: HistoryQuery, facts: Facts, oldest: date) -> Sequence[StoredCare]:
+    """Returns the lines that the caller may learn of, newest care first. `oldest`: the first day that is kept; older
+    care is not shown."""
     visible = [line for line in lines if _is_visible(line.care, query, facts, oldest)]
-    visible.sort(key=lambda line: (line.care.care_from, line.key), reverse=True)
+    return sorted(visible, key=lambda line: (line.care.care_from, line.key), reverse=True)
+
+
+def page_of(visible: Sequence[StoredCare], query: HistoryQuery, facts: Facts, oldest: date) -> HistoryPage:
+    """Returns the page of the visible lines, without amounts where the caller does not see them."""
     start = (query.page - 1) * PAGE_LINES
     shown = visible[start : start + PAGE_LINES]
     if not sees_amounts(facts):
