@@ -119,12 +119,12 @@ def _parties(patient: Patient, first: date, last: date) -> str:
 def _record_target(patient: Patient) -> str:
     traits = patient.traits
     code, label = _GENDERS[traits.sex or Sex.UNKNOWN]
-    given = tag("given", text(traits.given_name or ""), qualifier="BR")
+    given_name = tag("given", text(traits.given_name or ""), qualifier="BR")
     family = tag("family", text(traits.birth_name or ""), qualifier="BR")
     place = tag("place", tag("addr", tag("county", traits.birth_place))) if traits.birth_place else ""
     person = tag(
         "patient",
-        tag("name", given, family),
+        tag("name", given_name, family),
         tag("administrativeGenderCode", code=code, displayName=label, codeSystem="2.16.840.1.113883.5.1"),
         tag("birthTime", value=(traits.birth_date or "").replace("-", "")),
         tag("birthplace", place) if place else "",
