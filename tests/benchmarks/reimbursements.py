@@ -39,6 +39,7 @@ from shared.contracts.identity import RecordChanged, TraitFingerprints
 from shared.crypto.fingerprints import ins_parts, trait_fingerprints
 from shared.db.pool import transaction
 from shared.runtime import clock
+from tests.infra.http.tokens import ISSUER
 from tests.infra.load.documents import Person
 from tests.infra.messaging.messages import message
 from tests.infra.platform.databases import Database, Databases
@@ -140,8 +141,8 @@ class Importing:
         settings = {
             "RECORDS_POSTGRES__DSN": self.database.dsn,
             "RECORDS_KAFKA__BOOTSTRAP": "127.0.0.1:1",
-            "RECORDS_TOKENS__ISSUER": "http://identity.test",
-            "RECORDS_TOKENS__JWKS_URL": "http://identity.test/jwks",
+            "RECORDS_TOKENS__ISSUER": ISSUER,
+            "RECORDS_TOKENS__JWKS_URL": f"{ISSUER}/.well-known/jwks.json",
             **{f"RECORDS_KEYS__{name.upper()}": ring for name, ring in RINGS.items()},
         }
         command = (sys.executable, "-m", "services.records", "import-reimbursements", str(file))
