@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,8 @@ from shared.service.terminal import complain, print_text, show_json
 
 EXIT_REJECTED: Final = 3
 """Everything was taken but some lines, which could not be read."""
+POLITENESS: Final = 10
+"""Added to the nice value of an import, so that who waits at a screen goes first."""
 
 
 def _limit(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +53,7 @@ def _import_reimbursements(invocation: Invocation) -> int:
     where some lines were rejected."""
     assert isinstance(invocation.settings, Settings)
     importer = app.make_importer(invocation.settings)
+    os.nice(POLITENESS)
     freeze_gc()
     codes = {EXIT_DONE}
     for path in invocation.arguments.files:

@@ -1,6 +1,7 @@
 """Imports a file of reimbursements: compares it with its frame, then takes it batch by batch; a thread reads ahead."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from services.records.reimbursements.adapters.files import RowFile, check_file, 
 from services.records.reimbursements.adapters.line_batches import LineBatch, next_batch
 from services.records.reimbursements.adapters.rejections import write_rejections
 from services.records.reimbursements.domain.frame import Frame
+from services.records.reimbursements.domain.pace import Pace
 from services.records.reimbursements.domain.progress import (
     FileChangedError,
     ImportOutcome,
@@ -76,14 +78,16 @@ class ReimbursementImporter:
         self, pool: Pool, path: Path, frame: Frame, first: FileProgress, report: Report
     ) -> FileProgress:
         """Takes the rows from the last one that was taken; the next batch is parsed while one is written."""
-        progress = first
+        progress, pace = first, Pace()
         with open_rows(path) as rows:
             reader = _Reader(rows, first.row)
             ahead = reader.read_ahead()
             try:
                 while (batch := await ahead).last_row is not None:
                     ahead = reader.read_ahead()
+                    began = time.monotonic()
                     progress = await take_batch(pool, self.context, frame.sha256, progress, batch)
+                    await asyncio.sleep(pace.pause_after(time.monotonic() - began, batch.count))
                     report(ImportReport(sum(progress.counts.values()), frame.lines, progress.counts))
             finally:
                 ahead.cancel()
