@@ -11,6 +11,7 @@ import os
 import statistics
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -81,6 +82,7 @@ async def measure(folder: Path, rate: float, seconds: float, lines: int) -> Figu
         await process.wait()
         await connection.close()
     accepted = [sample for sample in beside if sample.status == 200]
+    tell(f"answers: alone {Counter(s.status for s in alone)}, beside {Counter(s.status for s in beside)}")
     return Figures(_latencies(alone), _latencies(accepted), len(beside) - len(accepted), lines_per_s)
 
 
