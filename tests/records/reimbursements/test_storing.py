@@ -100,6 +100,7 @@ async def test_a_line_never_changes_its_person(api: RecordsApi) -> None:
         "person-changed": 1,
         "corrected": 1,
     }
+    assert await store(api, line(BASILE, version="3"), line(ALICE)) == {"person-changed": 1, "outdated": 1}
     assert [(record_id, version) for record_id, _, version, _ in await stored(api)] == [(alice, 2)]
 
 
