@@ -13,9 +13,9 @@ from services.records.kit.keys import make_keys
 from services.records.recovery.store import list_lost
 from services.records.settings import Settings
 from shared.db.pool import Pool
+from shared.errors import ClientError
 from shared.service.commands import EXIT_DONE, EXIT_LEFT, OWN_GROUP, Command, Invocation
 from shared.service.database_commands import on_pool
-from shared.errors import ClientError
 from shared.service.process import main
 from shared.service.serving import freeze_gc
 from shared.service.terminal import complain, print_text, show_json
@@ -43,6 +43,7 @@ LOST_DEPOSITS = Command(
     on_pool(_list_lost),
     _limit,
 )
+
 
 def _files(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="beside its frame FILE.frame.json")

@@ -32,7 +32,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local.cli.interruptible import Interrupted, run
+from deploy.local.cli.interruptible import run
+from deploy.local.platform.errors import Interrupted
 from deploy.local.platform.stack import Stack
 from services.records.copies.steps import apply_record_copies
 from shared.contracts.identity import RecordChanged, TraitFingerprints

@@ -10,7 +10,6 @@ from aiokafka import AIOKafkaProducer
 
 from deploy.local.demo.people import InventedPerson, invent
 from deploy.local.platform import endpoints
-from deploy.local.platform.kafka import MECHANISM
 from deploy.local.platform.paths import Layout
 from deploy.local.platform.secrets import Secrets
 from deploy.local.platform.services import keyrings_of
@@ -18,6 +17,7 @@ from services.records.reimbursements.adapters.files import COLUMNS, frame_of
 from services.records.reimbursements.domain.feed import seal_report
 from shared.contracts.topics import INSURANCE_REIMBURSEMENTS
 from shared.crypto.keyring import Keyring
+from shared.messaging.connection import MECHANISM
 from shared.runtime import clock
 
 LINES, LINES_A_PERSON = 10_000, 20

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local.demo import mailbox
-from deploy.local.demo.bootstrap import DOCTOR, PROFESSIONALS
 from deploy.local.demo.client import RefusedError, Session
+from deploy.local.demo.credentials import DOCTOR, PROFESSIONALS
 from deploy.local.demo.day_file import LINES, LINES_A_PERSON, line_of, send_line, write_day_file
 from deploy.local.demo.mailbox import CaughtMail
 from deploy.local.demo.polling import poll

@@ -16,7 +16,7 @@ from services.records.reimbursements.domain.progress import ImportOutcome, Impor
 from services.records.reimbursements.usecases.import_file import ReimbursementImporter
 from shared.db.errors import DATABASE_ERRORS, is_transient
 from shared.errors import CodedError
-from shared.service.process import freeze_gc
+from shared.service.serving import freeze_gc
 
 EXIT_REJECTED = 3
 FilesArgument = Annotated[
