@@ -197,8 +197,7 @@ def test_nobody_outside_the_five_services_reads_a_topic_and_the_insurance_alone_
     assert writing <= five | set(OUTSIDE_WRITERS)
     of_insurance = {grant for grant in declared_grants() if grant.user in OUTSIDE_WRITERS}
     assert {(grant.operation, grant.resource) for grant in of_insurance} == {
-        ("WRITE", INSURANCE_REIMBURSEMENTS.name),
-        ("DESCRIBE", INSURANCE_REIMBURSEMENTS.name),
+        (operation, INSURANCE_REIMBURSEMENTS.name) for operation in ("WRITE", "DESCRIBE", "DESCRIBE_CONFIGS")
     }
 
 

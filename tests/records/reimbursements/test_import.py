@@ -175,9 +175,10 @@ async def test_a_file_that_cannot_be_taken_stops_no_other_one(
     good = write_csv(tmp_path / "b.csv", lines(2))
     ended = await run(database, COMMAND, str(tmp_path / "missing.csv"), str(wrong), str(good), rings=RINGS)
     assert ended.code == 1
-    assert [orjson.loads(text)["error"] for text in ended.errors.splitlines() if '"error"' in text] == [
-        "frame-invalid",
-        "frame-mismatch",
+    complaints = [text for text in ended.errors.splitlines() if text.startswith("records: ")]
+    assert [text.split(": ")[1:3] for text in complaints] == [
+        ["missing.csv", "frame-invalid"],
+        ["a.csv", "frame-mismatch"],
     ]
     assert len(await stored(records)) == 2
     assert (await run(database, COMMAND, rings=RINGS)).code == 2

@@ -42,7 +42,7 @@ FIND_BENEFITS: dict[str, Any] = {
 }
 
 
-@router.get("/fhir/ExplanationOfBenefit", **FIND_BENEFITS)
+@router.get("/fhir/ExplanationOfBenefit", operation_id="searchBenefits", **FIND_BENEFITS)
 async def find_benefits(request: Request, context: InjectedReadContext, rules: InjectedHistoryRules) -> Response:
     """Returns a page of the history; empty for an unknown record, and for one whose existence is hidden."""
     caller = await caller_of(request)

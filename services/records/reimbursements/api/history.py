@@ -52,6 +52,7 @@ def history_query(selection: Selection, page: Annotated[int, Query(ge=1, le=10_0
 
 @router.get(
     "/records/{record_id}/history",
+    operation_id="readHistory",
     summary="Read the history of reimbursements",
     response_model_exclude_none=True,
     openapi_extra=AUTHENTICATED,
@@ -77,6 +78,7 @@ async def get_history(
 
 @router.post(
     "/records/{record_id}/history/document",
+    operation_id="writeHistoryDocument",
     summary="Get the history of reimbursements as a CDA document",
     response_class=Response,
     openapi_extra=AUTHENTICATED,
