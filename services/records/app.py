@@ -43,6 +43,7 @@ from shared.service.worker import Plan, make_worker_app
 REFUSALS: Final = {
     **dict.fromkeys(("find-documents", "check-record"), reasons_of("find")),
     "read-document": reasons_of("read"),
+    "read-reimbursements": reasons_of("read-reimbursements"),
     "deposit-document": (RecordUnknownError.code, *reasons_of("deposit"), *reasons_of("replace")),
     "label-document": reasons_of("label"),
     "archive-document": reasons_of("archive"),
