@@ -8,10 +8,12 @@ from services.notify.alerts.domain.rules import AlertRules
 from services.notify.alerts.steps.alert_consultations import alert_consultations
 from services.notify.alerts.steps.alert_documents import alert_documents
 from services.notify.alerts.steps.alert_emergencies import alert_emergencies
+from services.notify.alerts.steps.alert_histories import alert_histories
 from services.notify.alerts.steps.decide_alerts import (
     consultations_awaiting_facts,
     documents_awaiting_contacts,
     emergencies_awaiting_contacts,
+    histories_awaiting_contacts,
 )
 from services.notify.alerts.steps.end_documents import end_documents
 from services.notify.alerts.steps.follow_labels import follow_labels
@@ -22,7 +24,13 @@ from services.notify.messages.steps import enqueue_messages
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.identity import ContactChanged, RecordErased, SessionEnded
 from shared.contracts.notify import MessageRequested
-from shared.contracts.records import DocumentPublished, DocumentRelabelled, DocumentReplaced, DocumentWithdrawn
+from shared.contracts.records import (
+    DocumentPublished,
+    DocumentRelabelled,
+    DocumentReplaced,
+    DocumentWithdrawn,
+    HistoryFilled,
+)
 from shared.contracts.topics import (
     NOTIFY_CONSULTATION_ALERTS,
     NOTIFY_CONTACT_COPIES,
@@ -30,6 +38,7 @@ from shared.contracts.topics import (
     NOTIFY_EMERGENCY_ALERTS,
     NOTIFY_ENDED_SESSIONS,
     NOTIFY_ERASURES,
+    NOTIFY_HISTORY_ALERTS,
     NOTIFY_MESSAGES,
 )
 from shared.crypto.keyring import Keyring
@@ -68,6 +77,7 @@ def subscriptions(keyring: Keyring, rules: AlertRules, sender: SenderDetails) ->
             awaiting_version=emergencies_awaiting_contacts,
             is_unordered=True,
         ),
+        _histories(keyring, rules),
         Subscription(
             NOTIFY_MESSAGES,
             (MessageRequested,),
@@ -78,6 +88,16 @@ def subscriptions(keyring: Keyring, rules: AlertRules, sender: SenderDetails) ->
         Subscription(NOTIFY_ENDED_SESSIONS, (SessionEnded,), keep_ended_sessions, uses_inbox=False),
         Subscription(NOTIFY_ERASURES, (RecordErased,), erase_record, uses_inbox=False, skips_erased_records=False),
     ]
+
+
+def _histories(keyring: Keyring, rules: AlertRules) -> Subscription:
+    return Subscription(
+        NOTIFY_HISTORY_ALERTS,
+        (HistoryFilled,),
+        partial(alert_histories, keyring=keyring, window=rules.window),
+        uses_inbox=False,
+        awaiting_version=histories_awaiting_contacts,
+    )
 
 
 async def on_documents(

@@ -24,7 +24,7 @@ from services.records.hl7v2.domain.form import MessageKind
 from services.records.hl7v2.listener import Listener
 from services.records.hl7v2.usecases.quarantine_door import hl7v2_door
 from services.records.kit.bodies import LargeBodyLimit
-from services.records.kit.keys import ORGANISATION_KEY
+from services.records.kit.keys import ORGANISATION_KEY, make_keys
 from services.records.kit.metrics import BUSINESS_ACKNOWLEDGEMENTS, MESSAGES
 from services.records.kit.operation_outcomes import render
 from services.records.loops import loops
@@ -34,7 +34,12 @@ from services.records.quarantine.domain.rules import QuarantineRules
 from services.records.record_check import api as record_check
 from services.records.recovery import api as recovery
 from services.records.recovery.steps import recover_documents
-from services.records.settings import Settings
+from services.records.reimbursements.api import fhir as benefits
+from services.records.reimbursements.api import history
+from services.records.reimbursements.steps.arrivals import FillContext
+from services.records.reimbursements.steps.open_history import HistoryRules
+from services.records.reimbursements.usecases.import_file import ReimbursementImporter
+from services.records.settings import ImportSettings, Settings
 from services.records.tracking import api as tracking
 from services.records.what_if import api as what_if
 from shared.access.decide import reasons_of
@@ -54,6 +59,7 @@ from shared.service.worker import Plan, make_worker_app
 REFUSALS: Final = {
     **dict.fromkeys(("find-documents", "check-record"), reasons_of("find")),
     "read-document": reasons_of("read"),
+    "read-reimbursements": reasons_of("read-reimbursements"),
     "deposit-document": (RecordUnknownError.code, *reasons_of("deposit"), *reasons_of("replace")),
     "label-document": reasons_of("label"),
     "archive-document": reasons_of("archive"),
@@ -70,7 +76,8 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with serving(app, settings, "records", keys):
             read, large = _read_context(app.state.pool, settings), LargeBodyLimit(settings.http.body_limit)
-            provide(app, read, _ins_hmac(settings), large, _quarantine(read, settings))
+            history_rules = HistoryRules(settings.reimbursements.months)
+            provide(app, read, _ins_hmac(settings), large, _quarantine(read, settings), history_rules)
             yield
 
     app = make_app(
@@ -80,6 +87,8 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
         render=render,
     )
     for module in (changes, deposits, cda, xdm, personal, fhir, record_check, tracking, recovery, what_if, quarantine):
+        app.include_router(module.router)
+    for module in (history, benefits):
         app.include_router(module.router)
     start_refusals(REFUSALS)
     return app
@@ -101,7 +110,9 @@ def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
     def quarantine_of(pool: Pool) -> QuarantineContext:
         return _quarantine(_read_context(pool, settings), settings)
 
-    return Plan("records", subscriptions(_vault(settings)), loops(sender, quarantine_of), keys, make_recovery(settings))
+    subscribed = subscriptions(_vault(settings), _fill_context(settings))
+    own = loops(sender, quarantine_of, settings.reimbursements.months)
+    return Plan("records", subscribed, own, keys, make_recovery(settings))
 
 
 def make_mllp(settings: Settings) -> FastAPI:
@@ -142,7 +153,18 @@ def make_recovery(_: Settings) -> Recovery:
     return Recovery(apply_facts=recover_documents)
 
 
-def _vault(settings: Settings) -> Vault:
+def make_importer(settings: Settings | ImportSettings) -> ReimbursementImporter:
+    """Returns the importer of files of reimbursements."""
+    return ReimbursementImporter(settings.postgres, make_keys(settings.keys).rings, _fill_context(settings))
+
+
+def _fill_context(settings: Settings | ImportSettings) -> FillContext:
+    ins_hmac = Keyring.parse(settings.keys.ins_hmac.get_secret_value())
+    insurance = Keyring.parse(settings.keys.insurance.get_secret_value())
+    return FillContext(_vault(settings), ins_hmac, insurance, settings.reimbursements.months)
+
+
+def _vault(settings: Settings | ImportSettings) -> Vault:
     return Vault(Keyring.parse(settings.keys.kek.get_secret_value()))
 
 

@@ -12,6 +12,8 @@ from services.records.copies.steps import (
 from services.records.deposits.steps.apply_deposit_decisions import apply_deposit_decisions, find_awaiting_version
 from services.records.erasure.steps import erase_record
 from services.records.quarantine.steps.record_openings import apply_record_openings
+from services.records.reimbursements.steps.arrivals import FillContext
+from services.records.reimbursements.steps.take_reports import take_reports
 from services.records.tracking.steps.follow_deposits import follow_deposits
 from shared.contracts.audit import EntryRecorded
 from shared.contracts.consent import ConsentStateChanged, DepositDecided, MatrixChanged
@@ -24,6 +26,7 @@ from shared.contracts.identity import (
     SessionEnded,
     StructureChanged,
 )
+from shared.contracts.insurance import ReimbursementReported
 from shared.contracts.notify import AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
 from shared.contracts.topics import (
     RECORDS_CLIENT_COPIES,
@@ -36,16 +39,18 @@ from shared.contracts.topics import (
     RECORDS_PEOPLE_COPIES,
     RECORDS_PROFESSION_COPIES,
     RECORDS_RECORD_COPIES,
+    RECORDS_REIMBURSEMENT_FEED,
 )
 from shared.crypto.vault import Vault
 from shared.http.ended_sessions import keep_ended_sessions
 from shared.messaging.subscription import Subscription
 
 
-def subscriptions(vault: Vault) -> list[Subscription]:
+def subscriptions(vault: Vault, filling: FillContext) -> list[Subscription]:
     """Returns the subscriptions. None uses the inbox, because every handler is idempotent.
 
-    Copies have versions, a document is decided once, tracking keeps the first time, and a record is erased once.
+    Copies have versions, a document is decided once, tracking keeps the first time, a line of reimbursement has
+    versions, and a record is erased once.
     """
     return [
         Subscription(RECORDS_RECORD_COPIES, (RecordChanged,), partial(apply_record_openings, vault), uses_inbox=False),
@@ -71,6 +76,13 @@ def subscriptions(vault: Vault) -> list[Subscription]:
             (EntryRecorded, AlertSent, AlertFailed, AlertWithheld, AlertUnwanted),
             follow_deposits,
             uses_inbox=False,
+        ),
+        Subscription(
+            RECORDS_REIMBURSEMENT_FEED,
+            (ReimbursementReported,),
+            partial(take_reports, filling),
+            uses_inbox=False,
+            is_unordered=True,  # versions of a line decide, not their order
         ),
         Subscription(RECORDS_ENDED_SESSIONS, (SessionEnded,), keep_ended_sessions, uses_inbox=False),
         Subscription(RECORDS_ERASURES, (RecordErased,), erase_record, uses_inbox=False, skips_erased_records=False),

@@ -11,11 +11,12 @@ from services.records.business_acknowledgements.usecases.deliver_acknowledgement
     DeliverAcknowledgements,
     observe_acknowledgements,
 )
-from services.records.erasure.store import remove_deposits
+from services.records.erasure.store import remove_rows
 from services.records.hl7v2.store import SWEEP_RECEIVED
 from services.records.quarantine.context import QuarantineContext
 from services.records.quarantine.store.submissions import SWEEP_SUBMISSIONS
 from services.records.quarantine.usecases.resend_due import mark_missed, resend_due
+from services.records.reimbursements.usecases.keep_months import keep_months
 from shared.db.pool import Pool
 from shared.db.sweep import sweep
 from shared.erasure.erased_records import ErasureFinisher
@@ -23,22 +24,31 @@ from shared.runtime import clock
 from shared.service.worker import Loop
 
 SWEEP_EVERY_S = 10.0
+KEEP_EVERY_S = 30.0
 RESEND_EVERY_S = 1.0
 MARK_EVERY_S = 600.0
 MESSAGES_KEPT: Final = timedelta(days=7)
 """How long acknowledgements are kept. Later the same message is handled anew, which changes nothing."""
 
 
-def loops(sender: MllpSender, quarantine_of: Callable[[Pool], QuarantineContext]) -> dict[str, Loop]:
+def loops(
+    sender: MllpSender, quarantine_of: Callable[[Pool], QuarantineContext], reimbursement_months: int
+) -> dict[str, Loop]:
     """Returns all loops by name. They can be interrupted at any point: each page or submission is a transaction.
 
     `sender`: reaches the listeners of registered software. `quarantine_of`: makes the context of quarantine for the
-    worker's pool.
+    worker's pool. `reimbursement_months`: for how long lines of reimbursement are kept.
     """
+
+    async def keep_reimbursements(pool: Pool) -> None:
+        if not await keep_months(pool, reimbursement_months, clock.now()):
+            await asyncio.sleep(KEEP_EVERY_S)
+
     return {
+        "keep-reimbursements": keep_reimbursements,
         "deliver-acknowledgements": DeliverAcknowledgements(sender).run_once,
         "observe-acknowledgements": observe_acknowledgements,
-        "finish-erasures": ErasureFinisher("records", remove_deposits).round,
+        "finish-erasures": ErasureFinisher("records", remove_rows).round,
         "sweep-received-messages": sweep_received_messages,
         "resend-quarantined": _resend_loop(quarantine_of),
         "sweep-quarantine": sweep_quarantine,

@@ -3,12 +3,12 @@
 from typing import Self
 
 from pydantic import Field, model_validator
-from pydantic_settings import SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.records.kit.keys import KeySettings
 from services.records.quarantine.domain.rules import UnknownPersons
 from shared.loopback import is_loopback
-from shared.runtime.settings import ParameterSettings, Section, ServiceSettings
+from shared.runtime.settings import ParameterSettings, PostgresSettings, Section, ServiceSettings
 
 
 class MllpSettings(Section):
@@ -58,6 +58,17 @@ class QuarantineSettings(Section):
     max_bytes: int = Field(default=2_000_000_000, ge=1, description="most bytes of them, by organisation")
 
 
+class ReimbursementSettings(Section):
+    """The history of reimbursements."""
+
+    months: int = Field(
+        default=24,
+        ge=1,
+        le=120,
+        description="how long lines are kept by their day of care (national parameter `reimbursement-months`)",
+    )
+
+
 class Settings(ServiceSettings):
     """The settings of the service records."""
 
@@ -66,3 +77,13 @@ class Settings(ServiceSettings):
     parameters: ParameterSettings = ParameterSettings()
     mllp: MllpSettings = MllpSettings()
     quarantine: QuarantineSettings = QuarantineSettings()
+    reimbursements: ReimbursementSettings = ReimbursementSettings()
+
+
+class ImportSettings(BaseSettings):
+    """The settings of an import: a part of records' own."""
+
+    model_config = Settings.model_config
+    postgres: PostgresSettings
+    keys: KeySettings
+    reimbursements: ReimbursementSettings = ReimbursementSettings()

@@ -65,6 +65,7 @@ Action = Literal[
     "list-emergencies",
     "check-record",
     "see-choices",
+    "fill-history",
     "discard-dead-letter",
     "report-consents",
     "handle-quarantined",

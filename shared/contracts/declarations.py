@@ -10,6 +10,9 @@ Service = Literal["identity", "records", "consent", "audit", "notify"]
 SERVICES: tuple[Service, ...] = ("identity", "records", "consent", "audit", "notify")
 Profile = Literal["national", "local"]
 """The size of an installation: it decides the partitions of its topics, which never change afterwards."""
+Principal = Service | Literal["insurance"]
+"""Who may write a topic: a service, or the health insurance, which is outside and reads nothing."""
+OUTSIDE_WRITERS: tuple[Principal, ...] = ("insurance",)
 NATIONAL_PARTITIONS = 96
 LOCAL_PARTITIONS = 4
 RELAY_EVENTS: tuple[type[Event], ...] = (HeartbeatSent, StateWithheld)
@@ -20,20 +23,20 @@ RELAY_EVENTS: tuple[type[Event], ...] = (HeartbeatSent, StateWithheld)
 class Topic:
     """One topic. `kind` "state": compacted, whole values with versions; "facts": events kept for `retention`.
 
-    `writer`: the only service that may write, by default the owner; the broker's ACL enforces it. A retired topic
+    `writer`: the only principal that may write, by default the owner; the broker's ACL enforces it. A retired topic
     (`former_writers`) has none: it is read to its end and carries nothing new. `low_latency`: a person waits for its
     messages at a screen, so no component batches them. `has_heartbeats`: its consumers know how late they are (every
     state topic, and erasures).
     """
 
     name: str
-    owner: Service
+    owner: Principal
     kind: Literal["state", "facts"]
     events: tuple[type[Event], ...]
     about: str
     key: str = "record id"
     retention: timedelta | None = None
-    writer: Service | None = None
+    writer: Principal | None = None
     former_writers: frozenset[Service] = frozenset()
     national_partitions: int = NATIONAL_PARTITIONS
     local_partitions: int = LOCAL_PARTITIONS
@@ -54,7 +57,9 @@ class Topic:
         return self.national_partitions if profile == "national" else self.local_partitions
 
 
-_BACKGROUND = frozenset({"audit.ledger", "records.deposit-tracking", "notify.consultation-alerts"})
+_BACKGROUND = frozenset(
+    {"audit.ledger", "records.deposit-tracking", "notify.consultation-alerts", "records.reimbursement-feed"}
+)
 
 
 @dataclass(frozen=True)

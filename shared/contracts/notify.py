@@ -36,7 +36,7 @@ class AlertEvent(RecordEvent):
     """One alert for one cause by one channel. `alert_id` is derived from both, so that an alert exists once."""
 
     alert_id: UUID
-    kind: Annotated[Literal["document", "consultation", "emergency", "emergency-follow-up"], OPEN]
+    kind: Annotated[Literal["document", "consultation", "emergency", "emergency-follow-up", "history"], OPEN]
     document_id: UUID | None = None
     deposit_id: UUID | None = None
     caused_by: UUID

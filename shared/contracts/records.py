@@ -1,5 +1,5 @@
-"""Events of records: the life of documents, the versions of neighbours' states that are in force, and the consents that
-structures collected."""
+"""Events of records: the life of documents, first fillings of histories, the versions of neighbours' states that are in
+force, and the consents that structures collected."""
 
 from datetime import datetime
 from typing import ClassVar, Literal
@@ -129,3 +129,10 @@ class CollectedConsentReported(RecordEvent):
     professional_id: Code | None = None
     reported_at: datetime
     seen: Seen = NOTHING_SEEN
+
+
+class HistoryFilled(RecordEvent):
+    """The record has a history of reimbursements for the first time. It says nothing of the care."""
+
+    ce_type: ClassVar[str] = "records.history-filled.v1"
+    filled_at: datetime

@@ -5,9 +5,9 @@ Topics, ACLs, AsyncAPI and the checks at start are generated from here.
 
 from datetime import timedelta
 
-from shared.contracts import audit, consent, identity, notify, records
+from shared.contracts import audit, consent, identity, insurance, notify, records
 from shared.contracts.base import Event
-from shared.contracts.declarations import RELAY_EVENTS, SERVICES, Group, Service, Topic
+from shared.contracts.declarations import RELAY_EVENTS, SERVICES, Group, Principal, Service, Topic
 
 FACTS_KEPT = timedelta(days=30)
 DEAD_LETTERS_KEPT = timedelta(days=30)
@@ -109,6 +109,14 @@ RECORDS_COLLECTED_CONSENTS = Topic(
     "What structures collected from persons about deposits and consultation.",
     retention=FACTS_KEPT,
 )
+RECORDS_HISTORIES = Topic(
+    "records.histories.v1",
+    "records",
+    "facts",
+    (records.HistoryFilled,),
+    "Which records have a history for the first time.",
+    retention=FACTS_KEPT,
+)
 CONSENT_STATES = Topic(
     "consent.states.v1",
     "consent",
@@ -161,6 +169,15 @@ NOTIFY_ALERTS = Topic(
     "What became of each alert.",
     retention=FACTS_KEPT,
 )
+INSURANCE_REIMBURSEMENTS = Topic(
+    "insurance.reimbursements.v1",
+    "insurance",
+    "facts",
+    (insurance.ReimbursementReported,),
+    "Lines of reimbursement as they arise, encrypted for records. The insurance writes and reads nothing.",
+    key="HMAC of payer and sheet under the feed's key",
+    retention=timedelta(days=3),
+)
 # A topic that every service could write was split into one topic for each service. The two names that the shared topics
 # had used are at their second major version, because readers of an old name cannot tell the messages of its present
 # writer from those of the others.
@@ -211,10 +228,11 @@ FORMER_ACKNOWLEDGEMENTS = Topic(
 TOPICS: tuple[Topic, ...] = (
     *(IDENTITY_RECORDS, IDENTITY_PEOPLE, IDENTITY_CONTACTS, IDENTITY_PROFESSIONALS, IDENTITY_ERASURES),
     *(IDENTITY_ENDED_SESSIONS, IDENTITY_CLIENTS),
-    *(RECORDS_DOCUMENTS, RECORDS_COPIES, RECORDS_COLLECTED_CONSENTS),
+    *(RECORDS_DOCUMENTS, RECORDS_COPIES, RECORDS_COLLECTED_CONSENTS, RECORDS_HISTORIES),
     *(CONSENT_STATES, CONSENT_DECISIONS, CONSENT_MATRICES),
     AUDIT_ENTRIES,
     *(NOTIFY_REQUESTS, NOTIFY_ALERTS),
+    INSURANCE_REIMBURSEMENTS,
     *ACCESSES.values(),
     *ERASURE_ACKNOWLEDGEMENTS.values(),
     *(FORMER_ACCESSES, FORMER_ACKNOWLEDGEMENTS),
@@ -242,6 +260,9 @@ RECORDS_PROFESSION_COPIES = Group("records.profession-copies", (IDENTITY_PROFESS
 RECORDS_CLIENT_COPIES = Group("records.client-copies", (IDENTITY_CLIENTS,), "Who sends messages over MLLP.")
 RECORDS_DEPOSIT_DECISIONS = Group("records.deposit-decisions", (CONSENT_DECISIONS,), "Publishes or refuses.")
 RECORDS_DEPOSIT_TRACKING = Group("records.deposit-tracking", (AUDIT_ENTRIES, NOTIFY_ALERTS), "Tracks deposits.")
+RECORDS_REIMBURSEMENT_FEED = Group(
+    "records.reimbursement-feed", (INSURANCE_REIMBURSEMENTS,), "Fills the histories of reimbursements."
+)
 CONSENT_RECORD_COPIES = Group("consent.record-copies", (IDENTITY_RECORDS,), "Announces the state of a new record.")
 CONSENT_PEOPLE_COPIES = Group("consent.people-copies", (IDENTITY_PEOPLE,), "Who acts for a person; médecin traitant.")
 CONSENT_DIRECTORY_COPIES = Group("consent.directory-copies", (IDENTITY_PROFESSIONALS,), "Whom an identifier names.")
@@ -263,19 +284,19 @@ NOTIFY_DOCUMENT_ALERTS = Group("notify.document-alerts", (RECORDS_DOCUMENTS,), "
 READINGS = (ACCESSES["records"], FORMER_ACCESSES)
 NOTIFY_CONSULTATION_ALERTS = Group("notify.consultation-alerts", READINGS, "Alerts for consultations.")
 NOTIFY_EMERGENCY_ALERTS = Group("notify.emergency-alerts", READINGS, "Alerts for emergencies.")
+NOTIFY_HISTORY_ALERTS = Group("notify.history-alerts", (RECORDS_HISTORIES,), "Alerts for first fillings.")
 NOTIFY_MESSAGES = Group("notify.messages", (NOTIFY_REQUESTS,), "Codes, notices and letters to be sent.")
 
 GROUPS: tuple[Group, ...] = (
     *(IDENTITY_COPY_ACKNOWLEDGEMENTS, IDENTITY_ACKNOWLEDGED_ERASURES),
     *(RECORDS_ERASURES, RECORDS_RECORD_COPIES, RECORDS_CONSENT_COPIES, RECORDS_PEOPLE_COPIES),
     *(RECORDS_MATRIX_COPIES, RECORDS_PROFESSION_COPIES, RECORDS_CLIENT_COPIES),
-    RECORDS_DEPOSIT_DECISIONS,
-    RECORDS_DEPOSIT_TRACKING,
+    *(RECORDS_DEPOSIT_DECISIONS, RECORDS_DEPOSIT_TRACKING, RECORDS_REIMBURSEMENT_FEED),
     *(CONSENT_ERASURES, CONSENT_RECORD_COPIES, CONSENT_PEOPLE_COPIES, CONSENT_DEPOSIT_CHECKS),
     *(CONSENT_COPY_ACKNOWLEDGEMENTS, CONSENT_DIRECTORY_COPIES, CONSENT_COLLECTED_CONSENTS),
     *(AUDIT_ERASURES, AUDIT_LEDGER, AUDIT_PROFESSIONAL_COPIES, AUDIT_RECORD_COPIES, AUDIT_PEOPLE_COPIES),
     *(NOTIFY_ERASURES, NOTIFY_CONTACT_COPIES, NOTIFY_DOCUMENT_ALERTS, NOTIFY_CONSULTATION_ALERTS),
-    *(NOTIFY_EMERGENCY_ALERTS, NOTIFY_MESSAGES),
+    *(NOTIFY_EMERGENCY_ALERTS, NOTIFY_HISTORY_ALERTS, NOTIFY_MESSAGES),
     *(RECORDS_ENDED_SESSIONS, CONSENT_ENDED_SESSIONS, AUDIT_ENDED_SESSIONS, NOTIFY_ENDED_SESSIONS),
 )
 
@@ -283,11 +304,11 @@ EVENTS: dict[str, type[Event]] = {event.ce_type: event for topic in TOPICS for e
 """Event type (`ce_type`) -> model, for every event that any topic carries."""
 
 
-def topic_of(event: Event, service: Service) -> Topic:
-    """Returns the topic on which `service` sends this event. Raises ValueError when the service may not send it."""
-    topic = _TOPIC_BY_WRITER.get((type(event), service))
+def topic_of(event: Event, writer: Principal) -> Topic:
+    """Returns the topic on which `writer` sends this event. Raises ValueError when it may not send it."""
+    topic = _TOPIC_BY_WRITER.get((type(event), writer))
     if topic is None:
-        raise ValueError(f"{service} writes no topic that carries {event.ce_type}")
+        raise ValueError(f"{writer} writes no topic that carries {event.ce_type}")
     return topic
 
 

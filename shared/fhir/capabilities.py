@@ -101,6 +101,13 @@ def _resources() -> list[Json]:
             versioning="no-version",
             searchParam=[_parameter("identifier", "token", "Patient-identifier", "The INS as system|value.")],
         ),
+        _resource(
+            "ExplanationOfBenefit",
+            "search-type",
+            versioning="no-version",
+            documentation="The history of reimbursements, 50 lines a page.",
+            searchParam=[_parameter("patient", "reference", "ExplanationOfBenefit-patient", "The record's id.")],
+        ),
     ]
 
 

@@ -48,6 +48,7 @@ REQUESTS = Histogram(
     ["method", "route", "status"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
+REIMBURSEMENT_LINES = Counter("reimbursement_lines_total", "Lines of the continuous feed by effect.", ["effect"])
 LOST_DOCUMENTS = Counter("lost_documents_total", "Accepted documents that went with lost commits of the database.")
 REFUSED = Counter("refusals_total", "Refusals by reason.", ["action", "reason"])
 STEP_SECONDS = Histogram(

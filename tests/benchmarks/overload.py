@@ -168,7 +168,7 @@ class Overloading:
 
 async def measure(folder: Path, seconds: float, times: float, settle: float) -> Overload:
     """Starts everything, then runs one phase after another."""
-    async with _overloading(folder, seconds) as run:
+    async with running(folder, seconds) as run:
         tell("depositing what will be read")
         await run.deposit_first()
         tell(f"capacity: {AT_ONCE} requests at once")
@@ -191,7 +191,8 @@ async def measure(folder: Path, seconds: float, times: float, settle: float) -> 
 
 
 @asynccontextmanager
-async def _overloading(folder: Path, seconds: float) -> AsyncIterator[Overloading]:
+async def running(folder: Path, seconds: float) -> AsyncIterator[Overloading]:
+    """Starts an installation with records, a hospital and the load generator, with documents for so many seconds."""
     async with AsyncExitStack() as resources:
         stack = await resources.enter_async_context(Stack(folder / "var", report=print_progress))
         await bootstrap(stack.layout)

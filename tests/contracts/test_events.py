@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deploy.generate import generated
-from shared.contracts.declarations import SERVICES
+from shared.contracts.declarations import OUTSIDE_WRITERS, SERVICES
 from shared.contracts.topics import EVENTS, GROUPS, TOPICS
 
 ROOT = Path(__file__).parents[2]
@@ -46,7 +46,7 @@ def test_names_of_topics_groups_and_events_have_the_agreed_form() -> None:
     assert all(group.service in SERVICES for group in GROUPS)
     for ce_type in EVENTS:
         owner, what, major = ce_type.split(".")
-        assert owner in (*SERVICES, "shared")
+        assert owner in (*SERVICES, *OUTSIDE_WRITERS, "shared")
         assert "-" in what
         assert major.startswith("v")
 

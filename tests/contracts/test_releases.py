@@ -10,9 +10,11 @@ from uuid import UUID, uuid4
 import pytest
 from pydantic import BaseModel
 
+from services.records.reimbursements.domain.feed import seal_report
 from shared.contracts.base import Event, StateEvent
 from shared.contracts.consent import DepositDecided
 from shared.contracts.declarations import Group, Topic
+from shared.contracts.insurance import ReimbursementReported
 from shared.contracts.notify import MessageRequested
 from shared.contracts.open_enumerations import ENUMERATIONS, Enumeration, UnknownValuePolicy
 from shared.contracts.topics import GROUPS
@@ -25,7 +27,16 @@ from tests.infra.messaging.messages import fetched
 from tests.infra.messaging.plumbing import record_changed
 from tests.infra.messaging.subscriptions import ALL, subscription_of
 from tests.infra.notify.notify import contact, requested
-from tests.infra.records.records_api import a_deposit, bundle_of, decided, deposit_id, document_ids, run_records_api
+from tests.infra.records.records_api import (
+    FILLING,
+    a_deposit,
+    bundle_of,
+    decided,
+    deposit_id,
+    document_ids,
+    run_records_api,
+)
+from tests.infra.records.reimbursements import recent_line
 
 pytestmark = pytest.mark.long
 
@@ -78,6 +89,8 @@ async def group_at_work(
             await Consumer(pool, subscription_of(before)).consume([fetched(state)])
         if event is MessageRequested:
             return requested("someone@mail.example", record_id=record_id, code="482913", minutes="10")
+        if event is ReimbursementReported:
+            return seal_report(FILLING.feed, uuid4(), recent_line(Person(1)))
         return example(event, record_id)
 
     yield Consumer(pool, subscription_of(name)), make

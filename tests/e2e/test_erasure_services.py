@@ -29,7 +29,7 @@ from services.notify.preferences.usecases.show_preferences import show_preferenc
 from services.records.deposits.store import deposits
 from services.records.erasure import store as records_store
 from services.records.erasure.steps import erase_record as erase_in_records
-from services.records.erasure.store import remove_deposits
+from services.records.erasure.store import remove_rows
 from shared.contracts.topics import ERASURE_ACKNOWLEDGEMENTS
 from shared.crypto.fingerprints import ins_parts
 from shared.db.pool import Pool, create_pool, transaction
@@ -104,7 +104,7 @@ async def test_records_forgets_a_record_whole_and_the_neighbour_stays(records: t
     record_id, documents, places = await filled(records_api, SOMEBODY)
     other, other_documents, _ = await filled(records_api, ANOTHER)
     await erase(records_api.pool, erase_in_records, record_id)
-    batches = await finish(records_api.pool, ErasureFinisher("records", remove_deposits), record_id)
+    batches = await finish(records_api.pool, ErasureFinisher("records", remove_rows), record_id)
     assert batches == 1
     await all_gone(database, records_api.pool, record_id, *documents, *places)
     fingerprint = RING.fingerprint(*ins_parts(ins_of(SOMEBODY)))
@@ -190,7 +190,7 @@ async def test_a_deposit_under_way_when_the_record_vanishes_leaves_nothing(
     monkeypatch.setattr(deposits, "insert_deposit", too_late)
     answer = await records_api.deposit(bundle_of(a_deposit(SOMEBODY)))
     assert (answer.status_code, codes(answer)) == (422, ["record-unknown"])
-    await finish(records_api.pool, ErasureFinisher("records", remove_deposits), record_id)
+    await finish(records_api.pool, ErasureFinisher("records", remove_rows), record_id)
     await all_gone(database, records_api.pool, record_id)
 
 
@@ -211,7 +211,7 @@ async def test_many_documents_go_in_batches_and_each_is_counted_once(
     record_id, documents, places = await filled(records_api, SOMEBODY)
     monkeypatch.setattr(records_store, "DEPOSITS_AT_ONCE", 1)
     await erase(records_api.pool, erase_in_records, record_id)
-    assert await finish(records_api.pool, ErasureFinisher("records", remove_deposits), record_id) == 3
+    assert await finish(records_api.pool, ErasureFinisher("records", remove_rows), record_id) == 3
     [acknowledgement] = await acknowledged(records_api.pool, record_id)
     assert (acknowledgement.destroyed["documents"], acknowledgement.destroyed["deposits"]) == (4, 3)
     await all_gone(database, records_api.pool, record_id, *documents, *places)
@@ -358,7 +358,7 @@ Handler = Callable[..., Awaitable[None]]
 @pytest.mark.parametrize(
     ("service", "handler", "remove"),
     [
-        ("records", erase_in_records, remove_deposits),
+        ("records", erase_in_records, remove_rows),
         ("consent", erase_in_consent, remove_changes),
         ("audit", erase_in_audit, remove_visibilities),
         ("notify", erase_in_notify, remove_alerts),

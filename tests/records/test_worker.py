@@ -7,14 +7,14 @@ from uuid import UUID, uuid4
 
 from services.records.consumers import subscriptions
 from services.records.copies.store.professions import load_professions
+from services.records.reimbursements.domain.feed import seal_report
 from shared.contracts.audit import EntryRecorded
 from shared.contracts.consent import ConsentStateChanged
 from shared.contracts.identity import ProfessionalChanged, RecordChanged, StructureChanged, TraitFingerprints
 from shared.contracts.notify import AlertUnwanted
 from shared.contracts.records import CopyApplied, DocumentPublished, DocumentReceived
+from shared.contracts.topics import RECORDS_REIMBURSEMENT_FEED
 from shared.crypto.fingerprints import ins_parts, trait_fingerprints
-from shared.crypto.keyring import Keyring
-from shared.crypto.vault import Vault
 from shared.runtime import clock
 from shared.service.worker import Plan, WorkerRuntime, at_work
 from tests.conftest import NewDatabase
@@ -25,8 +25,8 @@ from tests.infra.platform.topics import Topics
 from tests.infra.platform.waiting import eventually
 from tests.infra.records.records_api import (
     DOCTOR,
+    FILLING,
     HOSPITAL,
-    KEK,
     OTHER_DOCTOR,
     RING,
     a_deposit,
@@ -40,13 +40,14 @@ from tests.infra.records.records_api import (
     settings_of,
     traits_of,
 )
+from tests.infra.records.reimbursements import recent_line, stored
 
 SOMEBODY = Person(41)
 
 
 @asynccontextmanager
 async def working(database: Database, kafka: Topics) -> AsyncIterator[WorkerRuntime]:
-    plan = Plan("records", subscriptions(Vault(Keyring.parse(KEK))), keys=TestKeys())
+    plan = Plan("records", subscriptions(FILLING.vault, FILLING), keys=TestKeys())
     async with at_work(plan, settings_of(database, kafka=kafka.settings("records"))) as runtime:
         yield runtime
 
@@ -112,6 +113,22 @@ async def test_a_document_travels_from_its_deposit_to_its_tracking(new_database:
             return bool(document["audited_at"] and document["alert_handled_at"])
 
         await eventually(done)
+
+
+async def test_the_feed_fills_a_history_and_a_line_that_cannot_be_read_holds_up_no_other(
+    new_database: NewDatabase, kafka: Topics
+) -> None:
+    database, record = await new_database("records"), uuid4()
+    async with run_records_api(database) as api, working(database, kafka):
+        await kafka.put(opened(record))
+        await kafka.wait_for("records.copies.v1", lambda records: len(records) == 1)
+        lines = [recent_line(SOMEBODY, 1, kind="?"), recent_line(Person(42), 2), recent_line(SOMEBODY, 3)]
+        for line in lines:
+            await kafka.put(seal_report(FILLING.feed, uuid4(), line))
+        await eventually(lambda: api.pool.fetchval("select true from reimbursements"))
+        letters = await kafka.read_raw(RECORDS_REIMBURSEMENT_FEED.dead_letters)
+        assert [dict(letter.headers)["dlt_error_code"] for letter in letters] == [b"line-invalid"]
+        assert [record_id for record_id, *_ in await stored(api)] == [record]
 
 
 async def test_the_directory_is_copied_for_what_if_and_a_state_that_is_older_changes_nothing(

@@ -1,6 +1,7 @@
 """Labels of the ledger's action codes, for people."""
 
 ACTION_LABELS = {
+    "fill-history": "sent reimbursements to the record",
     "check-record": "checked whether the record is there and open to them",
     "open-record": "opened the record",
     "deposit-document": "deposited a document",

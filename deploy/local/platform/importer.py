@@ -1,4 +1,4 @@
-"""The importer of files into identity's database, on one machine."""
+"""The importers of files into the databases of identity and records, on one machine."""
 
 import os
 from pathlib import Path
@@ -10,8 +10,12 @@ from deploy.local.platform.services import keyrings_of
 from services.identity.app import make_importer
 from services.identity.imports.usecases.import_file import Importer
 from services.identity.settings import ImportSettings
+from services.records import app as records
+from services.records.reimbursements.usecases.import_file import ReimbursementImporter
+from services.records.settings import ImportSettings as RecordsImportSettings
 
 OVERRIDE = "IDENTITY_POSTGRES__DSN"
+RECORDS_OVERRIDE = "RECORDS_POSTGRES__DSN"
 
 
 def importer_of(var: Path) -> Importer:
@@ -31,3 +35,18 @@ def importer_of(var: Path) -> Importer:
             }
         )
     )
+
+
+def reimbursement_importer_of(var: Path) -> ReimbursementImporter:
+    """Returns an importer into the database of RECORDS_POSTGRES__DSN, by default that of the running installation.
+
+    Raises LocalError.
+    """
+    if os.environ.get(RECORDS_OVERRIDE):
+        return records.make_importer(RecordsImportSettings())
+    installation, secrets = endpoints.read(Layout(var)), Secrets.load(Layout(var).secrets)
+    values = {
+        "postgres": {"dsn": installation["services"]["records"]["app_dsn"]},
+        "keys": keyrings_of(secrets, "records"),
+    }
+    return records.make_importer(RecordsImportSettings.model_validate(values))

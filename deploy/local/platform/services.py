@@ -26,7 +26,7 @@ ROLES: Mapping[str, tuple[Role, ...]] = {"records": ("api", "worker", "mllp")}
 """The long-running processes of services that have more than an API and a worker."""
 RINGS: Mapping[str, Mapping[str, str]] = {
     "identity": {"ins_hmac": "ins-hmac", "contacts": "contacts", "persons": "persons"},
-    "records": {"ins_hmac": "ins-hmac", "kek": "kek"},
+    "records": {"ins_hmac": "ins-hmac", "kek": "kek", "insurance": "insurance"},
     "audit": {"motives": "motives", "kek": "audit-kek"},
     "notify": {"contacts": "contacts"},
 }

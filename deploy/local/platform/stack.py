@@ -43,6 +43,7 @@ from deploy.local.platform.secrets import Secrets
 from deploy.local.platform.services import NAMES, Role, Services, roles_of
 from deploy.local.platform.smtp import smtp_spec
 from deploy.local.platform.supervisor import Progress, Report, Supervisor, run_once, run_together
+from shared.contracts.declarations import OUTSIDE_WRITERS
 from shared.contracts.topics import TOPICS
 from shared.messaging.topics.grants import ADMIN, OPS
 
@@ -162,7 +163,7 @@ class Stack:
             specs.append(self.postgres.spec(self.layout.log("postgres")))
         if "kafka" in self.parts:
             ports = (self.ports["kafka"], self.ports["kafka-controller"])
-            self.kafka = prepare_kafka(self.layout, self.secrets, ports, NAMES)
+            self.kafka = prepare_kafka(self.layout, self.secrets, ports, (*NAMES, *OUTSIDE_WRITERS))
             specs.append(self.kafka.spec(self.layout.log("kafka")))
         if "smtp" in self.parts:
             specs.append(smtp_spec(self.layout, self.ports["smtp"]))

@@ -28,42 +28,6 @@ ImportStep = Literal["reading", "structures", "professionals", "absent", "done"]
 _ALWAYS_PLAUSIBLE = 100
 
 
-class FileEncodingError(InvalidError):
-    """The file is not UTF-8 (it looks like Latin-1, Windows-1252 or UTF-16). Convert it first: iconv -f LATIN1 -t
-    UTF-8."""
-
-    code = "file-not-utf-8"
-    french = "Le fichier n’est pas en UTF-8. Convertissez-le d’abord : iconv -f LATIN1 -t UTF-8."
-
-
-class FileHeaderError(InvalidError):
-    """The first line must name the columns, separated by ; , or |. See docs/imports.md."""
-
-    code = "file-header-invalid"
-    french = "La première ligne doit nommer les colonnes, séparées par ; , ou |. Voir docs/imports.md."
-
-
-class LineEncodingError(InvalidError):
-    """The line is not UTF-8."""
-
-    code = "line-not-utf-8"
-    french = "La ligne n’est pas en UTF-8."
-
-
-class LineTooLongError(InvalidError):
-    """The line is longer than 64 KiB."""
-
-    code = "line-too-long"
-    french = "La ligne dépasse 64 Kio."
-
-
-class LineMalformedError(InvalidError):
-    """The line does not have the columns of the header, or its quotation marks do not match."""
-
-    code = "line-malformed"
-    french = "La ligne n’a pas les colonnes de l’en-tête, ou ses guillemets ne se ferment pas."
-
-
 class ImportRunningError(ConflictError):
     """Another import of this kind is running. Wait until it has ended."""
 

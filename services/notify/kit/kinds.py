@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-AlertKind = Literal["document", "consultation", "emergency", "emergency-follow-up"]
+AlertKind = Literal["document", "consultation", "emergency", "emergency-follow-up", "history"]
 AlertChannel = Literal["mail", "sms"]
 Channel = Literal["mail", "sms", "letter"]
 Language = Literal["fr", "en"]

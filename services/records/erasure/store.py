@@ -8,6 +8,7 @@ from shared.db.pool import Connection
 from shared.runtime.clock import bucket_of
 
 DEPOSITS_AT_ONCE = 20
+LINES_AT_ONCE = 500
 DESTROY_RECORD = """
 with gone_records as (
   delete from records where bucket = $1 and id = $2 returning id
@@ -20,10 +21,13 @@ with gone_records as (
   delete from consent_states where bucket = $1 and record_id = $2 returning record_id
 ), gone_people as (
   delete from record_people where bucket = $1 and record_id = $2 returning record_id
+), gone_histories as (
+  delete from reimbursement_histories where bucket = $1 and record_id = $2 returning record_id
 )
 select (select count(*) from gone_records) as records, (select count(*) from gone_fingerprints) as fingerprints,
        (select count(*) from gone_keys) as keys, (select count(*) from gone_states) as consent_states,
        (select count(*) from gone_people) as record_people,
+       (select count(*) from gone_histories) as reimbursement_histories,
        (select linked_to from records where bucket = $1 and id = $2) as linked_to"""
 UNLINK = "update records set linked_to = null where bucket = $1 and id = $2 and linked_to = $3"
 # A deposit is in one record with all its documents: they are deleted together, so that no orphaned row is left.
@@ -53,6 +57,20 @@ select (select count(*) from gone_documents) as documents, (select count(*) from
        (select count(*) from gone_listed) as organisation_deposits,
        (select count(*) from gone_acknowledgements) as business_acknowledgements"""
 
+# A line's key goes with the line: what came for an erased record may come for a new one.
+REMOVE_REIMBURSEMENTS = """
+with doomed as materialized (
+  select month, line_key, feed_key from reimbursements where bucket = $1 and record_id = $2 limit $3
+), gone_keys as (
+  delete from reimbursement_keys k using doomed
+  where k.feed_key = doomed.feed_key and k.line_key = doomed.line_key returning k.feed_key
+), gone_lines as (
+  delete from reimbursements r using doomed
+  where r.month = doomed.month and r.bucket = $1 and r.record_id = $2 and r.line_key = doomed.line_key
+  returning r.line_key
+)
+select (select count(*) from gone_lines) as reimbursements, (select count(*) from gone_keys) as reimbursement_keys"""
+
 
 async def destroy_record(connection: Connection, record_id: UUID) -> dict[str, int]:
     """Deletes the record, its keys, fingerprints and copies, what quarantine keeps about its person, by the fingerprint
@@ -68,6 +86,17 @@ async def destroy_record(connection: Connection, record_id: UUID) -> dict[str, i
     if (other := destroyed.pop("linked_to")) is not None:
         await connection.execute(UNLINK, bucket_of(other), other, record_id)
     return destroyed
+
+
+async def remove_rows(connection: Connection, record_id: UUID) -> dict[str, int]:
+    """Deletes a batch of deposits and of reimbursements. Returns table -> number of deleted rows, all 0 at the end."""
+    return {**await remove_deposits(connection, record_id), **await remove_reimbursements(connection, record_id)}
+
+
+async def remove_reimbursements(connection: Connection, record_id: UUID) -> dict[str, int]:
+    """Deletes up to 500 lines of reimbursement. Returns table -> number of deleted rows, all 0 at the end."""
+    row = await connection.fetchrow(REMOVE_REIMBURSEMENTS, bucket_of(record_id), record_id, LINES_AT_ONCE)
+    return dict(row) if row is not None else {}
 
 
 async def remove_deposits(connection: Connection, record_id: UUID) -> dict[str, int]:

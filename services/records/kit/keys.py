@@ -15,16 +15,22 @@ class KeySettings(Section):
 
     `ins_hmac`: makes fingerprints, shared with identity. `kek`: wraps the data keys of records and organisations. A
     data key stays wrapped by the key-encryption key that was active when it was made, until `keys rewrap` wraps it
-    anew.
+    anew. `insurance`: shared with the health insurance; encrypts its feed and finds its lines. A key of it stays as
+    long as lines that came under it.
     """
 
     ins_hmac: KeyringText
     kek: KeyringText
+    insurance: KeyringText
 
 
 def make_keys(settings: KeySettings) -> KeyPlan:
     """Returns the key plan from the section KEYS__ of the settings."""
     kek = Keyring.parse(settings.kek.get_secret_value())
-    rings = {"ins_hmac": Keyring.parse(settings.ins_hmac.get_secret_value()), "kek": kek}
+    rings = {
+        "ins_hmac": Keyring.parse(settings.ins_hmac.get_secret_value()),
+        "kek": kek,
+        "insurance": Keyring.parse(settings.insurance.get_secret_value()),
+    }
     organisations = wrapped_keys(Vault(kek, ORGANISATION_KEY), "organisation_keys", "id", bucket=False)
     return KeyPlan(rings, (wrapped_keys(Vault(kek)), organisations))

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from shared.contracts.base import Event
-from shared.contracts.declarations import Service, Topic
+from shared.contracts.declarations import Principal, Service, Topic
 from shared.contracts.topics import topic_of
 from shared.db.notifications import notify_after_commit
 from shared.db.pool import Connection
@@ -95,7 +95,7 @@ class Cause(Protocol):
 
 
 def announce(
-    event: Event, service: Service, *, trace: str | None = None, occurred_at: datetime | None = None
+    event: Event, service: Principal, *, trace: str | None = None, occurred_at: datetime | None = None
 ) -> Announcement:
     """Returns the announcement of an event on the service's own topic. `trace`: that of its cause (default: the current
     one).

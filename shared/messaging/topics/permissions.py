@@ -19,7 +19,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from shared.contracts.declarations import SERVICES
+from shared.contracts.declarations import OUTSIDE_WRITERS, SERVICES
 from shared.errors import CodedError
 from shared.messaging.topics.admin import TIMEOUT_S, settle
 from shared.messaging.topics.grants import ADMIN, OPS, Grant, declared_grants, still_needed
@@ -182,7 +182,7 @@ def _is_ours(grant: Grant, prefix: str) -> bool:
         return not prefix or grant in declared_grants(prefix)
     if prefix:
         return grant.resource.startswith(prefix)
-    return grant.resource.replace("-relay", ".").split(".", 1)[0] in SERVICES
+    return grant.resource.replace("-relay", ".").split(".", 1)[0] in (*SERVICES, *OUTSIDE_WRITERS)
 
 
 def _everything() -> AclBindingFilter:

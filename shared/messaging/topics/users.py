@@ -12,11 +12,11 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from shared.contracts.declarations import SERVICES
+from shared.contracts.declarations import OUTSIDE_WRITERS, SERVICES
 from shared.messaging.topics.admin import TIMEOUT_S, settle
 from shared.messaging.topics.grants import ADMIN, OPS
 
-USERS = (*SERVICES, OPS, ADMIN)
+USERS = (*SERVICES, *OUTSIDE_WRITERS, OPS, ADMIN)
 ITERATIONS = 8192
 """Of the key derivation; Kafka's own tools take 4096."""
 

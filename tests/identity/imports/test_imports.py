@@ -11,8 +11,6 @@ from pydantic import SecretStr
 from services.identity.app import make_importer
 from services.identity.imports.domain import (
     AbsenceImplausibleError,
-    FileEncodingError,
-    FileHeaderError,
     FileIdentity,
     ImportProgress,
     ImportRunningError,
@@ -27,6 +25,7 @@ from shared.contracts.identity import ProfessionalChanged, StructureChanged
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
 from shared.db.pool import create_pool
+from shared.delimited import FileEncodingError, FileHeaderError
 from shared.http.tokens import TokenVerifier
 from shared.terminology.oids import INS_NIR_TEST
 from shared.values import Ins

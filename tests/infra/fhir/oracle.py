@@ -15,7 +15,10 @@ from pydantic import BaseModel
 from shared.fhir.write import FHIR_JSON
 
 ANSWERED: Final = frozenset(
-    {"Binary", "Bundle", "CapabilityStatement", "Consent", "DocumentReference", "List", "OperationOutcome", "Patient"}
+    {
+        *("Binary", "Bundle", "CapabilityStatement", "Consent", "DocumentReference", "ExplanationOfBenefit", "List"),
+        *("OperationOutcome", "Patient"),
+    }
 )
 """Types of resources that are known to be equal in R4B and R4."""
 _NO_CODES: Final = frozenset({"CapabilityStatement.format"})

@@ -11,7 +11,7 @@ import orjson
 from services.audit.ledger.domain.writers import ACTIONS_BY_SERVICE, may_report
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
-from shared.contracts.declarations import SERVICES, Service
+from shared.contracts.declarations import SERVICES, Principal
 from shared.contracts.identity import ErasureAcknowledged
 from shared.contracts.topics import EVENTS, TOPICS, topic_of
 from shared.db.pool import Connection, Pool
@@ -22,7 +22,7 @@ SELECT_OUTBOX = "select event_id, topic, event_type, key, traceparent, payload f
 _offsets = itertools.count()
 
 
-def sender_of(event: Event) -> Service:
+def sender_of(event: Event) -> Principal:
     """Returns the service that announces an event; if all services announce it, the service that acted."""
     match event:
         case AccessRecorded():

@@ -10,13 +10,11 @@ from services.notify.alerts.domain.rules import AlertRules
 from services.notify.consumers import subscriptions as of_notify
 from services.records.consumers import subscriptions as of_records
 from shared.contracts.declarations import SERVICES
-from shared.crypto.keyring import Keyring
-from shared.crypto.vault import Vault
 from shared.messaging.subscription import Subscription
 from tests.infra.audit.keys import MOTIVES
 from tests.infra.erasure.erasures import ERASURE
 from tests.infra.notify.notify import KEYRING, SENDER
-from tests.infra.records.records_api import KEK
+from tests.infra.records.records_api import FILLING
 
 
 def subscriptions_of(service: str) -> Sequence[Subscription]:
@@ -25,7 +23,7 @@ def subscriptions_of(service: str) -> Sequence[Subscription]:
         case "identity":
             return of_identity(ERASURE)
         case "records":
-            return of_records(Vault(Keyring.parse(KEK)))
+            return of_records(FILLING.vault, FILLING)
         case "consent":
             return of_consent()
         case "audit":

@@ -19,13 +19,13 @@ from pathlib import Path
 import asyncpg
 
 from deploy.local.platform.stack import Part, Stack
-from shared.contracts.declarations import SERVICES
+from shared.contracts.declarations import OUTSIDE_WRITERS, SERVICES
 from tests.infra.platform.containers import kafka_container, postgres_container
 from tests.infra.platform.waiting import eventually
 
 SHARED = "DMP_TEST_SHARED_PARTS"
 """The environment variable with the file in which the workers find the addresses of the servers."""
-USERS = ("admin", "ops", *SERVICES)
+USERS = ("admin", "ops", *SERVICES, *OUTSIDE_WRITERS)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from shared.contracts.base import Event
-from shared.contracts.declarations import Service
+from shared.contracts.declarations import Principal
 from shared.messaging.envelope import InvalidRecord, Message, decode
 from shared.messaging.outbox import Announcement, announce
 from shared.runtime.settings import KafkaSettings
@@ -41,7 +41,7 @@ class Topics:
             values |= {"username": service, "password": self.parts.passwords[service]}
         return values
 
-    async def put(self, event: Event, by: Service | None = None, **options: Any) -> Announcement:
+    async def put(self, event: Event, by: Principal | None = None, **options: Any) -> Announcement:
         """Writes an event as the relay of `by` would; by default the service that owns the event."""
         announcement = announce(event, by or sender_of(event), **options)
         headers = {

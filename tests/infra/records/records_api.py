@@ -24,6 +24,7 @@ from services.records.facts.context import ReadContext
 from services.records.kit.keys import KeySettings
 from services.records.quarantine.context import QuarantineContext
 from services.records.quarantine.steps.record_openings import apply_record_openings
+from services.records.reimbursements.steps.arrivals import FillContext
 from services.records.settings import Settings
 from shared.contracts.base import Event
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
@@ -57,12 +58,17 @@ from tests.infra.platform.databases import Database
 
 INS_HMAC = "hmac-2:" + "B" * 43 + ",hmac-1:" + "A" * 43
 KEK = "kek-1:" + "C" * 43
+INSURANCE = "insurance-1:" + "E" * 43
+FILLING = FillContext(Vault(Keyring.parse(KEK)), Keyring.parse(INS_HMAC), Keyring.parse(INSURANCE), months=24)
+"""What storing lines of reimbursement needs."""
 RING = Keyring.parse(INS_HMAC)
 HOSPITAL, CLINIC = "1750000001", "1750000002"
 DOCTOR, OTHER_DOCTOR = "899900000018", "899900000026"
 _TABLES = (
     *("records", "record_fingerprints", "record_keys", "consent_states", "record_people", "matrices", "professions"),
     *("deposits", "deposit_requests"),
+    *("reimbursements", "reimbursement_keys", "reimbursement_histories", "reimbursement_files"),
+    "reimbursement_rejections",
     *("organisation_deposits", "documents", "contents", "lost_documents"),
     "quarantined_submissions",
     *("outbox", "inbox", "parked_messages", "copy_watermarks", "broken_copies"),
@@ -330,7 +336,7 @@ def settings_of(database: Database, **changed: Any) -> Settings:
         "tokens": SETTINGS,
         "http": HttpSettings(),
         "freshness": FreshnessSettings(heartbeat_s=0.2),
-        "keys": KeySettings.model_validate({"ins_hmac": INS_HMAC, "kek": KEK}),
+        "keys": KeySettings.model_validate({"ins_hmac": INS_HMAC, "kek": KEK, "insurance": INSURANCE}),
     }
     return Settings(**{**values, **changed})
 

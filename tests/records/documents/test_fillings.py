@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from services.records.erasure.steps import erase_record
-from services.records.erasure.store import remove_deposits
+from services.records.erasure.store import remove_rows
 from shared.db.backfill import fill
 from shared.db.migrate import Migration, migrate, migrations_of
 from shared.db.pool import transaction
@@ -147,7 +147,7 @@ async def test_nothing_is_left_of_a_record_that_is_erased_meanwhile(api: Records
             await eventually(lambda: page_waits(database))
             async with transaction(api.pool) as eraser:
                 await erase_record(eraser, [message(erased(record))])
-            erasing = asyncio.create_task(finish(api.pool, ErasureFinisher("records", remove_deposits), record))
+            erasing = asyncio.create_task(finish(api.pool, ErasureFinisher("records", remove_rows), record))
             await eventually(lambda: erased_or_waiting(api, erasing))
         await asyncio.gather(page, erasing)
     left = await api.pool.fetch("select record_id from document_combinations")

@@ -23,6 +23,7 @@ from tests.infra.load.documents import Person
 from tests.infra.records.mixes import in_mode
 from tests.infra.records.records_api import (
     DOCTOR,
+    FILLING,
     OTHER_DOCTOR,
     RecordsApi,
     a_deposit,
@@ -143,7 +144,9 @@ class Feed:
     """Records of one topic for one of the groups of records, without a broker."""
 
     def __init__(self, api: RecordsApi, group: str, topic: str) -> None:
-        [subscription] = [subscription for subscription in subscriptions(api.vault) if subscription.group.name == group]
+        [subscription] = [
+            subscription for subscription in subscriptions(api.vault, FILLING) if subscription.group.name == group
+        ]
         self.consumer, self.topic, self.offset = Consumer(api.pool, subscription), topic, 0
 
     async def consume(self, *events: Event | tuple[Event, bytes]) -> None:

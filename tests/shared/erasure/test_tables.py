@@ -17,7 +17,7 @@ from services.consent.erasure.store import remove_changes
 from services.notify.erasure.steps import erase_record as erase_in_notify
 from services.notify.erasure.store import remove_alerts
 from services.records.erasure.steps import erase_record as erase_in_records
-from services.records.erasure.store import remove_deposits
+from services.records.erasure.store import remove_rows
 from shared.contracts.declarations import Service
 from shared.db.pool import Connection, Pool
 from shared.erasure.erased_records import ErasureFinisher
@@ -41,7 +41,7 @@ DELETED = re.compile(r"delete from (?:public\.)?(\w+)")
 Handler = Callable[[Connection, list[Any]], Awaitable[None]]
 Remover = Callable[[Connection, Any], Awaitable[dict[str, int]]]
 ERASURES: list[tuple[Service, Handler, Remover]] = [
-    ("records", erase_in_records, remove_deposits),
+    ("records", erase_in_records, remove_rows),
     ("consent", erase_in_consent, remove_changes),
     ("audit", erase_in_audit, remove_visibilities),
     ("notify", erase_in_notify, remove_alerts),

@@ -203,6 +203,7 @@ def test_metadata_says_what_the_server_can_do() -> None:
         "Binary": ["read"],
         "List": ["read"],
         "Patient": ["search-type"],
+        "ExplanationOfBenefit": ["search-type"],
     }
 
 

@@ -25,6 +25,8 @@ from shared.contracts.topics import (
     FORMER_ACCESSES,
     FORMER_ACKNOWLEDGEMENTS,
     GROUPS,
+    INSURANCE_REIMBURSEMENTS,
+    RECORDS_REIMBURSEMENT_FEED,
     TOPICS,
 )
 from shared.db.pool import create_pool, transaction
@@ -102,6 +104,20 @@ async def test_a_service_reads_the_topics_that_it_consumes_or_writes_and_no_othe
         if topic.name not in readable:
             assert not await may_read(kafka, service, topic.name, own_group.name), topic.name
     assert await may_read(kafka, service, own_group.topics[0].name, own_group.name)
+
+
+async def test_the_insurance_writes_its_own_topic_alone_and_reads_none(kafka: Topics, servers: Parts) -> None:
+    """Nothing goes back to the reimbursement side, not even what it has sent itself."""
+    if not servers.has_acls:
+        pytest.skip("this broker has no users")
+    assert {topic.name for topic in TOPICS if await may_write(kafka, "insurance", topic.name)} == {
+        INSURANCE_REIMBURSEMENTS.name
+    }
+    for topic in TOPICS:
+        assert not await may_read(kafka, "insurance", topic.name, RECORDS_REIMBURSEMENT_FEED.name), topic.name
+    for service in SERVICES:
+        if service != "records":
+            assert not await may_read(kafka, service, INSURANCE_REIMBURSEMENTS.name, f"{service}.erasures"), service
 
 
 async def test_a_service_does_not_shut_out_the_relay_of_another(kafka: Topics, servers: Parts) -> None:

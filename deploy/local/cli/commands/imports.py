@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from deploy.local.cli.commands.common import fail, read_installation, show_json, show_table
+from deploy.local.cli.commands.reimbursements import reimbursements
 from deploy.local.cli.installation import JsonOption, VarOption
 from deploy.local.cli.interruptible import run
 from deploy.local.platform.errors import Interrupted, LocalError
@@ -34,8 +35,10 @@ Report = Callable[[ImportProgress, FileIdentity], None]
 
 def register(app: typer.Typer) -> None:
     """Adds the commands to the application."""
-    group = typer.Typer(name="import", help="Import files: the insured register, the directory.", no_args_is_help=True)
-    for command in (insured, directory):
+    group = typer.Typer(
+        name="import", help="Import files: the insured register, the directory, reimbursements.", no_args_is_help=True
+    )
+    for command in (insured, directory, reimbursements):
         group.command()(command)
     app.add_typer(group)
 

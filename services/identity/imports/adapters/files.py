@@ -1,41 +1,29 @@
 """Reads files of lines with columns in batches from a given offset, and writes the file of rejected lines."""
 
 import codecs
-import csv
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from services.identity.imports.domain import (
-    FileEncodingError,
-    FileHeaderError,
-    FileIdentity,
+from services.identity.imports.domain import FileIdentity
+from shared.delimited import (
+    MAX_LINE_BYTES,
+    Columns,
     LineEncodingError,
     LineMalformedError,
     LineTooLongError,
+    check_encoding,
+    is_utf8,
+    read_header,
+    split_cells,
 )
 from shared.errors import CodedError
 from shared.human_text import clean_line
 
-DELIMITERS = ";,|\t"
-MAX_LINE_BYTES = 64 * 1024
 _SAMPLE = 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """The expected columns: the title in the header for each internal name, and the required names.
-
-    `has_quoting`: fields may stand in double quotes (RFC 4180); otherwise they do so only in a file whose header does,
-    and a quotation mark is text.
-    """
-
-    titles: Mapping[str, str]
-    needed: Sequence[str]
-    has_quoting: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +61,14 @@ class LineFile:
         self._file: BinaryIO = path.open("rb")
         sample = self._file.read(_SAMPLE)
         self.mark = FileIdentity(hashlib.sha256(sample).digest(), os.fstat(self._file.fileno()).st_size)
-        _check_encoding(sample, is_whole=len(sample) == self.mark.size)
+        check_encoding(sample, is_whole=len(sample) == self.mark.size)
         self._file.seek(len(codecs.BOM_UTF8) if sample.startswith(codecs.BOM_UTF8) else 0)
         self.header = self._file.readline(MAX_LINE_BYTES).rstrip(b"\r\n")
         self.first = self._file.tell()
         text = self.header.decode()
         self._has_quoting = columns.has_quoting or '"' in text
-        self.delimiter, self._names = _sniff(text, columns)
+        header = read_header(text, columns)
+        self.delimiter, self._names = header.delimiter, header.names
 
     def close(self) -> None:
         """Closes the file."""
@@ -105,9 +94,9 @@ class LineFile:
         text = raw.decode(errors="replace")
         if not text.strip():
             return None
-        if "\N{REPLACEMENT CHARACTER}" in text and error is None and not _is_utf8(raw):
+        if "\N{REPLACEMENT CHARACTER}" in text and error is None and not is_utf8(raw):
             error = LineEncodingError()
-        cells = _cells(text, self.delimiter) if self._has_quoting else text.split(self.delimiter)
+        cells = split_cells(text, self.delimiter) if self._has_quoting else text.split(self.delimiter)
         if error is None and (cells is None or len(cells) != len(self._names)):
             error = LineMalformedError()
         pairs = zip(self._names, cells or text.split(self.delimiter), strict=False)
@@ -148,55 +137,3 @@ class RejectedLines:
             file.flush()
             os.fsync(file.fileno())
             self.size = file.tell()
-
-
-def _check_encoding(sample: bytes, *, is_whole: bool) -> None:
-    """Refuses a file in another encoding: its header, or most of its lines with other characters than ASCII, are not
-    UTF-8. A damaged line among others is rejected alone."""
-    first, *lines = sample.split(b"\n")
-    if not is_whole and lines:
-        del lines[-1]  # the sample ends within it
-    if b"\x00" in first or not _is_utf8(first):
-        raise FileEncodingError
-    readable = [_is_utf8(line) for line in (first, *lines) if not line.isascii()]
-    if readable.count(False) > readable.count(True):
-        raise FileEncodingError
-
-
-def _is_utf8(raw: bytes) -> bool:
-    try:
-        raw.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _sniff(header: str, columns: Columns) -> tuple[str, list[str]]:
-    """Returns the delimiter under which most columns are known, and the internal name of each column, "" for others."""
-    ours = {_normalised_title(title): name for name, title in columns.titles.items()}
-    names_by_delimiter = {
-        delimiter: [ours.get(_normalised_title(cell), "") for cell in _cells(header, delimiter) or []]
-        for delimiter in DELIMITERS
-    }
-    delimiter = max(DELIMITERS, key=lambda candidate: sum(map(bool, names_by_delimiter[candidate])))
-    names = names_by_delimiter[delimiter]
-    missing = [columns.titles[name] for name in columns.needed if name not in names]
-    if missing:
-        raise FileHeaderError(f"The header lacks: {', '.join(missing)}. {FileHeaderError.__doc__}")
-    if len(set(filter(None, names))) < sum(map(bool, names)):
-        raise FileHeaderError(f"The header names a column twice. {FileHeaderError.__doc__}")
-    return delimiter, names
-
-
-def _normalised_title(title: str) -> str:
-    return clean_line(title).replace("’", "'").casefold()
-
-
-def _cells(text: str, delimiter: str) -> list[str] | None:
-    """Returns the cells, or None when the quotation marks do not match."""
-    if '"' not in text:
-        return text.split(delimiter)
-    try:
-        return next(csv.reader([text], delimiter=delimiter, strict=True))
-    except csv.Error:
-        return None

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Generic, TypeVar
 
 from services.identity.imports import domain as imports
-from services.identity.imports.adapters.files import Columns, FileLine, LineBatch
+from services.identity.imports.adapters.files import FileLine, LineBatch
 from services.identity.imports.domain import ActivityLine, InsuredBatch, parse_activity, rejected_activity
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.people.domain.insured import (
@@ -18,6 +18,7 @@ from services.identity.people.domain.insured import (
     seal_insured,
 )
 from shared.crypto.fingerprints import ins_parts
+from shared.delimited import Columns
 from shared.errors import CodedError
 
 INSURED_COLUMNS = Columns({name: name for name in (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)}, REQUIRED_COLUMNS)

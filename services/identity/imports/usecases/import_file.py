@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 from services.identity.imports import store as imports
 from services.identity.imports.adapters import line_batches
-from services.identity.imports.adapters.files import Columns, LineBatch, LineFile, RejectedLines
+from services.identity.imports.adapters.files import LineBatch, LineFile, RejectedLines
 from services.identity.imports.adapters.line_batches import InsuredPreparer, PreparedBatch
 from services.identity.imports.domain import FileIdentity, ImportKind, ImportProgress, ImportRunningError
 from services.identity.imports.usecases.apply_professionals import apply_professionals
@@ -24,6 +24,7 @@ from services.identity.kit.sealed_rows import Keyrings
 from services.identity.kit.unit_of_work import Storage
 from shared.db.key_uses import Rings, check_rings
 from shared.db.pool import TRANSIENT, Pool, create_pool
+from shared.delimited import Columns
 from shared.runtime import clock
 from shared.runtime.settings import PostgresSettings
 

@@ -17,8 +17,9 @@ from services.notify.contacts.store import find_records_with_contact
 from services.notify.delivery.domain import Delivered, Refused
 from services.notify.kit.announcements import announce_effect
 from shared.contracts.audit import AccessRecorded
+from shared.contracts.base import RecordEvent
 from shared.contracts.notify import AlertEvent, AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
-from shared.contracts.records import DocumentPublished, DocumentRelabelled
+from shared.contracts.records import DocumentPublished, DocumentRelabelled, HistoryFilled
 from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection
 from shared.messaging.envelope import Message
@@ -124,7 +125,12 @@ async def emergencies_awaiting_contacts(connection: Connection, messages: list[M
     return await _without_contact(connection, [message for message in messages if is_emergency(message.event)])
 
 
-async def _without_contact(connection: Connection, messages: list[Message[AccessRecorded]]) -> set[UUID]:
+async def histories_awaiting_contacts(connection: Connection, messages: list[Message[HistoryFilled]]) -> set[UUID]:
+    """Returns the first fillings whose record has no contact yet."""
+    return await _without_contact(connection, messages)
+
+
+async def _without_contact(connection: Connection, messages: Sequence[Message[RecordEvent]]) -> set[UUID]:
     if not messages:
         return set()
     contacted = await find_records_with_contact(connection, list({message.event.record_id for message in messages}))

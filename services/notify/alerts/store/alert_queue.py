@@ -63,7 +63,7 @@ with raised as (
 ), planned as (
   insert into alert_windows as known (record_id, kind, due_at)
   select distinct record_id, kind, $13::timestamptz from raised
-  where $16::interval > interval '0' and status = 'queued' and kind in ('document', 'consultation')
+  where $16::interval > interval '0' and status = 'queued' and kind in ('document', 'consultation', 'history')
     and not exists (select from alerts where alerts.bucket = raised.bucket and alerts.id = raised.id)
   order by record_id, kind
   on conflict on constraint alert_windows_pkey do update set due_at = case

@@ -1,0 +1,1 @@
+"""Files of reimbursements: their frames, and their rows from CSV and Parquet."""

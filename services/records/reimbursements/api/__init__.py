@@ -1,0 +1,1 @@
+"""The routes of a record's history of reimbursements."""
