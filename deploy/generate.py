@@ -20,8 +20,9 @@ from pydantic import BaseModel
 from deploy.access_page import access_page
 from deploy.contracts_page import contracts_page
 from deploy.errors_page import errors_page
+from shared.contracts.carried_events import EVENTS
 from shared.contracts.declarations import SERVICES, Topic
-from shared.contracts.topics import EVENTS, GROUPS, TOPICS
+from shared.contracts.topics import GROUPS, TOPICS
 from shared.runtime.settings import ServiceSettings
 
 ROOT = Path(__file__).parents[1]

@@ -6,8 +6,7 @@ Topics, ACLs, AsyncAPI and the checks at start are generated from here.
 from datetime import timedelta
 
 from shared.contracts import audit, consent, identity, insurance, notify, records
-from shared.contracts.base import Event
-from shared.contracts.declarations import RELAY_EVENTS, SERVICES, Group, Principal, Service, Topic
+from shared.contracts.declarations import SERVICES, Group, Service, Topic
 
 FACTS_KEPT = timedelta(days=30)
 DEAD_LETTERS_KEPT = timedelta(days=30)
@@ -299,17 +298,3 @@ GROUPS: tuple[Group, ...] = (
     *(NOTIFY_EMERGENCY_ALERTS, NOTIFY_HISTORY_ALERTS, NOTIFY_MESSAGES),
     *(RECORDS_ENDED_SESSIONS, CONSENT_ENDED_SESSIONS, AUDIT_ENDED_SESSIONS, NOTIFY_ENDED_SESSIONS),
 )
-
-EVENTS: dict[str, type[Event]] = {event.ce_type: event for topic in TOPICS for event in topic.events}
-"""Event type (`ce_type`) -> model, for every event that any topic carries."""
-
-
-def topic_of(event: Event, writer: Principal) -> Topic:
-    """Returns the topic on which `writer` sends this event. Raises ValueError when it may not send it."""
-    topic = _TOPIC_BY_WRITER.get((type(event), writer))
-    if topic is None:
-        raise ValueError(f"{writer} writes no topic that carries {event.ce_type}")
-    return topic
-
-
-_TOPIC_BY_WRITER = {(e, topic.writer): topic for topic in TOPICS for e in topic.events if e not in RELAY_EVENTS}

@@ -9,7 +9,8 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from shared.contracts.base import Event, HeartbeatSent
-from shared.contracts.topics import EVENTS, TOPICS
+from shared.contracts.carried_events import EVENTS
+from shared.contracts.topics import TOPICS
 from shared.db.nul import has_escaped_nul
 from shared.messaging.freshness import HEARTBEAT_AHEAD
 from shared.runtime import clock, tracing

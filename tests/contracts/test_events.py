@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from deploy.generate import generated
+from shared.contracts.carried_events import EVENTS
 from shared.contracts.declarations import OUTSIDE_WRITERS, SERVICES
-from shared.contracts.topics import EVENTS, GROUPS, TOPICS
+from shared.contracts.topics import GROUPS, TOPICS
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "shared" / "contracts" / "examples"

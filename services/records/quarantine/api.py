@@ -46,7 +46,7 @@ _ANSWERS_OF_ONE: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/quarantine", summary="List your refused submissions", responses=_ANSWERS)
+@router.get("/quarantine", operation_id="listQuarantine", summary="List your refused submissions", responses=_ANSWERS)
 async def list_submissions(
     caller: AuthenticatedCaller,
     context: InjectedQuarantine,
@@ -65,14 +65,24 @@ async def list_submissions(
     )
 
 
-@router.get("/quarantine/causes", summary="Count your refused submissions by cause", responses=_ANSWERS)
+@router.get(
+    "/quarantine/causes",
+    operation_id="countQuarantine",
+    summary="Count your refused submissions by cause",
+    responses=_ANSWERS,
+)
 async def list_causes(caller: AuthenticatedCaller, context: InjectedQuarantine) -> QuarantineSummary:
     """Counts your submissions in quarantine by cause, and says what to do about each cause."""
     counted = await count_quarantine(context, _organisation(caller))
     return QuarantineSummary(causes=[CauseView.of(cause) for cause in counted])
 
 
-@router.get("/quarantine/{submission_id}", summary="Show a refused submission", responses=_ANSWERS_OF_ONE)
+@router.get(
+    "/quarantine/{submission_id}",
+    operation_id="getQuarantined",
+    summary="Show a refused submission",
+    responses=_ANSWERS_OF_ONE,
+)
 async def show_submission(
     submission_id: UUID, caller: AuthenticatedCaller, context: InjectedQuarantine
 ) -> QuarantinedDetail:
@@ -88,7 +98,12 @@ async def show_submission(
     )
 
 
-@router.post("/quarantine/corrections", summary="Correct the envelopes of refused submissions", responses=_ANSWERS)
+@router.post(
+    "/quarantine/corrections",
+    operation_id="correctQuarantined",
+    summary="Correct the envelopes of refused submissions",
+    responses=_ANSWERS,
+)
 async def correct_submissions(
     body: QuarantineCorrection, caller: AuthenticatedCaller, context: InjectedQuarantine
 ) -> QuarantineResults:
@@ -101,7 +116,12 @@ async def correct_submissions(
     return await _for_each(context, depositor, body, correct)
 
 
-@router.post("/quarantine/resendings", summary="Send refused submissions again", responses=_ANSWERS)
+@router.post(
+    "/quarantine/resendings",
+    operation_id="resendQuarantined",
+    summary="Send refused submissions again",
+    responses=_ANSWERS,
+)
 @urgent(Urgency.DEPOSIT)
 async def resend_submissions(
     body: QuarantineSelection, caller: AuthenticatedCaller, context: InjectedQuarantine
@@ -115,7 +135,9 @@ async def resend_submissions(
     return await _for_each(context, depositor, body, resend)
 
 
-@router.post("/quarantine/removals", summary="Drop refused submissions", responses=_ANSWERS)
+@router.post(
+    "/quarantine/removals", operation_id="dropQuarantined", summary="Drop refused submissions", responses=_ANSWERS
+)
 async def drop_submissions(
     body: QuarantineSelection, caller: AuthenticatedCaller, context: InjectedQuarantine
 ) -> QuarantineResults:
@@ -129,7 +151,11 @@ async def drop_submissions(
 
 
 @router.delete(
-    "/quarantine/{submission_id}", status_code=204, summary="Drop a refused submission", responses=_ANSWERS_OF_ONE
+    "/quarantine/{submission_id}",
+    operation_id="dropOneQuarantined",
+    status_code=204,
+    summary="Drop a refused submission",
+    responses=_ANSWERS_OF_ONE,
 )
 async def drop_submission(submission_id: UUID, caller: AuthenticatedCaller, context: InjectedQuarantine) -> None:
     """Destroys it at once."""

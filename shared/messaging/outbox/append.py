@@ -16,8 +16,8 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from shared.contracts.base import Event
+from shared.contracts.carried_events import topic_of
 from shared.contracts.declarations import Principal, Service, Topic
-from shared.contracts.topics import topic_of
 from shared.db.notifications import notify_after_commit
 from shared.db.pool import Connection
 from shared.errors import PermanentError

@@ -11,9 +11,10 @@ import orjson
 from services.audit.ledger.domain.writers import ACTIONS_BY_SERVICE, may_report
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Event
+from shared.contracts.carried_events import EVENTS, topic_of
 from shared.contracts.declarations import SERVICES, Principal
 from shared.contracts.identity import ErasureAcknowledged
-from shared.contracts.topics import EVENTS, TOPICS, topic_of
+from shared.contracts.topics import TOPICS
 from shared.db.pool import Connection, Pool
 from shared.messaging.envelope import KeptRecord, Message
 from shared.runtime import clock, tracing

@@ -6,8 +6,9 @@ import orjson
 import pytest
 
 from shared.contracts.base import Event
+from shared.contracts.carried_events import EVENTS
 from shared.contracts.declarations import Service
-from shared.contracts.topics import ERASURE_ACKNOWLEDGEMENTS, EVENTS, IDENTITY_ERASURES
+from shared.contracts.topics import ERASURE_ACKNOWLEDGEMENTS, IDENTITY_ERASURES
 from shared.db.pool import create_pool, transaction
 from shared.erasure import erased_records
 from shared.messaging.consumer import Consumer

@@ -25,7 +25,7 @@ from tests.infra.platform.waiting import eventually
 BULK = {"records /records/{record_id}/what-if", "consent /matrices", "audit /replay"}
 DEPOSITS = {
     *("records /fhir", "records /cda", "records /xdm"),
-    "records /records/{record_id}/documents/{document_id}",
+    *("records /records/{record_id}/documents/{document_id}", "records /quarantine/resendings"),
 }
 
 

@@ -14,13 +14,13 @@ from services.audit.ledger.domain.writers import (
 )
 from services.identity.erasure.store import Erasure, insert_erasure
 from shared.contracts.audit import AccessRecorded, Action
+from shared.contracts.carried_events import topic_of
 from shared.contracts.declarations import SERVICES, Service
 from shared.contracts.topics import (
     ACCESSES,
     ERASURE_ACKNOWLEDGEMENTS,
     FORMER_ACCESSES,
     FORMER_ACKNOWLEDGEMENTS,
-    topic_of,
 )
 from shared.db.pool import Pool, transaction
 from shared.messaging.consumer import Consumer

@@ -34,6 +34,7 @@ WITHOUT_COMMAND = {
     "/presence-proofs": "needs a patient's card in a reader",
     "/fhir/metadata": "read by software",
     "/fhir/List/{id}": "the deposit of `dmp track`, in FHIR",
+    "/fhir/ExplanationOfBenefit": "the history of a record, in FHIR; software reads it",
     "/fhir/Consent": "the authorisations of `dmp authorise`, in FHIR",
     "/fhir/Consent/{id}": "the authorisations of `dmp authorise`, in FHIR",
 }
