@@ -83,7 +83,8 @@ async def measure(folder: Path, rate: float, seconds: float, lines: int) -> Figu
         await connection.close()
     accepted = [sample for sample in beside if sample.status == 200]
     tell(f"answers: alone {Counter(s.status for s in alone)}, beside {Counter(s.status for s in beside)}")
-    return Figures(_latencies(alone), _latencies(accepted), len(beside) - len(accepted), lines_per_s)
+    undisturbed = [sample for sample in alone if sample.status == 200]
+    return Figures(_latencies(undisturbed), _latencies(accepted), len(beside) - len(accepted), lines_per_s)
 
 
 async def _import(run: Overloading, file: Path) -> asyncio.subprocess.Process:
