@@ -11,6 +11,7 @@ import pytest
 from deploy.local.demo.client import Dmp
 from deploy.local.demo.credentials import DOCTOR, HOSPITAL, PROFESSIONALS, SECOND_DOCTOR, STRUCTURES
 from deploy.local.demo.letter import letter
+from deploy.local.demo.submission import StatedMetadata, bundle_of
 from deploy.local.platform.stack import Stack
 from tests.e2e.acting import Scene, set_scene
 from tests.e2e.command_line import CommandResult, run_command, start_command
@@ -45,6 +46,39 @@ async def test_a_doctor_breaks_the_glass_and_the_patient_reads_why(stack: Stack,
 
     await eventually(is_listed)
     assert "11490-0 Lettre de liaison" in (await run_command(stack, "documents", "--record", scene.record_id)).stdout
+
+
+@pytest.mark.long
+async def test_a_hospital_mends_a_refused_deposit_and_sends_it_again(stack: Stack, dmp: Dmp, tmp_path: Path) -> None:
+    scene = await set_scene(stack, dmp)
+    file = tmp_path / "letter.json"
+    submission = bundle_of(_written(tmp_path, scene), StatedMetadata())
+    name = f'"family":"{scene.person.birth_name}"'.encode()
+    assert name in submission
+    file.write_bytes(submission.replace(name, b'"family":"AUTRE"'))
+    refused = await run_command(stack, "deposit", str(file), "--json")
+    assert (refused.exit_code, json.loads(refused.stdout)[0]["reason"]) == (1, "traits-mismatch")
+    summary = await run_command(stack, "quarantine", "list", "--language", "fr")
+    assert "téléservice INSi" in summary.stdout
+    [kept] = (await run_command(stack, "quarantine", "list", "--cause", "traits-mismatch", "--json")).json
+    shown = await run_command(stack, "quarantine", "show", kept["id"])
+    assert "AUTRE" in shown.stdout, shown.stderr
+    again = await run_command(stack, "quarantine", "resend", kept["id"])
+    assert again.exit_code == 1
+    name_set = ("--set", f"birth_name={scene.person.birth_name}")
+    corrected = await run_command(stack, "quarantine", "correct", kept["id"], *name_set)
+    assert corrected.exit_code == 0, corrected.stderr
+    sent = await run_command(stack, "quarantine", "resend", "--cause", "traits-mismatch")
+    assert (sent.exit_code, "accepted" in sent.stderr) == (0, True), sent.stderr
+    assert (await run_command(stack, "quarantine", "list", "--all", "--json")).json == []
+    assert (await run_command(stack, "quarantine", "drop")).exit_code == 2
+
+
+def _written(folder: Path, scene: Scene) -> Path:
+    """Returns the file of a letter about the patient."""
+    file = folder / "letter.xml"
+    file.write_bytes(letter(scene.person, STRUCTURES[HOSPITAL]))
+    return file
 
 
 async def test_ctrl_c_says_which_deposit_was_accepted_and_how_to_follow_it(

@@ -122,7 +122,7 @@ async def correct_submissions(
     summary="Send refused submissions again",
     responses=_ANSWERS,
 )
-@urgent(Urgency.DEPOSIT)
+@urgent(Urgency.BULK)
 async def resend_submissions(
     body: QuarantineSelection, caller: AuthenticatedCaller, context: InjectedQuarantine
 ) -> QuarantineResults:

@@ -14,6 +14,7 @@ from services.records.deposits.domain.xdm_submissions import persons_of_archive
 from services.records.deposits.usecases import quarantine_doors
 from services.records.documents.domain import sealed_contents
 from services.records.quarantine.domain.causes import MENDABLE
+from services.records.quarantine.steps.keep_refused import RequestSubjects, find_subjects
 from shared.contracts.records import DocumentReceived
 from shared.crypto.vault import WrappedKey
 from shared.fhir import cda_deposit
@@ -258,6 +259,21 @@ async def test_a_crash_between_acceptance_and_removal_is_harmless(
     assert lost.status_code == 503
     assert await outcomes(api, "resendings", ids=[kept["id"]]) == [("done", None)]
     assert len(await api.announced(DocumentReceived)) == 1
+    assert await listed(api) == []
+
+
+async def test_what_is_dropped_while_it_is_sent_again_stays_dropped(
+    api: RecordsApi, record: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await api.deposit(changed_bundle(BODY, with_type("34105-7")))
+    kept = await only_one(api)
+
+    async def dropped_meanwhile(*arguments: Any) -> RequestSubjects:
+        await act(api, "removals", ids=[kept["id"]])
+        return await find_subjects(*arguments)
+
+    monkeypatch.setattr("services.records.quarantine.usecases.resend_quarantined.find_subjects", dropped_meanwhile)
+    assert await outcomes(api, "resendings", ids=[kept["id"]]) == [("refused", "type-unknown")]
     assert await listed(api) == []
 
 

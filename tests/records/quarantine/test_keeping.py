@@ -28,10 +28,11 @@ from shared.contracts.records import DocumentReceived
 from shared.crypto.keyring import SealBrokenError
 from shared.crypto.vault import WrappedKey
 from shared.db.key_rewrap import rewrap
+from shared.fhir.write import FHIR_JSON
 from shared.http.tokens import Caller
 from shared.runtime.settings import PostgresSettings
 from tests.infra.erasure.erasing import erase, tables_with
-from tests.infra.http.tokens import bearer, patient_token, professional_token
+from tests.infra.http.tokens import bearer, make_token, patient_token, professional_token
 from tests.infra.load.documents import Person
 from tests.infra.platform.databases import Database
 from tests.infra.records.cdas import a_cda
@@ -101,6 +102,15 @@ async def test_a_professional_of_the_organisation_corrects_and_resends(api: Reco
     assert answer.json()["results"][0]["outcome"] == "done"
     [received] = await api.announced(DocumentReceived)
     assert received.actor.id == DOCTOR
+
+
+async def test_nothing_is_kept_of_a_minor_s_secret_connection(api: RecordsApi, record: UUID) -> None:
+    """Sent again outside of it, the document would be shown to the representatives."""
+    token = make_token("professional", DOCTOR, profession="G15_10", organisation_id=HOSPITAL, mode="secret")
+    headers = {**bearer(token), "content-type": FHIR_JSON}
+    refused = await api.client.post("/fhir", content=mistyped(), headers=headers)
+    assert codes(refused) == ["traits-mismatch"]
+    assert await listed(api) == []
 
 
 async def test_what_is_done_with_it_stands_in_the_ledger_before_anything_is_shown(

@@ -22,10 +22,10 @@ from tests.infra.http.tokens import bearer, make_token, patient_token, software_
 from tests.infra.platform.databases import Databases
 from tests.infra.platform.waiting import eventually
 
-BULK = {"records /records/{record_id}/what-if", "consent /matrices", "audit /replay"}
+BULK = {"records /records/{record_id}/what-if", "records /quarantine/resendings", "consent /matrices", "audit /replay"}
 DEPOSITS = {
     *("records /fhir", "records /cda", "records /xdm"),
-    *("records /records/{record_id}/documents/{document_id}", "records /quarantine/resendings"),
+    "records /records/{record_id}/documents/{document_id}",
 }
 
 

@@ -10,7 +10,7 @@ from typing import Final, Literal
 from uuid import UUID
 
 from services.records.kit.metrics import QUARANTINED
-from services.records.quarantine.context import QuarantineContext
+from services.records.quarantine.context import QuarantineContext, QuarantineDoor
 from services.records.quarantine.domain.requests import (
     RefusedRequest,
     StatedPersons,
@@ -27,6 +27,7 @@ from shared.db.pool import Connection, transaction
 from shared.erasure.erased_records import erased_among
 from shared.errors import ClientError, TransientError
 from shared.runtime import clock
+from shared.terminology import access_modes
 
 Kept = Literal["body", "code", "nothing", "repeated"]
 _WORTH_A_THREAD: Final = 1_000_000
@@ -49,14 +50,14 @@ async def keep_refused(
 ) -> None:
     """Keeps a request that was refused for a cause that the depositor can mend; the same request again is one row.
 
+    Nothing is kept of what a professional sends in a minor's secret connection: whoever sends it again is in none.
     Raises no error that another attempt would mend: the sender has the refusal, and its own copy.
     """
     door = context.doors[request.door]
     cause = door.cause_of(error)
-    if cause is None or depositor.is_of_patient_side:
+    if cause is None or depositor.is_of_patient_side or depositor.caller.mode == access_modes.SECRET:
         return
-    is_large = len(request.body) > _WORTH_A_THREAD
-    stated = await asyncio.to_thread(door.persons_of, request.body) if is_large else door.persons_of(request.body)
+    stated = await stated_persons(door, request)
     kept: str
     try:
         async with transaction(context.pool) as connection:
@@ -123,16 +124,24 @@ async def keep_again(
     body = earlier.body
     if not subjects.may_be_kept:
         body = None
-        await persons.delete_persons(connection, earlier.id)
     elif body is None:
         holding = await submissions.measure(connection, earlier.organisation_id)
         if holding.has_room_for_body(context.rules, len(request.body)):
             key = await organisation_key(connection, context, earlier.organisation_id)
             body = await sealed(key, earlier.id, request)
     size = None if body is None else len(request.body)
-    await submissions.update_refusal(connection, earlier, cause, clock.now(), body, size)
-    if body is not None:
+    is_here = await submissions.update_refusal(connection, earlier, cause, clock.now(), body, size)
+    if is_here and body is not None:
         await persons.insert_persons(connection, earlier.id, subjects.records)
+    elif is_here:
+        await persons.delete_persons(connection, earlier.id)
+
+
+async def stated_persons(door: QuarantineDoor, request: RefusedRequest) -> StatedPersons:
+    """Returns every INS that a request states; a large one is read in a thread."""
+    if len(request.body) > _WORTH_A_THREAD:
+        return await asyncio.to_thread(door.persons_of, request.body)
+    return door.persons_of(request.body)
 
 
 async def find_subjects(connection: Connection, context: QuarantineContext, stated: StatedPersons) -> RequestSubjects:

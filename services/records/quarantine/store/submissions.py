@@ -168,9 +168,15 @@ async def update_refusal(
     refused_at: datetime,
     body: bytes | None,
     size: int | None,
-) -> None:
-    """Stores a further refusal, and the body or its loss, unless the submission was corrected meanwhile."""
-    await connection.execute(UPDATE_REFUSAL, submission.id, submission.corrected_at, cause, refused_at, size, body)
+) -> bool:
+    """Stores a further refusal, and the body or its loss.
+
+    Returns False where the submission was corrected or destroyed meanwhile: then it stays as it is.
+    """
+    status = await connection.execute(
+        UPDATE_REFUSAL, submission.id, submission.corrected_at, cause, refused_at, size, body
+    )
+    return count_of(status) == 1
 
 
 async def update_body(

@@ -7,7 +7,7 @@ from uuid import UUID
 from services.records.quarantine.context import QuarantineContext
 from services.records.quarantine.domain.corrections import checked_corrections
 from services.records.quarantine.domain.requests import RefusedRequest
-from services.records.quarantine.steps.keep_refused import find_subjects, organisation_key, sealed
+from services.records.quarantine.steps.keep_refused import find_subjects, organisation_key, sealed, stated_persons
 from services.records.quarantine.steps.open_submission import opened_request, records_of, trace
 from services.records.quarantine.store import persons, submissions
 from services.records.tracking.steps.depositor import Depositor
@@ -35,7 +35,7 @@ async def correct_quarantined(
         body = await asyncio.to_thread(door.corrected, request.body, corrections)
         corrected = RefusedRequest(request.door, body, request.labels)
         key = await organisation_key(connection, context, depositor.owner)
-        subjects = await find_subjects(connection, context, door.persons_of(body))
+        subjects = await find_subjects(connection, context, await stated_persons(door, corrected))
         records = await records_of(connection, submission)
         new_body = await sealed(key, id, corrected)
         if not await submissions.update_body(connection, submission, new_body, len(body), clock.now()):

@@ -4,7 +4,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from services.records.quarantine.context import QuarantineContext
-from services.records.quarantine.steps.keep_refused import find_subjects, keep_again
+from services.records.quarantine.steps.keep_refused import find_subjects, keep_again, stated_persons
 from services.records.quarantine.steps.open_submission import opened_request, records_of, trace
 from services.records.quarantine.store.submissions import delete_submission, find_submission
 from services.records.tracking.steps.depositor import Depositor
@@ -49,8 +49,9 @@ async def resend_quarantined(context: QuarantineContext, depositor: Depositor, i
         raise
     except ClientError as error:
         cause = door.cause_of(error) or error.code
+        stated = await stated_persons(door, request)
         async with transaction(context.pool) as connection:
-            subjects = await find_subjects(connection, context, door.persons_of(request.body))
+            subjects = await find_subjects(connection, context, stated)
             await keep_again(connection, context, submission, request, cause, subjects)
         raise RefusedAgainError.of(cause, error) from error
     async with transaction(context.pool) as connection:
