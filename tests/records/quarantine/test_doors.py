@@ -184,14 +184,20 @@ async def test_a_refused_message_is_corrected_in_pid_and_sent_again(
 
 
 async def test_a_correction_of_pid_leaves_every_other_byte(api: RecordsApi, record: UUID, hospital: MllpClient) -> None:
-    original = MessageParts(SOMEBODY, (a_cda(SOMEBODY, uuid4()),), pid=pid(SOMEBODY, birth_date="19550101"))
-    assert (await hospital.send(original.encoded())).answer == "AE 207 904"
-    day = f"{SOMEBODY.birth_date:%Y-%m-%d}"
+    original = MessageParts(
+        SOMEBODY,
+        (a_cda(SOMEBODY, uuid4()),),
+        pid=pid(SOMEBODY, birth_date="19550101"),
+        charset="8859/15",
+        metadata={"INVISIBLE_PATIENT": "N"},
+        line_end="\r\n",
+    )
+    assert (await hospital.send(original.encoded("iso8859-15"))).answer == "AE 207 904"
     kept = await only_one(api)
-    await act(api, "corrections", ids=[kept["id"]], fields={"birth_date": day})
-    await api.client.post("/quarantine/resendings", json={}, headers=bearer(as_software()))
+    await act(api, "corrections", ids=[kept["id"]], fields={"birth_date": f"{SOMEBODY.birth_date:%Y-%m-%d}"})
+    await act(api, "resendings")
     [body] = await _stored_requests(api)
-    assert body == replace(original, pid=pid(SOMEBODY)).encoded()
+    assert body == replace(original, pid=pid(SOMEBODY)).encoded("iso8859-15")
 
 
 async def _stored_requests(api: RecordsApi) -> list[bytes]:

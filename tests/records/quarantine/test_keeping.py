@@ -264,6 +264,13 @@ async def test_an_erasure_destroys_what_is_about_the_person(
     assert [one["size"] for one in await listed(api)] == [other["size"], None], "the person is unknown now"
 
 
+async def test_an_erasure_finds_what_was_sent_under_a_former_ins_of_the_record(api: RecordsApi, record: UUID) -> None:
+    await api.deposit(mistyped())
+    await api.open_record(SOMEBODY_ELSE, record_id=record)
+    await erase(api.pool, erase_record, record)
+    assert await listed(api) == []
+
+
 async def test_an_erasure_finds_by_fingerprint_what_was_kept_before_the_record_was_known(keeping: RecordsApi) -> None:
     await keeping.deposit(bundle_of(a_deposit(SOMEBODY)))
     old_ring = replace(RING, keys=dict(list(RING.keys.items())[1:]))
