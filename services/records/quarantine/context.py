@@ -1,12 +1,13 @@
 """What the use cases of quarantine need, and what quarantine needs of each door."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends
 
 from services.records.quarantine.domain.corrections import Corrections
+from services.records.quarantine.domain.holdings import Holdings
 from services.records.quarantine.domain.requests import RefusedRequest, StatedPersons
 from services.records.quarantine.domain.rules import QuarantineRules
 from shared.crypto.keyring import Keyring
@@ -37,13 +38,14 @@ class QuarantineDoor:
 
 @dataclass(frozen=True, slots=True)
 class QuarantineContext:
-    """`keys`: the vault of organisations' keys. `doors`: each door by its name."""
+    """`keys`: the vault of organisations' keys. `doors`: each door by its name. `holdings`: the last counts."""
 
     pool: Pool
     keys: Vault
     ins_hmac: Keyring
     rules: QuarantineRules
     doors: Mapping[str, QuarantineDoor]
+    holdings: Holdings = field(default_factory=Holdings)
 
 
 InjectedQuarantine = Annotated[QuarantineContext, Depends(provided(QuarantineContext))]

@@ -1,5 +1,6 @@
 """Quarantine keeps for the depositor alone, for a while, within limits, and nothing of persons without a record."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -16,6 +17,7 @@ from services.records.erasure.steps import erase_record
 from services.records.kit.keys import KeySettings, make_keys
 from services.records.loops import loops, sweep_quarantine
 from services.records.quarantine.context import QuarantineContext
+from services.records.quarantine.domain.holdings import MEASURED_FOR_S, Holdings
 from services.records.quarantine.domain.requests import RefusedRequest, open_request, organisation_key_id, seal_request
 from services.records.quarantine.domain.rules import QuarantineRules
 from services.records.quarantine.steps.keep_refused import keep_refused, organisation_key
@@ -321,7 +323,7 @@ def kept_so_far(kept: str) -> float:
 async def test_a_full_quarantine_keeps_the_code_alone_and_an_overfull_one_nothing(
     api: RecordsApi, record: UUID
 ) -> None:
-    context = replace(api.quarantine, rules=QuarantineRules(max_bodies=1, max_bytes=1_000_000))
+    context = counted_anew(api, QuarantineRules(max_bodies=1, max_bytes=1_000_000))
     before = {kept: kept_so_far(kept) for kept in ("body", "code", "nothing")}
     for _ in range(12):
         await refuse(context, mistyped())
@@ -333,10 +335,26 @@ async def test_a_full_quarantine_keeps_the_code_alone_and_an_overfull_one_nothin
 
 async def test_the_bytes_of_an_organisation_are_limited(api: RecordsApi, record: UUID) -> None:
     body = mistyped()
-    context = replace(api.quarantine, rules=QuarantineRules(max_bytes=len(body) + 10))
+    context = counted_anew(api, QuarantineRules(max_bytes=len(body) + 10))
     await refuse(context, body)
     await refuse(context, mistyped())
     assert [row["size"] is None for row in await listed(api)] == [False, True]
+
+
+async def test_what_is_kept_is_counted_again_after_some_seconds(api: RecordsApi, record: UUID) -> None:
+    context = counted_anew(api, QuarantineRules(max_bodies=1))
+    await refuse(context, mistyped())
+    await act(api, "removals")
+    loop = asyncio.get_running_loop()
+    assert context.holdings.get(HOSPITAL, loop.time() + MEASURED_FOR_S) is None
+    context = counted_anew(api, context.rules)
+    await refuse(context, mistyped())
+    assert [row["size"] is None for row in await listed(api)] == [False]
+
+
+def counted_anew(api: RecordsApi, rules: QuarantineRules) -> QuarantineContext:
+    """Returns the context of the API with other limits, and without a count of earlier tests."""
+    return replace(api.quarantine, rules=rules, holdings=Holdings())
 
 
 async def refuse(context: QuarantineContext, body: bytes) -> None:

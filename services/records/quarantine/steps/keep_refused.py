@@ -18,6 +18,7 @@ from services.records.quarantine.domain.requests import (
     organisation_key_id,
     seal_request,
 )
+from services.records.quarantine.domain.rules import Holding
 from services.records.quarantine.store import keys, persons, submissions
 from services.records.quarantine.store.submissions import NewSubmission, QuarantinedSubmission
 from services.records.tracking.steps.depositor import Depositor
@@ -85,7 +86,7 @@ async def _keep(
         if earlier.corrected_at is None:
             await keep_again(connection, context, earlier, request, cause, subjects)
         return "repeated"
-    holding = await submissions.measure(connection, depositor.owner)
+    holding = await _holding_of(connection, context, depositor.owner)
     if not holding.has_room_for_code(context.rules):
         return "nothing"
     keeps = subjects.may_be_kept and holding.has_room_for_body(context.rules, len(request.body))
@@ -106,9 +107,19 @@ async def _keep(
     )
     if not await submissions.insert_submission(connection, new):
         return "repeated"
+    context.holdings.add(depositor.owner, new.size)
     if keeps:
         await persons.insert_persons(connection, id, subjects.records)
     return "body" if keeps else "code"
+
+
+async def _holding_of(connection: Connection, context: QuarantineContext, organisation_id: str) -> Holding:
+    now = asyncio.get_running_loop().time()
+    holding = context.holdings.get(organisation_id, now)
+    if holding is None:
+        holding = await submissions.measure(connection, organisation_id)
+        context.holdings.put(organisation_id, holding, now)
+    return holding
 
 
 async def keep_again(
@@ -125,7 +136,7 @@ async def keep_again(
     if not subjects.may_be_kept:
         body = None
     elif body is None:
-        holding = await submissions.measure(connection, earlier.organisation_id)
+        holding = await _holding_of(connection, context, earlier.organisation_id)
         if holding.has_room_for_body(context.rules, len(request.body)):
             key = await organisation_key(connection, context, earlier.organisation_id)
             body = await sealed(key, earlier.id, request)

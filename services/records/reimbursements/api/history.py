@@ -1,7 +1,7 @@
 """The history of reimbursements for the patient side and professionals, as JSON and as a CDA document."""
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
@@ -22,6 +22,11 @@ from shared.http.dependencies import provided
 from shared.http.door import Door
 
 router = APIRouter(route_class=Door, tags=["Reimbursements"])
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    400: {"description": "`period-invalid`: the period is not two days with a slash between them."},
+    403: {"description": "This kind of token does not read histories, or the patient or the matrix does not allow it."},
+    404: {"description": "There is no such record, or you may not know of it."},
+}
 InjectedHistoryRules = Annotated[HistoryRules, Depends(provided(HistoryRules))]
 
 
@@ -56,7 +61,7 @@ def history_query(selection: Selection, page: Annotated[int, Query(ge=1, le=10_0
     summary="Read the history of reimbursements",
     response_model_exclude_none=True,
     openapi_extra=AUTHENTICATED,
-    responses={404: {"description": "There is no such record, or you may not know of it."}},
+    responses=_ANSWERS,
 )
 async def get_history(
     record_id: UUID,
@@ -84,7 +89,7 @@ async def get_history(
     openapi_extra=AUTHENTICATED,
     responses={
         200: {"description": "CNAM-HR 2021.01; the same bytes for the same content.", "content": {"text/xml": {}}},
-        404: {"description": "There is no such record, or you may not know of it."},
+        **_ANSWERS,
         422: {"description": "The INS or the traits are not those of the person of this record."},
     },
 )
