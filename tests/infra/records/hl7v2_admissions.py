@@ -4,8 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from tests.infra.load.documents import Person
-from tests.infra.records.hl7v2_messages import APPLICATION, FACILITY, pid
+from tests.infra.records.hl7v2_messages import APPLICATION, FACILITY, Patient, pid
 
 
 def hl7_time(ago: timedelta = timedelta(hours=1), form: str = "%Y%m%d%H%M%S") -> str:
@@ -17,7 +16,7 @@ def hl7_time(ago: timedelta = timedelta(hours=1), form: str = "%Y%m%d%H%M%S") ->
 class Admission:
     """The parts of an ADT message that tests change."""
 
-    person: Person
+    person: Patient
     event: str = "A01"
     consents: dict[int, str] = field(default_factory=dict)
     """Fields of ZFA by number; without any there is no segment ZFA."""
