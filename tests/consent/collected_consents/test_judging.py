@@ -317,7 +317,7 @@ async def test_the_person_sees_what_was_collected_and_ends_it(api: ConsentApi, r
 
 
 async def test_software_reports_no_objection_by_the_routes_of_the_person(pool: Pool, record_id: UUID) -> None:
-    software = Caller("software", "hospital-a", "hospital-a", frozenset(), organisation_id=HOSPITAL)
+    software = Caller("software", "gam", "gam", frozenset(), organisation_id=HOSPITAL)
     for action in OBJECTIONS:
         with pytest.raises(ChangeForbiddenError):
             await change_choices(pool, record_id, software, Change(action=action, subject_id=HOSPITAL))
