@@ -29,6 +29,7 @@ _TIME = re.compile(
     r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:\.\d+)?)?)?)?)?)?([+-]\d\d(?:\d\d)?)?", re.ASCII
 )
 _YEARS: Final = range(1850, 2200)
+_LEAP_SECOND: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,8 @@ def has_zone(value: str) -> bool:
 
 def parse_time(value: str | None) -> datetime | None:
     """Returns an HL7 timestamp (CDA R2, TS: YYYY[MM[DD[HH[MM[SS[.f...]]]]]][+ZZ[zz]]) as an aware datetime, its first
-    moment when partial; None for anything else. A timestamp without a zone is French time."""
+    moment when partial; None for anything else. A timestamp without a zone is French time, second 60 (a leap second) is
+    the first of the next minute."""
     match = _TIME.fullmatch(value) if value else None
     if match is None or int(match[1]) not in _YEARS:
         return None
@@ -94,9 +96,11 @@ def parse_time(value: str | None) -> datetime | None:
     hour, minute, second = (part or 0 for part in clock)
     try:
         zone = _zone(match[7]) if match[7] else FRANCE
-        return datetime(year or 0, month or 1, day or 1, hour, minute, second, tzinfo=zone)
+        is_leap_second = second == _LEAP_SECOND
+        moment = datetime(year or 0, month or 1, day or 1, hour, minute, second - is_leap_second, tzinfo=zone)
     except ValueError:
         return None
+    return moment + timedelta(seconds=is_leap_second)
 
 
 def partial_date(value: str | None) -> str | None:

@@ -1,11 +1,13 @@
 """The contracts: published events stay readable for good, and generated files are up to date."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from deploy.generate import generated
+from shared.contracts.base import Event
 from shared.contracts.carried_events import EVENTS
 from shared.contracts.declarations import OUTSIDE_WRITERS, SERVICES
 from shared.contracts.topics import GROUPS, TOPICS
@@ -29,6 +31,19 @@ def test_a_field_added_later_does_not_disturb_a_reader_of_today(ce_type: str) ->
 
 def test_each_golden_example_belongs_to_an_event() -> None:
     assert {path.stem for path in EXAMPLES.glob("*.json")} == set(EVENTS)
+
+
+def kinds_of(kind: type[Event]) -> Iterator[type[Event]]:
+    """Yields what derives from a kind of event, at any depth."""
+    for derived in kind.__subclasses__():
+        yield derived
+        yield from kinds_of(derived)
+
+
+def test_each_event_stands_in_the_declaration_of_a_topic() -> None:
+    declared = {kind.ce_type: kind for kind in kinds_of(Event) if "ce_type" in vars(kind)}
+    ours = {ce_type for ce_type, kind in declared.items() if kind.__module__.startswith("shared.contracts.")}
+    assert ours == set(EVENTS)
 
 
 def test_schemas_asyncapi_and_openapi_are_what_the_code_says() -> None:

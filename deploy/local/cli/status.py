@@ -11,7 +11,7 @@ import typer
 from deploy.local.cli.commands.common import show_json, show_table
 from deploy.local.cli.in_force import METRIC, latency_in
 from deploy.local.cli.installation import EXIT_NOT_RUNNING, JsonOption, VarOption
-from deploy.local.cli.worker_metrics import GroupMetrics, fetch_pages, groups_in
+from deploy.local.cli.worker_metrics import GroupMetrics, fetch_pages, groups_in, services_to_recover
 from deploy.local.platform import endpoints
 from deploy.local.platform.lock import holder
 from deploy.local.platform.paths import Layout
@@ -28,9 +28,11 @@ def register(app: typer.Typer) -> None:
 def status(var: VarOption, as_json: JsonOption = False) -> None:
     """Show each process and its health, dead letters, stopped consumers, and how fast rights came into force.
 
-    A consumer stops when a fifth of its last hundred messages failed, or when Kafka no longer has its stored offset.
+    A consumer stops when a fifth of its last hundred messages failed, or when Kafka no longer has its stored offset. A
+    service whose database lacks what it announced once announces nothing more until it is recovered.
 
-    Exit codes: 0 all is healthy, 1 a process is not healthy or a consumer has stopped, 3 nothing runs.
+    Exit codes: 0 all is healthy, 1 a process is not healthy, a consumer has stopped or a service is to be recovered, 3
+    nothing runs.
 
     Example: dmp status --json
     """
@@ -42,19 +44,19 @@ def status(var: VarOption, as_json: JsonOption = False) -> None:
     processes, pages = asyncio.run(_examine(installation))
     groups = groups_in(pages.values())
     rights = latency_in(pages["consent"]) if "consent" in pages else None
-    stopped = stopped_consumers(groups)
+    stopped, to_recover = stopped_consumers(groups), services_to_recover(pages)
     if as_json:
         report = {"supervisor": installation["pid"], "processes": processes, METRIC: rights and asdict(rights)}
         letters = {group: metrics.dead_letters for group, metrics in groups.items() if metrics.dead_letters}
-        show_json(report | {"dead_letters": letters, "stopped_consumers": stopped})
+        show_json(report | {"dead_letters": letters, "stopped_consumers": stopped, "to_recover": to_recover})
     else:
         _show_processes(processes)
         silent = [name for name in installation.get("services", {}) if name not in pages]
         typer.echo()
-        for line in findings(groups, silent):
+        for line in findings(groups, silent, to_recover):
             typer.echo(line)
         typer.echo(str(rights or "consent-worker does not answer: how fast changes come into force is unknown"))
-    if stopped or not all(process["healthy"] for process in processes.values()):
+    if stopped or to_recover or not all(process["healthy"] for process in processes.values()):
         raise typer.Exit(1)
 
 
@@ -69,8 +71,8 @@ def stopped_consumers(groups: Mapping[str, GroupMetrics]) -> dict[str, str]:
     return stopped
 
 
-def findings(groups: Mapping[str, GroupMetrics], silent: list[str]) -> list[str]:
-    """Returns one line each for dead letters, stopped consumers and workers that do not answer."""
+def findings(groups: Mapping[str, GroupMetrics], silent: list[str], to_recover: list[str]) -> list[str]:
+    """Returns one line each for dead letters, stopped consumers, services to recover and workers that do not answer."""
     dead = {group: metrics.dead_letters for group, metrics in sorted(groups.items()) if metrics.dead_letters}
     listed = ", ".join(f"{group} {count}" for group, count in dead.items())
     lines = [f"dead letters: {sum(dead.values())} ({listed}); look with `dmp dlt list`" if dead else "no dead letter"]
@@ -78,6 +80,10 @@ def findings(groups: Mapping[str, GroupMetrics], silent: list[str]) -> list[str]
     lines += [f"stopped consumer: {group}: {reason}" for group, reason in stopped.items()]
     if not stopped:
         lines.append("no stopped consumer")
+    lines += [
+        f"{name} announces nothing: its database lacks what it announced before; run `dmp recover {name}`"
+        for name in to_recover
+    ]
     if silent:
         lines.append(f"unknown for {', '.join(silent)}: the worker does not answer")
     return lines

@@ -1,4 +1,4 @@
-"""Reads the metrics of the workers: lag, dead letters, parked messages and stopped consumers of each group."""
+"""Reads the metrics of the workers: what each consumer group says of itself, and services to recover."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -56,6 +56,12 @@ def groups_in(pages: Iterable[str]) -> dict[str, GroupMetrics]:
                     metrics = groups.setdefault(sample.labels["group"], GroupMetrics())
                     _READERS[family.name](metrics, sample.labels, sample.value)
     return groups
+
+
+def services_to_recover(pages: Mapping[str, str]) -> list[str]:
+    """Returns the services that announce nothing, because their database lacks what they announced once."""
+    needed = "outbox_recovery_needed 1.0"
+    return [name for name, text in sorted(pages.items()) if needed in text.splitlines()]
 
 
 def _read_parked(metrics: GroupMetrics, labels: Mapping[str, str], value: float) -> None:

@@ -42,4 +42,4 @@ def describe_access(line: Mapping[str, Any]) -> str:
     subject = line.get("subject") or {}
     about = f": {subject.get('name') or subject.get('id')}" if subject else ""
     outcome = line["outcome"] if line["outcome"] == "permitted" else f"REFUSED ({line['reason']})"
-    return f"{at:%H:%M:%S}  {actor:<26} {action + about:<52} {outcome}"
+    return f"{at:%H:%M:%S}  {actor:<28} {action + about:<60} {outcome}"

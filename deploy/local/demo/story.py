@@ -53,7 +53,7 @@ class Story:
         """Prints an event in one line: the time, the time since the deposit, the actor, the act."""
         moment = at or datetime.now(UTC)
         since = f"+{(moment - self.deposited_at).total_seconds() * 1000:.0f} ms" if self.deposited_at else ""
-        self.tell(f"   {moment.astimezone():%H:%M:%S.%f}"[:-3] + f"  {since:>9}  {who:<26} {what}")
+        self.tell(f"   {moment.astimezone():%H:%M:%S.%f}"[:-3] + f"  {since:>9}  {who:<28} {what}")
 
     def expect(self, condition: bool, failure: str) -> None:
         """Raises StoryError with the failure unless the condition holds."""

@@ -4,7 +4,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime
 
 from services.audit.ledger.domain.cursors import LedgerCursor
 from services.audit.replay.domain import check_span
@@ -14,6 +13,7 @@ from shared.errors import ForbiddenError
 from shared.http.admission import Urgency, urgent
 from shared.http.app import AuthenticatedCaller, LongPool
 from shared.http.door import Door
+from shared.moments import Moment
 
 MAX_ENTRIES = 2000
 router = APIRouter(route_class=Door, tags=["operations"])
@@ -38,8 +38,8 @@ class ReplayForbiddenError(ForbiddenError):
 async def get_replay(
     caller: AuthenticatedCaller,
     pool: LongPool,
-    since: Annotated[AwareDatetime, Query(alias="from")],
-    until: Annotated[AwareDatetime, Query(alias="to")],
+    since: Annotated[Moment, Query(alias="from")],
+    until: Annotated[Moment, Query(alias="to")],
     after: Annotated[str | None, Query(max_length=80, description="`next` of the previous part")] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_ENTRIES)] = MAX_ENTRIES,
 ) -> ReplayView:

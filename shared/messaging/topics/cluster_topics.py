@@ -23,6 +23,7 @@ from shared.messaging.topics.layouts import PARTITIONS, POLICY, RETENTION, Diffe
 
 REPLICATION, IN_SYNC = "replication factor", "min.insync.replicas"
 FOR_EVER = float("inf")
+HINTS = {KafkaError.INVALID_REPLICATION_FACTOR: " For a smaller cluster: --replication-factor, or --profile local."}
 Report = Callable[[str], None]
 """Takes one line for the operator."""
 _EARLIEST: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call]  # confluent-kafka annotates neither
@@ -121,8 +122,8 @@ class ClusterTopics:
             try:
                 future.result(TIMEOUT_S)
             except KafkaException as error:
-                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                    report(f"{name}: not created: {error.args[0].str()}")
+                if (code := error.args[0].code()) != KafkaError.TOPIC_ALREADY_EXISTS:
+                    report(f"{name}: not created: {error.args[0].str()}{HINTS.get(code, '')}")
                     continue
             created.add(name)
             report(f"{name}: created")

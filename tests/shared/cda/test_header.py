@@ -120,6 +120,8 @@ def test_a_trait_that_is_not_said_exactly_is_absent(old: bytes, new: bytes, trai
         ("20260712142000", datetime(2026, 7, 12, 12, 20, tzinfo=UTC)),
         ("20260312142000+01", datetime(2026, 3, 12, 13, 20, tzinfo=UTC)),
         ("20260312142000.12345+0100", datetime(2026, 3, 12, 13, 20, tzinfo=UTC)),
+        ("20161231235960+0000", datetime(2017, 1, 1, tzinfo=UTC)),
+        ("20260312142061+0100", None),
         ("20260312142000+1", None),
         (
             "20260312141559.123-0330",

@@ -105,9 +105,17 @@ async def is_empty(pool: Pool, topic: str) -> bool:
 
 
 async def set_config(kafka: Topics, topic: str, name: str, value: str) -> None:
+    """Changes a topic's setting and waits until the broker says the value: the controller answers before that."""
     entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ConfigResource.Type.TOPIC, kafka.prefix + topic, incremental_configs=[entry])
     await administer(kafka, lambda admin: admin.incremental_alter_configs([resource]))
+    admin = admin_client(kafka.parts.kafka_bootstrap, Credentials("admin", kafka.parts.passwords["admin"]))
+
+    async def is_set() -> bool:
+        [described] = admin.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, kafka.prefix + topic)]).values()
+        return str((await asyncio.to_thread(described.result, 30))[name].value) == value
+
+    await eventually(is_set)
 
 
 async def administer(kafka: Topics, change: Callable[[Any], dict[Any, Any]]) -> None:

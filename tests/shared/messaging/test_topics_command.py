@@ -127,7 +127,10 @@ async def test_a_replication_that_the_cluster_cannot_give_is_said_by_its_own_wor
     applied = await run("--apply", "--topics-only", "--replication-factor", "3", settings=admin(kafka))
     name = kafka.prefix + CONSENT_STATES.name
     assert applied.code == 1
-    assert [line for line in applied.lines if line.startswith(f"{name}: not created: ") and "replicat" in line]
+    refused = [line for line in applied.lines if line.startswith(f"{name}: not created: ")]
+    assert ["replicat" in line and line.endswith("--replication-factor, or --profile local.") for line in refused] == [
+        True
+    ]
     assert f"{name}: does not exist" in applied.lines
     assert f"{kafka.prefix}{CONSENT_DECISIONS.name}: replication factor is 1, declared is 3" in applied.lines
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal, get_args
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from services.identity.clients.domain.tokens import AccessToken
 from services.identity.kit.bodies import Body, Name, Text, one_of
@@ -15,9 +15,9 @@ from services.identity.relations.domain.representation import Basis, Evidence, R
 from services.identity.relations.steps.admit_representative import AdmittedRepresentation, StatedRepresentation
 from services.identity.relations.steps.find_representative import UNKNOWN_RECORD
 from services.identity.relations.usecases.list_people import NamedRepresentation, ProxyRecord
+from shared.moments import Moment
 from shared.values import Ins
 
-UtcMoment = Annotated[AwareDatetime, Field(strict=False)]
 PeoplePublication = Literal["on-its-way"]
 """The only publication status of a record's people: no service reports that it has applied them."""
 
@@ -34,8 +34,8 @@ class RepresentativeBody(Body):
 
     representative: InsBody
     evidence: EvidenceBody
-    starts_at: UtcMoment | None = None
-    ends_at: UtcMoment | None = Field(default=None, description="a minor's ends by itself at 18")
+    starts_at: Moment | None = None
+    ends_at: Moment | None = Field(default=None, description="a minor's ends by itself at 18")
 
     def stated(self) -> StatedRepresentation:
         """Returns the statement; the representative's record is found later."""

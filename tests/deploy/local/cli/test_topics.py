@@ -9,7 +9,7 @@ from deploy.local.cli.commands.topics import (
     topic_states,
 )
 from deploy.local.cli.status import findings, stopped_consumers
-from deploy.local.cli.worker_metrics import GroupMetrics, groups_in
+from deploy.local.cli.worker_metrics import GroupMetrics, groups_in, services_to_recover
 from shared.contracts.topics import GROUPS
 
 DOCUMENTS = "records.documents.v1"
@@ -63,12 +63,18 @@ def test_the_workers_metrics_are_read() -> None:
     } == METRICS
 
 
-def test_the_status_names_dead_letters_stopped_consumers_and_silent_workers() -> None:
+def test_a_service_that_waits_for_its_recovery_is_found() -> None:
+    page = "# TYPE outbox_recovery_needed gauge\noutbox_recovery_needed {}\n"
+    assert services_to_recover({"records": page.format(0.0), "identity": page.format(1.0), "audit": ""}) == ["identity"]
+
+
+def test_the_status_names_dead_letters_stopped_consumers_recoveries_and_silent_workers() -> None:
     assert set(stopped_consumers(METRICS)) == {CHECKS, TRACKING}
-    assert findings(METRICS, ["notify"]) == [
+    assert findings(METRICS, ["notify"], ["identity"]) == [
         f"dead letters: 3 ({CHECKS} 3); look with `dmp dlt list`",
         f"stopped consumer: {CHECKS}: too many of its messages fail; it tries one at a time",
         f"stopped consumer: {TRACKING}: Kafka no longer has its stored offset of audit.entries.v1",
+        "identity announces nothing: its database lacks what it announced before; run `dmp recover identity`",
         "unknown for notify: the worker does not answer",
     ]
-    assert findings({}, []) == ["no dead letter", "no stopped consumer"]
+    assert findings({}, [], []) == ["no dead letter", "no stopped consumer"]
