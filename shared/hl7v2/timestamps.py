@@ -1,6 +1,7 @@
 """Reads dates and times of HL7 v2 (TS, DTM): `YYYYMMDD[HH[MM[SS[.S+]]]][+/-ZZZZ]`.
 
 Source: HL7 v2.5.1, chapter 2A (DTM). A value without a zone is in French time. A year or a month alone is no day.
+Second 60 (a leap second) is the first of the next minute.
 """
 
 import re
@@ -11,8 +12,9 @@ from typing import Final
 from shared.moments import FRANCE, bounded
 
 _DTM: Final = re.compile(
-    r"(\d{4})(\d{2})(\d{2})(?:(\d{2})(?:(\d{2})(?:(\d{2})(?:\.\d{1,6})?)?)?)?(?:([+-])(\d{2})(\d{2}))?", re.ASCII
+    r"(\d{4})(\d{2})(\d{2})(?:(\d{2})(?:(\d{2})(?:(\d{2})(?:\.\d+)?)?)?)?(?:([+-])(\d{2})(\d{2})?)?", re.ASCII
 )
+_LEAP_SECOND: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,12 @@ def timestamp_of(text: str) -> Timestamp | None:
     if match is None:
         return None
     year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
+    is_leap_second = second == _LEAP_SECOND
     try:
-        at = datetime(year, month, day, hour, minute, second, tzinfo=_zone(match))
+        at = datetime(year, month, day, hour, minute, second - is_leap_second, tzinfo=_zone(match))
     except ValueError:
         return None
-    return Timestamp(bounded(at), is_day=match[4] is None)
+    return Timestamp(bounded(bounded(at) + timedelta(seconds=is_leap_second)), is_day=match[4] is None)
 
 
 def _zone(match: re.Match[str]) -> tzinfo:
@@ -48,5 +51,5 @@ def _zone(match: re.Match[str]) -> tzinfo:
     sign, hours, minutes = match.groups()[6:]
     if sign is None:
         return FRANCE
-    offset = timedelta(hours=int(hours), minutes=int(minutes))
+    offset = timedelta(hours=int(hours), minutes=int(minutes or 0))
     return timezone(-offset if sign == "-" else offset)
