@@ -36,6 +36,8 @@ async def test_the_story_comes_true_from_the_opening_to_the_list_of_accesses(sta
         "byte for byte",
         "404",
         "REFUSED",
+        "sends ORU^R01 over MLLP",
+        "ACK_RECEPTION_DMP Y",
         "is there",
         "without amounts",
         "hides the section",

@@ -14,7 +14,16 @@ import orjson
 from joserfc.jwk import ECKey
 
 from deploy.local.demo.client import RefusedError, Session, connect, load_key
-from deploy.local.demo.credentials import ADMINISTRATOR, OPERATOR, PROFESSIONALS, STRUCTURES, Structure, session_of
+from deploy.local.demo.credentials import (
+    ADMINISTRATOR,
+    HOSPITAL,
+    LABORATORY,
+    OPERATOR,
+    PROFESSIONALS,
+    STRUCTURES,
+    Structure,
+    session_of,
+)
 from deploy.local.platform import endpoints
 from deploy.local.platform.errors import LocalError
 from deploy.local.platform.paths import Layout, private_folder, write_private
@@ -42,6 +51,8 @@ async def bootstrap(layout: Layout) -> dict[str, Any]:
             body = {"name": structure.name, "status": "active"}
             await session.call("PUT", "identity", f"/structures/{structure.id}", json=body)
             credentials[name] = await _register(layout, session, name, "software", ["documents.deposit"], structure)
+        deposits, hospital = ["documents.deposit"], STRUCTURES[HOSPITAL]
+        credentials[LABORATORY] = await _register(layout, session, LABORATORY, "software", deposits, hospital)
         credentials[OPERATOR] = await _register(layout, session, OPERATOR, "operator", ["operations"], None)
         for name, professional in PROFESSIONALS.items():
             entry = {"name": professional.name, "profession": professional.profession}

@@ -9,6 +9,8 @@ from deploy.local.demo.client import Dmp, Session, load_key
 from deploy.local.platform.errors import LocalError
 
 ADMINISTRATOR, HOSPITAL, SECOND_HOSPITAL, OPERATOR = "administrator", "hospital", "second-hospital", "operator"
+LABORATORY = "laboratory"
+"""The software of the first hospital's laboratory: it sends HL7 v2 messages."""
 DOCTOR, SECOND_DOCTOR, PHARMACIST = "doctor", "second-doctor", "pharmacist"
 
 

@@ -1,6 +1,7 @@
-"""Fills in the invented discharge letter of `documents/`."""
+"""Fills in the invented discharge letter and laboratory report of `documents/`."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
@@ -8,11 +9,22 @@ from deploy.local.demo.credentials import Structure
 from deploy.local.demo.people import InventedPerson
 from deploy.local.platform.paths import REPOSITORY
 
-TEMPLATE = REPOSITORY / "deploy" / "local" / "demo" / "documents" / "discharge-letter.xml"
+_DOCUMENTS = REPOSITORY / "deploy" / "local" / "demo" / "documents"
+TEMPLATE = _DOCUMENTS / "discharge-letter.xml"
+REPORT_TEMPLATE = _DOCUMENTS / "laboratory-report.xml"
 
 
 def letter(person: InventedPerson, hospital: Structure, now: datetime | None = None) -> bytes:
     """Returns a discharge letter (CDA) about the person, from the hospital; each call makes a new document."""
+    return _filled(TEMPLATE, person, hospital, now)
+
+
+def laboratory_report(person: InventedPerson, hospital: Structure) -> bytes:
+    """Returns a laboratory report (CDA) about the person, from the hospital; each call makes a new document."""
+    return _filled(REPORT_TEMPLATE, person, hospital)
+
+
+def _filled(template: Path, person: InventedPerson, hospital: Structure, now: datetime | None = None) -> bytes:
     moment = now or datetime.now(UTC)
     values = {
         "DOCUMENT_ID": str(uuid4()),
@@ -35,7 +47,7 @@ def letter(person: InventedPerson, hospital: Structure, now: datetime | None = N
         "DOCTOR_NAME": "ESTREVAL",
         "DOCTOR_GIVEN_NAME": "Maud",
     }
-    text = TEMPLATE.read_text(encoding="utf-8")
+    text = template.read_text(encoding="utf-8")
     for name, value in values.items():
         text = text.replace("{{" + name + "}}", escape(value, {'"': "&quot;"}))
     return text.encode()

@@ -21,6 +21,7 @@ from deploy.local.demo.first_steps import (
     read_the_mail,
     refuse_a_hospital,
 )
+from deploy.local.demo.laboratory import send_a_report
 from deploy.local.demo.last_steps import close_record, erase_record
 from deploy.local.demo.openings import open_alone, open_at_a_pharmacy, run_campaign
 from deploy.local.demo.reimbursements import show_reimbursements
@@ -34,6 +35,7 @@ STEPS: tuple[tuple[str, Callable[[Story], Awaitable[None]]], ...] = (
     ("The patient receives a mail", read_the_mail),
     ("A hospital that the patient objects to is refused, and learns why", refuse_a_hospital),
     ("A doctor whom the patient authorises reads; the patient receives a mail", let_a_doctor_read),
+    ("A laboratory sends its report as HL7 v2, and learns that it is published", send_a_report),
     ("The health insurance sends reimbursements; the doctor sees them, the patient hides them", show_reimbursements),
     ("The patient asks what masking would do, masks, and asks why the doctor is refused", ask_and_hide),
     ("Another doctor breaks the glass; the patient receives a mail at once", break_the_glass),

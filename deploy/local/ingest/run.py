@@ -11,9 +11,9 @@ from typing import Any, Final
 from deploy.local.demo.client import FHIR, RefusedError, Session, UnreachableError
 from deploy.local.ingest.accepted import AcceptedFiles
 from deploy.local.ingest.kinds import Item, Kind, items_of
-from deploy.local.ingest.mllp import send_message
 from deploy.local.ingest.report import Line, Outcome, Report
 from deploy.local.platform.errors import LocalError
+from deploy.local.platform.mllp import send_message
 
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 _TRIES: Final = 6

@@ -6,7 +6,7 @@ from email.policy import SMTP
 import pytest
 
 from deploy.local.ingest.kinds import Kind, items_of, kind_of
-from deploy.local.ingest.mllp import MllpError, acknowledgement_in
+from deploy.local.platform.mllp import MllpError, acknowledgement_in
 from tests.infra.records.xdms import PDF, zip_of
 
 ORU = b"MSH|^~\\&|SIL|LABO|PFI|ORG|20261001||ORU^R01^ORU_R01|1|P|2.5\rPID|||1\rOBX|1|ED\r"
