@@ -16,6 +16,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 import services
 import shared
+from deploy.local.platform.services import roles_of
 from shared.contracts.declarations import SERVICES
 
 ROOT = Path(__file__).parents[2]
@@ -104,7 +105,7 @@ def test_the_page_tells_no_alert_that_does_not_exist() -> None:
 
 def test_every_process_is_missed_when_it_is_not_watched() -> None:
     [absent] = [rule for rule in RULES if rule["alert"] == "DmpTargetAbsent"]
-    wanted = {f"dmp-{service}-{process}" for service in SERVICES for process in ("api", "worker")}
+    wanted = {f"dmp-{service}-{process}" for service in SERVICES for process in roles_of(service)}
     assert set(re.findall(r'absent\(up\{job="([a-z-]+)"\}\)', absent["expr"])) == wanted
 
 
