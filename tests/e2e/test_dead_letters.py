@@ -70,6 +70,8 @@ async def test_operators_count_the_rows_under_each_key_and_seal_them_anew(stack:
     keys = json.loads((await run_command(stack, "keys", "status", "--json")).stdout)
     assert {key["service"] for key in keys} == {"identity", "records", "audit", "notify"}
     assert {key["state"] for key in keys} == {"active"}
+    of_notify = json.loads((await run_command(stack, "keys", "status", "notify", "--json")).stdout)
+    assert of_notify == [key for key in keys if key["service"] == "notify"]
     rewrapped = await run_command(stack, "keys", "rewrap", "identity", "--json")
     assert rewrapped.exit_code == 0
     assert {key["service"] for key in json.loads(rewrapped.stdout)} == {"identity"}

@@ -1,17 +1,17 @@
-"""`dmp keys`: counts the rows under each key, and seals rows anew under the active keys."""
+"""`dmp keys`: makes keys, counts the rows under each key, and seals rows anew under the active keys."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from deploy.local.cli.commands.common import EXIT_REFUSED, fail, show_json, show_table
-from deploy.local.cli.commands.service_command import run_service
+from deploy.local.cli.commands.service_command import run_service, show_service
 from deploy.local.cli.installation import JsonOption, VarOption
 from deploy.local.platform.services import RINGS
 
 _HEADINGS = ("service", "ring", "key", "state", "rows", "where")
 
-keys = typer.Typer(help="Keys of the stored rows: status, rewrap.", no_args_is_help=True)
+keys = typer.Typer(help="Keys of the stored rows: new, status, rewrap.", no_args_is_help=True)
 ServiceArgument = Annotated[str, typer.Argument(metavar="SERVICE", help=", ".join(RINGS))]
 
 
@@ -21,14 +21,40 @@ def register(app: typer.Typer) -> None:
 
 
 @keys.command()
-def status(var: VarOption, as_json: JsonOption = False) -> None:
+def new(
+    service: ServiceArgument,
+    kind: Annotated[
+        Literal["ring", "signing", "receipts"],
+        typer.Argument(help="An entry of a keyring, or what identity signs tokens or receipts of erasures with."),
+    ] = "ring",
+    kid: Annotated[str | None, typer.Option(metavar="KID", help="Its id; without it today's date.")] = None,
+) -> None:
+    """Print a new random key. Add it at the end of its ring everywhere, then move it to the front.
+
+    Exit codes: 0 printed, 2 no such service.
+
+    Example: dmp keys new notify
+    """
+    _check(service)
+    raise typer.Exit(show_service(service, "keys", "new", kind, *(() if kid is None else ("--kid", kid))))
+
+
+@keys.command()
+def status(
+    var: VarOption,
+    service: Annotated[str | None, typer.Argument(metavar="[SERVICE]", help="Of this service alone.")] = None,
+    as_json: JsonOption = False,
+) -> None:
     """Count the rows under each key of each service. An inactive key without rows can be dropped.
 
-    Exit codes: 0 listed, 1 a key is missing that rows need, 3 nothing runs.
+    Exit codes: 0 listed, 1 a key is missing that rows need, 2 no such service, 3 nothing runs.
 
-    Example: dmp keys status
+    Example: dmp keys status notify
     """
-    statuses = {service: run_service(var, service, "keys", "status")[0] for service in RINGS}
+    if service is not None:
+        _check(service)
+    shown = RINGS if service is None else (service,)
+    statuses = {name: run_service(var, name, "keys", "status")[0] for name in shown}
     _show(statuses, as_json)
     if any(key["state"] == "missing" for keys in statuses.values() for key in keys):
         raise typer.Exit(EXIT_REFUSED)
@@ -44,12 +70,16 @@ def rewrap(service: ServiceArgument, var: VarOption, as_json: JsonOption = False
 
     Example: dmp keys rewrap identity
     """
-    if service not in RINGS:
-        raise typer.BadParameter(f"choose one of {', '.join(RINGS)}")
+    _check(service)
     statuses, exit_code = run_service(var, service, "keys", "rewrap")
     _show({service: statuses}, as_json)
     if exit_code:
         fail(EXIT_REFUSED, "some rows could not be opened and stay unchanged")
+
+
+def _check(service: str) -> None:
+    if service not in RINGS:
+        raise typer.BadParameter(f"choose one of {', '.join(RINGS)}")
 
 
 def _show(statuses: dict[str, list[dict[str, Any]]], as_json: bool) -> None:

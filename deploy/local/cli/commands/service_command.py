@@ -30,3 +30,8 @@ def run_service(var: Path, service: str, *words: str) -> tuple[Any, int]:
     if done.returncode not in (EXIT_DONE, EXIT_LEFT) or not done.stdout:
         fail(done.returncode or EXIT_LEFT, f"`python -m services.{service} {' '.join(words)}` did not succeed")
     return json.loads(done.stdout), done.returncode
+
+
+def show_service(service: str, *words: str) -> int:
+    """Runs a command of a service that needs no setting, and shows what it prints. Returns its exit code."""
+    return subprocess.run([sys.executable, "-m", f"services.{service}", *words], cwd=REPOSITORY, check=False).returncode

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,7 @@ def run(*arguments: str, var: Path) -> Any:
         ("offsets", "list"),
         ("offsets", "reset", "records.consent-copies", "--to", "beginning", "--yes"),
         ("keys", "status"),
+        ("keys", "status", "notify"),
         ("keys", "rewrap", "identity"),
         ("correct-telephones",),
         ("clients", "list"),
@@ -125,6 +127,8 @@ def test_where_nothing_runs_one_line_says_so(arguments: tuple[str, ...], tmp_pat
         ("offsets", "reset", "records.consent-copies", "--to", "end", "--yes"),
         ("offsets", "reset", "nobody.at-all", "--to", "beginning", "--yes"),
         ("keys", "rewrap", "nobody"),
+        ("keys", "status", "nobody"),
+        ("keys", "new", "nobody"),
         ("erase", "not-an-id"),
         ("hide-section", "NOWHERE", "--record", RECORD),
         ("what-if", "--record", RECORD, "--hide-section", "NOWHERE"),
@@ -330,3 +334,9 @@ def test_a_replay_tells_of_each_difference_the_release_that_made_it(
     assert f"1 differences, {code} under unchanged rules" in result.output
     assert ("rules 3: carers change rights" in result.output) is bool(made_by)
     assert "everything" not in result.output
+
+
+def test_a_new_key_is_an_entry_for_a_ring(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    result = run("keys", "new", "notify", "--kid", "k-1", var=tmp_path)
+    assert result.exit_code == 0
+    assert re.fullmatch(r"k-1:[A-Za-z0-9_-]{43}\n", capfd.readouterr().out)
