@@ -46,11 +46,18 @@ class Section(BaseModel):
         return values
 
 
+_HOST = re.compile(r"(\[[^]]*\]|[^:]*)(:[0-9]*)?")
+"""A host of a connection string, with or without a port."""
+
+
 def _dsn(value: SecretStr) -> SecretStr:
-    """Raises ValueError if a server beyond this machine is named and the DSN does not settle its TLS."""
+    """Raises ValueError if a port is no number, or if a server beyond this machine is named without settling its TLS."""
     parts = urlsplit(value.get_secret_value())
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    hosts = parts.netloc.rpartition("@")[2] or options.get("host", "")
+    stated = parts.netloc.rpartition("@")[2]
+    hosts = stated or options.get("host", "")
+    if not all(_HOST.fullmatch(host) for host in stated.split(",")):
+        raise ValueError("is no connection string `postgresql://role:password@host:port/database`")
     if not _is_local(hosts) and options.get("sslmode") not in ("require", "verify-ca", "verify-full", "disable"):
         raise ValueError(
             "a server beyond this machine needs `sslmode`: verify-full with `sslrootcert`, "

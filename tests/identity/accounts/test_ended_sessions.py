@@ -64,6 +64,8 @@ OTHERS = {
     ("get", "/clients"),
     ("get", "/clients/{client_id}"),
     ("patch", "/clients/{client_id}"),
+    ("get", "/clients/{client_id}/messaging"),
+    ("put", "/clients/{client_id}/messaging"),
     ("post", "/clients/{client_id}/keys"),
     ("delete", "/clients/{client_id}/keys/{kid}"),
     ("post", "/clients/{client_id}/deactivate"),

@@ -213,12 +213,12 @@ def test_a_name_site_or_telephone_that_no_text_can_use_stops_the_start(field: st
 
 def test_a_deployment_that_does_not_say_who_it_is_does_not_start_and_is_told_which_settings_it_lacks() -> None:
     values: dict[str, Any] = {
-        "postgres": {"dsn": "postgresql://x"},
-        "kafka": {"bootstrap": "x"},
+        "postgres": {"dsn": "postgresql://127.0.0.1"},
+        "kafka": {"bootstrap": "127.0.0.1:1"},
         "keys": {"contacts": KEYRING_TEXT},
     }
     values |= {"tokens": {"issuer": "http://x", "jwks_url": "http://x"}, "folders": {"sms": "x", "letters": "x"}}
-    values |= {"smtp": {"host": "x", "port": 25, "sender": "x@y.example"}}
+    values |= {"smtp": {"host": "127.0.0.1", "port": 25, "sender": "x@y.example"}}
     with pytest.raises(ValidationError) as caught:
         Settings.model_validate(values)
     assert settings_complaint(caught.value, Settings) == "; ".join(

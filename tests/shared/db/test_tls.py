@@ -138,8 +138,8 @@ async def test_a_process_ends_in_words_when_its_server_is_not_proven(
     )
     _, errors = await process.communicate()
     assert process.returncode == 75
-    assert errors.decode().startswith("consent: a server is not spoken to, because TLS with it fails: ")
-    assert "certificate verify failed" in errors.decode()
+    assert errors.decode().startswith("consent: CONSENT_POSTGRES__OWNER_DSN: TLS with localhost:")
+    assert "its certificate cannot be verified" in errors.decode()
     assert "Traceback" not in errors.decode()
 
 
