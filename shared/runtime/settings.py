@@ -51,7 +51,7 @@ _HOST = re.compile(r"(\[[^]]*\]|[^:]*)(:[0-9]*)?")
 
 
 def _dsn(value: SecretStr) -> SecretStr:
-    """Raises ValueError if a port is no number, or if a server beyond this machine is named without settling its TLS."""
+    """Raises ValueError if a port is no number, or if the TLS of a server beyond this machine is not settled."""
     parts = urlsplit(value.get_secret_value())
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     stated = parts.netloc.rpartition("@")[2]

@@ -93,6 +93,7 @@ class WorkerRuntime:
         self.liveness = Liveness()
         self.copy_ages = CopyAges()
         self._complaints: set[str] = set()
+        self._is_reached = False
         prefix = settings.kafka.prefix
         self.broker = make_broker(settings.kafka, plan.service)
         self.topics = TopicWatch(settings.kafka, plan.service, [each.group for each in plan.subscriptions])
@@ -128,14 +129,11 @@ class WorkerRuntime:
 
     async def _connect(self) -> bool:
         if not self.topics.can_start:
+            if not self._is_reached:
+                await self._fetch_cluster_id()
             await asyncio.sleep(TOPICS_POLL_S)
             return False
-        try:
-            with explained_broker_errors(self.settings.kafka):
-                cluster_id = await fetch_cluster_id(self.settings.kafka)
-        except BrokerUnreachableError as error:
-            self._complain(error)
-            raise
+        cluster_id = await self._fetch_cluster_id()
         for consumer_loop in self.consumer_loops:
             consumer_loop.positions.cluster_id = cluster_id
         try:
@@ -144,6 +142,16 @@ class WorkerRuntime:
             await self.broker.stop()
             raise
         return True
+
+    async def _fetch_cluster_id(self) -> str:
+        try:
+            with explained_broker_errors(self.settings.kafka):
+                cluster_id = await fetch_cluster_id(self.settings.kafka)
+        except BrokerUnreachableError as error:
+            self._complain(error)
+            raise
+        self._is_reached = True
+        return cluster_id
 
     def _complain(self, error: BrokerUnreachableError) -> None:
         """Says once for each reason, on standard error, why the broker cannot be used; the worker goes on trying."""
