@@ -21,7 +21,7 @@ from deploy.local.demo.script import play
 from deploy.local.demo.story import Story
 from deploy.local.platform import endpoints
 from deploy.local.platform.databases import owner_dsn
-from deploy.local.platform.services import NAMES
+from deploy.local.platform.services import NAMES, roles_of
 from deploy.local.platform.stack import Stack
 from tests.e2e.acting import Scene, set_scene
 from tests.infra.erasure.erasing import KEPT_HERE, tables_with
@@ -79,7 +79,7 @@ class Operator:
 
     async def restore(self, service: str, catalogue: Mapping[str, Any], rows: Mapping[str, Any]) -> str:
         """Follows the page for one service, and compares what came back. Returns what `recover` printed."""
-        for process in ("worker", "api"):
+        for process in roles_of(service):
             await self.stack.stop(f"{service}-{process}")
         await self.run(PUT_BESIDE, service=service)
         assert await rows_of(self.stack.postgres.dsn(f"{service}_restored")) == rows
@@ -87,7 +87,7 @@ class Operator:
         restored = await catalogue_of(self.stack.postgres.dsn(service))
         assert {name for name in catalogue if restored[name] != catalogue[name]} == set()
         await self.run(CHECK, service=service)
-        for process in ("api", "worker"):
+        for process in roles_of(service):
             await self.stack.start_again(f"{service}-{process}")
         recovered = await self.run(RECOVER, service=service)
         await eventually(lambda: self._is_at_work(service))

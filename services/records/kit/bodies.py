@@ -12,8 +12,10 @@ from shared.http.negotiation import FORM, JSON_PATCH, MediaTypeError
 LARGE = 1_000_000
 LARGE_AT_ONCE = 4
 _JSON = frozenset({"application/fhir+json", "application/json"})
-_XML = frozenset({"text/xml", "application/xml"})
-_ZIP = frozenset({"application/zip", "application/x-zip-compressed"})
+_BYTES = "application/octet-stream"
+"""What clients state that know no other type of a file."""
+_XML = frozenset({"text/xml", "application/xml", _BYTES})
+_ZIP = frozenset({"application/zip", "application/x-zip-compressed", _BYTES})
 
 
 class LargeBodyLimit:

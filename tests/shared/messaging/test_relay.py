@@ -125,6 +125,17 @@ async def administer(kafka: Topics, change: Callable[[Any], dict[Any, Any]]) -> 
         await asyncio.to_thread(future.result, 30)
 
 
+async def revoke(kafka: Topics, grant: Grant) -> None:
+    """Takes a permission away and waits until the broker itself knows it no more."""
+    await administer(kafka, lambda admin: admin.delete_acls([filter_of(grant)]))
+    admin = admin_client(kafka.parts.kafka_bootstrap, Credentials("admin", kafka.parts.passwords["admin"]))
+
+    async def is_gone() -> bool:
+        return not await asyncio.to_thread(admin.describe_acls(filter_of(grant)).result, 30)
+
+    await eventually(is_gone)
+
+
 async def delete_topic(kafka: Topics, topic: str) -> None:
     """Deletes a topic and waits until the broker's metadata lack it, too: it may take records until then."""
     name = kafka.prefix + topic
@@ -252,7 +263,7 @@ async def test_a_topic_that_may_not_be_written_holds_back_its_own_rows_only(
     database: Database, pool: Pool, kafka: Topics
 ) -> None:
     grant = Grant("consent", "WRITE", "TOPIC", kafka.prefix + DECISIONS)
-    await administer(kafka, lambda admin: admin.delete_acls([filter_of(grant)]))
+    await revoke(kafka, grant)
     async with relaying(database, kafka):
         for _ in range(5):
             await put(pool, announce(decided(uuid4())), announce(access(uuid4())))

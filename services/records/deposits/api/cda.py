@@ -30,6 +30,9 @@ from shared.runtime.metrics import REFUSED
 VisibilityCode = Literal["N", "MASQUE_PS", "INVISIBLE_PATIENT", "INVISIBLE_REPRESENTANTS_LEGAUX"]
 router = APIRouter(route_class=Door, tags=["CDA"])
 _XML = {"schema": {"type": "string", "description": "A CDA R2 document as the CI-SIS requires it."}}
+_XML_BYTES = {
+    "schema": {"type": "string", "format": "binary", "description": "The same, as bytes."}
+}
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     403: {"description": "Neither the software of an organisation, nor a professional who acts for one."},
     409: {"description": "`unique-id-taken`: the id of the CDA already names another document in this record."},
@@ -50,7 +53,10 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     responses=_ANSWERS,
     openapi_extra={
         **AUTHENTICATED,
-        "requestBody": {"required": True, "content": {CDA_MEDIA_TYPE: _XML, "application/xml": _XML}},
+        "requestBody": {
+            "required": True,
+            "content": {CDA_MEDIA_TYPE: _XML, "application/xml": _XML, "application/octet-stream": _XML_BYTES},
+        },
     },
 )
 @urgent(Urgency.DEPOSIT)

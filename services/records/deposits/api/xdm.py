@@ -49,7 +49,13 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     status_code=201,
     summary="Deposit an XDM archive",
     responses=_ANSWERS,
-    openapi_extra={**AUTHENTICATED, "requestBody": {"required": True, "content": {"application/zip": _ZIP_BODY}}},
+    openapi_extra={
+        **AUTHENTICATED,
+        "requestBody": {
+            "required": True,
+            "content": {"application/zip": _ZIP_BODY, "application/octet-stream": _ZIP_BODY},
+        },
+    },
 )
 @urgent(Urgency.DEPOSIT)
 @takes(AS_THE_SERVICE, binary=True)
