@@ -30,9 +30,7 @@ from shared.runtime.metrics import REFUSED
 VisibilityCode = Literal["N", "MASQUE_PS", "INVISIBLE_PATIENT", "INVISIBLE_REPRESENTANTS_LEGAUX"]
 router = APIRouter(route_class=Door, tags=["CDA"])
 _XML = {"schema": {"type": "string", "description": "A CDA R2 document as the CI-SIS requires it."}}
-_XML_BYTES = {
-    "schema": {"type": "string", "format": "binary", "description": "The same, as bytes."}
-}
+_XML_BYTES = {"schema": {"type": "string", "format": "binary", "description": "The same, as bytes."}}
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     403: {"description": "Neither the software of an organisation, nor a professional who acts for one."},
     409: {"description": "`unique-id-taken`: the id of the CDA already names another document in this record."},
