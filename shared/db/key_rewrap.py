@@ -36,7 +36,7 @@ class SealedColumn:
 
     `kid`: the column with the key id, if there is one. `bucket`: whether `bucket` is the first column of the primary
     key. `is_old`: an SQL condition for the rows to re-encrypt (`$1`: the active key). `reseal`: maps a row's id, key id
-    and value to the new value; raises SealBrokenError.
+    and value to the new value; raises SealBrokenError. An emptied value stays empty and moves to the active key.
     """
 
     ring: str
@@ -59,9 +59,10 @@ class SealedColumn:
         """The statement that selects the next rows to re-encrypt."""
         bucket, order = ("bucket", f"bucket, {self.id}") if self.bucket else ("0", self.id)
         after = f"({order}) > ($2, $3)" if self.bucket else f"{self.id} > $3 and $2::integer is not null"
+        emptied = f" or {self.kid} <> $1" if self.kid else ""
         return f"""
 select {bucket}, {self.id}, {self.kid or "''"}, {self.sealed} from {self.table}
-where {after} and {self.sealed} is not null and ({self.is_old})
+where {after} and {self.sealed} is not null and ({self.is_old}) and (octet_length({self.sealed}) > 0{emptied})
 order by {order} limit {PAGE}"""  # noqa: S608  # names of our own tables
 
     @property
@@ -158,7 +159,7 @@ def _resealed(
     without_key = broken = 0
     for bucket, id, kid, value in rows:
         try:
-            made.append((bucket, id, value, column.reseal(id, kid, value), ring.active))
+            made.append((bucket, id, value, column.reseal(id, kid, value) if value else value, ring.active))
         except KeyUnknownError:
             without_key += 1
         except SealBrokenError:

@@ -221,6 +221,18 @@ async def test_after_a_rewrap_the_old_key_of_persons_can_go(new_database: NewDat
         assert (await home.sign_in(identifier=MAIL))["access_token"]
 
 
+async def test_an_emptied_row_moves_to_the_active_key(new_database: NewDatabase) -> None:
+    database = await new_database("identity")
+    used = "insert into online_openings (id, key_id, sealed, status, created_at, expires_at)"
+    await query(database, f"{used} values ($1, 'test', '', 'used', now(), now() + interval '1 day')", RECORD)
+    assert await rewrapped(database) == []
+    both = f"{NEW},{OLD}"
+    assert await rewrapped(database, persons=both) == [Rewrapped("online_openings.sealed", done=1)]
+    [row] = await query(database, "select key_id, sealed from online_openings")
+    assert tuple(row) == ("next", b"")
+    assert await rewrapped(database, persons=both) == []
+
+
 async def test_a_rewrap_goes_on_where_it_was_and_leaves_alone_what_changed_meanwhile(
     new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
