@@ -62,7 +62,7 @@ async def sweep_assertions(pool: Pool) -> None:
 
 
 async def announce_clients_or_wait(pool: Pool) -> None:
-    """Announces software whose status no event has told yet, and waits when there is none."""
+    """Announces software whose status no event has announced yet, and waits when there is none."""
     if not await announce_clients(pool):
         await asyncio.sleep(SWEEP_EVERY_S)
 

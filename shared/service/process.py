@@ -81,7 +81,7 @@ def main(
 
 
 def run(command: Command, invocation: Invocation) -> int:
-    """Runs a command. Returns its exit code; whatever an operator can mend is told in one line."""
+    """Runs a command. Returns its exit code; whatever an operator can mend is one line on standard error."""
     service = invocation.service.name
     if command.needs == "nothing":
         return command.run(invocation)

@@ -128,7 +128,7 @@ async def granted(world: World, client_id: str, key: Any) -> Any:
     return 200 if answer.status_code == 200 else answer.parsed.error
 
 
-async def test_a_record_is_opened_and_a_wrong_number_is_told_as_a_problem(world: World) -> None:
+async def test_a_record_is_opened_and_a_wrong_number_is_answered_with_a_problem(world: World) -> None:
     administrator, opening = await world.administrator(), invent().opening()
     body = administrator.body("identity", "OpenRecordBody", opening)
     opened = await administrator.call("identity", "records", "open_record", body=body, prefer=UNTIL_DONE)

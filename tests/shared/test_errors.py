@@ -11,7 +11,7 @@ class LongError(ClientError):
     french = "La phrase."
 
 
-def test_a_message_of_several_lines_is_told_on_one() -> None:
+def test_a_message_of_several_lines_is_shown_on_one() -> None:
     assert str(LongError()) == "The first line ends here and the sentence goes on."
     assert LongError().in_french() == "La phrase."
     assert LongError("Another.").in_french() is None

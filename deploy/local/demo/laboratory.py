@@ -1,4 +1,4 @@
-"""A step of the story: a laboratory sends a report over MLLP, and its own listener is told that it is published."""
+"""A step of the story: a laboratory sends a report over MLLP; its own listener gets the business acknowledgement."""
 
 import asyncio
 import base64
@@ -39,7 +39,7 @@ async def send_a_report(story: Story) -> None:
     observed, kind = confirmation.first("OBX"), f"{confirmation.header.value(9)}^{confirmation.header.value(9, 2)}"
     story.expect(observed.value(4) == control_id, "the business acknowledgement is about another message")
     story.expect(observed.value(5) == "Y", "the laboratory's report is not published")
-    story.tell_event("   its own listener", f"is told ({kind}): {observed.value(3)} Y, the report is published")
+    story.tell_event("   its own listener", f"gets {kind}: {observed.value(3)} Y, the report is published")
     story.deposited_at = None
 
 

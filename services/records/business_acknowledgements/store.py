@@ -98,7 +98,7 @@ from business_acknowledgements where failed_at is not null order by failed_at de
 
 @dataclass(frozen=True, slots=True)
 class FailedAcknowledgement:
-    """One that was given up. `control_id`: MSH-10 of the message that its sender was not told about."""
+    """One that was given up. `control_id`: MSH-10 of the message that it would have acknowledged."""
 
     id: UUID
     client_id: str

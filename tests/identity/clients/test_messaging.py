@@ -63,8 +63,8 @@ async def test_a_deactivated_client_is_announced_as_such(client: httpx2.AsyncCli
     client_id = await software(client)
     await act(client, "POST", f"/{client_id}/deactivate")
     await act(client, "POST", f"/{client_id}/reactivate")
-    told = [(event.version, event.status) for event in await states(database)]
-    assert told == [(1, "active"), (2, "inactive"), (3, "active")]
+    statuses = [(event.version, event.status) for event in await states(database)]
+    assert statuses == [(1, "active"), (2, "inactive"), (3, "active")]
 
 
 async def test_software_whose_structure_ends_and_software_of_an_older_release_are_announced_by_a_loop(

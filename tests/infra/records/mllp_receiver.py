@@ -1,4 +1,4 @@
-"""A hospital's own listener of business acknowledgements, which answers as it is told."""
+"""A hospital's own listener of business acknowledgements, which answers as a test sets it."""
 
 import asyncio
 import ssl

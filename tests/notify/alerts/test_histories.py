@@ -1,4 +1,4 @@
-"""The first filling of a history of reimbursements is told once, in words that name no care."""
+"""The first filling of a history of reimbursements is notified once, in words that name no care."""
 
 from uuid import uuid4
 
@@ -10,7 +10,7 @@ from tests.infra.platform.databases import Database
 from tests.infra.platform.topics import Topics
 
 
-async def test_the_first_filling_is_told_once_whatever_comes_again(database: Database, kafka: Topics) -> None:
+async def test_the_first_filling_is_notified_once_whatever_comes_again(database: Database, kafka: Topics) -> None:
     record_id = uuid4()
     async with mail_server() as server, worker(database, kafka, server.port):
         await kafka.put(HistoryFilled(record_id=record_id, filled_at=clock.now()))

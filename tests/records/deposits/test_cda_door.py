@@ -116,7 +116,9 @@ async def test_a_cda_that_replaces_names_what_it_replaces(api: RecordsApi, recor
         ),
     ],
 )
-async def test_what_cannot_be_taken_is_told_by_a_code(api: RecordsApi, record: UUID, body: bytes, code: str) -> None:
+async def test_what_cannot_be_taken_is_refused_with_a_code(
+    api: RecordsApi, record: UUID, body: bytes, code: str
+) -> None:
     answer = await send(api, body)
     assert (answer.status_code, answer.json()["code"]) == (422, code), answer.text
     assert SOMEBODY.birth_name not in answer.text

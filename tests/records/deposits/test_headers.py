@@ -153,7 +153,7 @@ async def test_two_current_versions_of_one_document_cannot_be(api: RecordsApi, r
     refused = await api.deposit(silent)
     assert (refused.status_code, codes(refused)) == (422, ["replacement-mismatch"])
     elsewhere = await api.deposit(silent, organisation=CLINIC)
-    assert elsewhere.status_code == 200, "of a document of others nothing is told"
+    assert elsewhere.status_code == 200, "a document of others is not disclosed"
 
 
 async def test_a_cda_becomes_a_replacement_by_its_header_alone(api: RecordsApi, record: UUID) -> None:

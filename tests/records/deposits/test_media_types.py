@@ -182,7 +182,7 @@ async def test_dicom_is_taken_for_references_to_images(api: RecordsApi, record: 
         ("application/msword", _OLE, "an OLE file"),
     ],
 )
-async def test_a_patient_is_told_what_their_file_is(
+async def test_a_patient_sees_what_their_file_is(
     api: RecordsApi, record: UUID, content_type: str, content: bytes, found: str
 ) -> None:
     body: dict[str, Any] = {"title": "Mes volontés", "type": "EXPPAT_1", "content_type": content_type}

@@ -277,7 +277,7 @@ async def test_bombs_are_refused(api: RecordsApi, record: UUID) -> None:
     assert (await send(api, large)).json()["code"] == "archive-too-large"
 
 
-async def test_all_issues_are_told_with_their_places(api: RecordsApi, record: UUID) -> None:
+async def test_all_issues_are_returned_with_their_places(api: RecordsApi, record: UUID) -> None:
     first = cda(slots={"hash": ["0" * 40]})
     second = replace(a_pdf(SOMEBODY, uuid4()), slots={"size": ["1"], "languageCode": None})
     detail = (await send(api, an_archive(first, second))).json()["detail"]

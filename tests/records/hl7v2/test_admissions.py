@@ -123,7 +123,7 @@ async def test_an_identity_is_compared_with_the_record_s(
     other = replace(same, pid=pid(SOMEBODY, birth_date="19010203"))
     refused = await hospital.send(other.encoded())
     assert refused.answer == "AE 207 904"
-    assert b"birth" not in refused.raw, "which trait differs is not told"
+    assert b"birth" not in refused.raw, "which trait differs is not disclosed"
     [access] = await announced(api)
     assert isinstance(access, AccessRecorded)
     assert (access.action, access.outcome, access.reason) == ("check-record", "refused", "traits-mismatch")

@@ -131,9 +131,9 @@ async def test_mutated_messages_get_an_acknowledgement_without_what_was_sent(
             continue
         acknowledged = Ack(answer.acknowledgement)
         assert acknowledged.code in {"AA", "AE", "AR"}
-        told = acknowledged.segments.get("ERR", [])
-        assert not any(secret in "|".join(told) for secret in secrets), told
-        assert re.search(r"Traceback|Error\b", "|".join(told[7:])) is None
+        err_fields = acknowledged.segments.get("ERR", [])
+        assert not any(secret in "|".join(err_fields) for secret in secrets), err_fields
+        assert re.search(r"Traceback|Error\b", "|".join(err_fields[7:])) is None
     written = capfd.readouterr()
     assert not any(secret in written.out + written.err for secret in secrets)
 

@@ -1,4 +1,4 @@
-"""The sender's own listener is told whether the documents of an accepted message are published."""
+"""The sender's own listener learns whether the documents of an accepted message are published."""
 
 import ssl
 from collections.abc import AsyncIterator
@@ -78,7 +78,7 @@ async def test_a_published_document_is_acknowledged_once(
     sent = asking(control_id="M-7")
     assert (await hospital.send(sent)).answer == "AA"
     [waiting] = await deliver(asked)
-    assert (receiver.received, waiting["is_later"]) == ([], True), "nothing is told before it is decided"
+    assert (receiver.received, waiting["is_later"]) == ([], True), "nothing is sent before it is decided"
     await decide(asked)
     assert await deliver(asked) == []
     [[header, observed]] = receiver.segments

@@ -165,14 +165,16 @@ async def test_the_ledger_gets_one_entry_for_each_record_and_source_without_acts
     assert len(await api.announced(AccessRecorded)) == 3
 
 
-async def test_the_first_filling_is_told_once(api: RecordsApi) -> None:
+async def test_the_first_filling_is_announced_once(api: RecordsApi) -> None:
     alice, basile = await api.open_record(ALICE), await api.open_record(BASILE)
     await store(api, line(ALICE, 1), line(ALICE, 2))
     await store(api, line(ALICE, 3), line(BASILE, 4))
     assert [event.record_id for event in await api.announced(HistoryFilled)] == [alice, basile]
 
 
-async def test_confidential_care_alone_is_not_told_since_representatives_would_learn_of_it(api: RecordsApi) -> None:
+async def test_confidential_care_alone_is_not_announced_since_representatives_would_learn_of_it(
+    api: RecordsApi,
+) -> None:
     alice = await api.open_record(ALICE)
     source = a_source()
     await store(

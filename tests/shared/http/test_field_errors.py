@@ -122,7 +122,7 @@ async def test_a_wrong_field_is_named_with_what_is_right_and_without_its_value(
             assert answer.headers["vary"] == "accept-language"
 
 
-async def test_a_body_that_is_no_json_and_a_plus_that_is_not_encoded_are_told() -> None:
+async def test_a_body_that_is_no_json_and_a_plus_that_is_not_encoded_get_a_sentence() -> None:
     broken = await ask("POST", "/form", "fr", content=b'{"a"')
     plus = await ask("GET", "/since?at=2026-03-12T09:30:00+01:00", "fr")
     assert broken.json()["detail"] == "À corriger dans la demande : body n’est pas du JSON valable."
@@ -152,7 +152,7 @@ def _patterns(node: Any) -> list[str]:
     return [pattern for value in node for pattern in _patterns(value)] if isinstance(node, list) else []
 
 
-def test_an_error_that_has_no_sentence_of_its_own_is_told_in_words_too() -> None:
-    told = fields_message([{"type": "value_error", "loc": ("body", "x"), "input": TYPED}], french=False)
-    assert told == "To correct in the request: body.x is not valid."
-    assert not re.search("_", told)
+def test_an_error_that_has_no_sentence_of_its_own_is_in_words_too() -> None:
+    message = fields_message([{"type": "value_error", "loc": ("body", "x"), "input": TYPED}], french=False)
+    assert message == "To correct in the request: body.x is not valid."
+    assert not re.search("_", message)

@@ -48,12 +48,12 @@ async def consent(database: Database, *arguments: str, **settings: str) -> tuple
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_service_lists_its_commands_in_groups(service: str) -> None:
-    told = call(f"services.{service}", "--help")
-    assert told.returncode == 0
-    assert [command.name for command in COMMANDS if f"\n  {command.name} " not in told.stdout] == []
-    groups = [line for line in told.stdout.splitlines() if line.endswith(":")]
+    done = call(f"services.{service}", "--help")
+    assert done.returncode == 0
+    assert [command.name for command in COMMANDS if f"\n  {command.name} " not in done.stdout] == []
+    groups = [line for line in done.stdout.splitlines() if line.endswith(":")]
     assert groups[:3] == ["Processes:", "The database:", "Keys:"]
-    assert "Exit codes: 0 done" in told.stdout
+    assert "Exit codes: 0 done" in done.stdout
 
 
 def test_a_word_that_is_no_command_lists_them_and_is_a_wrong_usage() -> None:

@@ -33,11 +33,11 @@ async def failing(
 ) -> ProcessResult:
     """Runs a process that must end with one line on standard error, beside lines of the log."""
     ended = await run(database, process, rings=rings, settings=settings or NO_CHANGES)
-    told = [line for line in ended.errors.splitlines(keepends=True) if not line.startswith("{")]
-    assert len(told) == 1, ended.errors
+    complaints = [line for line in ended.errors.splitlines(keepends=True) if not line.startswith("{")]
+    assert len(complaints) == 1, ended.errors
     assert "Traceback" not in ended.errors + ended.output
     assert "secret-word" not in ended.errors + ended.output
-    return replace(ended, errors=told[0])
+    return replace(ended, errors=complaints[0])
 
 
 def with_part(dsn: str, **parts: str) -> str:

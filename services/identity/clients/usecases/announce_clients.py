@@ -1,4 +1,4 @@
-"""Announces software whose present status no event has told yet."""
+"""Announces software whose present status no event has announced yet."""
 
 from services.identity.clients.steps import client_changed
 from services.identity.clients.store import messaging as store

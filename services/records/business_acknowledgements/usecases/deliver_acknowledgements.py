@@ -1,4 +1,4 @@
-"""Delivers business acknowledgements: once a deposit is decided, its sender's own listener is told the outcome.
+"""Delivers business acknowledgements: once a deposit is decided, its sender's own listener gets the outcome.
 
 One acknowledgement stands for one message, hence for its whole deposit: ZAM^Z01 names the message (OBX-4), and has no
 place for a document. It is Y when every document is published, else N with the code of the first that is not, as the

@@ -1,4 +1,4 @@
-"""Opens files of reimbursements: CSV, plain or packed with gzip or zstd, and Parquet; told apart by their content."""
+"""Opens files of reimbursements: CSV, plain or packed with gzip or zstd, and Parquet, recognised by their content."""
 
 import gzip
 import hashlib

@@ -47,7 +47,7 @@ async def test_a_caller_is_signed_in_by_what_names_it(who: str, bodies: list[tup
 
 
 @pytest.mark.parametrize("who", ["patient:", "patient::", "professional:", "nobody", ""])
-async def test_an_unknown_caller_is_told_who_is_known(who: str) -> None:
+async def test_the_error_about_an_unknown_caller_names_those_that_are_known(who: str) -> None:
     async with httpx2.AsyncClient() as http:
         with pytest.raises(LocalError, match="known: doctor"):
             session_for(Dmp(http, {}), {"credentials": {"doctor": {}}}, who)

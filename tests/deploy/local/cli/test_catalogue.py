@@ -140,7 +140,7 @@ def test_the_version_is_that_of_the_package() -> None:
     assert (result.exit_code, result.stdout) == (0, f"dmp {version('dmp')}\n")
 
 
-def test_a_mistyped_command_is_told_its_neighbours() -> None:
+def test_the_error_about_a_mistyped_command_names_its_neighbours() -> None:
     result = CliRunner().invoke(build(), ["document"], env={"COLUMNS": "200"})
     assert result.exit_code == 2
     assert "'documents'" in result.output

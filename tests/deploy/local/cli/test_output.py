@@ -90,7 +90,7 @@ def test_an_act_for_ever_is_asked_about_in_a_terminal(
     assert refused.value.exit_code == 1
 
 
-def test_a_wrong_value_is_told_the_nearest_and_all_values(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_error_about_a_wrong_value_names_the_nearest_and_all_values(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(typer.Exit):
         check_value("--section", "biologi", ["BIOLOGIE", "REMB"])
     assert capsys.readouterr().err == (
@@ -108,7 +108,7 @@ def test_an_interval_without_a_moment_is_refused(capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.parametrize(("text", "near"), [("11490-1", "11490-0"), ("ordonnance", "ordonnance"), ("zz", "11490-0")])
-def test_an_unknown_document_type_is_told_near_ones(tmp_path: Path, text: str, near: str) -> None:
+def test_the_error_about_an_unknown_document_type_names_near_ones(tmp_path: Path, text: str, near: str) -> None:
     file = tmp_path / "scan.pdf"
     file.write_bytes(b"%PDF-1.7\n")
     metadata = StatedMetadata("255069999999934", "1.2.250.1.213.1.4.10", text, "Scan")
