@@ -5,10 +5,10 @@ from functools import partial
 from services.consent.choices.steps import acknowledge_copies, copy_people, copy_records
 from services.consent.collected_consents.domain import DEFAULT_RULES as COLLECTED_RULES
 from services.consent.collected_consents.domain import CollectedConsentsRules
-from services.consent.collected_consents.steps import consents_awaiting_version, judge_consents
+from services.consent.collected_consents.steps import judge_consents
 from services.consent.copies.steps import copy_directory
 from services.consent.deposit_checks.domain import DEFAULT_RULES, DepositChecksRules
-from services.consent.deposit_checks.steps import decide_deposits, deposits_awaiting_version
+from services.consent.deposit_checks.steps import awaiting_version, decide_deposits
 from services.consent.erasure.steps import erase_record
 from shared.contracts.identity import (
     PeopleChanged,
@@ -51,13 +51,13 @@ def subscriptions(
             CONSENT_DEPOSIT_CHECKS,
             (DocumentReceived,),
             partial(decide_deposits, rules=rules),
-            awaiting_version=deposits_awaiting_version,
+            awaiting_version=awaiting_version,
         ),
         Subscription(
             CONSENT_COLLECTED_CONSENTS,
             (CollectedConsentReported,),
             partial(judge_consents, rules=collected_rules),
-            awaiting_version=consents_awaiting_version,
+            awaiting_version=awaiting_version,
         ),
         Subscription(CONSENT_COPY_ACKNOWLEDGEMENTS, (CopyApplied,), acknowledge_copies, uses_inbox=False),
         Subscription(CONSENT_ENDED_SESSIONS, (SessionEnded,), keep_ended_sessions, uses_inbox=False),

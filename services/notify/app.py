@@ -15,7 +15,7 @@ from services.notify.alerts.usecases.send_alerts import AlertSender
 from services.notify.alerts.usecases.send_alerts import start_metrics as start_alert_metrics
 from services.notify.consumers import subscriptions
 from services.notify.delivery.adapters.folders import FolderGateway
-from services.notify.delivery.adapters.smtp import MailGateway, MailServer
+from services.notify.delivery.adapters.smtp import MailGateway, MailServer, tls_context
 from services.notify.delivery.steps.delivery_loop import DeliveryLoop, Gateway
 from services.notify.erasure.store import remove_alerts
 from services.notify.kit.kinds import Channel
@@ -104,11 +104,12 @@ def make_sender(settings: Settings) -> SenderDetails:
 def _senders(settings: Settings, keyring: Keyring, rules: AlertRules) -> dict[str, Loop]:
     """Returns a delivery loop with separate gateways for each queue, so that no queue delays another."""
     smtp, folders = make_mail_server(settings.smtp), settings.folders
+    context = tls_context(smtp)
     attempt_timeout_s, sender = 3 * smtp.timeout_s, make_sender(settings)
 
     def gateways(channel: Channel) -> list[Gateway]:
         if channel == "mail":
-            return [MailGateway(smtp) for _ in range(settings.smtp.connections)]
+            return [MailGateway(smtp, context) for _ in range(settings.smtp.connections)]
         return [FolderGateway(folders.sms if channel == "sms" else folders.letters)]
 
     def alerts(queue: AlertQueue) -> Loop:

@@ -7,6 +7,7 @@ another transaction changed meanwhile is skipped, because that change already us
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Literal, TypeVar
 from uuid import UUID
 
@@ -27,7 +28,7 @@ RETRY_AFTER_S: Final = 0.2
 MOST_RETRIES: Final = 300
 
 Sealed = bytes | str
-Written = TypeVar("Written")
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,12 +136,27 @@ async def rewrap(postgres: PostgresSettings, service: str, plan: KeyPlan, report
 
 
 async def _rewrap_column(connection: Connection, rings: Rings, column: SealedColumn, report: Report) -> Rewrapped:
-    ring, position, outcome = rings[column.ring], BEFORE_ALL, Rewrapped(column.name)
-    while rows := await connection.fetch(column.select_page, ring.active, *position):
+    ring = rings[column.ring]
+    make = partial(_resealed, column, ring)
+    return await rewrite_column(connection, column, ring.active, make, partial(update_rows, connection, column), report)
+
+
+async def rewrite_column(
+    connection: Connection,
+    column: SealedColumn,
+    active: str,
+    make: Callable[[Sequence[asyncpg.Record]], tuple[Rewrapped, list[Row]]],
+    write: Callable[[list[Row]], Awaitable[object]],
+    report: Report,
+) -> Rewrapped:
+    """Rewrites a column, a page at a time, and returns the result. `make`: maps rows that were read to the result for
+    the page and the rows to write; `write`: writes them, in a transaction of their own. `active`: the active key."""
+    position, outcome = BEFORE_ALL, Rewrapped(column.name)
+    while rows := await connection.fetch(column.select_page, active, *position):
         position = (rows[-1][0], rows[-1][1])
-        page, made = _resealed(column, rows, ring)
+        page, made = make(rows)
         if made:
-            await _write(connection, column, made)
+            await _write_yielding(connection, partial(write, made))
         outcome = Rewrapped(
             column.name,
             outcome.done + page.done,
@@ -152,7 +168,7 @@ async def _rewrap_column(connection: Connection, rings: Rings, column: SealedCol
 
 
 def _resealed(
-    column: SealedColumn, rows: Sequence[asyncpg.Record], ring: Keyring
+    column: SealedColumn, ring: Keyring, rows: Sequence[asyncpg.Record]
 ) -> tuple[Rewrapped, list[tuple[Any, ...]]]:
     """Returns the result for a page, and the rows to write: bucket, id, old value, new value, key id."""
     made: list[tuple[Any, ...]] = []
@@ -167,7 +183,7 @@ def _resealed(
     return Rewrapped(column.name, len(made), without_key, broken), made
 
 
-async def write_yielding(connection: Connection, write: Callable[[], Awaitable[Written]]) -> Written:
+async def _write_yielding(connection: Connection, write: Callable[[], Awaitable[object]]) -> object:
     """Returns what `write` returns, run in a transaction that gives way to those of others: it waits up to a minute for
     locked rows. Raises permanent errors and persistent transient ones."""
     attempt = 1
@@ -183,6 +199,6 @@ async def write_yielding(connection: Connection, write: Callable[[], Awaitable[W
         await asyncio.sleep(RETRY_AFTER_S)
 
 
-async def _write(connection: Connection, column: SealedColumn, made: Sequence[tuple[Any, ...]]) -> None:
-    values = [list(items) for items in zip(*made, strict=True)]
-    await write_yielding(connection, lambda: connection.execute(column.update_page, *values))
+async def update_rows(connection: Connection, column: SealedColumn, made: Sequence[tuple[Any, ...]]) -> None:
+    """Sets new values: bucket, id, old value, new value, key id."""
+    await connection.execute(column.update_page, *(list(values) for values in zip(*made, strict=True)))

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from services.consent.choices.domain.changes import apply_change
-from services.consent.choices.domain.choices import Change, Choices
+from services.consent.choices.domain.choices import UNLIMITED_ACTIONS, Change, Choices
 from services.consent.choices.domain.identifiers import (
     SUBJECT_KINDS,
     check_attending_doctor,
@@ -14,13 +15,14 @@ from services.consent.choices.domain.identifiers import (
     removable_ids,
     resolve_id,
 )
-from services.consent.choices.domain.states import ConsentState
+from services.consent.choices.domain.states import CHANGES_PERIOD, MAX_CHANGES, ConsentState, TooManyChangesError
 from services.consent.choices.store import recovery, states
 from services.consent.copies import store as copies
 from services.consent.copies.domain import RecordCopy
 from services.consent.kit.announcements import announce_effect
+from shared.access.facts import PATIENT_SIDE
 from shared.contracts.audit import AccessRecorded
-from shared.contracts.base import Actor, Event
+from shared.contracts.base import Actor, ActorKind, Event
 from shared.contracts.consent import ConsentStateChanged
 from shared.contracts.identity import PeopleChanged, RecordChanged
 from shared.contracts.records import CopyApplied
@@ -73,6 +75,23 @@ async def resolve_subject(connection: Connection, change: Change, caller: Caller
     except ClientError as error:
         return ResolvedChange(change.model_copy(update={"subject_id": None, "kind": None}), error=error)
     return ResolvedChange(resolved, subject_id in entries)
+
+
+async def next_state(
+    connection: Connection, state: ConsentState, change: Change, by: ActorKind, now: datetime
+) -> ConsentState:
+    """Returns the state after a change; the same one where nothing changes.
+
+    Raises TooManyChangesError, and what `apply_change` raises.
+    """
+    choices = apply_change(state.choices, change, by, now)
+    if choices == state.choices:
+        return state
+    if change.action not in UNLIMITED_ACTIONS:
+        subject_id = None if by in PATIENT_SIDE else change.subject_id
+        if await states.count_changes(connection, state.record_id, now - CHANGES_PERIOD, subject_id) >= MAX_CHANGES:
+            raise TooManyChangesError
+    return state.changed(choices, now)
 
 
 async def copy_records(connection: Connection, messages: list[Message[RecordChanged]]) -> set[bytes]:

@@ -5,23 +5,22 @@ A statement that changes nothing is not announced; one that is ignored is, with 
 
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
-from services.consent.choices.domain.changes import apply_change
-from services.consent.choices.domain.choices import UNLIMITED_ACTIONS, Change
-from services.consent.choices.domain.states import CHANGES_PERIOD, MAX_CHANGES, ConsentState, TooManyChangesError
+from services.consent.choices.domain.choices import Change
+from services.consent.choices.domain.states import ConsentState
+from services.consent.choices.steps import next_state
 from services.consent.choices.store import states
 from services.consent.collected_consents import store
 from services.consent.collected_consents.domain import (
     DEFAULT_RULES,
     CollectedConsentsRules,
     CollectedStatement,
+    EarlierStatements,
     collected_facts,
     statements_of,
     status_of,
 )
 from services.consent.copies import store as copies
-from services.consent.deposit_checks.store import find_deposit_contexts
 from services.consent.kit.announcements import announce_effect
 from shared.access import Facts, Permit, Refusal, decide, encode_facts
 from shared.contracts.audit import AccessRecorded
@@ -38,16 +37,6 @@ from shared.runtime.metrics import REFUSED
 Report = Message[CollectedConsentReported]
 RECORDED_ONLY = "period-ended"
 """The reason for which a statement counts as the structure's last one, although it gives nothing."""
-
-
-async def consents_awaiting_version(connection: Connection, messages: list[Report]) -> set[UUID]:
-    """Returns the ids of messages whose record consent does not know yet, or in an older version than the sender."""
-    contexts = await find_deposit_contexts(connection, {message.event.record_id for message in messages})
-    return {
-        message.id
-        for message in messages
-        if (context := contexts.get(message.event.record_id)) is None or context.awaits_version(message.event.seen)
-    }
 
 
 async def judge_consents(
@@ -91,12 +80,14 @@ async def _judge(
     """Applies a statement, and returns what is to be announced."""
     event = message.event
     state = await states.lock_state(connection, event.record_id)
+    applied = await store.find_applied(connection, event.record_id, event.organisation_id, statement.kind)
+    if state is None or applied == statement:
+        return []  # a record that was never open here; the same statement with a later message
     record = await copies.find_record_context(connection, event.record_id)
-    if state is None or record is None:
-        return []  # a record that was never open here
-    earlier = await store.find_earlier(connection, event.record_id, event.organisation_id, statement)
-    if earlier.applied == statement:
+    if record is None:
         return []
+    changes = await store.find_changes_by_patient_side(connection, event.record_id, event.organisation_id)
+    earlier = EarlierStatements(applied, changes)
     now = clock.now()
     change = statement.as_change(event.organisation_id, rules)
     facts = collected_facts(change, status_of(statement, earlier, now, rules), record, state.choices)
@@ -121,16 +112,9 @@ async def _decide(
     if isinstance(decision, Refusal):
         return _Judgement(change, facts, decision, state)
     try:
-        choices = apply_change(state.choices, change, "software", now)
-        if choices == state.choices:
-            return _Judgement(change, facts, decision, state)
-        if change.action not in UNLIMITED_ACTIONS:
-            since = now - CHANGES_PERIOD
-            if await states.count_changes(connection, state.record_id, since, change.subject_id) >= MAX_CHANGES:
-                raise TooManyChangesError
+        return _Judgement(change, facts, decision, await next_state(connection, state, change, "software", now))
     except ClientError as error:
         return _Judgement(change, facts, decision, state, error)
-    return _Judgement(change, facts, decision, state.changed(choices, now))
 
 
 def _announcements(message: Report, judgement: _Judgement, actor: Actor, kind: str) -> list[Announcement]:

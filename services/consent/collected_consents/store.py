@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from services.consent.collected_consents.domain import CollectedStatement, EarlierStatements
+from services.consent.collected_consents.domain import CollectedStatement
 from shared.access.facts import PATIENT_SIDE
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_of
@@ -19,17 +19,22 @@ where bucket = $1 and record_id = $2 and actor_kind = any($3::text[])
 group by action"""
 
 
-async def find_earlier(
-    connection: Connection, record_id: UUID, organisation_id: str, statement: CollectedStatement
-) -> EarlierStatements:
-    """Returns what stands against a statement: the structure's last one of its kind, the patient side's changes."""
-    bucket = bucket_of(record_id)
-    row = await connection.fetchrow(SELECT_APPLIED, bucket, record_id, organisation_id, statement.kind)
+async def find_applied(
+    connection: Connection, record_id: UUID, organisation_id: str, kind: str
+) -> CollectedStatement | None:
+    """Returns the structure's last statement of this kind that was applied."""
+    row = await connection.fetchrow(SELECT_APPLIED, bucket_of(record_id), record_id, organisation_id, kind)
+    return None if row is None else CollectedStatement(**row)
+
+
+async def find_changes_by_patient_side(
+    connection: Connection, record_id: UUID, organisation_id: str
+) -> Mapping[str, datetime]:
+    """Returns when the patient side last made each change that concerns the structure, by action."""
     rows = await connection.fetch(
-        SELECT_CHANGES_BY_PATIENT_SIDE, bucket, record_id, sorted(PATIENT_SIDE), organisation_id
+        SELECT_CHANGES_BY_PATIENT_SIDE, bucket_of(record_id), record_id, sorted(PATIENT_SIDE), organisation_id
     )
-    changes: Mapping[str, datetime] = {change["action"]: change["changed_at"] for change in rows}
-    return EarlierStatements(None if row is None else CollectedStatement(**row), changes)
+    return {change["action"]: change["changed_at"] for change in rows}
 
 
 UPSERT_APPLIED = """

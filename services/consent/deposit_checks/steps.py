@@ -1,6 +1,7 @@
 """Decides by the patient's choices whether a received document may enter the record; records has decided before it
 stored the document (`submission_checks`)."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from services.consent.deposit_checks import store
@@ -14,7 +15,7 @@ from services.consent.deposit_checks.domain import (
 from services.consent.kit.announcements import announce_effect
 from shared.access import Facts, Permit, decide, encode_facts
 from shared.contracts.consent import DepositDecided
-from shared.contracts.records import DocumentReceived
+from shared.contracts.records import CollectedConsentReported, DocumentReceived
 from shared.db.pool import Connection
 from shared.messaging.envelope import Message
 from shared.messaging.outbox import append
@@ -22,7 +23,9 @@ from shared.runtime import clock
 from shared.runtime.metrics import REFUSED, STEP_SECONDS
 
 
-async def deposits_awaiting_version(connection: Connection, messages: list[Message[DocumentReceived]]) -> set[UUID]:
+async def awaiting_version(
+    connection: Connection, messages: Sequence[Message[DocumentReceived] | Message[CollectedConsentReported]]
+) -> set[UUID]:
     """Returns the ids of messages that must wait.
 
     For these consent does not have the record yet, has an older version than the sender saw, has no choices of it, or

@@ -13,13 +13,14 @@ from services.identity.clients.domain.assertions import (
 from services.identity.clients.domain.clients import Client
 from services.identity.clients.domain.cps import CertificateHolder
 from services.identity.clients.domain.edge import EdgeSignature, EntranceUnknownError
-from services.identity.clients.domain.registrations import Registration
+from services.identity.clients.domain.registrations import Registration, administered
 from services.identity.clients.domain.tokens import TokenIssuer
 from services.identity.clients.store import clients, messaging
 from services.identity.kit.announcements import announce
-from shared.contracts.identity import ClientChanged
+from shared.contracts.base import Actor
+from shared.contracts.identity import ClientAction, ClientChanged
 from shared.db.pool import Connection
-from shared.messaging.outbox import Announcement
+from shared.messaging.outbox import append
 
 ENTRANCE = "tls-entrance"
 """The client id under which the table of used assertions stores the entrance's signatures."""
@@ -91,12 +92,19 @@ async def use_edge_signature(connection: Connection, certificate: PresentedCerti
     return certificate.holder
 
 
-async def announced_state(connection: Connection, registration: Registration) -> list[Announcement]:
-    """Returns the announcement of a client's present state; none for administrators and operators, whom no other
-    service needs to know."""
-    if registration.client.kind != "software":
-        return []
-    return [announce(await client_changed(connection, registration.id))]
+async def announce_change(
+    connection: Connection,
+    action: ClientAction,
+    registration: Registration,
+    actor: Actor,
+    before: Registration | None = None,
+) -> None:
+    """Announces a change for the ledger, and the client's present state; not that of administrators and operators,
+    whom no other service needs to know."""
+    announcements = [announce(administered(action, registration, actor, before))]
+    if registration.client.kind == "software":
+        announcements.append(announce(await client_changed(connection, registration.id)))
+    await append(connection, announcements)
 
 
 async def client_changed(connection: Connection, client_id: str) -> ClientChanged:

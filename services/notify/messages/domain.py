@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime, format_time
 from babel.numbers import format_decimal
@@ -27,6 +26,7 @@ from services.notify.delivery.domain import (
 from services.notify.kit.kinds import LOCALES, Channel, Language
 from services.notify.kit.sender import NO_BREAK_SPACE
 from shared.errors import PermanentError
+from shared.moments import FRANCE
 from shared.runtime.clock import bucket_of
 
 
@@ -106,7 +106,6 @@ def message_state_after(due: DueMessage, outcome: MessageAttemptOutcome, now: da
     return retry if due.request.expires_at is None else replace(retry, due_at=min(retry.due_at, due.request.expires_at))
 
 
-PARIS = ZoneInfo("Europe/Paris")
 MAX_DEVICE_LENGTH = 60
 _CODE = re.compile(r"[A-Za-z0-9_-]{4,64}")
 _COUNT = re.compile(r"[1-9][0-9]{0,2}")
@@ -166,10 +165,10 @@ def _format_moment(value: str, language: Language, short: bool) -> str:
     if moment.tzinfo is None:
         raise ValuesUnfitError
     if short:
-        return format_datetime(moment, "dd/MM/yyyy HH:mm", PARIS, locale)
+        return format_datetime(moment, "dd/MM/yyyy HH:mm", FRANCE, locale)
     at = "à" if language == "fr" else "at"
-    local = moment.astimezone(PARIS)
-    return f"{long_date(local.date(), language)} {at} {format_time(local, 'HH:mm', PARIS, locale)}"
+    local = moment.astimezone(FRANCE)
+    return f"{long_date(local.date(), language)} {at} {format_time(local, 'HH:mm', FRANCE, locale)}"
 
 
 def _format_device(value: str, language: Language, _: bool) -> str:

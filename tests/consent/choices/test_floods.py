@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from services.consent.choices.domain.choices import UNLIMITED_ACTIONS
-from services.consent.choices.usecases import change_choices
+from services.consent.choices import steps
 from shared.runtime import clock
 from tests.infra.consent.consent_api import APPLICATION, Record, person, representative
 from tests.infra.http.tokens import make_token, professional_token, software_token
@@ -89,5 +89,5 @@ async def test_one_structure_floods_no_record_and_another_one_is_not_hindered(re
 async def test_changes_of_an_hour_ago_count_no_more(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
     await flood(record, 100)
     assert (await record.ask("PUT", "default-label", {"masked": True})).status_code == 429
-    monkeypatch.setattr(change_choices, "CHANGES_PERIOD", timedelta(0))
+    monkeypatch.setattr(steps, "CHANGES_PERIOD", timedelta(0))
     await flood(record, 1)

@@ -13,7 +13,8 @@ from services.consent.choices.steps import copy_records
 from services.consent.choices.store import states
 from services.consent.choices.usecases.change_choices import ChangeForbiddenError, change_choices
 from services.consent.collected_consents.domain import CollectedConsentsRules
-from services.consent.collected_consents.steps import consents_awaiting_version, judge_consents
+from services.consent.collected_consents.steps import judge_consents
+from services.consent.deposit_checks.steps import awaiting_version
 from shared.access import RULES_VERSION, decide, decode_facts
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.consent import ConsentStateChanged
@@ -298,7 +299,7 @@ async def test_a_report_waits_for_the_version_of_the_record_that_its_sender_saw(
     unknown = report(uuid4())
     messages = [message(event) for event in (known, newer, unknown)]
     async with transaction(pool) as connection:
-        waiting = await consents_awaiting_version(connection, messages)
+        waiting = await awaiting_version(connection, messages)
     assert waiting == {messages[1].id, messages[2].id}
 
 

@@ -13,7 +13,7 @@ from services.consent.choices.store import states as store
 from services.consent.copies.domain import RecordCopy
 from services.consent.copies.store import upsert_record_copies
 from services.consent.deposit_checks.domain import DepositChecksRules
-from services.consent.deposit_checks.steps import decide_deposits, deposits_awaiting_version
+from services.consent.deposit_checks.steps import awaiting_version, decide_deposits
 from shared.access import RULES_VERSION
 from shared.contracts.base import Actor, Event
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
@@ -54,7 +54,7 @@ async def tell(pool: Pool, *events: Event, **options: Any) -> list[Event]:
 async def behind(pool: Pool, *events: DocumentReceived) -> list[bool]:
     messages = [message(event) for event in events]
     async with transaction(pool) as connection:
-        waiting = await deposits_awaiting_version(connection, messages)
+        waiting = await awaiting_version(connection, messages)
     return [message.id in waiting for message in messages]
 
 

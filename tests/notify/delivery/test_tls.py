@@ -12,7 +12,7 @@ import pytest
 from aiosmtpd.smtp import SMTP
 from pydantic import ValidationError
 
-from services.notify.delivery.adapters.smtp import MailGateway, MailServer
+from services.notify.delivery.adapters.smtp import MailGateway, MailServer, tls_context
 from services.notify.delivery.domain import Delivered, GatewayAnswer, OutgoingMessage, Skipped
 from services.notify.settings import SmtpSettings
 from tests.infra.notify.notify import MailServer as CaughtMails
@@ -41,7 +41,8 @@ async def serving(security: Literal["none", "starttls", "tls"], files: Any) -> A
 
 
 async def deliver(port: int, security: Literal["starttls", "tls"], ca_file: Path) -> GatewayAnswer:
-    gateway = MailGateway(MailServer("127.0.0.1", port, "no-reply@dmp.example", 5, security, ca_file))
+    server = MailServer("127.0.0.1", port, "no-reply@dmp.example", 5, security, ca_file)
+    gateway = MailGateway(server, tls_context(server))
     try:
         return await gateway.send(MESSAGE)
     finally:

@@ -8,19 +8,15 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from services.consent.choices.domain.changes import apply_change
-from services.consent.choices.domain.choices import UNLIMITED_ACTIONS, Change, Choices
+from services.consent.choices.domain.choices import Change, Choices
 from services.consent.choices.domain.rules import ChoicesRules
 from services.consent.choices.domain.states import (
-    CHANGES_PERIOD,
-    MAX_CHANGES,
     ConsentState,
     RecordClosedError,
     RecordNotReadyError,
-    TooManyChangesError,
     VersionDiffersError,
 )
-from services.consent.choices.steps import resolve_subject
+from services.consent.choices.steps import next_state, resolve_subject
 from services.consent.choices.store import presences, states
 from services.consent.copies import store as copies
 from services.consent.copies.domain import RecordContext
@@ -155,16 +151,10 @@ async def _next_state(  # every check that may refuse a change, always in this o
     await check_session(connection, caller.session_id)
     if expected_version is not None and caller.kind in PATIENT_SIDE and expected_version != state.version:
         raise VersionDiffersError(state)
-    choices = apply_change(state.choices, change, caller.kind, now)
-    if choices == state.choices:
-        return state
-    if change.action not in UNLIMITED_ACTIONS:
-        subject_id = None if caller.kind in PATIENT_SIDE else change.subject_id
-        if await states.count_changes(connection, state.record_id, now - CHANGES_PERIOD, subject_id) >= MAX_CHANGES:
-            raise TooManyChangesError
-    if caller.kind == "professional" and change.action == CARD_PRESENT_ACTION:
+    changed = await next_state(connection, state, change, caller.kind, now)
+    if changed is not state and caller.kind == "professional" and change.action == CARD_PRESENT_ACTION:
         await _use_presence(connection, caller, now)
-    return state.changed(choices, now)
+    return changed
 
 
 async def _use_presence(connection: Connection, caller: Caller, now: datetime) -> None:

@@ -143,11 +143,6 @@ def reactivate(registration: Registration, held: frozenset[str]) -> Registration
     return replace(registration, status="active")
 
 
-def check_held(registration: Registration, held: frozenset[str]) -> None:
-    """Raises ScopeNotGrantableError where the caller lacks a scope of the client."""
-    check_grantable(registration.client.scopes, held)
-
-
 def administered(
     action: ClientAction,
     registration: Registration,

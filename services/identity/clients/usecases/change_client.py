@@ -2,14 +2,12 @@
 
 from collections.abc import Callable
 
-from services.identity.clients.domain.registrations import ClientUnknownError, Registration, administered
-from services.identity.clients.steps import announced_state
+from services.identity.clients.domain.registrations import ClientUnknownError, Registration
+from services.identity.clients.steps import announce_change
 from services.identity.clients.store import clients
-from services.identity.kit.announcements import announce
 from shared.contracts.base import Actor
 from shared.contracts.identity import ClientAction
 from shared.db.pool import Pool, transaction
-from shared.messaging.outbox import append
 
 Change = Callable[[Registration], Registration]
 """A rule of `services.identity.clients.domain.registrations` with its arguments."""
@@ -28,6 +26,5 @@ async def change_client(pool: Pool, client_id: str, actor: Actor, action: Client
         after = change(before)
         if after != before:
             await clients.update_client(connection, after)
-            trace = announce(administered(action, after, actor, before))
-            await append(connection, [trace, *await announced_state(connection, after)])
+            await announce_change(connection, action, after, actor, before)
     return after

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 import asyncpg
 
 from services.identity.clients.domain.clients import ClientNameTakenError, NewClient
-from services.identity.clients.domain.registrations import Registration, administered
-from services.identity.clients.steps import announced_state
+from services.identity.clients.domain.registrations import Registration
+from services.identity.clients.steps import announce_change
 from services.identity.clients.store import clients
 from services.identity.directory import store as directory
 from services.identity.directory.domain.directory import StructureUnknownError
-from services.identity.kit.announcements import announce
 from shared.contracts.base import Actor
 from shared.db.pool import Connection, Pool
-from shared.messaging.outbox import append
 from shared.runtime import clock
 
 COMMAND_LINE = Actor(kind="system", id="command-line")
@@ -48,8 +46,7 @@ async def _register(connection: Connection, client: NewClient, actor: Actor, rep
         raise StructureUnknownError
     registration = Registration(str(clock.new_id()), client, "active", clock.now())
     if await clients.insert_client(connection, registration.id, client):
-        trace = announce(administered("register-client", registration, actor))
-        await append(connection, [trace, *await announced_state(connection, registration)])
+        await announce_change(connection, "register-client", registration, actor)
         return RegisteredClient(registration.id, is_new=True)
     existing = await clients.lock_client_named(connection, client.name)
     if existing.client != client or existing.status != "active":
@@ -57,8 +54,7 @@ async def _register(connection: Connection, client: NewClient, actor: Actor, rep
             raise ClientNameTakenError
         registration = Registration(existing.id, client, "active", existing.registered_at)
         await clients.update_client(connection, registration)
-        trace = announce(administered("change-client", registration, actor, existing))
-        await append(connection, [trace, *await announced_state(connection, registration)])
+        await announce_change(connection, "change-client", registration, actor, existing)
     return RegisteredClient(existing.id, is_new=False)
 
 

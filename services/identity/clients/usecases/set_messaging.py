@@ -1,7 +1,8 @@
 """Sets how registered software sends messages over MLLP; records knows it once its copy is applied."""
 
+from services.identity.clients.domain.clients import check_grantable
 from services.identity.clients.domain.messaging import ClientMessaging, NotMessagingSoftwareError
-from services.identity.clients.domain.registrations import ClientUnknownError, administered, check_held
+from services.identity.clients.domain.registrations import ClientUnknownError, administered
 from services.identity.clients.steps import client_changed
 from services.identity.clients.store import clients
 from services.identity.clients.store import messaging as store
@@ -25,7 +26,7 @@ async def set_messaging(
             raise ClientUnknownError
         if registration.client.kind != "software":
             raise NotMessagingSoftwareError
-        check_held(registration, held)
+        check_grantable(registration.client.scopes, held)
         if await store.load_messaging(connection, client_id) != settings:
             await store.save_messaging(connection, client_id, settings)
             trace = administered("change-client", registration, actor, changed=("messaging",))

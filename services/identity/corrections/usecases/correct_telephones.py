@@ -1,7 +1,7 @@
 """Corrects the telephone numbers of stored contacts, a page at a time, while the service runs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -23,13 +23,11 @@ from services.identity.people.domain import insured
 from services.identity.people.domain.contacts import Contact, seal_contact
 from shared.contracts.identity import ContactChanged
 from shared.crypto.keyring import KeyUnknownError, SealBrokenError
-from shared.db.key_rewrap import Report, Rewrapped, SealedColumn, write_yielding
+from shared.db.key_rewrap import Report, Rewrapped, SealedColumn, rewrite_column, update_rows
 from shared.db.key_uses import connect
 from shared.db.pool import Connection
 from shared.messaging.outbox import append
 from shared.runtime.settings import PostgresSettings
-
-_BEFORE_ALL: Final = (-1, UUID(int=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,24 +92,13 @@ async def correct_telephones(
 async def _correct_column(
     connection: Connection, keyrings: Keyrings, content: _SealedContent, report: Report
 ) -> Rewrapped:
-    position, outcome, active = _BEFORE_ALL, Rewrapped(content.column.name), keyrings.persons.active
-    while rows := await connection.fetch(content.column.select_page, active, *position):
-        position = (rows[-1][0], rows[-1][1])
-        page, made = _corrected(content, rows, keyrings)
-        if made:
-            await write_yielding(connection, partial(_write, connection, keyrings, content, made))
-        outcome = replace(
-            outcome,
-            done=outcome.done + page.done,
-            without_key=outcome.without_key + page.without_key,
-            broken=outcome.broken + page.broken,
-        )
-        report(outcome)
-    return outcome
+    make = partial(_corrected, content, keyrings)
+    write = partial(_write, connection, keyrings, content)
+    return await rewrite_column(connection, content.column, keyrings.persons.active, make, write, report)
 
 
 def _corrected(
-    content: _SealedContent, rows: Sequence[asyncpg.Record], keyrings: Keyrings
+    content: _SealedContent, keyrings: Keyrings, rows: Sequence[asyncpg.Record]
 ) -> tuple[Rewrapped, list[_NewRow]]:
     """Returns the result for a page, and the rows to write."""
     made: list[_NewRow] = []
@@ -136,7 +123,7 @@ async def _write(connection: Connection, keyrings: Keyrings, content: _SealedCon
         sealed = seal_row(keyrings.persons, row.corrected, content.kind, row.id)
         rows.append((row.bucket, row.id, row.sealed, sealed.data, sealed.key_id))
     if content.column.table != "contacts":
-        await connection.execute(content.column.update_page, *(list(values) for values in zip(*rows, strict=True)))
+        await update_rows(connection, content.column, rows)
         return
     versions = await replace_contacts(connection, rows)
     contacts = [(row.id, Contact.from_json(row.corrected)) for row in made if row.id in versions]

@@ -103,8 +103,7 @@ async def documents_awaiting_contacts(
 ) -> set[UUID]:
     """Returns the publications whose record has no contact yet. New labels raise no alert and await nothing."""
     published = [message for message in messages if isinstance(message.event, DocumentPublished)]
-    contacted = await find_records_with_contact(connection, list({message.event.record_id for message in published}))
-    return {message.id for message in published if message.event.record_id not in contacted}
+    return await _without_contact(connection, published)
 
 
 async def consultations_awaiting_facts(connection: Connection, messages: list[Message[AccessRecorded]]) -> set[UUID]:

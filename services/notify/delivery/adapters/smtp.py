@@ -34,10 +34,15 @@ class MailServer:
     password: str | None = field(default=None, repr=False)
 
 
+def tls_context(server: MailServer) -> ssl.SSLContext | None:
+    """Returns what verifies the mail server; None without TLS. It reads all authorities: gateways share one."""
+    return None if server.security == "none" else ssl.create_default_context(cafile=server.ca_file)
+
+
 class MailGateway:
     """A gateway that connects when needed and reconnects when the connection was lost."""
 
-    def __init__(self, server: MailServer) -> None:
+    def __init__(self, server: MailServer, context: ssl.SSLContext | None) -> None:
         self._sender = sender = parseaddr(server.sender)[1]
         self._client = SMTP(
             hostname=server.host,
@@ -45,7 +50,7 @@ class MailGateway:
             timeout=server.timeout_s,
             use_tls=server.security == "tls",
             start_tls=server.security == "starttls",
-            tls_context=None if server.security == "none" else ssl.create_default_context(cafile=server.ca_file),
+            tls_context=context,
             username=server.username,
             password=server.password,
             local_hostname=sender.rpartition("@")[2],

@@ -25,7 +25,6 @@ from services.notify.delivery.domain import (
 from services.notify.kit.kinds import Channel, Language
 from services.notify.kit.sender import NO_BREAK_SPACE, SenderDetails, typeset
 from services.notify.messages.domain import (
-    PARIS,
     MessageContent,
     MessageRequest,
     ValuesUnfitError,
@@ -33,6 +32,7 @@ from services.notify.messages.domain import (
     long_date,
 )
 from shared.errors import PermanentError
+from shared.moments import FRANCE
 
 MAX_SMS_PARTS = 2
 LETTER_WIDTH = 72
@@ -166,7 +166,7 @@ def _mail(
 
 
 def _letter(to: str, language: Language, text: RenderedText, sender: SenderDetails, now: datetime) -> str:
-    day = long_date(now.astimezone(PARIS).date(), language)
+    day = long_date(now.astimezone(FRANCE).date(), language)
     paragraphs = (GREETINGS[language], *text.paragraphs, *closing(language, sender))
     wrapped = [
         textwrap.fill(typeset(paragraph, language), LETTER_WIDTH, break_long_words=False, break_on_hyphens=False)
