@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Final
 
+from shared.hl7v2 import charset
 from shared.hl7v2.message import Message
 from shared.moments import FRANCE
 
@@ -115,18 +116,18 @@ def is_wanted(message: Message, outcome: Outcome) -> bool:
             return True
 
 
-def acknowledge(message: Message, acknowledgement: Acknowledgement, charset: str) -> str:
-    """Returns the acknowledgement of a message, segments ended by CR. `charset`: MSH-18, in which it will be sent."""
+def acknowledge(message: Message, acknowledgement: Acknowledgement) -> str:
+    """Returns the acknowledgement of a message, segments ended by CR; it is sent in the codec of the message."""
     header = message.header
     event = header.value(9, 2)
     fields = [
         *("MSH", "^~\\&", *(party(header.field(number), message) for number in (5, 6, 3, 4))),
         *(moment_text(acknowledgement.at), "", f"ACK^{escape(event)}^ACK" if event else "ACK"),
         *(escape(acknowledgement.control_id), escape(header.value(11)) or "P", escape(header.value(12)) or "2.5"),
-        *("", "", "", "", "FRA", charset),
+        *("", "", "", "", "FRA", charset.name_of(message.codec)),
     ]
     accepted = f"MSA|{acknowledgement.outcome}|{escape(header.value(10))}"
-    return _joined([fields], accepted, acknowledgement.fault)
+    return _joined(fields, accepted, acknowledgement.fault)
 
 
 def reject_unreadable(acknowledgement: Acknowledgement) -> str:
@@ -146,7 +147,7 @@ def reject_unreadable(acknowledgement: Acknowledgement) -> str:
         "2.5",
     ]
     return _joined(
-        [[*fields, "", "", "", "", "FRA", "UNICODE UTF-8"]], f"MSA|{acknowledgement.outcome}|", acknowledgement.fault
+        [*fields, "", "", "", "", "FRA", "UNICODE UTF-8"], f"MSA|{acknowledgement.outcome}|", acknowledgement.fault
     )
 
 
@@ -164,9 +165,8 @@ def error_segment(fault: MessageFault) -> str:
     return f"ERR||{fault.location}|{code}|E|{application}||{escape(fault.diagnostic)}"
 
 
-def _joined(headers: list[list[str]], accepted: str, fault: MessageFault | None) -> str:
-    segments = ["|".join(fields) for fields in headers]
-    segments.append(accepted)
+def _joined(fields: list[str], accepted: str, fault: MessageFault | None) -> str:
+    segments = ["|".join(fields), accepted]
     if fault is not None:
         segments.append(error_segment(fault))
     return "".join(f"{segment}\r" for segment in segments)

@@ -15,7 +15,7 @@ _CODECS: Final = {
     "UNICODE UTF-8": _UTF_8,
     **{f"8859/{part}": f"iso8859-{part}" for part in (*range(1, 12), *range(13, 17))},
 }
-_NAMES: Final = {_UTF_8: "UNICODE UTF-8", **{codec: name for name, codec in _CODECS.items()}}
+_NAMES: Final = {codec: name for name, codec in _CODECS.items()}
 _FIELDS_BEFORE_CHARSET: Final = 17
 
 

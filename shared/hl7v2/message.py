@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from shared.errors import InvalidError
+from shared.hl7v2 import charset
 
 _DEFAULTS: Final = "^~\\&"
 _SEGMENT: Final = re.compile(r"[A-Z][A-Z0-9]{2}", re.ASCII)
@@ -94,6 +95,12 @@ class Message:
     def first(self, name: str) -> Segment:
         """Returns the first segment of this name, an empty one where there is none."""
         return next((segment for segment in self.segments if segment.name == name), Segment(self, name, name))
+
+    @classmethod
+    def of(cls, raw: bytes) -> "Message":
+        """Returns the message of these bytes, whatever character set they declare. Raises UnreadableMessageError."""
+        decoded = charset.decode(raw)
+        return cls(decoded.text, decoded.codec)
 
     @property
     def header(self) -> Segment:

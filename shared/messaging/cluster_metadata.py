@@ -38,12 +38,13 @@ async def partitions_of(
     The client's own `describe_topics` would create the others, with the cluster's defaults, where brokers allow that.
     """
     metadata = await admin._send_request(MetadataRequest(list(topics), allow_auto_topic_creation=False))
-    for topic in metadata.to_object()["topics"] if must_be_described else ():
+    described = metadata.to_object()["topics"]
+    for topic in described if must_be_described else ():
         error = for_code(topic["error_code"])
         if error not in (NoError, UnknownTopicOrPartitionError):
             raise error(topic["topic"])
     return {
         topic["topic"]: sorted(partition["partition"] for partition in topic["partitions"])
-        for topic in metadata.to_object()["topics"]
+        for topic in described
         if topic["partitions"]
     }

@@ -1,6 +1,6 @@
 """Handles parked messages again: on an operator's request, and when the awaited copy or key has arrived."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -18,6 +18,7 @@ from shared.messaging.consumer import Consumer, CopyBehindError
 from shared.messaging.envelope import InvalidRecord, Record, Skipped, record_ids
 from shared.messaging.inbox import DAYS_KEPT
 from shared.messaging.outbox import announce, append
+from shared.messaging.subscription import Subscription
 from shared.runtime import clock
 from shared.runtime.logs import log
 from shared.runtime.metrics import DROPPED
@@ -69,7 +70,7 @@ class Redriver:
 
     def __init__(self, pool: Pool, consumers: Mapping[str, Consumer], prefix: str = "") -> None:
         self._pool = pool
-        self._consumers = consumers
+        self.consumers = consumers
         self._prefix = prefix
 
     async def redrive_dead_letter(self, dead_letter_id: UUID) -> RedriveOutcome:
@@ -81,7 +82,7 @@ class Redriver:
         row = await self._pool.fetchrow(parked_messages.SELECT_ONE, dead_letter_id)
         if row is None:
             raise DeadLetterUnknownError
-        consumer = self._consumers.get(row["group_name"])
+        consumer = self.consumers.get(row["group_name"])
         if consumer is None:
             return RedriveOutcome(0, GROUP_UNKNOWN)
         is_alone = row["key"] is None or not consumer.subscription.parks_behind_dead_letters
@@ -98,7 +99,7 @@ class Redriver:
         self, group: str, topic: str, key: bytes | None, on_progress: Callable[[], None] = _ignore_progress
     ) -> RedriveOutcome:
         """Handles the parked messages of one key of a group, in order, up to the first that fails."""
-        consumer, handled = self._consumers[group], 0
+        consumer, handled = self.consumers[group], 0
         while rows := await self._pool.fetch(parked_messages.SELECT_KEY, group, topic, key):
             for row in rows:
                 on_progress()
@@ -115,12 +116,12 @@ class Redriver:
         keys."""
         key_filter = None if keys is None else list(keys)
         ordered_groups = [
-            name for name, consumer in self._consumers.items() if consumer.subscription.parks_behind_dead_letters
+            name for name, consumer in self.consumers.items() if consumer.subscription.parks_behind_dead_letters
         ]
         after = ("", "", b"")
         while True:
             rows = await self._pool.fetch(
-                parked_messages.SELECT_PARKED_KEYS, key_filter, list(self._consumers), ordered_groups, *after
+                parked_messages.SELECT_PARKED_KEYS, key_filter, list(self.consumers), ordered_groups, *after
             )
             for row in rows:
                 await self._redrive_parked_key(row, on_progress)
@@ -130,7 +131,7 @@ class Redriver:
 
     async def _redrive_parked_key(self, parked_key: asyncpg.Record, on_progress: Callable[[], None]) -> None:
         group, topic, key = parked_key["group_name"], parked_key["topic"], parked_key["key"]
-        consumer = self._consumers[group]
+        consumer = self.consumers[group]
         if consumer.subscription.parks_behind_dead_letters:
             await self.redrive_key(group, topic, key, on_progress)
             return
@@ -195,7 +196,7 @@ class Redriver:
             if row is None:
                 raise DeadLetterUnknownError
             group, topic, key = row["group_name"], row["topic"], row["key"]
-            consumer = self._consumers.get(group)
+            consumer = self.consumers.get(group)
             is_state = consumer is not None and consumer.subscription.is_state
             if is_state and key and await copies.is_newest(connection, topic, key, row["offset"]):
                 raise DeadLetterIsNewestStateError
@@ -244,3 +245,12 @@ async def _redrive(connection: Connection, consumer: Consumer, record: Record) -
             if subscription.awaiting_version is not None and await subscription.awaiting_version(connection, [message]):
                 raise CopyBehindError
             return await consumer.effects.handle(connection, [message])
+
+
+def redriver_of(pool: Pool, subscriptions: Iterable[Subscription], prefix: str) -> Redriver:
+    """Returns a redriver with a consumer for each subscription, which redrives what newer copies release."""
+    consumers: dict[str, Consumer] = {}
+    redriver = Redriver(pool, consumers, prefix)
+    for each in subscriptions:
+        consumers[each.group.name] = Consumer(pool, each, prefix=prefix, on_states_applied=redriver.redrive_parked)
+    return redriver

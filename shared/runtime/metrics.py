@@ -5,10 +5,11 @@ A counter whose labels are known stands at zero from the start: a rule notices i
 
 import platform
 from collections.abc import Iterable, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from itertools import product
 
 from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
+
+from shared.runtime.version import software_version
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the library types it not
 BUILD = Gauge("dmp_build_info", "1, with the versions of this process.", ["version", "python"])
@@ -67,11 +68,7 @@ RECORDS_HELD = Counter("held_records_total", "Attempts of requests that found a 
 
 def start_build_info() -> None:
     """Shows the versions of this release and of Python; a release that is not installed is `unknown`."""
-    try:
-        release = version("dmp")
-    except PackageNotFoundError:
-        release = "unknown"
-    BUILD.labels(release, platform.python_version()).set(1)
+    BUILD.labels(software_version(), platform.python_version()).set(1)
 
 
 def start_at_zero(metric: Counter | Histogram, *values: Iterable[str]) -> None:

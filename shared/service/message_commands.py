@@ -4,7 +4,7 @@ They work on the service's database and topics, beside its running worker, whose
 """
 
 import argparse
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import datetime
@@ -16,12 +16,11 @@ from pydantic import TypeAdapter, ValidationError
 from shared.contracts.base import Actor
 from shared.db.pool import Pool, transaction
 from shared.messaging import parked_messages
-from shared.messaging.consumer import Consumer
 from shared.messaging.dead_letters import DeadLetterView, GroupUnknownError, ReasonCode
 from shared.messaging.outbox import refused
 from shared.messaging.outbox.lost import TopicLog, log_factory
 from shared.messaging.positions import Positions
-from shared.messaging.redrive import DeadLetterUnknownError, RedriveOutcome, Redriver
+from shared.messaging.redrive import DeadLetterUnknownError, RedriveOutcome, Redriver, redriver_of
 from shared.service.commands import EXIT_DONE, EXIT_LEFT, Command, Invocation, UsageError
 from shared.service.database_commands import on_pool
 from shared.service.terminal import show_json
@@ -85,7 +84,7 @@ async def _redrive(invocation: Invocation, pool: Pool) -> int:
     if options.id is None and options.group is None and options.code is None:
         raise UsageError("name a dead letter, a --group or a --code")
     ids = [options.id] if options.id else [view.id for view in await _dead_letters(invocation, pool)]
-    redriver, results = make_redriver(invocation, pool), []
+    redriver, results = _redriver(invocation, pool), []
     for id in ids:
         try:
             results.append(_result(id, await redriver.redrive_dead_letter(id)))
@@ -109,7 +108,7 @@ async def _discard(invocation: Invocation, pool: Pool) -> int:
         operator = Actor(kind="operator", id=options.operator)
     except ValidationError:
         raise UsageError("--reason and --operator are codes, without blanks") from None
-    show_json(_result(options.id, await make_redriver(invocation, pool).discard(options.id, operator, reason)))
+    show_json(_result(options.id, await _redriver(invocation, pool).discard(options.id, operator, reason)))
     return EXIT_DONE
 
 
@@ -117,24 +116,8 @@ def _result(id: UUID, outcome: RedriveOutcome) -> dict[str, Any]:
     return {"id": id, "handled": outcome.handled, "hindrance": outcome.hindrance}
 
 
-def make_redriver(invocation: Invocation, pool: Pool) -> Redriver:
-    """Returns a redriver with the service's own consumers, as its worker has it."""
-    settings = invocation.settings
-    redriver: Redriver
-
-    async def redrive(keys: set[bytes], on_progress: Callable[[], None]) -> None:
-        await redriver.redrive_parked(keys, on_progress)
-
-    prefix = settings.kafka.prefix
-    redriver = Redriver(
-        pool,
-        {
-            subscription.group.name: Consumer(pool, subscription, prefix=prefix, on_states_applied=redrive)
-            for subscription in invocation.plan.subscriptions
-        },
-        prefix,
-    )
-    return redriver
+def _redriver(invocation: Invocation, pool: Pool) -> Redriver:
+    return redriver_of(pool, invocation.plan.subscriptions, invocation.settings.kafka.prefix)
 
 
 async def _list_offsets(invocation: Invocation, pool: Pool) -> int:

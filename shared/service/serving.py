@@ -2,7 +2,6 @@
 
 import gc
 import socket
-from importlib.metadata import PackageNotFoundError, version
 
 import uvicorn
 from fastapi import FastAPI
@@ -11,6 +10,7 @@ from prometheus_client import start_http_server
 from shared.http.protocol import LimitedProtocol
 from shared.runtime.logs import log
 from shared.runtime.settings import ServiceSettings
+from shared.runtime.version import software_version
 from shared.service.startup import address_errors, bind
 
 
@@ -35,7 +35,7 @@ class _Server(uvicorn.Server):
         """Starts the app and listens on the bound socket."""
         await super().startup(sockets)
         if self.started and sockets:
-            log("process.started", version=release(), port=sockets[0].getsockname()[1])
+            log("process.started", version=software_version(), port=sockets[0].getsockname()[1])
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Ends the app; afterwards the signal that asked for it ends the process."""
@@ -59,14 +59,6 @@ def serve(app: FastAPI, bound: socket.socket) -> None:
     )
     with bound:
         _Server(config).run([bound])
-
-
-def release() -> str:
-    """Returns the version of this release, or `unknown` where the package is not installed."""
-    try:
-        return version("dmp")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def freeze_gc() -> None:

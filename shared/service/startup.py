@@ -135,11 +135,6 @@ def _reason(error: BaseException, place: _Place) -> tuple[str, int] | None:
         case asyncpg.InvalidAuthorizationSpecificationError():
             text = f"{place.server} refuses {place.role}: wrong password, unknown role, or no entry in pg_hba.conf"
             return text, EXIT_SETTINGS
-        case ssl.SSLError():
-            return (
-                f"TLS with {place.server} fails: its certificate cannot be verified, or it wants none",
-                EXIT_UNAVAILABLE,
-            )
         case asyncpg.InvalidCatalogNameError():
             return f"{place.server} has no database {place.database}", EXIT_SETTINGS
         case asyncpg.InsufficientPrivilegeError():

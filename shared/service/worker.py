@@ -20,7 +20,6 @@ from shared.http.tokens import TokenVerifier
 from shared.messaging import dead_letters, inbox, parked_messages
 from shared.messaging.broker_errors import BrokerUnreachableError, explained_broker_errors
 from shared.messaging.cluster_metadata import fetch_cluster_id
-from shared.messaging.consumer import Consumer
 from shared.messaging.consumer_lag import observe_lag
 from shared.messaging.copy_ages import CopyAges
 from shared.messaging.outbox.api import add_relay_routes
@@ -30,7 +29,7 @@ from shared.messaging.outbox.lost import LossWatch, log_factory, topics_of
 from shared.messaging.outbox.producer import producer_factory
 from shared.messaging.outbox.recovery import Recovery
 from shared.messaging.outbox.relay import Relay
-from shared.messaging.redrive import Redriver
+from shared.messaging.redrive import redriver_of
 from shared.messaging.subscriber import make_broker, subscribe
 from shared.messaging.subscription import Subscription
 from shared.messaging.topics.watch import TopicWatch
@@ -97,11 +96,8 @@ class WorkerRuntime:
         prefix = settings.kafka.prefix
         self.broker = make_broker(settings.kafka, plan.service)
         self.topics = TopicWatch(settings.kafka, plan.service, [each.group for each in plan.subscriptions])
-        self.consumers = {
-            subscription.group.name: Consumer(pool, subscription, prefix=prefix, on_states_applied=self._redrive)
-            for subscription in plan.subscriptions
-        }
-        self.redriver = Redriver(pool, self.consumers, prefix)
+        self.redriver = redriver_of(pool, plan.subscriptions, prefix)
+        self.consumers = self.redriver.consumers
         self.consumer_loops = [
             subscribe(self.broker, each, settings.kafka, partial(self.topics.is_usable, each.subscription.group))
             for each in self.consumers.values()
@@ -119,9 +115,6 @@ class WorkerRuntime:
             watch=LossWatch(log_factory(settings.kafka, plan.service), topics_of(plan.service)),
         )
         wake_in_process(pool, CHANNEL, self.relay.wake)
-
-    async def _redrive(self, keys: set[bytes], on_progress: Callable[[], None]) -> None:
-        await self.redriver.redrive_parked(keys, on_progress)
 
     async def start_broker(self) -> None:
         """Connects the consumers, as soon as the broker can be reached and has all topics."""

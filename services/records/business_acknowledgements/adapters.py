@@ -8,7 +8,6 @@ from typing import Final
 
 from services.records.business_acknowledgements.domain import Deferred, Refused, SendOutcome, Sent
 from shared.contracts.identity import ClientListener
-from shared.hl7v2 import charset
 from shared.hl7v2.acknowledgement import Outcome
 from shared.hl7v2.message import Message, UnreadableMessageError
 from shared.hl7v2.mllp import FrameReader, FrameTooLargeError, FrameTooSlowError, frame
@@ -68,9 +67,8 @@ class MllpSender:
 
 def _outcome_of(answer: bytes) -> SendOutcome:
     """Returns what an acknowledgement says (MSA-1); AR asks to send it again."""
-    decoded = charset.decode(answer)
     try:
-        code = Message(decoded.text, decoded.codec).first("MSA").value(1)
+        code = Message.of(answer).first("MSA").value(1)
     except UnreadableMessageError:
         return Deferred("answer-unreadable")
     match code:

@@ -103,8 +103,9 @@ def grant(client: AdminClient, prefix: str = "", *, unsent: Collection[tuple[str
     former release runs any more, because that could still send to a retired topic. Raises KafkaException,
     PermissionsNotAppliedError.
     """
-    present = {grant for grant in _present(client) if _is_ours(grant, prefix)}
-    required = declared_grants(prefix) | (present & still_needed(unsent, prefix))
+    declared = declared_grants(prefix)
+    present = {grant for grant in _present(client) if _is_ours(grant, prefix, declared)}
+    required = declared | (present & still_needed(unsent, prefix))
     _grant(client, required - present)
     if stale := present - required:
         settle(client.delete_acls([filter_of(grant) for grant in stale]))
@@ -176,10 +177,10 @@ def _line(acl: AclBinding) -> str:
     return text.replace(" may ", " may not ", 1) if acl.permission_type == AclPermissionType.DENY else text
 
 
-def _is_ours(grant: Grant, prefix: str) -> bool:
+def _is_ours(grant: Grant, prefix: str, declared: Collection[Grant]) -> bool:
     """Returns whether a permission belongs to this prefix; without one, to a resource named after a service."""
     if grant.user == OPS:
-        return not prefix or grant in declared_grants(prefix)
+        return not prefix or grant in declared
     if prefix:
         return grant.resource.startswith(prefix)
     return grant.resource.replace("-relay", ".").split(".", 1)[0] in (*SERVICES, *OUTSIDE_WRITERS)

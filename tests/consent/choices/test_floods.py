@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from services.consent.choices.domain.choices import UNLIMITED_ACTIONS
 from services.consent.choices import steps
+from services.consent.choices.domain.choices import UNLIMITED_ACTIONS
 from shared.runtime import clock
 from tests.infra.consent.consent_api import APPLICATION, Record, person, representative
 from tests.infra.http.tokens import make_token, professional_token, software_token

@@ -11,7 +11,7 @@ from services.consent.choices.domain.choices import Change, Choices
 from services.consent.choices.domain.states import ConsentState
 from services.consent.choices.steps import adopt_states, copy_records
 from services.consent.choices.store import states
-from services.consent.deposit_checks.steps import deposits_awaiting_version
+from services.consent.deposit_checks.steps import awaiting_version
 from services.consent.kit.announcements import announce
 from shared.contracts.base import Actor, StateWithheld
 from shared.contracts.consent import Authorisation
@@ -222,5 +222,5 @@ async def are_in_force(pool: Pool, *record_ids: UUID) -> list[bool]:
 async def deposits_wait(pool: Pool, *record_ids: UUID) -> list[bool]:
     messages = [message(document_received(record_id)) for record_id in record_ids]
     async with transaction(pool) as connection:
-        awaiting = await deposits_awaiting_version(connection, messages)
+        awaiting = await awaiting_version(connection, messages)
     return [message.id in awaiting for message in messages]

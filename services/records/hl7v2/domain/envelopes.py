@@ -26,9 +26,8 @@ _SEXES: Final = {Sex.MALE: "M", Sex.FEMALE: "F", Sex.UNKNOWN: "U"}
 
 def persons_of_message(raw: bytes) -> StatedPersons:
     """Returns the INS of PID and those of the CDAs."""
-    decoded = charset.decode(raw)
     try:
-        message = Message(decoded.text, decoded.codec)
+        message = Message.of(raw)
     except UnreadableMessageError:
         return StatedPersons()
     ins = ins_of_message(message)
@@ -42,9 +41,8 @@ def persons_of_message(raw: bytes) -> StatedPersons:
 
 def fields_of_message(raw: bytes) -> dict[str, str]:
     """Returns INS and traits of PID, as far as they are well-formed."""
-    decoded = charset.decode(raw)
     try:
-        message = Message(decoded.text, decoded.codec)
+        message = Message.of(raw)
     except UnreadableMessageError:
         return {}
     ins = ins_of_message(message)

@@ -10,7 +10,6 @@ from services.records.quarantine.domain.corrections import PATIENT_FIELDS
 from services.records.quarantine.domain.requests import RefusedRequest
 from shared.db.pool import transaction
 from shared.errors import UncheckableError
-from shared.hl7v2 import charset
 from shared.hl7v2.acknowledgement import Outcome
 from shared.hl7v2.message import Message
 from shared.http.tokens import Caller
@@ -20,8 +19,7 @@ def hl7v2_door(context: Hl7v2Context) -> QuarantineDoor:
     """Returns the door of HL7 v2 messages, as quarantine needs it."""
 
     async def resend(caller: Caller, request: RefusedRequest) -> None:
-        decoded = charset.decode(request.body)
-        message = Message(decoded.text, decoded.codec)
+        message = Message.of(request.body)
         try:
             kind = kind_of(message, context.rules.processing_ids)
             check_form(message, kind)

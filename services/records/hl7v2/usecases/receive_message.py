@@ -27,7 +27,6 @@ from services.records.tracking.steps.depositor import SCOPE, depositor_of
 from shared.db.errors import DATABASE_ERRORS, is_transient
 from shared.db.pool import Connection
 from shared.errors import ClientError, TransientError
-from shared.hl7v2 import charset
 from shared.hl7v2.acknowledgement import (
     Acknowledgement,
     MessageFault,
@@ -54,12 +53,11 @@ class Answer:
 
 async def receive_message(context: Hl7v2Context, peer: Peer, raw: bytes) -> Answer:
     """Returns the answer to a message; no message raises an error."""
-    decoded = charset.decode(raw)
     try:
-        message = Message(decoded.text, decoded.codec)
+        message = Message.of(raw)
     except UnreadableMessageError as error:
         return reject(error)
-    reception = Reception(context, peer, message, decoded, raw)
+    reception = Reception(context, peer, message, raw)
     try:
         return await reception.answer()
     except ClientError as error:
@@ -80,7 +78,6 @@ class Reception:
     context: Hl7v2Context
     peer: Peer
     message: Message
-    decoded: charset.DecodedText
     raw: bytes
     kind: str = "other"
     sender: Caller | None = None
@@ -102,7 +99,7 @@ class Reception:
             return self._if_asked_for(Answer(earlier, sender.client_id), Outcome.ACCEPTED)
         check_form(self.message, kind)
         effect = await act(self.context, sender, kind, self.message, self.raw)
-        sent = _sent(self.message, self.decoded, None)
+        sent = _sent(self.message, None)
         await self._store(received, sent, effect)
         self._count(Outcome.ACCEPTED.value)
         return self._if_asked_for(Answer(sent.acknowledgement, sender.client_id), Outcome.ACCEPTED)
@@ -117,7 +114,7 @@ class Reception:
     def refuse(self, fault: MessageFault) -> Answer:
         """Returns the negative acknowledgement."""
         self._count(fault.outcome.value)
-        sent = _sent(self.message, self.decoded, fault)
+        sent = _sent(self.message, fault)
         client_id = self.sender.client_id if self.sender is not None else None
         return self._if_asked_for(Answer(sent.acknowledgement, client_id), fault.outcome)
 
@@ -145,12 +142,11 @@ def reject(error: ClientError | TransientError, raw: bytes = b"") -> Answer:
     if fault.outcome is not Outcome.REJECTED:
         fault = rejected(fault.code, fault.diagnostic).fault
     MESSAGES.labels("other", Outcome.REJECTED.value).inc()
-    decoded = charset.decode(raw)
     try:
-        message = Message(decoded.text, decoded.codec)
+        message = Message.of(raw)
     except UnreadableMessageError:
         return Answer(reject_unreadable(_written(Outcome.REJECTED, fault)).encode())
-    return _sent(message, decoded, fault)
+    return _sent(message, fault)
 
 
 async def find_sender(context: Hl7v2Context, connection: Connection, peer: Peer, message: Message) -> Caller:
@@ -185,11 +181,10 @@ async def act(context: Hl7v2Context, sender: Caller, kind: MessageKind, message:
     return await receive_documents(context, sender, kind, message, raw)
 
 
-def _sent(message: Message, decoded: charset.DecodedText, fault: MessageFault | None) -> Answer:
+def _sent(message: Message, fault: MessageFault | None) -> Answer:
     """Returns the acknowledgement in the character set of the message."""
     outcome = Outcome.ACCEPTED if fault is None else fault.outcome
-    text = acknowledge(message, _written(outcome, fault), decoded.name)
-    return Answer(text.encode(decoded.codec, "replace"))
+    return Answer(acknowledge(message, _written(outcome, fault)).encode(message.codec, "replace"))
 
 
 def _written(outcome: Outcome, fault: MessageFault | None) -> Acknowledgement:
