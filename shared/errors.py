@@ -1,6 +1,6 @@
 """Errors that carry a stable code. The docstring of an error class is the message that its callers receive."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 
 def sentence_of(error: "type[CodedError]") -> str:
@@ -134,3 +134,7 @@ class UncheckableError(ClientError):
     status = 503
     french = "Cela ne peut pas être vérifié maintenant. Réessayez dans une minute."
     retry_after = 30
+
+
+TRY_LATER: Final = (TransientError, OverloadedError, UncheckableError)
+"""For `except`: the same attempt may succeed later."""

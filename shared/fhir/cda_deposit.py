@@ -10,7 +10,7 @@ from datetime import datetime
 from shared.cda.header import CdaAuthor, CdaHeader, read_header
 from shared.cda.summary import CdaCode
 from shared.errors import InvalidError
-from shared.fhir.dates import end_of
+from shared.fhir.dates import includes
 from shared.fhir.iti65 import NO_FACILITY_TYPE, NO_PRACTICE_SETTING, Deposit, bundle
 from shared.fhir.submission import Author, AuthorKind, Coding
 from shared.terminology import oids
@@ -57,7 +57,7 @@ def deposit_of_header(header: CdaHeader, content: bytes, *, visibility: tuple[st
         raise UndepositableError("The header has no author.")
     if label(header.confidentiality) is None:
         raise UndepositableError("The header's confidentialityCode is not N, R or V.")
-    start, partial_start = _begin(header)
+    start, partial_start = begin_of(header)
     _check_period(start, header)
     return Deposit(
         content=content,
@@ -98,7 +98,7 @@ def _coding(code: CdaCode | None, system: str) -> Coding | None:
     return Coding(system, code.code) if code is not None else None
 
 
-def _begin(header: CdaHeader) -> tuple[datetime, str | None]:
+def begin_of(header: CdaHeader) -> tuple[datetime, str | None]:
     """Returns the beginning of the act, and its text if it is partial. An act without one begins with the document, or
     when it ends if that is earlier."""
     start, stop, dates = header.service_start, header.service_stop, header.partial_dates
@@ -113,9 +113,5 @@ def _check_period(start: datetime, header: CdaHeader) -> None:
     """Raises UndepositableError when the act ends before it begins. A partial end includes its whole day, month or
     year, in French time or in the zone of the beginning."""
     stop, partial = header.service_stop, header.partial_dates.period_end
-    if stop is None or stop >= start:
-        return
-    after = end_of(partial)
-    is_within = isinstance(after, datetime) and start < after
-    if partial is None or not (is_within or start.isoformat().startswith(partial)):
+    if stop is not None and stop < start and not (partial and includes(partial, start.isoformat(), start)):
         raise UndepositableError("The header's documentationOf/serviceEvent ends before it begins.")

@@ -39,5 +39,12 @@ def end_of(value: object) -> object:
     return _begin(following.year, following.month, following.day)
 
 
+def includes(end: str, start: str, moment: datetime) -> bool:
+    """Returns whether the start of a period, as text and as a moment, lies in the day, month or year that its end
+    names, in French time or in the zone of the start."""
+    after = end_of(end)
+    return isinstance(after, datetime) and (moment < after or start.startswith(end))
+
+
 def _begin(year: int, month: int, day: int) -> datetime:
     return datetime(year, month, day, tzinfo=FRANCE)

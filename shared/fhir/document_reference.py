@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from shared.fhir import contents, parties
-from shared.fhir.dates import end_of
+from shared.fhir.dates import includes
 from shared.fhir.node import Node, canonical_identifier
 from shared.fhir.optional_elements import coding_of, not_kept, read_optional, read_relations
 from shared.fhir.outcomes import IssueType
@@ -260,17 +260,10 @@ def _period(period: Node) -> _Period | None:
     start, end = period.moment("start", required=True), period.moment("end")
     if start is None:
         return None
-    if end is not None and end < start and not _includes(period.value["end"], period.value["start"], start):
+    if end is not None and end < start and not includes(period.value["end"], period.value["start"], start):
         period.wrong("end", "is before its start")
         return None
     return _Period(start, end, period.partial_date("start"), period.partial_date("end"))
-
-
-def _includes(end: str, start: str, moment: datetime) -> bool:
-    """Returns whether the start lies in the day, month or year that the end names (FHIR R4, Period: an end without a
-    time includes all of it), in French time or in the zone of the start."""
-    after = end_of(end)
-    return isinstance(after, datetime) and (moment < after or start.startswith(end))
 
 
 def _concept(node: Node, name: str) -> Coding | None:

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Final
+from uuid import UUID
 
 from shared.hl7v2 import charset
 from shared.hl7v2.message import Message
 from shared.moments import FRANCE
 
+_CONTROL_ID_LENGTH: Final = 20
 _SPECIAL: Final = {
     "|": "\\F\\",
     "^": "\\S\\",
@@ -149,6 +151,11 @@ def reject_unreadable(acknowledgement: Acknowledgement) -> str:
     return _joined(
         [*fields, "", "", "", "", "FRA", "UNICODE UTF-8"], f"MSA|{acknowledgement.outcome}|", acknowledgement.fault
     )
+
+
+def control_id_of(id: UUID) -> str:
+    """Returns a control id (MSH-10, of at most 20 characters in HL7 v2.5) that is made of an id."""
+    return id.hex[:_CONTROL_ID_LENGTH]
 
 
 def escape(text: str) -> str:

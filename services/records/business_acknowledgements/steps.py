@@ -5,13 +5,11 @@ from uuid import UUID
 from services.records.business_acknowledgements import store
 from services.records.business_acknowledgements.domain import NewAcknowledgement
 from shared.db.pool import Connection
+from shared.hl7v2.acknowledgement import control_id_of
 from shared.hl7v2.business_acknowledgement import business_header
 from shared.hl7v2.message import Message
 from shared.http.tokens import Caller
 from shared.runtime import clock
-
-_CONTROL_ID_LENGTH = 20
-"""The longest MSH-10 of HL7 v2.5."""
 
 
 async def queue_acknowledgement(
@@ -24,7 +22,7 @@ async def queue_acknowledgement(
         client_id=sender.client_id,
         organisation_id=sender.organisation_id or "",
         deposit_id=deposit_id,
-        header=business_header(message, id.hex[:_CONTROL_ID_LENGTH], now),
+        header=business_header(message, control_id_of(id), now),
         control_id=message.header.value(10),
         codec=message.codec,
     )

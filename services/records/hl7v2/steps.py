@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from services.records.copies.domain.copies import RecordCopy
+from services.records.copies.store.records import find_record
 from services.records.deposits.domain.submissions import RecordUnknownError, immediate_refusal
+from services.records.deposits.steps.refusals import trace_refusal
 from services.records.deposits.store.deposits import find_earlier
 from services.records.documents.domain import sealed_contents
 from services.records.documents.domain.label_changes import TargetState
@@ -14,16 +16,15 @@ from services.records.facts.domain.documents import DocumentSummary
 from services.records.hl7v2.context import Hl7v2Context
 from services.records.hl7v2.domain.faults import refused, try_later
 from services.records.hl7v2.domain.transmission import Verb
-from services.records.kit.announcements import announce
 from services.records.quarantine.domain.causes import TARGET_UNKNOWN
-from shared.contracts.audit import AccessRecorded, Action
-from shared.contracts.topics import IDENTITY_RECORDS
+from shared.contracts.audit import Action
+from shared.crypto.fingerprints import ins_parts
 from shared.fhir.submission import Submission
 from shared.hl7v2.acknowledgement import ApplicationCode
 from shared.http.prefer import wait_for
 from shared.http.tokens import Caller
-from shared.messaging.outbox import append
 from shared.runtime.metrics import REFUSED
+from shared.values import Ins
 
 _DOCUMENT: Final = "OBX^1^5"
 _ACTIONS: Final[dict[Verb, Action]] = {
@@ -33,6 +34,12 @@ _ACTIONS: Final[dict[Verb, Action]] = {
 }
 DECISION_WAIT_S: Final = 5.0
 """Seconds for which a message waits until the document that it replaces or deletes has been checked."""
+
+
+async def find_record_of(context: Hl7v2Context, ins: Ins) -> RecordCopy | None:
+    """Returns the record of the person with this INS."""
+    async with context.read.pool.acquire() as connection:
+        return await find_record(connection, context.ins_hmac.fingerprints(*ins_parts(ins)))
 
 
 async def find_documents(
@@ -73,7 +80,7 @@ async def require_record(
         raise RecordUnknownError
     refusal = immediate_refusal(context.ins_hmac, record, submission)
     if refusal is not None:
-        await trace_refusal(context, caller, record, verb, refusal.code)
+        await trace_refused_verb(context, caller, record, verb, refusal.code)
         raise refusal
     return record
 
@@ -89,7 +96,7 @@ async def delete_documents(
     targets = []
     for document in documents:
         if document is None or document.life == "superseded":
-            await trace_refusal(context, caller, record, Verb.DELETE, "not-published")
+            await trace_refused_verb(context, caller, record, Verb.DELETE, "not-published")
             raise refused(
                 ApplicationCode.TARGET,
                 "The document to delete is not here, or was replaced.",
@@ -97,26 +104,19 @@ async def delete_documents(
                 TARGET_UNKNOWN,
             )
         if document.organisation_id != caller.organisation_id:
-            await trace_refusal(context, caller, record, Verb.DELETE, "not-own-document")
+            await trace_refused_verb(context, caller, record, Verb.DELETE, "not-own-document")
             raise refused(ApplicationCode.AUTHOR, "Your organisation did not deposit this document.", _DOCUMENT)
         targets += [document.id] if document.life != "deleted" else []
     for target in targets:
         await change_document(context.read, caller, target, _deleted, expected_version=None)
 
 
-async def trace_refusal(context: Hl7v2Context, caller: Caller, record: RecordCopy, verb: Verb, reason: str) -> None:
+async def trace_refused_verb(
+    context: Hl7v2Context, caller: Caller, record: RecordCopy, verb: Verb, reason: str
+) -> None:
     """Records a refused message, which the patient can see, before its acknowledgement."""
-    event = AccessRecorded(
-        record_id=record.id,
-        actor=caller.actor(),
-        action=_ACTIONS[verb],
-        outcome="refused",
-        reason=reason,
-        seen={IDENTITY_RECORDS.name: record.version},
-    )
-    REFUSED.labels(event.action, reason).inc()
-    async with context.read.pool.acquire() as connection, connection.transaction():
-        await append(connection, [announce(event)])
+    async with context.read.pool.acquire() as connection:
+        await trace_refusal(connection, caller, record, _ACTIONS[verb], reason)
 
 
 def _deleted(summary: DocumentSummary) -> TargetState:

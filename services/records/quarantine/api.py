@@ -24,11 +24,11 @@ from services.records.quarantine.models import (
 from services.records.quarantine.store.submissions import ALL, Selection
 from services.records.quarantine.usecases.correct_quarantined import correct_quarantined
 from services.records.quarantine.usecases.drop_quarantined import drop_quarantined
-from services.records.quarantine.usecases.list_quarantine import count_quarantine, list_quarantine, select_quarantined
+from services.records.quarantine.usecases.list_quarantine import count_quarantine, list_quarantine
 from services.records.quarantine.usecases.resend_quarantined import resend_quarantined
 from services.records.quarantine.usecases.show_quarantined import show_quarantined
 from services.records.tracking.steps.depositor import Depositor, depositor_of
-from shared.errors import ClientError, ForbiddenError, OverloadedError, TransientError, UncheckableError
+from shared.errors import TRY_LATER, ClientError, ForbiddenError, OverloadedError
 from shared.http.admission import Urgency, urgent
 from shared.http.app import AuthenticatedCaller
 from shared.http.door import Door
@@ -181,18 +181,16 @@ async def _for_each(
     What is not reached in time is left for the next request.
     """
     clock = asyncio.get_running_loop().time
-    ids = selection.ids or await select_quarantined(context, depositor, selection.page)
+    selected = selection.ids or [each.id for each in await list_quarantine(context, depositor, selection.page)]
+    ids = list(dict.fromkeys(selected))
     results, deadline = [], clock() + LONGEST_S
-    for id in dict.fromkeys(ids):
+    for id in ids:
         if clock() > deadline:
             break
         results.append(await _result(id, act))
     is_last = len(ids) < selection.limit and len(results) == len(ids)
     if selection.ids is not None:
-        results += [
-            QuarantineResult(id=id, outcome="later", code=OverloadedError.code)
-            for id in list(dict.fromkeys(ids))[len(results) :]
-        ]
+        results += [QuarantineResult(id=id, outcome="later", code=OverloadedError.code) for id in ids[len(results) :]]
     return QuarantineResults(
         results=results, next=results[-1].id if results and selection.ids is None and not is_last else None
     )
@@ -201,7 +199,7 @@ async def _for_each(
 async def _result(id: UUID, act: Callable[[UUID], Awaitable[None]]) -> QuarantineResult:
     try:
         await act(id)
-    except (TransientError, OverloadedError, UncheckableError) as error:
+    except TRY_LATER as error:
         return QuarantineResult(id=id, outcome="later", code=error.code, detail=str(error))
     except ClientError as error:
         return QuarantineResult(id=id, outcome="refused", code=error.code, detail=str(error))

@@ -14,5 +14,4 @@ class ClientCopy:
     is_active: bool
     scopes: frozenset[str]
     applications: frozenset[str]
-    is_bulk: bool
     listener: ClientListener | None

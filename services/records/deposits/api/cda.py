@@ -1,31 +1,26 @@
 """The route POST /cda: a deposit of one CDA, whose header states the metadata."""
 
-import asyncio
 import contextlib
-from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from services.records.deposits.api.deposits import wait_for_outcome
+from services.records.deposits.api.doors import counted_refusals, organisation_depositor, progress_answer
 from services.records.deposits.domain.cda_submissions import CDA_MEDIA_TYPE, submission_of_cda
-from services.records.deposits.usecases.deposit_documents import WORTH_A_THREAD, RecordLocator, deposit_documents
+from services.records.deposits.usecases.deposit_documents import RecordLocator, deposit_documents
 from services.records.deposits.usecases.quarantine_doors import CDA
 from services.records.facts.context import InjectedReadContext
 from services.records.kit.bodies import LARGE, InjectedBodyLimit, check_xml_type
 from services.records.kit.documentation import AUTHENTICATED
-from services.records.kit.requests import InsHmac, caller_of
+from services.records.kit.requests import InsHmac
+from services.records.kit.threads import in_thread_if_large
 from services.records.quarantine.context import InjectedQuarantine
 from services.records.quarantine.domain.requests import RefusedRequest
 from services.records.quarantine.steps.keep_refused import keep_refused
-from services.records.tracking.api import progress_of
 from services.records.tracking.models import DepositProgress
-from services.records.tracking.steps.depositor import depositor_of
-from shared.errors import ClientError, ForbiddenError, NotFoundError
+from shared.errors import ClientError
 from shared.http.admission import Urgency, urgent
 from shared.http.door import AS_THE_SERVICE, Door, takes
-from shared.http.prefer import seconds_to_wait
-from shared.runtime.metrics import REFUSED
 
 VisibilityCode = Literal["N", "MASQUE_PS", "INVISIBLE_PATIENT", "INVISIBLE_REPRESENTANTS_LEGAUX"]
 router = APIRouter(route_class=Door, tags=["CDA"])
@@ -77,35 +72,16 @@ async def deposit_cda(  # noqa: PLR0913  # each is a part of the request or of t
     The document is invisible until it is checked, as every deposit is. Follow it at GET /deposits/{id}. A CDA in a
     self-displaying style sheet is read inside, and kept as it is. Repeating is harmless.
     """
-    depositor = depositor_of(await caller_of(request))
-    if depositor.is_of_patient_side:
-        raise ForbiddenError("Patients, their representatives and carers deposit by PUT /records/{id}/documents/{id}.")
+    depositor = await organisation_depositor(request)
     check_xml_type(request)
     body = await request.body()
     labels = tuple(code for code in visibility or () if code != "N")
     async with large if len(body) > LARGE else contextlib.nullcontext():
         try:
-            with _counted_refusals():
-                submission = (
-                    await asyncio.to_thread(submission_of_cda, body, labels)
-                    if len(body) > WORTH_A_THREAD
-                    else submission_of_cda(body, labels)
-                )
+            with counted_refusals():
+                submission = await in_thread_if_large(len(body), submission_of_cda, body, labels)
             deposited = await deposit_documents(context, RecordLocator(ins_hmac), depositor, submission, body)
         except ClientError as error:
             await keep_refused(quarantine, depositor, RefusedRequest(CDA, body, labels), error)
             raise
-    tracked = await wait_for_outcome(context.pool, depositor.owner, deposited.id, seconds_to_wait(prefer))
-    if tracked is None:
-        raise NotFoundError
-    response.headers["location"] = f"/deposits/{deposited.id}"
-    return progress_of(tracked)
-
-
-@contextlib.contextmanager
-def _counted_refusals() -> Iterator[None]:
-    try:
-        yield
-    except ClientError as error:
-        REFUSED.labels("deposit-document", error.code).inc()
-        raise
+    return await progress_answer(response, context.pool, depositor, deposited.id, prefer)

@@ -1,6 +1,5 @@
 """The route POST /fhir: the deposit of an ITI-65 submission."""
 
-import asyncio
 import contextlib
 from uuid import UUID
 
@@ -9,34 +8,28 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.records.deposits.api.documentation import DEPOSIT
+from services.records.deposits.api.doors import organisation_depositor, wait_for_outcome
 from services.records.deposits.domain.submissions import parse_and_check, warnings_of
-from services.records.deposits.usecases.deposit_documents import (
-    WORTH_A_THREAD,
-    AcceptedDeposit,
-    RecordLocator,
-    deposit_documents,
-)
+from services.records.deposits.usecases.deposit_documents import AcceptedDeposit, RecordLocator, deposit_documents
 from services.records.deposits.usecases.quarantine_doors import FHIR
 from services.records.facts.context import InjectedReadContext
 from services.records.facts.domain.documents import disclosed_reason
 from services.records.kit.bodies import LARGE, InjectedBodyLimit, check_json
 from services.records.kit.operation_outcomes import refused_submission
-from services.records.kit.requests import InsHmac, caller_of
+from services.records.kit.requests import InsHmac
+from services.records.kit.threads import in_thread_if_large
 from services.records.quarantine.context import InjectedQuarantine
 from services.records.quarantine.domain.requests import RefusedRequest
 from services.records.quarantine.steps.keep_refused import keep_refused
-from services.records.tracking import store as tracking
-from services.records.tracking.steps.depositor import depositor_of
 from services.records.tracking.store import TrackedDeposit, TrackedDocument
-from shared.db.pool import Pool
-from shared.errors import ClientError, ForbiddenError
+from shared.errors import ClientError
 from shared.fhir.answer_bundles import EntryResponse, transaction_response
 from shared.fhir.outcomes import Issue, IssueType, Severity
 from shared.fhir.submission import InvalidSubmissionError, Submission
 from shared.fhir.write import FHIR_JSON
 from shared.http.admission import Urgency, urgent
 from shared.http.door import AS_THE_SERVICE, Door, takes
-from shared.http.prefer import seconds_to_wait, wait_for
+from shared.http.prefer import seconds_to_wait
 from shared.runtime.metrics import REFUSED
 
 router = APIRouter(route_class=Door)
@@ -54,17 +47,12 @@ async def deposit(
     quarantine: InjectedQuarantine,
 ) -> Response:
     """Deposits a submission. It parses the bytes itself, because this is the hot path."""
-    caller = await caller_of(request)
-    depositor = depositor_of(caller)
-    if depositor.is_of_patient_side:
-        raise ForbiddenError("Patients, their representatives and carers deposit by PUT /records/{id}/documents/{id}.")
+    depositor = await organisation_depositor(request)
     check_json(request)
     body = await request.body()
     async with large if len(body) > LARGE else contextlib.nullcontext():
         try:
-            submission = (
-                await asyncio.to_thread(parse_and_check, body) if len(body) > WORTH_A_THREAD else parse_and_check(body)
-            )
+            submission = await in_thread_if_large(len(body), parse_and_check, body)
             deposited = await deposit_documents(context, RecordLocator(ins_hmac), depositor, submission, body)
         except ClientError as error:
             await keep_refused(quarantine, depositor, RefusedRequest(FHIR, body), error)
@@ -75,16 +63,6 @@ async def deposit(
     seconds = seconds_to_wait(request.headers.get("prefer"))
     tracked = await wait_for_outcome(context.pool, depositor.owner, deposited.id, seconds) if seconds else None
     return _answer(submission, deposited, tracked)
-
-
-async def wait_for_outcome(pool: Pool, owner: str, deposit_id: UUID, seconds: float) -> TrackedDeposit | None:
-    """Returns the progress of the deposit once it is published or refused, or after `seconds`."""
-
-    async def find_deposit() -> TrackedDeposit | None:
-        async with pool.acquire() as connection:
-            return await tracking.find_deposit(connection, owner, deposit_id)
-
-    return await wait_for(find_deposit, lambda tracked: tracked is not None and tracked.is_decided, seconds)
 
 
 def _answer(submission: Submission, deposited: AcceptedDeposit, tracked: TrackedDeposit | None) -> Response:

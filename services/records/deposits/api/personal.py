@@ -6,21 +6,19 @@ from uuid import UUID
 import pybase64
 from fastapi import APIRouter, Header, Request, Response
 
-from services.records.deposits.api.deposits import wait_for_outcome
+from services.records.deposits.api.doors import progress_answer
 from services.records.deposits.domain.personal import OwnDocument, submission_from
 from services.records.deposits.models import PersonalDocument
 from services.records.deposits.usecases.deposit_documents import RecordLocator, deposit_documents
 from services.records.facts.context import InjectedReadContext
 from services.records.kit.requests import InsHmac
-from services.records.tracking.api import progress_of
 from services.records.tracking.models import DepositProgress
 from services.records.tracking.steps.depositor import depositor_of
-from shared.errors import ForbiddenError, InvalidError, NotFoundError
+from shared.errors import ForbiddenError, InvalidError
 from shared.fhir.contents import span_of
 from shared.http.admission import Urgency, urgent
 from shared.http.app import AuthenticatedCaller
 from shared.http.door import AS_THE_SERVICE, Door, takes
-from shared.http.prefer import seconds_to_wait
 from shared.runtime import clock
 
 router = APIRouter(route_class=Door, tags=["Own documents"])
@@ -76,11 +74,7 @@ async def put_document(  # noqa: PLR0913  # each is a part of the request or of 
     submission = submission_from(_personal(document_id, body, raw), clock.now())
     locator = RecordLocator(ins_hmac, record_id)
     deposited = await deposit_documents(context, locator, depositor, submission, raw)
-    tracked = await wait_for_outcome(context.pool, depositor.owner, deposited.id, seconds_to_wait(prefer))
-    if tracked is None:
-        raise NotFoundError
-    response.headers["location"] = f"/deposits/{deposited.id}"
-    return progress_of(tracked)
+    return await progress_answer(response, context.pool, depositor, deposited.id, prefer)
 
 
 def _personal(document_id: UUID, body: PersonalDocument, raw: bytes) -> OwnDocument:

@@ -1,31 +1,26 @@
 """The route POST /xdm: a deposit of the documents of an XDM archive (IHE ITI-32), as MSSanté carries it."""
 
-import asyncio
 import contextlib
-from collections.abc import Iterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request, Response
 
-from services.records.deposits.api.deposits import wait_for_outcome
+from services.records.deposits.api.doors import counted_refusals, organisation_depositor, progress_answer
 from services.records.deposits.domain.xdm_submissions import checked_xdm
-from services.records.deposits.usecases.deposit_documents import WORTH_A_THREAD, RecordLocator, deposit_documents
+from services.records.deposits.usecases.deposit_documents import RecordLocator, deposit_documents
 from services.records.deposits.usecases.quarantine_doors import XDM
 from services.records.facts.context import InjectedReadContext
 from services.records.kit.bodies import LARGE, InjectedBodyLimit, check_zip_type
 from services.records.kit.documentation import AUTHENTICATED
-from services.records.kit.requests import InsHmac, caller_of
+from services.records.kit.requests import InsHmac
+from services.records.kit.threads import in_thread_if_large
 from services.records.quarantine.context import InjectedQuarantine
 from services.records.quarantine.domain.requests import RefusedRequest
 from services.records.quarantine.steps.keep_refused import keep_refused
-from services.records.tracking.api import progress_of
 from services.records.tracking.models import DepositProgress
-from services.records.tracking.steps.depositor import depositor_of
-from shared.errors import ClientError, ForbiddenError, NotFoundError
+from shared.errors import ClientError
 from shared.http.admission import Urgency, urgent
 from shared.http.door import AS_THE_SERVICE, Door, takes
-from shared.http.prefer import seconds_to_wait
-from shared.runtime.metrics import REFUSED
 from shared.xdm.archive import read_archive
 
 router = APIRouter(route_class=Door, tags=["XDM"])
@@ -74,36 +69,17 @@ async def deposit_xdm(  # each is a part of the request or of the app
     it does not state follows from the header. The documents are invisible until they are checked: follow them at GET
     /deposits/{id}. Repeating is harmless.
     """
-    depositor = depositor_of(await caller_of(request))
-    if depositor.is_of_patient_side:
-        raise ForbiddenError("Patients, their representatives and carers deposit by PUT /records/{id}/documents/{id}.")
+    depositor = await organisation_depositor(request)
     check_zip_type(request)
     body = await request.body()
     try:
-        with _counted_refusals():
+        with counted_refusals():
             archive = read_archive(body, large.body_limit)
         async with large if archive.expanded_size > LARGE else contextlib.nullcontext():
-            with _counted_refusals():
-                submission = (
-                    await asyncio.to_thread(checked_xdm, archive)
-                    if archive.expanded_size > WORTH_A_THREAD
-                    else checked_xdm(archive)
-                )
+            with counted_refusals():
+                submission = await in_thread_if_large(archive.expanded_size, checked_xdm, archive)
             deposited = await deposit_documents(context, RecordLocator(ins_hmac), depositor, submission, body)
     except ClientError as error:
         await keep_refused(quarantine, depositor, RefusedRequest(XDM, body), error)
         raise
-    tracked = await wait_for_outcome(context.pool, depositor.owner, deposited.id, seconds_to_wait(prefer))
-    if tracked is None:
-        raise NotFoundError
-    response.headers["location"] = f"/deposits/{deposited.id}"
-    return progress_of(tracked)
-
-
-@contextlib.contextmanager
-def _counted_refusals() -> Iterator[None]:
-    try:
-        yield
-    except ClientError as error:
-        REFUSED.labels("deposit-document", error.code).inc()
-        raise
+    return await progress_answer(response, context.pool, depositor, deposited.id, prefer)

@@ -4,7 +4,6 @@ Of a CDA, what the metadata do not state follows from its header. Sources: IHE I
 which are mandatory for XDM), PDSm 3.1.1 (what a document of the DMP needs).
 """
 
-import hashlib
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +14,6 @@ from services.records.deposits.domain.xdm_parties import authenticator_of, autho
 from services.records.deposits.domain.xdm_reports import EntryReport
 from services.records.deposits.domain.xdm_times import times_of
 from shared.cda.header import CdaHeader
-from shared.fhir.cda_deposit import author_of_cda
 from shared.fhir.outcomes import IssueType
 from shared.fhir.submission import (
     NO_OPTIONAL_ELEMENTS,
@@ -46,11 +44,7 @@ class XdmFile(RedactedRepr):
     content: bytes
     span: Span | None
     header: CdaHeader | None
-
-    @property
-    def sha1(self) -> bytes:
-        """The SHA-1 of the content."""
-        return hashlib.sha1(self.content, usedforsecurity=False).digest()
+    sha1: bytes
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -207,10 +201,9 @@ class EntryReader(RedactedRepr):
         entry, header = self.entry, self.file.header
         of_header = optional_of(header) if header is not None else NO_OPTIONAL_ELEMENTS
         comments = (entry.comments or "").strip()[:_COMMENTS_LIMIT]
-        attested_by = author_of_cda(header.authenticator) if header is not None and header.authenticator else None
         return OptionalElements(
             description=None if has_control_character(comments, has_lines=True) else comments or None,
-            authenticator=authenticator_of(entry) or attested_by,
+            authenticator=authenticator_of(entry) or of_header.authenticator,
             custodian_name=of_header.custodian_name,
             events=tuple(Concept((coding_of(code),)) for code in entry.events[:_MAX_EVENTS]) or of_header.events,
             source_patient=source_patient_of(entry) or of_header.source_patient,

@@ -1,5 +1,6 @@
 """Reads an XDM archive (IHE ITI-32) as MSSanté carries it into a submission: its documents, about one patient."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -169,7 +170,7 @@ def _file(archive: Archive, folder: str, entry: DocumentEntry, used: set[str], i
             issues.append(Issue(error.code, str(error), place))
             return None
     span = Span(file.start, file.end, is_base64=False) if file.is_stored else None
-    return XdmFile(content, span, header)
+    return XdmFile(content, span, header, hashlib.sha1(content, usedforsecurity=False).digest())
 
 
 def _named(archive: Archive, folder: str, uri: str | None) -> ArchiveEntry | None:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from services.records.deposits.domain.xdm_reports import EntryReport
 from shared.cda.header import CdaHeader
+from shared.fhir.cda_deposit import begin_of
 from shared.fhir.dates import end_of
 from shared.moments import PartialDates
 from shared.xdm.hl7 import XdsTime, read_time
@@ -54,15 +55,11 @@ def _time(name: str, entry: DocumentEntry, header: CdaHeader | None, report: Ent
 def _header_time(header: CdaHeader, name: str) -> XdsTime | None:
     """Returns the time of the header; an act without a beginning begins with the document, or ends before it."""
     dates = header.partial_dates
-    creation = XdsTime(header.effective_time, dates.creation)
-    stop = XdsTime(header.service_stop, dates.period_end) if header.service_stop is not None else None
     if name == "creationTime":
-        return creation
+        return XdsTime(header.effective_time, dates.creation)
     if name == "serviceStopTime":
-        return stop
-    if header.service_start is not None:
-        return XdsTime(header.service_start, dates.period_start)
-    return stop if stop is not None and stop.moment < creation.moment else creation
+        return XdsTime(header.service_stop, dates.period_end) if header.service_stop is not None else None
+    return XdsTime(*begin_of(header))
 
 
 def _is_period(start: XdsTime, end: XdsTime) -> bool:

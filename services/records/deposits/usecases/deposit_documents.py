@@ -5,37 +5,35 @@ document may replace another one, and what the patient side may deposit. Consent
 choices.
 """
 
-import asyncio
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from services.records.copies.domain.copies import RecordCopy
 from services.records.copies.store.records import find_record, find_record_by_id
 from services.records.deposits.domain.submissions import RecordUnknownError, UniqueIdTakenError, immediate_refusal
 from services.records.deposits.steps.deposit_builder import DepositBuilder
+from services.records.deposits.steps.refusals import trace_refusal
 from services.records.deposits.steps.submission_checks import DepositCheck, check_deposit
 from services.records.deposits.store import deposits as store
 from services.records.deposits.store.deposits import NewDeposit
 from services.records.facts.context import ReadContext
 from services.records.kit.announcements import announce
+from services.records.kit.threads import in_thread_if_large
 from services.records.tracking.steps.depositor import Depositor
-from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Seen
-from shared.contracts.topics import IDENTITY_RECORDS
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection
 from shared.errors import ClientError, NotFoundError, TransientError
 from shared.fhir.submission import Submission
 from shared.http.ended_sessions import check_session
-from shared.http.tokens import Caller
 from shared.messaging.outbox import append
 from shared.runtime.metrics import REFUSED
 
 ATTEMPTS = 3
-WORTH_A_THREAD = 1_000_000
-"""The size in bytes from which a request is sealed in a thread; sealing 100 KB takes half a millisecond."""
+_ACTION: Final = "deposit-document"
 
 
 class DepositRacedError(TransientError):
@@ -78,16 +76,12 @@ async def deposit_documents(
         record = await _find(connection, locator, depositor, submission)
         refusal = None if depositor.is_of_patient_side else immediate_refusal(locator.ins_hmac, record, submission)
         if refusal is not None:
-            await _trace_refusal(connection, depositor.caller, record, refusal)
+            await trace_refusal(connection, depositor.caller, record, _ACTION, refusal.code)
             raise refusal
         key = context.vault.unwrap(record.id, record.key)
         check = await check_deposit(context, connection, depositor, record, key, submission)
         builder = DepositBuilder(record, key, depositor, submission, body, check.replaced)
-        deposit = (
-            await asyncio.to_thread(builder.sealed_deposit)
-            if _bytes_to_seal(builder) > WORTH_A_THREAD
-            else builder.sealed_deposit()
-        )
+        deposit = await in_thread_if_large(_bytes_to_seal(builder), builder.sealed_deposit)
         return await _store_once(connection, builder, deposit, check)
 
 
@@ -105,7 +99,7 @@ async def _find(
     elif submission.ins is not None:
         record = await find_record(connection, locator.ins_hmac.fingerprints(*ins_parts(submission.ins)))
     if record is None:
-        REFUSED.labels("deposit-document", RecordUnknownError.code).inc()
+        REFUSED.labels(_ACTION, RecordUnknownError.code).inc()
         raise NotFoundError if depositor.is_of_patient_side else RecordUnknownError
     return record
 
@@ -121,7 +115,7 @@ async def _store_once(
             earlier = await _find_identical_deposit(connection, deposit)
         except UniqueIdTakenError as error:
             if check.refusal is None:
-                await _trace_refusal(connection, builder.depositor.caller, builder.record, error)
+                await trace_refusal(connection, builder.depositor.caller, builder.record, _ACTION, error.code)
                 raise
             earlier = None
         if earlier is not None:
@@ -145,7 +139,7 @@ async def _store(connection: Connection, deposit: NewDeposit, builder: DepositBu
         async with _undoable(connection, deposit):
             inserted = await store.insert_deposit(connection, deposit, announcements)
             if inserted is None:
-                REFUSED.labels("deposit-document", RecordUnknownError.code).inc()
+                REFUSED.labels(_ACTION, RecordUnknownError.code).inc()
                 raise RecordUnknownError
             if inserted < len(deposit.documents):
                 raise _IdentifiersTakenError
@@ -188,23 +182,8 @@ async def _find_identical_deposit(connection: Connection, deposit: NewDeposit) -
 async def _trace(connection: Connection, builder: DepositBuilder, check: DepositCheck, refusal: ClientError) -> None:
     """Records a refusal of the rules, with their facts, in a separate transaction before the response."""
     if check.access is None:
-        await _trace_refusal(connection, builder.depositor.caller, builder.record, refusal)
+        await trace_refusal(connection, builder.depositor.caller, builder.record, _ACTION, refusal.code)
         return
     REFUSED.labels(check.access.action, check.access.reason).inc()
     async with connection.transaction():
         await append(connection, [announce(check.access)])
-
-
-async def _trace_refusal(connection: Connection, caller: Caller, record: RecordCopy, refusal: ClientError) -> None:
-    """Records a refusal, which the patient can see, in a separate transaction before the response."""
-    REFUSED.labels("deposit-document", refusal.code).inc()
-    refused = AccessRecorded(
-        record_id=record.id,
-        actor=caller.actor(),
-        action="deposit-document",
-        outcome="refused",
-        reason=refusal.code,
-        seen={IDENTITY_RECORDS.name: record.version},
-    )
-    async with connection.transaction():
-        await append(connection, [announce(refused)])

@@ -1,6 +1,7 @@
 """The doors POST /fhir, POST /cda and POST /xdm, as quarantine needs them: what they keep, correct and send again."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from services.records.deposits.domain.bundle_envelopes import (
     corrected_bundle,
@@ -24,9 +25,11 @@ from services.records.quarantine.domain.corrections import (
 from services.records.quarantine.domain.requests import RefusedRequest, StatedPersons
 from services.records.tracking.steps.depositor import depositor_of
 from shared.crypto.keyring import Keyring
+from shared.fhir.submission import Submission
 from shared.http.tokens import Caller
 from shared.xdm.archive import read_archive
 
+Resend = Callable[[Caller, RefusedRequest], Awaitable[None]]
 FHIR = "fhir"
 CDA = "cda"
 XDM = "xdm"
@@ -34,53 +37,48 @@ XDM = "xdm"
 
 def fhir_door(context: ReadContext, ins_hmac: Keyring) -> QuarantineDoor:
     """Returns the door POST /fhir."""
-
-    async def resend(caller: Caller, request: RefusedRequest) -> None:
-        submission = await asyncio.to_thread(parse_and_check, request.body)
-        locator = RecordLocator(ins_hmac)
-        await deposit_documents(context, locator, depositor_of(caller), submission, request.body)
-
     return QuarantineDoor(
         fields=(*PATIENT_FIELDS, *DOCUMENT_FIELDS),
         cause_of=cause_of,
         persons_of=persons_of_bundle,
         stated_fields=fields_of_bundle,
         corrected=corrected_bundle,
-        resend=resend,
+        resend=_resend(context, ins_hmac, lambda request: parse_and_check(request.body)),
     )
 
 
 def cda_door(context: ReadContext, ins_hmac: Keyring) -> QuarantineDoor:
     """Returns the door POST /cda, where nothing can be corrected: a CDA states everything itself."""
-
-    async def resend(caller: Caller, request: RefusedRequest) -> None:
-        submission = await asyncio.to_thread(submission_of_cda, request.body, request.labels)
-        locator = RecordLocator(ins_hmac)
-        await deposit_documents(context, locator, depositor_of(caller), submission, request.body)
-
-    return QuarantineDoor(
-        fields=(),
-        cause_of=cause_of,
-        persons_of=lambda body: StatedPersons(documents=frozenset(ins_of_content(body))),
-        stated_fields=lambda _: {},
-        corrected=_not_correctable,
-        resend=resend,
+    return _uncorrectable(
+        lambda body: StatedPersons(documents=frozenset(ins_of_content(body))),
+        _resend(context, ins_hmac, lambda request: submission_of_cda(request.body, request.labels)),
     )
 
 
 def xdm_door(context: ReadContext, ins_hmac: Keyring, limit: int) -> QuarantineDoor:
     """Returns the door POST /xdm, where nothing can be corrected: metadata and files are one archive. `limit`: the
     bytes of all its files once unpacked."""
+    return _uncorrectable(
+        lambda body: persons_of_archive(body, limit),
+        _resend(context, ins_hmac, lambda request: checked_xdm(read_archive(request.body, limit))),
+    )
+
+
+def _resend(context: ReadContext, ins_hmac: Keyring, read: Callable[[RefusedRequest], Submission]) -> Resend:
+    """Returns the deposit of what is read from a kept request."""
 
     async def resend(caller: Caller, request: RefusedRequest) -> None:
-        submission = await asyncio.to_thread(checked_xdm, read_archive(request.body, limit))
-        locator = RecordLocator(ins_hmac)
-        await deposit_documents(context, locator, depositor_of(caller), submission, request.body)
+        submission = await asyncio.to_thread(read, request)
+        await deposit_documents(context, RecordLocator(ins_hmac), depositor_of(caller), submission, request.body)
 
+    return resend
+
+
+def _uncorrectable(persons_of: Callable[[bytes], StatedPersons], resend: Resend) -> QuarantineDoor:
     return QuarantineDoor(
         fields=(),
         cause_of=cause_of,
-        persons_of=lambda body: persons_of_archive(body, limit),
+        persons_of=persons_of,
         stated_fields=lambda _: {},
         corrected=_not_correctable,
         resend=resend,

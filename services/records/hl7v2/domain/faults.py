@@ -9,11 +9,10 @@ from services.records.deposits.domain.submissions import NotOwnDocumentError
 from services.records.quarantine.domain.causes import cause_of
 from shared.cda.errors import IncompleteHeaderError, InvalidCdaError
 from shared.errors import (
+    TRY_LATER,
     ClientError,
     InvalidError,
-    OverloadedError,
     TransientError,
-    UncheckableError,
 )
 from shared.hl7v2.acknowledgement import ApplicationCode, ErrorCode, MessageFault, Outcome
 
@@ -79,7 +78,7 @@ def refusal_of(error: ClientError | TransientError) -> MessageRefusedError:
     match error:
         case MessageRefusedError():
             return error
-        case TransientError() | OverloadedError() | UncheckableError():
+        case _ if isinstance(error, TRY_LATER):
             return try_later()
         case NotOwnDocumentError():
             return refused(ApplicationCode.AUTHOR, text, _DOCUMENT)

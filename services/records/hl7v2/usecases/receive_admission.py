@@ -8,8 +8,8 @@ from functools import partial
 
 from services.records.copies.domain.copies import RecordCopy
 from services.records.copies.store.professions import load_professions
-from services.records.copies.store.records import find_record
 from services.records.deposits.domain.submissions import TraitsMismatchError, differing_traits
+from services.records.deposits.steps.refusals import trace_refusal
 from services.records.hl7v2.context import Effect, Hl7v2Context
 from services.records.hl7v2.domain.admission import (
     IDENTITY_EVENTS,
@@ -19,19 +19,18 @@ from services.records.hl7v2.domain.admission import (
     professional_ids,
 )
 from services.records.hl7v2.domain.patient import ins_of_message, traits_of_message
+from services.records.hl7v2.steps import find_record_of
 from services.records.kit.announcements import announce
 from services.records.kit.metrics import CONSENTS_WITHOUT_RECORD
 from shared.contracts.audit import AccessRecorded, Action
 from shared.contracts.records import CollectedConsentReported
 from shared.contracts.topics import IDENTITY_RECORDS
-from shared.crypto.fingerprints import ins_parts
-from shared.db.pool import Connection, transaction
+from shared.db.pool import Connection
 from shared.erasure.erased_records import erased_among
 from shared.hl7v2.message import Message
 from shared.http.tokens import Caller
 from shared.messaging.outbox import append
 from shared.runtime import clock
-from shared.runtime.metrics import REFUSED
 
 
 async def receive_admission(context: Hl7v2Context, sender: Caller, message: Message) -> Effect | None:
@@ -59,8 +58,7 @@ async def _find_open_record(context: Hl7v2Context, message: Message) -> RecordCo
     ins = ins_of_message(message)
     if ins is None:
         return None
-    async with context.read.pool.acquire() as connection:
-        record = await find_record(connection, context.ins_hmac.fingerprints(*ins_parts(ins)))
+    record = await find_record_of(context, ins)
     return record if record is not None and record.status == "open" else None
 
 
@@ -69,17 +67,8 @@ async def _traits_mismatch(
 ) -> TraitsMismatchError:
     """Records the refusal, which the patient can see, and returns its error."""
     error = TraitsMismatchError()
-    access = AccessRecorded(
-        record_id=record.id,
-        actor=sender.actor(),
-        action=action,
-        outcome="refused",
-        reason=error.code,
-        seen={IDENTITY_RECORDS.name: record.version},
-    )
-    REFUSED.labels(action, error.code).inc()
-    async with transaction(context.read.pool) as connection:
-        await append(connection, [announce(access)])
+    async with context.read.pool.acquire() as connection:
+        await trace_refusal(connection, sender, record, action, error.code)
     return error
 
 

@@ -5,7 +5,6 @@ the CDA), 901 (the sender's structure), then those of the pipeline that all door
 901 (the target).
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,10 +14,9 @@ from uuid import UUID
 from services.records.business_acknowledgements.steps import queue_acknowledgement
 from services.records.copies.domain.copies import RecordCopy
 from services.records.copies.store import reads
-from services.records.copies.store.records import find_record
 from services.records.deposits.domain.cda_submissions import CdaContent, submission_of_cdas
 from services.records.deposits.domain.submissions import check_contents
-from services.records.deposits.usecases.deposit_documents import WORTH_A_THREAD, RecordLocator, deposit_documents
+from services.records.deposits.usecases.deposit_documents import RecordLocator, deposit_documents
 from services.records.hl7v2.context import Effect, Hl7v2Context
 from services.records.hl7v2.domain.faults import MessageRefusedError, refused, wrong
 from services.records.hl7v2.domain.form import MessageKind
@@ -35,21 +33,26 @@ from services.records.hl7v2.domain.transmission import (
     structure_of,
     verb_of,
 )
-from services.records.hl7v2.steps import await_decisions, delete_documents, require_record, trace_refusal
+from services.records.hl7v2.steps import (
+    await_decisions,
+    delete_documents,
+    find_record_of,
+    require_record,
+    trace_refused_verb,
+)
 from services.records.kit.metrics import NOT_FOR_DMP
+from services.records.kit.threads import in_thread_if_large
 from services.records.quarantine.domain.causes import TYPE_MISMATCH, TYPE_UNKNOWN
 from services.records.tracking.steps.depositor import depositor_of
 from shared.cda.errors import IncompleteHeaderError, NotCdaError
 from shared.cda.summary import CdaSummary
 from shared.cda.xml import check_xml
-from shared.crypto.fingerprints import ins_parts
 from shared.fhir.submission import InvalidSubmissionError, Submission
 from shared.hl7v2.acknowledgement import ApplicationCode, ErrorCode
 from shared.hl7v2.message import Message
 from shared.http.tokens import Caller
 from shared.terminology.documents import document_type
 from shared.terminology.visibility import Visibility
-from shared.values import Ins
 
 _STRUCTURE: Final = "PRT-8.10 of the sender (PRT-4 SB) must be the organisation of the certificate."
 
@@ -75,21 +78,23 @@ async def receive_documents(
     if not instructions.is_for_dmp:
         NOT_FOR_DMP.inc()
         return None
-    deposit_id = await _act(context, sender, kind, message, raw)
+    deposit_id = await _act(context, sender, kind, message, instructions, raw)
     if not instructions.wants_reception:
         return None
     return partial(queue_acknowledgement, message=message, sender=sender, deposit_id=deposit_id)
 
 
-async def _act(context: Hl7v2Context, sender: Caller, kind: MessageKind, message: Message, raw: bytes) -> UUID | None:
+async def _act(
+    context: Hl7v2Context,
+    sender: Caller,
+    kind: MessageKind,
+    message: Message,
+    instructions: Instructions,
+    raw: bytes,
+) -> UUID | None:
     """Deposits, replaces or deletes; returns the id of the deposit, None for a deletion."""
-    instructions = instructions_of(message)
     ins = required_ins(message)
-    documents = (
-        await asyncio.to_thread(_read_documents, message, raw)
-        if len(raw) > WORTH_A_THREAD
-        else _read_documents(message, raw)
-    )
+    documents = await in_thread_if_large(len(raw), _read_documents, message, raw)
     check_tables(message)
     _check_types(documents)
     verb = verb_of(message, kind)
@@ -99,12 +104,12 @@ async def _act(context: Hl7v2Context, sender: Caller, kind: MessageKind, message
     depositor = depositor_of(sender)
     fault = _target_fault(message, documents, verb)
     needs_record = fault is not None or verb is not Verb.NEW or instructions.in_secret
-    record = await _find_record(context, ins) if needs_record else None
+    record = await find_record_of(context, ins) if needs_record else None
     submission = await _submission(context, record, documents, instructions, verb, raw)
     if verb is Verb.DELETE or fault is not None:
         record = await require_record(context, sender, record, submission, verb)
         if fault is not None:
-            await trace_refusal(context, sender, record, verb, "not-published")
+            await trace_refused_verb(context, sender, record, verb, "not-published")
             raise fault
         await delete_documents(context, sender, record, [document.unique_id for document in documents])
         return None
@@ -152,11 +157,6 @@ def _target_fault(message: Message, documents: Sequence[_ReadDocument], verb: Ve
     return identifier_fault(message, first.unique_id, first.summary.replaces, verb)
 
 
-async def _find_record(context: Hl7v2Context, ins: Ins) -> RecordCopy | None:
-    async with context.read.pool.acquire() as connection:
-        return await find_record(connection, context.ins_hmac.fingerprints(*ins_parts(ins)))
-
-
 async def _submission(  # the parts of a message
     context: Hl7v2Context,
     record: RecordCopy | None,
@@ -180,9 +180,7 @@ async def _submission(  # the parts of a message
         )
         for document in documents
     ]
-    if len(raw) > WORTH_A_THREAD:
-        return await asyncio.to_thread(_checked, contents)
-    return _checked(contents)
+    return await in_thread_if_large(len(raw), _checked, contents)
 
 
 def _checked(contents: Sequence[CdaContent]) -> Submission:

@@ -5,7 +5,6 @@ The acknowledgement is returned after the commit. The first fault that holds is 
 """
 
 from dataclasses import dataclass
-from typing import Final
 
 from services.records.copies.store.clients import (
     find_clients_by_application,
@@ -32,15 +31,13 @@ from shared.hl7v2.acknowledgement import (
     MessageFault,
     Outcome,
     acknowledge,
+    control_id_of,
     is_wanted,
     reject_unreadable,
 )
 from shared.hl7v2.message import Message, UnreadableMessageError
 from shared.http.tokens import Caller
 from shared.runtime import clock
-
-_CONTROL_ID_LENGTH: Final = 20
-"""The longest MSH-10 of HL7 v2.5."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,4 +185,4 @@ def _sent(message: Message, fault: MessageFault | None) -> Answer:
 
 
 def _written(outcome: Outcome, fault: MessageFault | None) -> Acknowledgement:
-    return Acknowledgement(outcome, clock.new_id().hex[:_CONTROL_ID_LENGTH], clock.now(), fault)
+    return Acknowledgement(outcome, control_id_of(clock.new_id()), clock.now(), fault)

@@ -6,10 +6,11 @@ The body is kept only where every person whom the documents are about has an ope
 
 import asyncio
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 from uuid import UUID
 
 from services.records.kit.metrics import QUARANTINED
+from services.records.kit.threads import in_thread_if_large
 from services.records.quarantine.context import QuarantineContext, QuarantineDoor
 from services.records.quarantine.domain.requests import (
     RefusedRequest,
@@ -31,7 +32,6 @@ from shared.runtime import clock
 from shared.terminology import access_modes
 
 Kept = Literal["body", "code", "nothing", "repeated"]
-_WORTH_A_THREAD: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ async def _keep(
 ) -> Kept:
     subjects = await find_subjects(connection, context, stated)
     key = await organisation_key(connection, context, depositor.owner)
-    digest = digest_of(key, request)
+    digest = await in_thread_if_large(len(request.body), digest_of, key, request)
     earlier = await submissions.find_by_digest(connection, depositor.owner, digest)
     if earlier is not None:
         if earlier.corrected_at is None:
@@ -149,10 +149,8 @@ async def keep_again(
 
 
 async def stated_persons(door: QuarantineDoor, request: RefusedRequest) -> StatedPersons:
-    """Returns every INS that a request states; a large one is read in a thread."""
-    if len(request.body) > _WORTH_A_THREAD:
-        return await asyncio.to_thread(door.persons_of, request.body)
-    return door.persons_of(request.body)
+    """Returns every INS that a request states. A small archive may hold much: it is read in a thread, too."""
+    return await asyncio.to_thread(door.persons_of, request.body)
 
 
 async def find_subjects(connection: Connection, context: QuarantineContext, stated: StatedPersons) -> RequestSubjects:
@@ -186,7 +184,5 @@ async def organisation_key(connection: Connection, context: QuarantineContext, o
 
 
 async def sealed(key: bytes, id: UUID, request: RefusedRequest) -> bytes:
-    """Returns the sealed request; a large one is sealed in a thread."""
-    if len(request.body) > _WORTH_A_THREAD:
-        return await asyncio.to_thread(seal_request, key, id, request)
-    return seal_request(key, id, request)
+    """Returns the sealed request."""
+    return await in_thread_if_large(len(request.body), seal_request, key, id, request)

@@ -6,11 +6,13 @@ from uuid import UUID
 
 from services.records.kit.announcements import announce
 from services.records.kit.metrics import QUARANTINE_ACTS
+from services.records.kit.threads import in_thread_if_large
 from services.records.quarantine.context import QuarantineContext
 from services.records.quarantine.domain.requests import RefusedRequest, open_request
 from services.records.quarantine.steps.keep_refused import organisation_key
 from services.records.quarantine.store import persons
-from services.records.quarantine.store.submissions import QuarantinedSubmission
+from services.records.quarantine.store.submissions import QuarantinedSubmission, find_submission
+from services.records.tracking.steps.depositor import Depositor
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor
 from shared.contracts.topics import IDENTITY_RECORDS
@@ -32,6 +34,14 @@ class BodyNotKeptError(InvalidError):
     )
 
 
+async def required_submission(connection: Connection, depositor: Depositor, id: UUID) -> QuarantinedSubmission:
+    """Returns a submission of the depositor's organisation. Raises NotFoundError."""
+    submission = await find_submission(connection, depositor.owner, id)
+    if submission is None:
+        raise NotFoundError
+    return submission
+
+
 async def opened_request(
     connection: Connection, context: QuarantineContext, submission: QuarantinedSubmission
 ) -> RefusedRequest:
@@ -39,7 +49,7 @@ async def opened_request(
     if submission.body is None:
         raise BodyNotKeptError
     key = await organisation_key(connection, context, submission.organisation_id)
-    return open_request(key, submission.id, submission.body)
+    return await in_thread_if_large(len(submission.body), open_request, key, submission.id, submission.body)
 
 
 async def records_of(connection: Connection, submission: QuarantinedSubmission) -> dict[UUID, int]:

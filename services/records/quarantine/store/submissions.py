@@ -21,10 +21,6 @@ LIST_SUBMISSIONS = f"""
 select {COLUMNS} from quarantined_submissions
 where organisation_id = $1 and id > $2 and ($3::text is null or cause = $3) and ($4::text is null or door = $4)
 order by id limit $5"""  # noqa: S608  # a constant
-LIST_IDS = """
-select id from quarantined_submissions
-where organisation_id = $1 and id > $2 and ($3::text is null or cause = $3) and ($4::text is null or door = $4)
-order by id limit $5"""
 COUNT_BY_CAUSE = """
 select cause, count(*) as submissions, count(size) as bodies, min(kept_at) as since from quarantined_submissions
 where organisation_id = $1 group by cause order by count(*) desc, cause"""
@@ -141,12 +137,6 @@ async def list_submissions(
     """Returns a page of the organisation's submissions, the oldest first, without bodies."""
     rows = await connection.fetch(LIST_SUBMISSIONS, organisation_id, page.after, page.cause, page.door, page.limit)
     return [QuarantinedSubmission(**row) for row in rows]
-
-
-async def list_ids(connection: Connection, organisation_id: str, page: Selection) -> list[UUID]:
-    """Returns the ids of a page of the organisation's submissions, the oldest first."""
-    rows = await connection.fetch(LIST_IDS, organisation_id, page.after, page.cause, page.door, page.limit)
-    return [row["id"] for row in rows]
 
 
 async def count_by_cause(connection: Connection, organisation_id: str) -> list[CauseCount]:

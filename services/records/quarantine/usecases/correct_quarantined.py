@@ -8,11 +8,11 @@ from services.records.quarantine.context import QuarantineContext
 from services.records.quarantine.domain.corrections import checked_corrections
 from services.records.quarantine.domain.requests import RefusedRequest
 from services.records.quarantine.steps.keep_refused import find_subjects, organisation_key, sealed, stated_persons
-from services.records.quarantine.steps.open_submission import opened_request, records_of, trace
+from services.records.quarantine.steps.open_submission import opened_request, records_of, required_submission, trace
 from services.records.quarantine.store import persons, submissions
 from services.records.tracking.steps.depositor import Depositor
 from shared.db.pool import transaction
-from shared.errors import ConflictError, NotFoundError
+from shared.errors import ConflictError
 from shared.runtime import clock
 
 
@@ -26,9 +26,7 @@ async def correct_quarantined(
     the same moment.
     """
     async with transaction(context.pool) as connection:
-        submission = await submissions.find_submission(connection, depositor.owner, id)
-        if submission is None:
-            raise NotFoundError
+        submission = await required_submission(connection, depositor, id)
         door = context.doors[submission.door]
         corrections = checked_corrections(changes, door.fields)
         request = await opened_request(connection, context, submission)

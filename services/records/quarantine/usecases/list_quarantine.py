@@ -1,7 +1,6 @@
 """Lists the submissions that quarantine keeps for an organisation, and counts them by cause."""
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from services.records.quarantine.context import QuarantineContext
 from services.records.quarantine.store import submissions
@@ -21,9 +20,3 @@ async def count_quarantine(context: QuarantineContext, depositor: Depositor) -> 
     """Returns the number of submissions of each cause, the most frequent first."""
     async with context.pool.acquire() as connection:
         return await submissions.count_by_cause(connection, depositor.owner)
-
-
-async def select_quarantined(context: QuarantineContext, depositor: Depositor, page: Selection) -> Sequence[UUID]:
-    """Returns the ids of a page, for an act on each."""
-    async with context.pool.acquire() as connection:
-        return await submissions.list_ids(connection, depositor.owner, page)

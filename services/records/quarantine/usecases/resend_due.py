@@ -9,7 +9,7 @@ from services.records.quarantine.store import persons, submissions
 from services.records.quarantine.store.submissions import QuarantinedSubmission
 from services.records.quarantine.usecases.resend_quarantined import resend_quarantined
 from services.records.tracking.steps.depositor import Depositor, depositor_of
-from shared.errors import ClientError, ForbiddenError, OverloadedError, TransientError, UncheckableError
+from shared.errors import TRY_LATER, ClientError, ForbiddenError
 from shared.http.tokens import Caller
 from shared.runtime import clock
 
@@ -29,7 +29,7 @@ async def resend_due(context: QuarantineContext) -> int:
     for submission in due:
         try:
             await resend_quarantined(context, await _sender(context, submission), submission.id)
-        except (TransientError, OverloadedError, UncheckableError):
+        except TRY_LATER:
             async with context.pool.acquire() as connection:
                 await submissions.postpone(connection, submission.id, clock.now() + _RETRY_AFTER)
         except ClientError as error:

@@ -5,11 +5,11 @@ from uuid import UUID
 
 from services.records.quarantine.context import QuarantineContext
 from services.records.quarantine.steps.keep_refused import find_subjects, keep_again, stated_persons
-from services.records.quarantine.steps.open_submission import opened_request, records_of, trace
-from services.records.quarantine.store.submissions import delete_submission, find_submission
+from services.records.quarantine.steps.open_submission import opened_request, records_of, required_submission, trace
+from services.records.quarantine.store.submissions import delete_submission
 from services.records.tracking.steps.depositor import Depositor
 from shared.db.pool import transaction
-from shared.errors import ClientError, InvalidError, NotFoundError, OverloadedError, TransientError, UncheckableError
+from shared.errors import TRY_LATER, ClientError, InvalidError
 from shared.fhir.submission import InvalidSubmissionError
 
 
@@ -36,16 +36,14 @@ async def resend_quarantined(context: QuarantineContext, depositor: Depositor, i
     between acceptance and removal is harmless: the next time, the door finds the deposit that it has made.
     """
     async with transaction(context.pool) as connection:
-        submission = await find_submission(connection, depositor.owner, id)
-        if submission is None:
-            raise NotFoundError
+        submission = await required_submission(connection, depositor, id)
         records = await records_of(connection, submission)
         request = await opened_request(connection, context, submission)
         await trace(connection, depositor.caller.actor(), submission, "resent", records)
     door = context.doors[submission.door]
     try:
         await door.resend(depositor.caller, request)
-    except (TransientError, OverloadedError, UncheckableError):
+    except TRY_LATER:
         raise
     except ClientError as error:
         cause = door.cause_of(error) or error.code

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from services.records.kit.threads import in_thread_if_large
 from services.records.quarantine.context import QuarantineContext
-from services.records.quarantine.steps.open_submission import opened_request, records_of, trace
-from services.records.quarantine.store.submissions import QuarantinedSubmission, find_submission
+from services.records.quarantine.steps.open_submission import opened_request, records_of, required_submission, trace
+from services.records.quarantine.store.submissions import QuarantinedSubmission
 from services.records.tracking.steps.depositor import Depositor
 from shared.db.pool import transaction
-from shared.errors import NotFoundError
 from shared.values import RedactedRepr
 
 
@@ -23,12 +23,11 @@ class ShownSubmission(RedactedRepr):
 async def show_quarantined(context: QuarantineContext, depositor: Depositor, id: UUID) -> ShownSubmission:
     """Returns a submission of the depositor's organisation, after the commit of the trace. Raises NotFoundError."""
     async with transaction(context.pool) as connection:
-        submission = await find_submission(connection, depositor.owner, id)
-        if submission is None:
-            raise NotFoundError
+        submission = await required_submission(connection, depositor, id)
         if submission.body is None:
             return ShownSubmission(submission, {})
         records = await records_of(connection, submission)
         request = await opened_request(connection, context, submission)
         await trace(connection, depositor.caller.actor(), submission, "shown", records)
-    return ShownSubmission(submission, context.doors[submission.door].stated_fields(request.body))
+    stated_fields = context.doors[submission.door].stated_fields
+    return ShownSubmission(submission, await in_thread_if_large(len(request.body), stated_fields, request.body))

@@ -11,19 +11,9 @@ from uuid import UUID
 import orjson
 
 from services.records.reimbursements.domain.history import StoredCare
-from services.records.reimbursements.domain.lines import Care
+from services.records.reimbursements.domain.lines import CODE_SYSTEMS, Care
 from shared.terminology import oids
 
-_CODE_SYSTEMS: Final = {
-    "CIP13": "urn:oid:1.2.250.1.215.200.1.1.1",
-    "UCD": "urn:oid:1.2.250.1.215.200.1.1.2",
-    "LPP": "urn:oid:1.2.250.1.215.200.2.1",
-    "GHM": "urn:oid:1.2.250.1.215.200.3.1",
-    "NGAP": "urn:oid:1.2.250.1.215.200.3.3",
-    "CCAM": "urn:oid:1.2.250.1.215.200.3.4",
-    "NABM": "urn:oid:1.2.250.1.215.200.4.1",
-}
-"""The systems of the CI-SIS model CNAM-HR 2021.01."""
 _TYPES: Final = {"hospital-stay": "institutional", "medicine": "pharmacy", "vaccination": "pharmacy"}
 _TYPE_SYSTEM: Final = "http://terminology.hl7.org/CodeSystem/claim-type"
 _ADJUDICATION_SYSTEM: Final = "http://terminology.hl7.org/CodeSystem/adjudication"
@@ -93,7 +83,7 @@ def _item(care: Care, *, has_prescriber: bool) -> Json:
 def _concept(code_system: str | None, code: str | None, label: str | None) -> Json:
     concept: Json = {}
     if code_system is not None:
-        concept["coding"] = [{"system": _CODE_SYSTEMS[code_system], "code": code}]
+        concept["coding"] = [{"system": f"urn:oid:{CODE_SYSTEMS[code_system]}", "code": code}]
     if label is not None:
         concept["text"] = label
     return concept

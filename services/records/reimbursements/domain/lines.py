@@ -16,8 +16,17 @@ KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 Operation = Literal["new", "correct", "cancel"]
 OPERATIONS: Final[tuple[Operation, ...]] = get_args(Operation)
 
-CODE_SYSTEMS: Final = frozenset({"CIP13", "UCD", "LPP", "CCAM", "NGAP", "NABM", "GHM"})
-"""The code tables of the acts and products that the insurance reimburses."""
+_CNAM: Final = "1.2.250.1.215.200"
+CODE_SYSTEMS: Final = {
+    "CIP13": f"{_CNAM}.1.1.1",
+    "UCD": f"{_CNAM}.1.1.2",
+    "LPP": f"{_CNAM}.2.1",
+    "GHM": f"{_CNAM}.3.1",
+    "NGAP": f"{_CNAM}.3.3",
+    "CCAM": f"{_CNAM}.3.4",
+    "NABM": f"{_CNAM}.4.1",
+}
+"""Code tables of the acts and products that the insurance reimburses -> OIDs (CI-SIS model CNAM-HR 2021.01)."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

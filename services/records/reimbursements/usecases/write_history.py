@@ -3,10 +3,11 @@
 Records knows nobody by name: the caller names the person, and the record's fingerprints confirm it.
 """
 
+import asyncio
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.records.copies.store.records import find_record, find_record_by_id
+from services.records.copies.store.records import find_record
 from services.records.facts.context import ReadContext
 from services.records.kit.held_records import retry_while_locked
 from services.records.reimbursements.domain.cda.document import Patient, document
@@ -59,14 +60,14 @@ async def write_history(
     if not await _is_of(context, writing.ins_hmac, record_id, patient):
         raise PatientMismatchError
     first, last = query.first or history.kept_from, query.last or clock.now().date()
-    return HistoryDocument(document(patient, history.lines, first, last), history.permit.notices)
+    content = await asyncio.to_thread(document, patient, history.lines, first, last)
+    return HistoryDocument(content, history.permit.notices)
 
 
 async def _is_of(context: ReadContext, ring: Keyring, record_id: UUID, patient: Patient) -> bool:
     async with context.pool.acquire() as connection:
-        named = await find_record(connection, ring.fingerprints(*ins_parts(patient.ins)))
-        record = await find_record_by_id(connection, record_id)
-    if record is None or named is None or named.id != record.id:
+        record = await find_record(connection, ring.fingerprints(*ins_parts(patient.ins)))
+    if record is None or record.id != record_id:
         return False
     return all(
         (stored := record.traits.get(name)) is None or ring.matches(stored, *trait_parts(record_id, name, value))

@@ -6,18 +6,18 @@ from uuid import UUID
 
 from services.records.reimbursements.domain.cda.xml import tag, templates, text
 from services.records.reimbursements.domain.history import StoredCare
-from services.records.reimbursements.domain.lines import Care
+from services.records.reimbursements.domain.lines import CODE_SYSTEMS, Care
 from shared.terminology.oids import PROFESSIONAL, STRUCTURE
 
 _CNAM: Final = "1.2.250.1.215.200"
-_CODES: Final = {
-    "CIP13": (f"{_CNAM}.1.1.1", "JDV_BDM_CNAM-HR-CISIS"),
-    "UCD": (f"{_CNAM}.1.1.2", "JDV_BDM_CNAM-HR-CISIS"),
-    "LPP": (f"{_CNAM}.2.1", "JDV_LPP_CNAM-HR-CISIS"),
-    "GHM": (f"{_CNAM}.3.1", "JDV_sejours_actes_CNAM-HR-CISIS"),
-    "NGAP": (f"{_CNAM}.3.3", "JDV_sejours_actes_CNAM-HR-CISIS"),
-    "CCAM": (f"{_CNAM}.3.4", "JDV_sejours_actes_CNAM-HR-CISIS"),
-    "NABM": (f"{_CNAM}.4.1", "JDV_NABM_CNAM-HR-CISIS"),
+_VALUE_SETS: Final = {
+    "CIP13": "JDV_BDM_CNAM-HR-CISIS",
+    "UCD": "JDV_BDM_CNAM-HR-CISIS",
+    "LPP": "JDV_LPP_CNAM-HR-CISIS",
+    "GHM": "JDV_sejours_actes_CNAM-HR-CISIS",
+    "NGAP": "JDV_sejours_actes_CNAM-HR-CISIS",
+    "CCAM": "JDV_sejours_actes_CNAM-HR-CISIS",
+    "NABM": "JDV_NABM_CNAM-HR-CISIS",
 }
 _ATC: Final = {"medicine": f"{_CNAM}.1.2.1", "vaccination": f"{_CNAM}.1.2.2"}
 _NOT_NAMED: Final = "Non communiqué"
@@ -134,7 +134,7 @@ def _coded(name: str, care: Care) -> str:
     """Returns the care's code as an element of this name."""
     assert care.code is not None, "the caller has looked"
     assert care.code_system is not None, "a code stands with its table"
-    system, system_name = _CODES[care.code_system]
+    system, system_name = CODE_SYSTEMS[care.code_system], _VALUE_SETS[care.code_system]
     return tag(name, code=care.code, displayName=label_of(care), codeSystem=system, codeSystemName=system_name)
 
 
