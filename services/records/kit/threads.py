@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, ParamSpec, TypeVar
 
-Given = ParamSpec("Given")
-Done = TypeVar("Done")
+Parameters = ParamSpec("Parameters")
+Returned = TypeVar("Returned")
 WORTH_A_THREAD: Final = 1_000_000
 """The bytes from which work runs in a thread; sealing 100 KB takes half a millisecond."""
 
 
-async def in_thread_if_large(size: int, work: Callable[Given, Done], *args: Given.args, **kwargs: Given.kwargs) -> Done:
+async def in_thread_if_large(
+    size: int, work: Callable[Parameters, Returned], *args: Parameters.args, **kwargs: Parameters.kwargs
+) -> Returned:
     """Returns what the work returns. `size`: the bytes that it reads or writes."""
     return await asyncio.to_thread(work, *args, **kwargs) if size > WORTH_A_THREAD else work(*args, **kwargs)

@@ -9,8 +9,15 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.records.facts.domain.documents import disclosed_reason
-from services.records.kit.documentation import AUTHENTICATED, BYTES, HIDDEN, NOT_ACCEPTABLE, UNAUTHENTICATED, outcome
+from services.records.kit.documentation import (
+    AUTHENTICATED,
+    BYTES,
+    HIDDEN,
+    NOT_ACCEPTABLE,
+    UNAUTHENTICATED,
+    outcome,
+    resource,
+)
 from services.records.kit.requests import caller_of
 from services.records.tracking import store
 from services.records.tracking.models import DepositList, DepositProgress, DocumentProgress
@@ -31,7 +38,7 @@ READ_LIST: dict[str, Any] = {
     "description": "The List that the answer to a deposit names. `entry.flag` of each document: received, published, "
     "refused with the reason, or lost. GET /deposits/{id} also tells the times of each step.",
     "responses": {
-        200: outcome("The List."),
+        200: resource("The List."),
         **UNAUTHENTICATED,
         **NOT_ACCEPTABLE,
         403: HIDDEN[403],
@@ -137,7 +144,7 @@ def _document(document: TrackedDocument) -> DocumentProgress:
         checked_at=document.checked_at,
         published_at=None if is_refused else document.settled_at,
         refused_at=document.settled_at if is_refused else None,
-        reason=_reason(document),
+        reason=document.disclosed_reason,
         audited_at=document.audited_at,
         alert_handled_at=document.alert_handled_at,
     )
@@ -145,9 +152,4 @@ def _document(document: TrackedDocument) -> DocumentProgress:
 
 def _listed(document: TrackedDocument) -> ListedDocument:
     since = document.settled_at or document.received_at
-    return ListedDocument(str(document.id), since, document.status, _reason(document))
-
-
-def _reason(document: TrackedDocument) -> str | None:
-    """Returns the reason of a refusal, as far as the depositor may know it."""
-    return disclosed_reason(document.reason) if document.status == "refused" and document.reason else None
+    return ListedDocument(str(document.id), since, document.status, document.disclosed_reason)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.records.facts.domain.documents import DocumentStatus
+from services.records.facts.domain.documents import DocumentStatus, disclosed_reason
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_in
 
@@ -78,6 +78,11 @@ class TrackedDocument:
     reason: str | None
     audited_at: datetime | None
     alert_handled_at: datetime | None
+
+    @property
+    def disclosed_reason(self) -> str | None:
+        """The reason of a refusal, as far as the depositor may know it."""
+        return disclosed_reason(self.reason) if self.status == "refused" and self.reason else None
 
 
 @dataclass(frozen=True, slots=True)

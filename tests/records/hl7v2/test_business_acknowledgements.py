@@ -92,12 +92,14 @@ async def test_a_published_document_is_acknowledged_once(
     assert await deliver(asked) == [], "a repeated message is acknowledged once"
 
 
+@pytest.mark.parametrize("reason", ["consent-opposed", "blocked"])
 async def test_a_refused_document_is_acknowledged_with_the_code_that_the_tracking_shows(
-    asked: RecordsApi, hospital: MllpClient, receiver: MllpReceiver
+    asked: RecordsApi, hospital: MllpClient, receiver: MllpReceiver, reason: str
 ) -> None:
+    """A block looks like any opposition: the hospital does not learn that the patient blocked it."""
     both = (a_cda(SOMEBODY, uuid4()), a_cda(SOMEBODY, uuid4()))
     assert (await hospital.send(asking(*both))).answer == "AA"
-    await decide(asked, "feeding", "consent-opposed")
+    await decide(asked, "feeding", reason)
     await deliver(asked)
     [[_, observed, error]] = receiver.segments
     assert observed[5] == "N^^expandedYes-NoIndicator", "one message has one acknowledgement: all documents, or not"

@@ -90,7 +90,7 @@ def refusal_of(deposit: TrackedDeposit | None) -> str | None:
     """Returns the code of the first document that is not published, as the tracking shows it; None where all are."""
     for document in deposit.documents if deposit is not None else ():
         if document.status != "published":
-            return document.reason or document.status
+            return document.disclosed_reason or document.status
     return None
 
 

@@ -13,7 +13,6 @@ from services.records.deposits.domain.submissions import parse_and_check, warnin
 from services.records.deposits.usecases.deposit_documents import AcceptedDeposit, RecordLocator, deposit_documents
 from services.records.deposits.usecases.quarantine_doors import FHIR
 from services.records.facts.context import InjectedReadContext
-from services.records.facts.domain.documents import disclosed_reason
 from services.records.kit.bodies import LARGE, InjectedBodyLimit, check_json
 from services.records.kit.operation_outcomes import refused_submission
 from services.records.kit.requests import InsHmac
@@ -89,7 +88,7 @@ def _issue_of(deposit_id: UUID, document: TrackedDocument | None) -> Issue:
             return Issue("document-published", text, None, IssueType.INFORMATIONAL, Severity.INFORMATION)
         case "refused":
             text = f"Refused: never visible. See /deposits/{deposit_id}."
-            code = disclosed_reason(document.reason) if document and document.reason else "refused"
+            code = (document.disclosed_reason if document else None) or "refused"
             return Issue(code, text, None, IssueType.BUSINESS_RULE, Severity.ERROR)
         case _:
             text = f"Accepted, invisible until it is checked. Follow it at /deposits/{deposit_id}."
