@@ -4,13 +4,20 @@ from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from services.identity.clients.domain.tokens import SigningKeys
 from services.identity.erasure.domain import ReceiptKeys
 from shared.errors import CodedError
 from shared.loopback import is_loopback
-from shared.runtime.settings import KeyringText, ParameterSettings, PostgresSettings, Section, ServiceSettings
+from shared.runtime.settings import (
+    EnvironmentSettings,
+    KeyringText,
+    ParameterSettings,
+    PostgresSettings,
+    Section,
+    ServiceSettings,
+)
 
 
 def _signing_keys(value: SecretStr) -> SecretStr:
@@ -203,7 +210,7 @@ class ImportKeySettings(Section):
     persons: KeyringText
 
 
-class ImportSettings(BaseSettings):
+class ImportSettings(EnvironmentSettings):
     """The settings of an import: a part of identity's own."""
 
     model_config = Settings.model_config

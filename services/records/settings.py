@@ -3,12 +3,12 @@
 from typing import Self
 
 from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from services.records.kit.keys import KeySettings
 from services.records.quarantine.domain.rules import UnknownPersons
 from shared.loopback import is_loopback
-from shared.runtime.settings import ParameterSettings, PostgresSettings, Section, ServiceSettings
+from shared.runtime.settings import EnvironmentSettings, ParameterSettings, PostgresSettings, Section, ServiceSettings
 
 
 class MllpSettings(Section):
@@ -80,7 +80,7 @@ class Settings(ServiceSettings):
     reimbursements: ReimbursementSettings = ReimbursementSettings()
 
 
-class ImportSettings(BaseSettings):
+class ImportSettings(EnvironmentSettings):
     """The settings of an import: a part of records' own."""
 
     model_config = Settings.model_config

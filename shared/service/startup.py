@@ -24,7 +24,7 @@ from shared.db.migrate import (
 )
 from shared.errors import CodedError, TransientError
 from shared.messaging.broker_errors import BrokerUnreachableError
-from shared.runtime.settings import PostgresSettings, ServiceSettings
+from shared.runtime.settings import PostgresSettings, ServiceSettings, set_variable
 
 EXIT_UNAVAILABLE: Final = 75
 """Another attempt may succeed, without any change of the settings."""
@@ -68,18 +68,18 @@ def explain(error: BaseException, settings: ServiceSettings, *, as_owner: bool =
     prefix = prefix_of(settings)
     match error:
         case SettingUnusableError():
-            return StartComplaint(f"{prefix}{error.setting}: {error}", EXIT_SETTINGS)
+            return StartComplaint(f"{set_variable(prefix + error.setting)}: {error}", EXIT_SETTINGS)
         case PortTakenError():
-            return StartComplaint(f"{prefix}{error.setting}: {error}", EXIT_UNAVAILABLE)
+            return StartComplaint(f"{set_variable(prefix + error.setting)}: {error}", EXIT_UNAVAILABLE)
         case BrokerUnreachableError():
             return explain_broker(error, prefix)
         case TopicAuthorizationFailedError() | GroupAuthorizationFailedError():
             user = settings.kafka.username or "an anonymous client"
             reason = f"the broker does not let {user} use all topics and groups of this service: grant them"
-            return StartComplaint(f"{prefix}KAFKA__USERNAME: {reason}", EXIT_SETTINGS)
+            return StartComplaint(f"{set_variable(prefix + 'KAFKA__USERNAME')}: {reason}", EXIT_SETTINGS)
         case KafkaError():
             reason = f"the broker does not do what is needed ({type(error).__name__})"
-            return StartComplaint(f"{prefix}KAFKA__BOOTSTRAP: {reason}", EXIT_UNAVAILABLE)
+            return StartComplaint(f"{set_variable(prefix + 'KAFKA__BOOTSTRAP')}: {reason}", EXIT_UNAVAILABLE)
         case NotMigratedError():
             return StartComplaint(str(error), EXIT_UNAVAILABLE)
         case MigrationChangedError() | PostgresTooOldError() | KeyMissingError() | KeyDiffersError():
@@ -94,7 +94,7 @@ def prefix_of(settings: ServiceSettings) -> str:
 
 def explain_broker(error: BrokerUnreachableError, prefix: str) -> StartComplaint:
     """Returns why no broker can be used."""
-    names = ", ".join(prefix + name for name in error.settings)
+    names = ", ".join(set_variable(prefix + name) for name in error.settings)
     return StartComplaint(f"{names}: {error}", EXIT_SETTINGS if error.is_refusal else EXIT_UNAVAILABLE)
 
 
@@ -106,7 +106,7 @@ def _explain_database(
     reason = _reason(error, place)
     if reason is None:
         return None
-    setting = f"{prefix}POSTGRES__{'OWNER_DSN' if as_owner else 'DSN'}"
+    setting = set_variable(f"{prefix}POSTGRES__{'OWNER_DSN' if as_owner else 'DSN'}")
     return StartComplaint(f"{setting}: {reason[0]}", reason[1])
 
 

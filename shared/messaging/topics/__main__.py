@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from shared.errors import CodedError
 from shared.messaging.topics.layouts import declared_topics
-from shared.runtime.settings import KafkaSettings, settings_complaint
+from shared.runtime.settings import EnvironmentSettings, KafkaSettings, settings_complaint
 
 if TYPE_CHECKING:
     from confluent_kafka.admin import AdminClient
@@ -35,7 +35,7 @@ Example:
 """
 
 
-class ToolSettings(BaseSettings):
+class ToolSettings(EnvironmentSettings):
     """The connection of this command: `TOPICS_KAFKA__<FIELD>`."""
 
     model_config = SettingsConfigDict(

@@ -102,3 +102,76 @@ def test_a_connection_string_is_refused_without_being_shown(monkeypatch: pytest.
     text = complaint(monkeypatch, INVENTED_POSTGRES__DSN="postgresql://app:invented-word@db.example/records")
     assert text.startswith("INVENTED_POSTGRES__DSN: a server beyond this machine needs `sslmode`")
     assert "invented-word" not in text
+
+
+def secret_file(folder: Path, content: bytes) -> str:
+    """Returns the path of a new file with this content."""
+    path = folder / "dsn"
+    path.write_bytes(content)
+    return str(path)
+
+
+def test_a_setting_is_read_from_the_file_that_its_variable_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**COMPLETE, "INVENTED_LOG_LEVEL_FILE": secret_file(tmp_path, b"WARNING\n")}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("INVENTED_POSTGRES__DSN")
+    monkeypatch.setenv("INVENTED_POSTGRES__DSN_FILE", str(tmp_path / "other"))
+    (tmp_path / "other").write_text("postgresql://app@127.0.0.1/from-a-file\n")
+    settings = Settings()
+    assert settings.postgres.dsn.get_secret_value() == "postgresql://app@127.0.0.1/from-a-file"
+    assert settings.log_level == "WARNING"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "the file is empty"),
+        (b"\r\n", "the file is empty"),
+        (b"invented-word \xff", "the file is not text in UTF-8"),
+        (
+            b"postgresql://app:invented-word@db.example/records",
+            "a server beyond this machine needs `sslmode`",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_said_by_its_variable_and_not_shown(
+    content: bytes, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = secret_file(tmp_path, content)
+    text = complaint(monkeypatch, INVENTED_POSTGRES__DSN=None, INVENTED_POSTGRES__DSN_FILE=path)
+    assert text.startswith(f"INVENTED_POSTGRES__DSN_FILE: {words}")
+    assert "invented-word" not in text
+
+
+def test_all_files_that_are_not_there_are_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = complaint(
+        monkeypatch,
+        INVENTED_POSTGRES__DSN=None,
+        INVENTED_POSTGRES__DSN_FILE="/nowhere",
+        INVENTED_KAFKA__PASSWORD_FILE="/nowhere",
+    )
+    assert text == (
+        "INVENTED_POSTGRES__DSN_FILE: the file cannot be read (No such file or directory); "
+        "INVENTED_KAFKA__PASSWORD_FILE: the file cannot be read (No such file or directory)"
+    )
+
+
+def test_a_value_that_is_set_in_both_ways_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = secret_file(tmp_path, b"postgresql://app@127.0.0.1/from-a-file")
+    text = complaint(monkeypatch, INVENTED_POSTGRES__DSN_FILE=path)
+    assert text == "INVENTED_POSTGRES__DSN_FILE: the variable without _FILE is set too: one of the two must go"
+
+
+def test_a_misspelt_variable_of_a_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = complaint(monkeypatch, INVENTED_POSTGRES__DNS_FILE=secret_file(tmp_path, b"word"))
+    assert text.startswith("INVENTED_POSTGRES__DNS_FILE: ")
+
+
+def test_a_setting_whose_own_name_ends_in_file_keeps_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = Authority(tmp_path)
+    changes = {"INVENTED_KAFKA__SECURITY": "ssl", "INVENTED_KAFKA__CA_FILE": str(authority.file)}
+    for name, value in {**COMPLETE, **changes}.items():
+        monkeypatch.setenv(name, value)
+    assert Settings().kafka.ca_file == authority.file
