@@ -1,5 +1,5 @@
-"""Generates the JSON Schemas, AsyncAPI, OpenAPI, the pages on access, contracts and errors, and the table
-of settings.
+"""Generates the JSON Schemas, AsyncAPI, OpenAPI, the pages on access, contracts and errors, the table of settings, and
+the Kubernetes manifests.
 
 python -m deploy.generate            writes the files that differ
 python -m deploy.generate --check    exits with 1 and names the files that differ
@@ -20,6 +20,8 @@ from pydantic import BaseModel
 from deploy.access_page import access_page
 from deploy.contracts_page import contracts_page
 from deploy.errors_page import errors_page
+from deploy.manifests.files import manifest_files
+from deploy.settings_classes import settings_class
 from shared.contracts.carried_events import EVENTS
 from shared.contracts.declarations import SERVICES, Topic
 from shared.contracts.topics import GROUPS, TOPICS
@@ -44,6 +46,7 @@ def generated() -> Iterator[tuple[Path, str]]:
     yield DESCRIPTIONS / "configuration.md", f"{before}{BEGIN}\n{configuration()}{END}{after}"
     for service in SERVICES:
         yield DESCRIPTIONS / f"openapi-{service}.yaml", _yaml(openapi(service))
+    yield from manifest_files()
 
 
 def openapi(service: str) -> dict[str, Any]:
@@ -51,12 +54,6 @@ def openapi(service: str) -> dict[str, Any]:
     settings = _placeholders(settings_class(service))
     described: dict[str, Any] = import_module(f"services.{service}.app").make_api(settings).openapi()
     return described
-
-
-def settings_class(service: str) -> type[ServiceSettings]:
-    """Returns the class of a service's settings."""
-    settings: type[ServiceSettings] = import_module(f"services.{service}.settings").Settings
-    return settings
 
 
 def _placeholders(settings: type[ServiceSettings]) -> ServiceSettings:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 import asyncpg
 
@@ -26,6 +27,9 @@ OLDEST_POSTGRES = 17
 NAME = re.compile(r"^\d{4}_(pre|post)_[a-z0-9_]+\.sql$", re.ASCII)
 BATCH = ".batch.sql"
 PLUMBING = Path(__file__).parent / "migrations"
+Phase = Literal["pre", "post"]
+PHASES: tuple[Phase, ...] = get_args(Phase)
+"""`pre`: applied before the code of its release starts; `post`: once no older code runs, with the next release."""
 
 CREATE_HISTORY = """
 create table if not exists schema_migrations (
@@ -89,9 +93,10 @@ def migrations_of(service: str, folder: Path) -> list[Migration]:
     return migrations
 
 
-async def migrate(dsn: str, migrations: list[Migration], app_role: str) -> int:
+async def migrate(dsn: str, migrations: list[Migration], app_role: str, phase: Phase | None = None) -> int:
     """Applies the missing migrations and returns their number. `{app}` in the SQL is the role that runs the service.
 
+    `phase`: applies those of this phase alone. On an empty database `pre` applies all, because no older code uses it.
     Raises PostgresTooOldError, MigrationChangedError.
     """
     connection = await asyncpg.connect(dsn, timeout=10, server_settings={"lock_timeout": "10000"})
@@ -100,7 +105,8 @@ async def migrate(dsn: str, migrations: list[Migration], app_role: str) -> int:
         await connection.execute("select pg_advisory_lock($1)", LOCK)
         await connection.execute(CREATE_HISTORY)
         applied = {row["name"]: row["checksum"] for row in await connection.fetch(SELECT_HISTORY)}
-        missing = [migration for migration in migrations if migration.name not in applied]
+        due = _due(migrations, phase, is_empty=not applied)
+        missing = [migration for migration in due if migration.name not in applied]
         for migration in migrations:
             if applied.get(migration.name, migration.checksum) != migration.checksum:
                 raise MigrationChangedError(f"{migration.name}: {MigrationChangedError.__doc__}")
@@ -110,6 +116,12 @@ async def migrate(dsn: str, migrations: list[Migration], app_role: str) -> int:
         return len(missing)
     finally:
         await connection.close()
+
+
+def _due(migrations: list[Migration], phase: Phase | None, *, is_empty: bool) -> list[Migration]:
+    if phase is None or (phase == "pre" and is_empty):
+        return migrations
+    return [migration for migration in migrations if migration.is_before_code is (phase == "pre")]
 
 
 async def check_migrated(connection: Connection, service: str, migrations: Sequence[Migration]) -> None:

@@ -48,6 +48,8 @@ BACKGROUND_FACTOR = 2.5
 """How many times longer a group lingers when no person awaits its effects."""
 IDLE_POLL_MS = 1000
 LONGEST_WAIT_FOR_COPY_S = 0.5
+GRACEFUL_STOP_S = 10.0
+"""Longest wait at the end of a worker for the batches in work."""
 UNUSABLE_WAIT_S = 0.5
 """Between two looks whether topics that differ from their declaration have been mended."""
 
@@ -239,7 +241,7 @@ def make_broker(settings: KafkaSettings, service: str) -> KafkaBroker:
         client_id=f"{service}-worker",
         security=faststream_security(settings),
         allow_auto_create_topics=False,
-        graceful_timeout=10.0,
+        graceful_timeout=GRACEFUL_STOP_S,
         logger=_SwallowedErrors(),
         apply_types=False,  # injection by type costs each batch a task group and a thread
     )

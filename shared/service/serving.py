@@ -2,6 +2,7 @@
 
 import gc
 import socket
+from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
@@ -12,6 +13,9 @@ from shared.runtime.logs import log
 from shared.runtime.settings import ServiceSettings
 from shared.runtime.version import software_version
 from shared.service.startup import address_errors, bind
+
+GRACEFUL_SHUTDOWN_S: Final = 3
+"""Seconds that requests have to be answered once the process is asked to end."""
 
 
 def serve_api(app: FastAPI, settings: ServiceSettings) -> None:
@@ -53,7 +57,7 @@ def serve(app: FastAPI, bound: socket.socket) -> None:
         ws="none",
         log_config=None,
         access_log=False,
-        timeout_graceful_shutdown=3,
+        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
         timeout_keep_alive=75,  # longer than a client keeps an idle connection: it must not be closed under a request
         server_header=False,
     )

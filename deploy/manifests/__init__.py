@@ -1,0 +1,1 @@
+"""Makes the Kubernetes manifests in `deploy/k8s` from the project's declarations."""

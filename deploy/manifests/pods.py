@@ -1,0 +1,163 @@
+"""The pods of the services: containers, mounted secrets, probes, their end, their spread over zones and nodes."""
+
+from typing import Final
+
+from deploy.manifests.objects import PART_OF, Manifest, labels_of
+from deploy.manifests.processes import DEREGISTRATION_S, Process, Resources
+from deploy.manifests.variables import (
+    CARDS,
+    HTTP_PORT,
+    METRICS_PORT,
+    MLLP,
+    MLLP_PORT,
+    OUTGOING,
+    SECRETS,
+    WORKER_PORT,
+    cluster_name,
+    key_files,
+)
+
+IMAGE: Final = "dmp"
+"""The name that an overlay, or `deploy.release`, replaces by the image of a release."""
+USER: Final = 10001
+_TMP: Final = {"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": "64Mi"}}
+_READABLE: Final = 0o440
+"""Mode of mounted secrets: for the pod's user and group."""
+
+
+def pod_template(process: Process) -> Manifest:
+    """Returns the template of a process's pods."""
+    labels = {**PART_OF, **labels_of(process.service, process.role), "app.kubernetes.io/instance": f"dmp-{process.name}"}
+    volumes, mounts = _volumes(process)
+    return {
+        "metadata": {"labels": labels},
+        "spec": {
+            "serviceAccountName": process.service,
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "securityContext": security(),
+            "terminationGracePeriodSeconds": process.grace_s,
+            "topologySpreadConstraints": _spread(process),
+            "containers": [_container(process, mounts)],
+            "volumes": [*volumes, _TMP],
+        },
+    }
+
+
+def security() -> Manifest:
+    """Returns the security context of a pod, as the Pod Security Standard `restricted` asks."""
+    profile = {"seccompProfile": {"type": "RuntimeDefault"}}
+    return {"runAsNonRoot": True, "runAsUser": USER, "runAsGroup": USER, "fsGroup": USER, **profile}
+
+
+def container(name: str, arguments: list[str], resources: Resources) -> Manifest:
+    """Returns a container without privileges, whose root file system is read-only."""
+    return {
+        "name": name,
+        "image": IMAGE,
+        "imagePullPolicy": "IfNotPresent",
+        "args": arguments,
+        "resources": {
+            "requests": {"cpu": resources.cpu, "memory": resources.memory},
+            "limits": {"memory": resources.memory_limit},
+        },
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+
+
+def projected(name: str, *sources: Manifest) -> Manifest:
+    """Returns a volume of several Secrets; the kubelet replaces its files together when a Secret changes."""
+    return {"name": name, "projected": {"defaultMode": _READABLE, "sources": list(sources)}}
+
+
+def secret(name: str, items: dict[str, str]) -> Manifest:
+    """Returns the part of a projected volume that comes from a Secret; `items`: key -> file."""
+    return {"secret": {"name": name, "items": [{"key": key, "path": path} for key, path in items.items()]}}
+
+
+def mount(volume: str, folder: str, **rest: str) -> Manifest:
+    """Returns the read-only mount of a volume."""
+    return {"name": volume, "mountPath": folder, "readOnly": True, **rest}
+
+
+def _container(process: Process, mounts: list[Manifest]) -> Manifest:
+    settings = {"configMapRef": {"name": f"{process.service}-settings"}}
+    made = container(process.role, [f"services.{process.service}", process.role], process.resources)
+    health = "http" if process.role == "api" else "metrics"
+    made |= {"envFrom": [settings], "ports": _ports(process), **_probes(health)}
+    if process.serves_callers:
+        made["lifecycle"] = {"preStop": {"sleep": {"seconds": DEREGISTRATION_S}}}
+    made["volumeMounts"] = [*mounts, {"name": "tmp", "mountPath": "/tmp"}]
+    return made
+
+
+def _ports(process: Process) -> list[Manifest]:
+    ports = {
+        "api": {"http": HTTP_PORT, "metrics": METRICS_PORT},
+        "worker": {"metrics": WORKER_PORT},
+        "mllp": {"mllp": MLLP_PORT, "metrics": WORKER_PORT},
+    }[process.role]
+    return [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in ports.items()]
+
+
+def _probes(port: str) -> Manifest:
+    """Returns the probes. A start may take a minute on a busy node; a silent process is ended after a minute."""
+    alive, ready = ({"httpGet": {"path": path, "port": port}} for path in ("/livez", "/readyz"))
+    return {
+        "startupProbe": {**alive, "periodSeconds": 2, "timeoutSeconds": 2, "failureThreshold": 30},
+        "livenessProbe": {**alive, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 6},
+        "readinessProbe": {**ready, "periodSeconds": 5, "timeoutSeconds": 4, "failureThreshold": 3},
+    }
+
+
+def _spread(process: Process) -> list[Manifest]:
+    """Returns the spread over zones, which a new pod of an API must keep, and over nodes, which it should.
+
+    The taints of nodes count: the zone that is being drained takes no part, so that its pods find another one.
+    """
+    selector = {"labelSelector": {"matchLabels": labels_of(process.service, process.role)}}
+    strict = "DoNotSchedule" if process.serves_callers else "ScheduleAnyway"
+    rules = (("topology.kubernetes.io/zone", strict), ("kubernetes.io/hostname", "ScheduleAnyway"))
+    return [
+        {
+            "maxSkew": 1,
+            "topologyKey": key,
+            "whenUnsatisfiable": rule,
+            "nodeTaintsPolicy": "Honor",
+            "matchLabelKeys": ["pod-template-hash"],
+            **selector,
+        }
+        for key, rule in rules
+    ]
+
+
+def _volumes(process: Process) -> tuple[list[Manifest], list[Manifest]]:
+    """Returns the volumes of a process and their mounts."""
+    service = process.service
+    login = "worker-dsn" if process.role == "worker" else "api-dsn"
+    secrets = projected(
+        "secrets",
+        secret(f"{service}-database", {login: "postgres-dsn"}),
+        secret(f"{cluster_name(service)}-ca", {"ca.crt": "postgres-ca.crt"}),
+        secret(f"{service}-kafka", {"password": "kafka-password"}),
+        secret("dmp-cluster-ca-cert", {"ca.crt": "kafka-ca.crt"}),
+        *([secret(f"{service}-keys", {file: file for file in key_files(service).values()})] if key_files(service) else []),
+    )
+    volumes, mounts = [secrets], [mount("secrets", SECRETS)]
+    if service == "identity" and process.role == "api":
+        volumes.append({"name": "cards", "secret": {"secretName": "identity-cards", "defaultMode": _READABLE}})
+        mounts.append(mount("cards", CARDS))
+    if service == "records":
+        certificate = secret("records-mllp-tls", {"tls.crt": "tls.crt", "tls.key": "tls.key"})
+        volumes.append(projected("mllp", certificate, secret("records-mllp-senders", {"ca.crt": "senders.crt"})))
+        mounts.append(mount("mllp", MLLP))
+    if service == "notify" and process.role == "worker":
+        volumes.append({"name": "outgoing", "persistentVolumeClaim": {"claimName": "notify-outgoing"}})
+        mounts += [
+            {"name": "outgoing", "mountPath": f"{OUTGOING}/{kind}", "subPath": kind} for kind in ("sms", "letters")
+        ]
+    return volumes, mounts
