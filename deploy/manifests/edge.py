@@ -91,4 +91,6 @@ def _passthrough() -> Manifest:
 def _certificate(secret: str, hosts: list[str]) -> Manifest:
     key = {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"}
     spec = {"secretName": secret, "dnsNames": hosts, "issuerRef": _ISSUER, "privateKey": key}
-    return manifest("cert-manager.io/v1", "Certificate", secret, spec={**spec, "duration": "2160h", "renewBefore": "720h"})
+    return manifest(
+        "cert-manager.io/v1", "Certificate", secret, spec={**spec, "duration": "2160h", "renewBefore": "720h"}
+    )

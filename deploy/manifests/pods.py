@@ -27,7 +27,11 @@ _READABLE: Final = 0o440
 
 def pod_template(process: Process) -> Manifest:
     """Returns the template of a process's pods."""
-    labels = {**PART_OF, **labels_of(process.service, process.role), "app.kubernetes.io/instance": f"dmp-{process.name}"}
+    labels = {
+        **PART_OF,
+        **labels_of(process.service, process.role),
+        "app.kubernetes.io/instance": f"dmp-{process.name}",
+    }
     volumes, mounts = _volumes(process)
     return {
         "metadata": {"labels": labels},
@@ -91,7 +95,8 @@ def _container(process: Process, mounts: list[Manifest]) -> Manifest:
     made |= {"envFrom": [settings], "ports": _ports(process), **_probes(health)}
     if process.serves_callers:
         made["lifecycle"] = {"preStop": {"sleep": {"seconds": DEREGISTRATION_S}}}
-    made["volumeMounts"] = [*mounts, {"name": "tmp", "mountPath": "/tmp"}]
+    temporary = {"name": "tmp", "mountPath": "/tmp"}  # noqa: S108  # a volume of the pod alone
+    made["volumeMounts"] = [*mounts, temporary]
     return made
 
 
@@ -145,7 +150,11 @@ def _volumes(process: Process) -> tuple[list[Manifest], list[Manifest]]:
         secret(f"{cluster_name(service)}-ca", {"ca.crt": "postgres-ca.crt"}),
         secret(f"{service}-kafka", {"password": "kafka-password"}),
         secret("dmp-cluster-ca-cert", {"ca.crt": "kafka-ca.crt"}),
-        *([secret(f"{service}-keys", {file: file for file in key_files(service).values()})] if key_files(service) else []),
+        *(
+            [secret(f"{service}-keys", {file: file for file in key_files(service).values()})]
+            if key_files(service)
+            else []
+        ),
     )
     volumes, mounts = [secrets], [mount("secrets", SECRETS)]
     if service == "identity" and process.role == "api":

@@ -16,7 +16,13 @@ VERSION: Final = 18
 ZONES: Final = "topology.kubernetes.io/zone"
 OTHER_CONNECTIONS: Final = 20
 """Connections for migrations, operators' commands, replicas, backups and the operator of the cluster."""
-STORAGE_GIB: Final[dict[Service, int]] = {"identity": 500, "records": 4000, "consent": 200, "audit": 8000, "notify": 500}
+STORAGE_GIB: Final[dict[Service, int]] = {
+    "identity": 500,
+    "records": 4000,
+    "consent": 200,
+    "audit": 8000,
+    "notify": 500,
+}
 """Storage of one instance; `deploy.sizing` says what three years take."""
 _BACKUPS_DAYS: Final[int] = RetentionSettings.model_fields["backups_days"].default
 _STEP: Final = 50

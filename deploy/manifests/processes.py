@@ -107,7 +107,8 @@ def _resources(service: Service, role: Role) -> Resources:
 
 
 PROCESSES: Final = tuple(
-    Process(service, role, least, most, _resources(service, role)) for (service, role), (least, most) in _REPLICAS.items()
+    Process(service, role, least, most, _resources(service, role))
+    for (service, role), (least, most) in _REPLICAS.items()
 )
 
 

@@ -59,14 +59,14 @@ def key_files(service: Service) -> dict[str, str]:
     key in its Secret."""
     fields = settings_class(service).model_fields
     section = fields["keys"].annotation if "keys" in fields else None
-    names = section.model_fields if isinstance(section, type) and issubclass(section, BaseModel) else ()
+    names = list(section.model_fields) if isinstance(section, type) and issubclass(section, BaseModel) else []
     files = {f"KEYS__{name.upper()}": name.replace("_", "-") for name in names}
     match service:
         case "identity":
             professionals = ("motives", "edge_keys", "psc_secret")
             files |= {f"PROFESSIONALS__{name.upper()}": name.replace("_", "-") for name in professionals}
         case "notify":
-            files["SMTP__PASSWORD"] = "smtp-password"
+            files |= {f"SMTP__{name.upper()}": f"smtp-{name}" for name in ("password",)}
     return files
 
 

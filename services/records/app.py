@@ -45,6 +45,7 @@ from services.records.what_if import api as what_if
 from shared.access.decide import reasons_of
 from shared.crypto.keyring import Keyring
 from shared.crypto.vault import Vault
+from shared.db.migrate import required_migrations
 from shared.db.pool import ANSWER, Pool, create_pool
 from shared.errors import CodedError
 from shared.hl7v2.acknowledgement import Outcome
@@ -133,7 +134,7 @@ def make_mllp(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         pool = await create_pool(settings.postgres, application="records-mllp", limits=ANSWER)
-        app.state.pool = pool
+        app.state.pool, app.state.required_migrations = pool, required_migrations("records")
         read = _read_context(pool, settings)
         context = replace(_hl7v2(read, settings), quarantine=_quarantine(read, settings))
         try:

@@ -77,6 +77,16 @@ class Migration:
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
+def migrations_folder(service: str) -> Path:
+    """Returns the folder of a service's migrations."""
+    return Path(__file__).parents[2] / "services" / service / "migrations"
+
+
+def required_migrations(service: str) -> list[str]:
+    """Returns the names of the migrations without which this release's code does not work."""
+    return [each.name for each in migrations_of(service, migrations_folder(service)) if each.is_before_code]
+
+
 def migrations_of(service: str, folder: Path) -> list[Migration]:
     """Returns the shared migrations and the service's, in order. Raises ValueError for a malformed name, and for a
     folder without migrations: a service that starts without its tables would look healthy."""

@@ -1,6 +1,6 @@
 """The frame of every API: FastAPI with error answers, error boundary, health, metrics and callers."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from typing import Annotated
@@ -12,6 +12,7 @@ from fastapi.security.utils import get_authorization_scheme_param
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from shared.db.errors import DATABASE_ERRORS
+from shared.db.migrate import required_migrations
 from shared.db.pool import ANSWER, LONG_ANSWER, Pool, create_pool
 from shared.errors import NotAuthenticatedError
 from shared.http.described import ApiTexts, DescribedApi
@@ -26,7 +27,11 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 LONG_REQUESTS = 2
 """The number of long requests that one process answers at a time."""
 READY_ACQUIRE_S, READY_ANSWER_S = 1.5, 2.0
-IS_READY = "select exists (select from schema_migrations)"
+IS_READY = """
+select exists (select from schema_migrations)
+  and not exists (
+    select from unnest($1::text[]) as required where required not in (select name from schema_migrations)
+  )"""
 SECURITY_SCHEME = "accessToken"
 """The name of the security scheme in OpenAPI."""
 _bearer = HTTPBearer(
@@ -41,10 +46,12 @@ def make_app(texts: ApiTexts, *, lifespan: Lifespan, body_limit: int, render: Re
     """Returns an app with only the routes /livez and /readyz.
 
     Metrics are served on a separate port, which only operations can reach: they count the reasons of refusals, which
-    the answers do not reveal. The lifespan enters `serving`, or sets the values of `app.state` itself.
+    the answers do not reveal. The lifespan enters `serving`, or sets the values of `app.state` itself; /readyz needs
+    `pool` and `required_migrations`.
     """
     start_build_info()
     app = DescribedApi(texts, lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.state.required_migrations = ()
     install(app, render)
     app.add_middleware(ErrorBoundary, render=render, body_limit=body_limit)
     app.add_api_route("/livez", _alive, include_in_schema=False)
@@ -63,6 +70,7 @@ async def serving(
         settings.postgres, application=f"{service}-api-long", size=LONG_REQUESTS, kept=0, limits=LONG_ANSWER
     )
     app.state.pool, app.state.long_pool = pool, long_pool
+    app.state.required_migrations = required_migrations(service)
     app.state.verifier = TokenVerifier(settings.tokens, keys or IssuerKeys(pool, settings.tokens.jwks_url))
     app.state.max_copy_age = timedelta(seconds=settings.freshness.limit_s)
     try:
@@ -126,15 +134,16 @@ async def _alive() -> dict[str, str]:
 
 
 async def _ready(request: Request) -> Response:
-    if await is_ready(request.app.state.pool):
+    if await is_ready(request.app.state.pool, request.app.state.required_migrations):
         return JSONResponse({"status": "ready"})
     return JSONResponse({"status": "not ready", "reason": "own database"}, 503)
 
 
-async def is_ready(pool: Pool) -> bool:
-    """Whether the service's database is migrated and answers within 3.5 s. Other services do not matter."""
+async def is_ready(pool: Pool, required: Sequence[str]) -> bool:
+    """Whether the service's database has the required migrations and answers within 3.5 s. Other services do not
+    matter."""
     try:
         async with pool.acquire(timeout=READY_ACQUIRE_S) as connection:
-            return bool(await connection.fetchval(IS_READY, timeout=READY_ANSWER_S))
+            return bool(await connection.fetchval(IS_READY, required, timeout=READY_ANSWER_S))
     except DATABASE_ERRORS:
         return False

@@ -88,6 +88,10 @@ class PostgresSettings(Section):
         description="connection string of the app role; beyond this machine with `sslmode=verify-full&sslrootcert=FILE`"
     )
     owner_dsn: Dsn | None = Field(default=None, description="connection string of the owner, for migrations only")
+    app_role: str | None = Field(
+        default=None,
+        description="role that migrations grant to; needed for migrations without DSN, which else names it",
+    )
     pool_size: int = Field(default=6, ge=2, description="connections a process keeps at most")
     statement_timeout_s: float = Field(default=10, gt=0)
 

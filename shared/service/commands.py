@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from shared.db.key_rewrap import KeyPlan, Rewrapped
 from shared.runtime.settings import ServiceSettings
+from shared.service.owner_settings import OwnerSettings, owner_settings_class
 from shared.service.terminal import show_json
 from shared.service.worker import Plan
 
@@ -52,6 +53,11 @@ class Invocation:
         return self.service.settings_class()
 
     @cached_property
+    def owner_settings(self) -> OwnerSettings:
+        """The settings of a command that uses the database as its owner. Raises pydantic's ValidationError."""
+        return owner_settings_class(self.service.settings_class)()
+
+    @cached_property
     def plan(self) -> Plan:
         """The parts of the service's worker."""
         return self.service.plan(self.settings)
@@ -70,7 +76,7 @@ class Command:
     """A command: `name` may be of two words. `run` returns the exit code.
 
     `needs`: the settings alone, nothing, or also a database with this release's schema, for whose rows all keys are
-    there. `as_owner`: it uses the database as its owner.
+    there. `as_owner`: it uses the database as its owner, and has no other settings than `owner_settings`.
     """
 
     name: str

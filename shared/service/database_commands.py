@@ -10,18 +10,16 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from urllib.parse import urlsplit
 
 from joserfc.jwk import ECKey, OKPKey
 
 from shared.db.key_rewrap import Rewrapped, rewrap
 from shared.db.key_uses import key_status
-from shared.db.migrate import migrate, migrations_of
+from shared.db.migrate import PHASES, migrate, migrations_folder, migrations_of
 from shared.db.pool import Pool, create_pool
 from shared.messaging.outbox.lost import log_factory, topics_of
 from shared.messaging.outbox.recovery import recover
 from shared.service.commands import EXIT_DONE, EXIT_LEFT, Command, Invocation, exit_code_of
-from shared.service.startup import SettingUnusableError, migrations_folder
 from shared.service.terminal import print_text, show_json, show_progress
 
 DATABASE, KEYS = "The database", "Keys"
@@ -47,15 +45,19 @@ def on_pool(work: Callable[[Invocation, Pool], Awaitable[int]]) -> Callable[[Inv
 
 
 def _migrate(invocation: Invocation) -> int:
-    postgres, service = invocation.settings.postgres, invocation.service.name
-    if postgres.owner_dsn is None:
-        raise SettingUnusableError("POSTGRES__OWNER_DSN", "is needed to migrate")
-    app_role = urlsplit(postgres.dsn.get_secret_value()).username
-    if not app_role:
-        raise SettingUnusableError("POSTGRES__DSN", "must name the app role")
+    postgres, service = invocation.owner_settings.postgres, invocation.service.name
     migrations = migrations_of(service, migrations_folder(service))
-    asyncio.run(migrate(postgres.owner_dsn.get_secret_value(), migrations, app_role))
+    dsn, phase = postgres.owner_dsn.get_secret_value(), invocation.arguments.phase
+    asyncio.run(migrate(dsn, migrations, postgres.role, phase))
     return EXIT_DONE
+
+
+def _phase(parser: argparse.ArgumentParser) -> None:
+    phases = (
+        "pre: those that precede this release's code, and all of an empty database; post: those that only the next "
+        "release may need, when no older code runs any more; without it all"
+    )
+    parser.add_argument("--phase", choices=PHASES, help=phases)
 
 
 async def _recover(invocation: Invocation, pool: Pool) -> int:
@@ -112,7 +114,13 @@ def _print_new_key(invocation: Invocation) -> int:
 
 DATABASE_COMMANDS: Sequence[Command] = (
     Command(
-        "migrate", DATABASE, "Apply the missing migrations, as the owner.", _migrate, needs="settings", as_owner=True
+        "migrate",
+        DATABASE,
+        "Apply the missing migrations, as the owner. Of the settings POSTGRES__OWNER_DSN and __APP_ROLE are enough.",
+        _migrate,
+        _phase,
+        needs="settings",
+        as_owner=True,
     ),
     Command(
         "recover",

@@ -28,6 +28,7 @@ from shared.service.commands import (
 )
 from shared.service.database_commands import DATABASE_COMMANDS
 from shared.service.message_commands import MESSAGE_COMMANDS
+from shared.service.owner_settings import owner_settings_class
 from shared.service.serving import serve_api, serve_worker
 from shared.service.startup import EXIT_SETTINGS, EXIT_UNAVAILABLE, check_database, check_dsns, explain
 from shared.service.terminal import complain, print_text
@@ -86,9 +87,11 @@ def run(command: Command, invocation: Invocation) -> int:
     if command.needs == "nothing":
         return command.run(invocation)
     try:
-        settings = invocation.settings
+        settings = invocation.owner_settings if command.as_owner else invocation.settings
     except ValidationError as error:
-        complaint = settings_complaint(error, invocation.service.settings_class)
+        settings_class = invocation.service.settings_class
+        owner_class = owner_settings_class(settings_class)
+        complaint = settings_complaint(error, owner_class if command.as_owner else settings_class)
         complain(service, f"settings are missing or wrong: {complaint}")
         return EXIT_SETTINGS
     stream = sys.stdout if command.group == PROCESS_GROUP else sys.stderr  # a command's standard output is its result
@@ -96,8 +99,8 @@ def run(command: Command, invocation: Invocation) -> int:
     try:
         check_dsns(settings.postgres)
         if command.needs == "database":
-            rings = invocation.service.keys(settings).rings
-            asyncio.run(check_database(settings.postgres, service, rings))
+            rings = invocation.service.keys(invocation.settings).rings
+            asyncio.run(check_database(invocation.settings.postgres, service, rings))
         return command.run(invocation)
     except UsageError as error:
         complain(service, str(error))
@@ -113,7 +116,7 @@ def _failed(error: Exception, command: Command, invocation: Invocation) -> int:
     """Explains the error, and logs it in a process. Returns the exit code; raises one that no operator can mend."""
     if command.group == PROCESS_GROUP:
         logs.log("process.failed", error=error)
-    explained = explain(error, invocation.settings, as_owner=command.as_owner)
+    explained = explain(error, invocation.owner_settings if command.as_owner else invocation.settings)
     if explained is None and not isinstance(error, CodedError):
         raise error
     complain(invocation.service.name, str(error) if explained is None else explained.text)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError
+from pydantic import SecretStr
 
 from shared.db.errors import is_transient
 from shared.db.key_uses import KeyDiffersError, KeyMissingError, Rings, compare, connect
@@ -20,11 +21,13 @@ from shared.db.migrate import (
     NotMigratedError,
     PostgresTooOldError,
     check_migrated,
+    migrations_folder,
     migrations_of,
 )
 from shared.errors import CodedError, TransientError
 from shared.messaging.broker_errors import BrokerUnreachableError
 from shared.runtime.settings import PostgresSettings, ServiceSettings, set_variable
+from shared.service.owner_settings import OwnerPostgresSettings, OwnerSettings
 
 EXIT_UNAVAILABLE: Final = 75
 """Another attempt may succeed, without any change of the settings."""
@@ -59,11 +62,11 @@ class StartComplaint(NamedTuple):
     exit_code: int
 
 
-def explain(error: BaseException, settings: ServiceSettings, *, as_owner: bool = False) -> StartComplaint | None:
+def explain(error: BaseException, settings: ServiceSettings | OwnerSettings) -> StartComplaint | None:
     """Returns why the process cannot go on, or None for an error that no operator can mend.
 
-    `as_owner`: whether the database was used as its owner. The text of a driver or server is never repeated, because it
-    may quote data.
+    OwnerSettings: the database was used as its owner. The text of a driver or server is never repeated, because it may
+    quote data.
     """
     prefix = prefix_of(settings)
     match error:
@@ -73,7 +76,7 @@ def explain(error: BaseException, settings: ServiceSettings, *, as_owner: bool =
             return StartComplaint(f"{set_variable(prefix + error.setting)}: {error}", EXIT_UNAVAILABLE)
         case BrokerUnreachableError():
             return explain_broker(error, prefix)
-        case TopicAuthorizationFailedError() | GroupAuthorizationFailedError():
+        case TopicAuthorizationFailedError() | GroupAuthorizationFailedError() if isinstance(settings, ServiceSettings):
             user = settings.kafka.username or "an anonymous client"
             reason = f"the broker does not let {user} use all topics and groups of this service: grant them"
             return StartComplaint(f"{set_variable(prefix + 'KAFKA__USERNAME')}: {reason}", EXIT_SETTINGS)
@@ -84,10 +87,12 @@ def explain(error: BaseException, settings: ServiceSettings, *, as_owner: bool =
             return StartComplaint(str(error), EXIT_UNAVAILABLE)
         case MigrationChangedError() | PostgresTooOldError() | KeyMissingError() | KeyDiffersError():
             return StartComplaint(str(error), EXIT_SETTINGS)
-    return _explain_database(error, settings.postgres, prefix, as_owner)
+    if isinstance(settings, OwnerSettings):
+        return _explain_database(error, settings.postgres.owner_dsn, f"{prefix}POSTGRES__OWNER_DSN")
+    return _explain_database(error, settings.postgres.dsn, f"{prefix}POSTGRES__DSN")
 
 
-def prefix_of(settings: ServiceSettings) -> str:
+def prefix_of(settings: ServiceSettings | OwnerSettings) -> str:
     """Returns what the names of the service's settings begin with."""
     return str(settings.model_config.get("env_prefix", ""))
 
@@ -98,16 +103,9 @@ def explain_broker(error: BrokerUnreachableError, prefix: str) -> StartComplaint
     return StartComplaint(f"{names}: {error}", EXIT_SETTINGS if error.is_refusal else EXIT_UNAVAILABLE)
 
 
-def _explain_database(
-    error: BaseException, postgres: PostgresSettings, prefix: str, as_owner: bool
-) -> StartComplaint | None:
-    secret = postgres.owner_dsn if as_owner and postgres.owner_dsn else postgres.dsn
-    place = _place_of(secret.get_secret_value())
-    reason = _reason(error, place)
-    if reason is None:
-        return None
-    setting = set_variable(f"{prefix}POSTGRES__{'OWNER_DSN' if as_owner else 'DSN'}")
-    return StartComplaint(f"{setting}: {reason[0]}", reason[1])
+def _explain_database(error: BaseException, dsn: SecretStr, setting: str) -> StartComplaint | None:
+    reason = _reason(error, _place_of(dsn.get_secret_value()))
+    return None if reason is None else StartComplaint(f"{set_variable(setting)}: {reason[0]}", reason[1])
 
 
 class _Place(NamedTuple):
@@ -160,11 +158,6 @@ def _unreachable(error: OSError, server: str) -> str:
     return f"{server} cannot be reached ({type(error).__name__})"
 
 
-def migrations_folder(service: str) -> Path:
-    """Returns the folder of the service's migrations."""
-    return Path(__file__).parents[2] / "services" / service / "migrations"
-
-
 async def check_database(postgres: PostgresSettings, service: str, rings: Rings) -> None:
     """Checks that the database has this release's schema, and that the rings have the keys of its rows.
 
@@ -178,7 +171,7 @@ async def check_database(postgres: PostgresSettings, service: str, rings: Rings)
         await connection.close()
 
 
-def check_dsns(postgres: PostgresSettings) -> None:
+def check_dsns(postgres: PostgresSettings | OwnerPostgresSettings) -> None:
     """Raises SettingUnusableError where a connection string cannot be read."""
     for setting, secret in (("POSTGRES__DSN", postgres.dsn), ("POSTGRES__OWNER_DSN", postgres.owner_dsn)):
         with suppress(ValueError):

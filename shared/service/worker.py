@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from shared.contracts.topics import TOPICS
+from shared.db.migrate import required_migrations
 from shared.db.pool import Pool, create_pool, wake_in_process
 from shared.http.app import is_ready, metrics
 from shared.http.door import Door
@@ -91,6 +92,7 @@ class WorkerRuntime:
         start_worker_metrics(plan.service, plan.subscriptions)
         self.liveness = Liveness()
         self.copy_ages = CopyAges()
+        self.required_migrations = required_migrations(plan.service)
         self._complaints: set[str] = set()
         self._is_reached = False
         prefix = settings.kafka.prefix
@@ -279,9 +281,9 @@ async def _livez(request: Request) -> Response:
 
 
 async def _readyz(request: Request) -> Response:
-    """Returns whether the database is migrated and every topic of this worker is as declared, else what differs."""
+    """Returns whether the database has what this code needs and each topic is as declared, else what differs."""
     runtime = _runtime(request)
     complaints = runtime.topics.complaints()
-    ready = await is_ready(runtime.pool) and not complaints
+    ready = await is_ready(runtime.pool, runtime.required_migrations) and not complaints
     status = {"status": "ready" if ready else "not ready", **({"topics": complaints} if complaints else {})}
     return JSONResponse(status, 200 if ready else 503)

@@ -65,17 +65,17 @@ async def test_a_silent_database_is_answered_with_503_within_5_s(silenced: tuple
 async def test_a_worker_with_a_silent_database_is_not_ready_within_5_s(new_database: NewDatabase) -> None:
     async with line_to(await new_database("audit")) as (line, database):
         pool = await create_pool(PostgresSettings.model_validate({"dsn": database.dsn}), application="tests", size=2)
-        assert await is_ready(pool)
+        assert await is_ready(pool, [])
         line.fall_silent()
         held = [asyncio.ensure_future(pool.fetchval("select 1")) for _ in range(4)]  # of a consumer and a loop
         for _again in range(2):
             started = asyncio.get_running_loop().time()
-            assert not await is_ready(pool)
+            assert not await is_ready(pool, [])
             assert asyncio.get_running_loop().time() - started < LONGEST_S
         line.speak()
 
         async def healed() -> bool:
-            return await is_ready(pool)
+            return await is_ready(pool, [])
 
         assert await eventually(healed)
         await asyncio.gather(*held, return_exceptions=True)

@@ -13,8 +13,7 @@ import pytest
 import pytest_asyncio
 
 from shared.contracts.declarations import SERVICES
-from shared.db.migrate import Migration, check_migrated, migrate, migrations_of
-from shared.service.startup import migrations_folder
+from shared.db.migrate import Migration, check_migrated, migrate, migrations_folder, migrations_of
 from tests.conftest import NewDatabase
 from tests.infra.platform.catalogues import catalogue_of, rows_of
 from tests.infra.platform.databases import APP, OWNER, Databases

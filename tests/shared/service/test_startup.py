@@ -86,7 +86,7 @@ async def test_a_database_that_cannot_be_reached_is_named(dsn: str, reason: str,
 async def test_migrate_names_the_owners_setting(new_database: NewDatabase) -> None:
     database = await new_database("consent")
     ended = await failing(database, "migrate")
-    assert ended.errors == "consent: CONSENT_POSTGRES__OWNER_DSN: is needed to migrate\n"
+    assert ended.errors == "consent: settings are missing or wrong: CONSENT_POSTGRES__OWNER_DSN is missing\n"
     ended = await failing(database, "migrate", {"POSTGRES__OWNER_DSN": NOT_AT_ALL})
     assert ended.errors == "consent: CONSENT_POSTGRES__OWNER_DSN: nothing listens on 127.0.0.1:1\n"
 

@@ -1,0 +1,97 @@
+"""Builds the pinned programs of this folder once, outside of the clone, and finds them again.
+
+The cache is `$DMP_CLUSTER_CACHE`, else `~/.cache/dmp-cluster`. A folder in it is named by the hash of what it was made
+of (`go.sum`, `requirements.lock`), so that another pin is built beside it and an interrupted build is begun again.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from shared.errors import CodedError
+
+HERE: Final = Path(__file__).parent
+STATIC_PROGRAMS: Final = (
+    "sigs.k8s.io/kustomize/kustomize/v5",
+    "github.com/yannh/kubeconform/cmd/kubeconform",
+)
+BUILD_S: Final = 900
+"""The longest time of one build, in seconds."""
+
+
+class ProgramsError(CodedError):
+    """A program could not be built: Go, a network or an entry of the lock is missing."""
+
+    code = "programs-not-built"
+
+
+def cache_folder() -> Path:
+    """Returns the folder of everything that is built or downloaded."""
+    named = os.environ.get("DMP_CLUSTER_CACHE")
+    return Path(named) if named else Path.home() / ".cache" / "dmp-cluster"
+
+
+def go_programs(module: Path, packages: Sequence[str]) -> Path:
+    """Returns the folder with the programs of a Go module of this folder, built as its go.sum pins them.
+
+    Raises ProgramsError.
+    """
+
+    def build(folder: Path) -> None:
+        environment = {"GOBIN": str(folder), "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false"}
+        run([go(), "install", "-trimpath", *packages], cwd=module, environment=environment)
+
+    return _made_once(module / "go.sum", build)
+
+
+def python_programs(lock: Path) -> Path:
+    """Returns the folder with the programs of a lock of Python packages. Raises ProgramsError."""
+
+    def build(folder: Path) -> None:
+        run([sys.executable, "-m", "venv", str(folder)])
+        run([str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(lock)])
+
+    return _made_once(lock, build) / "bin"
+
+
+def go() -> str:
+    """Returns the path of Go. Raises ProgramsError."""
+    path = shutil.which("go")
+    if path is None:
+        raise ProgramsError("Go is absent: it builds the programs that check the manifests")
+    return path
+
+
+def run(command: Sequence[str], *, cwd: Path | None = None, environment: dict[str, str] | None = None) -> str:
+    """Runs a command of a build and returns its output. Raises ProgramsError with the end of its errors."""
+    variables = {**os.environ, **(environment or {})}
+    try:
+        done = subprocess.run(
+            command, cwd=cwd, env=variables, capture_output=True, text=True, check=False, timeout=BUILD_S
+        )
+    except subprocess.TimeoutExpired:
+        raise ProgramsError(f"{command[0]} has not ended within {BUILD_S} s") from None
+    if done.returncode != 0:
+        raise ProgramsError(f"{' '.join(command[:3])}: {(done.stderr or done.stdout).strip()[-2000:]}")
+    return done.stdout
+
+
+def _made_once(pins: Path, build: Callable[[Path], None]) -> Path:
+    """Returns the folder that `build` has filled for these pins.
+
+    It is built under its own name, because an environment of Python cannot be moved, and counts once it is marked.
+    """
+    digest = hashlib.sha256(pins.read_bytes()).hexdigest()[:16]
+    folder = cache_folder() / f"{pins.parent.name}-{pins.suffix[1:]}-{digest}"
+    mark = folder / ".complete"
+    if not mark.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        build(folder)
+        mark.touch()
+    return folder
