@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import yaml
 
-from deploy.cluster.programs import HERE, ProgramsError, go, run
+from deploy.cluster.programs import HERE, ProgramsError, go, made_once, run
 
 PINS: Final = HERE / "definitions.json"
 _INT_OR_STRING: Final = "x-kubernetes-int-or-string"
@@ -34,6 +34,11 @@ def sources() -> Iterator[Source]:
 def definition_files() -> list[Path]:
     """Returns the files with the definitions of all modules, downloading what is missing. Raises ProgramsError."""
     return [path for source in sources() for path in _files_of(source)]
+
+
+def schemas() -> Path:
+    """Returns the folder with the closed schemas of all pinned definitions. Raises ProgramsError."""
+    return made_once(PINS, lambda folder: write_schemas(definitions_in(definition_files()), folder))
 
 
 def definitions_in(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:
@@ -87,7 +92,7 @@ def _files_of(source: Source) -> list[Path]:
     return files
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """Reads a lone `=` as text, as YAML 1.2 does: definitions list it among operators."""
 
 

@@ -4,12 +4,14 @@ The cache is `$DMP_CLUSTER_CACHE`, else `~/.cache/dmp-cluster`. A folder in it i
 of (`go.sum`, `requirements.lock`), so that another pin is built beside it and an interrupted build is begun again.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -46,7 +48,7 @@ def go_programs(module: Path, packages: Sequence[str]) -> Path:
         environment = {"GOBIN": str(folder), "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false"}
         run([go(), "install", "-trimpath", *packages], cwd=module, environment=environment)
 
-    return _made_once(module / "go.sum", build)
+    return made_once(module / "go.sum", build)
 
 
 def python_programs(lock: Path) -> Path:
@@ -56,7 +58,7 @@ def python_programs(lock: Path) -> Path:
         run([sys.executable, "-m", "venv", str(folder)])
         run([str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(lock)])
 
-    return _made_once(lock, build) / "bin"
+    return made_once(lock, build) / "bin"
 
 
 def go() -> str:
@@ -81,7 +83,7 @@ def run(command: Sequence[str], *, cwd: Path | None = None, environment: dict[st
     return done.stdout
 
 
-def _made_once(pins: Path, build: Callable[[Path], None]) -> Path:
+def made_once(pins: Path, build: Callable[[Path], None]) -> Path:
     """Returns the folder that `build` has filled for these pins.
 
     It is built under its own name, because an environment of Python cannot be moved, and counts once it is marked.
@@ -89,9 +91,19 @@ def _made_once(pins: Path, build: Callable[[Path], None]) -> Path:
     digest = hashlib.sha256(pins.read_bytes()).hexdigest()[:16]
     folder = cache_folder() / f"{pins.parent.name}-{pins.suffix[1:]}-{digest}"
     mark = folder / ".complete"
-    if not mark.exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        build(folder)
-        mark.touch()
+    with _locked(folder):
+        if not mark.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            build(folder)
+            mark.touch()
     return folder
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Lets one process at a time fill a folder; the others wait for it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

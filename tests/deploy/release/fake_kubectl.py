@@ -1,0 +1,77 @@
+"""A kubectl for tests of the order alone: it keeps applied objects in a file, ends Jobs at once, and notes each call.
+
+`fake_kubectl.py FOLDER ARGUMENTS...`: FOLDER/state.json has the objects, FOLDER/calls one line for each call that
+changes something, FOLDER/failing the names of Jobs that fail.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+FOLDER = Path(sys.argv[1])
+STATE, CALLS, FAILING = FOLDER / "state.json", FOLDER / "calls", FOLDER / "failing"
+VERSION = "app.kubernetes.io/version"
+Objects = dict[str, Any]
+
+
+def main(arguments: list[str]) -> int:
+    objects: Objects = json.loads(STATE.read_text()) if STATE.exists() else {}
+    match arguments:
+        case ["kustomize", folder]:
+            name = "-".join(Path(folder).parts[-2:])
+            print((FOLDER / f"{name}.yaml").read_text())
+        case ["apply", *_]:
+            applied = list(yaml.safe_load_all(sys.stdin))
+            for each in applied:
+                apply(objects, each)
+            note("apply " + " ".join(f"{each['kind']}/{each['metadata']['name']}" for each in applied))
+        case ["get", kind, "-n", _, "-l", selector, *_]:
+            wanted = dict(pair.split("=") for pair in selector.split(","))
+            items = [each for key, each in objects.items() if key.startswith(f"{kind}/")]
+            matching = [each for each in items if wanted.items() <= each["metadata"]["labels"].items()]
+            print(json.dumps({"items": matching}))
+        case ["get", kind, name, *_]:
+            print(json.dumps(objects[f"{kind}/{name}"]) if f"{kind}/{name}" in objects else "")
+        case ["delete", kind, name, *_]:
+            objects.pop(f"{kind}/{name}", None)
+            note(f"delete {kind}/{name}")
+        case ["rollout", "undo", deployment, _, _, revision]:
+            undo(objects, deployment, revision.partition("=")[2])
+            note(f"undo {deployment}")
+        case ["rollout", "status", deployment, *_]:
+            note(f"await {deployment}")
+        case ["logs", *_]:
+            print("permission denied for table documents")
+    STATE.write_text(json.dumps(objects))
+    return 0
+
+
+def apply(objects: Objects, each: Any) -> None:
+    kind, name = each["kind"].lower(), each["metadata"]["name"]
+    failing = FAILING.read_text().split() if FAILING.exists() else []
+    if kind == "job":
+        condition = "Failed" if name in failing else "Complete"
+        each["status"] = {"conditions": [{"type": condition, "status": "True"}]}
+    if kind == "deployment":
+        revision = str(1 + sum(key.startswith(f"replicaset/{name}-") for key in objects))
+        labels = each["spec"]["template"]["metadata"]["labels"]
+        metadata = {"labels": labels, "annotations": {"deployment.kubernetes.io/revision": revision}}
+        objects[f"replicaset/{name}-{revision}"] = {"metadata": metadata, "template": each["spec"]["template"]}
+    objects[f"{kind}/{name}"] = each
+
+
+def undo(objects: Objects, deployment: str, revision: str) -> None:
+    name = deployment.partition("/")[2]
+    objects[deployment]["spec"]["template"] = objects[f"replicaset/{name}-{revision}"]["template"]
+
+
+def note(line: str) -> None:
+    with CALLS.open("a") as calls:
+        calls.write(line + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main([part for part in sys.argv[2:] if part]))
