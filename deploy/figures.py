@@ -1,4 +1,4 @@
-"""The measured figures on which sizes rest (`figures.json`), and the national load."""
+"""The measured figures on which sizes rest (`figures.json`), the national load, and what is assumed beside them."""
 
 import json
 from collections.abc import Mapping
@@ -19,23 +19,40 @@ class NationalLoad:
 
     deposits: float = 99
     openings: float = 264
-    reimbursement_lines: float = 890
-    ledger_entries: float = 1137
+    lines: float = 890
+    entries: float = 1137
+
+
+@dataclass(frozen=True)
+class Assumptions:
+    """What no benchmark measures. `peak_ratio`: the peak over the mean of a year."""
+
+    peak_ratio: float = 5
+    ms_per_opening: float = 5
+    """CPU of identity's API for one opening; passwords, which only some persons set, are not in it."""
+    people: int = 68_000_000
+    document_kib: float = 23
+    """20 KB of compressed content, as benchmarks deposit it, and its rows and indexes."""
+    entry_kib: float = 0.6
+    line_kib: float = 0.4
+    person_kib: float = 6
+    state_kib: float = 3
+    message_kib: float = 1.2
+    """One message on one broker, with its headers."""
 
 
 @dataclass(frozen=True)
 class Figures:
     """What the benchmarks of the project measured. CPU in milliseconds, by process."""
 
-    source: str
-    command: str
+    sources: Mapping[str, str]
     machine: str
     documents_per_s: float
     cpu_ms_per_document: Mapping[str, float]
     records_per_document: Mapping[str, int]
     messages_per_document: float
-    wal_kb_per_document: float
     cpu_ms_per_read: Mapping[str, float]
+    cpu_ms_per_line: Mapping[str, float]
 
 
 @cache
@@ -44,12 +61,16 @@ def figures() -> Figures:
     return Figures(**json.loads((Path(__file__).parent / "figures.json").read_text("utf-8")))
 
 
-def lag_threshold(group: Group) -> int:
-    """Returns the records that may wait in a group for each of its workers: LAG_S times what one worker did a second.
+def records_per_s(worker: str) -> float:
+    """Returns the records that one worker (`records-worker`) handled in a second of the benchmark, at full speed.
 
     identity's worker has no figure of its own and counts as the slowest.
     """
     measured = figures()
     least = min(measured.records_per_document.values())
-    records = measured.records_per_document.get(f"{group.service}-worker", least)
-    return int(measured.documents_per_s * records * LAG_S)
+    return measured.documents_per_s * measured.records_per_document.get(worker, least)
+
+
+def lag_threshold(group: Group) -> int:
+    """Returns the records that may wait in a group for each of its workers: LAG_S times what one worker did a second."""
+    return int(records_per_s(f"{group.service}-worker") * LAG_S)

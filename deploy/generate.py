@@ -22,6 +22,7 @@ from deploy.contracts_page import contracts_page
 from deploy.errors_page import errors_page
 from deploy.manifests.files import manifest_files
 from deploy.settings_classes import settings_class
+from deploy.sizing import sizing_page
 from shared.contracts.carried_events import EVENTS
 from shared.contracts.declarations import SERVICES, Topic
 from shared.contracts.topics import GROUPS, TOPICS
@@ -46,6 +47,7 @@ def generated() -> Iterator[tuple[Path, str]]:
     yield DESCRIPTIONS / "configuration.md", f"{before}{BEGIN}\n{configuration()}{END}{after}"
     for service in SERVICES:
         yield DESCRIPTIONS / f"openapi-{service}.yaml", _yaml(openapi(service))
+    yield DESCRIPTIONS / "sizing.md", sizing_page()
     yield from manifest_files()
 
 

@@ -13,7 +13,7 @@ from shared.messaging.topics.layouts import declared_topics
 API: Final = "kafka.strimzi.io/v1"
 OUTSIDE_PORT: Final = 9094
 _CLUSTER: Final = {"strimzi.io/cluster": "dmp"}
-_BROKERS: Final = 3
+BROKERS: Final = 3
 REPLICATION, IN_SYNC = 3, 2
 BROKER_GIB: Final = 2000
 """Storage of one broker; `deploy.sizing` says what the topics take."""
@@ -79,7 +79,7 @@ def _pool(name: str, role: str, gib: int, size: tuple[str, str]) -> Manifest:
     cpu, memory = size
     volume = {"id": 0, "type": "persistent-claim", "size": f"{gib}Gi", "deleteClaim": False, "kraftMetadata": "shared"}
     spec = {
-        "replicas": _BROKERS,
+        "replicas": BROKERS,
         "roles": [role],
         "storage": {"type": "jbod", "volumes": [volume]},
         "resources": {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": memory}},

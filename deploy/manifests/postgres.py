@@ -18,9 +18,9 @@ OTHER_CONNECTIONS: Final = 20
 """Connections for migrations, operators' commands, replicas, backups and the operator of the cluster."""
 STORAGE_GIB: Final[dict[Service, int]] = {
     "identity": 500,
-    "records": 4000,
+    "records": 16000,
     "consent": 200,
-    "audit": 8000,
+    "audit": 13000,
     "notify": 500,
 }
 """Storage of one instance; `deploy.sizing` says what three years take."""

@@ -1,0 +1,193 @@
+"""The manifests fit the code: its settings, its connections, its time to end, and the load of the nation."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from deploy.manifests.files import K8S, manifest_files
+from deploy.manifests.postgres import OTHER_CONNECTIONS
+from deploy.manifests.processes import PROCESSES, Process, processes_of
+from deploy.manifests.variables import cluster_name, variables_of
+from deploy.settings_classes import settings_class
+from deploy.sizing import replicas_needed
+from shared.contracts.declarations import SERVICES, Service
+from shared.contracts.topics import GROUPS
+from shared.messaging.topics.grants import OPS
+from shared.service.owner_settings import OwnerPostgresSettings
+
+Manifest = dict[str, Any]
+
+
+def objects(folder: str) -> list[Manifest]:
+    """All objects of the generated files below a folder of deploy/k8s."""
+    texts = [path.read_text("utf-8") for path in sorted((K8S / folder).rglob("*.yaml"))]
+    manifests = [each for text in texts for each in yaml.load_all(text, yaml.CSafeLoader)]
+    return [each for each in manifests if each["kind"] != "Kustomization"]
+
+
+BASE = objects("base")
+JOBS = objects("migrate")
+
+
+def of_kind(kind: str) -> dict[str, Manifest]:
+    return {each["metadata"]["name"]: each for each in BASE if each["kind"] == kind}
+
+
+def pods() -> Iterator[tuple[str, Manifest]]:
+    """Yields the name of each Deployment and Job with the spec of its pods."""
+    for each in (*of_kind("Deployment").values(), *JOBS):
+        yield each["metadata"]["name"], each["spec"]["template"]["spec"]
+
+
+def settings_of(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from settings_of(field.annotation, f"{prefix}{name.upper()}__")
+        else:
+            yield prefix + name.upper()
+
+
+def test_no_file_stands_beside_the_generated_ones() -> None:
+    generated = {path for path, _ in manifest_files()}
+    present = {path for folder in ("base", "migrate") for path in (K8S / folder).rglob("*") if path.is_file()}
+    assert present == generated
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_all_replicas_at_once_leave_the_database_connections_for_operators(service: Service) -> None:
+    cluster = of_kind("Cluster")[cluster_name(service)]
+    held = 0
+    for process in processes_of(service):
+        scaler = of_kind("ScaledObject" if process.role == "worker" else "HorizontalPodAutoscaler")[process.name]
+        most = scaler["spec"].get("maxReplicas") or scaler["spec"]["maxReplicaCount"]
+        rolling = of_kind("Deployment")[process.name]["spec"]["strategy"]["rollingUpdate"]["maxSurge"]
+        surge = -(-most * int(rolling.removesuffix("%")) // 100)
+        held += (most + surge) * process.connections
+    allowed = int(cluster["spec"]["postgresql"]["parameters"]["max_connections"])
+    assert held + OTHER_CONNECTIONS <= allowed
+
+
+@pytest.mark.parametrize("process", PROCESSES, ids=lambda process: process.name)
+def test_the_most_replicas_carry_the_peak_of_the_nation_without_a_zone(process: Process) -> None:
+    assert replicas_needed(process) <= process.most
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_variable_is_a_setting_of_the_service(service: Service) -> None:
+    names = set(settings_of(settings_class(service), f"{service.upper()}_"))
+    unknown = {name for name in variables_of(service) if name not in names and name.removesuffix("_FILE") not in names}
+    assert unknown == set()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_secret_of_a_service_is_a_file_that_its_pods_mount(service: Service) -> None:
+    """The names of secrets are those of fields of type SecretStr."""
+    secret = {
+        f"{service.upper()}_{section.upper()}__{name.upper()}"
+        for section, field in settings_class(service).model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+        for name, inner in field.annotation.model_fields.items()
+        if "SecretStr" in str(inner.annotation)
+    }
+    variables = variables_of(service)
+    assert secret & set(variables) == set()
+    files = {path for name, path in variables.items() if name.endswith("_FILE") and path.startswith("/run/dmp/")}
+    for process in processes_of(service):
+        pod = of_kind("Deployment")[process.name]["spec"]["template"]["spec"]
+        [sources] = [volume["projected"]["sources"] for volume in pod["volumes"] if volume["name"] == "secrets"]
+        mounted = {f"/run/dmp/secrets/{item['path']}" for source in sources for item in source["secret"]["items"]}
+        assert files <= mounted
+
+
+def test_every_secret_that_a_pod_mounts_is_made() -> None:
+    made = {each["metadata"]["name"]: set(each["spec"]["target"]["template"]["data"]) for each in externals()}
+    by_operators = {f"{cluster_name(service)}-ca" for service in SERVICES} | {"dmp-cluster-ca-cert", "records-mllp-tls"}
+    for name, pod in pods():
+        for volume in pod["volumes"]:
+            for source in volume.get("projected", {}).get("sources", []):
+                secret, keys = source["secret"]["name"], {item["key"] for item in source["secret"]["items"]}
+                assert secret in by_operators or keys <= made[secret], name
+            if "secret" in volume:
+                assert volume["secret"]["secretName"] in made
+
+
+def externals() -> list[Manifest]:
+    return list(of_kind("ExternalSecret").values())
+
+
+def test_no_container_has_a_secret_in_its_environment() -> None:
+    """KEDA resolves every Secret in the environment of what it scales."""
+    for name, pod in pods():
+        for container in pod["containers"]:
+            assert all("valueFrom" not in variable for variable in container.get("env", [])), name
+            assert all("secretRef" not in source for source in container.get("envFrom", [])), name
+
+
+def test_a_migration_gets_the_owners_connection_string_and_no_key() -> None:
+    assert {job["metadata"]["name"] for job in JOBS} == {f"{s}-migrate-{p}" for s in SERVICES for p in ("pre", "post")}
+    for job in JOBS:
+        [container] = job["spec"]["template"]["spec"]["containers"]
+        names = {variable["name"].partition("_")[2].removesuffix("_FILE") for variable in container["env"]}
+        assert names == {"POSTGRES__OWNER_DSN", "POSTGRES__APP_ROLE"}
+        assert {name.partition("__")[2].lower() for name in names} <= set(OwnerPostgresSettings.model_fields)
+        assert "envFrom" not in container
+
+
+def test_no_deployment_sets_the_replicas_that_its_autoscaler_sets() -> None:
+    deployments = of_kind("Deployment")
+    scaled = {
+        each["spec"]["scaleTargetRef"]["name"]
+        for kind in ("HorizontalPodAutoscaler", "ScaledObject")
+        for each in of_kind(kind).values()
+    }
+    assert scaled == set(deployments) == {process.name for process in PROCESSES}
+    assert all("replicas" not in each["spec"] for each in deployments.values())
+
+
+def test_every_group_scales_its_worker() -> None:
+    groups = [
+        trigger["metadata"]["consumerGroup"]
+        for each in of_kind("ScaledObject").values()
+        for trigger in each["spec"]["triggers"]
+    ]
+    assert sorted(groups) == sorted(group.name for group in GROUPS)
+
+
+@pytest.mark.parametrize("process", PROCESSES, ids=lambda process: process.name)
+def test_a_pod_has_longer_to_end_than_its_code_waits(process: Process) -> None:
+    pod = of_kind("Deployment")[process.name]["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    waited = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+    longest = {"api": 3, "worker": 3 + 10 + 2, "mllp": 3 + 10}[process.role]
+    assert pod["terminationGracePeriodSeconds"] >= waited + longest + 2
+
+
+def test_operators_can_neither_read_secrets_nor_enter_a_pod() -> None:
+    rules = of_kind("Role")["dmp-operator"]["rules"]
+    resources = {resource for rule in rules for resource in rule["resources"]}
+    assert resources.isdisjoint({"secrets", "pods/exec", "pods/attach", "pods/portforward", "pods/ephemeralcontainers"})
+    assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list", "watch", "patch", "update"}
+    changed = {(r, v) for rule in rules for r in rule["resources"] for v in rule["verbs"] if v in ("patch", "update")}
+    assert {resource for resource, _ in changed} == {"deployments", "deployments/scale"}
+
+
+def test_lags_are_read_by_a_user_who_reads_no_message() -> None:
+    acls = of_kind("KafkaUser")[OPS]["spec"]["authorization"]["acls"]
+    assert {operation for acl in acls for operation in acl["operations"]} == {"Describe", "DescribeConfigs"}
+
+
+def test_the_pool_that_sizes_count_is_the_one_that_the_services_have() -> None:
+    changed = [name for service in SERVICES for name in variables_of(service) if "POOL_SIZE" in name]
+    assert changed == []
+
+
+def test_no_secret_stands_in_the_repository() -> None:
+    assert not [each for each in BASE if each["kind"] == "Secret"]
+
+
+def test_a_manifest_is_written_without_aliases() -> None:
+    texts = [text for path, text in manifest_files() if path.suffix == ".yaml"]
+    assert not [text for text in texts if "&id0" in text or "*id0" in text]
