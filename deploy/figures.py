@@ -72,5 +72,5 @@ def records_per_s(worker: str) -> float:
 
 
 def lag_threshold(group: Group) -> int:
-    """Returns the records that may wait in a group for each of its workers: LAG_S times what one worker did a second."""
+    """Returns the records that may wait in a group for each of its workers: LAG_S times what one did a second."""
     return int(records_per_s(f"{group.service}-worker") * LAG_S)
