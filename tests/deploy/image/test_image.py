@@ -21,10 +21,9 @@ from deploy.local.platform.services import NAMES
 from tests.infra.platform.images import RESTRICTED, USER, ContainerStack
 from tests.infra.platform.waiting import DEADLINE_S
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("image")]
+pytestmark = pytest.mark.long
 
 LARGEST = 400_000_000
-BUILD_S = 900
 
 
 @pytest.fixture(scope="module")
