@@ -36,7 +36,7 @@ def read_secret_files(
             values[variable] = _content(variables[named])
         except (OSError, ValueError) as error:
             reason = f"the file cannot be read ({error.strerror})" if isinstance(error, OSError) else str(error)
-            errors.append(InitErrorDetails(type=PydanticCustomError("secret_file", reason), loc=path, input=None))  # type: ignore[arg-type]
+            errors.append(InitErrorDetails(type=PydanticCustomError("secret_file", reason), loc=path, input=None))
     if errors:
         raise ValidationError.from_exception_data(settings_class.__name__, errors)
     return values

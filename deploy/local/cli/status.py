@@ -8,10 +8,11 @@ from typing import Any
 
 import typer
 
+from deploy.cli.worker_metrics import findings, groups_in, services_to_recover, stopped_consumers
 from deploy.local.cli.commands.common import show_json, show_table
 from deploy.local.cli.in_force import METRIC, latency_in
 from deploy.local.cli.installation import EXIT_NOT_RUNNING, JsonOption, VarOption
-from deploy.local.cli.worker_metrics import GroupMetrics, fetch_pages, groups_in, services_to_recover
+from deploy.local.cli.worker_metrics import fetch_pages
 from deploy.local.platform import endpoints
 from deploy.local.platform.lock import holder
 from deploy.local.platform.paths import Layout
@@ -58,35 +59,6 @@ def status(var: VarOption, as_json: JsonOption = False) -> None:
         typer.echo(str(rights or "consent-worker does not answer: how fast changes come into force is unknown"))
     if stopped or to_recover or not all(process["healthy"] for process in processes.values()):
         raise typer.Exit(1)
-
-
-def stopped_consumers(groups: Mapping[str, GroupMetrics]) -> dict[str, str]:
-    """Returns the groups that do not consume, or not every partition, with the reason."""
-    stopped = {}
-    for group, metrics in sorted(groups.items()):
-        if metrics.is_stopped:
-            stopped[group] = "too many of its messages fail; it tries one at a time"
-        elif metrics.lost_topics:
-            stopped[group] = f"Kafka no longer has its stored offset of {', '.join(metrics.lost_topics)}"
-    return stopped
-
-
-def findings(groups: Mapping[str, GroupMetrics], silent: list[str], to_recover: list[str]) -> list[str]:
-    """Returns one line each for dead letters, stopped consumers, services to recover and workers that do not answer."""
-    dead = {group: metrics.dead_letters for group, metrics in sorted(groups.items()) if metrics.dead_letters}
-    listed = ", ".join(f"{group} {count}" for group, count in dead.items())
-    lines = [f"dead letters: {sum(dead.values())} ({listed}); look with `dmp dlt list`" if dead else "no dead letter"]
-    stopped = stopped_consumers(groups)
-    lines += [f"stopped consumer: {group}: {reason}" for group, reason in stopped.items()]
-    if not stopped:
-        lines.append("no stopped consumer")
-    lines += [
-        f"{name} announces nothing: its database lacks what it announced before; run `dmp recover {name}`"
-        for name in to_recover
-    ]
-    if silent:
-        lines.append(f"unknown for {', '.join(silent)}: the worker does not answer")
-    return lines
 
 
 async def _examine(installation: dict[str, Any]) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:

@@ -3,9 +3,18 @@
 import errno
 from pathlib import Path
 
+from deploy.cli.errors import LocalError
 
-class LocalError(Exception):
-    """An error of this machine or its installation. The message is one line for a person."""
+__all__ = [
+    "AlreadyRunningError",
+    "DataMismatchError",
+    "FetchError",
+    "Interrupted",
+    "LocalError",
+    "MissingPartError",
+    "StartError",
+    "explain",
+]
 
 
 class Interrupted(Exception):  # noqa: N818  # it is not an error

@@ -170,7 +170,7 @@ class Stack:
         return specs
 
     async def _start_services(self) -> None:
-        self.services = Services(self.layout, self.postgres, self.kafka, self.ports, self.secrets, self._environment)
+        self.services = self._make_services()
         await run_together(
             self._step("databases", create_databases(self.postgres, self.secrets, NAMES)),
             self._step("topics", self._create_topics()),
@@ -180,6 +180,10 @@ class Stack:
         self.secrets.save()
         await self._step("migrations", run_together(*(run_once(self.services.migrate(name)) for name in NAMES)))
         await self.supervisor.start(*specs)
+
+    def _make_services(self) -> Services:
+        """Returns the services' processes; a test of the image runs them in containers."""
+        return Services(self.layout, self.postgres, self.kafka, self.ports, self.secrets, self._environment)
 
     async def _step(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         started = time.monotonic()

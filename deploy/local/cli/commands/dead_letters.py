@@ -1,14 +1,14 @@
 """`dmp dlt`: dead letters and parked messages, for operators. Shows codes, never a content."""
 
-import asyncio
-import sys
-from collections.abc import Mapping
-from http import HTTPStatus
-from typing import Annotated, Any
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import typer
 
+from deploy.cli import acts
+from deploy.cli.client import Session
 from deploy.local.cli.commands.common import (
     EXIT_REFUSED,
     EXIT_USAGE,
@@ -21,10 +21,7 @@ from deploy.local.cli.commands.common import (
     with_zone,
 )
 from deploy.local.cli.installation import JsonOption, VarOption
-from deploy.local.demo.client import Dmp, RefusedError, Session
 from deploy.local.demo.credentials import OPERATOR
-from deploy.local.platform.errors import LocalError
-from deploy.local.platform.services import NAMES
 
 dlt = typer.Typer(help="Dead letters and parked messages: list, show, redrive, discard.", no_args_is_help=True)
 DeadLetterArgument = Annotated[UUID, typer.Argument(metavar="ID", help="Id of the dead letter, from `dmp dlt list`.")]
@@ -36,6 +33,7 @@ BeforeOption = Annotated[
 LimitOption = Annotated[
     int, typer.Option("--limit", min=1, max=1000, metavar="N", help="At most N dead letters, the oldest.")
 ]
+T = TypeVar("T")
 _HEADINGS = ("id", "group", "topic", "partition", "offset", "code", "since", "behind it")
 
 
@@ -60,7 +58,7 @@ def list_dead_letters(
     Example: dmp dlt list --group records.deposit-decisions
     """
     filters = _filters(group, code, before, limit)
-    dead_letters = perform(var, lambda dmp, installation: _dead_letters(dmp, installation, filters))
+    dead_letters = _as_operator(var, lambda operator: acts.list_dead_letters(operator, filters))
     if as_json:
         show_json(dead_letters)
     else:
@@ -75,7 +73,7 @@ def show(dead_letter: DeadLetterArgument, var: VarOption, as_json: JsonOption = 
 
     Example: dmp dlt show 0199a3c4-5d00-8a11-9b7e-2f6c1d4e9a3b
     """
-    fields = perform(var, lambda dmp, installation: _find(dmp, installation, dead_letter))
+    fields = _as_operator(var, lambda operator: acts.find_dead_letter(operator, dead_letter))
     if as_json:
         show_json(fields)
     else:
@@ -104,9 +102,9 @@ def redrive(
         if group is None and code is None:
             fail(EXIT_USAGE, "name a dead letter, a --group or a --code")
         filters = _filters(group, code, before, limit)
-        results = perform(var, lambda dmp, installation: _redrive_all(dmp, installation, filters))
+        results = _as_operator(var, lambda operator: acts.redrive_all(operator, filters))
     else:
-        results = [perform(var, lambda dmp, installation: _redrive(dmp, installation, dead_letter))]
+        results = [_as_operator(var, lambda operator: acts.redrive(operator, dead_letter))]
     if as_json:
         show_json(results if dead_letter is None else results[0])
     else:
@@ -131,13 +129,7 @@ def discard(
 
     Example: dmp dlt discard 0199a3c4-5d00-8a11-9b7e-2f6c1d4e9a3b --reason sent-twice
     """
-
-    async def discard_it(dmp: Dmp, installation: Mapping[str, Any]) -> dict[str, Any]:
-        return await _post(
-            dmp, installation, await _find(dmp, installation, dead_letter), "discard", {"reason": reason}
-        )
-
-    done = perform(var, discard_it)
+    done = _as_operator(var, lambda operator: acts.discard(operator, dead_letter, reason))
     if as_json:
         show_json(done)
     else:
@@ -150,68 +142,9 @@ def _filters(group: str | None, code: str | None, before: str | None, limit: int
     return {name: value for name, value in filters.items() if value is not None}
 
 
-async def _dead_letters(dmp: Dmp, installation: Mapping[str, Any], filters: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Returns the dead letters of all workers, or of the group's worker, the oldest first."""
-    operator = session_for(dmp, installation, OPERATOR)
-    await operator.token()
-    owner = str(filters.get("group", "")).partition(".")[0]
-    services = [name for name in NAMES if owner in ("", name)]
-    pages = await asyncio.gather(*(_page(operator, name, filters) for name in services), return_exceptions=True)
-    for page in pages:
-        if isinstance(page, BaseException):
-            raise page
-    dead_letters = [dead_letter for page in pages if isinstance(page, list) for dead_letter in page]
-    return sorted(dead_letters, key=lambda dead_letter: dead_letter["parked_at"])[: filters.get("limit")]
-
-
-async def _page(operator: Session, service: str, filters: Mapping[str, Any]) -> list[dict[str, Any]]:
-    answer = await operator.call("GET", f"{service}-worker", "/dead-letters", params=filters)
-    dead_letters: list[dict[str, Any]] = answer.json()
-    return dead_letters
-
-
-async def _redrive(dmp: Dmp, installation: Mapping[str, Any], dead_letter: UUID) -> dict[str, Any]:
-    return await _post(dmp, installation, await _find(dmp, installation, dead_letter), "redrive")
-
-
-async def _redrive_all(dmp: Dmp, installation: Mapping[str, Any], filters: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Redrives one after the other, with a line of progress each; skips one that was handled behind another."""
-    dead_letters, results = await _dead_letters(dmp, installation, filters), []
-    for number, dead_letter in enumerate(dead_letters, start=1):
-        try:
-            result = await _post(dmp, installation, dead_letter, "redrive")
-        except RefusedError as error:
-            if error.status != HTTPStatus.NOT_FOUND:
-                raise
-            continue
-        results.append(result)
-        outcome = f"{result['handled']} handled" if result["hindrance"] is None else result["hindrance"]
-        print(f"  {number}/{len(dead_letters)}  {dead_letter['group']}: {outcome}", file=sys.stderr, flush=True)
-    return results
-
-
-async def _post(
-    dmp: Dmp, installation: Mapping[str, Any], dead_letter: Mapping[str, Any], action: str, body: object = None
-) -> dict[str, Any]:
-    worker = f"{str(dead_letter['group']).partition('.')[0]}-worker"
-    operator = session_for(dmp, installation, OPERATOR)
-    done: dict[str, Any] = (
-        await operator.call("POST", worker, f"/dead-letters/{dead_letter['id']}/{action}", json=body)
-    ).json()
-    return {"id": dead_letter["id"], **done}
-
-
-async def _find(dmp: Dmp, installation: Mapping[str, Any], dead_letter: UUID) -> dict[str, Any]:
-    operator = session_for(dmp, installation, OPERATOR)
-    for name in NAMES:
-        try:
-            view: dict[str, Any] = (await operator.call("GET", f"{name}-worker", f"/dead-letters/{dead_letter}")).json()
-        except RefusedError as error:
-            if error.status != HTTPStatus.NOT_FOUND:
-                raise
-        else:
-            return view
-    raise LocalError(f"there is no dead letter {dead_letter}: it may have been redriven; look with `dmp dlt list`")
+def _as_operator(var: Path, work: Callable[[Session], Awaitable[T]]) -> T:
+    """Runs the work with the operator's session on the running installation."""
+    return perform(var, lambda dmp, installation: work(session_for(dmp, installation, OPERATOR)))
 
 
 def _row(dead_letter: Mapping[str, Any]) -> tuple[object, ...]:

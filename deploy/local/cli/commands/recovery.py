@@ -1,9 +1,10 @@
 """`dmp recover`: recovers what a restored database lacks from the service's topics."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from deploy.cli import acts
 from deploy.local.cli.commands.common import perform, session_for, show_json, show_table
 from deploy.local.cli.installation import JsonOption, VarOption
 from deploy.local.demo.credentials import OPERATOR
@@ -32,12 +33,7 @@ def recover(
     if service not in NAMES:
         raise typer.BadParameter(f"choose one of {', '.join(NAMES)}")
 
-    async def call(dmp: Any, installation: Any) -> dict[str, Any]:
-        operator = session_for(dmp, installation, OPERATOR)
-        done: dict[str, Any] = (await operator.call("POST", f"{service}-worker", "/recovery")).json()
-        return done
-
-    done = perform(var, call)
+    done = perform(var, lambda dmp, installation: acts.recover(session_for(dmp, installation, OPERATOR), service))
     if as_json:
         show_json(done)
         return

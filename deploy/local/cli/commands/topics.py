@@ -8,10 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
+from deploy.cli.worker_metrics import GroupMetrics, groups_in
 from deploy.local.cli.commands.common import read_installation, show_json, show_table
 from deploy.local.cli.installation import JsonOption, VarOption
 from deploy.local.cli.interruptible import run
-from deploy.local.cli.worker_metrics import GroupMetrics, fetch_pages, groups_in
+from deploy.local.cli.worker_metrics import fetch_pages
 from deploy.local.platform.errors import LocalError
 from deploy.local.platform.kafka import Credentials, admin_client
 from shared.contracts.topics import GROUPS, TOPICS

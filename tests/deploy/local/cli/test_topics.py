@@ -1,5 +1,6 @@
 """What `dmp topics` and `dmp status` read from the broker and from the workers' metrics."""
 
+from deploy.cli.worker_metrics import GroupMetrics, findings, groups_in, services_to_recover, stopped_consumers
 from deploy.local.cli.commands.topics import (
     GroupState,
     LagState,
@@ -8,8 +9,6 @@ from deploy.local.cli.commands.topics import (
     lag_states,
     topic_states,
 )
-from deploy.local.cli.status import findings, stopped_consumers
-from deploy.local.cli.worker_metrics import GroupMetrics, groups_in, services_to_recover
 from shared.contracts.topics import GROUPS
 
 DOCUMENTS = "records.documents.v1"
