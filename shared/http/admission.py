@@ -24,7 +24,7 @@ from fastapi.routing import APIRoute
 from shared.errors import OverloadedError
 from shared.http.bulk_lane import BULK, BulkLane
 from shared.http.tokens import Caller
-from shared.runtime.metrics import NOT_ADMITTED, REQUESTS_AT_WORK
+from shared.runtime.metrics import NOT_ADMITTED, REQUESTS_AT_WORK, start_at_zero
 from shared.terminology.access_modes import EMERGENCY_MODES
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
@@ -44,6 +44,9 @@ class Urgency(StrEnum):
     """The sender keeps the document and sends it again."""
     BULK = BULK
     """Nobody waits for it at a screen: what-if, replay, a hospital's backlog."""
+
+
+start_at_zero(NOT_ADMITTED, [urgency.value for urgency in Urgency])
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ class Load:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.at_work = 0
         self.bulk = BulkLane(self.is_quiet)
+        self.change(0)
         self._clock = clock
         self._window_ends: float | None = None  # set during an overload
         self._asked, self._refused = 0, 0  # since the window began

@@ -37,6 +37,7 @@ class BulkLane:
         self.waiting = 0
         self._is_quiet = is_quiet
         self._places = asyncio.Semaphore(AT_WORK)
+        self._count()
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
