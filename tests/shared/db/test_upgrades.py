@@ -65,6 +65,21 @@ async def test_the_last_release_is_upgraded_with_its_rows_to_what_a_new_installa
         assert undated(upgraded[name]) == undated(fresh[name]), name
 
 
+@pytest.mark.parametrize("service", SERVICES)
+async def test_a_release_whose_post_migrations_wait_ends_with_the_same_schema(
+    service: str, landed: Restore, new_database: NewDatabase
+) -> None:
+    dsn, migrations = await landed(service), migrations_of(service, migrations_folder(service))
+    await migrate(dsn, migrations, APP, "pre")
+    connection = await asyncpg.connect(dsn)
+    await check_migrated(connection, service, migrations)
+    await connection.close()
+    await migrate(dsn, migrations, APP, "post")
+    upgraded, fresh = await asyncio.gather(catalogue_of(dsn), catalogue_of((await new_database(service)).owner_dsn))
+    for name in COMPARED:
+        assert undated(upgraded[name]) == undated(fresh[name]), name
+
+
 async def test_a_migration_that_only_an_empty_database_bears_is_found(landed: Restore) -> None:
     dsn, migrations = await landed("records"), migrations_of("records", migrations_folder("records"))
     wrong = Migration("records/9999_pre_add_note.sql", "alter table documents add column note text not null")
