@@ -49,8 +49,8 @@ class Kubectl:
 
     def find(self, namespace: str, kind: str, selector: str) -> list[Manifest]:
         """Returns the objects that have these labels. Raises KubectlError."""
-        found: dict[str, Any] = json.loads(self._run(["get", kind, "-n", namespace, "-l", selector, "-o", "json"]))
-        return list(found["items"])
+        answer: dict[str, Any] = json.loads(self._run(["get", kind, "-n", namespace, "-l", selector, "-o", "json"]))
+        return list(answer["items"])
 
     def delete(self, namespace: str, kind: str, name: str) -> None:
         """Deletes an object and waits until it is gone. Raises KubectlError."""
