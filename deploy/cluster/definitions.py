@@ -96,4 +96,8 @@ class _Loader(yaml.CSafeLoader):
     """Reads a lone `=` as text, as YAML 1.2 does: definitions list it among operators."""
 
 
-_Loader.add_constructor("tag:yaml.org,2002:value", lambda loader, node: loader.construct_scalar(node))
+def _text(loader: _Loader, node: yaml.ScalarNode) -> str:
+    return str(loader.construct_scalar(node))
+
+
+_Loader.add_constructor("tag:yaml.org,2002:value", _text)
