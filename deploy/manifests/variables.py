@@ -57,8 +57,8 @@ def variables_of(service: Service) -> dict[str, str]:
 def key_files(service: Service) -> dict[str, str]:
     """Returns the settings that hold keys and other secrets of a service alone -> the file's name, which is also the
     key in its Secret."""
-    fields = settings_class(service).model_fields
-    section = fields["keys"].annotation if "keys" in fields else None
+    field = settings_class(service).model_fields.get("keys")
+    section = field.annotation if field else None
     names = list(section.model_fields) if isinstance(section, type) and issubclass(section, BaseModel) else []
     files = {f"KEYS__{name.upper()}": name.replace("_", "-") for name in names}
     match service:
