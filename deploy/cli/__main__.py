@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import json
 import sys
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,9 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["topics"]:
-        from shared.messaging.topics.__main__ import main as topics
-
-        return topics(words[1:])
+        return _topics(words[1:])
     parsed = _parser().parse_args(words)
     if parsed.command == "dlt redrive" and not (parsed.id or parsed.group or parsed.code):
         return _complain("name a dead letter, a --group or a --code", EXIT_USAGE)
@@ -44,6 +43,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = asyncio.run(parsed.run(read_context(parsed.context), parsed))
     except LocalError as error:
         return _complain(str(error), EXIT_LEFT)
+    return code
+
+
+def _topics(words: list[str]) -> int:
+    """Runs the command for topics; with `--patience SECONDS` first, again until the cluster answers."""
+    from shared.messaging.topics.__main__ import EXIT_UNAVAILABLE
+    from shared.messaging.topics.__main__ import main as topics
+
+    patience = 0
+    if words[:1] == ["--patience"] and words[1:2] and words[1].isdecimal():
+        patience, words = int(words[1]), words[2:]
+    deadline = time.monotonic() + patience
+    while (code := topics(words)) == EXIT_UNAVAILABLE and time.monotonic() < deadline:
+        time.sleep(2)
     return code
 
 
