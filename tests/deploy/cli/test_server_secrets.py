@@ -1,0 +1,84 @@
+"""The secrets of one server: made once, kept, private, and enough for every service."""
+
+import stat
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deploy.cli.databases import roles_of
+from deploy.cli.server_secrets import make_secrets, password_of
+from deploy.generate import settings_class
+from shared.contracts.declarations import SERVICES
+
+COMPOSE = Path(__file__).parents[3] / "deploy" / "compose.yaml"
+
+
+def test_secrets_are_private_and_a_second_run_changes_none(tmp_path: Path) -> None:
+    made = make_secrets(tmp_path)
+    contents = {path: path.read_bytes() for path in made}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in made} == {0o400}
+    assert make_secrets(tmp_path) == []
+    assert {path: path.read_bytes() for path in made} == contents
+
+
+def test_every_role_has_a_password_of_its_own(tmp_path: Path) -> None:
+    make_secrets(tmp_path)
+    roles = [role for service in SERVICES for role in roles_of(service)]
+    passwords = {password_of(tmp_path, role) for role in roles}
+    assert len(passwords) == len(roles)
+    assert "" not in passwords
+
+
+def test_services_that_share_a_keyring_get_the_same(tmp_path: Path) -> None:
+    make_secrets(tmp_path)
+    for name, services in (("ins-hmac", ("identity", "records")), ("contacts", ("identity", "notify"))):
+        assert len({(tmp_path / service / name).read_text() for service in services}) == 1
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("process", ["migrate", "api", "worker"])
+def test_a_process_of_the_compose_file_has_settings_that_it_can_start_with(
+    service: str, process: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_secrets(tmp_path)
+    described = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"][f"{service}-{process}"]
+    places = {target: f"{tmp_path}/{source.rpartition('/')[2]}" for source, target in _mounts(described)}
+    for name, value in described["environment"].items():
+        if name.endswith("_FILE"):
+            folder, _, file = value.rpartition("/")
+            monkeypatch.setenv(name, f"{places[folder]}/{file}")
+        else:
+            monkeypatch.setenv(name, _given(value))
+    settings = settings_class(service)()
+    assert settings.http.port == settings.worker.port == 8080
+    assert (settings.postgres.owner_dsn is not None) is (process == "migrate")
+
+
+def test_no_environment_of_the_compose_file_holds_a_secret() -> None:
+    services = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"]
+    for described in services.values():
+        for name in described.get("environment", {}):
+            is_secret = any(part in name for part in ("DSN", "PASSWORD", "KEYS__", "MOTIVES", "SECRET"))
+            assert not is_secret or name.endswith("_FILE") or name == "KAFKA_SECRETS", name
+
+
+def _mounts(described: dict[str, list[str]]) -> list[tuple[str, str]]:
+    """Returns source and target of the mounted folders with secrets."""
+    mounts = [text.replace(":-", "").removesuffix(":ro").partition(":") for text in described["volumes"]]
+    return [(source, target) for source, _, target in mounts if target.startswith("/run/secrets")]
+
+
+def _given(value: str) -> str:
+    """Returns a value as a file of settings may give it: a default, else one for tests."""
+    if not value.startswith("${"):
+        return value
+    name, _, default = value.removeprefix("${").removesuffix("}").partition(":-")
+    required = {
+        "DMP_SMTP_HOST": "mail.example",
+        "DMP_SMTP_SENDER": "no-reply@dmp.example",
+        "DMP_NAME": "DMP",
+        "DMP_SITE": "dmp.example",
+        "DMP_TELEPHONE": "01 99 00 00 00",
+    }
+    return default or required[name.partition(":?")[0]]
