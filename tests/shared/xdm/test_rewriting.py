@@ -91,7 +91,7 @@ def test_values_change_and_every_other_byte_stays(declared: str, codec: str, mar
     [value_list] = document.all("Slot", "ValueList")
     assert metadata.set_text(value_list.children[0], "new")
     assert metadata.set_attribute(document, "value", "L'<&>\"")
-    assert not metadata.set_attribute(document, "valu", "no")
+    assert not metadata.set_attribute(document, "mime", "no")
     assert metadata.add_text_element(value_list, "Value", "Z")
     assert metadata.add_empty_element(document, "ExternalIdentifier", {"value": "1"})
     assert metadata.add_empty_element(document, "ExternalIdentifier", {"value": "É€"})
