@@ -21,6 +21,7 @@ from shared.values import Ins, NationalProfessionalId, SentTraits
 from tests.infra.http.tokens import bearer, make_token
 from tests.infra.load.documents import Person
 from tests.infra.messaging.messages import outbox
+from tests.infra.platform.locks import SELECT_BLOCKED
 from tests.infra.platform.waiting import UNTIL_DONE, eventually
 from tests.infra.records.records_api import (
     CLINIC,
@@ -41,7 +42,6 @@ from tests.infra.records.records_api import (
 
 SOMEBODY = Person(71)
 FHIR = {"content-type": "application/fhir+json"}
-SELECT_WAITING = "select exists (select from pg_locks where not granted and locktype = 'advisory')"
 COUNT_COMBINED = """
 select count(*) from documents d
 join document_combinations had on (had.bucket, had.record_id, had.document_id) = (d.bucket, d.record_id, d.id)
@@ -288,7 +288,7 @@ async def test_a_deposit_waits_for_whoever_announces_of_its_record_so_that_its_a
         deposit_task = asyncio.create_task(api.deposit(bundle_of(a_deposit(SOMEBODY))))
 
         async def waits() -> bool:
-            return bool(await api.pool.fetchval(SELECT_WAITING))
+            return bool(await api.pool.fetchval(SELECT_BLOCKED))
 
         await eventually(waits)
     assert (await deposit_task).status_code == 200
