@@ -24,7 +24,8 @@ from shared.db.migrate import (
 )
 from shared.errors import CodedError, TransientError
 from shared.messaging.broker_errors import BrokerUnreachableError
-from shared.runtime.settings import PostgresSettings, ServiceSettings, set_variable
+from shared.runtime.secret_files import set_variable
+from shared.runtime.settings import PostgresSettings, ServiceSettings
 
 EXIT_UNAVAILABLE: Final = 75
 """Another attempt may succeed, without any change of the settings."""
