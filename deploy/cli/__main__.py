@@ -33,6 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["topics"]:
         return _topics(words[1:])
+    if words[:1] == ["start"] and words[1:2] and words[1] in SERVICES:
+        from deploy.cli.start import start
+
+        start(words[1], words[2:])
     parsed = _parser().parse_args(words)
     if parsed.command == "dlt redrive" and not (parsed.id or parsed.group or parsed.code):
         return _complain("name a dead letter, a --group or a --code", EXIT_USAGE)
@@ -156,6 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("dmp", description="Operates a running installation.", epilog=str(__doc__))
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     commands.add_parser("topics", help="compare or make the topics of a Kafka cluster; `topics --help` tells more")
+    commands.add_parser("start", help="wait for a service's database, then become a process: `start records api`")
     for name, summary in (("secrets", "make the missing secrets"), ("databases", "make the databases and their roles")):
         preparation = commands.add_parser(name, help=f"{summary} of one server", description=f"{summary} of one server")
         preparation.add_argument("folder", type=Path, metavar="FOLDER", help="the folder of the secrets")

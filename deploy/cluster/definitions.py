@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import yaml
 
-from deploy.cluster.programs import HERE, ProgramsError, go, made_once, run
+from deploy.cluster.programs import CLUSTER_FOLDER, ProgramsError, go, made_once, run
 
-PINS: Final = HERE / "definitions.json"
+PINS: Final = CLUSTER_FOLDER / "definitions.json"
 _INT_OR_STRING: Final = "x-kubernetes-int-or-string"
 _OPEN: Final = "x-kubernetes-preserve-unknown-fields"
 

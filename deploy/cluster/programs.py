@@ -17,7 +17,7 @@ from typing import Final
 
 from shared.errors import CodedError
 
-HERE: Final = Path(__file__).parent
+CLUSTER_FOLDER: Final = Path(__file__).parent
 STATIC_PROGRAMS: Final = (
     "sigs.k8s.io/kustomize/kustomize/v5",
     "github.com/yannh/kubeconform/cmd/kubeconform",

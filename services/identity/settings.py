@@ -10,8 +10,8 @@ from services.identity.clients.domain.tokens import SigningKeys
 from services.identity.erasure.domain import ReceiptKeys
 from shared.errors import CodedError
 from shared.loopback import is_loopback
+from shared.runtime.secret_files import EnvironmentSettings
 from shared.runtime.settings import (
-    EnvironmentSettings,
     KeyringText,
     ParameterSettings,
     PostgresSettings,

@@ -8,7 +8,8 @@ from pydantic_settings import SettingsConfigDict
 from services.records.kit.keys import KeySettings
 from services.records.quarantine.domain.rules import UnknownPersons
 from shared.loopback import is_loopback
-from shared.runtime.settings import EnvironmentSettings, ParameterSettings, PostgresSettings, Section, ServiceSettings
+from shared.runtime.secret_files import EnvironmentSettings
+from shared.runtime.settings import ParameterSettings, PostgresSettings, Section, ServiceSettings
 
 
 class MllpSettings(Section):

@@ -4,13 +4,38 @@ Kubernetes, Compose and systemd mount secrets as files; an environment is inheri
 tools that inspect containers.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource
 
 SUFFIX = "_FILE"
+
+
+class EnvironmentSettings(BaseSettings):
+    """Settings from the environment, and from the files that its variables `<NAME>_FILE` name."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Returns the sources of values: the arguments, then the environment. Raises ValidationError."""
+        assert isinstance(env_settings, EnvSettingsSource)
+        env_settings.env_vars = read_secret_files(settings_cls, env_settings.env_prefix, env_settings.env_vars)
+        return init_settings, env_settings
+
+
+def set_variable(name: str) -> str:
+    """Returns the variable that an operator has set for a setting: its name, or its name with `_FILE`."""
+    return name + SUFFIX if name + SUFFIX in os.environ else name
 
 
 def read_secret_files(

@@ -4,7 +4,6 @@ its end, the file that holds the value.
 A connection that leaves this machine is encrypted, or its settings say expressly that it is not.
 """
 
-import os
 import re
 import ssl
 from collections.abc import Mapping
@@ -13,13 +12,13 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from shared.contracts.declarations import Profile
 from shared.crypto.keyring import Keyring
 from shared.errors import CodedError
 from shared.loopback import is_loopback
-from shared.runtime.secret_files import SUFFIX, read_secret_files
+from shared.runtime.secret_files import EnvironmentSettings, set_variable
 
 
 def _keyring(value: SecretStr) -> SecretStr:
@@ -245,24 +244,6 @@ class ParameterSettings(Section):
     )
 
 
-class EnvironmentSettings(BaseSettings):
-    """Settings from the environment, and from the files that its variables `<NAME>_FILE` name."""
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Returns the sources of values: the arguments, then the environment. Raises ValidationError."""
-        assert isinstance(env_settings, EnvSettingsSource)
-        env_settings.env_vars = read_secret_files(settings_cls, env_settings.env_prefix, env_settings.env_vars)
-        return init_settings, env_settings
-
-
 class ServiceSettings(EnvironmentSettings):
     """Settings that all services share."""
 
@@ -304,8 +285,3 @@ _FIELD = re.compile(r"[A-Z_]{2,}\b", re.ASCII)
 
 def _variable(prefix: str, path: tuple[str, ...]) -> str:
     return set_variable((prefix + "__".join(path)).upper())
-
-
-def set_variable(name: str) -> str:
-    """Returns the variable that an operator has set for a setting: its name, or its name with `_FILE`."""
-    return name + SUFFIX if name + SUFFIX in os.environ else name

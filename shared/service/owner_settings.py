@@ -5,7 +5,8 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, model_validator
 
-from shared.runtime.settings import Dsn, EnvironmentSettings, Section, ServiceSettings
+from shared.runtime.secret_files import EnvironmentSettings
+from shared.runtime.settings import Dsn, Section, ServiceSettings
 
 
 class OwnerPostgresSettings(Section):

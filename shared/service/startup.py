@@ -26,7 +26,8 @@ from shared.db.migrate import (
 )
 from shared.errors import CodedError, TransientError
 from shared.messaging.broker_errors import BrokerUnreachableError
-from shared.runtime.settings import PostgresSettings, ServiceSettings, set_variable
+from shared.runtime.secret_files import set_variable
+from shared.runtime.settings import PostgresSettings, ServiceSettings
 from shared.service.owner_settings import OwnerSettings
 
 EXIT_UNAVAILABLE: Final = 75

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from deploy.cluster.definitions import definitions_in, schemas, write_schemas
-from deploy.cluster.programs import HERE, STATIC_PROGRAMS, go_programs, python_programs
+from deploy.cluster.programs import CLUSTER_FOLDER, STATIC_PROGRAMS, go_programs, python_programs
 from deploy.manifests.files import K8S
 
 pytestmark = [
@@ -39,12 +39,12 @@ Manifest = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def go_tools() -> Path:
-    return go_programs(HERE / "static", STATIC_PROGRAMS)
+    return go_programs(CLUSTER_FOLDER / "static", STATIC_PROGRAMS)
 
 
 @pytest.fixture(scope="module")
 def python_tools() -> Path:
-    return python_programs(HERE / "requirements.lock")
+    return python_programs(CLUSTER_FOLDER / "requirements.lock")
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,13 @@ def validate(go_tools: Path, manifests: list[Manifest], *folders: Path) -> Any:
 def test_the_pods_keep_the_rules_of_checkov(go_tools: Path, python_tools: Path, tmp_path: Path) -> None:
     texts = [build(go_tools, folder) for folder in ("overlays/national", "migrate/pre", "migrate/post")]
     (tmp_path / "manifests.yaml").write_text("---\n".join(texts).replace("image: dmp\n", f"image: {IMAGE}\n"), "utf-8")
-    command = [python_tools / "checkov", "--config-file", HERE / "checkov.yaml", "-f", tmp_path / "manifests.yaml"]
+    command = [
+        python_tools / "checkov",
+        "--config-file",
+        CLUSTER_FOLDER / "checkov.yaml",
+        "-f",
+        tmp_path / "manifests.yaml",
+    ]
     done = run([*command, "-o", "json"])
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(done.stdout)["summary"]["passed"] > 1000

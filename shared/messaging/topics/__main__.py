@@ -12,7 +12,8 @@ from pydantic_settings import SettingsConfigDict
 
 from shared.errors import CodedError
 from shared.messaging.topics.layouts import declared_topics
-from shared.runtime.settings import EnvironmentSettings, KafkaSettings, settings_complaint
+from shared.runtime.secret_files import EnvironmentSettings
+from shared.runtime.settings import KafkaSettings, settings_complaint
 
 if TYPE_CHECKING:
     from confluent_kafka.admin import AdminClient

@@ -11,23 +11,21 @@ from typing import Any
 
 import yaml
 
-FOLDER = Path(sys.argv[1])
-STATE, CALLS, FAILING = FOLDER / "state.json", FOLDER / "calls", FOLDER / "failing"
-VERSION = "app.kubernetes.io/version"
 Objects = dict[str, Any]
 
 
-def main(arguments: list[str]) -> int:
-    objects: Objects = json.loads(STATE.read_text()) if STATE.exists() else {}
+def main(folder: Path, arguments: list[str]) -> int:
+    state = folder / "state.json"
+    objects: Objects = json.loads(state.read_text()) if state.exists() else {}
     match arguments:
-        case ["kustomize", folder]:
-            name = "-".join(Path(folder).parts[-2:])
-            print((FOLDER / f"{name}.yaml").read_text())
+        case ["kustomize", built]:
+            name = "-".join(Path(built).parts[-2:])
+            print((folder / f"{name}.yaml").read_text())
         case ["apply", *_]:
             applied = list(yaml.safe_load_all(sys.stdin))
             for each in applied:
-                apply(objects, each)
-            note("apply " + " ".join(f"{each['kind']}/{each['metadata']['name']}" for each in applied))
+                apply(folder, objects, each)
+            note(folder, "apply " + " ".join(f"{each['kind']}/{each['metadata']['name']}" for each in applied))
         case ["get", kind, "-n", _, "-l", selector, *_]:
             wanted = dict(pair.split("=") for pair in selector.split(","))
             items = [each for key, each in objects.items() if key.startswith(f"{kind}/")]
@@ -37,21 +35,22 @@ def main(arguments: list[str]) -> int:
             print(json.dumps(objects[f"{kind}/{name}"]) if f"{kind}/{name}" in objects else "")
         case ["delete", kind, name, *_]:
             objects.pop(f"{kind}/{name}", None)
-            note(f"delete {kind}/{name}")
+            note(folder, f"delete {kind}/{name}")
         case ["rollout", "undo", deployment, _, _, revision]:
             undo(objects, deployment, revision.partition("=")[2])
-            note(f"undo {deployment}")
+            note(folder, f"undo {deployment}")
         case ["rollout", "status", deployment, *_]:
-            note(f"await {deployment}")
+            note(folder, f"await {deployment}")
         case ["logs", *_]:
             print("permission denied for table documents")
-    STATE.write_text(json.dumps(objects))
+    state.write_text(json.dumps(objects))
     return 0
 
 
-def apply(objects: Objects, each: Any) -> None:
+def apply(folder: Path, objects: Objects, each: Any) -> None:
     kind, name = each["kind"].lower(), each["metadata"]["name"]
-    failing = FAILING.read_text().split() if FAILING.exists() else []
+    path = folder / "failing"
+    failing = path.read_text().split() if path.exists() else []
     if kind == "job":
         condition = "Failed" if name in failing else "Complete"
         each["status"] = {"conditions": [{"type": condition, "status": "True"}]}
@@ -68,10 +67,10 @@ def undo(objects: Objects, deployment: str, revision: str) -> None:
     objects[deployment]["spec"]["template"] = objects[f"replicaset/{name}-{revision}"]["template"]
 
 
-def note(line: str) -> None:
-    with CALLS.open("a") as calls:
+def note(folder: Path, line: str) -> None:
+    with (folder / "calls").open("a") as calls:
         calls.write(line + "\n")
 
 
 if __name__ == "__main__":
-    sys.exit(main([part for part in sys.argv[2:] if part]))
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from signal import SIGTERM
-from typing import Any
 
 from deploy.image.engine import Engine, environment
 from deploy.local.platform.child import ChildSpec
@@ -71,5 +70,13 @@ class ContainerStack(Stack):
         self.engine, self.image = engine, image
 
     def _make_services(self) -> ContainerServices:
-        parts: tuple[Any, ...] = (self.layout, self.postgres, self.kafka, self.ports, self.secrets, {})
-        return ContainerServices(*parts, self.engine, self.image)
+        return ContainerServices(
+            layout=self.layout,
+            postgres=self.postgres,
+            kafka=self.kafka,
+            ports=self.ports,
+            secrets=self.secrets,
+            extra={},
+            engine=self.engine,
+            image=self.image,
+        )

@@ -1,0 +1,57 @@
+"""Waits until a service's database is there, then becomes the service's process.
+
+For one server, whose engine starts all containers at once: podman starts a container that has ended again without any
+pause, and none whose dependencies have ended. After PATIENCE_S the process starts all the same, and says what is wrong.
+"""
+
+import asyncio
+import os
+import sys
+import time
+from importlib import import_module
+from typing import NoReturn
+
+import asyncpg
+from pydantic import ValidationError
+
+from shared.db.errors import DATABASE_ERRORS
+from shared.db.migrate import NotMigratedError
+from shared.errors import CodedError
+from shared.runtime.settings import ServiceSettings
+from shared.service.startup import check_database
+
+PATIENCE_S, PAUSE_S = 600, 2
+
+
+def start(service: str, words: list[str]) -> NoReturn:
+    """Becomes `python -m services.<service> WORDS` once its database has the schema; for `migrate`, once it answers."""
+    try:
+        settings: ServiceSettings = import_module(f"services.{service}.settings").Settings()
+    except ValidationError:  # the process says which settings are wrong
+        pass
+    else:
+        asyncio.run(_wait(service, settings, is_migration=words[:1] == ["migrate"]))
+    command = [sys.executable, "-m", f"services.{service}", *words]
+    os.execv(command[0], command)  # noqa: S606  # the purpose of this module
+
+
+async def _wait(service: str, settings: ServiceSettings, *, is_migration: bool) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        try:
+            if is_migration:
+                await _connect(settings)
+            else:
+                await check_database(settings.postgres, service, {})
+        except (NotMigratedError, *DATABASE_ERRORS):
+            await asyncio.sleep(PAUSE_S)
+        except CodedError:  # the process says it
+            return
+        else:
+            return
+
+
+async def _connect(settings: ServiceSettings) -> None:
+    dsn = settings.postgres.owner_dsn or settings.postgres.dsn
+    connection = await asyncpg.connect(dsn.get_secret_value(), timeout=5)
+    await connection.close()
