@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from deploy.generate import settings_class
+from deploy.settings_classes import settings_class
 from shared.contracts import audit, identity, notify
 from shared.contracts.base import Event
 from shared.contracts.declarations import OUTSIDE_WRITERS, SERVICES

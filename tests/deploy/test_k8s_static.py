@@ -118,21 +118,15 @@ def test_a_field_that_no_definition_names_is_refused(go_tools: Path, tmp_path: P
 def validate(go_tools: Path, manifests: list[Manifest], *folders: Path) -> Any:
     names = "{{ .Group }}_{{ .ResourceKind }}_{{ .ResourceAPIVersion }}.json"
     locations = [part for folder in folders for part in ("-schema-location", f"{folder}/{names}")]
-    command = [go_tools / "kubeconform", "-strict", "-summary", "-output", "json", *locations, "-"]
+    command: list[str | Path] = [go_tools / "kubeconform", "-strict", "-summary", "-output", "json", *locations, "-"]
     return json.loads(run(command, yaml.safe_dump_all(manifests)).stdout)
 
 
 def test_the_pods_keep_the_rules_of_checkov(go_tools: Path, python_tools: Path, tmp_path: Path) -> None:
     texts = [build(go_tools, folder) for folder in ("overlays/national", "migrate/pre", "migrate/post")]
     (tmp_path / "manifests.yaml").write_text("---\n".join(texts).replace("image: dmp\n", f"image: {IMAGE}\n"), "utf-8")
-    command = [
-        python_tools / "checkov",
-        "--config-file",
-        CLUSTER_FOLDER / "checkov.yaml",
-        "-f",
-        tmp_path / "manifests.yaml",
-    ]
-    done = run([*command, "-o", "json"])
+    rules = ("--config-file", CLUSTER_FOLDER / "checkov.yaml")
+    done = run([python_tools / "checkov", *rules, "-f", tmp_path / "manifests.yaml", "-o", "json"])
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(done.stdout)["summary"]["passed"] > 1000
 

@@ -8,7 +8,7 @@ import yaml
 
 from deploy.cli.databases import roles_of
 from deploy.cli.server_secrets import make_secrets, password_of
-from deploy.generate import settings_class
+from deploy.settings_classes import settings_class
 from shared.contracts.declarations import SERVICES
 
 COMPOSE = Path(__file__).parents[3] / "deploy" / "compose.yaml"
