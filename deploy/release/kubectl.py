@@ -1,6 +1,7 @@
 """kubectl as a child process: what it answers as values, what it refuses as one error in words."""
 
 import json
+import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ LONGEST_S: Final = 120
 """Seconds for one call that does not wait for pods."""
 _FIELD_MANAGER: Final = "dmp-release"
 _SHOWN_LINES: Final = 5
+_LOG_LINE: Final = re.compile(r"[IWEF]\d{4} \d\d:", re.ASCII)
+"""A line of kubectl's own log, which repeats what its last line says in words."""
 
 
 class KubectlError(CodedError):
@@ -82,6 +85,6 @@ class Kubectl:
         except subprocess.TimeoutExpired:
             raise KubectlError(f"kubectl {arguments[0]} has not ended within {longest_s} s") from None
         if done.returncode != 0:
-            lines = done.stderr.strip().splitlines()[-_SHOWN_LINES:]
-            raise KubectlError(f"kubectl {' '.join(arguments[:3])}: {'; '.join(lines)}")
+            lines = [line for line in done.stderr.strip().splitlines() if not _LOG_LINE.match(line)]
+            raise KubectlError(f"kubectl {' '.join(arguments[:3])}: {'; '.join(lines[-_SHOWN_LINES:])}")
         return done.stdout

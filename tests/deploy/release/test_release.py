@@ -166,6 +166,15 @@ def test_a_program_that_is_not_there_is_named(cluster: Cluster, capsys: pytest.C
     assert capsys.readouterr().err.endswith("kubectl is not installed\n")
 
 
+def test_what_the_cluster_refuses_is_one_line_without_the_log_of_kubectl(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = 'E1129 13:16:34.086892 8030 memcache.go:265] "Unhandled Error"'
+    cluster.kubectl.write_text(f"#!/bin/sh\necho '{log}' >&2\necho 'connection refused' >&2\nexit 1\n")
+    assert cluster.apply("a") == 1
+    assert capsys.readouterr().err.endswith("overlays/small: connection refused\n")
+
+
 def exit_code(run: Callable[[], int]) -> int:
     try:
         return run()
