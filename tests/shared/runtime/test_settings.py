@@ -102,3 +102,8 @@ def test_a_connection_string_is_refused_without_being_shown(monkeypatch: pytest.
     text = complaint(monkeypatch, INVENTED_POSTGRES__DSN="postgresql://app:invented-word@db.example/records")
     assert text.startswith("INVENTED_POSTGRES__DSN: a server beyond this machine needs `sslmode`")
     assert "invented-word" not in text
+
+
+@pytest.mark.parametrize("networks", ["0.0.0.0/0", "10.0.0.0/8,::/0", "10.0.0.1/8", "10.0.0.0/8 10.1.0.0/16", "*"])
+def test_proxies_are_networks_and_never_everybody(networks: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert complaint(monkeypatch, INVENTED_HTTP__TRUSTED_PROXIES=networks).startswith("INVENTED_HTTP__TRUSTED_PROXIES")
