@@ -96,9 +96,13 @@ class TlsFront:
     def __init__(self, host: str, port: int, files: CertificateFiles) -> None:
         self._upstream = (host, port)
         self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        self._context.load_cert_chain(files.certificate, files.key)
+        self.show(files)
         self.startups: list[bytes] = []
         self.port = 0
+
+    def show(self, files: CertificateFiles) -> None:
+        """Shows this certificate on every new connection."""
+        self._context.load_cert_chain(files.certificate, files.key)
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
