@@ -21,8 +21,7 @@ REFUSED = (ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)
 @pytest.fixture(params=["asyncio", "uvloop"])
 def run(request: pytest.FixtureRequest) -> Run:
     """Runs a coroutine on a loop of its own: the processes use uvloop, commands asyncio's loop."""
-    with_loop = asyncio.run if request.param == "asyncio" else uvloop.run
-    return with_loop
+    return asyncio.run if request.param == "asyncio" else uvloop.run
 
 
 def put(files: CertificateFiles, folder: Path) -> CertificateFiles:
