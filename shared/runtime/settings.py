@@ -133,17 +133,29 @@ class KafkaSettings(Section):
 
 
 class HttpSettings(Section):
-    """The address of the API."""
+    """The address of the API, and what it knows of the proxies before it."""
 
     host: str = "127.0.0.1"
     port: int = 0
     body_limit: int = Field(default=20 * 1024 * 1024, description="largest accepted body, bytes")
+    certificate_file: Path | None = Field(
+        default=None, description="PEM file of the API's certificate chain; without it the API speaks plain HTTP"
+    )
+    key_file: Path | None = Field(default=None, description="PEM file of the certificate's private key, unencrypted")
     trusted_proxies: Networks = Field(
         default="",
         description="networks of the proxies that say in `X-Forwarded-For` who the client is, `10.1.2.0/24[,...]`; "
         "from any other address the header is ignored",
     )
     max_connection_age_s: float = Field(default=3600, gt=0, description=CONNECTION_AGE)
+
+    @model_validator(mode="after")
+    def _check_certificate(self) -> Self:
+        """Raises ValueError if the certificate and its key do not come together or cannot be used."""
+        if (self.certificate_file is None) is not (self.key_file is None):
+            raise ValueError("CERTIFICATE_FILE and KEY_FILE go together")
+        check_pem_files(None, self.certificate_file, self.key_file)
+        return self
 
 
 class MetricsSettings(Section):

@@ -3,6 +3,7 @@
 import gc
 import os
 import socket
+import ssl
 from functools import partial
 from typing import Final
 
@@ -13,6 +14,7 @@ from prometheus_client import start_http_server
 from shared.http.protocol import LimitedProtocol
 from shared.runtime.logs import log
 from shared.runtime.settings import HttpSettings, ServiceSettings
+from shared.runtime.tls import server_context
 from shared.runtime.version import software_version
 from shared.service.startup import SettingUnusableError, address_errors, bind
 
@@ -69,7 +71,14 @@ def http_config(app: FastAPI, http: HttpSettings = NO_PROXIES) -> uvicorn.Config
         server_header=False,
         proxy_headers=bool(http.trusted_proxies),
         forwarded_allow_ips=http.trusted_proxies,
+        ssl_context_factory=None if http.certificate_file is None else lambda *_: _tls(http),
     )
+
+
+def _tls(http: HttpSettings) -> ssl.SSLContext:
+    assert http.certificate_file is not None
+    assert http.key_file is not None
+    return server_context(http.certificate_file, http.key_file)
 
 
 def serve(config: uvicorn.Config, bound: socket.socket) -> None:

@@ -58,7 +58,7 @@ CLIENTS = {
 
 UNCONNECTED = {
     "shared/messaging/broker_errors.py": {"socket", "ssl"},  # the classes of errors
-    "shared/service/serving.py": {"socket"},  # the type of the socket it listens on
+    "shared/service/serving.py": {"socket", "ssl"},  # the types of the socket it listens on and of its TLS
     "shared/service/startup.py": {"socket", "ssl"},  # binds the socket that is listened on
 }
 """Modules that name these libraries without connecting to anything."""
