@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import httpx2
@@ -32,9 +32,10 @@ def app(database: Database) -> FastAPI:
 @asynccontextmanager
 async def before(app: FastAPI, folder: Path, **limits: float) -> AsyncIterator[tuple[RunningEdge, str]]:
     """Yields an edge with these limits before identity's API, and the address of the API itself."""
-    async with listening(http_config(app, HttpSettings(trusted_proxies="127.0.0.1"))) as port:
-        async with running_edge(folder, {"identity": f"127.0.0.1:{port}"}, limits=limits) as edge:
-            yield edge, f"http://127.0.0.1:{port}"
+    async with AsyncExitStack() as stack:
+        port = await stack.enter_async_context(listening(http_config(app, HttpSettings(trusted_proxies="127.0.0.1"))))
+        edge = await stack.enter_async_context(running_edge(folder, {"identity": f"127.0.0.1:{port}"}, limits=limits))
+        yield edge, f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture
@@ -122,7 +123,7 @@ async def test_a_service_that_refuses_in_an_overload_is_heard_unchanged(app: Fas
     async with before(app, tmp_path) as (edge, direct):
         load_of(app).change(+1000)
         async with edge.client("identity") as client, httpx2.AsyncClient(base_url=direct) as beside:
-            through, own = await client.get("/openings/terms"), await beside.get("/openings/terms")
+            through, own = await client.get("/terms"), await beside.get("/terms")
     assert through.status_code == own.status_code == 503
     assert through.content == own.content
     assert through.headers["retry-after"] == own.headers["retry-after"]
@@ -147,12 +148,13 @@ async def test_what_a_service_reads_of_its_caller_is_the_edges_word(tmp_path: Pa
     upstream = await asyncio.start_server(note, "127.0.0.1", 0)
     async with upstream:
         services = {"records": f"127.0.0.1:{upstream.sockets[0].getsockname()[1]}"}
-        async with running_edge(tmp_path, services) as edge, edge.client("records") as client:
+        # For 127.0.0.1 itself Envoy names the machine's own address.
+        async with running_edge(tmp_path, services) as edge, edge.client("records", address="127.0.0.2") as client:
             forged = dict.fromkeys(("x-forwarded-for", "forwarded", "x-real-ip", "via", "client-cert"), "192.0.2.9")
             await client.get(
                 "/livez", headers={**forged, "x-forwarded-client-cert": "x", "x-forwarded-host": "192.0.2.9"}
             )
-    assert b"\r\nx-forwarded-for: 127.0.0.1\r\n" in heads[0]
+    assert b"\r\nx-forwarded-for: 127.0.0.2\r\n" in heads[0]
     assert b"\r\nx-forwarded-proto: https\r\n" in heads[0]
     assert b"192.0.2.9" not in heads[0]
     assert b"cert" not in heads[0]
