@@ -121,6 +121,7 @@ def _http(settings: EdgeSettings, name: str, hosts: list[Json]) -> Json:
         "route_config": {
             "ignore_port_in_host_matching": True,
             "request_headers_to_remove": [FORWARDED_CERTIFICATE],
+            "response_headers_to_add": [_header("strict-transport-security", "max-age=63072000; includeSubDomains")],
             "virtual_hosts": [*hosts, _elsewhere()],
         },
     }
@@ -229,11 +230,14 @@ def _own_answers() -> Json:
 
 def _with_retry_after(status: int) -> Json:
     code = {"default_value": status, "runtime_key": "unused"}
-    later = {"header": {"key": "retry-after", "value": "1"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
     return {
         "filter": {"status_code_filter": {"comparison": {"op": "EQ", "value": code}}},
-        "headers_to_add": [later],
+        "headers_to_add": [_header("retry-after", "1")],
     }
+
+
+def _header(name: str, value: str) -> Json:
+    return {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
 
 
 def _tls(folder: Path) -> Json:
@@ -241,7 +245,7 @@ def _tls(folder: Path) -> Json:
 
 
 def _mutual_tls(folder: Path) -> Json:
-    common = {"tls_certificate_sds_secret_configs": [_secret("edge", folder)]}
+    common: Json = {"tls_certificate_sds_secret_configs": [_secret("edge", folder)]}
     common |= {"validation_context_sds_secret_config": _secret("cards", folder)}
     return {**_downstream(common), "require_client_certificate": True}
 

@@ -64,7 +64,9 @@ def code_of(response: httpx2.Response) -> tuple[int, str]:
 
 async def test_a_card_signs_in_and_a_revoked_one_does_not(edge: RunningEdge) -> None:
     async with edge.client("cards", leaf="card") as client:
-        assert (await caller_of(await client.post(CARD, json={}))).id == DOCTOR.id
+        answer = await client.post(CARD, json={})
+        assert (await caller_of(answer)).id == DOCTOR.id
+        assert answer.headers["strict-transport-security"].startswith("max-age=")
     async with edge.client("cards", leaf="revoked") as client:
         assert code_of(await client.post(CARD, json={})) == (403, "certificate-revoked")
 
