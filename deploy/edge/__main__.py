@@ -10,8 +10,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from deploy.edge.config import config, secrets
+from deploy.edge.config import config
 from deploy.edge.settings import EdgeSettings
+from deploy.edge.tls import secrets
 
 
 def write(settings: EdgeSettings, folder: Path) -> Path:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from deploy.edge.settings import EdgeSettings
+from deploy.edge.tls import TYPE, secret_source
 
 MOST_REQUESTS: Final = 1000
 """In work at one API at once: it takes 1,024 connections."""
@@ -29,7 +30,7 @@ def cluster(
     if settings is None:
         return described
     common = {"idle_timeout": "60s", "max_connection_duration": f"{settings.limits.connection_s:g}s"}
-    kind = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+    kind = f"{TYPE}extensions.upstreams.http.v3.HttpProtocolOptions"
     options = {
         "@type": kind,
         "common_http_protocol_options": common,
@@ -43,15 +44,14 @@ def cluster(
 
 def _tls(host: str, folder: Path) -> dict[str, Any]:
     """Returns the TLS towards an API: its certificate names the host by which the edge reaches it."""
-    source = {"path_config_source": {"path": str(folder / "services.json")}, "resource_api_version": "V3"}
     kind = "IP_ADDRESS" if host.replace(".", "").isdecimal() or ":" in host else "DNS"
     names = [{"san_type": kind, "matcher": {"exact": host}}]
     validation = {
         "default_validation_context": {"match_typed_subject_alt_names": names},
-        "validation_context_sds_secret_config": {"name": "services", "sds_config": source},
+        "validation_context_sds_secret_config": secret_source("services", folder),
     }
     return {
-        "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+        "@type": f"{TYPE}extensions.transport_sockets.tls.v3.UpstreamTlsContext",
         **({"sni": host} if kind == "DNS" else {}),
         "common_tls_context": {
             "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},

@@ -6,14 +6,14 @@ files of their own (SDS), so that Envoy reads them again when they are replaced.
 """
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from deploy.edge.clusters import cluster
-from deploy.edge.settings import EdgeSettings
+from deploy.edge.settings import EdgeSettings, Limits
 from deploy.edge.signer import FORWARDED_CERTIFICATE
+from deploy.edge.tls import TYPE, Json, mutual_tls, server_tls
 from services.identity.clients.domain.edge import CERTIFICATE_HEADER, SIGNATURE_HEADER
 
-Json = dict[str, Any]
 CERTIFICATE_ROUTES: Final = ("/professionals/card", "/oauth/token")
 """The routes of identity that read a client certificate."""
 LARGEST_SIGNED_BODY: Final = 64 * 1024
@@ -30,7 +30,6 @@ STRIPPED: Final = (
     *("forwarded", "via", "x-real-ip", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto"),
 )
 """Headers that the edge alone may set, besides Envoy's own: a client's are removed before anything reads them."""
-_TYPE: Final = "type.googleapis.com/envoy."
 
 
 def config(settings: EdgeSettings, folder: Path) -> Json:
@@ -40,19 +39,19 @@ def config(settings: EdgeSettings, folder: Path) -> Json:
     upstreams += [cluster("records-mllp", settings.mllp), cluster("signer", settings.signer)]
     listeners = [
         _listener(
-            "https", settings.host, settings.https_port, _tls(folder), [_http(settings, "https", _apis(settings))]
+            "https", settings.host, settings.https_port, server_tls(folder), [_http(settings, "https", _apis(settings))]
         ),
         _listener(
             "cards",
             settings.host,
             settings.cards_port,
-            _mutual_tls(folder),
+            mutual_tls(folder),
             [_http(settings, "cards", _cards(settings))],
         ),
         _listener("mllp", settings.host, settings.mllp_port, None, _passthrough(limits.mllp_connections)),
     ]
     monitor = {
-        "@type": f"{_TYPE}extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+        "@type": f"{TYPE}extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
         "max_active_downstream_connections": limits.connections,
     }
     return {
@@ -81,22 +80,34 @@ def _listener(name: str, host: str, port: int, tls: Json | None, filters: list[J
 
 def _http(settings: EdgeSettings, name: str, hosts: list[Json]) -> Json:
     """Returns the filter that speaks HTTP: what a request may be, then who may ask how often, then where it goes."""
-    limits, is_cards = settings.limits, name == "cards"
-    removed = [{"remove": header} for header in STRIPPED]
-    early = {"@type": f"{_TYPE}extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"}
+    is_cards = name == "cards"
+    router = {"@type": f"{TYPE}extensions.filters.http.router.v3.Router", "suppress_envoy_headers": True}
     manager: Json = {
-        "@type": f"{_TYPE}extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "@type": f"{TYPE}extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": name,
-        "server_header_transformation": "PASS_THROUGH",
-        "use_remote_address": True,
-        "forward_client_cert_details": "SANITIZE_SET" if is_cards else "SANITIZE",
-        "set_current_client_cert_details": {"cert": is_cards},
-        "early_header_mutation_extensions": [
-            {"name": "strip", "typed_config": {**early, "mutations": removed}},
+        **_protocol(settings.limits),
+        **_believed(certificate=is_cards),
+        "local_reply_config": _own_answers(),
+        "http_filters": [
+            _rate_limit(settings),
+            *([_signer(settings)] if is_cards else []),
+            {"name": "router", "typed_config": router},
         ],
+        "route_config": {
+            "ignore_port_in_host_matching": True,
+            "request_headers_to_remove": [FORWARDED_CERTIFICATE],
+            "response_headers_to_add": [_header("strict-transport-security", "max-age=63072000; includeSubDomains")],
+            "virtual_hosts": [*hosts, _elsewhere()],
+        },
+    }
+    return {"name": "http", "typed_config": manager}
+
+
+def _protocol(limits: Limits) -> Json:
+    """Returns the size, time and form of what is taken as a request."""
+    return {
         "normalize_path": True,
         "path_with_escaped_slashes_action": "REJECT_REQUEST",
-        "generate_request_id": False,
         "max_request_headers_kb": limits.head_kib,
         "request_headers_timeout": _seconds(limits.head_s),
         "request_timeout": _seconds(limits.request_s),
@@ -108,24 +119,23 @@ def _http(settings: EdgeSettings, name: str, hosts: list[Json]) -> Json:
             "headers_with_underscores_action": "REJECT_REQUEST",
         },
         "http2_protocol_options": {"max_concurrent_streams": 100},
-        "local_reply_config": _own_answers(),
-        "http_filters": [
-            _rate_limit(settings),
-            *([_signer(settings)] if is_cards else []),
-            {
-                "name": "router",
-                "typed_config": {"@type": f"{_TYPE}extensions.filters.http.router.v3.Router"}
-                | {"suppress_envoy_headers": True},
-            },
-        ],
-        "route_config": {
-            "ignore_port_in_host_matching": True,
-            "request_headers_to_remove": [FORWARDED_CERTIFICATE],
-            "response_headers_to_add": [_header("strict-transport-security", "max-age=63072000; includeSubDomains")],
-            "virtual_hosts": [*hosts, _elsewhere()],
-        },
     }
-    return {"name": "http", "typed_config": manager}
+
+
+def _believed(*, certificate: bool) -> Json:
+    """Returns what is said of the client: its address as it connected, and with `certificate` the one it showed."""
+    removed = [{"remove": header} for header in STRIPPED]
+    strip = f"{TYPE}extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
+    return {
+        "use_remote_address": True,
+        "forward_client_cert_details": "SANITIZE_SET" if certificate else "SANITIZE",
+        "set_current_client_cert_details": {"cert": certificate},
+        "early_header_mutation_extensions": [
+            {"name": "strip", "typed_config": {"@type": strip, "mutations": removed}},
+        ],
+        "server_header_transformation": "PASS_THROUGH",
+        "generate_request_id": False,
+    }
 
 
 def _apis(settings: EdgeSettings) -> list[Json]:
@@ -174,7 +184,7 @@ def _rate_limit(settings: EdgeSettings) -> Json:
     network = {"masked_remote_address": {"v4_prefix_mask_len": 32, "v6_prefix_mask_len": 64}}
     always = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
     typed = {
-        "@type": f"{_TYPE}extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
+        "@type": f"{TYPE}extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
         "stat_prefix": "clients",
         "token_bucket": {"max_tokens": 2**30, "tokens_per_fill": 2**30, "fill_interval": "1s"},
         "filter_enabled": always,
@@ -189,7 +199,7 @@ def _rate_limit(settings: EdgeSettings) -> Json:
 def _signer(settings: EdgeSettings) -> Json:
     """Returns the filter that has each request signed, and refuses those that the signer does not sign."""
     typed = {
-        "@type": f"{_TYPE}extensions.filters.http.ext_authz.v3.ExtAuthz",
+        "@type": f"{TYPE}extensions.filters.http.ext_authz.v3.ExtAuthz",
         "http_service": {
             "server_uri": {"uri": f"http://{settings.signer}", "cluster": "signer", "timeout": "2s"},
             "authorization_response": {
@@ -205,8 +215,8 @@ def _signer(settings: EdgeSettings) -> Json:
 
 
 def _passthrough(connections: int) -> list[Json]:
-    limit = {"@type": f"{_TYPE}extensions.filters.network.connection_limit.v3.ConnectionLimit", "stat_prefix": "mllp"}
-    proxy = {"@type": f"{_TYPE}extensions.filters.network.tcp_proxy.v3.TcpProxy", "stat_prefix": "mllp"}
+    limit = {"@type": f"{TYPE}extensions.filters.network.connection_limit.v3.ConnectionLimit", "stat_prefix": "mllp"}
+    proxy = {"@type": f"{TYPE}extensions.filters.network.tcp_proxy.v3.TcpProxy", "stat_prefix": "mllp"}
     return [
         {"name": "connections", "typed_config": {**limit, "max_connections": connections}},
         {"name": "tcp", "typed_config": {**proxy, "cluster": "records-mllp"}},
@@ -238,57 +248,6 @@ def _with_retry_after(status: int) -> Json:
 
 def _header(name: str, value: str) -> Json:
     return {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
-
-
-def _tls(folder: Path) -> Json:
-    return _downstream({"tls_certificate_sds_secret_configs": [_secret("edge", folder)]})
-
-
-def _mutual_tls(folder: Path) -> Json:
-    common: Json = {"tls_certificate_sds_secret_configs": [_secret("edge", folder)]}
-    common |= {"validation_context_sds_secret_config": _secret("cards", folder)}
-    return {**_downstream(common), "require_client_certificate": True}
-
-
-def _downstream(common: Json) -> Json:
-    return {
-        "@type": f"{_TYPE}extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-        # A resumed session would not be verified again by the present authorities.
-        "disable_stateless_session_resumption": True,
-        "disable_stateful_session_resumption": True,
-        "common_tls_context": {
-            "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
-            "alpn_protocols": ["h2", "http/1.1"],
-            **common,
-        },
-    }
-
-
-def _secret(name: str, folder: Path) -> Json:
-    source = {"path_config_source": {"path": str(folder / f"{name}.json")}, "resource_api_version": "V3"}
-    return {"name": name, "sds_config": source}
-
-
-def secrets(settings: EdgeSettings) -> dict[str, Json]:
-    """Returns the files that name the files of TLS, by the name of each."""
-    pair = {"certificate_chain": _file(settings.certificate), "private_key": _file(settings.key)}
-    found = {"edge": {"tls_certificate": pair}, "cards": _authorities(settings.card_authorities)}
-    if settings.service_authorities is not None:
-        found["services"] = _authorities(settings.service_authorities)
-    return {name: _resources(name, secret) for name, secret in found.items()}
-
-
-def _authorities(file: Path) -> Json:
-    return {"validation_context": {"trusted_ca": _file(file)}}
-
-
-def _resources(name: str, secret: Json) -> Json:
-    kind = f"{_TYPE}extensions.transport_sockets.tls.v3.Secret"
-    return {"resources": [{"@type": kind, "name": name, **secret}]}
-
-
-def _file(path: Path) -> Json:
-    return {"filename": str(path)}
 
 
 def _address(host: str, port: int) -> Json:

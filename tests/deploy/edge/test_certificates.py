@@ -146,7 +146,7 @@ async def test_renewed_certificates_and_rotated_authorities_count_without_a_rest
             return False
 
     edge.authority = renewed
-    await eventually(is_shown)
+    assert await eventually(is_shown)
     make_pki(edge.folder / "pki", DOCTOR.id, HOSPITAL)
     authorities = edge.folder / "new-authorities.pem"
     authorities.write_bytes(
@@ -161,7 +161,7 @@ async def test_renewed_certificates_and_rotated_authorities_count_without_a_rest
         except REFUSED:
             return False
 
-    await eventually(is_asked_for)
+    assert await eventually(is_asked_for)
 
 
 async def test_an_api_that_is_not_proven_is_not_spoken_to(database: Database, tmp_path: Path) -> None:

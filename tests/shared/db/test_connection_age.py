@@ -66,7 +66,7 @@ async def test_what_an_old_connection_had_to_notify_is_still_sent(database: Data
     async with pool_of(database.dsn, AT_ONCE_S) as pool:
         async with transaction(pool) as connection:
             notify_after_commit(connection, "heard")
-        await asyncio.wait_for(heard.wait(), 60)
+        assert await asyncio.wait_for(heard.wait(), 60)
     await listener.close()
 
 
@@ -100,4 +100,4 @@ async def test_the_listener_for_changes_in_force_connects_anew_and_hears_on(
             async def has_connected_thrice() -> bool:
                 return len(front.startups) >= 3
 
-            await eventually(has_connected_thrice)
+            assert await eventually(has_connected_thrice)

@@ -100,7 +100,7 @@ async def test_a_worker_follows_the_authorities_of_its_broker_without_a_restart(
         assert runtime.topics.complaints() == ["the topics have not been checked yet"]
         shutil.copy(broker.authority.file, used.file)
         await put_record(admin, uuid4())
-        await eventually(lambda: plumbing.value(database, "select count(*) = 1 from seen_copies"))
+        assert await eventually(lambda: plumbing.value(database, "select count(*) = 1 from seen_copies"))
 
 
 async def test_a_worker_goes_on_when_the_broker_ends_its_old_sessions(
