@@ -1,5 +1,5 @@
-"""Generates the JSON Schemas, AsyncAPI, OpenAPI, the pages on access, contracts and errors, and the table
-of settings.
+"""Generates the JSON Schemas, AsyncAPI, OpenAPI, the pages on access, contracts and errors, the table of settings,
+and the dashboards.
 
 python -m deploy.generate            writes the files that differ
 python -m deploy.generate --check    exits with 1 and names the files that differ
@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from deploy.access_page import access_page
 from deploy.contracts_page import contracts_page
+from deploy.dashboards.grafana import dashboards
 from deploy.errors_page import errors_page
 from shared.contracts.carried_events import EVENTS
 from shared.contracts.declarations import SERVICES, Topic
@@ -42,6 +43,7 @@ def generated() -> Iterator[tuple[Path, str]]:
     page = (DESCRIPTIONS / "configuration.md").read_text("utf-8")
     before, after = page.split(BEGIN)[0], page.split(END)[1]
     yield DESCRIPTIONS / "configuration.md", f"{before}{BEGIN}\n{configuration()}{END}{after}"
+    yield from dashboards()
     for service in SERVICES:
         yield DESCRIPTIONS / f"openapi-{service}.yaml", _yaml(openapi(service))
 

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import Final
+from typing import Final, get_args
 
 from fastapi import FastAPI
 
@@ -25,18 +25,21 @@ from services.records.hl7v2.listener import Listener
 from services.records.hl7v2.usecases.quarantine_door import hl7v2_door
 from services.records.kit.bodies import LargeBodyLimit
 from services.records.kit.keys import ORGANISATION_KEY, make_keys
-from services.records.kit.metrics import BUSINESS_ACKNOWLEDGEMENTS, MESSAGES
+from services.records.kit.metrics import BUSINESS_ACKNOWLEDGEMENTS, MESSAGES, QUARANTINE_ACTS, QUARANTINED
 from services.records.kit.operation_outcomes import render
 from services.records.loops import loops
 from services.records.quarantine import api as quarantine
 from services.records.quarantine.context import QuarantineContext
 from services.records.quarantine.domain.rules import QuarantineRules
+from services.records.quarantine.steps.keep_refused import Kept
+from services.records.quarantine.steps.open_submission import Act
 from services.records.record_check import api as record_check
 from services.records.recovery import api as recovery
 from services.records.recovery.steps import recover_documents
 from services.records.reimbursements.api import fhir as benefits
 from services.records.reimbursements.api import history
-from services.records.reimbursements.steps.arrivals import FillContext
+from services.records.reimbursements.domain.versions import Effect
+from services.records.reimbursements.steps.arrivals import Dropped, FillContext
 from services.records.reimbursements.steps.open_history import HistoryRules
 from services.records.reimbursements.usecases.import_file import ReimbursementImporter
 from services.records.settings import ImportSettings, Settings
@@ -53,7 +56,7 @@ from shared.http.dependencies import provide
 from shared.http.described import ApiTexts, read_api_texts
 from shared.http.issuer_keys import Keys
 from shared.messaging.outbox.recovery import Recovery
-from shared.runtime.metrics import STEP_SECONDS, start_at_zero, start_refusals
+from shared.runtime.metrics import REIMBURSEMENT_LINES, STEP_SECONDS, start_at_zero, start_refusals
 from shared.service.worker import Plan, make_worker_app
 
 REFUSALS: Final = {
@@ -99,6 +102,7 @@ def make_worker(settings: Settings, keys: Keys | None = None) -> FastAPI:
     start_refusals({"deposit-document": REFUSALS["deposit-document"]})
     start_at_zero(STEP_SECONDS, ["published", "audited"])
     start_at_zero(BUSINESS_ACKNOWLEDGEMENTS, ["sent", "deferred", "failed"])
+    start_at_zero(REIMBURSEMENT_LINES, [*get_args(Effect), *get_args(Dropped)])
     return make_worker_app(make_plan(settings, keys), settings)
 
 
@@ -206,5 +210,7 @@ def _quarantine(read: ReadContext, settings: Settings) -> QuarantineContext:
         XDM: xdm_door(read, ring, settings.http.body_limit),
         HL7V2: hl7v2_door(_hl7v2(read, settings)),
     }
+    start_at_zero(QUARANTINED, doors, [*get_args(Kept), "failed"])
+    start_at_zero(QUARANTINE_ACTS, get_args(Act))
     keys = Vault(Keyring.parse(settings.keys.kek.get_secret_value()), ORGANISATION_KEY)
     return QuarantineContext(read.pool, keys, ring, rules, doors)

@@ -172,7 +172,7 @@ ENUMERATIONS: tuple[Enumeration, ...] = (
     Enumeration(
         (identity.ClientChanged,),
         "client_class",
-        {"records.client-copies": Unknown("handled", "not bulk: in the lane of the others")},
+        {"records.client-copies": Unknown("handled", "not bulk: in the live lane")},
     ),
     Enumeration(
         (identity.StructureChanged,),

@@ -76,6 +76,7 @@ _UNAUTHENTICATED: Final = "No valid access token."
 _UNREADABLE: Final = "`bad-request`: the body cannot be read."
 _INVALID: Final = "`invalid`, `nul-character`: names the parts of the request that are not valid."
 _TOO_LARGE: Final = "`body-too-large`: the body is larger than this route takes."
+_LANE_FULL: Final = "`bulk-lane-full`: bulk work found its lane full; see Retry-After."
 _OVERLOADED: Final = "`unavailable`, `cannot-be-checked-now`: not now; see Retry-After."
 
 
@@ -98,7 +99,7 @@ def describe_errors(document: dict[str, Any]) -> None:
 
 def _common_errors(operation: dict[str, Any]) -> list[tuple[str, str]]:
     """Returns status and description of what the frame answers before a route runs."""
-    errors = [("503", _OVERLOADED)]
+    errors = [("429", _LANE_FULL), ("503", _OVERLOADED)]
     if operation.get("security"):
         errors.append(("401", _UNAUTHENTICATED))
     if "requestBody" in operation:

@@ -49,7 +49,8 @@ class Door(APIRoute):
 
         async def handle_at_the_door(request: Request) -> Response:
             caller = await verify_caller(request) if has_token else None
-            with load_of(request.app).admit(urgency_for(caller, urgency)) as place:
+            own_urgency = urgency_for(caller, urgency, request.headers.get("priority", ""))
+            async with load_of(request.app).admit(own_urgency) as place:
                 has_body = _has_body(request)
                 has_form = has_body and is_form(request)
                 if not has_form:

@@ -42,6 +42,7 @@ class _Granted(BaseModel):
     patient_present: UUID | None = None
     emergency_record: str | None = None
     never: str | None = None
+    client_class: str = "interactive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Caller:
     `emergency_record`: a commitment to the only record that the emergency is for (`names`). `patient_present`: the
     record whose card was read in this session. `never`: a kind without access, or with access by express consent only
     (insurer, occupational-medicine ...). `token_id`: the id of the token (`jti`), which limits what can be done once
-    with it.
+    with it. `is_bulk`: software whose requests may wait (`shared.http.bulk_lane`).
     """
 
     kind: ActorKind
@@ -70,6 +71,7 @@ class Caller:
     emergency_record: str | None = None
     never: str | None = None
     token_id: str | None = None
+    is_bulk: bool = False
 
     def actor(self) -> Actor:
         """Returns the caller as an actor for the ledger."""
@@ -206,4 +208,5 @@ def _caller(claims: dict[str, Any]) -> Caller:
         emergency_record=granted.emergency_record,
         never=granted.never,
         token_id=str(claims["jti"]) if "jti" in claims else None,
+        is_bulk=granted.client_class == "bulk",
     )

@@ -49,6 +49,9 @@ REQUESTS = Histogram(
     ["method", "route", "status"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
+REQUESTS_AT_WORK = Gauge("requests_at_work", "Requests worked on now, by lane: live or bulk.", ["lane"])
+REQUESTS_WAITING = Gauge("bulk_requests_waiting", "Requests in the queue of the lane of bulk work.")
+NOT_ADMITTED = Counter("requests_not_admitted_total", "Requests refused for the load, by urgency.", ["urgency"])
 REIMBURSEMENT_LINES = Counter("reimbursement_lines_total", "Lines of the continuous feed by effect.", ["effect"])
 LOST_DOCUMENTS = Counter("lost_documents_total", "Accepted documents that went with lost commits of the database.")
 REFUSED = Counter("refusals_total", "Refusals by reason.", ["action", "reason"])

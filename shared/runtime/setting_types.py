@@ -11,18 +11,23 @@ from pydantic import AfterValidator, SecretStr
 
 from shared.loopback import is_loopback
 
-_HOST = re.compile(r"(\[[^]]*\]|[^:]*)(:[0-9]*)?")
+_HOST = re.compile(r"(?:\[[^]]*\]|[^:]*)(?::([0-9]*))?", re.ASCII)
 """A host of a connection string, with or without a port."""
+_HIGHEST_PORT = 65_535
+_NO_DSN = "is no connection string `postgresql://role:password@host:port/database`"
 
 
 def _dsn(value: SecretStr) -> SecretStr:
-    """Raises ValueError if a port is no number, or if the TLS of a server beyond this machine is not settled."""
+    """Raises ValueError if this is no connection string, or the TLS of a server beyond this machine is not settled.
+
+    Several hosts are separated by commas, as libpq and asyncpg take them.
+    """
     parts = urlsplit(value.get_secret_value())
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     stated = parts.netloc.rpartition("@")[2]
     hosts = stated or options.get("host", "")
-    if not all(_HOST.fullmatch(host) for host in stated.split(",")):
-        raise ValueError("is no connection string `postgresql://role:password@host:port/database`")
+    if parts.scheme not in ("postgresql", "postgres") or not all(_is_host(host) for host in stated.split(",")):
+        raise ValueError(_NO_DSN)
     if not is_local(hosts) and options.get("sslmode") not in ("require", "verify-ca", "verify-full", "disable"):
         raise ValueError(
             "a server beyond this machine needs `sslmode`: verify-full with `sslrootcert`, "
@@ -32,6 +37,12 @@ def _dsn(value: SecretStr) -> SecretStr:
         if name in options and not Path(options[name]).is_file():
             raise ValueError(f"the file that `{name}` names is not there")
     return value
+
+
+def _is_host(text: str) -> bool:
+    """Returns whether this is a host, with a port that exists or none."""
+    host = _HOST.fullmatch(text)
+    return host is not None and (not host[1] or 0 < int(host[1]) <= _HIGHEST_PORT)
 
 
 def is_local(hosts: str) -> bool:

@@ -29,7 +29,7 @@ from shared.service.commands import (
 from shared.service.database_commands import DATABASE_COMMANDS
 from shared.service.message_commands import MESSAGE_COMMANDS
 from shared.service.serving import serve_api, serve_worker
-from shared.service.startup import EXIT_SETTINGS, EXIT_UNAVAILABLE, check_database, check_dsns, explain
+from shared.service.startup import EXIT_SETTINGS, EXIT_UNAVAILABLE, check_database, explain
 from shared.service.terminal import complain, print_text
 from shared.service.worker import Plan
 
@@ -94,7 +94,6 @@ def run(command: Command, invocation: Invocation) -> int:
     stream = sys.stdout if command.group == PROCESS_GROUP else sys.stderr  # a command's standard output is its result
     logs.configure(service, command.name.replace(" ", "-"), settings.log_level, stream=stream)
     try:
-        check_dsns(settings.postgres)
         if command.needs == "database":
             rings = invocation.service.keys(settings).rings
             asyncio.run(check_database(settings.postgres, service, rings))

@@ -120,8 +120,9 @@ def _place_of(dsn: str) -> _Place:
     """Returns the parts of a connection string that may be shown."""
     with suppress(ValueError):
         parts = urlsplit(dsn)
+        hosts = parts.netloc.rpartition("@")[2]
         return _Place(
-            f"{parts.hostname or 'the default host'}:{parts.port or 5432}",
+            hosts if "," in hosts else f"{parts.hostname or 'the default host'}:{parts.port or 5432}",
             parts.username or "the default role",
             parts.path.removeprefix("/") or "the default database",
         )
@@ -176,21 +177,6 @@ async def check_database(postgres: PostgresSettings, service: str, rings: Rings)
         await compare(connection, rings)
     finally:
         await connection.close()
-
-
-def check_dsns(postgres: PostgresSettings) -> None:
-    """Raises SettingUnusableError where a connection string cannot be read."""
-    for setting, secret in (("POSTGRES__DSN", postgres.dsn), ("POSTGRES__OWNER_DSN", postgres.owner_dsn)):
-        with suppress(ValueError):
-            if secret is None or _is_dsn(secret.get_secret_value()):
-                continue
-        raise SettingUnusableError(setting, "is no connection string `postgresql://role:password@host:port/database`")
-
-
-def _is_dsn(text: str) -> bool:
-    """Raises ValueError for a port that is no number."""
-    parts = urlsplit(text)
-    return parts.scheme in ("postgresql", "postgres") and parts.port != 0
 
 
 @contextmanager

@@ -167,6 +167,8 @@ class WorkerRuntime:
             OUTBOX_LAG.set(outbox["age"])
         await self.copy_ages.observe(self.pool)
         PARKED_MESSAGES.clear()
+        for consumer_loop in self.consumer_loops:
+            PARKED_MESSAGES.labels(consumer_loop.consumer.name, "dead").set(0)
         for row in await self.pool.fetch(parked_messages.COUNT_BY_REASON):
             PARKED_MESSAGES.labels(row["group_name"], row["reason"]).set(row["count"])
         await asyncio.sleep(OBSERVE_EVERY_S)

@@ -27,12 +27,12 @@ _FREE_OF_RATIO: Final = 1_000_000
 _END: Final = struct.Struct("<4sHHHHIIH")
 _CENTRAL: Final = struct.Struct("<4sHHHHHHIIIHHHHHII")
 _LOCAL: Final = struct.Struct("<4sHHHHHIIIHH")
-_DESCRIPTOR: Final = struct.Struct("<III")
-_END_MARK, _CENTRAL_MARK, _LOCAL_MARK, _DESCRIPTOR_MARK = b"PK\5\6", b"PK\1\2", b"PK\3\4", b"PK\7\x08"
+DESCRIPTOR: Final = struct.Struct("<III")
+_END_MARK, _CENTRAL_MARK, _LOCAL_MARK, DESCRIPTOR_MARK = b"PK\5\6", b"PK\1\2", b"PK\3\4", b"PK\7\x08"
 _MAX_COMMENT: Final = 0xFFFF
 _ZIP64: Final = 0xFFFFFFFF
 _ENCRYPTED: Final = 0x1 | 0x40 | 0x2000
-_HAS_DESCRIPTOR: Final = 0x8
+HAS_DESCRIPTOR: Final = 0x8
 _IS_UTF8: Final = 0x800
 _STORED, _DEFLATED = 0, 8
 _FILE_TYPES: Final = frozenset({0, 0o100000, 0o040000})
@@ -42,9 +42,11 @@ _DRIVE: Final = re.compile(r"[A-Za-z]:")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ArchiveEntry(RedactedRepr):
-    """A file of the archive. `name`: its path with `/`. `start`, `end`: its bytes in the archive, maybe deflated."""
+    """A file of the archive. `name`: its path with `/`. `start`, `end`: its bytes in the archive, maybe deflated.
+    `offset`: where its local header begins."""
 
     name: str
+    offset: int
     start: int
     end: int
     size: int
@@ -53,9 +55,10 @@ class ArchiveEntry(RedactedRepr):
 
 
 @dataclass(frozen=True, slots=True)
-class _Header:
-    """A file header of the central directory."""
+class FileHeader:
+    """A file header of the central directory. `at`: where it begins in the archive."""
 
+    at: int
     flags: int
     method: int
     crc: int
@@ -64,6 +67,15 @@ class _Header:
     offset: int
     name: bytes
     file_type: int
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """The central directory. `start`, `end`: where it begins and ends; there the end record begins."""
+
+    headers: list[FileHeader]
+    start: int
+    end: int
 
 
 class Archive:
@@ -99,28 +111,28 @@ def read_archive(body: bytes, limit: int) -> Archive:
 
     Raises InvalidArchiveError.
     """
-    headers, directory = _directory(body)
+    directory = read_directory(body)
     entries: list[ArchiveEntry] = []
     free_from = 0
-    for header in sorted(headers, key=lambda header: header.offset):
+    for header in sorted(directory.headers, key=lambda header: header.offset):
         start = _start_of(body, header)
         end = start + header.compressed
-        if header.offset < free_from or end > directory:
+        if header.offset < free_from or end > directory.start:
             raise InvalidArchiveError("Entries of the archive overlap.")
         free_from = end + _descriptor_length(body, header, end)
-        if free_from > directory:
+        if free_from > directory.start:
             raise InvalidArchiveError("Entries of the archive overlap.")
         name = _name_of(header)
         if name is not None:
-            entries.append(ArchiveEntry(name, start, end, header.size, header.crc, header.method == _STORED))
+            entries.append(_entry(name, header, start, end))
     archive = Archive(body, entries)
     if archive.expanded_size > limit:
         raise ArchiveTooLargeError(f"The files of the archive are larger than the {limit} bytes that are taken here.")
     return archive
 
 
-def _directory(body: bytes) -> tuple[list[_Header], int]:
-    """Returns the headers of the central directory, and where it begins."""
+def read_directory(body: bytes) -> Directory:
+    """Returns the central directory, its entries checked. Raises InvalidArchiveError."""
     at = body.rfind(_END_MARK, max(0, len(body) - _END.size - _MAX_COMMENT))
     if at < 0 or at + _END.size > len(body):
         raise InvalidArchiveError
@@ -134,10 +146,10 @@ def _directory(body: bytes) -> tuple[list[_Header], int]:
     headers = list(_headers(body, start, at, count))
     for header in headers:
         _check(header)
-    return headers, start
+    return Directory(headers, start, at)
 
 
-def _headers(body: bytes, at: int, end: int, count: int) -> Iterator[_Header]:
+def _headers(body: bytes, at: int, end: int, count: int) -> Iterator[FileHeader]:
     for _ in range(count):
         if at + _CENTRAL.size > end:
             raise InvalidArchiveError
@@ -145,16 +157,17 @@ def _headers(body: bytes, at: int, end: int, count: int) -> Iterator[_Header]:
         mark, flags, method, crc, compressed, size = fields[0], fields[3], fields[4], *fields[7:10]
         name_length, extra, comment, disk = fields[10:14]
         name_at = at + _CENTRAL.size
-        at = name_at + name_length + extra + comment
-        if mark != _CENTRAL_MARK or at > end or disk or _ZIP64 in (compressed, size, fields[16]):
+        next_at = name_at + name_length + extra + comment
+        if mark != _CENTRAL_MARK or next_at > end or disk or _ZIP64 in (compressed, size, fields[16]):
             raise InvalidArchiveError
         name = body[name_at : name_at + name_length]
-        yield _Header(flags, method, crc, compressed, size, fields[16], name, fields[15] >> 16 & 0o170000)
+        yield FileHeader(at, flags, method, crc, compressed, size, fields[16], name, fields[15] >> 16 & 0o170000)
+        at = next_at
     if at != end:
         raise InvalidArchiveError
 
 
-def _check(header: _Header) -> None:
+def _check(header: FileHeader) -> None:
     if header.flags & _ENCRYPTED:
         raise EncryptedArchiveError
     if header.method not in (_STORED, _DEFLATED):
@@ -167,7 +180,12 @@ def _check(header: _Header) -> None:
         raise ArchiveTooLargeError(f"An entry of the archive grows more than {MAX_RATIO} times.")
 
 
-def _start_of(body: bytes, header: _Header) -> int:
+def _entry(name: str, header: FileHeader, start: int, end: int) -> ArchiveEntry:
+    is_stored = header.method == _STORED
+    return ArchiveEntry(name, header.offset, start, end, header.size, header.crc, is_stored)
+
+
+def _start_of(body: bytes, header: FileHeader) -> int:
     """Returns where the bytes of the entry begin, after its local header, which must agree with the directory."""
     if header.offset + _LOCAL.size > len(body):
         raise InvalidArchiveError
@@ -175,11 +193,11 @@ def _start_of(body: bytes, header: _Header) -> int:
     name_at = header.offset + _LOCAL.size
     stated = (crc, compressed, size)
     is_same = stated == (header.crc, header.compressed, header.size) or (
-        flags & _HAS_DESCRIPTOR and set(stated) <= {0, *(header.crc, header.compressed, header.size)}
+        flags & HAS_DESCRIPTOR and set(stated) <= {0, *(header.crc, header.compressed, header.size)}
     )
     if (
         mark != _LOCAL_MARK
-        or (flags ^ header.flags) & (_ENCRYPTED | _HAS_DESCRIPTOR)
+        or (flags ^ header.flags) & (_ENCRYPTED | HAS_DESCRIPTOR)
         or method != header.method
         or not is_same
         or body[name_at : name_at + name_length] != header.name
@@ -188,18 +206,18 @@ def _start_of(body: bytes, header: _Header) -> int:
     return int(name_at + name_length + extra)
 
 
-def _descriptor_length(body: bytes, header: _Header, at: int) -> int:
+def _descriptor_length(body: bytes, header: FileHeader, at: int) -> int:
     """Returns the length of the data descriptor after the entry, which must agree with the directory."""
-    if not header.flags & _HAS_DESCRIPTOR:
+    if not header.flags & HAS_DESCRIPTOR:
         return 0
-    mark = len(_DESCRIPTOR_MARK) if body.startswith(_DESCRIPTOR_MARK, at) else 0
-    expected = _DESCRIPTOR.pack(header.crc, header.compressed, header.size)
+    mark = len(DESCRIPTOR_MARK) if body.startswith(DESCRIPTOR_MARK, at) else 0
+    expected = DESCRIPTOR.pack(header.crc, header.compressed, header.size)
     if not body.startswith(expected, at + mark):
         raise InvalidArchiveError("A data descriptor in the archive contradicts its directory.")
-    return mark + _DESCRIPTOR.size
+    return mark + DESCRIPTOR.size
 
 
-def _name_of(header: _Header) -> str | None:
+def _name_of(header: FileHeader) -> str | None:
     """Returns the path of a file, None for a folder. Raises UnsafeNameError.
 
     Names are UTF-8, whatever the flag says, or else code page 437. Windows programs write backslashes.

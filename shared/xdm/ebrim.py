@@ -6,12 +6,14 @@ elements are limited. Sources: OASIS ebRIM 3.0, IHE ITI TF-3 4.2.
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 from xml.parsers import expat
 
 from shared.cda.element import Element
 from shared.cda.errors import InvalidCdaError
 from shared.cda.xml import new_parser, parse
+from shared.values import RedactedRepr
 from shared.xdm.errors import InvalidMetadataError
 
 MAX_SIZE: Final = 4 * 1024 * 1024
@@ -21,7 +23,23 @@ MAX_TEXT: Final = 8192
 _RIM: Final = "urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0"
 _LIST: Final = "RegistryObjectList"
 _DECLARED_UTF_16: Final = re.compile(rb"\A(?:\xef\xbb\xbf)?<\?xml[^>]{1,80}utf-16[^>]{0,80}\?>", re.IGNORECASE)
+_LITTLE_ENDIAN_MARK: Final = 0xFF
 _UTF_16: Final = re.compile(rb"\xff\xfe|\xfe\xff|<\x00|\x00<")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ParsableForm(RedactedRepr):
+    """METADATA.XML as it is parsed. `head`: the declaration that was left out; `mark`, `codec`: of UTF-16."""
+
+    body: bytes
+    head: bytes
+    mark: bytes
+    codec: str | None
+
+    def restored(self, body: bytes) -> bytes:
+        """Returns another body in the form in which METADATA.XML came."""
+        whole = self.head + body
+        return whole if self.codec is None else self.mark + whole.decode().encode(self.codec)
 
 
 def read_objects(content: bytes) -> list[Element]:
@@ -29,10 +47,13 @@ def read_objects(content: bytes) -> list[Element]:
 
     Raises InvalidMetadataError.
     """
-    content = _as_utf_8(content)
-    reader = _Reader()
+    return objects_by(ObjectReader(), parsable_form(content).body)
+
+
+def objects_by(reader: "ObjectReader", body: bytes) -> list[Element]:
+    """Returns the objects that a reader builds. Raises InvalidMetadataError."""
     try:
-        parse(new_parser(reader.watch, content), content)
+        parse(new_parser(reader.watch, body), body)
     except InvalidCdaError as error:
         raise InvalidMetadataError(f"METADATA.XML: {error}") from None
     objects = next(_lists(reader.root), None)
@@ -66,21 +87,29 @@ def _lists(element: Element) -> Iterator[Element]:
         yield from _lists(child)
 
 
-def _as_utf_8(content: bytes) -> bytes:
-    """Returns UTF-16 in UTF-8, without the declaration; so too bytes that only say that they are, as .NET does."""
+def parsable_form(content: bytes) -> ParsableForm:
+    """Returns UTF-16 in UTF-8, without the declaration; so too bytes that only say that they are, as .NET does.
+
+    Raises InvalidMetadataError.
+    """
     if len(content) > MAX_SIZE:
         raise InvalidMetadataError("METADATA.XML is larger than is taken here.")
+    mark, codec = b"", None
     if _UTF_16.match(content):
         has_mark = content[0] > 0 and content[1] > 0
+        codec = "utf-16-le" if content[0] == _LITTLE_ENDIAN_MARK or content[1] == 0 else "utf-16-be"
+        mark = content[:2] if has_mark else b""
         try:
-            content = content.decode("utf-16" if has_mark else "utf-16-le" if content[1] == 0 else "utf-16-be").encode()
+            content = content[len(mark) :].decode(codec).encode()
         except UnicodeDecodeError:
             raise InvalidMetadataError("METADATA.XML is not in UTF-16.") from None
-    return _DECLARED_UTF_16.sub(b"", content, count=1)
+    declaration = _DECLARED_UTF_16.match(content)
+    head = declaration[0] if declaration is not None else b""
+    return ParsableForm(content[len(head) :], head, mark, codec)
 
 
-class _Reader:
-    """Builds the tree of elements."""
+class ObjectReader:
+    """Builds the tree of elements; a subclass may build its own kind of element."""
 
     def __init__(self) -> None:
         self.root = Element("", {})
@@ -88,6 +117,7 @@ class _Reader:
         self._count = 0
 
     def watch(self, parser: expat.XMLParserType) -> None:
+        """Sets the handlers of the parser."""
         parser.buffer_text = True
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
@@ -97,12 +127,19 @@ class _Reader:
         self._count += 1
         if self._count > MAX_ELEMENTS or len(self._stack) > MAX_DEPTH:
             raise InvalidMetadataError("METADATA.XML has too many elements, or is nested too deep.")
-        element = Element(name.removeprefix(f"{_RIM} "), attributes)
+        element = self.new_element(name.removeprefix(f"{_RIM} "), attributes)
         self._stack[-1].children.append(element)
         self._stack.append(element)
 
+    def new_element(self, name: str, attributes: dict[str, str]) -> Element:
+        """Returns the element of a start tag."""
+        return Element(name, attributes)
+
     def _end(self, _name: str) -> None:
-        self._stack.pop()
+        self.finish_element(self._stack.pop())
+
+    def finish_element(self, element: Element) -> None:
+        """Takes notice of an end tag."""
 
     def _text(self, text: str) -> None:
         element = self._stack[-1]

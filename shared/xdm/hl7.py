@@ -16,6 +16,7 @@ from shared.values import RedactedRepr, SentTraits, Sex, document_id, first_give
 _HAS_TIME: Final = re.compile(r"\d{10,14}(?:\.\d+)?", re.ASCII)
 _ESCAPE: Final = re.compile(r"\\([FSTRE])\\")
 _ESCAPED: Final = {"F": "|", "S": "^", "T": "&", "R": "~", "E": "\\"}
+_ESCAPES: Final = str.maketrans({letter: f"\\{code}\\" for code, letter in _ESCAPED.items()})
 _NAME_LIMIT: Final = 1024
 
 
@@ -42,6 +43,11 @@ class XdsTime:
 
     moment: datetime
     partial: str | None
+
+
+def escape(text: str) -> str:
+    """Returns a text as a component, its separators escaped."""
+    return text.translate(_ESCAPES)
 
 
 def read_cx(text: str | None) -> XdsId | None:

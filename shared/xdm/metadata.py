@@ -16,10 +16,10 @@ from shared.xdm.errors import InvalidMetadataError
 MAX_DOCUMENTS: Final = 100
 _SUBMISSION_SET: Final = "urn:uuid:a54d6aa5-d40d-43f9-88c5-b4633d873bdd"
 _FOLDER: Final = "urn:uuid:d9d542f3-6cc4-48b6-8870-ea235fbc94c2"
-_SET_PATIENT: Final = "urn:uuid:6b5aea1a-874d-4603-a4bc-96a0a7b38446"
+SET_PATIENT_ID: Final = "urn:uuid:6b5aea1a-874d-4603-a4bc-96a0a7b38446"
 _SET_UNIQUE_ID: Final = "urn:uuid:96fdda7c-d067-4183-912e-bf5ee74998a8"
 _SET_SOURCE: Final = "urn:uuid:554ac39e-e3fe-47fe-b233-965d2a147832"
-_PATIENT: Final = "urn:uuid:58a6f841-87b3-4a3e-92fd-a8ffeff98427"
+PATIENT_ID: Final = "urn:uuid:58a6f841-87b3-4a3e-92fd-a8ffeff98427"
 _UNIQUE_ID: Final = "urn:uuid:2e82c1f6-a085-4c72-9da3-8640a32e42ab"
 _AUTHOR: Final = "urn:uuid:93606bcf-9494-43ec-9b4e-a7748d1a838d"
 _CLASS: Final = "urn:uuid:41a5887f-8865-4c09-adf7-e362475b143a"
@@ -28,7 +28,7 @@ _EVENT: Final = "urn:uuid:2c6b8cb7-8b2a-4051-b291-b1ae6a575ef4"
 _FORMAT: Final = "urn:uuid:a09d5840-386c-46f2-b5ad-9c3699a4309d"
 _FACILITY: Final = "urn:uuid:f33fb8ac-18af-42cc-ae0e-ed0b0bdb91e1"
 _PRACTICE: Final = "urn:uuid:cccf5598-8b07-4b77-a05e-ae952c785ead"
-_TYPE: Final = "urn:uuid:f0306f51-975f-434e-a61c-c59651d33983"
+TYPE_CODE: Final = "urn:uuid:f0306f51-975f-434e-a61c-c59651d33983"
 ON_DEMAND: Final = "urn:uuid:34268e47-fdf5-41a6-ba33-82133c465248"
 """The object type of a document that is made when it is asked for, and so has no content."""
 
@@ -165,7 +165,7 @@ def _submission_set(package: Element) -> SubmissionSet:
         package.get("id") or "",
         ids.get(_SET_UNIQUE_ID),
         ids.get(_SET_SOURCE),
-        ids.get(_SET_PATIENT),
+        ids.get(SET_PATIENT_ID),
         next(iter(slots.get("submissionTime", ())), None),
     )
 
@@ -181,7 +181,7 @@ def _entry(number: int, element: Element) -> DocumentEntry:
         title=text_of(element, "Name"),
         comments=text_of(element, "Description"),
         unique_id=ids.get(_UNIQUE_ID),
-        patient_id=ids.get(_PATIENT),
+        patient_id=ids.get(PATIENT_ID),
         slots=slots_of(element),
         authors=tuple(_author(part) for part in _classifications(element, _AUTHOR)),
         class_code=_single(codes, _CLASS),
@@ -190,7 +190,7 @@ def _entry(number: int, element: Element) -> DocumentEntry:
         format=_single(codes, _FORMAT),
         facility_type=_single(codes, _FACILITY),
         practice_setting=_single(codes, _PRACTICE),
-        type=_single(codes, _TYPE),
+        type=_single(codes, TYPE_CODE),
     )
 
 

@@ -94,6 +94,7 @@ class Overloading:
     stack: Stack
     dmp: Dmp
     client: httpx2.AsyncClient
+    hospital: Hospital
     software: Software
     persons: list[Person]
     generator: Generator
@@ -201,19 +202,28 @@ async def running(folder: Path, seconds: float) -> AsyncIterator[Overloading]:
         client = await resources.enter_async_context(httpx2.AsyncClient(timeout=30, trust_env=False))
         software = await hospital.register()
         persons = await hospital.open_records(RECORDS, tell)
-        streams = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
-        process = await launch("tests.infra.load.mixed_load", **streams)
-        resources.push_async_callback(end, process)
-        generator = Generator(process, folder / "results.jsonl")
-        numbers = [person.number for person in persons]
         deposits = 2 * DOCUMENTS + int(80 * (seconds + CAPACITY_S * CAPACITY_RUNS + UNLOADED_S))
+        generator = await resources.enter_async_context(generating(stack, folder, persons, deposits))
+        yield Overloading(stack, dmp, client, hospital, software, persons, generator)
+
+
+@asynccontextmanager
+async def generating(
+    stack: Stack, folder: Path, persons: list[Person], deposits: int, seed: int = 20261122
+) -> AsyncIterator[Generator]:
+    """Runs a load generator that has built so many documents of these persons."""
+    streams = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
+    process = await launch("tests.infra.load.mixed_load", **streams)
+    try:
+        generator = Generator(process, folder / f"results-{seed}.jsonl")
+        numbers, bodies = [person.number for person in persons], folder / f"bodies-{seed}.bin"
         tell(f"building {deposits} documents")
         await generator.prepare(
-            Script(
-                stack.url("records"), numbers, deposits, 20261122, str(folder / "bodies.bin"), str(generator.results)
-            )
+            Script(stack.url("records"), numbers, deposits, seed, str(bodies), str(generator.results))
         )
-        yield Overloading(stack, dmp, client, software, persons, generator)
+        yield generator
+    finally:
+        await end(process)
 
 
 def _what_if(document_id: str) -> str:

@@ -85,7 +85,7 @@ async def measure(folder: Path, rate: float, seconds: float, lines: int) -> Figu
     accepted = [sample for sample in beside if sample.status == 200]
     tell(f"answers: alone {Counter(s.status for s in alone)}, beside {Counter(s.status for s in beside)}")
     undisturbed = [sample for sample in alone if sample.status == 200]
-    return Figures(_latencies(undisturbed), _latencies(accepted), len(beside) - len(accepted), lines_per_s)
+    return Figures(latencies_of(undisturbed), latencies_of(accepted), len(beside) - len(accepted), lines_per_s)
 
 
 async def _import(run: Overloading, file: Path) -> asyncio.subprocess.Process:
@@ -102,7 +102,8 @@ async def _import(run: Overloading, file: Path) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment, stdout=asyncio.subprocess.DEVNULL)
 
 
-def _latencies(samples: list[Sample]) -> list[float]:
+def latencies_of(samples: list[Sample]) -> list[float]:
+    """Returns the milliseconds from the time at which each request was due to its answer."""
     return [1000 * (sample.answered - sample.due) for sample in samples]
 
 

@@ -1,38 +1,22 @@
 """The alert rules watch metrics that the code has, say what to do, and fire when they should."""
 
-import importlib
-import pkgutil
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 import yaml
-from prometheus_client import REGISTRY, Counter, Gauge, Histogram
-from prometheus_client.metrics import MetricWrapperBase
 
-import services
-import shared
 from deploy.local.platform.services import roles_of
 from shared.contracts.declarations import SERVICES
+from tests.infra.deploy.promql import METRICS, OF_PROMETHEUS, selectors
 
 ROOT = Path(__file__).parents[2]
 ALERTS = ROOT / "deploy" / "alerts"
 FILES = sorted(ALERTS.glob("*.yaml"))
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text("utf-8")
-OF_PROMETHEUS: Final = {"job", "instance", "le"}
-"""Labels that Prometheus itself adds; `le` is a histogram's."""
-FUNCTIONS: Final = {
-    *("absent", "and", "by", "count", "histogram_quantile", "min_over_time", "offset", "on", "or", "rate", "sum"),
-}
-SUFFIXES: Final[dict[type[MetricWrapperBase], tuple[str, ...]]] = {
-    Counter: ("_total",),
-    Gauge: ("",),
-    Histogram: ("_bucket", "_count", "_sum"),
-}
 
 
 def rules() -> list[dict[str, Any]]:
@@ -42,33 +26,6 @@ def rules() -> list[dict[str, Any]]:
 
 
 RULES = rules()
-
-
-def metrics() -> dict[str, set[str]]:
-    """The names of all samples, with their labels."""
-    for package in (services, shared):
-        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if not module.name.endswith(".__main__"):
-                importlib.import_module(module.name)
-    names: dict[str, set[str]] = {"up": set()}
-    for collector in {*REGISTRY._names_to_collectors.values()}:
-        for kind, suffixes in SUFFIXES.items():
-            if isinstance(collector, kind):
-                labels = set(collector._labelnames)
-                names |= {collector._name + suffix: labels for suffix in suffixes}
-    return names
-
-
-METRICS = metrics()
-
-
-def selectors(expression: str) -> Iterator[tuple[str, set[str]]]:
-    """Yields each metric that an expression names, with the labels by which it is selected."""
-    bare = re.sub(r'"[^"]*"', '""', expression)
-    bare = re.sub(r"\bby \([^)]*\)", "", bare)
-    for name, labels in re.findall(r"\b([a-z][a-z_]+)\b(?:\s*\{([^}]*)\})?", re.sub(r"\[\w+\]|\boffset \w+", "", bare)):
-        if name not in FUNCTIONS and not re.search(rf"[{{,]\s*{name}\s*(=|!)", bare):
-            yield name, set(re.findall(r"(\w+)\s*[=!]", labels))
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])

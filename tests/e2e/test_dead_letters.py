@@ -4,8 +4,10 @@ import json
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import pytest
 
+from deploy.local.platform import endpoints
 from deploy.local.platform.stack import Stack
 from shared.contracts.topics import AUDIT_LEDGER, CONSENT_DEPOSIT_CHECKS, RECORDS_DOCUMENTS
 from tests.e2e.command_line import run_command
@@ -16,6 +18,11 @@ from tests.infra.platform.waiting import eventually
 pytestmark = pytest.mark.long
 
 CHECKS, LEDGER = CONSENT_DEPOSIT_CHECKS.name, AUDIT_LEDGER.name
+
+INSERT_FAILED = """
+insert into business_acknowledgements (id, client_id, organisation_id, header, control_id, codec, created_at, due_at,
+                                       attempts, reason, failed_at)
+values ($1, 'software-9', '1990000105', '', 'MESSAGE-1', 'utf-8', now(), now(), 3, 'refused', now())"""
 
 
 async def test_operators_list_redrive_and_discard_what_cannot_be_used(stack: Stack) -> None:
@@ -56,6 +63,25 @@ async def test_operators_list_redrive_and_discard_what_cannot_be_used(stack: Sta
         assert (done.exit_code, json.loads(done.stdout)["hindrance"]) == (0, None)
     assert await listed() == []
     assert (await run_command(stack, "dlt", "discard", str(uuid4()), "--reason", "test-data")).exit_code == 1
+
+
+async def test_operators_see_which_business_acknowledgements_no_listener_took(stack: Stack) -> None:
+    none = await run_command(stack, "failed-acknowledgements")
+    assert (none.exit_code, none.stderr.strip()) == (
+        0,
+        "every business acknowledgement was taken, or waits for its listener",
+    )
+    id = uuid4()
+    connection = await asyncpg.connect(endpoints.read(stack.layout)["services"]["records"]["app_dsn"])
+    try:
+        await connection.execute(INSERT_FAILED, id)
+        [failed] = (await run_command(stack, "failed-acknowledgements", "--limit", "1", "--json")).json
+        shown = (await run_command(stack, "failed-acknowledgements")).stdout
+    finally:
+        await connection.execute("delete from business_acknowledgements where id = $1", id)
+        await connection.close()
+    assert (failed["id"], failed["control_id"], failed["reason"]) == (str(id), "MESSAGE-1", "refused")
+    assert all(text in shown for text in ("software-9", "1990000105", "MESSAGE-1", "refused"))
 
 
 async def test_operators_see_where_each_group_goes_on(stack: Stack) -> None:

@@ -86,6 +86,12 @@ COMMANDS = (
     Command("dlt", "commands.dead_letters", _OPERATOR, "Dead letters and parked messages."),
     Command("offsets", "commands.offsets", _OPERATOR, "Stored offsets of consumer groups."),
     Command("lost-deposits", "commands.lost_deposits", _OPERATOR, "List deposits that a failure has lost."),
+    Command(
+        "failed-acknowledgements",
+        "commands.failed_acknowledgements",
+        _OPERATOR,
+        "List business acknowledgements that no listener took.",
+    ),
     Command("emergencies", "commands.emergencies", _OPERATOR, "List a structure's emergency accesses of one week."),
     Command("replay", "commands.replay", _OPERATOR, "Decide again from the facts that the ledger keeps."),
     Command("recover", "commands.recovery", _OPERATOR, "Recover what a restored database lacks."),

@@ -133,11 +133,11 @@ async def raise_contact_version(connection: Connection, record_id: UUID, version
     await connection.execute(RAISE_CONTACT, bucket_of(record_id), record_id, version)
 
 
-END_SESSIONS = "update sessions set ended_at = $1, ended_for = 'database-recovered' where ended_at is null"
+END_ALL_SESSIONS = "update sessions set ended_at = $1, ended_for = 'database-recovered' where ended_at is null"
 END_PROFESSIONAL_SESSIONS = "delete from professional_sessions"
 
 
 async def end_all_sessions(connection: Connection, now: datetime) -> None:
     """Ends all sessions; everyone has to sign in again."""
-    await connection.execute(END_SESSIONS, now)
+    await connection.execute(END_ALL_SESSIONS, now)
     await connection.execute(END_PROFESSIONAL_SESSIONS)

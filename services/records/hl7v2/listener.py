@@ -3,6 +3,7 @@ commit.
 
 Limits: connections, bytes of a message and its pace, bytes held by a sender and in all, and the load of the process.
 Where there is no room the socket is not read; after LONGEST_WAIT_S the message is answered AR 207, to be sent again.
+Messages of bulk software take their turn in the lane of bulk work.
 """
 
 import asyncio
@@ -22,8 +23,10 @@ from services.records.kit.metrics import CONNECTIONS
 from shared.db.errors import DATABASE_ERRORS
 from shared.errors import OverloadedError
 from shared.hl7v2.mllp import FrameReader, FrameTooLargeError, FrameTooSlowError, frame
-from shared.http.admission import Load, Urgency
+from shared.http.admission import Load, Urgency, urgency_for
 from shared.http.bodies import Buffers, BuffersFullError, Held
+from shared.http.bulk_lane import BulkLaneFullError
+from shared.http.tokens import Caller
 from shared.runtime.logs import log_limited
 from shared.runtime.tasks import end_tasks
 from shared.runtime.tls import server_context
@@ -48,8 +51,13 @@ class Connection:
     since: float
     opened_at: float
     is_idle: bool = True
-    client_id: str | None = None
-    """The client of the last message."""
+    sender: Caller | None = None
+    """The software that sent the last message."""
+
+    @property
+    def urgency(self) -> Urgency:
+        """The urgency of the next message: bulk after one of software registered as bulk."""
+        return urgency_for(self.sender, Urgency.DEPOSIT)
 
 
 @dataclass
@@ -104,7 +112,7 @@ class Listener:
                 if raw is None:
                     return
                 answer = await self._answer(connection, raw)
-            connection.client_id = answer.client_id or connection.client_id
+            connection.sender = answer.sender or connection.sender
             await _send(connection, answer)
 
     def _count(self, connection: Connection, held: Held, size: int) -> None:
@@ -112,13 +120,15 @@ class Listener:
         held.add(size)
 
     async def _answer(self, connection: Connection, raw: bytes) -> Answer:
-        """Waits for a place in the lane, then receives the message."""
+        """Waits for a place in the lane of the connection, then receives the message."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + LONGEST_WAIT_S
         while True:
             try:
-                with self.load.admit(Urgency.DEPOSIT):
+                async with self.load.admit(connection.urgency):
                     return await receive_message(self.context, connection.peer, raw)
+            except BulkLaneFullError:
+                return reject(try_later(), raw)
             except OverloadedError:
                 if loop.time() >= deadline:
                     return reject(try_later(), raw)
@@ -142,13 +152,15 @@ class Listener:
         while True:
             await asyncio.sleep(CHECK_EVERY_S)
             self._close_old()
-            client_ids = {client_id for open_ in self.connections if (client_id := open_.client_id) is not None}
+            client_ids = {open_.sender.client_id for open_ in self.connections if open_.sender is not None}
             if not client_ids:
                 continue
             with suppress(*DATABASE_ERRORS):  # looked at again after CHECK_EVERY_S; each message is checked anyway
                 async with self.context.read.pool.acquire() as database:
                     inactive = await load_inactive_clients(database, client_ids)
-                for connection in [open_ for open_ in self.connections if open_.client_id in inactive]:
+                for connection in [
+                    open_ for open_ in self.connections if open_.sender and open_.sender.client_id in inactive
+                ]:
                     connection.writer.close()
 
     def _close_old(self) -> None:

@@ -124,7 +124,7 @@ class QuarantineCorrection(QuarantineSelection):
         min_length=1,
         max_length=9,
         description="ins (`urn:oid:<OID>|<INS>`), birth_name, given_name, birth_date, sex, birth_place; by POST /fhir "
-        "also type, hash, size",
+        "and POST /xdm also type, hash, size",
     )
 
 

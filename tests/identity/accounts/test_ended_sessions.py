@@ -13,6 +13,7 @@ from tests.infra.http.tokens import SETTINGS, TestKeys
 from tests.infra.identity.accounts import MAIL, OTHER_PASSWORD, PASSWORD, IdentityApi, session
 from tests.infra.identity.identity_api import administrator, query, settings_of
 from tests.infra.identity.people import ins, traits
+from tests.infra.platform.locks import SELECT_BLOCKED
 from tests.infra.platform.waiting import eventually
 
 ANY = "00000000-0000-4000-8000-000000000001"
@@ -182,11 +183,9 @@ async def test_two_devices_that_sign_out_everywhere_at_once_are_both_answered(ap
 
 async def waiting_for_a_lock(api: IdentityApi) -> None:
     """Returns once a statement waits for somebody else's row."""
-    sql = """
-    select pid from pg_locks where not granted and pid in (
-      select pid from pg_stat_activity where datname = current_database())"""
 
     async def look() -> bool:
-        return bool(await query(api.database, sql))
+        [[is_blocked]] = await query(api.database, SELECT_BLOCKED)
+        return bool(is_blocked)
 
     await eventually(look)

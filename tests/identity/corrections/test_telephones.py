@@ -32,6 +32,7 @@ from tests.conftest import NewDatabase
 from tests.infra.identity.accounts import KEYRINGS, RING
 from tests.infra.identity.identity_api import KEYRING, TEST_OID, announced, nir, query
 from tests.infra.platform.databases import Database
+from tests.infra.platform.locks import SELECT_BLOCKED
 from tests.infra.platform.processes import run
 from tests.infra.platform.waiting import eventually
 
@@ -193,7 +194,7 @@ async def test_a_contact_that_is_changed_meanwhile_stays_as_its_holder_left_it(n
     await held.execute("update contacts set version = 2, sealed = $1", sealed.data)
 
     async def somebody_waits() -> bool:
-        [[waits]] = await query(database, "select exists (select from pg_locks where not granted)")
+        [[waits]] = await query(database, SELECT_BLOCKED)
         return bool(waits)
 
     running = asyncio.create_task(corrected(database))

@@ -128,6 +128,19 @@ async def test_software_is_granted_a_token_that_names_its_structure(client: http
     assert (caller.organisation_id, caller.scopes) == ("1750000001", frozenset({"documents.deposit"}))
 
 
+@pytest.mark.parametrize("client_class", ["interactive", "bulk"])
+async def test_a_token_says_whether_the_requests_of_the_software_may_wait(
+    client: httpx2.AsyncClient, client_class: str
+) -> None:
+    await with_hospital(client)
+    client_id = (await register(client, SOFTWARE)).json()["client_id"]
+    body = {"certificates": [], "applications": [], "client_class": client_class}
+    answer = await client.put(f"/clients/{client_id}/messaging", json=body, headers=administrator())
+    assert answer.status_code == 200, answer.text
+    token = (await ask(client, assertion(client_id, CLIENT_KEY), client_id=client_id)).json()["access_token"]
+    assert (await TokenVerifier(SETTINGS, TestKeys()).verify(token)).is_bulk is (client_class == "bulk")
+
+
 @pytest.mark.parametrize(
     ("changes", "scope", "status", "code"),
     [

@@ -22,6 +22,7 @@ GRANTED = (
     "patient_present",
     "emergency_record",
     "never",
+    "client_class",
 )
 
 

@@ -11,7 +11,6 @@ from uuid import uuid4
 from tests.infra.records.records_api import HOSPITAL
 
 APPLICATION, FACILITY = "SIL-Y", "labo"
-RESULTS = {"T02": "F", "T10": "C", "T04": "D"}
 
 
 class Patient(Protocol):

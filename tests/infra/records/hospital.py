@@ -73,22 +73,26 @@ class Hospital:
     async def __aexit__(self, *_: object) -> None:
         await self._client.aclose()
 
-    async def register(self) -> Software:
-        """Enters the structure in the directory and registers its software."""
+    async def register(self, name: str = "DPI", client_class: str = "interactive") -> Software:
+        """Enters the structure in the directory and registers software of it, whose requests may wait if it is bulk."""
         administrator = await self._administrator()
         self._headers = {"authorization": f"Bearer {await token_of(self._client, self._issuer, administrator)}"}
         url = f"{self._issuer}/structures/{ORGANISATION}"
         _checked(await self._client.put(url, json={"name": CLINIC}, headers=self._headers))
         key = new_key()
         body = {
-            "name": f"{CLINIC}, DPI",
+            "name": f"{CLINIC}, {name}",
             "kind": "software",
             "scopes": ["documents.deposit"],
             "keys": [key.as_dict(private=False)],
             "organisation_id": ORGANISATION,
         }
         answer = await self._client.post(f"{self._issuer}/clients", json=body, headers=self._headers)
-        return Software(_checked(answer)["client_id"], key)
+        software = Software(_checked(answer)["client_id"], key)
+        messaging = {"certificates": [], "applications": [], "client_class": client_class}
+        url = f"{self._issuer}/clients/{software.client_id}/messaging"
+        _checked(await self._client.put(url, json=messaging, headers=self._headers))
+        return software
 
     async def open_records(self, count: int, tell: Tell) -> list[Person]:
         """Opens records for `count` persons. Returns them when the records are in force."""

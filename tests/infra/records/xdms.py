@@ -100,8 +100,17 @@ class XdmDocument:
         head = f'<rim:ExtrinsicObject id="{id}" objectType="{kind}" mimeType="{self.mime_type}">'
         return "\n".join([head, *parts, "</rim:ExtrinsicObject>\n"])
 
-    def _slots(self) -> dict[str, Sequence[str] | None]:
+    def info(self) -> list[str]:
+        """Returns sourcePatientInfo with the traits of the person."""
         person = self.person
+        return [
+            f"PID-5|{person.birth_name}^{person.given_name}^^^^^L",
+            f"PID-7|{person.birth_date:%Y%m%d}",
+            f"PID-8|{'F' if person.sex == 'female' else 'M'}",
+            "PID-11|^^^^^^BDL^^99100",
+        ]
+
+    def _slots(self) -> dict[str, Sequence[str] | None]:
         made: dict[str, Sequence[str] | None] = {
             "creationTime": ["20261001073000"],
             "hash": [hashlib.sha1(self.content, usedforsecurity=False).hexdigest()],
@@ -109,12 +118,7 @@ class XdmDocument:
             "languageCode": ["fr-FR"],
             "serviceStartTime": ["20261001070000"],
             "sourcePatientId": ["IPP-4711^^^&1.2.250.1.213.99.7&ISO^PI"],
-            "sourcePatientInfo": [
-                f"PID-5|{person.birth_name}^{person.given_name}^^^^^L",
-                f"PID-7|{person.birth_date:%Y%m%d}",
-                f"PID-8|{'F' if person.sex == 'female' else 'M'}",
-                "PID-11|^^^^^^BDL^^99100",
-            ],
+            "sourcePatientInfo": self.info(),
             "legalAuthenticator": [f"{DOCTOR}^INVENTÉE^Camille^^^^^^&1.2.250.1.71.4.2.1&ISO^D^^^IDNPS"],
             "URI": [self.file],
         }

@@ -18,9 +18,10 @@ from shared.crypto.vault import WrappedKey
 from shared.fhir.submission import Author, AuthorKind
 from shared.messaging.outbox import append
 from shared.values import Ins, NationalProfessionalId, SentTraits
-from tests.infra.http.tokens import bearer
+from tests.infra.http.tokens import bearer, make_token
 from tests.infra.load.documents import Person
 from tests.infra.messaging.messages import outbox
+from tests.infra.platform.locks import SELECT_BLOCKED
 from tests.infra.platform.waiting import UNTIL_DONE, eventually
 from tests.infra.records.records_api import (
     CLINIC,
@@ -41,7 +42,6 @@ from tests.infra.records.records_api import (
 
 SOMEBODY = Person(71)
 FHIR = {"content-type": "application/fhir+json"}
-SELECT_WAITING = "select exists (select from pg_locks where not granted and locktype = 'advisory')"
 COUNT_COMBINED = """
 select count(*) from documents d
 join document_combinations had on (had.bucket, had.record_id, had.document_id) = (d.bucket, d.record_id, d.id)
@@ -88,6 +88,21 @@ async def test_a_deposit_is_announced_with_the_version_of_the_record_that_it_saw
     assert (event.organisation_id, event.client_id, event.author_id) == (HOSPITAL, "software-1", DOCTOR)
     assert (event.type, event.class_code, event.section) == ("11488-4", "10", "CPT_REND")
     assert event.labels == ("N", "MASQUE_PS")
+
+
+async def test_a_bulk_deposit_is_answered_when_its_documents_are_decided(api: RecordsApi, record: UUID) -> None:
+    """So a backlog has no more documents in the pipeline than places, and those of others do not queue behind it."""
+    bulk = make_token(
+        "software", "software-1", organisation_id=HOSPITAL, scope="documents.deposit", client_class="bulk"
+    )
+    body = bundle_of(a_deposit(SOMEBODY))
+    asked = asyncio.create_task(api.client.post("/fhir", content=body, headers={**bearer(bulk), **FHIR}))
+    await eventually(lambda: api.pool.fetchval("select true from documents where status = 'received'"))
+    assert not asked.done()
+    [event] = await api.announced(DocumentReceived)
+    await api.decide(event.document_id)
+    assert (await asked).status_code == 200
+    assert await api.pool.fetchval("select status from documents") == "published"
 
 
 async def test_nothing_readable_stands_in_the_database(api: RecordsApi, record: UUID) -> None:
@@ -273,7 +288,7 @@ async def test_a_deposit_waits_for_whoever_announces_of_its_record_so_that_its_a
         deposit_task = asyncio.create_task(api.deposit(bundle_of(a_deposit(SOMEBODY))))
 
         async def waits() -> bool:
-            return bool(await api.pool.fetchval(SELECT_WAITING))
+            return bool(await api.pool.fetchval(SELECT_BLOCKED))
 
         await eventually(waits)
     assert (await deposit_task).status_code == 200

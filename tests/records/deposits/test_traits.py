@@ -4,7 +4,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.records.deposits.domain.submissions import as_code, differing_traits
+from services.records.copies.domain.traits import differing_traits
+from services.records.deposits.domain.submissions import as_code
 from shared.crypto.fingerprints import trait_fingerprints, trait_parts
 from shared.values import SentTraits, Sex
 from tests.infra.records.records_api import RING

@@ -13,24 +13,27 @@ import pytest
 
 from deploy.local.platform.pki import Issued, make_pki
 from services.records.app import make_mllp
+from services.records.deposits.usecases import deposit_documents
 from services.records.hl7v2 import listener as listener_module
 from services.records.settings import MllpSettings
 from shared.errors import CodedError
 from shared.hl7v2 import mllp as framing
-from shared.http.admission import LIMITS, Urgency
+from shared.http import bulk_lane
+from shared.http.admission import LIMITS, QUIET, Urgency
 from tests.infra.load.documents import Person
 from tests.infra.platform.databases import Database
 from tests.infra.platform.waiting import eventually
 from tests.infra.records.cdas import a_cda
-from tests.infra.records.hl7v2_messages import MessageParts, MllpClient
+from tests.infra.records.hl7v2_messages import APPLICATION, FACILITY, MessageParts, MllpClient
 from tests.infra.records.mllp import MllpTarget, run_mllp
 from tests.infra.records.records_api import DOCTOR, HOSPITAL, RecordsApi, settings_of
 
 SOMEBODY = Person(71)
 
 
-def a_message(control_id: str = "M-1") -> bytes:
-    return MessageParts(SOMEBODY, (a_cda(SOMEBODY, uuid4()),), control_id=control_id).encoded()
+def a_message(control_id: str = "M-1", application: str = APPLICATION) -> bytes:
+    content = a_cda(SOMEBODY, uuid4())
+    return MessageParts(SOMEBODY, (content,), control_id=control_id, msh={3: application}).encoded()
 
 
 class Certificates:
@@ -207,6 +210,23 @@ async def test_in_a_full_lane_a_message_waits_and_is_then_to_be_sent_again(
     assert (answer.answer, answer.segments["MSA"][2]) == ("AR 207", "M-1")
     mllp.listener.load.change(-LIMITS[Urgency.DEPOSIT].burst)
     assert (await hospital.send(a_message())).answer == "AA"
+
+
+async def test_messages_of_bulk_software_take_their_turn_while_those_of_others_go_on(
+    record: UUID, mllp: MllpTarget, hospital: MllpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The class holds from the second message on: the first says whose connection it is."""
+    monkeypatch.setattr(bulk_lane, "LONGEST_WAIT_S", 0.3)
+    monkeypatch.setattr(deposit_documents, "LONGEST_BULK_WAIT_S", 0.0)
+    await mllp.register("reprise", applications=(f"REPRISE|{FACILITY}",), client_class="bulk")
+    async with mllp.connect() as backlog:
+        assert (await backlog.send(a_message("B-1", "REPRISE"))).answer == "AA"
+        assert (await backlog.send(a_message("B-2", "REPRISE"))).answer == "AA"
+        mllp.listener.load.change(QUIET)
+        assert (await backlog.send(a_message("B-3", "REPRISE"))).answer == "AR 207"
+        assert (await hospital.send(a_message())).answer == "AA"
+        mllp.listener.load.change(-QUIET)
+        assert (await backlog.send(a_message("B-3", "REPRISE"))).answer == "AA"
 
 
 async def test_an_error_of_ours_asks_for_the_message_again(

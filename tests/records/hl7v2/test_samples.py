@@ -31,7 +31,7 @@ from tests.infra.records.records_api import RING, RecordsApi
 
 SAMPLES = Path(os.environ.get("DMP_SAMPLES", ROOT.parent / "shared" / "samples"))
 FOLDER = SAMPLES / "hl7v2" / "TRANS_DOC_CDA_HL7V2"
-PLACEHOLDER, NO_ANSWER = "AE 102", "no answer"
+PLACEHOLDER = "AE 102"
 V20_MDM, V20_ORU, V21_ORU = "V2.0/MDM", "V2.0/ORU", "V2.1/ORU"
 ANSWERS = {
     "V1.2/MDM/message.hl7": PLACEHOLDER,

@@ -6,24 +6,29 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx2
 import orjson
 import pytest
 
-from services.records.deposits.domain.xdm_submissions import persons_of_archive
 from services.records.deposits.usecases import quarantine_doors
-from services.records.documents.domain import sealed_contents
 from services.records.quarantine.domain.causes import MENDABLE
 from services.records.quarantine.steps.keep_refused import RequestSubjects, find_subjects
 from shared.contracts.records import DocumentReceived
-from shared.crypto.vault import WrappedKey
 from shared.fhir import cda_deposit
 from shared.terminology import oids
 from tests.infra.http.tokens import bearer
 from tests.infra.load.documents import Person
 from tests.infra.records.cdas import a_cda
 from tests.infra.records.hl7v2_messages import MessageParts, MllpClient, pid
-from tests.infra.records.quarantine import act, listed, only_one, outcomes, shown
+from tests.infra.records.quarantine import (
+    act,
+    listed,
+    only_one,
+    outcomes,
+    read_decided,
+    send_cda,
+    shown,
+    stored_requests,
+)
 from tests.infra.records.records_api import (
     RecordsApi,
     a_deposit,
@@ -34,7 +39,6 @@ from tests.infra.records.records_api import (
     ins_of,
     traits_of,
 )
-from tests.infra.records.xdms import XdmDocument, a_pdf, an_archive
 
 SOMEBODY, SOMEBODY_ELSE = Person(71), Person(72)
 
@@ -69,11 +73,6 @@ CONTENT = next(entry["resource"]["data"] for entry in orjson.loads(BODY)["entry"
 SHA1 = hashlib.sha1(base64.b64decode(CONTENT), usedforsecurity=False).digest()
 
 
-async def send_cda(api: RecordsApi, body: bytes) -> httpx2.Response:
-    headers = {**bearer(as_software()), "content-type": "text/xml"}
-    return await api.client.post("/cda", content=body, headers=headers)
-
-
 @pytest.mark.parametrize(
     ("body", "code", "fields"),
     [
@@ -106,13 +105,8 @@ async def test_a_refused_bundle_is_corrected_and_sent_again(
     assert await listed(api) == []
     [received] = await api.announced(DocumentReceived)
     assert received.record_id == record
-    read = await _read(api, received.document_id)
+    read = await read_decided(api, received.document_id)
     assert read == base64.b64decode(CONTENT), "the document's bytes are those that were sent"
-
-
-async def _read(api: RecordsApi, document_id: UUID) -> bytes:
-    await api.decide(document_id)
-    return (await api.get(f"/fhir/Binary/{document_id}", as_software())).content
 
 
 async def test_the_ins_of_a_bundle_is_corrected_everywhere_in_its_envelope(api: RecordsApi, record: UUID) -> None:
@@ -141,26 +135,7 @@ async def test_a_refused_cda_is_sent_again_with_its_labels_and_never_rewritten(a
     await api.decide(UUID(first["document_id"]))
     assert await outcomes(api, "resendings", ids=[kept["id"]]) == [("done", None)]
     received = next(event for event in await api.announced(DocumentReceived) if "MASQUE_PS" in event.labels)
-    assert await _read(api, received.document_id) == body
-
-
-async def test_a_refused_archive_is_sent_again_as_it_is(api: RecordsApi, record: UUID) -> None:
-    old, new = uuid4(), uuid4()
-    body = an_archive(XdmDocument(a_cda(SOMEBODY, new, replaces=old), SOMEBODY, str(new), replaces=True))
-    headers = {**bearer(as_software()), "content-type": "application/zip"}
-    refused = await api.client.post("/xdm", content=body, headers=headers)
-    assert (refused.status_code, refused.json()["code"]) == (422, "replaced-document-unknown")
-    kept = await only_one(api)
-    assert (kept["door"], (await shown(api, kept["id"]))["correctable"]) == ("xdm", [])
-    [first] = (await send_cda(api, a_cda(SOMEBODY, old))).json()["documents"]
-    await api.decide(UUID(first["document_id"]))
-    assert await outcomes(api, "resendings", ids=[kept["id"]]) == [("done", None)]
-
-
-def test_whom_an_archive_is_about_is_known_without_any_cda_in_it() -> None:
-    stated = persons_of_archive(an_archive(a_pdf(SOMEBODY, uuid4())), 10_000_000)
-    assert (stated.documents, stated.envelope) == (frozenset(), frozenset({ins_of(SOMEBODY)}))
-    assert persons_of_archive(b"PK no archive", 10_000_000).subjects == frozenset()
+    assert await read_decided(api, received.document_id) == body
 
 
 async def test_a_refused_message_is_corrected_in_pid_and_sent_again(
@@ -180,7 +155,7 @@ async def test_a_refused_message_is_corrected_in_pid_and_sent_again(
     assert await outcomes(api, "resendings", ids=[kept["id"]]) == [("done", None)]
     [received] = await api.announced(DocumentReceived)
     assert (received.record_id, received.client_id) == (record, "software-1")
-    assert await _read(api, received.document_id) == content
+    assert await read_decided(api, received.document_id) == content
 
 
 async def test_a_correction_of_pid_leaves_every_other_byte(api: RecordsApi, record: UUID, hospital: MllpClient) -> None:
@@ -196,25 +171,8 @@ async def test_a_correction_of_pid_leaves_every_other_byte(api: RecordsApi, reco
     kept = await only_one(api)
     await act(api, "corrections", ids=[kept["id"]], fields={"birth_date": f"{SOMEBODY.birth_date:%Y-%m-%d}"})
     await act(api, "resendings")
-    [body] = await _stored_requests(api)
+    [body] = await stored_requests(api)
     assert body == replace(original, pid=pid(SOMEBODY)).encoded("iso8859-15")
-
-
-async def _stored_requests(api: RecordsApi) -> list[bytes]:
-    """Returns the requests of the stored deposits, byte for byte."""
-    requests = []
-    rows = await api.pool.fetch(
-        "select p.record_id, q.deposit_id, q.body, k.kid, k.wrapped from deposit_requests q join deposits p "
-        "on p.bucket = q.bucket and p.id = q.deposit_id join record_keys k on k.record_id = p.record_id"
-    )
-    for row in rows:
-        key = api.vault.unwrap(row["record_id"], WrappedKey(row["kid"], row["wrapped"]))
-        contents = {
-            each["document_id"]: sealed_contents.open_content(key, each["document_id"], each["content"])
-            for each in await api.pool.fetch("select document_id, content from contents")
-        }
-        requests.append(sealed_contents.open_request(key, row["deposit_id"], row["body"], contents))
-    return requests
 
 
 async def test_a_message_whose_verbs_differ_is_kept_with_what_to_do(

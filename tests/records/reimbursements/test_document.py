@@ -11,17 +11,28 @@ from typing import Any
 from uuid import UUID, uuid4
 from xml.etree import ElementTree
 
+import orjson
 import pytest
 
 from services.records.reimbursements.domain.cda.document import Patient, document
 from services.records.reimbursements.domain.history import StoredCare
 from services.records.reimbursements.domain.lines import KINDS, Care
 from shared.contracts.audit import AccessRecorded
+from shared.crypto.fingerprints import trait_parts
 from shared.values import Ins, Sex, StrictTraits
 from tests.infra.http.tokens import bearer
 from tests.infra.load.documents import Person
 from tests.infra.records.mixes import acting
-from tests.infra.records.records_api import OTHER_DOCTOR, RecordsApi, as_doctor, as_patient, ins_of, named, traits_of
+from tests.infra.records.records_api import (
+    OTHER_DOCTOR,
+    RING,
+    RecordsApi,
+    as_doctor,
+    as_patient,
+    ins_of,
+    named,
+    traits_of,
+)
 from tests.infra.records.reimbursements import recent_line, store
 
 ALICE, BASILE = Person(1), Person(2)
@@ -174,6 +185,18 @@ async def test_the_record_must_confirm_the_person(api: RecordsApi, record: UUID,
     await api.open_record(BASILE)
     answer = await post(api, record, as_patient(record), body(ALICE, **changed))
     assert (answer.status_code, answer.json()["code"]) == (422, "patient-mismatch")
+
+
+async def test_traits_are_compared_as_those_of_a_deposit(api: RecordsApi, record: UUID) -> None:
+    """Neither an unknown sex nor the normal form of an older release makes another person."""
+    stored = {"birth_name": RING.fingerprint(*trait_parts(record, "birth_name", "TEʻURA"))}
+    await api.pool.execute(
+        "update records set traits = traits || $2::text::jsonb where id = $1", record, orjson.dumps(stored).decode()
+    )
+    answer = await post(api, record, as_patient(record), body(ALICE, birth_name="Teʻura", sex="unknown"))
+    assert answer.status_code == 200, answer.text
+    other = await post(api, record, as_patient(record), body(ALICE, birth_name="Teʻurax", sex="unknown"))
+    assert other.json()["code"] == "patient-mismatch"
 
 
 async def test_who_may_not_read_learns_nothing_not_even_whether_the_person_is_right(

@@ -146,7 +146,9 @@ async def test_a_cancelled_line_is_not_shown(api: RecordsApi) -> None:
     assert (await history(api, record, as_patient(record)))["total"] == 1
 
 
-@pytest.mark.parametrize("period", ["", "2026", "2026-06-30/2026-01-01", "x/y", "2026-13-01/"])
+@pytest.mark.parametrize(
+    "period", ["", "2026", "2026-06-30/2026-01-01", "x/y", "2026-13-01/", "20260101/", "2026-W01-1/"]
+)
 async def test_a_period_that_is_none_is_refused(api: RecordsApi, record: UUID, period: str) -> None:
     answer = await api.get(f"/records/{record}/history?period={period}", as_patient(record))
     assert (answer.status_code, answer.json()["code"]) == (400, "period-invalid")

@@ -1,11 +1,8 @@
 """Imports of files of reimbursements: whole or not at all, once, and from where they were left."""
 
-import asyncio
-import os
 import signal
 import stat
-import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +20,7 @@ from shared.contracts.audit import AccessRecorded
 from tests.conftest import NewDatabase
 from tests.infra.load.documents import Person
 from tests.infra.platform.databases import Database
-from tests.infra.platform.processes import run
+from tests.infra.platform.processes import run, start
 from tests.infra.platform.waiting import eventually
 from tests.infra.records.records_api import RecordsApi, run_records_api
 from tests.infra.records.reimbursement_files import Fields, write_csv
@@ -187,7 +184,7 @@ async def test_a_file_that_cannot_be_taken_stops_no_other_one(
 @pytest.mark.long
 async def test_a_killed_import_is_resumed_exactly(records: RecordsApi, database: Database, tmp_path: Path) -> None:
     path = write_csv(tmp_path / "day.csv.gz", lines(20_000))
-    await _killed_in_the_middle(database, records, [str(path)])
+    await _killed_in_the_middle(database, records, path)
     taken = await records.pool.fetchval('select "row" from reimbursement_files')
     assert 0 < taken < 20_000
     ended = await run(database, COMMAND, str(path), rings=RINGS)
@@ -196,19 +193,10 @@ async def test_a_killed_import_is_resumed_exactly(records: RecordsApi, database:
     assert len(await records.announced(AccessRecorded)) == 1
 
 
-async def _killed_in_the_middle(database: Database, records: RecordsApi, arguments: Sequence[str]) -> None:
+async def _killed_in_the_middle(database: Database, records: RecordsApi, path: Path) -> None:
     """Runs the import until some batches are taken, then kills it."""
-    importing = asyncio.create_task(run(database, COMMAND, *arguments, rings=RINGS))
+    importing = await start(database, COMMAND, str(path), rings=RINGS)
     await eventually(lambda: records.pool.fetchval('select true from reimbursement_files where "row" > 2000'))
-    pattern = f"{sys.executable} -m services.records {COMMAND} {arguments[0]}".encode().split(b" ")
-    for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
-        if _command_of(pid) == pattern:
-            os.kill(pid, signal.SIGKILL)
-    assert (await importing).code == -signal.SIGKILL
-
-
-def _command_of(pid: int) -> list[bytes]:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
-    except OSError:
-        return []
+    importing.kill()
+    await importing.communicate()
+    assert importing.returncode == -signal.SIGKILL

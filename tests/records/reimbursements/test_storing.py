@@ -23,6 +23,7 @@ from shared.runtime import clock
 from tests.conftest import NewDatabase
 from tests.infra.erasure.erasing import erase, finish
 from tests.infra.load.documents import Person
+from tests.infra.platform.locks import SELECT_BLOCKED
 from tests.infra.platform.waiting import eventually
 from tests.infra.records.records_api import FILLING, INSURANCE, RecordsApi, run_records_api
 from tests.infra.records.reimbursement_files import Fields
@@ -30,7 +31,6 @@ from tests.infra.records.reimbursements import MONTHS, a_source, recent_line, st
 
 ALICE, BASILE = Person(1), Person(2)
 SELECT_MONTHS = "select relname from pg_class where relname ~ '^reimbursements_[0-9]{6}$' order by relname"
-SELECT_BLOCKED = "select exists (select from pg_locks where not granted)"
 
 
 def today() -> date:

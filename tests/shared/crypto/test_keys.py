@@ -25,6 +25,7 @@ from tests.conftest import NewDatabase
 from tests.infra.identity.accounts import MAIL, run_identity_api
 from tests.infra.identity.identity_api import administrator, opening, query, settings_of
 from tests.infra.platform.databases import Database
+from tests.infra.platform.locks import SELECT_BLOCKED
 from tests.infra.platform.processes import run
 from tests.infra.platform.waiting import eventually
 
@@ -296,5 +297,5 @@ async def test_a_process_that_still_seals_under_a_forgotten_key_brings_it_back(n
 
 
 async def _somebody_waits(database: Database) -> bool:
-    [[waits]] = await query(database, "select exists (select from pg_locks where not granted)")
+    [[waits]] = await query(database, SELECT_BLOCKED)
     return bool(waits)

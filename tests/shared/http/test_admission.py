@@ -1,8 +1,9 @@
 """In an overload the less urgent requests are refused early, and the refusal reveals nothing about the request."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -51,83 +52,87 @@ def working_on(count: int, clock: Clock | None = None) -> Load:
     return load
 
 
-def overloaded(count: int, clock: Clock | None = None) -> Load:
+async def overloaded(count: int, clock: Clock | None = None) -> Load:
     """Returns a load of `count` requests in work that has just refused one."""
     load = working_on(max(limit.burst for limit in LIMITS.values()), clock)
-    assert is_refused(load, Urgency.EMERGENCY)
+    assert await is_refused(load, Urgency.EMERGENCY)
     load.change(count - load.at_work)
     return load
 
 
-def is_refused(load: Load, urgency: Urgency) -> bool:
+async def is_refused(load: Load, urgency: Urgency) -> bool:
     try:
-        with load.admit(urgency):
+        async with load.admit(urgency):
             return False
     except OverloadedError:
         return True
 
 
-def refused_by(load: Callable[[], Load]) -> set[Urgency]:
-    """Returns the refused urgencies, each tried on a new load, because a refusal changes it."""
-    return {urgency for urgency in Urgency if is_refused(load(), urgency)}
+async def refused_by(load: Callable[[], Awaitable[Load]]) -> set[Urgency]:
+    """Returns the refused urgencies of the live lane, each tried on a new load, because a refusal changes it."""
+    return {urgency for urgency in LIMITS if await is_refused(await load(), urgency)}
 
 
-def test_the_less_urgent_is_refused_the_earlier_and_nothing_more_urgent_before_it() -> None:
-    order = [Urgency.BULK, Urgency.DEPOSIT, Urgency.READ, Urgency.CHANGE, Urgency.EMERGENCY]
+async def test_the_less_urgent_is_refused_the_earlier_and_nothing_more_urgent_before_it() -> None:
+    order = [Urgency.DEPOSIT, Urgency.READ, Urgency.CHANGE, Urgency.EMERGENCY]
+
+    async def in_burst(at: int) -> Load:
+        return working_on(at)
+
     for number, urgency in enumerate(order, 1):
         limits = LIMITS[urgency]
-        assert refused_by(lambda at=limits.burst: working_on(at)) == set(order[:number])  # type: ignore[misc]
-        refused = refused_by(lambda at=limits.overload: overloaded(at))  # type: ignore[misc]
+        assert await refused_by(partial(in_burst, limits.burst)) == set(order[:number])
+        refused = await refused_by(partial(overloaded, limits.overload))
         assert refused >= set(order[:number])
         assert refused == set(order[: len(refused)])
-    assert refused_by(lambda: overloaded(0)) == set()
+    assert await refused_by(partial(overloaded, 0)) == set()
 
 
-def test_a_burst_is_admitted_and_what_is_more_begins_an_overload_with_closer_limits() -> None:
+async def test_a_burst_is_admitted_and_what_is_more_begins_an_overload_with_closer_limits() -> None:
     load, limits = Load(Clock()), LIMITS[Urgency.READ]
-    with ExitStack() as admitted:
+    async with AsyncExitStack() as admitted:
         for _ in range(limits.burst):
-            admitted.enter_context(load.admit(Urgency.READ))
-        assert is_refused(load, Urgency.READ)
+            await admitted.enter_async_context(load.admit(Urgency.READ))
+        assert await is_refused(load, Urgency.READ)
     assert load.at_work == 0
-    with ExitStack() as admitted:
+    async with AsyncExitStack() as admitted:
         for _ in range(limits.overload):
-            admitted.enter_context(load.admit(Urgency.READ))
-        assert is_refused(load, Urgency.READ)
-        assert not is_refused(load, Urgency.CHANGE)
+            await admitted.enter_async_context(load.admit(Urgency.READ))
+        assert await is_refused(load, Urgency.READ)
+        assert not await is_refused(load, Urgency.CHANGE)
 
 
-def ask_many(load: Load, clock: Clock, *, admitted: int, refused: int) -> None:
+async def ask_many(load: Load, clock: Clock, *, admitted: int, refused: int) -> None:
     """Makes these requests within one window, and then ends the window."""
     at_work, limit = load.at_work, LIMITS[Urgency.READ].overload
     for count, is_expected in ((admitted, False), (refused, True)):
         load.change(limit * is_expected - load.at_work)
-        assert {is_refused(load, Urgency.READ) for _ in range(count)} <= {is_expected}
+        assert {await is_refused(load, Urgency.READ) for _ in range(count)} <= {is_expected}
     load.change(at_work - load.at_work)
     clock.now += WINDOW_S
 
 
-def test_an_overload_lasts_while_many_have_to_be_refused_and_no_longer() -> None:
+async def test_an_overload_lasts_while_many_have_to_be_refused_and_no_longer() -> None:
     clock, limits = Clock(), LIMITS[Urgency.READ]
-    load = overloaded(limits.overload, clock)
+    load = await overloaded(limits.overload, clock)
     for _ in range(5):
-        ask_many(load, clock, admitted=6, refused=4)
-        assert is_refused(load, Urgency.READ)
+        await ask_many(load, clock, admitted=6, refused=4)
+        assert await is_refused(load, Urgency.READ)
     clock.now += WINDOW_S
-    ask_many(load, clock, admitted=7, refused=3)
-    assert not is_refused(load, Urgency.READ), "a load that can be worked off is not kept down"
+    await ask_many(load, clock, admitted=7, refused=3)
+    assert not await is_refused(load, Urgency.READ), "a load that can be worked off is not kept down"
 
 
-def test_an_overload_is_forgotten_where_nobody_has_asked_since() -> None:
+async def test_an_overload_is_forgotten_where_nobody_has_asked_since() -> None:
     clock, limits = Clock(), LIMITS[Urgency.READ]
-    load = overloaded(limits.overload, clock)
+    load = await overloaded(limits.overload, clock)
     clock.now += 2 * WINDOW_S
-    assert not is_refused(load, Urgency.READ)
+    assert not await is_refused(load, Urgency.READ)
 
 
-def test_whoever_only_waits_has_no_place_and_one_again_when_it_goes_on() -> None:
+async def test_whoever_only_waits_has_no_place_and_one_again_when_it_goes_on() -> None:
     load = Load(Clock())
-    with load.admit(Urgency.READ):
+    async with load.admit(Urgency.READ):
         with idle():
             assert load.at_work == 0
         assert load.at_work == 1
@@ -172,13 +177,13 @@ def records(apis: dict[str, Api]) -> Iterator[Api]:
 
 async def test_an_overloaded_process_says_when_to_come_again_and_nothing_else(records: Api) -> None:
     record = uuid4()
-    records.app.state.load = overloaded(LIMITS[Urgency.DEPOSIT].overload)
+    records.app.state.load = await overloaded(LIMITS[Urgency.DEPOSIT].overload)
     deposit = await ask(records, "POST", "/fhir", software_token("software-1", "1990000105"))
     assert (deposit.status_code, deposit.headers["retry-after"]) == (503, "5")
     assert "unavailable" in deposit.text
     assert (await ask(records, "GET", f"/fhir/Binary/{uuid4()}", patient_token(record))).status_code == 404
 
-    records.app.state.load = overloaded(LIMITS[Urgency.READ].overload)
+    records.app.state.load = await overloaded(LIMITS[Urgency.READ].overload)
     answers = {
         (await ask(records, "GET", path, patient_token(record))).text
         for path in (f"/fhir/Binary/{uuid4()}", f"/fhir/DocumentReference/{uuid4()}", "/fhir/Binary/x")
@@ -219,7 +224,7 @@ async def test_a_fixed_delay_before_a_good_answer_takes_no_place_either(monkeypa
         seen.append(load.at_work)
 
     monkeypatch.setattr(constant_time, "wait_until", waiting)
-    with load.admit(Urgency.READ):
+    async with load.admit(Urgency.READ):
         await constant_time.delay_response(Request({"type": "http"}))
         seen.append(load.at_work)
     assert seen == [0, 1]

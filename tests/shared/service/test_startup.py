@@ -73,6 +73,11 @@ async def test_a_wrong_connection_to_the_database_is_named(
         (ELSEWHERE, "a server beyond this machine needs `sslmode`", 78),
         ("secret-word", "is no connection string `postgresql://role:password@host:port/database`", 78),
         (NOT_AT_ALL.replace(":1/", ":x/"), "is no connection string", 78),
+        (NOT_AT_ALL.replace(":1/", ":0/"), "is no connection string", 78),
+        (NOT_AT_ALL.replace(":1/", ":65536/"), "is no connection string", 78),
+        (NOT_AT_ALL.replace(":1/", ":1,127.0.0.2:2/"), "nothing listens on 127.0.0.1:1,127.0.0.2:2", 75),
+        (NOT_AT_ALL.replace(":1/", ":1,127.0.0.2:0/"), "is no connection string", 78),
+        (NOT_AT_ALL.replace(":1/", ":1,nowhere.invalid:2/"), "a server beyond this machine needs `sslmode`", 78),
     ],
 )
 async def test_a_database_that_cannot_be_reached_is_named(dsn: str, reason: str, code: int) -> None:

@@ -36,7 +36,7 @@ SubmissionsArgument = Annotated[
     list[UUID] | None, typer.Argument(metavar="[ID...]", help="Ids, from `dmp quarantine list`.")
 ]
 CauseOption = Annotated[str | None, typer.Option("--cause", metavar="CODE", help="All with this cause.")]
-DoorOption = Annotated[str | None, typer.Option("--door", help="All of this door: fhir, cda or hl7v2.")]
+DoorOption = Annotated[str | None, typer.Option("--door", help="All of this door: fhir, cda, xdm or hl7v2.")]
 AllOption = Annotated[bool, typer.Option("--all", help="All of the organisation.")]
 _AT_ONCE = 100
 
@@ -128,8 +128,8 @@ def correct(
         typer.Option(
             "--set",
             metavar="FIELD=VALUE",
-            help="ins (urn:oid:OID|INS), birth_name, given_name, birth_date, sex, birth_place; by FHIR also type, "
-            "hash, size.",
+            help="ins (urn:oid:OID|INS), birth_name, given_name, birth_date, sex, birth_place; by FHIR and XDM also "
+            "type, hash, size.",
         ),
     ],
     ids: SubmissionsArgument = None,

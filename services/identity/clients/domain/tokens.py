@@ -75,13 +75,14 @@ class TokenSubject:
     patient_present: UUID | None = None
     emergency_record: str | None = None
     never: str | None = None
+    is_bulk: bool = False
 
     def dmp_claim(self) -> dict[str, str]:
         """Returns the `dmp` claim without empty members.
 
         A normal `mode` is omitted; `motive` is sealed (JWE) for audit; `emergency_record` is a commitment
         (`shared.crypto.commitment`); `never` names a kind without access, or with access only by express consent
-        (`kinds.Exclusion`).
+        (`kinds.Exclusion`); `client_class` is written for software whose requests may wait.
         """
         members: dict[str, str | None] = {
             "kind": self.kind,
@@ -93,6 +94,7 @@ class TokenSubject:
             "patient_present": None if self.patient_present is None else str(self.patient_present),
             "emergency_record": self.emergency_record,
             "never": self.never,
+            "client_class": "bulk" if self.is_bulk else None,
         }
         return {name: value for name, value in members.items() if value}
 

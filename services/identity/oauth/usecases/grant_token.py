@@ -4,6 +4,7 @@ from services.identity.clients.domain.assertions import ScopeRefusedError
 from services.identity.clients.domain.clients import Client
 from services.identity.clients.domain.tokens import AccessToken, TokenIssuer, TokenSubject
 from services.identity.clients.steps import ClientProof, prove_client
+from services.identity.clients.store.messaging import load_messaging
 from shared.db.pool import Pool, transaction
 from shared.runtime import clock
 
@@ -16,10 +17,13 @@ async def grant_token(pool: Pool, issuer: TokenIssuer, proof: ClientProof, scope
     now = clock.now()
     async with transaction(pool) as connection:
         client = await prove_client(connection, issuer, proof, now)
+        messaging = await load_messaging(connection, client.id)
     if not scopes <= client.scopes:
         raise ScopeRefusedError
-    return issuer.issue(_subject(client, scopes or client.scopes), token_id=clock.new_id(), now=now)
+    subject = _subject(client, scopes or client.scopes, is_bulk=messaging.client_class == "bulk")
+    return issuer.issue(subject, token_id=clock.new_id(), now=now)
 
 
-def _subject(client: Client, scopes: frozenset[str]) -> TokenSubject:
-    return TokenSubject(client.kind, client.id, client.id, scopes, organisation_id=client.organisation_id)
+def _subject(client: Client, scopes: frozenset[str], *, is_bulk: bool) -> TokenSubject:
+    organisation_id = client.organisation_id
+    return TokenSubject(client.kind, client.id, client.id, scopes, organisation_id=organisation_id, is_bulk=is_bulk)

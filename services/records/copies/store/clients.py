@@ -46,7 +46,7 @@ async def upsert_clients(connection: Connection, events: Sequence[ClientChanged]
     return {row["client_id"] for row in rows}
 
 
-COLUMNS = "c.client_id, c.organisation_id, c.active, c.scopes, c.applications, c.listener"
+COLUMNS = "c.client_id, c.organisation_id, c.active, c.scopes, c.applications, c.client_class, c.listener"
 COPY = "(select min(at) as copied_at from copy_watermarks where topic = $2) as mark left join clients c"
 FIND_BY_CERTIFICATE = f"""
 select mark.copied_at, {COLUMNS} from {COPY} on c.certificates @> array[$1::text]"""  # noqa: S608  # a constant
@@ -102,5 +102,6 @@ def _client(row: asyncpg.Record) -> ClientCopy:
         is_active=row["active"],
         scopes=frozenset(row["scopes"]),
         applications=frozenset(row["applications"]),
+        is_bulk=row["client_class"] == "bulk",
         listener=listener,
     )

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.records.deposits.api.documentation import DEPOSIT
-from services.records.deposits.api.doors import organisation_depositor, wait_for_outcome
+from services.records.deposits.api.doors import organisation_depositor
 from services.records.deposits.domain.submissions import parse_and_check, warnings_of
 from services.records.deposits.usecases.deposit_documents import AcceptedDeposit, RecordLocator, deposit_documents
 from services.records.deposits.usecases.quarantine_doors import FHIR
@@ -20,6 +20,7 @@ from services.records.kit.threads import in_thread_if_large
 from services.records.quarantine.context import InjectedQuarantine
 from services.records.quarantine.domain.requests import RefusedRequest
 from services.records.quarantine.steps.keep_refused import keep_refused
+from services.records.tracking.steps.outcomes import wait_for_outcome
 from services.records.tracking.store import TrackedDeposit, TrackedDocument
 from shared.errors import ClientError
 from shared.fhir.answer_bundles import EntryResponse, transaction_response

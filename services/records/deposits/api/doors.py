@@ -8,14 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.records.kit.requests import caller_of
-from services.records.tracking import store as tracking
 from services.records.tracking.api import progress_of
 from services.records.tracking.models import DepositProgress
 from services.records.tracking.steps.depositor import Depositor, depositor_of
-from services.records.tracking.store import TrackedDeposit
+from services.records.tracking.steps.outcomes import wait_for_outcome
 from shared.db.pool import Pool
 from shared.errors import ClientError, ForbiddenError, NotFoundError
-from shared.http.prefer import seconds_to_wait, wait_for
+from shared.http.prefer import seconds_to_wait
 from shared.runtime.metrics import REFUSED
 
 
@@ -35,16 +34,6 @@ def counted_refusals() -> Iterator[None]:
     except ClientError as error:
         REFUSED.labels("deposit-document", error.code).inc()
         raise
-
-
-async def wait_for_outcome(pool: Pool, owner: str, deposit_id: UUID, seconds: float) -> TrackedDeposit | None:
-    """Returns the progress of the deposit once it is published or refused, or after `seconds`."""
-
-    async def find_deposit() -> TrackedDeposit | None:
-        async with pool.acquire() as connection:
-            return await tracking.find_deposit(connection, owner, deposit_id)
-
-    return await wait_for(find_deposit, lambda tracked: tracked is not None and tracked.is_decided, seconds)
 
 
 async def progress_answer(

@@ -85,7 +85,7 @@ class BundleEnvelope:
             for document in self._documents_to_type():
                 document["type"] = type_concept(corrections.type)
         if corrections.hash is not None:
-            self._attachment()["hash"] = corrections.hash
+            self._attachment()["hash"] = pybase64.b64encode_as_string(corrections.hash)
         if corrections.size is not None:
             self._attachment()["size"] = corrections.size
 

@@ -1,26 +1,26 @@
 """Checks a submission with no more than the submission itself and the copy of the record."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.records.copies.domain.copies import RecordCopy
+from services.records.copies.domain.traits import differing_traits
 from services.records.deposits.domain.media_types import IN_SUBMISSIONS, content_fault
 from shared.cda.errors import InvalidCdaError
 from shared.cda.summary import CdaSummary, has_zone, parse_time
 from shared.cda.xml import check_xml
 from shared.contracts.base import CODE_PATTERN
-from shared.crypto.fingerprints import ins_parts, trait_parts
+from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
 from shared.errors import ConflictError, InvalidError
 from shared.fhir.bundle import parse_submission
 from shared.fhir.contents import is_xml
 from shared.fhir.outcomes import Issue, IssueType, Severity
 from shared.fhir.submission import InvalidSubmissionError, Submission, SubmittedDocument
-from shared.former_names import former_normal_form
-from shared.values import SentTraits, Sex
+from shared.values import SentTraits
 
 _CODE = re.compile(CODE_PATTERN)
 _CODE_LENGTH = 64
@@ -219,31 +219,6 @@ def _traits_of(document: SubmittedDocument) -> Iterator[SentTraits | None]:
         sent = document.traits.normalised() if document.traits is not None else {}
         if document.header.traits.normalised().items() - sent.items():
             yield document.header.traits
-
-
-def differing_traits(
-    ring: Keyring, record_id: UUID, stored: Mapping[str, str | None], sent: SentTraits | None
-) -> tuple[str, ...]:
-    """Returns the names of the sent traits that differ from the stored ones. An unknown sex is not compared."""
-    if sent is None:
-        return ()
-    return tuple(
-        name
-        for name, value in sent.normalised().items()
-        if (fingerprint := stored.get(name)) is not None
-        and (name, value) != ("sex", Sex.UNKNOWN.value)
-        and not any(
-            ring.matches(fingerprint, *trait_parts(record_id, name, form)) for form in _forms(sent, name, value)
-        )
-    )
-
-
-def _forms(sent: SentTraits, name: str, value: str) -> Iterator[str]:
-    """Yields the normal form of a trait, and of a name the one under which an older release may have stored it."""
-    yield value
-    written = sent.birth_name if name == "birth_name" else sent.given_name if name == "given_name" else None
-    if written is not None and not written.isascii():
-        yield former_normal_form(written)
 
 
 def professionals_of(document: SubmittedDocument) -> list[str]:

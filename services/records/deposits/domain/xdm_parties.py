@@ -23,6 +23,7 @@ from shared.values import (
 from shared.xdm.hl7 import XdsId, XdsParty, read_ce, read_cx, read_xcn, read_xon
 from shared.xdm.metadata import DocumentEntry, XdsAuthor
 
+_INS_DOMAINS: Final = frozenset({*oids.INS_OIDS, oids.INS_C})
 _DEVICE: Final = "U"
 _MAX_IDS: Final = 20
 _STRUCTURES: Final = frozenset({oids.STRUCTURE, oids.STRUCTURE_OTHER})
@@ -35,20 +36,30 @@ def ins_of(entry: DocumentEntry, header: CdaHeader | None, report: EntryReport) 
         ins = next(iter(header.ins), None) if header is not None else None
         if ins is None:
             report.add("ins-missing", "Identify the patient by INS: patientId as <INS>^^^&1.2.250.1.213.1.4.8&ISO^NH.")
-    source = (
-        value.partition("|")[2] for value in entry.slots.get("sourcePatientInfo", ()) if value.startswith("PID-3|")
-    )
-    for text in [text for value in source for text in value.split("~")][:_MAX_IDS]:
+    for text in source_ids_of(entry):
         other = read_ins(text, report)
         if other is not None and ins is not None and other.matricule != ins.matricule:
             report.add("patient-inconsistent", "sourcePatientInfo has another INS than patientId.")
     return ins
 
 
+def source_ids_of(entry: DocumentEntry) -> list[str]:
+    """Returns the identifiers (CX) of PID-3 in sourcePatientInfo, the first ones of many."""
+    stated = entry.slots.get("sourcePatientInfo", ())
+    source = (value.partition("|")[2] for value in stated if value.startswith("PID-3|"))
+    return [text for value in source for text in value.split("~")][:_MAX_IDS]
+
+
+def is_of_ins(text: str) -> bool:
+    """Returns whether a CX is an INS or INS-C by its domain, well-formed or not."""
+    identifier = read_cx(text)
+    return identifier is not None and identifier.root in _INS_DOMAINS
+
+
 def read_ins(text: str | None, report: EntryReport | None = None) -> Ins | None:
     """Returns the INS of a CX; None for another identifier, and for a malformed INS or an INS-C, which it reports."""
     identifier = read_cx(text)
-    if identifier is None or identifier.root not in (*oids.INS_OIDS, oids.INS_C):
+    if identifier is None or identifier.root is None or identifier.root not in _INS_DOMAINS:
         return None
     try:
         return Ins.parse(identifier.value, identifier.root)

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from services.records.deposits.domain.bundle_envelopes import ins_of_content
 from services.records.deposits.domain.submissions import check_contents
 from services.records.deposits.domain.xdm_entries import EntryReader, XdmFile
-from services.records.deposits.domain.xdm_parties import read_ins
+from services.records.deposits.domain.xdm_parties import read_ins, source_ids_of
 from services.records.deposits.domain.xdm_reports import EntryReport
 from services.records.quarantine.domain.requests import StatedPersons
 from shared.cda.errors import InvalidCdaError, NotCdaError
@@ -107,21 +107,27 @@ def persons_of_archive(body: bytes, limit: int) -> StatedPersons:
         for folder in _folders(archive):
             metadata = folder.metadata
             stated = [metadata.submission_set.patient_id, *(entry.patient_id for entry in metadata.entries)]
+            stated += (text for entry in metadata.entries for text in source_ids_of(entry))
             envelope.update(ins for text in stated if (ins := read_ins(text)) is not None)
     return StatedPersons(frozenset(documents), frozenset(envelope))
 
 
-def _folders(archive: Archive) -> Iterator[_Folder]:
-    """Yields the folders with a METADATA.XML, in the order of their names."""
-    total = 0
+def metadata_files(archive: Archive) -> Iterator[ArchiveEntry]:
+    """Yields each METADATA.XML, in the order of the names of their folders."""
     for key, file in sorted(archive.entries.items()):
         parts = key.split("/")
         if len(parts) == _DEPTH and parts[0] == _ROOT and parts[-1] == _METADATA:
-            metadata = read_metadata(archive.read(file))
-            total += len(metadata.entries)
-            if total > MAX_DOCUMENTS:
-                raise _too_many()
-            yield _Folder(file.name.rpartition("/")[0], metadata)
+            yield file
+
+
+def _folders(archive: Archive) -> Iterator[_Folder]:
+    total = 0
+    for file in metadata_files(archive):
+        metadata = read_metadata(archive.read(file))
+        total += len(metadata.entries)
+        if total > MAX_DOCUMENTS:
+            raise _too_many()
+        yield _Folder(file.name.rpartition("/")[0], metadata)
 
 
 def _too_many() -> InvalidSubmissionError:

@@ -22,17 +22,21 @@ from services.records.facts.context import ReadContext
 from services.records.kit.announcements import announce
 from services.records.kit.threads import in_thread_if_large
 from services.records.tracking.steps.depositor import Depositor
+from services.records.tracking.steps.outcomes import wait_for_outcome
 from shared.contracts.base import Seen
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
 from shared.db.pool import Connection
 from shared.errors import ClientError, NotFoundError, TransientError
 from shared.fhir.submission import Submission
+from shared.http.admission import is_bulk
 from shared.http.ended_sessions import check_session
 from shared.messaging.outbox import append
 from shared.runtime.metrics import REFUSED
 
 ATTEMPTS = 3
+LONGEST_BULK_WAIT_S: Final = 5.0
+"""While consent is away, a bulk deposit waits that long: a backlog goes on, slowly."""
 _ACTION: Final = "deposit-document"
 
 
@@ -67,9 +71,21 @@ async def deposit_documents(
 ) -> AcceptedDeposit:
     """Stores a submission, or finds the earlier one that is identical.
 
+    A bulk deposit keeps its place until its documents are published or refused, so that what a backlog has in the
+    pipeline, and what others wait behind, stays short.
+
     Raises RecordUnknownError, RecordClosedError, TraitsMismatchError, UniqueIdTakenError, ReplacedUnknownError; for the
     patient side SessionOverError, NotFoundError, ForbiddenError, UncheckableError.
     """
+    deposit = await _deposit(context, locator, depositor, submission, body)
+    if is_bulk():
+        await wait_for_outcome(context.pool, depositor.owner, deposit.id, LONGEST_BULK_WAIT_S)
+    return deposit
+
+
+async def _deposit(
+    context: ReadContext, locator: RecordLocator, depositor: Depositor, submission: Submission, body: bytes
+) -> AcceptedDeposit:
     async with context.pool.acquire() as connection:
         if depositor.is_of_patient_side:
             await check_session(connection, depositor.caller.session_id)

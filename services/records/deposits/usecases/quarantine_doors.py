@@ -11,6 +11,7 @@ from services.records.deposits.domain.bundle_envelopes import (
 )
 from services.records.deposits.domain.cda_submissions import submission_of_cda
 from services.records.deposits.domain.submissions import parse_and_check
+from services.records.deposits.domain.xdm_envelopes import corrected_archive, fields_of_archive
 from services.records.deposits.domain.xdm_submissions import checked_xdm, persons_of_archive
 from services.records.deposits.usecases.deposit_documents import RecordLocator, deposit_documents
 from services.records.facts.context import ReadContext
@@ -49,18 +50,25 @@ def fhir_door(context: ReadContext, ins_hmac: Keyring) -> QuarantineDoor:
 
 def cda_door(context: ReadContext, ins_hmac: Keyring) -> QuarantineDoor:
     """Returns the door POST /cda, where nothing can be corrected: a CDA states everything itself."""
-    return _uncorrectable(
-        lambda body: StatedPersons(documents=frozenset(ins_of_content(body))),
-        _resend(context, ins_hmac, lambda request: submission_of_cda(request.body, request.labels)),
+    return QuarantineDoor(
+        fields=(),
+        cause_of=cause_of,
+        persons_of=lambda body: StatedPersons(documents=frozenset(ins_of_content(body))),
+        stated_fields=lambda _: {},
+        corrected=_not_correctable,
+        resend=_resend(context, ins_hmac, lambda request: submission_of_cda(request.body, request.labels)),
     )
 
 
 def xdm_door(context: ReadContext, ins_hmac: Keyring, limit: int) -> QuarantineDoor:
-    """Returns the door POST /xdm, where nothing can be corrected: metadata and files are one archive. `limit`: the
-    bytes of all its files once unpacked."""
-    return _uncorrectable(
-        lambda body: persons_of_archive(body, limit),
-        _resend(context, ins_hmac, lambda request: checked_xdm(read_archive(request.body, limit))),
+    """Returns the door POST /xdm. `limit`: the bytes of all files of an archive once unpacked."""
+    return QuarantineDoor(
+        fields=(*PATIENT_FIELDS, *DOCUMENT_FIELDS),
+        cause_of=cause_of,
+        persons_of=lambda body: persons_of_archive(body, limit),
+        stated_fields=lambda body: fields_of_archive(body, limit),
+        corrected=lambda body, corrections: corrected_archive(body, corrections, limit),
+        resend=_resend(context, ins_hmac, lambda request: checked_xdm(read_archive(request.body, limit))),
     )
 
 
@@ -72,17 +80,6 @@ def _resend(context: ReadContext, ins_hmac: Keyring, read: Callable[[RefusedRequ
         await deposit_documents(context, RecordLocator(ins_hmac), depositor_of(caller), submission, request.body)
 
     return resend
-
-
-def _uncorrectable(persons_of: Callable[[bytes], StatedPersons], resend: Resend) -> QuarantineDoor:
-    return QuarantineDoor(
-        fields=(),
-        cause_of=cause_of,
-        persons_of=persons_of,
-        stated_fields=lambda _: {},
-        corrected=_not_correctable,
-        resend=resend,
-    )
 
 
 def _not_correctable(_: bytes, __: Corrections) -> bytes:

@@ -16,12 +16,10 @@ from services.records.quarantine.domain.requests import StatedPersons
 from shared.hl7v2 import charset
 from shared.hl7v2.message import Message, Segment, UnreadableMessageError
 from shared.terminology import oids
-from shared.values import Sex
 
 HL7V2: Final = "hl7v2"
 """The name of this door in quarantine."""
 _LINES: Final = re.compile(r"(\r\n?|\n)")
-_SEXES: Final = {Sex.MALE: "M", Sex.FEMALE: "F", Sex.UNKNOWN: "U"}
 
 
 def persons_of_message(raw: bytes) -> StatedPersons:
@@ -127,8 +125,8 @@ def _correct(text: _SegmentText, pid: Segment, corrections: Corrections) -> None
         text.set(corrections.given_name, 5, 2, name)
     if corrections.birth_date is not None:
         text.set(corrections.birth_date.replace("-", ""), 7, 1)
-    if corrections.sex is not None:
-        text.set(_SEXES[corrections.sex], 8, 1)
+    if corrections.sex_code is not None:
+        text.set(corrections.sex_code, 8, 1)
     if corrections.birth_place is not None:
         place = _repetition(pid, 11, lambda number: pid.value(11, 7, number) == "BDL") or text.repetitions(11) + 1
         text.set("BDL", 11, 7, place)

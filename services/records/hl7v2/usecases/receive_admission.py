@@ -7,8 +7,9 @@ flow of a hospital.
 from functools import partial
 
 from services.records.copies.domain.copies import RecordCopy
+from services.records.copies.domain.traits import differing_traits
 from services.records.copies.store.professions import load_professions
-from services.records.deposits.domain.submissions import TraitsMismatchError, differing_traits
+from services.records.deposits.domain.submissions import TraitsMismatchError
 from services.records.deposits.steps.refusals import trace_refusal
 from services.records.hl7v2.context import Effect, Hl7v2Context
 from services.records.hl7v2.domain.admission import (

@@ -42,10 +42,10 @@ from shared.runtime import clock
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The acknowledgement to send, None where none is wanted. `client_id`: the sender, once it is known."""
+    """The acknowledgement to send, None where none is wanted. `sender`: once it is known."""
 
     acknowledgement: bytes | None
-    client_id: str | None = None
+    sender: Caller | None = None
 
 
 async def receive_message(context: Hl7v2Context, peer: Peer, raw: bytes) -> Answer:
@@ -93,13 +93,13 @@ class Reception:
             earlier = await _find_earlier(connection, received)
         if earlier is not None:
             self._count("repeated")
-            return self._if_asked_for(Answer(earlier, sender.client_id), Outcome.ACCEPTED)
+            return self._if_asked_for(Answer(earlier, sender), Outcome.ACCEPTED)
         check_form(self.message, kind)
         effect = await act(self.context, sender, kind, self.message, self.raw)
         sent = _sent(self.message, None)
         await self._store(received, sent, effect)
         self._count(Outcome.ACCEPTED.value)
-        return self._if_asked_for(Answer(sent.acknowledgement, sender.client_id), Outcome.ACCEPTED)
+        return self._if_asked_for(Answer(sent.acknowledgement, sender), Outcome.ACCEPTED)
 
     async def keep(self, error: ClientError) -> None:
         """Keeps the message for its sender, if it was refused for a cause that the sender can mend."""
@@ -112,8 +112,7 @@ class Reception:
         """Returns the negative acknowledgement."""
         self._count(fault.outcome.value)
         sent = _sent(self.message, fault)
-        client_id = self.sender.client_id if self.sender is not None else None
-        return self._if_asked_for(Answer(sent.acknowledgement, client_id), fault.outcome)
+        return self._if_asked_for(Answer(sent.acknowledgement, self.sender), fault.outcome)
 
     async def _store(self, received: ReceivedMessage, sent: Answer, effect: Effect | None) -> None:
         """Stores the acknowledgement with the effect of the message, each message once."""
@@ -127,7 +126,7 @@ class Reception:
 
     def _if_asked_for(self, answer: Answer, outcome: Outcome) -> Answer:
         """Returns the answer without its acknowledgement where MSH-16 does not ask for one of this outcome."""
-        return answer if is_wanted(self.message, outcome) else Answer(None, answer.client_id)
+        return answer if is_wanted(self.message, outcome) else Answer(None, answer.sender)
 
     def _count(self, outcome: str) -> None:
         MESSAGES.labels(self.kind, outcome).inc()
@@ -159,7 +158,14 @@ async def find_sender(context: Hl7v2Context, connection: Connection, peer: Peer,
     client = sender_among(matching.clients, application)
     if SCOPE not in client.scopes:
         raise unknown_sender(f"This software lacks the scope {SCOPE}.")
-    return Caller("software", client.client_id, client.client_id, client.scopes, organisation_id=client.organisation_id)
+    return Caller(
+        "software",
+        client.client_id,
+        client.client_id,
+        client.scopes,
+        organisation_id=client.organisation_id,
+        is_bulk=client.is_bulk,
+    )
 
 
 async def _find_earlier(connection: Connection, received: ReceivedMessage) -> bytes | None:

@@ -1,5 +1,6 @@
 """Corrections of the envelope: a closed list of fields with their checked values. A document is never rewritten."""
 
+import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from shared.values import Ins, InvalidInsError, RedactedRepr, Sex, check_key, is
 
 PATIENT_FIELDS: Final = ("ins", "birth_name", "given_name", "birth_date", "sex", "birth_place")
 DOCUMENT_FIELDS: Final = ("type", "hash", "size")
-_HASH: Final = re.compile(r"[A-Za-z0-9+/]{27}=", re.ASCII)
+_HASH: Final = re.compile(r"[A-Za-z0-9+/]{27}=|[0-9A-Fa-f]{40}", re.ASCII)
 _SIZE: Final = re.compile(r"[1-9][0-9]{0,11}", re.ASCII)
 _LONGEST_NAME: Final = 100
 
@@ -25,7 +26,7 @@ class CorrectionInvalidError(InvalidError):
     french = (
         "Ce champ ne se corrige pas pour cet envoi, ou sa valeur est mal formée : ins urn:oid:<OID>|<15 caractères> "
         "avec sa clé, noms non vides, birth_date AAAA-MM-JJ, sex male, female ou unknown, birth_place code COG, type "
-        "code du JDV_J66, hash SHA-1 en base64, size en octets."
+        "code du JDV_J66, hash SHA-1 en base64 ou en hexadécimal, size en octets."
     )
 
 
@@ -41,7 +42,7 @@ class NotCorrectableError(InvalidError):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Corrections(RedactedRepr):
-    """Checked values of the fields to correct; None: the field stays as it is."""
+    """Checked values of the fields to correct; None: the field stays as it is. `hash`: the 20 bytes of SHA-1."""
 
     ins: Ins | None = None
     birth_name: str | None = None
@@ -50,13 +51,18 @@ class Corrections(RedactedRepr):
     sex: Sex | None = None
     birth_place: str | None = None
     type: DocumentType | None = None
-    hash: str | None = None
+    hash: bytes | None = None
     size: int | None = None
 
     @property
     def has_traits(self) -> bool:
         """Returns whether a trait is corrected."""
         return any((self.birth_name, self.given_name, self.birth_date, self.sex, self.birth_place))
+
+    @property
+    def sex_code(self) -> str | None:
+        """The sex as a code of HL7 v2 (table 0001): M, F, U."""
+        return None if self.sex is None else self.sex.name[0]
 
 
 def checked_corrections(changes: Mapping[str, str], fields: tuple[str, ...]) -> Corrections:
@@ -72,7 +78,7 @@ def checked_corrections(changes: Mapping[str, str], fields: tuple[str, ...]) -> 
         sex=_sex(changes["sex"]) if "sex" in changes else None,
         birth_place=place if _taken(changes, "birth_place", is_cog(place)) else None,
         type=_type(changes["type"]) if "type" in changes else None,
-        hash=_taken(changes, "hash", _HASH.fullmatch(changes.get("hash", "")) is not None),
+        hash=_hash(changes["hash"]) if "hash" in changes else None,
         size=int(size) if (size := _taken(changes, "size", _is_size(changes.get("size", "")))) else None,
     )
 
@@ -105,6 +111,12 @@ def _sex(code: str) -> Sex:
     if sex is None:
         raise CorrectionInvalidError
     return sex
+
+
+def _hash(text: str) -> bytes:
+    if _HASH.fullmatch(text) is None:
+        raise CorrectionInvalidError
+    return base64.b64decode(text) if text.endswith("=") else bytes.fromhex(text)
 
 
 def _type(code: str) -> DocumentType:

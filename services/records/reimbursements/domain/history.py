@@ -9,6 +9,7 @@ from services.records.reimbursements.domain.retention import month_of
 from shared.access import Facts
 from shared.access.reimbursements import sees_amounts, sees_confidential_care
 from shared.errors import ClientError
+from shared.values import is_day
 
 PAGE_LINES = 50
 
@@ -98,7 +99,6 @@ def _without_amounts(care: Care) -> Care:
 def _day(text: str) -> date | None:
     if not text:
         return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise PeriodError from error
+    if not is_day(text):
+        raise PeriodError
+    return date.fromisoformat(text)

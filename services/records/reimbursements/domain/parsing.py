@@ -31,7 +31,7 @@ from services.records.reimbursements.domain.lines import (
 )
 from shared.human_text import has_control_character
 from shared.terminology.oids import INS_NIR
-from shared.values import Ins, check_key
+from shared.values import Ins, check_key, is_day
 
 NEEDED_COLUMNS: Final = ("payer", "sheet", "line", "version", "operation", "ins", "care_from", "kind")
 AMOUNT_COLUMNS: Final = ("amount_paid", "amount_reimbursed")
@@ -109,13 +109,9 @@ def _operation(text: str) -> Operation:
 
 
 def _day(text: str) -> date:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError as error:
-        raise CareDateError from error
-    if len(text) != 10:
+    if not is_day(text):
         raise CareDateError
-    return day
+    return date.fromisoformat(text)
 
 
 def _quantity(text: str) -> int | None:

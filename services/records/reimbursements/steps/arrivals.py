@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Literal
 from uuid import UUID
 
 from services.records.reimbursements.domain.lines import ReimbursementLine
@@ -18,6 +19,9 @@ from shared.crypto.vault import Vault
 from shared.db.pool import Connection
 from shared.erasure.erased_records import erased_among
 from shared.values import Ins
+
+Dropped = Literal["unknown", "closed"]
+"""Why a line is dropped: nobody's open record."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ async def take_to_records(
     erased = await erased_among(connection, {record.id for record in records.values()}) if records else set()
     opened: dict[UUID, OpenedRecord] = {}
     arrivals: list[Arrival] = []
-    dropped: Counter[str] = Counter()
+    dropped: Counter[Dropped] = Counter()
     oldest = oldest_day(today, context.months)
     for line in lines:
         record = _record_of(fingerprints, records, line.ins)
@@ -82,7 +86,7 @@ async def take_to_records(
             if record.id not in opened:
                 opened[record.id] = _open(context.vault, record)
             arrivals.append(_arrival(context, opened[record.id], line, oldest))
-    return arrivals, dropped
+    return arrivals, Counter[str](dropped)
 
 
 def _record_of(

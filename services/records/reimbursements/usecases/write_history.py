@@ -7,13 +7,14 @@ import asyncio
 from dataclasses import dataclass
 from uuid import UUID
 
+from services.records.copies.domain.traits import differing_traits
 from services.records.copies.store.records import find_record
 from services.records.facts.context import ReadContext
 from services.records.kit.held_records import retry_while_locked
 from services.records.reimbursements.domain.cda.document import Patient, document
 from services.records.reimbursements.domain.history import HistoryQuery
 from services.records.reimbursements.steps.open_history import HistoryRules, open_history
-from shared.crypto.fingerprints import ins_parts, trait_parts
+from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
 from shared.errors import InvalidError
 from shared.http.tokens import Caller
@@ -69,7 +70,4 @@ async def _is_of(context: ReadContext, ring: Keyring, record_id: UUID, patient: 
         record = await find_record(connection, ring.fingerprints(*ins_parts(patient.ins)))
     if record is None or record.id != record_id:
         return False
-    return all(
-        (stored := record.traits.get(name)) is None or ring.matches(stored, *trait_parts(record_id, name, value))
-        for name, value in patient.traits.normalised().items()
-    )
+    return not differing_traits(ring, record_id, record.traits, patient.traits)

@@ -1,0 +1,90 @@
+"""Statements on tables that are divided by bucket reach one partition of each, or docs/scaling.md says how they would
+go on several databases."""
+
+import importlib
+import json
+import pkgutil
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from deploy.local.platform.paths import REPOSITORY
+from shared.contracts.declarations import SERVICES
+from shared.db.pool import Connection
+from tests.conftest import NewPool
+
+PAGE = REPOSITORY / "docs" / "scaling.md"
+LISTED = re.compile(r"^\| `(\w+)` \| ((?:`[A-Z_]+`(?:, )?)+) \| \S.*\|$", re.MULTILINE)
+VERB = re.compile(r"\s*(with|select|insert|update|delete)\b", re.IGNORECASE)
+SELECT_DIVIDED = """
+select child.relname as partition, parent.relname as name
+from pg_partitioned_table divided
+join pg_class parent on parent.oid = divided.partrelid
+join pg_attribute key on key.attrelid = parent.oid and key.attnum = divided.partattrs[0] and key.attname = 'bucket'
+join pg_inherits on inhparent = parent.oid
+join pg_class child on child.oid = inhrelid"""
+EXPLAIN = """
+create function pg_temp.explained(statement text) returns json language plpgsql as $$
+declare plan json;
+begin execute 'explain (generic_plan, format json) ' || statement into plan; return plan; end $$"""
+OTHER_WAYS = ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_bitmapscan")
+"""What the planner prefers on empty tables. Without it a condition on the bucket stands where the table is read."""
+CONDITIONS = ("Index Cond", "Recheck Cond", "Filter", "Join Filter")
+
+
+def statements_of(service: str) -> Iterator[tuple[str, str]]:
+    """Yields name and text of the statements of a service's modules."""
+    package = importlib.import_module(f"services.{service}")
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if not module.name.endswith("__main__"):
+            for name, value in vars(importlib.import_module(module.name)).items():
+                if isinstance(value, str) and VERB.match(value):
+                    yield name, value
+
+
+def nodes_of(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from nodes_of(child)
+
+
+def names_bucket(node: dict[str, Any], plan: dict[str, Any]) -> bool:
+    """Whether the bucket of this partition's rows is stated, where it is read or where it is joined."""
+    alias = re.sub(r"_\d+$", "", node["Alias"])
+    column = rf"\b{alias}(?:_\d+)?\.bucket\b"
+    here = " ".join(str(node.get(name, "")) for name in CONDITIONS)
+    joins = " ".join(str(each.get("Join Filter", "")) for each in nodes_of(plan))
+    is_here = re.search(r"\(bucket = ", here) is not None
+    return is_here or re.search(rf"{column} = |= {column}", f"{here} {joins}") is not None
+
+
+async def reaches_all(connection: Connection, text: str, partitions: dict[str, str]) -> bool:
+    """Whether the statement reads all partitions of a table."""
+    plan = json.loads(await connection.fetchval("select pg_temp.explained($1)", text))[0]["Plan"]
+    reads = [node for node in nodes_of(plan) if node["Node Type"] != "ModifyTable"]
+    return any(node.get("Relation Name") in partitions and not names_bucket(node, plan) for node in reads)
+
+
+def listed(service: str) -> set[str]:
+    """Returns the statements of this service that the page lists."""
+    rows = LISTED.findall(PAGE.read_text())
+    return {name for named, names in rows if named == service for name in re.findall(r"[A-Z_]+", names)}
+
+
+@pytest.mark.parametrize("service", sorted(SERVICES))
+async def test_a_statement_reaches_one_partition_or_the_page_says_how_it_would_go(
+    service: str, new_pool: NewPool
+) -> None:
+    pool = await new_pool(service)
+    partitions = {row["partition"]: row["name"] for row in await pool.fetch(SELECT_DIVIDED)}
+    divided = re.compile(rf"\b({'|'.join(sorted(set(partitions.values())))})\b")
+    async with pool.acquire() as connection:
+        for setting in OTHER_WAYS:
+            await connection.execute(f"set {setting} = off")
+        await connection.execute(EXPLAIN)
+        concerned = [(name, text) for name, text in statements_of(service) if divided.search(text)]
+        assert concerned
+        everywhere = {name for name, text in concerned if await reaches_all(connection, text, partitions)}
+    assert everywhere == listed(service)
