@@ -71,7 +71,7 @@ async def serving(
     )
     app.state.pool, app.state.long_pool = pool, long_pool
     app.state.required_migrations = required_migrations(service)
-    app.state.verifier = TokenVerifier(settings.tokens, keys or IssuerKeys(pool, settings.tokens.jwks_url))
+    app.state.verifier = TokenVerifier(settings.tokens, keys or IssuerKeys(pool, settings.tokens))
     app.state.max_copy_age = timedelta(seconds=settings.freshness.limit_s)
     try:
         yield

@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 from pydantic import ConfigDict, Field, model_validator
 
 from shared.runtime.secret_files import EnvironmentSettings
-from shared.runtime.settings import Dsn, Section, ServiceSettings
+from shared.runtime.setting_types import Dsn
+from shared.runtime.settings import Section, ServiceSettings
 
 
 class OwnerPostgresSettings(Section):
