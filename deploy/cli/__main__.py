@@ -33,10 +33,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["topics"]:
         return _topics(words[1:])
-    if words[:1] == ["start"] and words[1:2] and words[1] in SERVICES:
-        from deploy.cli.start import start
-
-        start(words[1], words[2:])
     parsed = _parser().parse_args(words)
     if parsed.command == "dlt redrive" and not (parsed.id or parsed.group or parsed.code):
         return _complain("name a dead letter, a --group or a --code", EXIT_USAGE)
@@ -81,7 +77,13 @@ def _databases(parsed: argparse.Namespace) -> None:
     print(f"the databases of {', '.join(SERVICES)} are there")
 
 
-_PREPARATIONS = {"secrets": _secrets, "databases": _databases}
+def _start(parsed: argparse.Namespace) -> None:
+    from deploy.cli.start import start
+
+    start(parsed.service, parsed.words)
+
+
+_PREPARATIONS = {"secrets": _secrets, "databases": _databases, "start": _start}
 
 
 async def _status(context: Context, parsed: argparse.Namespace) -> int:
@@ -160,7 +162,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("dmp", description="Operates a running installation.", epilog=str(__doc__))
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     commands.add_parser("topics", help="compare or make the topics of a Kafka cluster; `topics --help` tells more")
-    commands.add_parser("start", help="wait for a service's database, then become a process: `start records api`")
+    starting = commands.add_parser("start", help="wait for a service's database, then become a process: records api")
+    starting.add_argument("service", choices=SERVICES)
+    starting.add_argument("words", nargs="+", metavar="PROCESS")
+    starting.set_defaults(command="start")
     for name, summary in (("secrets", "make the missing secrets"), ("databases", "make the databases and their roles")):
         preparation = commands.add_parser(name, help=f"{summary} of one server", description=f"{summary} of one server")
         preparation.add_argument("folder", type=Path, metavar="FOLDER", help="the folder of the secrets")
@@ -170,10 +175,10 @@ def _parser() -> argparse.ArgumentParser:
     letters = dlt.add_subparsers(required=True, metavar="ACT")
     for name, act in _ACTS.items():
         group, _, last = name.rpartition(" ")
-        one = (letters if group else commands).add_parser(last, help=act.summary, description=act.summary)
-        one.add_argument("--context", type=Path, metavar="FILE", help="the context file; else DMP_CONTEXT")
-        act.arguments(one)
-        one.set_defaults(run=act.run, command=name)
+        command = (letters if group else commands).add_parser(last, help=act.summary, description=act.summary)
+        command.add_argument("--context", type=Path, metavar="FILE", help="the context file; else DMP_CONTEXT")
+        act.arguments(command)
+        command.set_defaults(run=act.run, command=name)
     return parser
 
 

@@ -58,3 +58,10 @@ def test_an_act_without_an_operator_is_refused(tmp_path: Path, capsys: pytest.Ca
     assert main(["dlt", "list", "--context", str(context_file(tmp_path, ADDRESSES))]) == 1
     assert "names no operator: add client_id and key_file" in capsys.readouterr().err
     assert main(["dlt", "redrive", "--context", str(context_file(tmp_path, ADDRESSES))]) == 2
+
+
+@pytest.mark.parametrize("words", [["start"], ["start", "nobody", "api"], ["start", "records"], ["dlt"], []])
+def test_a_command_that_lacks_its_words_is_wrong_use(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(words)
+    assert "usage: dmp" in capsys.readouterr().err

@@ -22,7 +22,8 @@ from deploy.local.cli.lazy import MODULES, load
 ROOT = Path(__file__).parents[4]
 OF_TYPER = {"typer", "rich", "markdown_it", "mdurl", "pygments", "shellingham", "annotated_doc", "attr"}
 OWN = {"deploy.local", "deploy.local.cli", "deploy.local.cli.catalogue", "deploy.local.cli.lazy"}
-OWN |= {"deploy", "deploy.local.__main__", "deploy.local.platform", "deploy.local.platform.errors"}
+OWN |= {"deploy", "deploy.cli", "deploy.cli.errors", "deploy.local.__main__", "deploy.local.platform"}
+OWN |= {"deploy.local.platform.errors"}
 MOST_MODULES = 450
 WITHOUT_COMMAND = {
     "/oauth/token": "the client asks for it when a command calls a service",
