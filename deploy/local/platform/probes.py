@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 
 from deploy.local.platform.ports import HOST
 
@@ -21,12 +22,12 @@ async def listens(port: int) -> bool:
     return True
 
 
-async def answers(port: int, path: str) -> bool:
-    """Returns whether an HTTP GET of the path is answered with 200 or 204."""
+async def answers(port: int, path: str, trusted: ssl.SSLContext | None = None) -> bool:
+    """Returns whether an HTTP GET of the path is answered with 200 or 204. `trusted`: for HTTPS."""
     request = f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode()
     try:
         async with asyncio.timeout(_TIMEOUT):
-            reader, writer = await asyncio.open_connection(HOST, port)
+            reader, writer = await asyncio.open_connection(HOST, port, ssl=trusted)
             try:
                 writer.write(request)
                 status = (await reader.readline()).split(b" ")

@@ -1,0 +1,92 @@
+"""Certificates, tokens and kubeconfig files of a test cluster: new ones in its folder for each start."""
+
+import json
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from cryptography.hazmat.primitives import serialization
+
+from deploy.local.platform.paths import write_private
+from deploy.local.platform.pki import YEAR, Issued, new_pki
+from deploy.local.platform.ports import HOST
+
+ADMIN, KWOK, CONTROLLERS, SCHEDULER = "admin", "kwok", "system:kube-controller-manager", "system:kube-scheduler"
+_MASTERS: Final = "system:masters"
+_USERS: Final = {ADMIN: _MASTERS, KWOK: _MASTERS, CONTROLLERS: "", SCHEDULER: ""}
+"""User -> group."""
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """The files of a cluster's folder that hold its keys; all are readable by their owner only."""
+
+    folder: Path
+
+    @property
+    def authority(self) -> Path:
+        """The certificates that clients trust."""
+        return self.folder / "ca.crt"
+
+    @property
+    def certificate(self) -> Path:
+        """The certificate of the API server, followed by the one of its issuer."""
+        return self.folder / "apiserver.crt"
+
+    @property
+    def key(self) -> Path:
+        """The key of the API server."""
+        return self.folder / "apiserver.key"
+
+    @property
+    def accounts_key(self) -> Path:
+        """The key that signs the tokens of service accounts."""
+        return self.folder / "accounts.key"
+
+    @property
+    def accounts_public_key(self) -> Path:
+        """The key that verifies the tokens of service accounts."""
+        return self.folder / "accounts.pub"
+
+    @property
+    def tokens(self) -> Path:
+        """The tokens of the users, as the API server reads them."""
+        return self.folder / "tokens.csv"
+
+    def kubeconfig(self, user: str) -> Path:
+        """Returns the file by which a user reaches the cluster."""
+        return self.folder / f"{user.removeprefix('system:')}.kubeconfig"
+
+    def write(self, port: int) -> None:
+        """Writes new keys, and a kubeconfig for each user. `port`: the API server's."""
+        pki = new_pki()
+        server = pki.organisation("cluster", HOST, server=True, ends=YEAR)
+        accounts = pki.organisation("cluster", "service-accounts")
+        write_private(self.authority, (pki.organisations.pem + pki.root.pem).decode())
+        write_private(self.certificate, (server.pem + pki.organisations.pem).decode())
+        write_private(self.key, server.key_pem.decode())
+        write_private(self.accounts_key, accounts.key_pem.decode())
+        write_private(self.accounts_public_key, _public_pem(accounts))
+        tokens = {user: secrets.token_hex(16) for user in _USERS}
+        lines = (f"{token},{user},{user},{_USERS[user]}\n" for user, token in tokens.items())
+        write_private(self.tokens, "".join(lines))
+        for user, token in tokens.items():
+            write_private(self.kubeconfig(user), json.dumps(_kubeconfig(port, self.authority, token)))
+
+
+def _public_pem(issued: Issued) -> str:
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return issued.key.public_key().public_bytes(serialization.Encoding.PEM, form).decode()
+
+
+def _kubeconfig(port: int, authority: Path, token: str) -> dict[str, Any]:
+    cluster = {"server": f"https://{HOST}:{port}", "certificate-authority": str(authority)}
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "test", "cluster": cluster}],
+        "users": [{"name": "test", "user": {"token": token}}],
+        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
+        "current-context": "test",
+    }
