@@ -173,10 +173,12 @@ async def test_a_drained_zone_moves_its_pods_to_the_others_within_every_budget(
 ) -> None:
     zone = f"--selector={ZONE_LABEL}={ZONES[0]}"
     async with every_state(cluster, "poddisruptionbudgets") as budgets:
-        await cluster.kubectl("drain", zone, "--delete-emptydir-data", "--ignore-daemonsets", "--timeout=300s")
-        await wait_until_available(cluster)
-    zones = await zones_of_pods(cluster)
-    await cluster.kubectl("uncordon", zone)
+        try:
+            await cluster.kubectl("drain", zone, "--delete-emptydir-data", "--ignore-daemonsets", "--timeout=300s")
+            await wait_until_available(cluster)
+            zones = await zones_of_pods(cluster)
+        finally:
+            await cluster.kubectl("uncordon", zone)
     assert {place for places in zones.values() for place in places} == set(ZONES[1:])
     deployments = await cluster.read("deployments", NAMESPACE)
     assert {name: len(places) for name, places in zones.items()} == {
