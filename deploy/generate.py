@@ -73,7 +73,7 @@ def _placeholders(settings: type[ServiceSettings]) -> ServiceSettings:
     values: dict[str, Any] = {
         "postgres": {"dsn": "postgresql://127.0.0.1/placeholder"},
         "kafka": {"bootstrap": "127.0.0.1:9092"},
-        "tokens": {"issuer": "http://placeholder", "jwks_url": "http://placeholder"},
+        "tokens": {"issuer": "http://placeholder", "jwks_url": "https://placeholder"},
         "smtp": {"host": "127.0.0.1", "port": 25, "sender": "placeholder@example.org"},
         "folders": {"sms": "placeholder", "letters": "placeholder"},
         "service": {"name": "placeholder", "sender_name": "DMP", "site": "example.org", "telephone": "3000"},

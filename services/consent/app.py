@@ -56,7 +56,7 @@ def make_api(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        in_force = InForceNotifier(settings.postgres.dsn.get_secret_value())
+        in_force = InForceNotifier(settings.postgres)
         async with serving(app, settings, "consent"), in_force.listening():
             rules = ChoicesRules(max_copy_age, settings.parameters.occupational_medicine)
             provide(app, ChoicesContext(app.state.pool, rules, in_force), MatricesRules(notice=max_copy_age))

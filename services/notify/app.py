@@ -91,6 +91,7 @@ def make_mail_server(settings: SmtpSettings) -> MailServer:
         ca_file=settings.ca_file,
         username=settings.username,
         password=settings.password.get_secret_value() if settings.password else None,
+        max_age_s=settings.max_connection_age_s,
     )
 
 

@@ -10,7 +10,8 @@ from pydantic_settings import SettingsConfigDict
 
 from shared.crypto.keyring import Keyring
 from shared.loopback import is_loopback
-from shared.runtime.settings import KeyringText, Section, ServiceSettings, check_pem_files
+from shared.runtime.setting_types import check_pem_files
+from shared.runtime.settings import CONNECTION_AGE, KeyringText, Section, ServiceSettings
 
 
 def _address(text: str) -> str:
@@ -45,6 +46,8 @@ class SmtpSettings(Section):
     connections: int = Field(
         default=4, ge=1, le=32, description="at most, for each queue of mails: emergencies, codes, alerts, notices"
     )
+
+    max_connection_age_s: float = Field(default=3600, gt=0, description=CONNECTION_AGE)
 
     @property
     def uses_tls(self) -> bool:

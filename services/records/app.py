@@ -131,7 +131,14 @@ def make_mllp(settings: Settings) -> FastAPI:
             "RECORDS_MLLP__PLAINTEXT=true"
         )
     address = ListenerRules(
-        mllp.host, mllp.port, mllp.max_connections, limit, mllp.certificate, mllp.key, mllp.client_authorities
+        mllp.host,
+        mllp.port,
+        mllp.max_connections,
+        limit,
+        mllp.certificate,
+        mllp.key,
+        mllp.client_authorities,
+        mllp.max_connection_age_s,
     )
 
     @asynccontextmanager

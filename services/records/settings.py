@@ -9,7 +9,7 @@ from services.records.kit.keys import KeySettings
 from services.records.quarantine.domain.rules import UnknownPersons
 from shared.loopback import is_loopback
 from shared.runtime.secret_files import EnvironmentSettings
-from shared.runtime.settings import ParameterSettings, PostgresSettings, Section, ServiceSettings
+from shared.runtime.settings import CONNECTION_AGE, ParameterSettings, PostgresSettings, Section, ServiceSettings
 
 
 class MllpSettings(Section):
@@ -28,6 +28,7 @@ class MllpSettings(Section):
     plaintext: bool = Field(default=False, description="whether to serve without TLS; on loopback only")
     processing_ids: tuple[str, ...] = Field(default=("P",), description="values of MSH-11 that are taken")
     max_connections: int = Field(default=256, ge=1)
+    max_connection_age_s: float = Field(default=3600, gt=0, description=CONNECTION_AGE)
     max_clients_age_s: float = Field(
         default=600, gt=0, description="greatest age of the copy of registered software; beyond it messages wait"
     )

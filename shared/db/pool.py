@@ -69,9 +69,15 @@ TURNS: Final = 3
 class _ClosedWhenSilent(NotingConnection):
     """A connection that is terminated when a statement gets no answer in time or its task ends.
 
+    `opened_at`: event loop seconds.
+
     By default the driver asks the server to cancel the statement, and the rollback, and with it the caller, waits for a
     server that may be just as silent. Work that still runs on the server ends by the server's time-out.
     """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.opened_at = asyncio.get_running_loop().time()
 
     def _cancel_current_command(self, *_: object) -> None:  # the driver's hook, called from inside the protocol
         asyncio.get_running_loop().call_soon(self.terminate)
@@ -79,9 +85,11 @@ class _ClosedWhenSilent(NotingConnection):
 
 class _PoolWithLimits(Pool):
     """A pool whose callers do not wait for ever: they wait `patience_s`, and up to `TURNS` times as long while
-    connections are being released, so that a machine under load becomes slow before it refuses."""
+    connections are being released, so that a machine under load becomes slow before it refuses. A connection that is
+    older than `max_age_s` is closed when it is released: its successor reads the files of TLS anew."""
 
     patience_s: float = 0
+    max_age_s: float = math.inf
     notifier: Notifier
     _came_back_at: float = 0
 
@@ -102,6 +110,9 @@ class _PoolWithLimits(Pool):
         """Releases the connection like the driver, and notes the time as a sign that the database answers."""
         if not connection.is_closed():
             self._came_back_at = asyncio.get_running_loop().time()
+            if self._came_back_at - connection.opened_at > self.max_age_s:
+                await self.notifier.on_release(connection)
+                connection.terminate()
         await super().release(connection, timeout=timeout)
 
 
@@ -142,7 +153,7 @@ async def create_pool(
         # No session state outlives its transaction, so the round trip of a reset is saved.
         reset=notifier.on_release,
     )
-    pool.patience_s = limits.acquire_s
+    pool.patience_s, pool.max_age_s = limits.acquire_s, settings.max_connection_age_s
     pool.notifier = notifier
     notifier.pool = pool
     return await pool

@@ -63,7 +63,7 @@ async def serving(
         settings.postgres, application=f"{service}-api-long", size=LONG_REQUESTS, kept=0, limits=LONG_ANSWER
     )
     app.state.pool, app.state.long_pool = pool, long_pool
-    app.state.verifier = TokenVerifier(settings.tokens, keys or IssuerKeys(pool, settings.tokens.jwks_url))
+    app.state.verifier = TokenVerifier(settings.tokens, keys or IssuerKeys(pool, settings.tokens))
     app.state.max_copy_age = timedelta(seconds=settings.freshness.limit_s)
     try:
         yield

@@ -10,6 +10,8 @@ from joserfc.jwk import KeySet
 from shared.db.pool import Pool
 from shared.http.jwks import JwksCache, stored_keys, usable_keys
 from shared.runtime.logs import log
+from shared.runtime.settings import TokenSettings
+from shared.runtime.tls import client_context
 
 SELECT_KEYS = "select jwk from issuer_keys"
 REPLACE_KEYS = """
@@ -31,11 +33,11 @@ class Keys(Protocol):
 
 
 class IssuerKeys:
-    """The keys that identity publishes at `url`."""
+    """The keys that identity publishes at `settings.jwks_url`, whose server proves itself by TLS."""
 
-    def __init__(self, pool: Pool, url: str) -> None:
+    def __init__(self, pool: Pool, settings: TokenSettings) -> None:
         self._pool = pool
-        self._url = url
+        self._url, self._ca_file = settings.jwks_url, settings.ca_file
         self._cache = JwksCache(self._fetch)
         self._http: httpx2.AsyncClient | None = None
 
@@ -53,7 +55,7 @@ class IssuerKeys:
     async def _fetch(self) -> KeySet | None:
         try:
             # One client for the process, because each new client parses the machine's certificates on the event loop.
-            self._http = self._http or httpx2.AsyncClient(timeout=FETCH_TIMEOUT_S, trust_env=False)
+            self._http = self._http or self._new_client()
             response = await self._http.get(self._url)
             response.raise_for_status()
             keys = usable_keys(response.json(), ("EC",))
@@ -66,3 +68,7 @@ class IssuerKeys:
         )
         log("keys.refreshed", count=len(jwks))
         return keys
+
+    def _new_client(self) -> httpx2.AsyncClient:
+        context = client_context(self._ca_file)
+        return httpx2.AsyncClient(verify=context, timeout=FETCH_TIMEOUT_S, trust_env=False, follow_redirects=False)

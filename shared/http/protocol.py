@@ -6,6 +6,7 @@ not content (chunk sizes, extensions and trailers).
 """
 
 import asyncio
+import math
 from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any, Final
@@ -36,7 +37,10 @@ class BadHeadError(ValueError):
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """One connection with the limits of this module."""
+    """One connection with the limits of this module.
+
+    After `max_age_s` seconds it ends with the answer to its next request, which says so (`Connection: close`).
+    """
 
     phase = Phase.IDLE
     _refusal = HTTPStatus.BAD_REQUEST
@@ -46,10 +50,16 @@ class LimitedProtocol(HttpToolsProtocol):
     _fields_size = 0
     _received = 0
     _content = 0
+    _opened_at = 0.0
+
+    def __init__(self, *arguments: Any, max_age_s: float = math.inf, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._max_age_s = max_age_s
 
     def connection_made(self, transport: Any) -> None:
         """Refuses a connection beyond the limit, unless the one that has been idle longest can be closed for it."""
         super().connection_made(transport)
+        self._opened_at = self.loop.time()
         if len(self.connections) > MOST_CONNECTIONS and not self._make_room():
             self._close_with(HTTPStatus.SERVICE_UNAVAILABLE)
             return
@@ -110,6 +120,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._end_waiting()
         self.phase, self._received, self._content = Phase.BODY, 0, 0
         super().on_headers_complete()
+        if self.loop.time() - self._opened_at > self._max_age_s:
+            self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         """Callback of the parser: counts content."""

@@ -9,6 +9,7 @@ from typing import Any
 from faststream.security import BaseSecurity, SASLScram512
 
 from shared.runtime.settings import KafkaSettings
+from shared.runtime.tls import client_context
 
 MECHANISM = "SCRAM-SHA-512"
 
@@ -17,10 +18,7 @@ def ssl_context(settings: KafkaSettings) -> ssl.SSLContext | None:
     """Returns the TLS context that verifies the broker and shows the client's certificate; None without TLS."""
     if not settings.uses_tls:
         return None
-    context = ssl.create_default_context(cafile=settings.ca_file)
-    if settings.certificate_file is not None:
-        context.load_cert_chain(settings.certificate_file, settings.key_file)
-    return context
+    return client_context(settings.ca_file, settings.certificate_file, settings.key_file)
 
 
 def aiokafka_options(settings: KafkaSettings) -> dict[str, Any]:

@@ -65,6 +65,8 @@ LogEvent = Literal[
     "delivery.failed",
     "keys.refreshed",
     "keys.unreachable",
+    "certificates.reloaded",
+    "certificates.unreadable",
     "library.warned",
     "notification.failed",
     "lines.dropped",
@@ -100,6 +102,7 @@ LEVELS: Final[Mapping[LogEvent, Level]] = {
     "delivery.deferred": "warning",
     "delivery.failed": "warning",
     "keys.unreachable": "warning",
+    "certificates.unreadable": "warning",
     "library.warned": "warning",
     "topics.unchecked": "warning",
     "notification.failed": "warning",
@@ -118,6 +121,7 @@ LEVELS: Final[Mapping[LogEvent, Level]] = {
     "partition.released": "info",
     "delivery.sent": "info",
     "keys.refreshed": "info",
+    "certificates.reloaded": "info",
     "topic.conforms": "info",
 }
 """The level of each event, whoever logs it."""

@@ -5,11 +5,9 @@ A connection that leaves this machine is encrypted, or its settings say expressl
 """
 
 import re
-import ssl
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
-from urllib.parse import parse_qs, urlsplit
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import SettingsConfigDict
@@ -17,8 +15,8 @@ from pydantic_settings import SettingsConfigDict
 from shared.contracts.declarations import Profile
 from shared.crypto.keyring import Keyring
 from shared.errors import CodedError
-from shared.loopback import is_loopback
 from shared.runtime.secret_files import EnvironmentSettings, set_variable
+from shared.runtime.setting_types import Dsn, JwksUrl, Networks, check_pem_files, is_local
 
 
 def _keyring(value: SecretStr) -> SecretStr:
@@ -48,47 +46,10 @@ class Section(BaseModel):
         return values
 
 
-_HOST = re.compile(r"(?:\[[^]]*\]|[^:]*)(?::([0-9]*))?", re.ASCII)
-"""A host of a connection string, with or without a port."""
-_HIGHEST_PORT = 65_535
-_NO_DSN = "is no connection string `postgresql://role:password@host:port/database`"
-
-
-def _dsn(value: SecretStr) -> SecretStr:
-    """Raises ValueError if this is no connection string, or the TLS of a server beyond this machine is not settled.
-
-    Several hosts are separated by commas, as libpq and asyncpg take them.
-    """
-    parts = urlsplit(value.get_secret_value())
-    options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    stated = parts.netloc.rpartition("@")[2]
-    hosts = stated or options.get("host", "")
-    if parts.scheme not in ("postgresql", "postgres") or not all(_is_host(host) for host in stated.split(",")):
-        raise ValueError(_NO_DSN)
-    if not _is_local(hosts) and options.get("sslmode") not in ("require", "verify-ca", "verify-full", "disable"):
-        raise ValueError(
-            "a server beyond this machine needs `sslmode`: verify-full with `sslrootcert`, "
-            "or disable to send everything unencrypted"
-        )
-    for name in ("sslrootcert", "sslcert", "sslkey"):
-        if name in options and not Path(options[name]).is_file():
-            raise ValueError(f"the file that `{name}` names is not there")
-    return value
-
-
-def _is_host(text: str) -> bool:
-    """Returns whether this is a host, with a port that exists or none."""
-    host = _HOST.fullmatch(text)
-    return host is not None and (not host[1] or 0 < int(host[1]) <= _HIGHEST_PORT)
-
-
-def _is_local(hosts: str) -> bool:
-    """Returns whether every host of a comma-separated list is this machine: loopback, a socket's folder, or none."""
-    return all(not host or host.startswith("/") or is_loopback(host) for host in hosts.split(","))
-
-
-Dsn = Annotated[SecretStr, AfterValidator(_dsn)]
-"""A PostgreSQL connection string."""
+CONNECTION_AGE: Final = (
+    "seconds after which a connection is replaced at the next opportunity, so that renewed certificates count"
+)
+"""The description of `max_connection_age_s` in every section."""
 
 
 class PostgresSettings(Section):
@@ -100,6 +61,7 @@ class PostgresSettings(Section):
     owner_dsn: Dsn | None = Field(default=None, description="connection string of the owner, for migrations only")
     pool_size: int = Field(default=6, ge=2, description="connections a process keeps at most")
     statement_timeout_s: float = Field(default=10, gt=0)
+    max_connection_age_s: float = Field(default=3600, gt=0, description=CONNECTION_AGE)
 
 
 KafkaSecurity = Literal["plaintext", "sasl_plaintext", "ssl", "sasl_ssl"]
@@ -155,7 +117,7 @@ class KafkaSettings(Section):
     @model_validator(mode="after")
     def _check_security(self) -> Self:
         """Raises ValueError if the connection cannot be made as the settings say, or its security is left open."""
-        if self.security is None and not _is_local(self.bootstrap):
+        if self.security is None and not is_local(self.bootstrap):
             raise ValueError(
                 "SECURITY is needed for a broker beyond this machine: sasl_ssl or ssl, "
                 "or sasl_plaintext or plaintext to send everything unencrypted"
@@ -172,29 +134,30 @@ class KafkaSettings(Section):
         return self
 
 
-def check_pem_files(ca_file: Path | None, certificate_file: Path | None = None, key_file: Path | None = None) -> None:
-    """Raises ValueError in words if a file has no certificates, or if a key does not belong to its certificate."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    try:
-        if ca_file is not None:
-            context.load_verify_locations(ca_file)
-    except (OSError, ssl.SSLError):
-        raise ValueError("CA_FILE cannot be read, or holds no certificate in PEM") from None
-    try:
-        if certificate_file is not None:
-            context.load_cert_chain(certificate_file, key_file, password="")
-    except (OSError, ssl.SSLError):
-        raise ValueError(
-            "CERTIFICATE_FILE and KEY_FILE cannot be read, are not in PEM, are encrypted or do not belong together"
-        ) from None
-
-
 class HttpSettings(Section):
-    """The address of the API."""
+    """The address of the API, and what it knows of the proxies before it."""
 
     host: str = "127.0.0.1"
     port: int = 0
     body_limit: int = Field(default=20 * 1024 * 1024, description="largest accepted body, bytes")
+    certificate_file: Path | None = Field(
+        default=None, description="PEM file of the API's certificate chain; without it the API speaks plain HTTP"
+    )
+    key_file: Path | None = Field(default=None, description="PEM file of the certificate's private key, unencrypted")
+    trusted_proxies: Networks = Field(
+        default="",
+        description="networks of the proxies that say in `X-Forwarded-For` who the client is, `10.1.2.0/24[,...]`; "
+        "from any other address the header is ignored",
+    )
+    max_connection_age_s: float = Field(default=3600, gt=0, description=CONNECTION_AGE)
+
+    @model_validator(mode="after")
+    def _check_certificate(self) -> Self:
+        """Raises ValueError if the certificate and its key do not come together or cannot be used."""
+        if (self.certificate_file is None) is not (self.key_file is None):
+            raise ValueError("CERTIFICATE_FILE and KEY_FILE go together")
+        check_pem_files(None, self.certificate_file, self.key_file)
+        return self
 
 
 class MetricsSettings(Section):
@@ -215,8 +178,19 @@ class TokenSettings(Section):
     """The issuer of accepted access tokens."""
 
     issuer: str
-    jwks_url: str
+    jwks_url: JwksUrl = Field(description="https URL of the issuer's public keys; http on this machine alone")
+    ca_file: Path | None = Field(
+        default=None, description="PEM file of authorities that certify the server of JWKS_URL; without it the system's"
+    )
     audience: str = "dmp"
+
+    @model_validator(mode="after")
+    def _check_authorities(self) -> Self:
+        """Raises ValueError if the authorities cannot be read, or would have no effect."""
+        if self.ca_file is not None and not self.jwks_url.startswith("https:"):
+            raise ValueError("CA_FILE has no effect with a JWKS_URL that is not https")
+        check_pem_files(self.ca_file)
+        return self
 
 
 class FreshnessSettings(Section):

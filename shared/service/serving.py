@@ -1,7 +1,11 @@
 """Serves a process's app over HTTP: binds its ports before anything else starts, and logs its start and its end."""
 
 import gc
+import os
 import socket
+import ssl
+from functools import partial
+from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
@@ -9,23 +13,29 @@ from prometheus_client import start_http_server
 
 from shared.http.protocol import LimitedProtocol
 from shared.runtime.logs import log
-from shared.runtime.settings import ServiceSettings
+from shared.runtime.settings import HttpSettings, ServiceSettings
+from shared.runtime.tls import server_context
 from shared.runtime.version import software_version
-from shared.service.startup import address_errors, bind
+from shared.service.startup import SettingUnusableError, address_errors, bind
+
+_RETIRED: Final = "FORWARDED_ALLOW_IPS"
+NO_PROXIES: Final = HttpSettings()
 
 
 def serve_api(app: FastAPI, settings: ServiceSettings) -> None:
     """Serves an API, and its metrics on a port of their own, until the process is ended."""
+    if _RETIRED in os.environ:
+        raise SettingUnusableError("HTTP__TRUSTED_PROXIES", f"takes the place of {_RETIRED}: unset that variable")
     metrics = settings.metrics
     if metrics.port is not None:
         with address_errors("METRICS", metrics.host, metrics.port):
             start_http_server(metrics.port, metrics.host)
-    serve(app, bind("HTTP", settings.http.host, settings.http.port))
+    serve(http_config(app, settings.http), bind("HTTP", settings.http.host, settings.http.port))
 
 
 def serve_worker(app: FastAPI, settings: ServiceSettings) -> None:
     """Runs a worker and serves its health, metrics and operators' routes, until the process is ended."""
-    serve(app, bind("WORKER", settings.worker.host, settings.worker.port))
+    serve(http_config(app), bind("WORKER", settings.worker.host, settings.worker.port))
 
 
 class _Server(uvicorn.Server):
@@ -43,20 +53,37 @@ class _Server(uvicorn.Server):
         log("process.stopped")
 
 
-def serve(app: FastAPI, bound: socket.socket) -> None:
-    """Serves an app on a bound socket until the process is ended."""
-    freeze_gc()
-    config = uvicorn.Config(
+def http_config(app: FastAPI, http: HttpSettings = NO_PROXIES) -> uvicorn.Config:
+    """Returns how a process serves its app.
+
+    The client of a request is whoever connected. Where that is a trusted proxy, it is the rightmost address of
+    `X-Forwarded-For` that is no trusted proxy itself: addresses further left are what a client may have made up.
+    """
+    return uvicorn.Config(
         app,
         loop="uvloop",
-        http=LimitedProtocol,
+        http=partial(LimitedProtocol, max_age_s=http.max_connection_age_s),  # type: ignore[arg-type]  # called only
         ws="none",
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=3,
         timeout_keep_alive=75,  # longer than a client keeps an idle connection: it must not be closed under a request
         server_header=False,
+        proxy_headers=bool(http.trusted_proxies),
+        forwarded_allow_ips=http.trusted_proxies,
+        ssl_context_factory=None if http.certificate_file is None else lambda *_: _tls(http),
     )
+
+
+def _tls(http: HttpSettings) -> ssl.SSLContext:
+    assert http.certificate_file is not None
+    assert http.key_file is not None
+    return server_context(http.certificate_file, http.key_file)
+
+
+def serve(config: uvicorn.Config, bound: socket.socket) -> None:
+    """Serves on a bound socket until the process is ended."""
+    freeze_gc()
     with bound:
         _Server(config).run([bound])
 

@@ -113,6 +113,7 @@ class WorkerRuntime:
             ),
             heartbeat_s=settings.freshness.heartbeat_s,
             watch=LossWatch(log_factory(settings.kafka, plan.service), topics_of(plan.service)),
+            max_age_s=settings.postgres.max_connection_age_s,
         )
         wake_in_process(pool, CHANNEL, self.relay.wake)
 
@@ -254,7 +255,7 @@ def make_worker_app(plan: Plan, settings: ServiceSettings) -> FastAPI:
             app.state.runtime = runtime
             app.state.pool = runtime.pool
             app.state.redriver, app.state.consumer_loops = runtime.redriver, runtime.consumer_loops
-            keys = plan.keys or IssuerKeys(runtime.pool, settings.tokens.jwks_url)
+            keys = plan.keys or IssuerKeys(runtime.pool, settings.tokens)
             app.state.verifier = TokenVerifier(settings.tokens, keys)
             yield
 

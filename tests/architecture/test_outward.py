@@ -47,7 +47,8 @@ CLIENTS = {
     "shared/http/issuer_keys.py": {"httpx2"},  # the keys of identity's own tokens
     "shared/db/errors.py": {"ssl"},  # names the error of a server that is not verified
     "shared/messaging/connection.py": {"ssl"},  # the broker
-    "shared/runtime/settings.py": {"ssl"},  # reads certificates, connects to nothing
+    "shared/runtime/setting_types.py": {"ssl"},  # reads certificates, connects to nothing
+    "shared/runtime/tls.py": {"ssl"},  # reads certificates, connects to nothing
     **{  # an operator's command for the broker
         f"shared/messaging/topics/{name}.py": {"confluent_kafka"}
         for name in ("__main__", "admin", "cluster_topics", "permissions", "users")
@@ -57,7 +58,7 @@ CLIENTS = {
 
 UNCONNECTED = {
     "shared/messaging/broker_errors.py": {"socket", "ssl"},  # the classes of errors
-    "shared/service/serving.py": {"socket"},  # the type of the socket it listens on
+    "shared/service/serving.py": {"socket", "ssl"},  # the types of the socket it listens on and of its TLS
     "shared/service/startup.py": {"socket", "ssl"},  # binds the socket that is listened on
 }
 """Modules that name these libraries without connecting to anything."""

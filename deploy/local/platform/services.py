@@ -92,6 +92,7 @@ class Services:
             "KAFKA__PROFILE": "local",
             "HTTP__HOST": HOST,
             "HTTP__PORT": str(self.ports[f"{service}-api"]),
+            "HTTP__TRUSTED_PROXIES": HOST,  # a TLS entrance on this machine
             "METRICS__HOST": HOST,
             "METRICS__PORT": str(self.ports[f"{service}-metrics"]),
             "WORKER__HOST": HOST,

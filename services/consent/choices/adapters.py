@@ -12,6 +12,7 @@ import asyncpg
 from services.consent.choices.store.states import IN_FORCE_CHANNEL
 from shared.db.pool import KEEPALIVES
 from shared.http.admission import idle
+from shared.runtime.settings import PostgresSettings
 from shared.runtime.tasks import end_tasks
 
 T = TypeVar("T")
@@ -23,8 +24,8 @@ RECONNECT_S = 1.0
 class InForceNotifier:
     """Wakes the requests that wait for a record, when PostgreSQL notifies that a version of it came into force."""
 
-    def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
+    def __init__(self, postgres: PostgresSettings) -> None:
+        self._postgres = postgres
         self._waiting: dict[str, set[asyncio.Event]] = {}
 
     @asynccontextmanager
@@ -69,11 +70,13 @@ class InForceNotifier:
 
     async def _listen_once(self) -> None:
         settings = {"application_name": "consent-in-force", **KEEPALIVES}
-        connection = await asyncpg.connect(self._dsn, timeout=5, command_timeout=5, server_settings=settings)
+        dsn = self._postgres.dsn.get_secret_value()
+        connection = await asyncpg.connect(dsn, timeout=5, command_timeout=5, server_settings=settings)
         terminated = asyncio.Event()
         connection.add_termination_listener(lambda _: terminated.set())
         try:
             await connection.add_listener(IN_FORCE_CHANNEL, lambda _, __, ___, record_id: self._wake(str(record_id)))
-            await terminated.wait()
+            async with asyncio.timeout(self._postgres.max_connection_age_s):
+                await terminated.wait()
         finally:
             connection.terminate()

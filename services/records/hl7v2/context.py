@@ -26,7 +26,7 @@ class Hl7v2Rules:
 class ListenerRules:
     """Where and how messages are taken. `certificate`, `key`, `client_authorities`: PEM files, all None without TLS.
 
-    `message_limit`: bytes of a message.
+    `message_limit`: bytes of a message. `max_age_s`: a connection that is older is closed between two messages.
     """
 
     host: str
@@ -36,6 +36,7 @@ class ListenerRules:
     certificate: str | None = None
     key: str | None = None
     client_authorities: str | None = None
+    max_age_s: float = 3600
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from shared.http.bulk_lane import BulkLaneFullError
 from shared.http.tokens import Caller
 from shared.runtime.logs import log_limited
 from shared.runtime.tasks import end_tasks
+from shared.runtime.tls import server_context
 
 LONGEST_WAIT_S: Final = 20.0
 """Seconds for which a message waits for room in the lane before it is answered AR 207."""
@@ -36,18 +37,19 @@ PAUSE_S: Final = 0.05
 DRAIN_S: Final = 10.0
 """Seconds at the end of the process for the messages in work."""
 CHECK_EVERY_S: Final = 2.0
-"""Seconds between two looks for connections whose client has been deactivated."""
+"""Seconds between two looks for connections that are old or whose client has been deactivated."""
 _KEEPALIVE: Final = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
 
 
 @dataclass(eq=False)
 class Connection:
-    """An open connection. `is_idle`: between two messages."""
+    """An open connection. `is_idle`: between two messages, `since` that time. Times are event loop seconds."""
 
     peer: Peer
     name: str
     writer: asyncio.StreamWriter
     since: float
+    opened_at: float
     is_idle: bool = True
     sender: Caller | None = None
     """The software that sent the last message."""
@@ -72,7 +74,7 @@ class Listener:
     async def serving(self) -> AsyncIterator[asyncio.Server]:
         """Serves for the duration of the block; at its end open messages are finished, within a few seconds."""
         server = await asyncio.start_server(self._serve, self.rules.host, self.rules.port, ssl=tls_context(self.rules))
-        closing = asyncio.create_task(self._close_deactivated())
+        closing = asyncio.create_task(self._close_some())
         try:
             yield server
         finally:
@@ -145,10 +147,11 @@ class Listener:
         self.connections.discard(longest)
         return True
 
-    async def _close_deactivated(self) -> None:
-        """Closes the connections of clients that have been deactivated since their last message."""
+    async def _close_some(self) -> None:
+        """Closes idle connections that are old, and those of clients that were deactivated since their last message."""
         while True:
             await asyncio.sleep(CHECK_EVERY_S)
+            self._close_old()
             client_ids = {open_.sender.client_id for open_ in self.connections if open_.sender is not None}
             if not client_ids:
                 continue
@@ -159,6 +162,12 @@ class Listener:
                     open_ for open_ in self.connections if open_.sender and open_.sender.client_id in inactive
                 ]:
                     connection.writer.close()
+
+    def _close_old(self) -> None:
+        oldest = asyncio.get_running_loop().time() - self.rules.max_age_s
+        for connection in [each for each in self.connections if each.is_idle and each.opened_at < oldest]:
+            connection.writer.close()
+            self.connections.discard(connection)
 
     async def _drain(self) -> None:
         """Closes idle connections, and waits for the others to answer."""
@@ -176,11 +185,9 @@ def tls_context(rules: ListenerRules) -> ssl.SSLContext | None:
     """Returns the TLS context, which asks for a client certificate of the authorities; None without TLS."""
     if rules.certificate is None:
         return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=rules.client_authorities)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.load_cert_chain(rules.certificate, rules.key)
-    return context
+    assert rules.key is not None
+    assert rules.client_authorities is not None
+    return server_context(rules.certificate, rules.key, rules.client_authorities)
 
 
 def _connection(writer: asyncio.StreamWriter) -> Connection:
@@ -193,7 +200,8 @@ def _connection(writer: asyncio.StreamWriter) -> Connection:
     certificate = tls.getpeercert(binary_form=True) if tls is not None else None
     digest = hashlib.sha256(certificate).hexdigest() if certificate is not None else None
     name = digest or str(writer.get_extra_info("peername")[0])
-    return Connection(Peer(digest), name, writer, asyncio.get_running_loop().time())
+    now = asyncio.get_running_loop().time()
+    return Connection(Peer(digest), name, writer, now, now)
 
 
 async def _send(connection: Connection, answer: Answer) -> None:

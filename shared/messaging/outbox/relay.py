@@ -34,7 +34,8 @@ class Relay:
     """Sends the outbox of one service, until `stop`.
 
     `watch`: detects commits that this database has lost. `sent`: the number of rows sent while leading.
-    `last_progress`: event loop seconds.
+    `last_progress`: event loop seconds. `max_age_s`: a lead, and a connection that waits for it, ends after these
+    seconds and begins anew, with new connections to the database and the broker.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Relay:
         topics: OwnTopics = NO_TOPICS,
         heartbeat_s: float = 5,
         watch: LossWatch | None = None,
+        max_age_s: float = 3600,
     ) -> None:
         self._dsn = dsn
         self._make_producer = producer
@@ -53,6 +55,7 @@ class Relay:
         self._topics = topics
         self._watch = watch or LossWatch(None, ())
         self._heartbeat_s = heartbeat_s
+        self._max_age_s = max_age_s
         self._rows_written = asyncio.Event()
         self._low_latency_wanted = asyncio.Event()
         self._stopping = False
@@ -98,10 +101,11 @@ class Relay:
                 **KEEPALIVES,
             },
         )
+        expires_at = asyncio.get_running_loop().time() + self._max_age_s
         try:
             while not await connection.fetchval(LEAD):
-                if self._stopping:
-                    return True
+                if self._is_over(expires_at):
+                    return self._stopping
                 self.note_progress()
                 await asyncio.sleep(LEADERSHIP_POLL_S)
             await connection.add_listener(CHANNEL, self._on_notification)
@@ -115,19 +119,22 @@ class Relay:
             )
             try:
                 self._leads = True
-                await self._run_leader(leader)
+                await self._run_leader(leader, expires_at)
             finally:
                 self._leads = False
                 await leader.close()
-            return True
+            return self._stopping
         finally:
             with contextlib.suppress(*TRANSIENT):
                 await connection.close(timeout=2)
 
-    async def _run_leader(self, leader: Leader) -> None:
+    def _is_over(self, expires_at: float) -> bool:
+        return self._stopping or asyncio.get_running_loop().time() >= expires_at
+
+    async def _run_leader(self, leader: Leader, expires_at: float) -> None:
         await leader.start()
         log("relay.leader_elected")
-        while not self._stopping:
+        while not self._is_over(expires_at):
             self._rows_written.clear()  # before reading: a notification during the read is kept
             self._low_latency_wanted.clear()
             started = asyncio.get_running_loop().time()

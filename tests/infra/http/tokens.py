@@ -11,7 +11,7 @@ from shared.runtime.settings import TokenSettings
 
 ISSUER = "http://identity.test"
 KEY = ECKey.generate_key("P-256", {"kid": "test", "use": "sig", "alg": "ES256"}, private=True)
-SETTINGS = TokenSettings(issuer=ISSUER, jwks_url=f"{ISSUER}/.well-known/jwks.json")
+SETTINGS = TokenSettings(issuer=ISSUER, jwks_url="https://identity.test/.well-known/jwks.json")
 
 GRANTED = (
     "record_id",

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[3]
 _COMMON = {
     "KAFKA__BOOTSTRAP": "127.0.0.1:1",
     "TOKENS__ISSUER": ISSUER,
-    "TOKENS__JWKS_URL": f"{ISSUER}/.well-known/jwks.json",
+    "TOKENS__JWKS_URL": "https://identity.test/.well-known/jwks.json",
 }
 NO_CHANGES: Mapping[str, str] = {}
 _OWN = {

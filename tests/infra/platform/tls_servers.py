@@ -20,6 +20,8 @@ from tests.infra.platform.certificates import Authority, CertificateFiles
 
 SSL_REQUEST = (8).to_bytes(4) + (80877103).to_bytes(4)
 """PostgreSQL protocol, SSLRequest."""
+SESSION_MS = 3000
+"""How long a connection lives that was authenticated by name and password."""
 SUPERUSERS = "User:broker;User:admin;User:CN=admin"
 
 
@@ -44,6 +46,7 @@ class TlsKafka(Kafka):
         scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
         values |= {
             "listener.name.login.scram-sha-512.sasl.jaas.config": scram,
+            "listener.name.login.scram-sha-512.connections.max.reauth.ms": str(SESSION_MS),
             "listener.name.tls.ssl.client.auth": "required",
             "ssl.keystore.type": "PEM",
             "ssl.keystore.location": str(self.server.both),
@@ -96,9 +99,13 @@ class TlsFront:
     def __init__(self, host: str, port: int, files: CertificateFiles) -> None:
         self._upstream = (host, port)
         self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        self._context.load_cert_chain(files.certificate, files.key)
+        self.show(files)
         self.startups: list[bytes] = []
         self.port = 0
+
+    def show(self, files: CertificateFiles) -> None:
+        """Shows this certificate on every new connection."""
+        self._context.load_cert_chain(files.certificate, files.key)
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:

@@ -1,6 +1,7 @@
 """A mail goes only to the server whose certificate proves it, encrypted wherever the settings say so."""
 
 import asyncio
+import shutil
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from services.notify.delivery.adapters.smtp import MailGateway, MailServer, tls_
 from services.notify.delivery.domain import Delivered, GatewayAnswer, OutgoingMessage, Skipped
 from services.notify.settings import SmtpSettings
 from tests.infra.notify.notify import MailServer as CaughtMails
+from tests.infra.notify.notify import mail_server
 from tests.infra.platform.certificates import Authority
 
 MESSAGE = OutgoingMessage(id=uuid4(), to="patient@mail.example", body=b"Subject: x\r\n\r\nx\r\n")
@@ -84,6 +86,32 @@ async def test_a_mail_is_not_handed_over_unencrypted_to_a_server_that_offers_no_
     async with serving("none", authority.issue("mail")) as (port, caught):
         assert await deliver(port, "starttls", authority.file) == Skipped("server-unavailable")
         assert caught.mails == []
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+async def test_a_gateway_follows_the_authorities_of_its_server(
+    security: Literal["starttls", "tls"], tmp_path: Path
+) -> None:
+    authority, used = Authority(tmp_path), Authority(tmp_path, "used")
+    async with serving(security, authority.issue("mail")) as (port, _):
+        server = MailServer("127.0.0.1", port, "no-reply@dmp.example", 5, security, used.file)
+        gateway = MailGateway(server, tls_context(server))
+        assert await gateway.send(MESSAGE) == Skipped("server-not-verified")
+        shutil.copy(authority.file, used.file)
+        assert isinstance(await gateway.send(MESSAGE), Delivered)
+        gateway.close()
+
+
+@pytest.mark.parametrize(("max_age_s", "connections"), [(3600, 1), (1e-9, 2)])
+async def test_a_gateway_replaces_a_connection_that_is_old(max_age_s: float, connections: int) -> None:
+    async with mail_server() as caught:
+        gateway = MailGateway(
+            MailServer("127.0.0.1", caught.port, "no-reply@dmp.example", 5, max_age_s=max_age_s), None
+        )
+        for _ in range(2):
+            assert isinstance(await gateway.send(MESSAGE), Delivered)
+        gateway.close()
+        assert (len(caught.mails), caught.connections) == (2, connections)
 
 
 def settings(host: str, **values: Any) -> SmtpSettings:

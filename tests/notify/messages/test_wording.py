@@ -217,7 +217,7 @@ def test_a_deployment_that_does_not_say_who_it_is_does_not_start_and_is_told_whi
         "kafka": {"bootstrap": "127.0.0.1:1"},
         "keys": {"contacts": KEYRING_TEXT},
     }
-    values |= {"tokens": {"issuer": "http://x", "jwks_url": "http://x"}, "folders": {"sms": "x", "letters": "x"}}
+    values |= {"tokens": {"issuer": "http://x", "jwks_url": "https://x"}, "folders": {"sms": "x", "letters": "x"}}
     values |= {"smtp": {"host": "127.0.0.1", "port": 25, "sender": "x@y.example"}}
     with pytest.raises(ValidationError) as caught:
         Settings.model_validate(values)

@@ -98,6 +98,34 @@ async def test_without_a_certificate_of_the_authorities_nothing_is_read(
             await client.send(a_message())
 
 
+async def test_a_renewed_certificate_of_the_listener_is_shown_without_a_restart(
+    tls: MllpTarget, certificates: Certificates
+) -> None:
+    async def shown() -> bytes:
+        async with tls.connect(ssl=certificates.client(certificates.pki.organisation(HOSPITAL))) as client:
+            return bytes(client.writer.get_extra_info("ssl_object").getpeercert(binary_form=True))
+
+    former = await shown()
+    assert await shown() == former
+    renewed = make_pki(certificates.folder / "renewed", DOCTOR, HOSPITAL)
+    (certificates.folder / "renewed" / "edge.pem").replace(certificates.folder / "edge.pem")
+    both = certificates.pki.organisations.pem + certificates.pki.root.pem
+    both += renewed.organisations.pem + renewed.root.pem
+    (certificates.folder / "organisation-authorities.pem").write_bytes(both)
+    assert await shown() != former
+
+
+async def test_an_old_connection_is_closed_between_two_messages(record: UUID, no_messages: RecordsApi) -> None:
+    async with run_mllp(no_messages, max_age_s=1e-9) as target:
+        await target.be_fresh()
+        await target.register()
+        async with target.connect() as client:
+            assert (await client.send(a_message())).answer == "AA"
+            assert await client.reader.read() == b""
+        async with target.connect() as client:
+            assert (await client.send(a_message("M-2"))).answer == "AA"
+
+
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [

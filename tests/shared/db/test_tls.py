@@ -39,10 +39,15 @@ def authority(tmp_path: Path) -> Authority:
 @pytest.fixture
 async def server(database: Database, authority: Authority) -> AsyncIterator[TlsFront]:
     """The server of the tests behind TLS; its certificate names the host `localhost` alone."""
-    parts = urlsplit(database.dsn)
-    front = TlsFront(parts.hostname or "", parts.port or 5432, authority.issue("postgres", ["localhost"]))
+    front = front_of(database, authority)
     async with front.listening():
         yield front
+
+
+def front_of(database: Database, authority: Authority) -> TlsFront:
+    """Returns TLS before the database, with a certificate for the host `localhost` alone."""
+    parts = urlsplit(database.dsn)
+    return TlsFront(parts.hostname or "", parts.port or 5432, authority.issue("postgres", ["localhost"]))
 
 
 def verified(dsn: str, server: TlsFront, authority: Authority, host: str = "localhost") -> str:
@@ -84,7 +89,7 @@ async def fail(_lane: int | None) -> Any:
 
 
 async def by_notifier(dsn: str) -> None:
-    listening = asyncio.create_task(InForceNotifier(dsn)._listen_once())
+    listening = asyncio.create_task(InForceNotifier(settings(dsn))._listen_once())
     await asyncio.wait({listening}, timeout=1)
     if not listening.cancel():
         await listening

@@ -200,7 +200,7 @@ async def test_a_trace_goes_on_through_the_answer(client: httpx2.AsyncClient) ->
 async def test_tokens_are_still_verified_after_a_start_while_identity_is_away(new_pool: NewPool) -> None:
     pool = await new_pool("consent")
     dead = TokenSettings(issuer=SETTINGS.issuer, jwks_url="http://127.0.0.1:9/jwks.json")
-    keys = IssuerKeys(pool, dead.jwks_url)
+    keys = IssuerKeys(pool, dead)
     with_nothing = TokenVerifier(dead, keys)
     with pytest.raises(Exception, match="token"):
         await with_nothing.verify(make_token("patient", "p"))
@@ -208,5 +208,5 @@ async def test_tokens_are_still_verified_after_a_start_while_identity_is_away(ne
     import orjson
 
     await pool.execute("insert into issuer_keys (kid, jwk) values ($1, $2)", jwk["kid"], orjson.dumps(jwk).decode())
-    restarted = TokenVerifier(dead, IssuerKeys(pool, dead.jwks_url))
+    restarted = TokenVerifier(dead, IssuerKeys(pool, dead))
     assert (await restarted.verify(make_token("patient", "p-2"))).id == "p-2"

@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import httpx2
 import pytest
 import uvicorn
 from fastapi import APIRouter, FastAPI, Request
@@ -16,6 +17,9 @@ from shared.http.bodies import Buffers, BuffersFullError
 from shared.http.described import ApiTexts
 from shared.http.door import Door
 from shared.http.protocol import LimitedProtocol
+from shared.runtime.settings import HttpSettings
+from shared.service.serving import http_config
+from tests.infra.http.servers import listening
 from tests.infra.platform.waiting import eventually
 
 
@@ -225,3 +229,12 @@ def test_a_client_fills_its_own_share_of_the_buffers_and_no_other() -> None:
         with pytest.raises(BuffersFullError):
             second.add(1)
     assert buffers.held() == 0
+
+
+@pytest.mark.parametrize(("max_age_s", "closes"), [(3600.0, False), (1e-9, True)])
+async def test_an_old_connection_ends_with_an_answer_that_says_so(app: FastAPI, max_age_s: float, closes: bool) -> None:
+    config = http_config(app, HttpSettings(max_connection_age_s=max_age_s))
+    async with listening(config) as port, httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        answers = [await client.get("/names") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert [answer.headers.get("connection") == "close" for answer in answers] == [closes, closes]

@@ -1,7 +1,10 @@
 """Every connection to Kafka is encrypted and verified when the settings say so: consumers, relay, checks, operators."""
 
 import asyncio
+import shutil
+from functools import partial
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -20,6 +23,7 @@ from shared.messaging.topics.cluster_topics import ClusterTopics, Replication
 from shared.messaging.topics.layouts import declared_topics
 from shared.messaging.topics.permissions import Permissions
 from shared.runtime.settings import KafkaSettings, PostgresSettings
+from shared.runtime.tls import ReloadedContext
 from shared.service.worker import Plan, WorkerRuntime, at_work
 from tests.conftest import NewDatabase
 from tests.infra.http.tokens import TestKeys
@@ -81,6 +85,62 @@ async def test_a_worker_consumes_and_announces_over_tls_known_by_password_or_cer
         await eventually(is_sent)
         assert runtime.topics.complaints() == []
         await eventually(lambda: _lag_is_known(runtime))
+
+
+async def test_a_worker_follows_the_authorities_of_its_broker_without_a_restart(
+    broker: TlsKafka, new_database: NewDatabase, tmp_path: Path
+) -> None:
+    prefix, database, used = "rotated.", await new_database("consent"), Authority(tmp_path, "used")
+    admin = broker.settings("admin", prefix=prefix)
+    await asyncio.to_thread(make_topics, admin, prefix)
+    await plumbing.prepare(database)
+    settings = plumbing.settings_with(database, broker.settings("consent", prefix=prefix, ca_file=used.file))
+    async with at_work(Plan("consent", plumbing.Recorder().subscriptions(), keys=TestKeys()), settings) as runtime:
+        await asyncio.wait_for(runtime.topics.check(), 60)
+        assert runtime.topics.complaints() == ["the topics have not been checked yet"]
+        shutil.copy(broker.authority.file, used.file)
+        await put_record(admin, uuid4())
+        assert await eventually(lambda: plumbing.value(database, "select count(*) = 1 from seen_copies"))
+
+
+async def test_a_worker_goes_on_when_the_broker_ends_its_old_sessions(
+    broker: TlsKafka, new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broker closes a connection that is used after its session; the worker connects and signs in anew."""
+    prefix, database = "sessions.", await new_database("consent")
+    admin = broker.settings("admin", prefix=prefix)
+    await asyncio.to_thread(make_topics, admin, prefix)
+    await plumbing.prepare(database)
+    settings = plumbing.settings_with(database, broker.settings("consent", prefix=prefix))
+    handshakes = count_handshakes(monkeypatch)
+    pool = await create_pool(PostgresSettings.model_validate({"dsn": database.dsn}), application="tests")
+    async with at_work(Plan("consent", plumbing.Recorder().subscriptions(), keys=TestKeys()), settings):
+        await put_record(admin, uuid4())
+        await eventually(lambda: plumbing.value(database, "select count(*) = 1 from seen_copies"))
+        settled, rounds = len(handshakes), 1
+        while len(handshakes) < 3 * settled:
+            rounds += 1
+            await put_record(admin, uuid4())
+            async with transaction(pool) as connection:
+                await append(connection, [announce(decided(uuid4()))])
+            is_seen = partial(plumbing.value, database, f"select count(*) = {rounds} from seen_copies")
+            await eventually(is_seen)
+            await eventually(lambda: plumbing.value(database, "select count(*) = 0 from outbox"))
+    pool.terminate()
+    assert len(await decisions(admin)) == rounds - 1
+
+
+def count_handshakes(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """Returns a list that grows with each connection over TLS."""
+    handshakes: list[None] = []
+    wrap = ReloadedContext.wrap_bio
+
+    def counted(context: ReloadedContext, *arguments: Any, **options: Any) -> Any:
+        handshakes.append(None)
+        return wrap(context, *arguments, **options)
+
+    monkeypatch.setattr(ReloadedContext, "wrap_bio", counted)
+    return handshakes
 
 
 async def _lag_is_known(runtime: WorkerRuntime) -> bool:

@@ -247,6 +247,24 @@ async def test_a_topic_that_goes_away_in_the_middle_is_held_and_sent_in_order_wh
     assert versions == [1, 2, 3, 4, 5]
 
 
+async def test_a_lead_ends_at_its_greatest_age_and_begins_anew_without_a_gap_or_a_double(
+    database: Database, pool: Pool, kafka: Topics
+) -> None:
+    make, made = producer_factory(kafka.settings("consent"), "consent"), []
+
+    async def counted(lane: int | None) -> Any:
+        made.append(lane)
+        return await make(lane)
+
+    events = []
+    async with relaying(database, kafka, producer=counted, max_age_s=1.0):
+        while made.count(0) < 3:
+            events.append(access(uuid4()))
+            await put(pool, announce(events[-1]))
+            await eventually(lambda: is_empty(pool, ACCESSES))
+    assert sorted(await keys_of(kafka, ACCESSES)) == sorted(event.key for event in events)
+
+
 async def test_a_missing_topic_holds_back_its_own_rows_only(database: Database, pool: Pool, kafka: Topics) -> None:
     dead_letters = "consent.deposit-checks.dlt"
     await delete_topic(kafka, dead_letters)

@@ -86,6 +86,22 @@ def test_a_connection_to_kafka_that_cannot_be_made_safely_is_refused_in_words(
     assert f"INVENTED_KAFKA__{words}" in text
 
 
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (("KEY_FILE",), "go together"),
+        (("CERTIFICATE_FILE",), "go together"),
+        (("CERTIFICATE_FILE", "KEY_FILE"), "cannot be"),
+    ],
+)
+def test_a_certificate_of_the_api_that_cannot_be_used_is_refused_in_words(
+    files: tuple[str, ...], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = complaint(monkeypatch, **{f"INVENTED_HTTP__{file}": "/nowhere.pem" for file in files})
+    assert text.startswith("INVENTED_HTTP__CERTIFICATE_FILE and KEY_FILE")
+    assert words in text
+
+
 def test_a_certificate_and_the_key_of_another_are_refused_in_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,3 +191,8 @@ def test_a_setting_whose_own_name_ends_in_file_keeps_the_path(tmp_path: Path, mo
     for name, value in {**COMPLETE, **changes}.items():
         monkeypatch.setenv(name, value)
     assert Settings().kafka.ca_file == authority.file
+
+
+@pytest.mark.parametrize("networks", ["0.0.0.0/0", "10.0.0.0/8,::/0", "10.0.0.1/8", "10.0.0.0/8 10.1.0.0/16", "*"])
+def test_proxies_are_networks_and_never_everybody(networks: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert complaint(monkeypatch, INVENTED_HTTP__TRUSTED_PROXIES=networks).startswith("INVENTED_HTTP__TRUSTED_PROXIES")

@@ -48,10 +48,7 @@ ProvidedAccountRules = Annotated[AccountRules, Depends(provided(AccountRules))]
 
 
 def source_of(request: Request) -> str:
-    """Returns the client's network address.
-
-    Behind a proxy uvicorn takes it from X-Forwarded-For (FORWARDED_ALLOW_IPS).
-    """
+    """Returns the client's network address; behind a trusted proxy the one that the proxy names."""
     return request.client.host if request.client else ""
 
 

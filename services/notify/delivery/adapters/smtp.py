@@ -11,6 +11,7 @@ from aiosmtplib import SMTP, SMTPDataError, SMTPException, SMTPRecipientRefused
 
 from services.notify.delivery.domain import Deferred, Delivered, GatewayAnswer, OutgoingMessage, Refused, Skipped
 from shared.runtime import clock
+from shared.runtime.tls import client_context
 
 FAILURES = (SMTPException, OSError, TimeoutError)
 _SERVICE_NOT_AVAILABLE = 421
@@ -21,7 +22,8 @@ class MailServer:
     """The mail server to which mails are delivered.
 
     `sender`: the sender's address, `Name <address>` or the address alone; `timeout_s`: of one command, in seconds;
-    `ca_file`: authorities that certify the server, by default the system's.
+    `ca_file`: authorities that certify the server, by default the system's. `max_age_s`: a connection that is older is
+    replaced before the next mail, in seconds.
     """
 
     host: str
@@ -32,11 +34,12 @@ class MailServer:
     ca_file: Path | None = None
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+    max_age_s: float = 3600
 
 
 def tls_context(server: MailServer) -> ssl.SSLContext | None:
     """Returns what verifies the mail server; None without TLS. It reads all authorities: gateways share one."""
-    return None if server.security == "none" else ssl.create_default_context(cafile=server.ca_file)
+    return None if server.security == "none" else client_context(server.ca_file)
 
 
 class MailGateway:
@@ -55,7 +58,8 @@ class MailGateway:
             password=server.password,
             local_hostname=sender.rpartition("@")[2],
         )
-        self._used_at = time.monotonic()
+        self._max_age_s = server.max_age_s
+        self._used_at = self._opened_at = time.monotonic()
 
     async def send(self, message: OutgoingMessage) -> GatewayAnswer:
         """Delivers one message. Returns every failure as an answer and raises nothing.
@@ -79,11 +83,17 @@ class MailGateway:
         return Delivered(clock.now())
 
     async def _begin(self) -> Skipped | None:
-        """Sends MAIL FROM and reconnects if the server closed the idle connection. Returns why it failed, if so."""
+        """Sends MAIL FROM, on a new connection if the present one is old or was closed by the server while it was idle.
+
+        Returns why it failed, if so.
+        """
+        if self._client.is_connected and time.monotonic() - self._opened_at > self._max_age_s:
+            self.close()
         was_open = self._client.is_connected
         try:
             if not was_open:
                 await self._client.connect()
+                self._opened_at = time.monotonic()
             await self._client.mail(self._sender)
         except FAILURES as error:
             self.close()

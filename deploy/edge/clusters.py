@@ -1,0 +1,60 @@
+"""Where the edge passes requests on to: the five APIs, records' MLLP listener, the signer."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from deploy.edge.settings import EdgeSettings
+from deploy.edge.tls import TYPE, secret_source
+
+MOST_REQUESTS: Final = 1000
+"""In work at one API at once: it takes 1,024 connections."""
+
+
+def cluster(
+    name: str, address: str, folder: Path | None = None, settings: EdgeSettings | None = None
+) -> dict[str, Any]:
+    """Returns the cluster of one address. With `settings` it is an API, reached by TLS where its authorities are named.
+
+    An idle connection is closed before the API would close it (75 s).
+    """
+    host, _, port = address.rpartition(":")
+    endpoint = {"endpoint": {"address": {"socket_address": {"address": host, "port_value": int(port)}}}}
+    limit = {"max_connections": MOST_REQUESTS, "max_pending_requests": MOST_REQUESTS, "max_requests": MOST_REQUESTS}
+    described: dict[str, Any] = {
+        "name": name,
+        "type": "STRICT_DNS",
+        "connect_timeout": "2s",
+        "circuit_breakers": {"thresholds": [limit]},
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
+    }
+    if settings is None:
+        return described
+    common = {"idle_timeout": "60s", "max_connection_duration": f"{settings.limits.connection_s:g}s"}
+    kind = f"{TYPE}extensions.upstreams.http.v3.HttpProtocolOptions"
+    options = {
+        "@type": kind,
+        "common_http_protocol_options": common,
+        "explicit_http_config": {"http_protocol_options": {}},
+    }
+    described["typed_extension_protocol_options"] = {kind.partition("/")[2]: options}
+    if settings.service_authorities is not None and folder is not None:
+        described["transport_socket"] = {"name": "tls", "typed_config": _tls(host, folder)}
+    return described
+
+
+def _tls(host: str, folder: Path) -> dict[str, Any]:
+    """Returns the TLS towards an API: its certificate names the host by which the edge reaches it."""
+    kind = "IP_ADDRESS" if host.replace(".", "").isdecimal() or ":" in host else "DNS"
+    names = [{"san_type": kind, "matcher": {"exact": host}}]
+    validation = {
+        "default_validation_context": {"match_typed_subject_alt_names": names},
+        "validation_context_sds_secret_config": secret_source("services", folder),
+    }
+    return {
+        "@type": f"{TYPE}extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+        **({"sni": host} if kind == "DNS" else {}),
+        "common_tls_context": {
+            "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+            "combined_validation_context": validation,
+        },
+    }

@@ -1,0 +1,63 @@
+"""What an installation says of its edge: names, addresses, files and limits."""
+
+from pathlib import Path
+from typing import Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from shared.contracts.declarations import SERVICES
+from shared.loopback import is_loopback
+
+LARGEST_BODY: Final = 20 * 1024 * 1024
+"""As HTTP__BODY_LIMIT of the services, bytes."""
+
+
+class Limits(BaseModel):
+    """What the edge lets through. The services have limits of their own behind it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    requests_per_s: int = Field(default=100, ge=1, description="of one address (IPv6: /64), sustained")
+    burst: int = Field(default=200, ge=1, description="of one address, at once")
+    connections: int = Field(default=20_000, ge=1, description="open at once, of all listeners")
+    mllp_connections: int = Field(default=256, ge=1, description="of MLLP, as RECORDS_MLLP__MAX_CONNECTIONS")
+    body: int = Field(default=LARGEST_BODY, ge=1, description="announced bytes of a body")
+    head_kib: int = Field(default=14, ge=1, le=15, description="of a head: the services take 16 with what is added")
+    fields: int = Field(default=90, ge=1, le=95, description="of a head: the services take 100 with those added")
+    head_s: float = Field(default=10, gt=0, description="for a whole head")
+    request_s: float = Field(default=360, gt=0, description="for a whole request: the largest body at 64 KB/s")
+    silence_s: float = Field(default=30, gt=0, description="without a byte within a request or its answer")
+    answer_s: float = Field(default=60, gt=0, description="for an answer, from the end of the request")
+    connection_s: float = Field(default=3600, gt=0, description="age of a connection; requests in work are finished")
+
+
+class EdgeSettings(BaseModel):
+    """One edge. Addresses are `host:port`; files are PEM, read again when they are replaced (renamed into place)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    domain: str = Field(description="services are reached as `<service>.<domain>`, cards as `cards.<domain>`")
+    host: str = Field(default="0.0.0.0", description="where all listeners listen")
+    https_port: int = Field(default=443, description="of callers without a certificate")
+    cards_port: int = Field(default=8443, description="of cards and organisations, which must show a certificate")
+    mllp_port: int = Field(default=2575, description="of HL7 v2; its TLS ends at records")
+    admin_port: int = Field(default=9901, description="of Envoy's own pages, on the loopback")
+    services: dict[str, str] = Field(description="the address of each API", min_length=len(SERVICES))
+    mllp: str = Field(description="the address of records' MLLP listener")
+    signer: str = Field(default="127.0.0.1:9902", description="the address of the signer, on the loopback")
+    certificate: Path = Field(description="the edge's certificate chain, for all names")
+    key: Path = Field(description="its private key")
+    card_authorities: Path = Field(description="roots and issuers of cards and organisations")
+    service_authorities: Path | None = Field(
+        default=None, description="those of the APIs' certificates; without it the edge speaks plain HTTP to loopback"
+    )
+    limits: Limits = Limits()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        """Raises ValueError if a service is missing, or if something would travel unencrypted beyond this machine."""
+        if set(self.services) != set(SERVICES):
+            raise ValueError(f"services: the addresses of {', '.join(SERVICES)} are needed, and no others")
+        if self.service_authorities is None and not all(is_loopback(address) for address in self.services.values()):
+            raise ValueError("service_authorities is needed for services beyond this machine")
+        if not is_loopback(self.signer):
+            raise ValueError("signer: it listens on the loopback alone")
+        return self

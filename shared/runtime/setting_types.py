@@ -1,0 +1,102 @@
+"""Types of settings that name other servers: connection strings, networks, URLs, and files of TLS."""
+
+import re
+import ssl
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import parse_qs, urlsplit
+
+from pydantic import AfterValidator, SecretStr
+
+from shared.loopback import is_loopback
+
+_HOST = re.compile(r"(?:\[[^]]*\]|[^:]*)(?::([0-9]*))?", re.ASCII)
+"""A host of a connection string, with or without a port."""
+_HIGHEST_PORT = 65_535
+_NO_DSN = "is no connection string `postgresql://role:password@host:port/database`"
+
+
+def _dsn(value: SecretStr) -> SecretStr:
+    """Raises ValueError if this is no connection string, or the TLS of a server beyond this machine is not settled.
+
+    Several hosts are separated by commas, as libpq and asyncpg take them.
+    """
+    parts = urlsplit(value.get_secret_value())
+    options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    stated = parts.netloc.rpartition("@")[2]
+    hosts = stated or options.get("host", "")
+    if parts.scheme not in ("postgresql", "postgres") or not all(_is_host(host) for host in stated.split(",")):
+        raise ValueError(_NO_DSN)
+    if not is_local(hosts) and options.get("sslmode") not in ("require", "verify-ca", "verify-full", "disable"):
+        raise ValueError(
+            "a server beyond this machine needs `sslmode`: verify-full with `sslrootcert`, "
+            "or disable to send everything unencrypted"
+        )
+    for name in ("sslrootcert", "sslcert", "sslkey"):
+        if name in options and not Path(options[name]).is_file():
+            raise ValueError(f"the file that `{name}` names is not there")
+    return value
+
+
+def _is_host(text: str) -> bool:
+    """Returns whether this is a host, with a port that exists or none."""
+    host = _HOST.fullmatch(text)
+    return host is not None and (not host[1] or 0 < int(host[1]) <= _HIGHEST_PORT)
+
+
+def is_local(hosts: str) -> bool:
+    """Returns whether every host of a comma-separated list is this machine: loopback, a socket's folder, or none."""
+    return all(not host or host.startswith("/") or is_loopback(host) for host in hosts.split(","))
+
+
+Dsn = Annotated[SecretStr, AfterValidator(_dsn)]
+"""A PostgreSQL connection string."""
+
+
+def _networks(value: str) -> str:
+    """Raises ValueError unless it lists networks, none of which is all addresses: anybody could choose theirs then."""
+    for text in filter(None, value.split(",")):
+        try:
+            network = ip_network(text.strip())
+        except ValueError:
+            raise ValueError("is no list of networks, `10.1.2.0/24[,...]`") from None
+        if network.prefixlen == 0:
+            raise ValueError("names every address: name the networks of the proxies alone")
+    return value
+
+
+Networks = Annotated[str, AfterValidator(_networks)]
+"""Addresses in CIDR notation (RFC 4632), separated by commas."""
+
+
+def _jwks_url(value: str) -> str:
+    """Raises ValueError for a URL beyond this machine whose server would not prove who it is."""
+    parts = urlsplit(value)
+    is_local = parts.scheme == "http" and is_loopback(parts.hostname or "")
+    if not parts.hostname or not (parts.scheme == "https" or is_local):
+        raise ValueError(
+            "must be an https URL; http is for this machine alone: whoever answers decides who is believed"
+        )
+    return value
+
+
+JwksUrl = Annotated[str, AfterValidator(_jwks_url)]
+"""The URL of a JWK Set (RFC 7517)."""
+
+
+def check_pem_files(ca_file: Path | None, certificate_file: Path | None = None, key_file: Path | None = None) -> None:
+    """Raises ValueError in words if a file has no certificates, or if a key does not belong to its certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        if ca_file is not None:
+            context.load_verify_locations(ca_file)
+    except (OSError, ssl.SSLError):
+        raise ValueError("CA_FILE cannot be read, or holds no certificate in PEM") from None
+    try:
+        if certificate_file is not None:
+            context.load_cert_chain(certificate_file, key_file, password="")
+    except (OSError, ssl.SSLError):
+        raise ValueError(
+            "CERTIFICATE_FILE and KEY_FILE cannot be read, are not in PEM, are encrypted or do not belong together"
+        ) from None

@@ -1,0 +1,102 @@
+"""TLS contexts that follow their files: a renewed certificate and a rotated authority count from the next connection.
+
+Libraries keep the context that they are given for as long as the process lives, and a context cannot unlearn an
+authority. These contexts make each connection with one of the files as they are now.
+"""
+
+import ssl
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from shared.runtime.logs import log, log_limited
+
+FileState = tuple[int, int, int]
+"""Modification time (ns), size and inode."""
+
+
+class ReloadedContext(ssl.SSLContext):
+    """A TLS context whose files are read again when one of them has changed.
+
+    Files that cannot be used, because they are written just now, leave the former context in force: that is logged, and
+    they are tried again at the next connection. `make` builds a context from the files; what it raises at the first
+    time is raised by the constructor.
+    """
+
+    def __new__(cls, *_: object) -> "ReloadedContext":
+        """Returns the object that libraries take for a context; its own settings are not used."""
+        return super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
+
+    def __init__(self, make: Callable[[], ssl.SSLContext], files: Iterable[Path | str | None]) -> None:
+        self._make = make
+        self._files = tuple(Path(file) for file in files if file is not None)
+        self._states = self._read_states()
+        self._context = make()
+
+    def wrap_bio(self, *arguments: Any, **options: Any) -> ssl.SSLObject:
+        """Begins the TLS of an asynchronous connection, as a client or a server."""
+        return self._current().wrap_bio(*arguments, **options)
+
+    def wrap_socket(self, *arguments: Any, **options: Any) -> ssl.SSLSocket:
+        """Begins the TLS of a blocking connection, as a client or a server."""
+        return self._current().wrap_socket(*arguments, **options)
+
+    def _current(self) -> ssl.SSLContext:
+        states = self._read_states()
+        if states != self._states:
+            try:
+                self._context = self._make()
+            except (OSError, ValueError) as error:  # an SSLError is an OSError
+                log_limited("certificates.unreadable", error)
+            else:
+                self._states = states
+                log("certificates.reloaded")
+        return self._context
+
+    def _read_states(self) -> tuple[FileState | None, ...]:
+        return tuple(_state_of(file) for file in self._files)
+
+
+def client_context(
+    ca_file: Path | None, certificate_file: Path | None = None, key_file: Path | None = None
+) -> ReloadedContext:
+    """Returns the context of a client, which verifies certificate and host name. All files are PEM.
+
+    `ca_file`: the authorities, by default the system's. `certificate_file`, `key_file`: those that the client shows.
+    """
+
+    def make() -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=ca_file)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if certificate_file is not None:
+            context.load_cert_chain(certificate_file, key_file)
+        return context
+
+    return ReloadedContext(make, (ca_file, certificate_file, key_file))
+
+
+def server_context(
+    certificate_file: Path | str, key_file: Path | str, client_authorities: Path | str | None = None
+) -> ReloadedContext:
+    """Returns the context of a server. All files are PEM.
+
+    `client_authorities`: those of which every client must show a certificate; by default no client is asked for one.
+    """
+
+    def make() -> ssl.SSLContext:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=client_authorities)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if client_authorities is not None:
+            context.verify_mode = ssl.CERT_REQUIRED
+        context.load_cert_chain(certificate_file, key_file)
+        return context
+
+    return ReloadedContext(make, (certificate_file, key_file, client_authorities))
+
+
+def _state_of(file: Path) -> FileState | None:
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
