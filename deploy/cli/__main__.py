@@ -9,6 +9,7 @@ but for the lines of `status` and `topics`.
 import argparse
 import asyncio
 import json
+import os
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -43,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = asyncio.run(parsed.run(read_context(parsed.context), parsed))
     except LocalError as error:
         return _complain(str(error), EXIT_LEFT)
+    except BrokenPipeError:  # the reader of the output has closed it, as `head` does: no error
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_DONE
     return code
 
 

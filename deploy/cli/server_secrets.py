@@ -14,11 +14,14 @@ from urllib.parse import urlsplit
 
 from joserfc.jwk import ECKey, OKPKey
 
+from deploy.cli.certificates import server_certificate
 from shared.contracts.declarations import OUTSIDE_WRITERS, SERVICES
 from shared.messaging.topics.grants import ADMIN, OPS
 
 USER = 10001
 """The user of the images, who reads the files."""
+IDENTITY_HOSTS = ("identity-api", "localhost", "127.0.0.1")
+"""The names under which identity's API is reached: every service fetches the keys of tokens there, by TLS."""
 KEYRINGS = {
     "ins-hmac": ("identity", "records"),
     "contacts": ("identity", "notify"),
@@ -59,6 +62,13 @@ def make_secrets(folder: Path, server: str = "postgres:5432") -> list[Path]:
             keep(f"{other}/{name}", ring)
     keep("identity/signing", _jwks(ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256", "kid": _kid()})))
     keep("identity/receipts", _jwks(OKPKey.generate_key("Ed25519", {"use": "sig", "alg": "Ed25519", "kid": _kid()})))
+    certificate, key = server_certificate(IDENTITY_HOSTS)
+    if not (folder / "identity/api-key.pem").exists():  # both anew, since they belong together
+        keep("identity/api-key.pem", key)
+        (folder / "identity/identity.pem").unlink(missing_ok=True)
+    certificate = keep("identity/identity.pem", certificate)
+    for service in SERVICES:
+        keep(f"{service}/identity.pem", certificate)
     _give(folder)
     return made
 

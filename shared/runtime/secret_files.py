@@ -7,8 +7,10 @@ tools that inspect containers.
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource
 
@@ -28,9 +30,20 @@ class EnvironmentSettings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Returns the sources of values: the arguments, then the environment. Raises ValidationError."""
-        assert isinstance(env_settings, EnvSettingsSource)
-        env_settings.env_vars = read_secret_files(settings_cls, env_settings.env_prefix, env_settings.env_vars)
-        return init_settings, env_settings
+        environment = _Environment(settings_cls)
+        environment.env_vars = read_secret_files(settings_cls, environment.env_prefix, environment.env_vars)
+        return init_settings, environment
+
+
+class _Environment(EnvSettingsSource):
+    """Leaves what is no JSON to the validation, whose errors name the setting."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """Returns the value of a list or section that is written as JSON, else the text itself."""
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            return value
 
 
 def set_variable(name: str) -> str:

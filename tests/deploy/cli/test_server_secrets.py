@@ -45,10 +45,10 @@ def test_a_process_of_the_compose_file_has_settings_that_it_can_start_with(
     described = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"][f"{service}-{process}"]
     places = {target: f"{tmp_path}/{source.rpartition('/')[2]}" for source, target in _mounts(described)}
     for name, value in described["environment"].items():
-        if name.endswith("_FILE"):
+        if str(value).startswith("/run/secrets/"):
             folder, _, file = value.rpartition("/")
             monkeypatch.setenv(name, f"{places[folder]}/{file}")
-        else:
+        elif name != "DMP_HEALTH_URL":
             monkeypatch.setenv(name, _given(value))
     settings = settings_class(service)()
     assert settings.http.port == settings.worker.port == 8080

@@ -14,6 +14,7 @@ class Settings(ServiceSettings):
     """Settings of an invented service."""
 
     model_config = SettingsConfigDict(env_prefix="INVENTED_")
+    codes: tuple[str, ...] = ()
 
 
 COMPLETE = {
@@ -125,6 +126,19 @@ def secret_file(folder: Path, content: bytes) -> str:
     path = folder / "dsn"
     path.write_bytes(content)
     return str(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"INVENTED_CODES": "P,T"}, "INVENTED_CODES: Input should be a valid tuple"),
+        ({"INVENTED_POSTGRES": "no JSON"}, "INVENTED_POSTGRES: Input should be a valid dictionary"),
+    ],
+)
+def test_a_list_or_section_that_is_no_json_is_refused_in_words(
+    changes: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert words in complaint(monkeypatch, **changes)
 
 
 def test_a_setting_is_read_from_the_file_that_its_variable_names(
