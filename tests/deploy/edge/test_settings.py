@@ -63,7 +63,7 @@ def test_wrong_settings_end_the_command_with_a_line_and_a_code(
     (file := tmp_path / "edge.toml").write_text(EXAMPLE)
     assert main([str(file), str(tmp_path)]) == 0
     assert capsys.readouterr().out.strip() == str(tmp_path / "envoy.json")
-    file.write_text(EXAMPLE.replace("domain =", "domian ="))
+    file.write_text(EXAMPLE.replace("domain =", "dmain ="))
     assert main([str(file), str(tmp_path)]) == 78
     assert "domain: Field required" in capsys.readouterr().err
     assert main([str(tmp_path / "nowhere"), str(tmp_path)]) == 78
