@@ -66,6 +66,7 @@ class Hospital:
         self._stack = stack
         self._client = httpx2.AsyncClient(timeout=30, trust_env=False)
         self._issuer = stack.url("identity")
+        self._headers: dict[str, str] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -75,8 +76,9 @@ class Hospital:
 
     async def register(self, name: str = "DPI", client_class: str = "interactive") -> Software:
         """Enters the structure in the directory and registers software of it, whose requests may wait if it is bulk."""
-        administrator = await self._administrator()
-        self._headers = {"authorization": f"Bearer {await token_of(self._client, self._issuer, administrator)}"}
+        if not self._headers:
+            administrator = await self._administrator()
+            self._headers = {"authorization": f"Bearer {await token_of(self._client, self._issuer, administrator)}"}
         url = f"{self._issuer}/structures/{ORGANISATION}"
         _checked(await self._client.put(url, json={"name": CLINIC}, headers=self._headers))
         key = new_key()
