@@ -1,15 +1,12 @@
 """The local copy of registered software (`identity.clients.v1`)."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
 import asyncpg
 import orjson
 
 from services.records.copies.domain.clients import ClientCopy
 from shared.contracts.identity import ClientChanged, ClientListener
-from shared.contracts.topics import IDENTITY_CLIENTS
 from shared.db.pool import Connection
 
 UPSERT_CLIENTS = """
@@ -47,39 +44,13 @@ async def upsert_clients(connection: Connection, events: Sequence[ClientChanged]
 
 
 COLUMNS = "c.client_id, c.organisation_id, c.active, c.scopes, c.applications, c.client_class, c.listener"
-COPY = "(select min(at) as copied_at from copy_watermarks where topic = $2) as mark left join clients c"
-FIND_BY_CERTIFICATE = f"""
-select mark.copied_at, {COLUMNS} from {COPY} on c.certificates @> array[$1::text]"""  # noqa: S608  # a constant
-FIND_BY_APPLICATION = f"""
-select mark.copied_at, {COLUMNS} from {COPY} on c.applications @> array[$1::text]"""  # noqa: S608  # a constant
-
-
-@dataclass(frozen=True, slots=True)
-class MatchingClients:
-    """The clients that match, active or not. `copied_at`: the moment up to which the copy of registered
-    software is complete; None where it has never been."""
-
-    copied_at: datetime | None
-    clients: tuple[ClientCopy, ...]
-
-
-async def find_clients_by_certificate(connection: Connection, certificate: str) -> MatchingClients:
-    """Returns the clients with this certificate (SHA-256 of its DER form, in hexadecimal)."""
-    return _matching(await connection.fetch(FIND_BY_CERTIFICATE, certificate, IDENTITY_CLIENTS.name))
-
-
-async def find_clients_by_application(connection: Connection, application: str) -> MatchingClients:
-    """Returns the clients that send as this application, `MSH-3|MSH-4`."""
-    return _matching(await connection.fetch(FIND_BY_APPLICATION, application, IDENTITY_CLIENTS.name))
-
-
 FIND_CLIENT = f"select {COLUMNS} from clients c where c.client_id = $1"  # noqa: S608  # a constant
 
 
 async def find_client(connection: Connection, client_id: str) -> ClientCopy | None:
     """Returns a client, active or not; None where it is unknown."""
     row = await connection.fetchrow(FIND_CLIENT, client_id)
-    return None if row is None else _client(row)
+    return None if row is None else client_of(row)
 
 
 FIND_INACTIVE = "select client_id from clients where client_id = any($1::text[]) and not active"
@@ -90,11 +61,8 @@ async def load_inactive_clients(connection: Connection, client_ids: Iterable[str
     return {row["client_id"] for row in await connection.fetch(FIND_INACTIVE, list(client_ids))}
 
 
-def _matching(rows: Sequence[asyncpg.Record]) -> MatchingClients:
-    return MatchingClients(rows[0]["copied_at"], tuple(_client(row) for row in rows if row["client_id"] is not None))
-
-
-def _client(row: asyncpg.Record) -> ClientCopy:
+def client_of(row: asyncpg.Record) -> ClientCopy:
+    """Returns the client in a row that has COLUMNS."""
     listener = None if row["listener"] is None else ClientListener.model_validate(orjson.loads(row["listener"]))
     return ClientCopy(
         client_id=row["client_id"],

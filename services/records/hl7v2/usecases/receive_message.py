@@ -6,10 +6,6 @@ The acknowledgement is returned after the commit. The first fault that holds is 
 
 from dataclasses import dataclass
 
-from services.records.copies.store.clients import (
-    find_clients_by_application,
-    find_clients_by_certificate,
-)
 from services.records.hl7v2 import store
 from services.records.hl7v2.context import Effect, Hl7v2Context, Peer
 from services.records.hl7v2.domain.envelopes import HL7V2
@@ -87,17 +83,20 @@ class Reception:
         if kind is MessageKind.ACK:
             self._count("counted")
             return Answer(None)
+        received = ReceivedMessage.of(self.message.header.value(10), self.raw)
         async with self.context.read.pool.acquire() as connection:
-            sender = self.sender = await find_sender(self.context, connection, self.peer, self.message)
-            received = ReceivedMessage.of(sender.client_id, self.message.header.value(10), self.raw)
-            earlier = await _find_earlier(connection, received)
+            identified = await find_sender(self.context, connection, self.peer, self.message, received)
+        sender = self.sender = identified.caller
+        earlier = identified.earlier.get(received.digest)
+        if identified.earlier and earlier is None:
+            REUSED_CONTROL_IDS.inc()
         if earlier is not None:
             self._count("repeated")
             return self._if_asked_for(Answer(earlier, sender), Outcome.ACCEPTED)
         check_form(self.message, kind)
         effect = await act(self.context, sender, kind, self.message, self.raw)
         sent = _sent(self.message, None)
-        await self._store(received, sent, effect)
+        await self._store(sender.client_id, received, sent, effect)
         self._count(Outcome.ACCEPTED.value)
         return self._if_asked_for(Answer(sent.acknowledgement, sender), Outcome.ACCEPTED)
 
@@ -114,14 +113,14 @@ class Reception:
         sent = _sent(self.message, fault)
         return self._if_asked_for(Answer(sent.acknowledgement, self.sender), fault.outcome)
 
-    async def _store(self, received: ReceivedMessage, sent: Answer, effect: Effect | None) -> None:
+    async def _store(self, client_id: str, received: ReceivedMessage, sent: Answer, effect: Effect | None) -> None:
         """Stores the acknowledgement with the effect of the message, each message once."""
         async with self.context.read.pool.acquire() as connection:
             if effect is None:
-                await store.insert_received(connection, received, sent.acknowledgement or b"")
+                await store.insert_received(connection, client_id, received, sent.acknowledgement or b"")
                 return
             async with connection.transaction():
-                if await store.insert_received(connection, received, sent.acknowledgement or b""):
+                if await store.insert_received(connection, client_id, received, sent.acknowledgement or b""):
                     await effect(connection)
 
     def _if_asked_for(self, answer: Answer, outcome: Outcome) -> Answer:
@@ -145,20 +144,31 @@ def reject(error: ClientError | TransientError, raw: bytes = b"") -> Answer:
     return _sent(message, fault)
 
 
-async def find_sender(context: Hl7v2Context, connection: Connection, peer: Peer, message: Message) -> Caller:
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """The software that sent a message, and the acknowledgements of its accepted messages of the same control id, by
+    the digests of those messages."""
+
+    caller: Caller
+    earlier: dict[bytes, bytes]
+
+
+async def find_sender(
+    context: Hl7v2Context, connection: Connection, peer: Peer, message: Message, received: ReceivedMessage
+) -> Sender:
     """Returns the registered software that sent a message. Raises MessageRefusedError (AR 207), also where the copy of
     registered software is too old to tell."""
     application = application_of(message)
     if peer.certificate is None:
-        matching = await find_clients_by_application(connection, application)
+        possible = await store.find_by_application(connection, application, received)
     else:
-        matching = await find_clients_by_certificate(connection, peer.certificate)
-    if matching.copied_at is None or clock.now() - matching.copied_at > context.rules.max_clients_age:
+        possible = await store.find_by_certificate(connection, peer.certificate, received)
+    if possible.copied_at is None or clock.now() - possible.copied_at > context.rules.max_clients_age:
         raise try_later()
-    client = sender_among(matching.clients, application)
+    client = sender_among(possible.clients, application)
     if SCOPE not in client.scopes:
         raise unknown_sender(f"This software lacks the scope {SCOPE}.")
-    return Caller(
+    caller = Caller(
         "software",
         client.client_id,
         client.client_id,
@@ -166,14 +176,7 @@ async def find_sender(context: Hl7v2Context, connection: Connection, peer: Peer,
         organisation_id=client.organisation_id,
         is_bulk=client.is_bulk,
     )
-
-
-async def _find_earlier(connection: Connection, received: ReceivedMessage) -> bytes | None:
-    """Returns the acknowledgement of the same message; counts another message of the same control id."""
-    earlier = await store.find_earlier(connection, received)
-    if earlier.is_reused:
-        REUSED_CONTROL_IDS.inc()
-    return earlier.acknowledgement
+    return Sender(caller, possible.earlier[client.client_id])
 
 
 async def act(context: Hl7v2Context, sender: Caller, kind: MessageKind, message: Message, raw: bytes) -> Effect | None:
