@@ -22,6 +22,7 @@ STATIC_PROGRAMS: Final = (
     "sigs.k8s.io/kustomize/kustomize/v5",
     "github.com/yannh/kubeconform/cmd/kubeconform",
 )
+_MARK: Final = ".complete"
 BUILD_S: Final = 900
 """The longest time of one build, in seconds."""
 
@@ -88,16 +89,25 @@ def made_once(pins: Path, build: Callable[[Path], None]) -> Path:
 
     It is built under its own name, because an environment of Python cannot be moved, and counts once it is marked.
     """
-    digest = hashlib.sha256(pins.read_bytes()).hexdigest()[:16]
-    folder = cache_folder() / f"{pins.parent.name}-{pins.suffix[1:]}-{digest}"
-    mark = folder / ".complete"
+    folder = _folder_of(pins)
     with _locked(folder):
-        if not mark.exists():
+        if find_made(pins) is None:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
             build(folder)
-            mark.touch()
+            (folder / _MARK).touch()
     return folder
+
+
+def find_made(pins: Path) -> Path | None:
+    """Returns the folder of these pins if it has been filled."""
+    folder = _folder_of(pins)
+    return folder if (folder / _MARK).exists() else None
+
+
+def _folder_of(pins: Path) -> Path:
+    digest = hashlib.sha256(pins.read_bytes()).hexdigest()[:16]
+    return cache_folder() / f"{pins.parent.name}-{pins.suffix[1:]}-{digest}"
 
 
 @contextmanager
