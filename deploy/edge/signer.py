@@ -77,7 +77,7 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         if not is_loopback(host):
-            raise CodedError("the signer listens on the loopback alone: it believes whoever asks")
+            raise CodedError("the signer listens on the loopback alone: it checks no caller")
         app = make_signer(_keys())
     except (CodedError, OSError) as error:
         print(f"signer: {error}", file=sys.stderr)

@@ -76,7 +76,7 @@ def _jwks_url(value: str) -> str:
     is_local = parts.scheme == "http" and is_loopback(parts.hostname or "")
     if not parts.hostname or not (parts.scheme == "https" or is_local):
         raise ValueError(
-            "must be an https URL; http is for this machine alone: whoever answers decides who is believed"
+            "must be an https URL; http is for this machine alone: its answer decides which tokens are valid"
         )
     return value
 

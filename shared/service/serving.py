@@ -59,7 +59,7 @@ class _Server(uvicorn.Server):
 def http_config(app: FastAPI, http: HttpSettings = NO_PROXIES) -> uvicorn.Config:
     """Returns how a process serves its app.
 
-    The client of a request is whoever connected. Where that is a trusted proxy, it is the rightmost address of
+    The client of a request is the peer of its connection. Where that is a trusted proxy, it is the rightmost address of
     `X-Forwarded-For` that is no trusted proxy itself: addresses further left are what a client may have made up.
     """
     return uvicorn.Config(
