@@ -1,5 +1,5 @@
 # Needs Python >= 3.11 and make; everything else goes into .venv and var/.
-.PHONY: help install install-dev demo up down status test test-long lint format baseline lock
+.PHONY: help install install-dev demo up down status test test-long rehearse lint format baseline lock
 .DEFAULT_GOAL := help
 COMPILE = uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
@@ -29,6 +29,9 @@ test: install-dev ## run all tests but the long ones
 
 test-long: install-dev ## run the long ones: restores, killed processes, generated requests, the README's commands
 	@.venv/bin/python -m pytest -n 2 -m long
+
+rehearse: install-dev ## upgrade, lose nodes, restore and scale on a real cluster (root, about an hour; docs/rehearsals.md)
+	@.venv/bin/python -m pytest -v --durations=0 tests/rehearsal
 
 lint: install-dev ## run every check of .pre-commit-config.yaml over all files
 	@.venv/bin/pre-commit run --all-files
