@@ -26,7 +26,6 @@ from tests.benchmarks.bench import (
     WARM_UP,
     WARM_UP_RATE,
     Bench,
-    Load,
     shortcomings,
     summarise,
 )
@@ -71,18 +70,19 @@ async def measure(made: Bench, hospital: Depositing) -> list[Figures]:
         warming = Run(url, 0, WARM_UP, start + 0.5, WARM_UP_RATE, persist=True)
         await made.deposit(hospital, warming, "bare, warming up")
         await wait_complete(plan, processes, start, WARM_UP)
-        return [await _measure_load(made, hospital, plan, processes, load) for load in made.loads]
+        return [await _measure_load(made, hospital, plan, processes, number) for number in range(len(made.loads))]
 
 
 async def _measure_load(
-    made: Bench, hospital: Depositing, plan: bare.Plan, processes: Processes, load: Load
+    made: Bench, hospital: Depositing, plan: bare.Plan, processes: Processes, number: int
 ) -> Figures:
+    load = made.loads[number]
     await statements.reset(made.stack)
     url = f"http://127.0.0.1:{plan.http_port}/fhir"
     pids = {name: process.pid for name, process in processes.items()}
     counted, pace = await made.count(), costs.pace()
     before, start = costs.look({**made.pids([]), **pids}), time.time() + 0.2
-    results, own = await made.deposit(hospital, made.run(url, start, load), f"bare, {load}, depositing")
+    results, own = await made.deposit(hospital, made.run(url, start, number), f"bare, {load}, depositing")
     accepted = sum(result.status == 201 for result in results)
     await wait_complete(plan, processes, start, accepted)
     after = costs.look(before.pids)

@@ -78,28 +78,34 @@ class Bench:
 
     async def measure_services(self, hospital: Depositing, profile: tuple[str, ...] = ()) -> list[Figures]:
         """Measures warm-up, idle time and each load."""
-        start = time.time()
-        warming = Run(self.url, 0, WARM_UP, start + 0.5, WARM_UP_RATE, persist=True)
-        await self.deposit(hospital, warming, "warming up")
-        await wait_complete(self.stack, start, WARM_UP, tell)
+        await self.warm_up(hospital)
         tell(f"measuring {IDLE_S:.0f} s without load")
         before = costs.look(self.pids(PROCESSES))
         await asyncio.sleep(IDLE_S)
         idle = costs.spent(before, costs.look(before.pids))
         figures = []
-        for load in self.loads:
+        for number, load in enumerate(self.loads):
             async with profiling.recording(self.stack, profile, load.seconds, self.folder):
-                measured = await self._measure_load(hospital, load)
+                measured = await self.measure_load(hospital, number)
             ratio = measured.elapsed / IDLE_S
             measured.figures.idle = {name: cpu * ratio for name, cpu in idle.items()}
             figures.append(measured.figures)
         return figures
 
-    async def _measure_load(self, hospital: Depositing, load: Load) -> "Measured":
+    async def warm_up(self, hospital: Depositing) -> None:
+        """Deposits the first documents and waits until they are handled."""
+        start = time.time()
+        warming = Run(self.url, 0, WARM_UP, start + 0.5, WARM_UP_RATE, persist=True)
+        await self.deposit(hospital, warming, "warming up")
+        await wait_complete(self.stack, start, WARM_UP, tell)
+
+    async def measure_load(self, hospital: Depositing, number: int) -> "Measured":
+        """Runs the load of this number, with its own bodies. The figures have no idle cost yet."""
+        load = self.loads[number]
         await statements.reset(self.stack)
         counted, pace = await self.count(), costs.pace()
         before, start = costs.look(self.pids(PROCESSES)), time.time() + 0.2
-        run = self.run(self.url, start, load)
+        run = self.run(self.url, start, number)
         results, own = await self.deposit(hospital, run, f"{load}, depositing")
         accepted = [result for result in results if result.status in (200, 201)]
         notes = []
@@ -119,9 +125,10 @@ class Bench:
         made.notes += notes + shortcomings(results, journeys_by_id)
         return Measured(made, after.at - before.at)
 
-    def run(self, url: str, start: float, load: Load) -> Run:
-        """Returns the measured run, with its own bodies."""
-        first = WARM_UP + sum(earlier.count for earlier in self.loads[: self.loads.index(load)])
+    def run(self, url: str, start: float, number: int) -> Run:
+        """Returns the measured run of the load of this number, with its own bodies."""
+        load = self.loads[number]
+        first = WARM_UP + sum(earlier.count for earlier in self.loads[:number])
         return Run(url, first, load.count, start, load.rate, load.seconds, load.at_once)
 
     async def deposit(self, hospital: Depositing, run: Run, what: str) -> tuple[list[Result], dict[str, float]]:
