@@ -34,7 +34,7 @@ pytestmark = pytest.mark.long
 
 PAGE = (ROOT / "docs" / "backup.md").read_text("utf-8")
 STEPS = re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
-BACK_UP, REHEARSE, PUT_BESIDE, SWAP, CHECK, RECOVER, DROP = STEPS
+NEW_KEY, BACK_UP, REHEARSE, PUT_BESIDE, SWAP, CHECK, RECOVER, DROP = STEPS
 AT_WORK = "outbox_recovery_needed 0.0"
 KEPT_OF_ERASED = KEPT_HERE | {"erasures", "suppressed_fingerprints", "lost_documents", "schema_migrations"}
 
@@ -62,6 +62,8 @@ class Operator:
             "PATH": os.pathsep.join(programs),
             "PGSERVICEFILE": str(connections),
             "BACKUPS": str(backups),
+            "ARCHIVE_KEY": str(self.folder / "archives.key"),
+            "ARCHIVE_RECIPIENTS": str(self.folder / "archives.pub"),
         }
 
     async def run(self, step: str, **variables: str) -> str:
@@ -141,7 +143,9 @@ async def test_all_databases_come_back_whole_and_what_was_decided_since_the_back
 
     for process in ("worker", "api"):  # nothing changes while the copies are taken, so that they can be compared
         await asyncio.gather(*(stack.stop(f"{name}-{process}") for name in NAMES))
+    await operator.run(NEW_KEY)
     await operator.run(BACK_UP)
+    _check_archives(operator.folder / "backups")
     catalogues = {name: await catalogue_of(stack.postgres.dsn(name)) for name in NAMES}
     rows = {name: await rows_of(stack.postgres.dsn(name)) for name in NAMES}
     assert {name for name in NAMES if sum(count for count, _ in rows[name].values()) < 50} == set()
@@ -158,6 +162,16 @@ async def test_all_databases_come_back_whole_and_what_was_decided_since_the_back
     await eventually(lambda: _is_gone(stack, UUID(doomed.record_id)))
     tracked = await eventually(lambda: _deposits(ended))
     assert tracked["published_at"] is not None
+
+
+def _check_archives(backups: Path) -> None:
+    """Each archive is encrypted, and nothing else was left in the folder."""
+    files = sorted(backups.iterdir())
+    assert [file.name for file in files] == sorted(f"{name}.dump.age" for name in NAMES)
+    for file in files:
+        content = file.read_bytes()
+        assert content.startswith(b"age-encryption.org/v1\n")
+        assert b"PGDMP" not in content
 
 
 async def _authorise(scene: Scene, method: str) -> None:
