@@ -1,12 +1,39 @@
-"""Measures how far the consumer groups of a worker lag behind the ends of their topics."""
+"""How far the consumer groups of a worker lag behind the ends of their topics: measured here, and shown by the broker.
+
+The offsets that count stand in the database (`positions`). The broker gets them too, so that autoscalers and operators
+see a group's lag without asking a worker; no worker ever reads them.
+"""
 
 import asyncio
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from shared.messaging.subscriber import ConsumerLoop
 from shared.runtime.metrics import LAG_RECORDS, LAG_SECONDS
+
+ANSWER_WITHIN_S = 5.0
+
+
+async def commit_offsets(loop: ConsumerLoop) -> None:
+    """Commits the offsets that have changed since the last call to the broker, also of partitions never read.
+
+    A commit that fails is made by the next call.
+    """
+    client = loop.subscriber.consumer
+    if client is None:
+        return
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN_S):
+            offsets = await _read_to(client, loop)
+            moved = {
+                partition: offset for partition, offset in offsets.items() if loop.committed.get(partition) != offset
+            }
+            if moved:
+                await client.commit(moved)
+    except (KafkaError, TimeoutError, OSError):
+        return
+    loop.committed = offsets
 
 
 async def observe_lag(loop: ConsumerLoop, prefix: str) -> None:
@@ -15,8 +42,8 @@ async def observe_lag(loop: ConsumerLoop, prefix: str) -> None:
     if client is None:
         return
     try:
-        await asyncio.wait_for(loop.commit_for_lag(client), 5)
-        lags = await asyncio.wait_for(_lag_by_topic(client, loop), 5)
+        async with asyncio.timeout(ANSWER_WITHIN_S):
+            lags = await _lag_by_topic(client, loop)
     except (KafkaError, TimeoutError, OSError):
         return
     moment = asyncio.get_running_loop().time()
@@ -33,14 +60,21 @@ async def observe_lag(loop: ConsumerLoop, prefix: str) -> None:
 
 async def _lag_by_topic(client: AIOKafkaConsumer, loop: ConsumerLoop) -> dict[str, int]:
     """Returns, for each topic, the number of offsets between the group's positions and the ends of its partitions."""
-    assignment = client.assignment()
-    positions = {
-        partition: offset for partition, offset in loop.positions.offsets_for_lag().items() if partition in assignment
-    }
+    positions = await _read_to(client, loop)
     ends = await client.end_offsets(list(positions)) if positions else {}
     lag: dict[str, int] = {}
     for partition, offset in positions.items():
-        # Transaction markers, which the client does not return, may lie between the last record and the end.
-        read_to = offset if loop.in_flight else max(offset, await client.position(partition))
-        lag[partition.topic] = lag.get(partition.topic, 0) + max(0, ends[partition] - read_to)
+        lag[partition.topic] = lag.get(partition.topic, 0) + max(0, ends[partition] - offset)
     return lag
+
+
+async def _read_to(client: AIOKafkaConsumer, loop: ConsumerLoop) -> dict[TopicPartition, int]:
+    """Returns the offset up to which each assigned partition is finished.
+
+    Transaction markers, which the client does not return, may lie between the last record and the end: without a batch
+    in work the client's own position, which is behind them, counts.
+    """
+    offsets = loop.positions.assigned_offsets(client)
+    if loop.in_flight or loop.unprocessed:
+        return offsets
+    return {partition: max(offset, await client.position(partition)) for partition, offset in offsets.items()}

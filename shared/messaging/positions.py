@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -109,12 +108,14 @@ class Positions:
         """Fetches from the position of each partition."""
         client.resume(*self._readable(client))
 
-    def offsets_for_lag(self) -> dict[TopicPartition, Any]:
-        """Returns the offsets to commit to the broker, which only computes the lag from them."""
-        return {
+    def assigned_offsets(self, client: AIOKafkaConsumer) -> dict[TopicPartition, int]:
+        """Returns the next offset of each assigned partition that is read, as the client names partitions."""
+        assignment = client.assignment()
+        offsets = {
             TopicPartition(self._prefix + topic, number): offset
             for (topic, number), offset in self.progress.next.items()
         }
+        return {partition: offset for partition, offset in offsets.items() if partition in assignment}
 
     async def load_stored_offsets(self, client: AIOKafkaConsumer) -> list[StoredOffset]:
         """Returns the stored offsets of the group in this cluster, also for partitions of other members."""

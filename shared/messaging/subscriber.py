@@ -1,7 +1,7 @@
 """Runs the consumers on FastStream without its defaults: no automatic acknowledgement, and a parser of our own.
 
-Offsets are stored in the database (`positions`). FastStream never commits one; this module commits them to the broker
-only for its lag metrics.
+Offsets are stored in the database (`positions`). FastStream never commits one; `consumer_lag` commits them to the
+broker, for the lag that is seen from outside.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import (
     ConsumerStoppedError,
     IllegalStateError,
@@ -83,7 +83,7 @@ class ConsumerLoop:
     `last_progress` is in event loop seconds. `failures`: the number of failed batches in a row. `unprocessed`: the
     offset after the last record of each partition, for a batch that was returned to FastStream and has not been
     processed yet. `lagging_since`: the time from which each topic has had a lag. `committed`: the offsets last
-    committed to the broker. `may_read`: whether the topics are as declared.
+    committed to the broker, of partitions still assigned. `may_read`: whether the topics are as declared.
     """
 
     consumer: Consumer
@@ -97,7 +97,7 @@ class ConsumerLoop:
     in_flight: int = 0
     unprocessed: dict[Partition, int] = field(default_factory=dict)
     lagging_since: dict[str, float] = field(default_factory=dict)
-    committed: dict[Any, int] = field(default_factory=dict)
+    committed: dict[TopicPartition, int] = field(default_factory=dict)
 
     async def fetch_batch(self, consumer: AIOKafkaConsumer) -> tuple[Any, ...]:
         """Returns the next records after the stored offsets, as soon as there are some. Logs failures and retries.
@@ -187,18 +187,6 @@ class ConsumerLoop:
     def note_progress(self) -> None:
         """Notes that this loop is alive; a deliberate wait counts too."""
         self.last_progress = asyncio.get_running_loop().time()
-
-    async def commit_for_lag(self, client: AIOKafkaConsumer) -> None:
-        """Commits the group's changed offsets to the broker, so that it can show the lag."""
-        assignment = client.assignment()
-        moved = {
-            partition: offset
-            for partition, offset in self.positions.offsets_for_lag().items()
-            if partition in assignment and self.committed.get(partition) != offset
-        }
-        if moved:
-            await client.commit(moved)
-            self.committed |= moved
 
     def _ends(self, records: Sequence[Record]) -> dict[Partition, int]:
         """Returns the offset after the last record of each partition."""

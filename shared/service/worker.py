@@ -21,7 +21,7 @@ from shared.http.tokens import TokenVerifier
 from shared.messaging import dead_letters, inbox, parked_messages
 from shared.messaging.broker_errors import BrokerUnreachableError, explained_broker_errors
 from shared.messaging.cluster_metadata import fetch_cluster_id
-from shared.messaging.consumer_lag import observe_lag
+from shared.messaging.consumer_lag import commit_offsets, observe_lag
 from shared.messaging.copy_ages import CopyAges
 from shared.messaging.outbox.api import add_relay_routes
 from shared.messaging.outbox.append import CHANNEL
@@ -43,6 +43,7 @@ from shared.service.startup import explain_broker, prefix_of
 from shared.service.terminal import complain
 
 OBSERVE_EVERY_S = 5.0
+COMMIT_EVERY_S = 1.0
 TOPICS_POLL_S = 0.1
 MAINTAIN_EVERY_S = 3600.0
 LONGEST_SILENCE_S = 60.0
@@ -161,8 +162,8 @@ class WorkerRuntime:
 
     async def observe(self, _: Pool) -> None:
         """Sets the gauges that are read from the broker and the database."""
-        for consumer_loop in self.consumer_loops:
-            await observe_lag(consumer_loop, self.settings.kafka.prefix)
+        prefix = self.settings.kafka.prefix
+        await asyncio.gather(*(observe_lag(consumer_loop, prefix) for consumer_loop in self.consumer_loops))
         outbox = await self.pool.fetchrow(OBSERVE_OUTBOX)
         if outbox is not None:
             OUTBOX_ROWS.set(outbox["rows"])
@@ -174,6 +175,11 @@ class WorkerRuntime:
         for row in await self.pool.fetch(parked_messages.COUNT_BY_REASON):
             PARKED_MESSAGES.labels(row["group_name"], row["reason"]).set(row["count"])
         await asyncio.sleep(OBSERVE_EVERY_S)
+
+    async def commit_offsets(self, _: Pool) -> None:
+        """Commits the offsets of all groups to the broker, which shows their lag to autoscalers."""
+        await asyncio.gather(*map(commit_offsets, self.consumer_loops))
+        await asyncio.sleep(COMMIT_EVERY_S)
 
     async def check_topics(self, _: Pool) -> None:
         """Compares the topics with their declarations."""
@@ -208,6 +214,7 @@ class WorkerRuntime:
         """Returns all loops by name: those of every worker, and the service's own."""
         own = {
             "observe": self.observe,
+            "offsets": self.commit_offsets,
             "sweep": self.sweep,
             "maintain": self.maintain,
             "topics": self.check_topics,
