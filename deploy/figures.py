@@ -7,8 +7,6 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from shared.contracts.declarations import Group
-
 LAG_S: Final = 5
 """Seconds of a worker's work that may wait before another worker is started."""
 
@@ -71,6 +69,6 @@ def records_per_s(worker: str) -> float:
     return measured.documents_per_s * measured.records_per_document.get(worker, least)
 
 
-def lag_threshold(group: Group) -> int:
-    """Returns the records that may wait in a group for each of its workers: LAG_S times what one did a second."""
-    return int(records_per_s(f"{group.service}-worker") * LAG_S)
+def lag_threshold(worker: str) -> int:
+    """Returns the records that may wait for each worker (`records-worker`): LAG_S times what one handled a second."""
+    return int(records_per_s(worker) * LAG_S)

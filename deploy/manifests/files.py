@@ -7,7 +7,8 @@ from typing import Final
 from deploy.manifests import alerts, edge, kafka, migrations, postgres, roles, secrets
 from deploy.manifests.network import default_policy, own_default_policy
 from deploy.manifests.objects import Manifest, kustomization, manifest, text_of
-from deploy.manifests.services import lag_access, objects_of
+from deploy.manifests.scaling import lag_access
+from deploy.manifests.services import objects_of
 from deploy.manifests.variables import environment_file
 from shared.contracts.declarations import SERVICES
 from shared.db.migrate import PHASES

@@ -3,14 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from deploy.figures import lag_threshold
 from deploy.manifests.network import policies_of
 from deploy.manifests.objects import PART_OF, Manifest, labels_of, manifest
 from deploy.manifests.pods import pod_template
 from deploy.manifests.processes import Process, processes_of
-from deploy.manifests.variables import HTTP_PORT, KAFKA_PORT, MLLP_PORT, WORKER_PORT
+from deploy.manifests.scaling import CALM_S, scaled_object
+from deploy.manifests.variables import HTTP_PORT, MLLP_PORT, WORKER_PORT
 from shared.contracts.declarations import Service
-from shared.contracts.topics import GROUPS
 
 _PORTS: Final[Mapping[str, Mapping[str, int]]] = {
     "api": {"http": HTTP_PORT},
@@ -20,9 +19,6 @@ _PORTS: Final[Mapping[str, Mapping[str, int]]] = {
 """The ports by which a process is reached: by callers, and a worker by its operators."""
 _CPU_PERCENT: Final = 65
 """The share of its requested CPU at which an API gets another replica: what is left carries a zone that fails."""
-_POLL_S: Final = 15
-_CALM_S: Final = 300
-"""Seconds of less load before replicas are taken away."""
 
 
 def objects_of(service: Service) -> Iterator[Manifest]:
@@ -32,7 +28,7 @@ def objects_of(service: Service) -> Iterator[Manifest]:
         yield _deployment(process)
         yield _service(process)
         yield _disruption_budget(process)
-        yield _scaled_object(process) if process.role == "worker" else _autoscaler(process)
+        yield scaled_object(process) if process.role == "worker" else _autoscaler(process)
     yield from policies_of(service)
     yield _pod_monitor(service)
     if service == "notify":
@@ -79,58 +75,10 @@ def _autoscaler(process: Process) -> Manifest:
                 "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": _CPU_PERCENT}},
             }
         ],
-        "behavior": {"scaleDown": {"stabilizationWindowSeconds": _CALM_S}},
+        "behavior": {"scaleDown": {"stabilizationWindowSeconds": CALM_S}},
     }
     labels = labels_of(process.service, process.role)
     return manifest("autoscaling/v2", "HorizontalPodAutoscaler", process.name, labels=labels, spec=spec)
-
-
-def _scaled_object(process: Process) -> Manifest:
-    """Returns the scaling of a worker by the lag of its groups, one trigger for each group and all of its topics.
-
-    The offsets of the groups stand in the database; the broker gets them too, for this. A broker that cannot be asked
-    takes no replica away.
-    """
-    spec = {
-        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": process.name},
-        "minReplicaCount": process.least,
-        "maxReplicaCount": process.most,
-        "pollingInterval": _POLL_S,
-        "cooldownPeriod": _CALM_S,
-        "fallback": {"failureThreshold": 4, "replicas": process.least, "behavior": "currentReplicasIfHigher"},
-        "advanced": {
-            "horizontalPodAutoscalerConfig": {
-                "behavior": {
-                    "scaleUp": {
-                        "stabilizationWindowSeconds": 0,
-                        "policies": [{"type": "Percent", "value": 100, "periodSeconds": 30}],
-                    },
-                    "scaleDown": {"stabilizationWindowSeconds": _CALM_S},
-                }
-            }
-        },
-        "triggers": [
-            {
-                "type": "kafka",
-                "metadata": {
-                    "bootstrapServers": f"dmp-kafka-bootstrap:{KAFKA_PORT}",
-                    "consumerGroup": group.name,
-                    "lagThreshold": str(lag_threshold(group)),
-                    "offsetResetPolicy": "earliest",
-                    "allowIdleConsumers": "false",
-                    "excludePersistentLag": "true",
-                    "sasl": "scram_sha512",
-                    "tls": "enable",
-                    "version": "3.0.0",
-                },
-                "authenticationRef": {"name": "kafka-lag"},
-            }
-            for group in GROUPS
-            if group.service == process.service
-        ],
-    }
-    labels = labels_of(process.service, process.role)
-    return manifest("keda.sh/v1alpha1", "ScaledObject", process.name, labels=labels, spec=spec)
 
 
 def _pod_monitor(service: Service) -> Manifest:
@@ -147,14 +95,3 @@ def _outgoing_claim() -> Manifest:
     """Returns the volume that notify's workers share with the gateways of SMS and letters."""
     spec = {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "50Gi"}}}
     return manifest("v1", "PersistentVolumeClaim", "notify-outgoing", spec=spec)
-
-
-def lag_access() -> Manifest:
-    """Returns how KEDA reads lags: as the Kafka user `ops`, which may describe everything and read nothing."""
-    references = {
-        "username": ("ops-kafka", "username"),
-        "password": ("ops-kafka", "password"),
-        "ca": ("dmp-cluster-ca-cert", "ca.crt"),
-    }
-    targets = [{"parameter": parameter, "name": name, "key": key} for parameter, (name, key) in references.items()]
-    return manifest("keda.sh/v1alpha1", "TriggerAuthentication", "kafka-lag", spec={"secretTargetRef": targets})

@@ -1,6 +1,8 @@
 """The manifests fit the code: its settings, its connections, its time to end, and the load of the nation."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from shared.contracts.topics import GROUPS
 from shared.messaging.topics.grants import OPS
 from shared.service.owner_settings import OwnerPostgresSettings
 
+FIGURES = Path(__file__).parents[2] / "deploy" / "figures.json"
 Manifest = dict[str, Any]
 
 
@@ -147,13 +150,46 @@ def test_no_deployment_sets_the_replicas_that_its_autoscaler_sets() -> None:
     assert all("replicas" not in each["spec"] for each in deployments.values())
 
 
-def test_every_group_scales_its_worker() -> None:
-    groups = [
-        trigger["metadata"]["consumerGroup"]
-        for each in of_kind("ScaledObject").values()
-        for trigger in each["spec"]["triggers"]
-    ]
-    assert sorted(groups) == sorted(group.name for group in GROUPS)
+def test_every_group_scales_its_worker_by_the_lag_in_each_of_its_topics() -> None:
+    """A trigger without a topic sees no lag of a group that has never committed."""
+    watched = {
+        name: sorted((each["metadata"]["consumerGroup"], each["metadata"]["topic"]) for each in triggers_of(name))
+        for name in of_kind("ScaledObject")
+    }
+    assert watched == {
+        f"{service}-worker": sorted((g.name, t.name) for g in GROUPS if g.service == service for t in g.topics)
+        for service in SERVICES
+    }
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_another_worker_starts_when_what_waits_is_five_seconds_of_a_workers_measured_work(service: Service) -> None:
+    measured = json.loads(FIGURES.read_text("utf-8"))
+    handled = measured["records_per_document"]  # identity's worker is not measured and counts as the slowest
+    a_second = measured["documents_per_s"] * handled.get(f"{service}-worker", min(handled.values()))
+    threshold = str(int(a_second * 5))
+    modifiers = of_kind("ScaledObject")[f"{service}-worker"]["spec"]["advanced"]["scalingModifiers"]
+    triggers = triggers_of(f"{service}-worker")
+    assert (modifiers["target"], modifiers["metricType"]) == (threshold, "AverageValue")
+    assert {trigger["metadata"]["lagThreshold"] for trigger in triggers} == {threshold}
+    assert modifiers["formula"].split(" + ") == [trigger["name"] for trigger in triggers]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_no_lag_looks_like_none(service: Service) -> None:
+    """Neither what no commit covers, nor what stands still between two looks, nor what cannot be asked for."""
+    for trigger in triggers_of(f"{service}-worker"):
+        metadata = trigger["metadata"]
+        assert (metadata["offsetResetPolicy"], metadata["excludePersistentLag"]) == ("earliest", "false")
+        assert metadata.keys().isdisjoint({"scaleToZeroOnInvalidOffset", "limitToPartitionsWithLag"})
+    spec = of_kind("ScaledObject")[f"{service}-worker"]["spec"]
+    assert spec["fallback"]["behavior"] == "currentReplicasIfHigher"
+    assert spec["fallback"]["replicas"] == spec["minReplicaCount"] > 0
+
+
+def triggers_of(name: str) -> list[Manifest]:
+    triggers: list[Manifest] = of_kind("ScaledObject")[name]["spec"]["triggers"]
+    return triggers
 
 
 @pytest.mark.parametrize("process", PROCESSES, ids=lambda process: process.name)
