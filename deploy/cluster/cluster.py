@@ -46,7 +46,7 @@ class Cluster:
 
     def __init__(self, folder: Path, report: Report = ignore_progress) -> None:
         self.layout = Layout(folder.absolute())
-        self._credentials = Credentials(self.layout.secrets)
+        self._credentials = self._make_credentials()
         self._supervisor = Supervisor(report)
         self._ports = Ports()
         self._resources = contextlib.ExitStack()
@@ -116,12 +116,23 @@ class Cluster:
         self._resources.enter_context(self._ports)
         self._ports.claim(PORTS, None)
         self._credentials.write(self._ports["apiserver"])
-        plane = ControlPlane(self.layout, self._programs, self._credentials, self._ports.by_name)
+        plane = self._make_plane()
         await self._supervisor.start(plane.store())
         await self._supervisor.start(plane.api_server())
-        await self._supervisor.start(plane.controllers(), plane.scheduler(), plane.kwok())
-        await self.apply(_nodes())
+        await self._supervisor.start(plane.controllers(), plane.scheduler())
+        await self._start_nodes(plane)
         await self.kubectl("wait", "nodes", "--all", "--for=condition=Ready", "--timeout=120s")
+
+    def _make_credentials(self) -> Credentials:
+        return Credentials(self.layout.secrets)
+
+    def _make_plane(self) -> ControlPlane:
+        return ControlPlane(self.layout, self._programs, self._credentials, self._ports.by_name)
+
+    async def _start_nodes(self, plane: ControlPlane) -> None:
+        """Starts what plays the nodes; returns when the API server has the nodes."""
+        await self._supervisor.start(plane.kwok())
+        await self.apply(_nodes())
 
     async def _stop(self) -> None:
         with self._resources:

@@ -22,8 +22,9 @@ _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "kwok": ("sigs.k8s.io/kwok/cmd/kwok",),
 }
-_NEVER: Final = "24h"
-"""When the controllers give up a silent node: kwok on a busy machine is often late, and no node of it fails."""
+_KUBELET: Final = "k8s.io/kubernetes/cmd/kubelet"
+NEVER_S: Final = 86_400
+"""Seconds after which the controllers give up a silent simulated node: kwok on a busy machine is often late."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,25 @@ def programs() -> Programs:
     return Programs(**{name: go_programs(CLUSTER_FOLDER / name, packages) for name, packages in _MODULES.items()})
 
 
+def kubelet() -> Path:
+    """Returns the kubelet, of the module of the API server, built once. Raises ProgramsError."""
+    return go_programs(CLUSTER_FOLDER / "kubernetes", [_KUBELET], "kubelet") / "kubelet"
+
+
 @dataclass(frozen=True)
 class ControlPlane:
-    """What the processes of one cluster share. `ports`: those of PORTS."""
+    """What the processes of one cluster share. `ports`: those of PORTS.
+
+    `silent_s`: seconds after which a silent node counts as lost. `evicted_s`: seconds after which the pods of a lost
+    node are replaced.
+    """
 
     layout: Layout
     programs: Programs
     credentials: Credentials
     ports: Mapping[str, int]
+    silent_s: int = NEVER_S
+    evicted_s: int = 300
 
     def store(self) -> ChildSpec:
         """Returns etcd, without waiting for the disk: the cluster ends with the test."""
@@ -65,7 +77,7 @@ class ControlPlane:
         return self._child("etcd", self.programs.etcd / "server", flags, self._answers("etcd", "/readyz"))
 
     def api_server(self) -> ChildSpec:
-        """Returns the API server. Users have tokens; rights are the ones of RBAC."""
+        """Returns the API server. Users have tokens; kubelets reach what their pods need, others what RBAC permits."""
         keys = self.credentials
         flags = {
             **self._listens_at("apiserver"),
@@ -75,7 +87,9 @@ class ControlPlane:
             "tls-cert-file": keys.certificate,
             "tls-private-key-file": keys.key,
             "token-auth-file": keys.tokens,
-            "authorization-mode": "RBAC",
+            "authorization-mode": "Node,RBAC",
+            "default-not-ready-toleration-seconds": self.evicted_s,
+            "default-unreachable-toleration-seconds": self.evicted_s,
             "allow-privileged": "true",  # so that admission by namespace refuses a privileged pod, and not this flag
             "service-account-issuer": "https://kubernetes.default.svc",
             "service-account-key-file": keys.accounts_public_key,
@@ -96,7 +110,7 @@ class ControlPlane:
             "service-account-private-key-file": self.credentials.accounts_key,
             "root-ca-file": self.credentials.authority,
             "leader-elect": "false",
-            "node-monitor-grace-period": _NEVER,
+            "node-monitor-grace-period": f"{self.silent_s}s",
         }
         command = self.programs.kubernetes / "kube-controller-manager"
         return self._child("controllers", command, flags, self._listens("controllers"))

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,16 +14,25 @@ from deploy.local.platform.pki import YEAR, Issued, new_pki
 from deploy.local.platform.ports import HOST
 
 ADMIN, KWOK, CONTROLLERS, SCHEDULER = "admin", "kwok", "system:kube-controller-manager", "system:kube-scheduler"
-_MASTERS: Final = "system:masters"
+_MASTERS, _NODES, _NODE = "system:masters", "system:nodes", "system:node:"
 _USERS: Final = {ADMIN: _MASTERS, KWOK: _MASTERS, CONTROLLERS: "", SCHEDULER: ""}
 """User -> group."""
 
 
+def node_user(node: str) -> str:
+    """Returns the user as whom the kubelet of a node reaches the API server."""
+    return f"{_NODE}{node}"
+
+
 @dataclass(frozen=True)
 class Credentials:
-    """The files of a cluster's folder that hold its keys; all are readable by their owner only."""
+    """The files of a cluster's folder that hold its keys; all are readable by their owner only.
+
+    `nodes`: the names of nodes that have a kubelet.
+    """
 
     folder: Path
+    nodes: Sequence[str] = ()
 
     @property
     def authority(self) -> Path:
@@ -56,7 +66,7 @@ class Credentials:
 
     def kubeconfig(self, user: str) -> Path:
         """Returns the file by which a user reaches the cluster."""
-        return self.folder / f"{user.removeprefix('system:')}.kubeconfig"
+        return self.folder / f"{user.removeprefix('system:').replace(':', '-')}.kubeconfig"
 
     def write(self, port: int) -> None:
         """Writes new keys, and a kubeconfig for each user. `port`: the API server's."""
@@ -68,8 +78,9 @@ class Credentials:
         write_private(self.key, server.key_pem.decode())
         write_private(self.accounts_key, accounts.key_pem.decode())
         write_private(self.accounts_public_key, _public_pem(accounts))
-        tokens = {user: secrets.token_hex(16) for user in _USERS}
-        lines = (f"{token},{user},{user},{_USERS[user]}\n" for user, token in tokens.items())
+        groups = {**_USERS, **{node_user(node): _NODES for node in self.nodes}}
+        tokens = {user: secrets.token_hex(16) for user in groups}
+        lines = (f"{token},{user},{user},{groups[user]}\n" for user, token in tokens.items())
         write_private(self.tokens, "".join(lines))
         for user, token in tokens.items():
             write_private(self.kubeconfig(user), json.dumps(_kubeconfig(port, self.authority, token)))

@@ -39,17 +39,17 @@ def cache_folder() -> Path:
     return Path(named) if named else Path.home() / ".cache" / "dmp-cluster"
 
 
-def go_programs(module: Path, packages: Sequence[str]) -> Path:
+def go_programs(module: Path, packages: Sequence[str], name: str | None = None) -> Path:
     """Returns the folder with the programs of a Go module of this folder, built as its go.sum pins them.
 
-    Raises ProgramsError.
+    `name`: of the folder, for programs that are built apart from others of their module. Raises ProgramsError.
     """
 
     def build(folder: Path) -> None:
         environment = {"GOBIN": str(folder), "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false"}
         run([go(), "install", "-trimpath", *packages], cwd=module, environment=environment)
 
-    return made_once(module / "go.sum", build)
+    return made_once(module / "go.sum", build, name)
 
 
 def python_programs(lock: Path) -> Path:
@@ -84,14 +84,14 @@ def run(command: Sequence[str], *, cwd: Path | None = None, environment: dict[st
     return done.stdout
 
 
-def made_once(pins: Path, build: Callable[[Path], None]) -> Path:
-    """Returns the folder that `build` has filled for these pins.
+def made_once(pins: Path, build: Callable[[Path], None], name: str | None = None) -> Path:
+    """Returns the folder that `build` has filled for these pins. `name`: the folder of the pins unless said.
 
     It is built under its own name, because an environment of Python cannot be moved, and counts once it is marked.
     """
-    folder = _folder_of(pins)
+    folder = _folder_of(pins, name)
     with _locked(folder):
-        if find_made(pins) is None:
+        if not (folder / _MARK).exists():
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
             build(folder)
@@ -105,9 +105,9 @@ def find_made(pins: Path) -> Path | None:
     return folder if (folder / _MARK).exists() else None
 
 
-def _folder_of(pins: Path) -> Path:
+def _folder_of(pins: Path, name: str | None = None) -> Path:
     digest = hashlib.sha256(pins.read_bytes()).hexdigest()[:16]
-    return cache_folder() / f"{pins.parent.name}-{pins.suffix[1:]}-{digest}"
+    return cache_folder() / f"{name or pins.parent.name}-{pins.suffix[1:]}-{digest}"
 
 
 @contextmanager
