@@ -82,7 +82,7 @@ async def change_and_read(
                 seen.forbidden.append((closed, asked_at))
             elif not authorise and opened:
                 seen.allowed.append((opened, asked_at))
-            in_force = await _change(client, "PUT" if authorise else "DELETE", url, held.patient, seen)
+            in_force = await change_until_in_force(client, "PUT" if authorise else "DELETE", url, held.patient, seen)
             opened, closed = (in_force, 0.0) if authorise else (0.0, in_force)
         if closed:
             seen.forbidden.append((closed, time.monotonic() + 3600))
@@ -91,7 +91,9 @@ async def change_and_read(
     return seen
 
 
-async def _change(client: httpx2.AsyncClient, method: str, url: str, headers: dict[str, str], seen: Seen) -> float:
+async def change_until_in_force(
+    client: httpx2.AsyncClient, method: str, url: str, headers: dict[str, str], seen: Seen
+) -> float:
     """Repeats the request until the change is in force; returns when the answer arrived."""
     began = time.monotonic()
     while True:

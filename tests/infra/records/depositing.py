@@ -14,6 +14,7 @@ import dataclasses
 import mmap
 import random
 import re
+import ssl
 import sys
 import time
 import uuid
@@ -40,7 +41,10 @@ _RETRIED = frozenset({0, 401, 408, 425, 429})
 
 @dataclass(frozen=True)
 class Order:
-    """The bodies to prepare, and the paths of the token and the files."""
+    """The bodies to prepare, and the paths of the token and the files.
+
+    `authorities`: the PEM file of those that certify servers of https URLs.
+    """
 
     token_url: str
     client_id: str
@@ -50,6 +54,7 @@ class Order:
     seed: int
     bodies: str
     results: str
+    authorities: str | None = None
 
 
 @dataclass(frozen=True)
@@ -142,11 +147,12 @@ class Connection(asyncio.Protocol):
 class Server:
     """Persistent connections to one address."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, authorities: str | None = None) -> None:
         place = urlsplit(url)
         assert place.hostname is not None
-        assert place.port is not None
-        self.host, self.port, self.path = place.hostname, place.port, place.path
+        is_https = place.scheme == "https"
+        self.host, self.port, self.path = place.hostname, place.port or (443 if is_https else 80), place.path
+        self._tls = ssl.create_default_context(cafile=authorities) if is_https else None
         self._idle: list[Connection] = []
 
     async def post(self, headers: str, body: bytes | memoryview) -> tuple[int, bytes]:
@@ -171,7 +177,7 @@ class Server:
                 return connection
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(5):
-            _, made = await loop.create_connection(Connection, self.host, self.port)
+            _, made = await loop.create_connection(Connection, self.host, self.port, ssl=self._tls)
         return made
 
     def close(self) -> None:
@@ -186,7 +192,7 @@ class Login:
     def __init__(self, order: Order) -> None:
         self._order = order
         self._key = ECKey.import_key(order.jwk)
-        self._server = Server(order.token_url)
+        self._server = Server(order.token_url, order.authorities)
         self._token, self._asked_at = "", 0.0
         self._asking = asyncio.Lock()
 
@@ -325,7 +331,7 @@ async def run_all(order: Order, places: list[Place], view: memoryview, read: Cal
     login = Login(order)
     while line := await asyncio.to_thread(read):
         run = Run(**orjson.loads(line))
-        depositor = Depositor(order, places, view, login, Server(run.url))
+        depositor = Depositor(order, places, view, login, Server(run.url, order.authorities))
         cpu = time.process_time()
         progress = asyncio.create_task(report_progress(depositor))
         try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import ssl
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -62,9 +63,10 @@ async def token_of(client: httpx2.AsyncClient, issuer: str, software: Software) 
 class Hospital:
     """A structure with its software, and an administrator who opens records."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, trust: ssl.SSLContext | None = None) -> None:
+        """`trust`: the authorities of APIs that speak TLS."""
         self._stack = stack
-        self._client = httpx2.AsyncClient(timeout=30, trust_env=False)
+        self._client = httpx2.AsyncClient(timeout=30, trust_env=False, verify=trust or True)
         self._issuer = stack.url("identity")
         self._headers: dict[str, str] = {}
 
