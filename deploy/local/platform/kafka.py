@@ -103,15 +103,13 @@ class Kafka:
 
     def _format(self, log: Path) -> None:
         """Formats a draft folder and renames it when it is complete. Passwords are passed by file, not as arguments."""
-        draft = self.data.with_name("kafka.new")
+        draft = self.data.with_name(f"{self.data.name}.new")
         shutil.rmtree(draft, ignore_errors=True)
         private_folder(draft, 0o700)
-        properties = self.properties.with_name("format.properties")
-        arguments = self.properties.with_name("format.arguments")
+        properties, arguments = self.properties.with_suffix(".draft"), self.properties.with_suffix(".arguments")
         users = [f"--add-scram\n{MECHANISM}=[name={name},password={pw}]" for name, pw in self.passwords.items()]
-        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").lstrip("-") or "dmp"
         write_private(properties, self._properties(draft))
-        words = ["--config", str(properties), f"--cluster-id={cluster}", *users]
+        words = ["--config", str(properties), f"--cluster-id={self._cluster_id()}", *users]
         write_private(arguments, "\n".join(words) + "\n")
         try:
             with open_log(log) as output:
@@ -130,6 +128,9 @@ class Kafka:
         if done != 0:
             raise StartError("kafka", f"formatting its storage failed: {last_line(log)}", log)
         draft.rename(self.data)
+
+    def _cluster_id(self) -> str:
+        return urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").lstrip("-") or "dmp"
 
     def _properties(self, data: Path) -> str:
         controller = self.passwords[BROKER]
