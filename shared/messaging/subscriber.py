@@ -225,7 +225,7 @@ def make_broker(settings: KafkaSettings, service: str) -> KafkaBroker:
     """Makes the FastStream broker of a worker."""
     lenient_records.install()
     return KafkaBroker(
-        settings.bootstrap,
+        settings.bootstrap.split(","),  # FastStream takes a text for the address of one broker
         client_id=f"{service}-worker",
         security=faststream_security(settings),
         allow_auto_create_topics=False,

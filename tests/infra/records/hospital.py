@@ -107,8 +107,12 @@ class Hospital:
             for number in numbers:
                 person = Person(number)
                 headers = {**self._headers, "prefer": "wait=10"}
-                answer = await self._client.post(f"{self._issuer}/records", json=person.opening, headers=headers)
-                opened.append(Person(number, UUID(_checked(answer)["record_id"])))
+                url = f"{self._issuer}/records"
+                record = _checked(await self._client.post(url, json=person.opening, headers=headers))
+                url = f"{url}/{record['record_id']}"
+                while record["status"] != "in-force":
+                    record = _checked(await self._client.get(url, headers=headers))
+                opened.append(Person(number, UUID(record["record_id"])))
                 if len(opened) % 50 == 0:
                     tell(f"records opened: {len(opened)} of {count}")
 
