@@ -49,3 +49,4 @@ lock: ## pin the newest versions that pyproject.toml allows (needs uv)
 	$(COMPILE) -c requirements-local.lock -o requirements.lock
 	$(subst pyproject.toml,--group pyproject.toml:image,$(COMPILE)) -o deploy/image/tools.lock
 	$(subst pyproject.toml,--group pyproject.toml:cluster,$(COMPILE)) -o deploy/cluster/requirements.lock
+	$(subst pyproject.toml,--group pyproject.toml:patroni,$(COMPILE)) -o deploy/cluster/patroni/requirements.lock

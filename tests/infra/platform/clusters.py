@@ -1,22 +1,22 @@
 """An installation whose topics stand on three brokers: a record counts once two of them have it."""
 
+import asyncio
 import hashlib
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Final
 
-from deploy.local.platform.child import ChildSpec, run_in_thread
+from confluent_kafka import KafkaException
+
+from deploy.local.platform.child import ChildSpec
 from deploy.local.platform.kafka import BROKER, Kafka, admin_client
 from deploy.local.platform.ports import HOST
 from deploy.local.platform.stack import Stack
-from shared.messaging.topics.cluster_topics import ClusterTopics, Replication
+from shared.messaging.topics.cluster_topics import Replication
 from shared.messaging.topics.grants import ADMIN
-from shared.messaging.topics.layouts import declared_topics
-from shared.messaging.topics.permissions import grant
 
 BROKERS: Final = ("kafka", "kafka-2", "kafka-3")
 """The names of the brokers' processes."""
-REPLICATION: Final = Replication(factor=3, in_sync=2)
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,8 @@ class ClusterKafka(Kafka):
 class ClusterStack(Stack):
     """A Stack with three brokers."""
 
+    replication = Replication(factor=3, in_sync=2)
+
     def _port_names(self) -> list[str]:
         others = [f"{name}{end}" for name in BROKERS[1:] for end in ("", "-controller")]
         return [*super()._port_names(), *others]
@@ -71,12 +73,12 @@ class ClusterStack(Stack):
         )
         return replace(node.spec(self.layout.log(name)), name=name)
 
-    async def _create_topics(self) -> None:
+    async def is_in_sync(self) -> bool:
+        """Returns whether every broker has every record of every partition."""
         client = admin_client(self.kafka.bootstrap, self.kafka.credentials(ADMIN))
-
-        def create() -> None:
-            left = ClusterTopics(client, declared_topics(profile="local"), REPLICATION).apply(lambda _: None)
-            assert not left, "; ".join(map(str, left))
-            grant(client)
-
-        await run_in_thread(create)
+        try:
+            topics = (await asyncio.to_thread(client.list_topics, timeout=10)).topics.values()
+        except KafkaException:
+            return False
+        partitions = [partition for topic in topics for partition in topic.partitions.values()]
+        return all(len(partition.isrs) == len(BROKERS) for partition in partitions)
