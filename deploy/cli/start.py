@@ -11,9 +11,9 @@ import time
 from importlib import import_module
 from typing import NoReturn
 
-import asyncpg
 from pydantic import ValidationError
 
+from shared.db.connection import open_connection
 from shared.db.errors import DATABASE_ERRORS
 from shared.db.migrate import NotMigratedError
 from shared.errors import CodedError
@@ -53,5 +53,5 @@ async def _wait(service: str, settings: ServiceSettings, *, is_migration: bool) 
 
 async def _connect(settings: ServiceSettings) -> None:
     dsn = settings.postgres.owner_dsn or settings.postgres.dsn
-    connection = await asyncpg.connect(dsn.get_secret_value(), timeout=5)
+    connection = await open_connection(dsn.get_secret_value(), timeout=5)
     await connection.close()

@@ -11,6 +11,7 @@ from typing import Final, Literal
 import asyncpg
 
 from shared.crypto.keyring import Keyring
+from shared.db.connection import open_connection
 from shared.db.migrate import NotMigratedError
 from shared.db.pool import Connection
 from shared.errors import CodedError
@@ -68,7 +69,7 @@ class KeyUse:
 
 async def connect(postgres: PostgresSettings, application: str) -> "asyncpg.Connection[asyncpg.Record]":
     """Returns a connection as the app role, without statement time-out, for long work."""
-    return await asyncpg.connect(
+    return await open_connection(
         postgres.dsn.get_secret_value(), timeout=10, server_settings={"application_name": application, **NO_TIME_LIMIT}
     )
 

@@ -18,6 +18,7 @@ from typing import Literal, get_args
 import asyncpg
 
 from shared.db.backfill import FORGET_POSITION, fill
+from shared.db.connection import open_connection
 from shared.db.pool import Connection
 from shared.errors import CodedError, TransientError
 from shared.runtime.logs import log
@@ -109,7 +110,7 @@ async def migrate(dsn: str, migrations: list[Migration], app_role: str, phase: P
     `phase`: applies those of this phase alone. On an empty database `pre` applies all, because no older code uses it.
     Raises PostgresTooOldError, MigrationChangedError.
     """
-    connection = await asyncpg.connect(dsn, timeout=10, server_settings={"lock_timeout": "10000"})
+    connection = await open_connection(dsn, timeout=10, server_settings={"lock_timeout": "10000"})
     try:
         check_version(connection.get_server_version().major)
         await connection.execute("select pg_advisory_lock($1)", LOCK)

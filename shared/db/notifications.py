@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from shared.db.errors import DATABASE_ERRORS
 from shared.runtime.logs import log
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class Notifier:
             batch, self._waiting = sorted(self._waiting), set()
             try:
                 await self._send(batch)
-            except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
+            except DATABASE_ERRORS as error:
                 log("notification.failed", error=error)
             await asyncio.sleep(SHORTEST_PAUSE_S)
 

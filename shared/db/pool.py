@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from shared.db.connection import open_connection
 from shared.db.errors import DATABASE_ERRORS, is_transient
 from shared.db.notifications import Attend, Notifier, NotingConnection
 from shared.errors import TransientError
@@ -145,6 +146,7 @@ async def create_pool(
         max_queries=50_000,
         max_inactive_connection_lifetime=300,
         loop=None,
+        connect=open_connection,  # type: ignore[arg-type]  # the stub lists every option
         connection_class=_ClosedWhenSilent,
         record_class=asyncpg.Record,
         timeout=5,

@@ -7,10 +7,9 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 from uuid import UUID
 
-import asyncpg
-
 from services.consent.choices.store.states import IN_FORCE_CHANNEL
-from shared.db.pool import KEEPALIVES
+from shared.db.connection import open_connection
+from shared.db.pool import KEEPALIVES, TRANSIENT
 from shared.http.admission import idle
 from shared.runtime.settings import PostgresSettings
 from shared.runtime.tasks import end_tasks
@@ -64,14 +63,14 @@ class InForceNotifier:
 
     async def _listen(self) -> None:
         while True:
-            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+            with contextlib.suppress(*TRANSIENT):
                 await self._listen_once()
             await asyncio.sleep(RECONNECT_S)
 
     async def _listen_once(self) -> None:
         settings = {"application_name": "consent-in-force", **KEEPALIVES}
         dsn = self._postgres.dsn.get_secret_value()
-        connection = await asyncpg.connect(dsn, timeout=5, command_timeout=5, server_settings=settings)
+        connection = await open_connection(dsn, timeout=5, command_timeout=5, server_settings=settings)
         terminated = asyncio.Event()
         connection.add_termination_listener(lambda _: terminated.set())
         try:

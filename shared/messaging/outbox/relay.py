@@ -9,8 +9,7 @@ import asyncio
 import contextlib
 from typing import Final
 
-import asyncpg
-
+from shared.db.connection import open_connection
 from shared.db.pool import KEEPALIVES, TRANSIENT
 from shared.messaging.outbox.append import CHANNEL, LOW_LATENCY
 from shared.messaging.outbox.leader import Leader, OwnTopics
@@ -87,7 +86,7 @@ class Relay:
         self.wake(str(payload))
 
     async def _lead(self) -> bool:
-        connection = await asyncpg.connect(
+        connection = await open_connection(
             self._dsn,
             timeout=5,
             command_timeout=15,
