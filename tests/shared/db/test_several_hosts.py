@@ -48,6 +48,7 @@ async def test_an_api_is_connected_in_time_though_the_first_host_is_silent(dsn: 
 
 async def test_a_host_on_which_nothing_listens_is_passed_over(dsn: str) -> None:
     connection = await open_connection(with_hosts(dsn, f"127.0.0.1:{free_port()}"), timeout=60)
+    assert await connection.fetchval("select not pg_is_in_recovery()")
     await connection.close()
 
 

@@ -30,4 +30,4 @@ async def test_a_worker_consumes_and_announces_while_the_first_of_its_brokers_is
         await eventually(has_effect)
         async with transaction(runtime.pool) as connection:
             await append(connection, [announce(access(uuid4()), "consent")])
-        await kafka.wait_for("consent.accesses.v1", lambda events: len(events) == 1)
+        assert len(await kafka.wait_for("consent.accesses.v1", lambda events: len(events) == 1)) == 1
