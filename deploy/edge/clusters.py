@@ -38,12 +38,16 @@ def cluster(
     }
     described["typed_extension_protocol_options"] = {kind.partition("/")[2]: options}
     if settings.service_authorities is not None and folder is not None:
-        described["transport_socket"] = {"name": "tls", "typed_config": _tls(host, folder)}
+        proves = settings.service_certificate is not None
+        described["transport_socket"] = {"name": "tls", "typed_config": _tls(host, folder, proves=proves)}
     return described
 
 
-def _tls(host: str, folder: Path) -> dict[str, Any]:
-    """Returns the TLS towards an API: its certificate names the host by which the edge reaches it."""
+def _tls(host: str, folder: Path, *, proves: bool) -> dict[str, Any]:
+    """Returns the TLS towards an API: its certificate names the host by which the edge reaches it.
+
+    `proves`: the edge shows a certificate of its own, by which the API believes what it says of clients.
+    """
     kind = "IP_ADDRESS" if host.replace(".", "").isdecimal() or ":" in host else "DNS"
     names = [{"san_type": kind, "matcher": {"exact": host}}]
     validation = {
@@ -56,5 +60,6 @@ def _tls(host: str, folder: Path) -> dict[str, Any]:
         "common_tls_context": {
             "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
             "combined_validation_context": validation,
+            **({"tls_certificate_sds_secret_configs": [secret_source("proof", folder)]} if proves else {}),
         },
     }

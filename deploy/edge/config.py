@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from deploy.edge.clusters import cluster
+from deploy.edge.monitor import monitor
 from deploy.edge.settings import EdgeSettings, Limits
 from deploy.edge.signer import FORWARDED_CERTIFICATE
 from deploy.edge.tls import TYPE, Json, mutual_tls, server_tls
@@ -37,6 +38,7 @@ def config(settings: EdgeSettings, folder: Path) -> Json:
     limits = settings.limits
     upstreams = [cluster(name, at, folder, settings) for name, at in sorted(settings.services.items())]
     upstreams += [cluster("records-mllp", settings.mllp), cluster("signer", settings.signer)]
+    upstreams += [cluster("admin", f"127.0.0.1:{settings.admin_port}")] if settings.monitor_port else []
     listeners = [
         _listener(
             "https", settings.host, settings.https_port, server_tls(folder), [_http(settings, "https", _apis(settings))]
@@ -50,7 +52,8 @@ def config(settings: EdgeSettings, folder: Path) -> Json:
         ),
         _listener("mllp", settings.host, settings.mllp_port, None, _passthrough(limits.mllp_connections)),
     ]
-    monitor = {
+    listeners += [monitor(settings.host, settings.monitor_port)] if settings.monitor_port else []
+    counted = {
         "@type": f"{TYPE}extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
         "max_active_downstream_connections": limits.connections,
     }
@@ -60,7 +63,7 @@ def config(settings: EdgeSettings, folder: Path) -> Json:
         "static_resources": {"listeners": listeners, "clusters": upstreams},
         "overload_manager": {
             "resource_monitors": [
-                {"name": "envoy.resource_monitors.global_downstream_max_connections", "typed_config": monitor}
+                {"name": "envoy.resource_monitors.global_downstream_max_connections", "typed_config": counted}
             ]
         },
     }

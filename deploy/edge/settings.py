@@ -42,6 +42,7 @@ class EdgeSettings(BaseModel):
     admin_port: int = Field(default=9901, description="of Envoy's own pages, on the loopback")
     services: dict[str, str] = Field(description="the address of each API", min_length=len(SERVICES))
     mllp: str = Field(description="the address of records' MLLP listener")
+    monitor_port: int | None = Field(default=None, description="of readiness and metrics, which callers must not reach")
     signer: str = Field(default="127.0.0.1:9902", description="the address of the signer, on the loopback")
     certificate: Path = Field(description="the edge's certificate chain, for all names")
     key: Path = Field(description="its private key")
@@ -49,6 +50,10 @@ class EdgeSettings(BaseModel):
     service_authorities: Path | None = Field(
         default=None, description="those of the APIs' certificates; without it the edge speaks plain HTTP to loopback"
     )
+    service_certificate: Path | None = Field(
+        default=None, description="the chain by which the edge proves to the APIs that it may name their clients"
+    )
+    service_key: Path | None = Field(default=None, description="its private key")
     limits: Limits = Limits()
 
     @model_validator(mode="after")
@@ -58,6 +63,9 @@ class EdgeSettings(BaseModel):
             raise ValueError(f"services: the addresses of {', '.join(SERVICES)} are needed, and no others")
         if self.service_authorities is None and not all(is_loopback(address) for address in self.services.values()):
             raise ValueError("service_authorities is needed for services beyond this machine")
+        proof = {self.service_certificate is not None, self.service_key is not None}
+        if len(proof) > 1 or (proof == {True} and self.service_authorities is None):
+            raise ValueError("service_certificate and service_key go together, with service_authorities")
         if not is_loopback(self.signer):
             raise ValueError("signer: it listens on the loopback alone")
         return self

@@ -44,15 +44,26 @@ def secret_source(name: str, folder: Path) -> Json:
 
 def secrets(settings: EdgeSettings) -> dict[str, Json]:
     """Returns the files that name the files of TLS, by the name of each."""
-    pair = {"certificate_chain": _file(settings.certificate), "private_key": _file(settings.key)}
-    listed = {"edge": {"tls_certificate": pair}, "cards": _authorities(settings.card_authorities)}
+    listed = {"edge": _pair(settings.certificate, settings.key), "cards": _authorities(settings.card_authorities)}
     if settings.service_authorities is not None:
         listed["services"] = _authorities(settings.service_authorities)
+    if settings.service_certificate is not None and settings.service_key is not None:
+        listed["proof"] = _pair(settings.service_certificate, settings.service_key)
     return {name: _resources(name, secret) for name, secret in listed.items()}
 
 
+def _pair(certificate: Path, key: Path) -> Json:
+    pair = {"certificate_chain": _file(certificate), "private_key": _file(key), **_watched(certificate)}
+    return {"tls_certificate": pair}
+
+
 def _authorities(file: Path) -> Json:
-    return {"validation_context": {"trusted_ca": _file(file)}}
+    return {"validation_context": {"trusted_ca": _file(file), **_watched(file)}}
+
+
+def _watched(file: Path) -> Json:
+    """Returns what Envoy watches: the folder, since a mounted Secret replaces a link in it and not the file."""
+    return {"watched_directory": {"path": str(file.parent)}}
 
 
 def _resources(name: str, secret: Json) -> Json:

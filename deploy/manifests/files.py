@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from deploy.manifests import alerts, edge, kafka, migrations, postgres, roles, secrets
+from deploy.manifests import alerts, certificates, edge, kafka, migrations, postgres, roles, secrets
 from deploy.manifests.network import default_policy, own_default_policy
 from deploy.manifests.objects import Manifest, kustomization, manifest, text_of
 from deploy.manifests.scaling import lag_access
@@ -32,17 +32,22 @@ def manifest_files() -> Iterator[tuple[Path, str]]:
     yield from _folder(base / "kafka", kafka_files)
     yield from _folder(base / "postgres", {"clusters": postgres.clusters()})
     yield from _folder(base / "secrets", {"secrets": secrets.secrets()})
-    yield from _folder(base / "edge", {"edge": edge.edge()})
+    yield from _folder(
+        base / "edge",
+        {"edge": edge.edge(), "certificates": certificates.certificates()},
+        configMapGenerator=[{"name": edge.SETTINGS, "files": ["edge.toml"]}],
+    )
+    yield base / "edge" / "edge.toml", edge.settings_text()
     yield from _folder(base / "alerts", {"rules": alerts.rules()})
     for phase in PHASES:
         yield from _folder(K8S / "migrate" / phase, {"jobs": migrations.jobs(phase)})
 
 
-def _folder(folder: Path, files: dict[str, Iterator[Manifest]]) -> Iterator[tuple[Path, str]]:
-    """Yields the files of a folder with the kustomization that lists them."""
+def _folder(folder: Path, files: dict[str, Iterator[Manifest]], **more: Any) -> Iterator[tuple[Path, str]]:
+    """Yields the files of a folder with the kustomization that lists them and has `more`."""
     for name, manifests in files.items():
         yield folder / f"{name}.yaml", text_of(*manifests)
-    yield folder / "kustomization.yaml", text_of(_kustomization(f"{name}.yaml" for name in files))
+    yield folder / "kustomization.yaml", text_of({**_kustomization(f"{name}.yaml" for name in files), **more})
 
 
 def _kustomization(resources: Iterable[str]) -> Manifest:

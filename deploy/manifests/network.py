@@ -9,20 +9,23 @@ from typing import Final
 from deploy.manifests.objects import PART_OF, Manifest, labels_of, manifest
 from deploy.manifests.processes import Process, processes_of
 from deploy.manifests.variables import (
+    EDGE_CARDS_PORT,
+    EDGE_HTTPS_PORT,
     HTTP_PORT,
     KAFKA_PORT,
     METRICS_PORT,
     MLLP_PORT,
+    MONITOR_PORT,
     POSTGRES_PORT,
     WORKER_PORT,
     cluster_name,
 )
 from shared.contracts.declarations import SERVICES, Service
 
-EDGE, MONITORING, OPERATORS = "dmp-edge", "monitoring", "cnpg-system"
-"""Namespaces outside: of the gateway's proxies, of Prometheus, of the operator of PostgreSQL."""
-_EDGE_PORTS: Final = (443, 10443)
-"""The edge's port, and the one on which its proxies listen without privileges."""
+MONITORING, OPERATORS = "monitoring", "cnpg-system"
+"""Namespaces outside: of Prometheus, of the operator of PostgreSQL."""
+EDGE: Final = labels_of("edge", "proxy")
+"""The labels of the edge's pods."""
 _OUTSIDE: Final = {"ipBlock": {"cidr": "0.0.0.0/0", "except": ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]}}
 """Addresses outside of the cluster and of its installation's own networks."""
 
@@ -48,6 +51,21 @@ def policies_of(service: Service) -> Iterator[Manifest]:
     yield _policy(f"{service}-migrate", labels_of(service, "migrate"), [], migrate)
 
 
+def edge_policy() -> Manifest:
+    """Returns the policy of the edge: everybody reaches its listeners; it reaches what it leads to."""
+    ingress = [
+        {"ports": _tcp(EDGE_HTTPS_PORT, EDGE_CARDS_PORT, MLLP_PORT)},
+        {"from": [_namespace(MONITORING)], "ports": _tcp(MONITOR_PORT)},
+    ]
+    apis = {"matchLabels": {**PART_OF, "app.kubernetes.io/component": "api"}}
+    egress = [
+        _names(),
+        {"to": [{"podSelector": apis}], "ports": _tcp(HTTP_PORT)},
+        _to_pods(labels_of("records", "mllp"), MLLP_PORT),
+    ]
+    return _policy("edge", EDGE, ingress, egress)
+
+
 def database_policies() -> Iterator[Manifest]:
     """Yields who reaches each database: its own service, its own instances, its operator and Prometheus."""
     for service in SERVICES:
@@ -65,7 +83,7 @@ def database_policies() -> Iterator[Manifest]:
 
 def _ingress(process: Process) -> Iterator[Manifest]:
     edge = {"api": HTTP_PORT, "worker": WORKER_PORT, "mllp": MLLP_PORT}[process.role]
-    yield {"from": [_namespace(EDGE)], "ports": _tcp(edge)}
+    yield {"from": [{"podSelector": {"matchLabels": EDGE}}], "ports": _tcp(edge)}
     metrics = METRICS_PORT if process.role == "api" else WORKER_PORT
     yield {"from": [_namespace(MONITORING)], "ports": _tcp(metrics)}
 
@@ -74,7 +92,7 @@ def _egress(process: Process) -> Iterator[Manifest]:
     yield _names()
     yield _to_pods(_database(process.service), POSTGRES_PORT)
     if process.role != "mllp":
-        yield {"to": [_namespace(EDGE)], "ports": _tcp(*_EDGE_PORTS)}
+        yield _to_pods(EDGE, EDGE_HTTPS_PORT)
     if process.role == "worker":
         yield _to_pods({"strimzi.io/cluster": "dmp", "strimzi.io/broker-role": "true"}, KAFKA_PORT)
     match (process.service, process.role):

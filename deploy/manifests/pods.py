@@ -1,9 +1,10 @@
 """The pods of the services: containers, mounted secrets, probes, their end, their spread over zones and nodes."""
 
-from typing import Final
+from typing import Final, Literal
 
 from deploy.manifests.objects import PART_OF, Manifest, labels_of
 from deploy.manifests.processes import DEREGISTRATION_S, Process, Resources
+from deploy.manifests.replicas import spread
 from deploy.manifests.variables import (
     CARDS,
     HTTP_PORT,
@@ -12,7 +13,9 @@ from deploy.manifests.variables import (
     MLLP_PORT,
     OUTGOING,
     SECRETS,
+    TLS,
     WORKER_PORT,
+    api_variables,
     cluster_name,
     key_files,
 )
@@ -20,7 +23,7 @@ from deploy.manifests.variables import (
 IMAGE: Final = "dmp"
 """The name that an overlay, or `deploy.release`, replaces by the image of a release."""
 USER: Final = 10001
-_TMP: Final = {"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": "64Mi"}}
+TMP: Final = {"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": "64Mi"}}
 _READABLE: Final = 0o440
 """Mode of mounted secrets: for the pod's user and group."""
 
@@ -41,9 +44,11 @@ def pod_template(process: Process) -> Manifest:
             "enableServiceLinks": False,
             "securityContext": security(),
             "terminationGracePeriodSeconds": process.grace_s,
-            "topologySpreadConstraints": _spread(process),
+            "topologySpreadConstraints": spread(
+                labels_of(process.service, process.role), is_strict=process.serves_callers
+            ),
             "containers": [_container(process, mounts)],
-            "volumes": [*volumes, _TMP],
+            "volumes": [*volumes, TMP],
         },
     }
 
@@ -54,11 +59,11 @@ def security() -> Manifest:
     return {"runAsNonRoot": True, "runAsUser": USER, "runAsGroup": USER, "fsGroup": USER, **profile}
 
 
-def container(name: str, arguments: list[str], resources: Resources) -> Manifest:
+def container(name: str, arguments: list[str], resources: Resources, image: str = IMAGE) -> Manifest:
     """Returns a container without privileges, whose root file system is read-only."""
     return {
         "name": name,
-        "image": IMAGE,
+        "image": image,
         "imagePullPolicy": "IfNotPresent",
         "args": arguments,
         "resources": {
@@ -91,8 +96,12 @@ def mount(volume: str, folder: str, **rest: str) -> Manifest:
 def _container(process: Process, mounts: list[Manifest]) -> Manifest:
     settings = {"configMapRef": {"name": f"{process.service}-settings"}}
     made = container(process.role, [f"services.{process.service}", process.role], process.resources)
-    health = "http" if process.role == "api" else "metrics"
-    made |= {"envFrom": [settings], "ports": _ports(process), **_probes(health)}
+    made |= {"envFrom": [settings], "ports": _ports(process)}
+    if process.role == "api":
+        made["env"] = [{"name": name, "value": value} for name, value in api_variables(process.service).items()]
+        made |= probes("http", scheme="HTTPS")
+    else:
+        made |= probes("metrics")
     if process.serves_callers:
         made["lifecycle"] = {"preStop": {"sleep": {"seconds": DEREGISTRATION_S}}}
     temporary = {"name": "tmp", "mountPath": "/tmp"}  # noqa: S108  # a volume of the pod alone
@@ -109,35 +118,20 @@ def _ports(process: Process) -> list[Manifest]:
     return [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in ports.items()]
 
 
-def _probes(port: str) -> Manifest:
-    """Returns the probes. A start may take a minute on a busy node; a silent process is ended after a minute."""
-    alive, ready = ({"httpGet": {"path": path, "port": port}} for path in ("/livez", "/readyz"))
+def probes(
+    port: str, paths: tuple[str, str] = ("/livez", "/readyz"), scheme: Literal["HTTP", "HTTPS"] = "HTTP"
+) -> Manifest:
+    """Returns the probes. A start may take a minute on a busy node; a silent process is ended after a minute.
+
+    `paths`: of the page that says whether it lives, and whether it is ready.
+    """
+    tls = {"scheme": scheme} if scheme == "HTTPS" else {}
+    alive, ready = ({"httpGet": {"path": path, "port": port, **tls}} for path in paths)
     return {
         "startupProbe": {**alive, "periodSeconds": 2, "timeoutSeconds": 2, "failureThreshold": 30},
         "livenessProbe": {**alive, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 6},
         "readinessProbe": {**ready, "periodSeconds": 5, "timeoutSeconds": 4, "failureThreshold": 3},
     }
-
-
-def _spread(process: Process) -> list[Manifest]:
-    """Returns the spread over zones, which a new pod of an API must keep, and over nodes, which it should.
-
-    The taints of nodes count: the zone that is being drained takes no part, so that its pods find another one.
-    """
-    selector = {"labelSelector": {"matchLabels": labels_of(process.service, process.role)}}
-    strict = "DoNotSchedule" if process.serves_callers else "ScheduleAnyway"
-    rules = (("topology.kubernetes.io/zone", strict), ("kubernetes.io/hostname", "ScheduleAnyway"))
-    return [
-        {
-            "maxSkew": 1,
-            "topologyKey": key,
-            "whenUnsatisfiable": rule,
-            "nodeTaintsPolicy": "Honor",
-            "matchLabelKeys": ["pod-template-hash"],
-            **selector,
-        }
-        for key, rule in rules
-    ]
 
 
 def _volumes(process: Process) -> tuple[list[Manifest], list[Manifest]]:
@@ -157,6 +151,10 @@ def _volumes(process: Process) -> tuple[list[Manifest], list[Manifest]]:
         ),
     )
     volumes, mounts = [secrets], [mount("secrets", SECRETS)]
+    if process.role == "api":
+        certificate = {"tls.crt": "tls.crt", "tls.key": "tls.key", "ca.crt": "ca.crt"}
+        volumes.append(projected("tls", secret(f"{service}-api-tls", certificate)))
+        mounts.append(mount("tls", TLS))
     if service == "identity" and process.role == "api":
         volumes.append({"name": "cards", "secret": {"secretName": "identity-cards", "defaultMode": _READABLE}})
         mounts.append(mount("cards", CARDS))

@@ -45,8 +45,7 @@ def _operator_rules() -> list[Manifest]:
         _rule("keda.sh", ["scaledobjects"], _LOOK),
         _rule("kafka.strimzi.io", ["kafkas", "kafkanodepools", "kafkatopics", "kafkausers"], _LOOK),
         _rule("postgresql.cnpg.io", ["clusters", "backups", "scheduledbackups"], _LOOK),
-        _rule("gateway.networking.k8s.io", ["gateways", "httproutes", "tlsroutes"], _LOOK),
-        _rule("cert-manager.io", ["certificates"], _LOOK),
+        _rule("cert-manager.io", ["certificates", "issuers"], _LOOK),
         _rule("external-secrets.io", ["externalsecrets"], _LOOK),
         _rule("monitoring.coreos.com", ["podmonitors", "prometheusrules"], _LOOK),
     ]
@@ -67,8 +66,7 @@ def _releaser_rules() -> list[Manifest]:
         _rule("kafka.strimzi.io", ["kafkas", "kafkanodepools", "kafkatopics", "kafkausers"], _WRITE),
         _rule("postgresql.cnpg.io", ["clusters", "scheduledbackups"], _WRITE),
         _rule("barmancloud.cnpg.io", ["objectstores"], _WRITE),
-        _rule("gateway.networking.k8s.io", ["gateways", "httproutes", "tlsroutes"], _WRITE),
-        _rule("cert-manager.io", ["certificates"], _WRITE),
+        _rule("cert-manager.io", ["certificates", "issuers"], _WRITE),
         _rule("external-secrets.io", ["externalsecrets"], _WRITE),
         _rule("monitoring.coreos.com", ["podmonitors", "prometheusrules"], _WRITE),
     ]

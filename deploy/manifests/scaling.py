@@ -11,11 +11,10 @@ from typing import Final
 from deploy.figures import lag_threshold
 from deploy.manifests.objects import Manifest, labels_of, manifest
 from deploy.manifests.processes import Process
+from deploy.manifests.replicas import CALM_S
 from deploy.manifests.variables import KAFKA_PORT
 from shared.contracts.topics import GROUPS
 
-CALM_S: Final = 300
-"""Seconds of less load before replicas are taken away."""
 _POLL_S: Final = 15
 _DOUBLE_IN_S: Final = 30
 _ACCESS: Final = "kafka-lag"

@@ -17,11 +17,15 @@ CARDS: Final = "/run/dmp/cards"
 """The folder of identity's authorities of cards and of certificates of organisations."""
 MLLP: Final = "/run/dmp/mllp"
 """The folder of records' certificate for HL7 v2 and of the authorities of its senders."""
+TLS: Final = "/run/dmp/tls"
+"""The folder of an API's own certificate, and of the authority that certified it and the edge."""
 OUTGOING: Final = "/var/spool/dmp"
 """The folder of SMS and letters that notify hands over to the gateways."""
 DOMAIN: Final = "dmp.example"
 HTTP_PORT, METRICS_PORT, WORKER_PORT, MLLP_PORT = 8080, 9100, 8081, 2575
 KAFKA_PORT, POSTGRES_PORT = 9093, 5432
+EDGE_HTTPS_PORT, EDGE_CARDS_PORT, MONITOR_PORT = 10443, 10444, 9903
+"""The ports of the edge's pods; 443, 8443 and 2575 of its Service lead to them."""
 _CARD_FILES: Final = ("roots", "persons", "organisations", "revocations")
 
 
@@ -52,6 +56,12 @@ def variables_of(service: Service) -> dict[str, str]:
         **_own(service),
     }
     return {f"{service.upper()}_{name}": value for name, value in common.items()}
+
+
+def api_variables(service: Service) -> dict[str, str]:
+    """Returns the variables that an API alone has: its TLS, and whom it believes who the client is."""
+    files = {"CERTIFICATE_FILE": "tls.crt", "KEY_FILE": "tls.key", "PROXY_AUTHORITIES_FILE": "ca.crt"}
+    return {f"{service.upper()}_HTTP__{name}": f"{TLS}/{file}" for name, file in files.items()}
 
 
 def key_files(service: Service) -> dict[str, str]:

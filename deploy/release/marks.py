@@ -53,14 +53,18 @@ def write_installed(kubectl: Kubectl, namespace: str, installed: Installed) -> N
 def mark(each: Manifest, release: Release) -> Manifest:
     """Returns a Deployment or a Job whose pods have the image and the label of the release."""
     template = each["spec"]["template"]
-    containers = [
-        {**container, "image": release.image if container["image"] == IMAGE else container["image"]}
-        for container in template["spec"]["containers"]
-    ]
+    containers = {
+        kind: [
+            {**container, "image": release.image if container["image"] == IMAGE else container["image"]}
+            for container in template["spec"][kind]
+        ]
+        for kind in ("initContainers", "containers")
+        if kind in template["spec"]
+    }
     labels = {**template["metadata"]["labels"], VERSION: release.name}
     marked = {
         "metadata": {**template["metadata"], "labels": labels},
-        "spec": {**template["spec"], "containers": containers},
+        "spec": {**template["spec"], **containers},
     }
     metadata = {**each["metadata"], "labels": {**each["metadata"]["labels"], VERSION: release.name}}
     return {**each, "metadata": metadata, "spec": {**each["spec"], "template": {**template, **marked}}}

@@ -11,6 +11,7 @@ from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any, Final
 
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 LARGEST_HEAD: Final = 16 * 1024
@@ -39,7 +40,8 @@ class BadHeadError(ValueError):
 class LimitedProtocol(HttpToolsProtocol):
     """One connection with the limits of this module.
 
-    After `max_age_s` seconds it ends with the answer to its next request, which says so (`Connection: close`).
+    After `max_age_s` seconds it ends with the answer to its next request, which says so (`Connection: close`). A peer
+    that has proven by a certificate to be a proxy names the client of each request, in `X-Forwarded-For`.
     """
 
     phase = Phase.IDLE
@@ -59,6 +61,8 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """Refuses a connection beyond the limit, unless the one that has been idle longest can be closed for it."""
         super().connection_made(transport)
+        if transport.get_extra_info("peercert"):
+            self.app = ProxyHeadersMiddleware(self.app, "*")  # of this connection alone
         self._opened_at = self.loop.time()
         if len(self.connections) > MOST_CONNECTIONS and not self._make_room():
             self._close_with(HTTPStatus.SERVICE_UNAVAILABLE)

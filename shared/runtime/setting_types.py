@@ -85,14 +85,19 @@ JwksUrl = Annotated[str, AfterValidator(_jwks_url)]
 """The URL of a JWK Set (RFC 7517)."""
 
 
-def check_pem_files(ca_file: Path | None, certificate_file: Path | None = None, key_file: Path | None = None) -> None:
-    """Raises ValueError in words if a file has no certificates, or if a key does not belong to its certificate."""
+def check_pem_files(
+    ca_file: Path | None, certificate_file: Path | None = None, key_file: Path | None = None, *, ca: str = "CA_FILE"
+) -> None:
+    """Raises ValueError in words if a file has no certificates, or if a key does not belong to its certificate.
+
+    `ca`: the name of the setting with the authorities.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         if ca_file is not None:
             context.load_verify_locations(ca_file)
     except (OSError, ssl.SSLError):
-        raise ValueError("CA_FILE cannot be read, or holds no certificate in PEM") from None
+        raise ValueError(f"{ca} cannot be read, or holds no certificate in PEM") from None
     try:
         if certificate_file is not None:
             context.load_cert_chain(certificate_file, key_file, password="")

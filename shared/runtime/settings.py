@@ -15,6 +15,7 @@ from pydantic_settings import SettingsConfigDict
 from shared.contracts.declarations import Profile
 from shared.crypto.keyring import Keyring
 from shared.errors import CodedError
+from shared.loopback import is_loopback
 from shared.runtime.secret_files import EnvironmentSettings, set_variable
 from shared.runtime.setting_types import Dsn, JwksUrl, Networks, check_pem_files, is_local
 
@@ -145,22 +146,39 @@ class HttpSettings(Section):
     port: int = 0
     body_limit: int = Field(default=20 * 1024 * 1024, description="largest accepted body, bytes")
     certificate_file: Path | None = Field(
-        default=None, description="PEM file of the API's certificate chain; without it the API speaks plain HTTP"
+        default=None, description="PEM file of the API's certificate chain; needed where it listens beyond this machine"
     )
     key_file: Path | None = Field(default=None, description="PEM file of the certificate's private key, unencrypted")
+    plaintext: bool = Field(
+        default=False, description="whether the API may listen beyond this machine without TLS, which ends before it"
+    )
+    proxy_authorities_file: Path | None = Field(
+        default=None,
+        description="PEM file of the authorities of the proxies: one that shows a certificate of theirs says in "
+        "`X-Forwarded-For` who the client is; needs CERTIFICATE_FILE",
+    )
     trusted_proxies: Networks = Field(
         default="",
-        description="networks of the proxies that say in `X-Forwarded-For` who the client is, `10.1.2.0/24[,...]`; "
-        "from any other address the header is ignored",
+        description="networks of proxies without such a certificate, `10.1.2.0/24[,...]`; from any other address "
+        "`X-Forwarded-For` is ignored",
     )
     max_connection_age_s: float = Field(default=3600, gt=0, description=CONNECTION_AGE)
 
+    @property
+    def is_protected(self) -> bool:
+        """Whether no request travels in clear beyond this machine, or the settings say that TLS ends before the API."""
+        return self.plaintext or self.certificate_file is not None or is_loopback(self.host)
+
     @model_validator(mode="after")
     def _check_certificate(self) -> Self:
-        """Raises ValueError if the certificate and its key do not come together or cannot be used."""
+        """Raises ValueError if files of TLS do not come together or cannot be used."""
         if (self.certificate_file is None) is not (self.key_file is None):
             raise ValueError("CERTIFICATE_FILE and KEY_FILE go together")
-        check_pem_files(None, self.certificate_file, self.key_file)
+        if self.certificate_file is None and self.proxy_authorities_file is not None:
+            raise ValueError("PROXY_AUTHORITIES_FILE has no effect without CERTIFICATE_FILE")
+        if self.certificate_file is not None and self.plaintext:
+            raise ValueError("PLAINTEXT has no effect with CERTIFICATE_FILE")
+        check_pem_files(self.proxy_authorities_file, self.certificate_file, self.key_file, ca="PROXY_AUTHORITIES_FILE")
         return self
 
 

@@ -76,18 +76,23 @@ def client_context(
 
 
 def server_context(
-    certificate_file: Path | str, key_file: Path | str, client_authorities: Path | str | None = None
+    certificate_file: Path | str,
+    key_file: Path | str,
+    client_authorities: Path | str | None = None,
+    *,
+    admits_others: bool = False,
 ) -> ReloadedContext:
     """Returns the context of a server. All files are PEM.
 
     `client_authorities`: those of which every client must show a certificate; by default no client is asked for one.
+    `admits_others`: a client may also show none; a wrong one still ends the connection.
     """
 
     def make() -> ssl.SSLContext:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=client_authorities)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if client_authorities is not None:
-            context.verify_mode = ssl.CERT_REQUIRED
+            context.verify_mode = ssl.CERT_OPTIONAL if admits_others else ssl.CERT_REQUIRED
         context.load_cert_chain(certificate_file, key_file)
         return context
 

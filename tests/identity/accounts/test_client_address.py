@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from deploy.local.platform.edge import Edge, start
 from deploy.local.platform.pki import make_pki
@@ -19,6 +20,7 @@ from tests.infra.http.servers import listening
 from tests.infra.identity.identity_api import settings_of
 from tests.infra.identity.openings import asking
 from tests.infra.identity.professionals import DOCTOR, EDGE_KEYS, HOSPITAL
+from tests.infra.platform.certificates import Authority, CertificateFiles
 from tests.infra.platform.databases import Database
 
 FREE_TRIES, FREE_OPENINGS = 6, 30
@@ -111,3 +113,50 @@ async def test_whoever_is_no_trusted_proxy_is_counted_whatever_it_says(
     async with serving(settings(database, *proxies)) as url, httpx2.AsyncClient(base_url=url) as client:
         statuses = [await guess(client, f"192.0.2.{number}") for number in range(FREE_TRIES + 1)]
     assert statuses == [403] * FREE_TRIES + [429]
+
+
+@asynccontextmanager
+async def serving_tls(database: Database, authority: Authority) -> AsyncIterator[str]:
+    """Yields the URL of identity's API over TLS, which believes proxies that this authority certifies."""
+    files = authority.issue("api", usage=ExtendedKeyUsageOID.SERVER_AUTH)
+    tls = {"certificate_file": files.certificate, "key_file": files.key, "proxy_authorities_file": authority.file}
+    made = settings_of(database, accounts={"refusal_s": 0}, http=tls)
+    async with listening(http_config(make_api(made), made.http)) as port:
+        yield f"https://127.0.0.1:{port}"
+
+
+def showing(authority: Authority, shown: CertificateFiles | None = None) -> ssl.SSLContext:
+    """Returns the TLS of a client that verifies servers by this authority and shows this certificate."""
+    context = ssl.create_default_context(cafile=authority.file)
+    if shown is not None:
+        context.load_cert_chain(shown.both)
+    return context
+
+
+async def test_a_proxy_that_shows_its_certificate_names_the_client_from_any_address(
+    database: Database, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path)
+    proxy = showing(authority, authority.issue("edge", usage=ExtendedKeyUsageOID.CLIENT_AUTH))
+    async with serving_tls(database, authority) as url:
+        async with client_at("127.0.0.2", url, verify=proxy) as client:
+            assert [await guess(client, "192.0.2.1") for _ in range(FREE_TRIES + 1)] == [403] * FREE_TRIES + [429]
+            assert await guess(client, "192.0.2.2") == 403
+        async with client_at("127.0.0.2", url, verify=showing(authority)) as client:
+            statuses = [await guess(client, f"192.0.2.{number}") for number in range(3, FREE_TRIES + 4)]
+    assert statuses == [403] * FREE_TRIES + [429]
+
+
+@pytest.mark.parametrize("usage", [ExtendedKeyUsageOID.SERVER_AUTH, None])
+async def test_neither_another_api_nor_a_stranger_is_taken_for_a_proxy(
+    usage: Any, database: Database, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path)
+    issuer = authority if usage else Authority(tmp_path, "strangers")
+    shown = issuer.issue("another", usage=usage)
+    async with (
+        serving_tls(database, authority) as url,
+        client_at("127.0.0.2", url, verify=showing(authority, shown)) as client,
+    ):
+        with pytest.raises(httpx2.HTTPError):
+            await guess(client, "192.0.2.1")

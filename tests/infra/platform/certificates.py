@@ -53,15 +53,19 @@ class Authority:
         self.file = folder / f"{name}.pem"
         self.file.write_bytes(certificate.public_bytes(_PEM))
 
-    def issue(self, name: str, hosts: Sequence[str] = LOOPBACK) -> CertificateFiles:
-        """Issues a certificate with this common name for these hosts, for a server or a client."""
+    def issue(
+        self, name: str, hosts: Sequence[str] = LOOPBACK, usage: x509.ObjectIdentifier | None = None
+    ) -> CertificateFiles:
+        """Issues a certificate with this common name for these hosts, for a server or a client, or for one `usage`."""
         key = ec.generate_private_key(ec.SECP256R1())
-        certificate = (
+        builder = (
             _builder(_name(name), self._name, key)
             .add_extension(x509.SubjectAlternativeName([_host(host) for host in hosts]), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
-            .sign(self._key, hashes.SHA256())
         )
+        if usage is not None:
+            builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        certificate = builder.sign(self._key, hashes.SHA256())
         key_pem = key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         files = CertificateFiles(*(self._folder / f"{name}.{part}.pem" for part in ("certificate", "key", "both")))
         files.certificate.write_bytes(certificate.public_bytes(_PEM))

@@ -210,3 +210,22 @@ def test_a_setting_whose_own_name_ends_in_file_keeps_the_path(tmp_path: Path, mo
 @pytest.mark.parametrize("networks", ["0.0.0.0/0", "10.0.0.0/8,::/0", "10.0.0.1/8", "10.0.0.0/8 10.1.0.0/16", "*"])
 def test_proxies_are_networks_and_never_everybody(networks: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert complaint(monkeypatch, INVENTED_HTTP__TRUSTED_PROXIES=networks).startswith("INVENTED_HTTP__TRUSTED_PROXIES")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"KEY_FILE": "/nowhere.pem"}, "CERTIFICATE_FILE and KEY_FILE go together"),
+        ({"PROXY_AUTHORITIES_FILE": "/nowhere.pem"}, "PROXY_AUTHORITIES_FILE has no effect without"),
+        (
+            {"CERTIFICATE_FILE": "/nowhere.pem", "KEY_FILE": "/nowhere.pem", "PLAINTEXT": "true"},
+            "PLAINTEXT has no effect",
+        ),
+        ({"CERTIFICATE_FILE": "/nowhere.pem", "KEY_FILE": "/nowhere.pem"}, "CERTIFICATE_FILE and KEY_FILE cannot be"),
+    ],
+)
+def test_files_of_the_apis_tls_that_have_no_effect_are_refused_in_words(
+    changes: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = complaint(monkeypatch, **{f"INVENTED_HTTP__{name}": value for name, value in changes.items()})
+    assert text.startswith(f"INVENTED_HTTP__{words}")

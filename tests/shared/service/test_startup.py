@@ -130,8 +130,19 @@ async def test_a_port_that_is_taken_is_named(
 
 
 async def test_an_address_of_another_machine_is_named(new_database: NewDatabase) -> None:
-    ended = await failing(await new_database("consent"), "api", {"HTTP__HOST": "192.0.2.1"})
+    ended = await failing(await new_database("consent"), "api", {"HTTP__HOST": "192.0.2.1", "HTTP__PLAINTEXT": "true"})
     assert ended.errors == "consent: CONSENT_HTTP__HOST: 192.0.2.1 is no address of this machine\n"
+    assert ended.code == 78
+
+
+async def test_an_api_that_others_reach_is_served_over_tls_or_its_settings_say_why_not(
+    new_database: NewDatabase,
+) -> None:
+    ended = await failing(await new_database("consent"), "api", {"HTTP__HOST": "0.0.0.0"})
+    assert ended.errors == (
+        "consent: CONSENT_HTTP__CERTIFICATE_FILE: is needed, with KEY_FILE, where the API listens beyond this machine; "
+        "or HTTP__PLAINTEXT=true, if TLS ends before it\n"
+    )
     assert ended.code == 78
 
 
