@@ -195,6 +195,7 @@ class Stack:
         admin, bootstrap = self.kafka.credentials(ADMIN), self.kafka.bootstrap
         retired = [topic.name for topic in TOPICS if topic.former_writers]
         unsent = {(name, topic) for name in NAMES for topic in await unsent_topics(self.postgres, name, retired)}
+        await run_in_thread(lambda: topics.make_users(bootstrap, admin, self.kafka.passwords))
         await run_in_thread(lambda: topics.make_topics(bootstrap, admin, unsent, self.replication))
 
     def _port_names(self) -> list[str]:

@@ -1,14 +1,23 @@
-"""Makes the topics and permissions of the broker of one machine, see `shared/messaging/topics`."""
+"""Makes the topics, users and permissions of the broker of one machine, see `shared/messaging/topics`."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from deploy.local.platform.errors import LocalError
 from deploy.local.platform.kafka import Credentials, admin_client
 from shared.messaging.topics.cluster_topics import ClusterTopics, Replication
 from shared.messaging.topics.layouts import declared_topics
 from shared.messaging.topics.permissions import grant
+from shared.messaging.topics.users import set_passwords, users_without_password
 
 ONE_BROKER = Replication(factor=1, in_sync=1)
+
+
+def make_users(bootstrap: str, admin: Credentials, passwords: Mapping[str, str]) -> None:
+    """Creates the users whom the broker of an older installation lacks; the others keep their passwords."""
+    client = admin_client(bootstrap, admin)
+    absent = users_without_password(client, passwords)
+    if absent:
+        set_passwords(client, {name: passwords[name] for name in absent})
 
 
 def make_topics(
