@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import asyncpg
 from confluent_kafka import TopicPartition
@@ -16,6 +17,7 @@ from deploy.local.cli.interruptible import print_progress
 from deploy.local.platform.kafka import admin_client
 from deploy.local.platform.services import NAMES
 from deploy.local.platform.stack import Stack
+from deploy.local.platform.supervisor import Report
 from shared.messaging.topics.grants import ADMIN
 from tests.benchmarks import profiling, statements
 from tests.benchmarks.figures import Figures, Latency, Work
@@ -33,6 +35,12 @@ FASTEST = 450
 STATISTICS_DELAY_S = 1.5
 PROCESSES = [f"{service}-{role}" for service in NAMES for role in ("api", "worker")]
 COMMITS = "select sum(xact_commit)::bigint, pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint from pg_stat_database"
+
+
+class MakeStack(Protocol):
+    """Makes the stack of a benchmark in a folder."""
+
+    def __call__(self, folder: Path, *, report: Report) -> Stack: ...
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,7 @@ class Bench:
         """Measures warm-up, idle time and each load."""
         await self.warm_up(hospital)
         tell(f"measuring {IDLE_S:.0f} s without load")
-        before = costs.look(self.pids(PROCESSES))
+        before = costs.look(self.pids(self.processes))
         await asyncio.sleep(IDLE_S)
         idle = costs.spent(before, costs.look(before.pids))
         figures = []
@@ -104,7 +112,7 @@ class Bench:
         load = self.loads[number]
         await statements.reset(self.stack)
         counted, pace = await self.count(), costs.pace()
-        before, start = costs.look(self.pids(PROCESSES)), time.time() + 0.2
+        before, start = costs.look(self.pids(self.processes)), time.time() + 0.2
         run = self.run(self.url, start, number)
         results, own = await self.deposit(hospital, run, f"{load}, depositing")
         accepted = [result for result in results if result.status in (200, 201)]
@@ -155,6 +163,12 @@ class Bench:
             for number in topic.partitions
         }
         return sum(future.result(10).offset for future in client.list_offsets(ends).values())
+
+    @property
+    def processes(self) -> list[str]:
+        """The services' processes, with every worker."""
+        further = [name for name in self.stack.pids if "-worker-" in name]
+        return [*PROCESSES, *further]
 
     @property
     def url(self) -> str:
@@ -225,13 +239,15 @@ def shortcomings(results: list[Result], journeys_by_id: Mapping[str, Journey]) -
 
 
 @asynccontextmanager
-async def bench(loads: Sequence[Load], records: int) -> AsyncIterator[tuple[Bench, Depositing]]:
+async def bench(
+    loads: Sequence[Load], records: int, make: MakeStack = Stack
+) -> AsyncIterator[tuple[Bench, Depositing]]:
     """Yields a bench with everything started, records open and bodies built."""
     async with AsyncExitStack() as resources:
         folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="dmp-bench-")))
         folder.chmod(0o711)  # noqa: ASYNC240  # PostgreSQL's user must pass when we are root
         statements.preload()
-        stack = await resources.enter_async_context(Stack(folder / "var", report=print_progress))
+        stack = await resources.enter_async_context(make(folder / "var", report=print_progress))
         made = Bench(stack, folder, loads)
         hospital = await resources.enter_async_context(Hospital(stack))
         software = await hospital.register()
