@@ -75,6 +75,7 @@ def _placeholders(settings: type[ServiceSettings]) -> ServiceSettings:
         "tokens": {"issuer": "http://placeholder", "jwks_url": "https://placeholder"},
         "smtp": {"host": "127.0.0.1", "port": 25, "sender": "placeholder@example.org"},
         "folders": {"sms": "placeholder", "letters": "placeholder"},
+        "gateways": {"sms_certificate_file": "placeholder", "letters_certificate_file": "placeholder"},
         "service": {"name": "placeholder", "sender_name": "DMP", "site": "example.org", "telephone": "3000"},
     }
     if "keys" in settings.model_fields:

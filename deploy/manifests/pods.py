@@ -24,6 +24,7 @@ IMAGE: Final = "dmp"
 """The name that an overlay, or `deploy.release`, replaces by the image of a release."""
 USER: Final = 10001
 TMP: Final = {"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": "64Mi"}}
+_GATEWAY_FILES: Final = {f"{name}.pem": f"{name}-gateway.pem" for name in ("sms", "letters")}
 _READABLE: Final = 0o440
 """Mode of mounted secrets: for the pod's user and group."""
 
@@ -149,6 +150,7 @@ def _volumes(process: Process) -> tuple[list[Manifest], list[Manifest]]:
             if key_files(service)
             else []
         ),
+        *([secret("notify-gateways", _GATEWAY_FILES)] if service == "notify" else []),
     )
     volumes, mounts = [secrets], [mount("secrets", SECRETS)]
     if process.role == "api":

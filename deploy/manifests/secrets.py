@@ -22,6 +22,8 @@ def secrets() -> Iterator[Manifest]:
     yield _secret("ops-kafka", f"dmp/kafka/{OPS}", {"username": OPS, "password": "{{ .password }}"})
     yield _secret("backup-store", "dmp/backups", {"id": "{{ .id }}", "secret": "{{ .secret }}"})
     yield _secret("identity-cards", "dmp/identity/cards", {f"{n}.pem": f"{{{{ .{n} }}}}" for n in _CARD_FILES})
+    gateways = {f"{name}.pem": f"{{{{ .{name} }}}}" for name in ("sms", "letters")}
+    yield _secret("notify-gateways", "dmp/notify/gateways", gateways)
     yield _secret("records-mllp-senders", "dmp/records/mllp", {"ca.crt": "{{ .senders }}"})
 
 

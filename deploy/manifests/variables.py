@@ -111,6 +111,8 @@ def _own(service: Service) -> dict[str, str]:
                 "SERVICE__TELEPHONE": "01 99 00 00 00",  # a number that ARCEP keeps for fiction
                 "FOLDERS__SMS": f"{OUTGOING}/sms",
                 "FOLDERS__LETTERS": f"{OUTGOING}/letters",
+                "GATEWAYS__SMS_CERTIFICATE_FILE": f"{SECRETS}/sms-gateway.pem",
+                "GATEWAYS__LETTERS_CERTIFICATE_FILE": f"{SECRETS}/letters-gateway.pem",
             }
         case _:
             return {}

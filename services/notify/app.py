@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from email.utils import formataddr, parseaddr
+from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI
@@ -15,6 +16,7 @@ from services.notify.alerts.usecases.send_alerts import AlertSender
 from services.notify.alerts.usecases.send_alerts import start_metrics as start_alert_metrics
 from services.notify.consumers import subscriptions
 from services.notify.delivery.adapters.folders import FolderGateway
+from services.notify.delivery.adapters.gateway_certificate import REQUIRED, GatewayCertificate
 from services.notify.delivery.adapters.smtp import MailGateway, MailServer, tls_context
 from services.notify.delivery.steps.delivery_loop import DeliveryLoop, Gateway
 from services.notify.erasure.store import remove_alerts
@@ -24,14 +26,14 @@ from services.notify.messages.store import MessageQueue
 from services.notify.messages.usecases.send_messages import MessageSender
 from services.notify.messages.usecases.settle_messages import start_metrics as start_message_metrics
 from services.notify.preferences import api
-from services.notify.settings import Settings, SmtpSettings
+from services.notify.settings import GatewaysSettings, Settings, SmtpSettings
 from shared.crypto.keyring import Keyring
 from shared.erasure.erased_records import ErasureFinisher
 from shared.http.app import make_app, serving
 from shared.http.described import read_api_texts
 from shared.http.issuer_keys import Keys
 from shared.runtime.metrics import STEP_SECONDS, start_at_zero, start_refusals
-from shared.service.startup import check_folder
+from shared.service.startup import check_folder, setting_errors
 from shared.service.worker import Loop, Plan, make_worker_app
 
 REFUSALS: Final = {"change-preferences": ("not-own-record",)}
@@ -95,6 +97,17 @@ def make_mail_server(settings: SmtpSettings) -> MailServer:
     )
 
 
+def make_gateway_certificates(settings: GatewaysSettings) -> dict[Channel, GatewayCertificate]:
+    """Returns the certificates for which SMS and letters are encrypted. Raises SettingUnusableError."""
+    files: dict[Channel, Path] = {"sms": settings.sms_certificate_file, "letter": settings.letters_certificate_file}
+    names = {"sms": "GATEWAYS__SMS_CERTIFICATE_FILE", "letter": "GATEWAYS__LETTERS_CERTIFICATE_FILE"}
+    certificates: dict[Channel, GatewayCertificate] = {}
+    for channel, file in files.items():
+        with setting_errors(names[channel], f"{file} is not {REQUIRED}"):
+            certificates[channel] = GatewayCertificate(channel, file)
+    return certificates
+
+
 def make_sender(settings: Settings) -> SenderDetails:
     """Returns the service as its messages name it. Mails come from its name unless SMTP__SENDER has another one."""
     service, (name, address) = settings.service, parseaddr(settings.smtp.sender)
@@ -105,13 +118,13 @@ def make_sender(settings: Settings) -> SenderDetails:
 def _senders(settings: Settings, keyring: Keyring, rules: AlertRules) -> dict[str, Loop]:
     """Returns a delivery loop with separate gateways for each queue, so that no queue delays another."""
     smtp, folders = make_mail_server(settings.smtp), settings.folders
-    context = tls_context(smtp)
+    context, certificates = tls_context(smtp), make_gateway_certificates(settings.gateways)
     attempt_timeout_s, sender = 3 * smtp.timeout_s, make_sender(settings)
 
     def gateways(channel: Channel) -> list[Gateway]:
         if channel == "mail":
             return [MailGateway(smtp, context) for _ in range(settings.smtp.connections)]
-        return [FolderGateway(folders.sms if channel == "sms" else folders.letters)]
+        return [FolderGateway(folders.sms if channel == "sms" else folders.letters, certificates[channel])]
 
     def alerts(queue: AlertQueue) -> Loop:
         return DeliveryLoop(
@@ -137,7 +150,10 @@ def _senders(settings: Settings, keyring: Keyring, rules: AlertRules) -> dict[st
 
 
 def make_worker(settings: Settings) -> FastAPI:
-    """Returns the worker: consumers, outbox relay and delivery loops. Raises SettingUnusableError for its folders."""
+    """Returns the worker: consumers, outbox relay and delivery loops.
+
+    Raises SettingUnusableError for its folders, and for the certificates of their gateways.
+    """
     check_folder("FOLDERS__SMS", settings.folders.sms)
     check_folder("FOLDERS__LETTERS", settings.folders.letters)
     return make_worker_app(make_plan(settings), settings)

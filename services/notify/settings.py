@@ -117,10 +117,21 @@ class EmergencySettings(Section):
 
 
 class FoldersSettings(Section):
-    """The folders to which SMS and letters are written, one file each, to be sent or printed. They must exist."""
+    """The folders to which SMS and letters are written, an encrypted file each, for their gateway. They must exist."""
 
     sms: Path
     letters: Path
+
+
+class GatewaysSettings(Section):
+    """The gateways that take SMS and letters from the folders, and for which alone these are encrypted."""
+
+    sms_certificate_file: Path = Field(
+        description="PEM file of the certificate for which SMS are encrypted: an RSA key of 2,048 bits or more"
+    )
+    letters_certificate_file: Path = Field(
+        description="PEM file of the certificate for which letters are encrypted: an RSA key of 2,048 bits or more"
+    )
 
 
 class Settings(ServiceSettings):
@@ -130,6 +141,7 @@ class Settings(ServiceSettings):
     keys: KeysSettings
     smtp: SmtpSettings
     folders: FoldersSettings
+    gateways: GatewaysSettings
     service: PublicServiceSettings
     alerts: AlertSettings = AlertSettings()
     emergencies: EmergencySettings = EmergencySettings()

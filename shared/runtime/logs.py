@@ -67,6 +67,7 @@ LogEvent = Literal[
     "keys.unreachable",
     "certificates.reloaded",
     "certificates.unreadable",
+    "certificates.expired",
     "library.warned",
     "notification.failed",
     "lines.dropped",
@@ -89,6 +90,7 @@ LEVELS: Final[Mapping[LogEvent, Level]] = {
     "relay.recovery_needed": "error",
     "announcement.refused": "error",
     "topic.differs": "error",
+    "certificates.expired": "error",
     # It is tried again, or watched: many of them in a row want an operator.
     "request.refused": "warning",
     "batch.retried": "warning",

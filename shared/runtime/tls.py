@@ -9,18 +9,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from shared.runtime.logs import log, log_limited
-
-FileState = tuple[int, int, int]
-"""Modification time (ns), size and inode."""
+from shared.runtime.reloaded_files import ReloadedFiles
 
 
 class ReloadedContext(ssl.SSLContext):
     """A TLS context whose files are read again when one of them has changed.
 
-    Files that cannot be used, because they are written just now, leave the former context in force: that is logged, and
-    they are tried again at the next connection. `make` builds a context from the files; what it raises at the first
-    time is raised by the constructor.
+    Files that cannot be used leave the former context in force (see ReloadedFiles). `make` builds a context from the
+    files; what it raises at the first time is raised by the constructor.
     """
 
     def __new__(cls, *_: object) -> "ReloadedContext":
@@ -28,33 +24,15 @@ class ReloadedContext(ssl.SSLContext):
         return super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
 
     def __init__(self, make: Callable[[], ssl.SSLContext], files: Iterable[Path | str | None]) -> None:
-        self._make = make
-        self._files = tuple(Path(file) for file in files if file is not None)
-        self._states = self._read_states()
-        self._context = make()
+        self._contexts = ReloadedFiles(make, files)
 
     def wrap_bio(self, *arguments: Any, **options: Any) -> ssl.SSLObject:
         """Begins the TLS of an asynchronous connection, as a client or a server."""
-        return self._current().wrap_bio(*arguments, **options)
+        return self._contexts.current().wrap_bio(*arguments, **options)
 
     def wrap_socket(self, *arguments: Any, **options: Any) -> ssl.SSLSocket:
         """Begins the TLS of a blocking connection, as a client or a server."""
-        return self._current().wrap_socket(*arguments, **options)
-
-    def _current(self) -> ssl.SSLContext:
-        states = self._read_states()
-        if states != self._states:
-            try:
-                self._context = self._make()
-            except (OSError, ValueError) as error:  # an SSLError is an OSError
-                log_limited("certificates.unreadable", error)
-            else:
-                self._states = states
-                log("certificates.reloaded")
-        return self._context
-
-    def _read_states(self) -> tuple[FileState | None, ...]:
-        return tuple(_state_of(file) for file in self._files)
+        return self._contexts.current().wrap_socket(*arguments, **options)
 
 
 def client_context(
@@ -97,11 +75,3 @@ def server_context(
         return context
 
     return ReloadedContext(make, (certificate_file, key_file, client_authorities))
-
-
-def _state_of(file: Path) -> FileState | None:
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino

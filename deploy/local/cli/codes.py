@@ -46,5 +46,5 @@ def now() -> datetime:
 
 def _newest_codes(layout: Layout, to: str, since: datetime) -> list[str]:
     mails = [mail.text for mail in mailbox.caught_mails(layout.mail, to) if mail.arrived >= since]
-    sms = [message.text for message in mailbox.caught_sms(layout.sms, to) if message.arrived >= since]
+    sms = [message.text for message in mailbox.caught_sms(layout, to) if message.arrived >= since]
     return [code for text in (*reversed(mails), *reversed(sms)) for code in mailbox.codes_in(text)[:1]]

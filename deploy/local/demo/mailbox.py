@@ -1,4 +1,4 @@
-"""Reads the mails of the mail catcher's folder, and the SMS and letters of notify's folders."""
+"""Reads the mails of the mail catcher's folder, and opens SMS and letters of notify's folders as a gateway does."""
 
 import re
 from dataclasses import dataclass
@@ -7,6 +7,9 @@ from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import default
 from pathlib import Path
+
+from deploy.local.platform.gateway import ENDING, Opener
+from deploy.local.platform.paths import Layout
 
 _CODE = re.compile(r"\b(\d{3})\s?(\d{3})\b")
 
@@ -43,7 +46,7 @@ class CaughtMail:
 
 @dataclass(frozen=True)
 class CaughtText:
-    """One SMS or letter, a file of plain text; `number` counts from 1 in the order of arrival."""
+    """One SMS or letter, from a file of its own; `number` counts from 1 in the order of arrival."""
 
     number: int
     path: Path
@@ -53,22 +56,33 @@ class CaughtText:
     text: str
 
 
-def caught_sms(folder: Path, to: str | None = None) -> list[CaughtText]:
-    """Returns all SMS, or those to one number, the oldest first. The first line of a file names the number."""
+def caught_sms(layout: Layout, to: str | None = None) -> list[CaughtText]:
+    """Returns all SMS, or those to one number, the oldest first; the first line of each names the number.
+
+    Raises LocalError for a file that the gateway's key does not open.
+    """
     messages = []
-    for number, (path, arrived, content) in enumerate(_texts(folder), 1):
+    for number, (path, arrived, content) in enumerate(_texts(layout, layout.sms), 1):
         head, _, text = content.partition("\n\n")
         messages.append(CaughtText(number, path, arrived, head.removeprefix("To: "), "", text.strip()))
     return [message for message in messages if to is None or message.to == to]
 
 
-def caught_letters(folder: Path, to: str | None = None) -> list[CaughtText]:
-    """Returns all letters, or those to one person (first line of the address), the oldest first."""
+def caught_letters(layout: Layout, to: str | None = None) -> list[CaughtText]:
+    """Returns all letters, or those to one person (first line of the address), the oldest first.
+
+    Raises LocalError for a file that the gateway's key does not open.
+    """
     messages = []
-    for number, (path, arrived, content) in enumerate(_texts(folder), 1):
+    for number, (path, arrived, content) in enumerate(_texts(layout, layout.letters), 1):
         subject = next((block.partition(":")[2].strip() for block in content.split("\n\n")[2:3]), "")
         messages.append(CaughtText(number, path, arrived, content.partition("\n")[0], subject, content.strip()))
     return [message for message in messages if to is None or message.to == to]
+
+
+def count_letters(layout: Layout) -> int:
+    """Returns the number of letters."""
+    return sum(1 for _ in layout.letters.glob(f"*{ENDING}"))
 
 
 def codes_in(text: str) -> list[str]:
@@ -76,9 +90,10 @@ def codes_in(text: str) -> list[str]:
     return [match[1] + match[2] for match in _CODE.finditer(text)]
 
 
-def _texts(folder: Path) -> list[tuple[Path, datetime, str]]:
-    aged = sorted((path.stat().st_mtime_ns, path) for path in folder.glob("*.txt"))
-    return [(path, datetime.fromtimestamp(at / 1e9, UTC), path.read_text("utf-8")) for at, path in aged]
+def _texts(layout: Layout, folder: Path) -> list[tuple[Path, datetime, str]]:
+    opener = Opener(layout)
+    aged = sorted((path.stat().st_mtime_ns, path) for path in folder.glob(f"*{ENDING}"))
+    return [(path, datetime.fromtimestamp(at / 1e9, UTC), opener.open(path)) for at, path in aged]
 
 
 def caught_mails(folder: Path, to: str | None = None) -> list[CaughtMail]:

@@ -111,7 +111,7 @@ async def run_campaign(story: Story) -> None:
     for person in crowd[:OBJECTING]:
         await administrator.call("PUT", "identity", "/opening-objections", json=_objection(person))
     story.tell_event("by telephone", f"{OBJECTING} of them object before they are written to")
-    letters = _letters(story)
+    letters = mailbox.count_letters(story.layout)
     body = {"regions": [REGION_OF_CAMPAIGN], "regimes": [GENERAL_REGIME], "window_days": 0}
     campaign = (await administrator.call("POST", "identity", "/campaigns", json=body)).json()
     story.tell_event("administrator", "begins a campaign; by law there are six weeks to object, here none")
@@ -124,7 +124,7 @@ async def run_campaign(story: Story) -> None:
     by_mail = {person.mail for number, person in enumerate(crowd) if number % WITH_A_MAIL == 0 and number >= OBJECTING}
     await poll(lambda: _are_all_sent(story, by_mail, letters, CROWD - OBJECTING), every_s=0.2)
     mails = [mail.to for mail in mailbox.caught_mails(story.layout.mail) if mail.to in by_mail]
-    written = _letters(story) - letters
+    written = mailbox.count_letters(story.layout) - letters
     story.expect(len(mails) == len({*mails}) == len(by_mail), f"{len(mails)} mails came for {len(by_mail)} people")
     story.expect(len(mails) + written == CROWD - OBJECTING, f"{written} letters came beside {len(mails)} mails")
     story.tell_event("activation codes", f"{len(mails)} by mail, {written} by letter: one each, nobody twice")
@@ -231,10 +231,6 @@ async def _activation_code(story: Story, person: InventedPerson) -> str:
     return await poll(read_code, every_s=0.05)
 
 
-def _letters(story: Story) -> int:
-    return sum(1 for _ in story.layout.letters.glob("*.txt"))
-
-
 async def _are_all_sent(story: Story, by_mail: set[str], letters: int, expected: int) -> bool | None:
     mails = sum(mail.to in by_mail for mail in mailbox.caught_mails(story.layout.mail))
-    return True if mails + _letters(story) - letters >= expected else None
+    return True if mails + mailbox.count_letters(story.layout) - letters >= expected else None

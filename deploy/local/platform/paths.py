@@ -37,13 +37,23 @@ class Layout:
 
     @property
     def sms(self) -> Path:
-        """The folder of SMS, one `.txt` file each."""
+        """The folder of SMS, one encrypted file each."""
         return self.folder / "sms"
 
     @property
     def letters(self) -> Path:
-        """The folder of postal letters, one `.txt` file each."""
+        """The folder of postal letters, one encrypted file each."""
         return self.folder / "letters"
+
+    @property
+    def gateway_certificate(self) -> Path:
+        """The certificate of the gateway for which SMS and letters are encrypted."""
+        return self.secrets / "gateway-certificate.pem"
+
+    @property
+    def gateway_key(self) -> Path:
+        """The private key of that gateway, which opens them."""
+        return self.secrets / "gateway-key.pem"
 
     @property
     def secrets(self) -> Path:

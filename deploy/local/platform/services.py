@@ -135,6 +135,8 @@ class Services:
                     "SERVICE__TELEPHONE": "01 99 00 00 00",  # a number that ARCEP keeps for fiction
                     "FOLDERS__SMS": str(self.layout.sms),
                     "FOLDERS__LETTERS": str(self.layout.letters),
+                    "GATEWAYS__SMS_CERTIFICATE_FILE": str(self.layout.gateway_certificate),
+                    "GATEWAYS__LETTERS_CERTIFICATE_FILE": str(self.layout.gateway_certificate),
                     "ALERTS__WINDOW_S": "0",  # a person waits for the alert of each deposit on one machine
                 }
             case _:

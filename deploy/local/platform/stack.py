@@ -33,6 +33,7 @@ from deploy.local.platform import endpoints, topics
 from deploy.local.platform.child import ChildSpec, run_in_thread
 from deploy.local.platform.databases import app_dsn, create_databases, owner_dsn, unsent_topics
 from deploy.local.platform.errors import LocalError
+from deploy.local.platform.gateway import prepare_gateway
 from deploy.local.platform.kafka import Kafka, prepare_kafka
 from deploy.local.platform.lock import hold_lock
 from deploy.local.platform.paths import Layout, default_folder
@@ -168,6 +169,8 @@ class Stack:
             specs.append(self.kafka.spec(self.layout.log("kafka")))
         if "smtp" in self.parts:
             specs.append(smtp_spec(self.layout, self.ports["smtp"]))
+        if "services" in self.parts:
+            prepare_gateway(self.layout)
         return specs
 
     async def _start_services(self) -> None:

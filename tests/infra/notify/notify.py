@@ -35,6 +35,7 @@ from shared.runtime.clock import bucket_of
 from shared.runtime.settings import FreshnessSettings, PostgresSettings
 from shared.service.worker import WorkerRuntime, at_work
 from tests.infra.http.tokens import SETTINGS, TestKeys
+from tests.infra.notify.gateways import gateways_settings
 from tests.infra.platform.databases import Database
 from tests.infra.platform.topics import Topics
 from tests.infra.platform.waiting import eventually
@@ -154,6 +155,7 @@ def settings(
         service=PUBLIC_SERVICE,
         alerts=AlertSettings(window_s=window_s),
         folders=folders or FoldersSettings(sms=Path("/nonexistent"), letters=Path("/nonexistent")),
+        gateways=gateways_settings(),
         smtp=SmtpSettings.model_validate(
             {"host": "127.0.0.1", "port": port, "sender": "DMP <no-reply@dmp.example>", **smtp}
         ),

@@ -47,6 +47,10 @@ class ContainerServices(Services):
                 path.mkdir(parents=True, exist_ok=True)
                 os.chown(path, USER, USER)
                 mounts += ["-v", f"{path}:{LETTERS}/{target}"]
+            certificate = f"{LETTERS}/gateway.pem"
+            plain |= {f"NOTIFY_GATEWAYS__{kind}_CERTIFICATE_FILE": certificate for kind in ("SMS", "LETTERS")}
+            os.chown(self.layout.gateway_certificate, USER, USER)
+            mounts += ["-v", f"{self.layout.gateway_certificate}:{certificate}:ro"]
         if port is not None:
             plain["DMP_HEALTH_URL"] = f"http://{HOST}:{port}/readyz"
         settings = [word for name, value in plain.items() for word in ("-e", f"{name}={value}")]

@@ -18,7 +18,7 @@ _COMMON = {
     "TOKENS__JWKS_URL": "https://identity.test/.well-known/jwks.json",
 }
 NO_CHANGES: Mapping[str, str] = {}
-_OWN = {
+OWN: dict[str, dict[str, str]] = {
     "identity": {"KEYS__SIGNING": SIGNING, "KEYS__RECEIPTS": RECEIPTS},
     "notify": {
         "SMTP__HOST": "127.0.0.1",
@@ -30,6 +30,8 @@ _OWN = {
         "SERVICE__TELEPHONE": "01 99 00 00 00",
         "FOLDERS__SMS": "/nonexistent",
         "FOLDERS__LETTERS": "/nonexistent",
+        "GATEWAYS__SMS_CERTIFICATE_FILE": "/nonexistent",
+        "GATEWAYS__LETTERS_CERTIFICATE_FILE": "/nonexistent",
     },
 }
 
@@ -48,7 +50,7 @@ async def start(
 ) -> asyncio.subprocess.Process:
     """Starts `python -m services.<service> <arguments>`; `rings`: keyrings by their setting; `settings`: others."""
     prefix = database.service.upper()
-    values = {**_COMMON, **_OWN.get(database.service, {}), "POSTGRES__DSN": database.dsn}
+    values = {**_COMMON, **OWN.get(database.service, {}), "POSTGRES__DSN": database.dsn}
     values |= {f"KEYS__{name.upper()}": ring for name, ring in rings.items()} | dict(settings)
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", f"services.{database.service}", *arguments),

@@ -12,6 +12,7 @@ from shared.contracts.notify import AlertEvent, AlertSent, AlertUnwanted
 from shared.contracts.records import DocumentPublished, DocumentRelabelled
 from shared.runtime import clock
 from tests.infra.messaging.plumbing import value
+from tests.infra.notify.gateways import opened
 from tests.infra.notify.notify import consulted, contact, mail_server, published, worker
 from tests.infra.platform.databases import Database
 from tests.infra.platform.topics import Topics
@@ -55,9 +56,9 @@ async def test_an_emergency_is_told_at_once_by_mail_and_sms_whatever_the_person_
     )
     assert {(alert.caused_by, alert.document_id) for alert in alerts} == {(cause.id, None)}
     assert "opened in an emergency" in mail["subject"]
-    assert "\nDMP: a health professional has just opened your record" in sms.read_text()
-    assert sms.read_text().startswith("To: +33699990001\n")
-    assert str(event.document_id) not in str(mail) + sms.read_text()
+    assert "\nDMP: a health professional has just opened your record" in opened(sms)
+    assert opened(sms).startswith("To: +33699990001\n")
+    assert str(event.document_id) not in str(mail) + opened(sms)
     waits = "select due_at - caused_at = interval '60 minutes' from alerts where kind = '{}' and channel = 'mail'"
     assert await value(database, waits.format(FOLLOW_UP))
 
@@ -121,7 +122,7 @@ async def test_who_is_reached_by_sms_alone_is_told_of_the_end_of_the_session_by_
         alerts = await ended(kafka, 4)
     assert sent_alerts(alerts) == [(EMERGENCY, "sms"), (FOLLOW_UP, "sms")]
     assert [alert.reason for alert in alerts if isinstance(alert, AlertUnwanted)] == ["no-address"] * 2
-    texts = sorted(path.read_text() for path in folders.sms.iterdir())
+    texts = sorted(opened(path) for path in folders.sms.iterdir())
     assert [("has just opened" in text, "for the reason and what was read" in text) for text in texts] == [
         (True, False),
         (False, True),

@@ -10,11 +10,17 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from deploy.local.platform.smtp import MailCatcher
 from services.notify.delivery.adapters.folders import FolderGateway
+from services.notify.delivery.adapters.gateway_certificate import GatewayCertificate
 from services.notify.delivery.domain import Deferred, Delivered, OutgoingMessage, Skipped
+from tests.infra.notify.gateways import gateways_settings
 
 
 def message() -> OutgoingMessage:
     return OutgoingMessage(uuid4(), "0699990001", b"text")
+
+
+def certificate() -> GatewayCertificate:
+    return GatewayCertificate("sms", gateways_settings().sms_certificate_file)
 
 
 def names_in(folder: Path) -> set[str]:
@@ -31,7 +37,7 @@ def fill_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_full_disk_is_waited_for_and_keeps_no_half_of_a_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gateway = FolderGateway(tmp_path)
+    gateway = FolderGateway(tmp_path, certificate())
     fill_the_disk(monkeypatch)
     assert await gateway.send(message()) == Skipped("folder-unavailable")
     assert names_in(tmp_path) == set()
@@ -40,11 +46,11 @@ async def test_a_full_disk_is_waited_for_and_keeps_no_half_of_a_message(
 
 
 async def test_a_message_whose_own_place_is_taken_holds_up_no_other(tmp_path: Path) -> None:
-    gateway, stuck, other = FolderGateway(tmp_path), message(), message()
-    (tmp_path / f"{stuck.id}.txt").mkdir()
+    gateway, stuck, other = FolderGateway(tmp_path, certificate()), message(), message()
+    (tmp_path / f"{stuck.id}.p7m").mkdir()
     assert await gateway.send(stuck) == Deferred("folder-unavailable")
     assert isinstance(await gateway.send(other), Delivered)
-    assert names_in(tmp_path) == {f"{stuck.id}.txt", f"{other.id}.txt"}
+    assert names_in(tmp_path) == {f"{stuck.id}.p7m", f"{other.id}.p7m"}
 
 
 async def test_a_mail_that_cannot_be_stored_is_refused_for_now_and_leaves_no_half(

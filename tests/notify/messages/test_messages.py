@@ -18,6 +18,7 @@ from shared.contracts.notify import MessageRequested
 from shared.db.pool import transaction
 from shared.runtime import clock, tracing
 from tests.infra.messaging.plumbing import value
+from tests.infra.notify.gateways import opened
 from tests.infra.notify.notify import KEYRING, contact, mail_server, published, requested, worker
 from tests.infra.platform.databases import Database
 from tests.infra.platform.topics import Topics
@@ -70,9 +71,9 @@ async def test_a_code_leaves_by_sms_as_one_file(database: Database, kafka: Topic
         await kafka.put(event)
         await all_are(database, "sent")
     [path] = folders.sms.iterdir()
-    assert path.name == f"{event.request_id}.txt"
+    assert path.name == f"{event.request_id}.p7m"
     assert path.stat().st_mode & 0o777 == 0o600
-    assert path.read_text("utf-8") == (
+    assert opened(path) == (
         "To: +33699990001\n\nDMP : votre code de connexion est 123 456, valable 10 minutes."
         " Ne le communiquez à personne.\n"
     )
@@ -86,7 +87,7 @@ async def test_a_letter_begins_with_the_lines_of_the_address(
         await kafka.put(event)
         await all_are(database, "sent")
     [path] = folders.letters.iterdir()
-    text = path.read_text("utf-8")
+    text = opened(path)
     assert text.startswith("Camille EXEMPLE\n1 rue de l'Essai\n75001 PARIS\n\n")
     assert "1234 5678" in text
     assert "31 janvier 2027" in text
@@ -279,7 +280,7 @@ async def test_a_crash_before_the_commit_sends_twice_at_most(
         await asyncio.Event().wait()
 
     async def written() -> bool:
-        return bool(list(folders.sms.glob("*.txt")))
+        return bool(list(folders.sms.glob("*.p7m")))
 
     async with mail_server() as server:
         with monkeypatch.context() as patch:
@@ -297,7 +298,7 @@ async def test_a_crash_before_the_commit_sends_twice_at_most(
         async with worker(database, kafka, server.port, folders):
             await all_are(database, "sent", 2)
     assert [sent["message-id"] for sent in server.mails] == [f"<{mail.request_id}@dmp.example>"] * 2
-    assert [path.name for path in folders.sms.iterdir()] == [f"{sms.request_id}.txt"]
+    assert [path.name for path in folders.sms.iterdir()] == [f"{sms.request_id}.p7m"]
 
 
 async def test_a_lost_database_between_answer_and_commit_does_not_send_twice(

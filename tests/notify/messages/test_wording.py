@@ -218,6 +218,7 @@ def test_a_deployment_that_does_not_say_who_it_is_does_not_start_and_is_told_whi
         "keys": {"contacts": KEYRING_TEXT},
     }
     values |= {"tokens": {"issuer": "http://x", "jwks_url": "https://x"}, "folders": {"sms": "x", "letters": "x"}}
+    values |= {"gateways": {"sms_certificate_file": "x", "letters_certificate_file": "x"}}
     values |= {"smtp": {"host": "127.0.0.1", "port": 25, "sender": "x@y.example"}}
     with pytest.raises(ValidationError) as caught:
         Settings.model_validate(values)

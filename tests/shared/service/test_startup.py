@@ -13,6 +13,9 @@ import orjson
 import pytest
 
 from tests.conftest import NewDatabase
+from tests.infra.notify.gateways import gateways_settings
+from tests.infra.platform import processes
+from tests.infra.platform.certificates import Authority
 from tests.infra.platform.databases import Database
 from tests.infra.platform.processes import NO_CHANGES, ProcessResult, run, start
 from tests.infra.platform.topics import Topics
@@ -154,6 +157,34 @@ async def test_notify_starts_only_where_it_can_write_sms_and_letters(new_databas
     ended = await failing(database, "worker", folders, contacts=RING)
     assert ended.errors == f"notify: NOTIFY_FOLDERS__LETTERS: {file} is no folder\n"
     assert ended.code == 78
+
+
+@pytest.mark.parametrize("content", [None, "no certificate", "elliptic"])
+async def test_notify_starts_only_with_a_certificate_for_which_sms_and_letters_can_be_encrypted(
+    new_database: NewDatabase, tmp_path: Path, content: str | None
+) -> None:
+    file = tmp_path / "gateway.pem"
+    if content == "elliptic":
+        content = Authority(tmp_path).issue("gateway").certificate.read_text()
+    if content is not None:
+        file.write_text(content)
+    gateways = {
+        "GATEWAYS__SMS_CERTIFICATE_FILE": str(gateways_settings().sms_certificate_file),
+        "GATEWAYS__LETTERS_CERTIFICATE_FILE": str(file),
+    }
+    folders = {"FOLDERS__SMS": str(tmp_path), "FOLDERS__LETTERS": str(tmp_path)}
+    ended = await failing(await new_database("notify"), "worker", {**folders, **gateways}, contacts=RING)
+    assert ended.errors.startswith(f"notify: NOTIFY_GATEWAYS__LETTERS_CERTIFICATE_FILE: {file} is not a certificate in")
+    assert ended.code == 78
+
+
+async def test_notify_starts_only_where_the_gateways_are_named(
+    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(processes.OWN["notify"], "GATEWAYS__SMS_CERTIFICATE_FILE")
+    ended = await failing(await new_database("notify"), "worker", contacts=RING)
+    missing = "NOTIFY_GATEWAYS__SMS_CERTIFICATE_FILE is missing"
+    assert (ended.errors, ended.code) == (f"notify: settings are missing or wrong: {missing}\n", 78)
 
 
 async def test_a_file_of_authorities_that_is_not_there_is_named(new_database: NewDatabase, tmp_path: Path) -> None:

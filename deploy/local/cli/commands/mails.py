@@ -98,8 +98,8 @@ def _messages(var: Path, sms: bool, letters: bool, to: str | None = None) -> lis
     if sms and letters:
         fail(EXIT_REFUSED, "choose either --sms or --letters")
     if sms:
-        return mailbox.caught_sms(layout.sms, to)
-    return mailbox.caught_letters(layout.letters, to) if letters else mailbox.caught_mails(layout.mail, to)
+        return mailbox.caught_sms(layout, to)
+    return mailbox.caught_letters(layout, to) if letters else mailbox.caught_mails(layout.mail, to)
 
 
 def _name(sms: bool, letters: bool) -> str:

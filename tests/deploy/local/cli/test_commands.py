@@ -17,8 +17,12 @@ from deploy.local.cli.commands.common import after
 from deploy.local.cli.commands.deposits import exit_code
 from deploy.local.cli.in_force import METRIC, LatencySummary, latency_in
 from deploy.local.cli.tables import cell_of
-from deploy.local.demo.mailbox import caught_mails
+from deploy.local.demo.mailbox import caught_mails, caught_sms
 from deploy.local.demo.polling import describe_access, is_done
+from deploy.local.platform.errors import LocalError
+from deploy.local.platform.gateway import prepare_gateway
+from deploy.local.platform.paths import Layout
+from services.notify.delivery.adapters.gateway_certificate import GatewayCertificate
 from shared.runtime.metrics import IN_FORCE_SECONDS
 
 RECORD = "0199a3c4-5d00-8a11-9b7e-2f6c1d4e9a3b"
@@ -293,17 +297,17 @@ def test_caught_mails_are_listed_in_the_order_of_their_arrival_even_when_nothing
 
 
 def test_caught_sms_and_letters_are_listed_the_newest_last(tmp_path: Path) -> None:
-    sms, letters = tmp_path / "sms", tmp_path / "letters"
-    sms.mkdir()
-    letters.mkdir()
+    layout = Layout(tmp_path)
+    layout.create()
+    prepare_gateway(layout)
+    gateway = GatewayCertificate("sms", layout.gateway_certificate)
     for seconds, number in ((2000, "+33699990002"), (1000, "+33699990001")):
-        path = sms / f"{number}.txt"
-        path.write_text(f"To: {number}\n\nDMP : code 123 456\n", "utf-8")
+        path = layout.sms / f"{number}.p7m"
+        path.write_bytes(gateway.encrypt(f"To: {number}\n\nDMP : code 123 456\n".encode()))
         os.utime(path, (seconds, seconds))
-    (letters / "a.txt").write_text(
-        "Camille EXEMPLE\n75001 PARIS\n\n1 mars 2026\n\nObjet : Essai\n\nBonjour,\n", "utf-8"
-    )
-    (letters / ".draft").write_text("half", "utf-8")
+    text = "Camille EXEMPLE\n75001 PARIS\n\n1 mars 2026\n\nObjet : Essai\n\nBonjour,\n"
+    (layout.letters / "a.p7m").write_bytes(gateway.encrypt(text.encode()))
+    (layout.letters / ".draft").write_text("half", "utf-8")
     listed = json.loads(run("mails", "--sms", "--json", var=tmp_path).stdout)
     assert [sms_caught["to"] for sms_caught in listed] == ["+33699990001", "+33699990002"]
     [letter] = json.loads(run("mails", "--letters", "--json", var=tmp_path).stdout)
@@ -312,6 +316,10 @@ def test_caught_sms_and_letters_are_listed_the_newest_last(tmp_path: Path) -> No
     assert "75001 PARIS" in run("mails", "show", "--letters", "1", var=tmp_path).stdout
     assert run("mails", "show", "--letters", "2", var=tmp_path).exit_code == 1
     assert run("mails", "--sms", "--letters", var=tmp_path).exit_code == 1
+    layout.gateway_key.unlink()
+    prepare_gateway(layout)
+    with pytest.raises(LocalError, match="cannot be opened"):
+        caught_sms(layout)
 
 
 @pytest.mark.parametrize(("version", "made_by", "code"), [("2", ["3"], 0), ("3", [], 1)])
