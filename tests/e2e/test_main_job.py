@@ -1,7 +1,6 @@
-"""The whole main job: the demo, deposits while services are down, and data that must never leak."""
+"""The whole main job: the demo, deposits while services are down, and what operators must never find."""
 
-import re
-from collections.abc import Iterator
+import io
 from pathlib import Path
 
 import httpx2
@@ -13,11 +12,13 @@ from deploy.local.demo.script import play
 from deploy.local.demo.story import Story
 from deploy.local.platform.stack import Stack
 from shared.contracts.declarations import SERVICES
-from shared.contracts.topics import GROUPS, TOPICS
+from shared.crypto.archives import ArchiveUnreadableError, decrypt, encrypt, new_private_key
 from tests.e2e.acting import set_scene
-from tests.infra.platform.parts import USERS, Parts
-from tests.infra.platform.topics import Topics
+from tests.e2e.people_acting import act_as_people
+from tests.e2e.reading import disks, read_as_operator
 from tests.infra.platform.waiting import DEADLINE_S, eventually
+from tests.infra.privacy.needles import Needles, texts_about_people
+from tests.infra.privacy.places import dump
 
 
 async def test_the_story_comes_true_from_the_opening_to_the_list_of_accesses(stack: Stack) -> None:
@@ -114,70 +115,33 @@ async def test_waiting_for_the_result_tells_it_in_the_answer(stack: Stack, dmp: 
     assert await eventually(answered_when_published)
 
 
-async def test_nobody_finds_a_name_a_number_a_token_or_a_content_where_it_does_not_belong(
-    stack: Stack, dmp: Dmp
+async def test_who_operates_it_finds_no_patient_no_contact_and_no_content(
+    stack: Stack, dmp: Dmp, tmp_path: Path
 ) -> None:
-    scene = await set_scene(stack, dmp)
-    await scene.done(await scene.deposit())
-    wrong = scene.person.opening() | {"traits": {**scene.person.opening()["traits"], "birth_name": "MIRAMBEAU"}}  # type: ignore[dict-item]
-    answers: list[str] = []
-    for method, service, path, body in (
-        ("POST", "identity", "/records", wrong),
-        ("POST", "identity", "/records", {"ins": scene.person.ins}),
-        ("POST", "records", "/fhir", scene.person.opening()),
-    ):
-        with pytest.raises(RefusedError) as refused:
-            await scene.hospital.call(method, service, path, json=body)
-        answers.append(f"{refused.value.code} {refused.value.detail}")
-    person = scene.person
-    secrets = {
-        person.ins[:13],
-        person.birth_name,
-        person.given_name,
-        person.mail,
-        "MIRAMBEAU",
-        "ESTREVAL",
-        (await scene.hospital.token()).rsplit(".", 1)[1],
-        (await scene.holder.token()).rsplit(".", 1)[1],
-        "Lettre de liaison",
-    }
-    places = dict(_logs(stack)) | {f"answer {number}": text for number, text in enumerate(answers)}
-    places |= await _metrics(stack)
-    places |= await _topics(stack)
-    assert len(places) > 30
-    leaks = {(name, secret) for name, text in places.items() for secret in secrets if _says(text, secret)}
-    assert leaks == set()
+    """After the story and the acts of people who keep their records; a professional's public name may be found."""
+    told: list[str] = []
+    texts = await act_as_people(stack, dmp, told.append)
+    places = await read_as_operator(stack) | {f"answer {number}": text.encode() for number, text in enumerate(told)}
+    assert len(places) > 300
+    folder = tmp_path / "read"
+    folder.mkdir()
+    assert Needles(texts_about_people(texts)).leaks(places, folder, disks(stack)) == set()
 
 
-def _says(text: str, secret: str) -> bool:
-    return re.search(re.escape(secret), text, re.IGNORECASE) is not None
+async def test_an_archive_of_a_database_opens_with_its_private_key_alone(stack: Stack) -> None:
+    [readable] = (await dump(stack.postgres.dsn("identity"), "identity")).values()
+    own, other = new_private_key(), new_private_key()
+    archive, opened = io.BytesIO(), io.BytesIO()
+    encrypt(io.BytesIO(readable), archive, [own.to_public()])
+    assert b"CREATE TABLE" in readable
+    assert b"CREATE TABLE" not in archive.getvalue()
+    with pytest.raises(ArchiveUnreadableError):
+        decrypt(io.BytesIO(archive.getvalue()), opened, [other])
+    decrypt(io.BytesIO(archive.getvalue()), opened, [own])
+    assert opened.getvalue() == readable
 
 
-def _logs(stack: Stack) -> Iterator[tuple[str, str]]:
-    for path in sorted(Path(stack.layout.logs).glob("*")):
-        yield path.name, path.read_text("utf-8", "replace")
-
-
-async def _metrics(stack: Stack) -> dict[str, str]:
-    pages = {}
-    async with httpx2.AsyncClient(trust_env=False) as client:
-        for service in SERVICES:
-            for role in ("metrics", "worker"):
-                answer = await client.get(f"http://127.0.0.1:{stack.ports[f'{service}-{role}']}/metrics")
-                assert answer.status_code == 200
-                pages[f"metrics of {service} {role}"] = answer.text
-            assert (await client.get(f"{stack.url(service, 'api')}/metrics")).status_code == 404
-    return pages
-
-
-async def _topics(stack: Stack) -> dict[str, str]:
-    passwords = {user: stack.kafka.credentials(user).password for user in USERS}
-    topics = Topics(Parts(stack.postgres.dsn(), stack.kafka.bootstrap, passwords), "")
-    contents = {}
-    for name in [topic.name for topic in TOPICS] + [group.dead_letters for group in GROUPS]:
-        records = await topics.read_raw(name)
-        if name == "identity.professionals.v1":
-            continue  # the public directory
-        contents[name] = "\n".join(str((r.key, r.value, r.headers)) for r in records)
-    await topics.close()
-    return contents
+async def test_sms_and_letters_are_there_and_only_their_gateway_reads_them(stack: Stack) -> None:
+    letters = mailbox.caught_letters(stack.layout)
+    assert any("NULLEPART" in letter.text for letter in letters)
+    assert not any(b"NULLEPART" in letter.path.read_bytes() for letter in letters)

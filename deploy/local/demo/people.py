@@ -11,12 +11,12 @@ from shared.values import ins_key
 
 NOWHERE = "99999"
 """A commune code that belongs to no commune, as in the national test data."""
-_BIRTH_NAMES = (
+BIRTH_NAMES = (
     "ABRISSEAU", "BELLECOMBE", "CHANTERIVE", "DORMEUIL", "ESPERANDOT", "FAUVELIN", "GRANDCLAIR", "HAUTERAYE",
     "JOLIVERT", "LAVANDOIS", "MIRANDEUIL", "NOISERAIE", "ORMESSART", "PERCEVIGNE", "QUINTEREL", "ROSEMBOIS",
     "SAULNERAC", "TERNEVAL", "VALTONNE", "YVREMONT",
 )  # fmt: skip
-_GIVEN_NAMES: dict[str, tuple[str, ...]] = {
+GIVEN_NAMES: dict[str, tuple[str, ...]] = {
     "female": (
         "APOLLINE",
         "BLANDINE",
@@ -86,7 +86,7 @@ def invent(seed: int | None = None) -> InventedPerson:
     """Returns a random person; a seed determines the person."""
     random_source = random.Random(seed)
     sex: Literal["female", "male"] = random_source.choice(("female", "male"))
-    birth_name, given_name = random_source.choice(_BIRTH_NAMES), random_source.choice(_GIVEN_NAMES[sex])
+    birth_name, given_name = random_source.choice(BIRTH_NAMES), random_source.choice(GIVEN_NAMES[sex])
     born = date(1935, 1, 1) + timedelta(days=random_source.randrange(70 * 365))
     number = f"{2 if sex == 'female' else 1}{born:%y%m}{NOWHERE}{random_source.randrange(1, 999):03d}"
     mail = f"{_ascii(given_name)}.{_ascii(birth_name)}.{random_source.randrange(10_000):04d}@patient.example"
