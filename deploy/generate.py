@@ -1,5 +1,5 @@
 """Generates the JSON Schemas, AsyncAPI, OpenAPI, the pages on access, contracts, errors and sizes, the table of
-settings, the dashboards, and the Kubernetes manifests.
+settings, the dashboards, the rules of the objectives, and the Kubernetes manifests.
 
 python -m deploy.generate            writes the files that differ
 python -m deploy.generate --check    exits with 1 and names the files that differ
@@ -18,6 +18,7 @@ from joserfc.jwk import ECKey, OKPKey
 from pydantic import BaseModel
 
 from deploy.access_page import access_page
+from deploy.alerts import objectives
 from deploy.contracts_page import contracts_page
 from deploy.dashboards.grafana import dashboards
 from deploy.errors_page import errors_page
@@ -47,6 +48,7 @@ def generated() -> Iterator[tuple[Path, str]]:
     before, after = page.split(BEGIN)[0], page.split(END)[1]
     yield DESCRIPTIONS / "configuration.md", f"{before}{BEGIN}\n{configuration()}{END}{after}"
     yield from dashboards()
+    yield from objectives.files()
     for service in SERVICES:
         yield DESCRIPTIONS / f"openapi-{service}.yaml", _yaml(openapi(service))
     yield DESCRIPTIONS / "sizing.md", sizing_page()

@@ -52,7 +52,7 @@ def _flow() -> Row:
                   step=quantile(0.99, "deposit_step_seconds", ["step"])),
             chart("Documents by step", "reqps", "The curves lie on one another while everything flows.",
                   step=rate("deposit_step_seconds_count", ["step"])),
-            chart("Changes of rights until in force", "s", "Above 5 s at p99 a critical alert fires.",
+            chart("Changes of rights until in force", "s", "The objective is 5 s: see its error budget.",
                   p50=quantile(0.5, "change_in_force_seconds", []),
                   p99=quantile(0.99, "change_in_force_seconds", [])),
             chart("Refusals", "reqps", "A sudden rise: an attack, or a release that refuses too much.",

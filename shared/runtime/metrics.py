@@ -57,7 +57,7 @@ LOST_DOCUMENTS = Counter("lost_documents_total", "Accepted documents that went w
 REFUSED = Counter("refusals_total", "Refusals by reason.", ["action", "reason"])
 STEP_SECONDS = Histogram(
     "deposit_step_seconds",
-    "Time from the cause's own time to the effect's commit, per step of the flow.",
+    "Time from the cause's own time to the effect's commit, per step of the flow; alerted: without a planned wait.",
     ["step"],
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
 )

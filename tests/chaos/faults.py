@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
+from deploy.local.platform.stack import Stack
 from tests.infra.platform.installation import Installation
 
 TOP_UP_EVERY_S = 0.2
@@ -106,7 +107,7 @@ async def _keep_full(descriptor: int, folder: Path) -> None:
 
 
 @asynccontextmanager
-async def frozen(installation: Installation, name: str) -> AsyncIterator[None]:
+async def frozen(installation: Stack, name: str) -> AsyncIterator[None]:
     """Sends SIGSTOP to the process and all that it has started."""
     pid = installation.pid(name)
     assert pid is not None, f"{name} does not run"

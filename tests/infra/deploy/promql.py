@@ -18,8 +18,11 @@ FUNCTIONS: Final = {
     *(
         "absent",
         "and",
+        "avg_over_time",
+        "bool",
         "by",
         "count",
+        "group_left",
         "histogram_quantile",
         "max",
         "min",
@@ -29,6 +32,8 @@ FUNCTIONS: Final = {
         "or",
         "rate",
         "sum",
+        "topk",
+        "vector",
     ),
 }
 SUFFIXES: Final[dict[type[MetricWrapperBase], tuple[str, ...]]] = {
@@ -59,9 +64,9 @@ METRICS = metrics()
 def selectors(expression: str) -> Iterator[tuple[str, set[str]]]:
     """Yields each metric that an expression names, with the labels by which it is selected."""
     bare = re.sub(r'"[^"]*"', '""', expression)
-    bare = re.sub(r"\bby \([^)]*\)", "", bare)
+    bare = re.sub(r"\b(by|on|group_left) \([^)]*\)", "", bare)
     for name, labels in re.findall(
-        r"\b([a-z][a-z0-9_]+)\b(?:\s*\{([^}]*)\})?", re.sub(r"\[\w+\]|\boffset \w+", "", bare)
+        r"(?<![\w:])([a-z][a-z0-9_:]+)\b(?:\s*\{([^}]*)\})?", re.sub(r"\[\w+\]|\boffset \w+", "", bare)
     ):
         if name not in FUNCTIONS and not re.search(rf"[{{,]\s*{name}\s*(=|!)", bare):
             yield name, set(re.findall(r"(\w+)\s*[=!]", labels))

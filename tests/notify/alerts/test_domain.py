@@ -1,5 +1,6 @@
 """Who is told what, once, and for how long it is tried."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
@@ -179,10 +180,18 @@ def test_the_waits_grow_and_end_with_the_time_a_message_is_tried() -> None:
     assert sum(waits[:10], timedelta()) < RETRY_PERIOD <= sum(waits[:12], timedelta())
 
 
+def test_an_alert_that_was_gathered_is_not_late_unless_its_first_attempt_failed() -> None:
+    alert = due(uuid4(), "document", 0)
+    gathered = replace(alert, planned_at=NOON + timedelta(minutes=15))
+    sent_at = NOON + timedelta(minutes=15, seconds=2)
+    assert gathered.delay(sent_at) == timedelta(seconds=2)
+    assert alert.delay(sent_at) == replace(gathered, attempts=1).delay(sent_at) == timedelta(minutes=15, seconds=2)
+
+
 def due(record_id: UUID, kind: AlertKind, minutes: int, attempts: int = 0) -> DueAlert:
     made = NOON + timedelta(minutes=minutes)
     alert = Alert(uuid4(), record_id, kind, None, None, uuid4(), made, "", Audience.EVERYBODY)
-    return DueAlert(alert, attempts, made, None)
+    return DueAlert(alert, attempts, made, made, None)
 
 
 def test_what_is_gathered_is_of_one_record_and_kind_with_the_newest_last_and_emergencies_go_each_alone() -> None:

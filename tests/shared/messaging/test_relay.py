@@ -10,7 +10,6 @@ from uuid import UUID, uuid4
 import httpx2
 import orjson
 import pytest
-from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from deploy.local.platform.kafka import Credentials, admin_client
 from services.consent.kit.announcements import announce
@@ -31,7 +30,7 @@ from shared.runtime.settings import PostgresSettings
 from shared.service.worker import Plan, make_worker_app
 from tests.conftest import NewDatabase
 from tests.infra.http.tokens import TestKeys, bearer, operator_token, patient_token
-from tests.infra.messaging import plumbing
+from tests.infra.messaging import broker, plumbing
 from tests.infra.platform.databases import Database
 from tests.infra.platform.topics import Topics
 from tests.infra.platform.waiting import eventually
@@ -105,30 +104,23 @@ async def is_empty(pool: Pool, topic: str) -> bool:
 
 
 async def set_config(kafka: Topics, topic: str, name: str, value: str) -> None:
-    """Changes a topic's setting and waits until the broker says the value: the controller answers before that."""
-    entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
-    resource = ConfigResource(ConfigResource.Type.TOPIC, kafka.prefix + topic, incremental_configs=[entry])
-    await administer(kafka, lambda admin: admin.incremental_alter_configs([resource]))
-    admin = admin_client(kafka.parts.kafka_bootstrap, Credentials("admin", kafka.parts.passwords["admin"]))
-
-    async def is_set() -> bool:
-        [described] = admin.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, kafka.prefix + topic)]).values()
-        return str((await asyncio.to_thread(described.result, 30))[name].value) == value
-
-    await eventually(is_set)
+    """Changes a setting of a topic."""
+    await broker.set_config(admin_of(kafka), kafka.prefix + topic, name, value)
 
 
 async def administer(kafka: Topics, change: Callable[[Any], dict[Any, Any]]) -> None:
     """Does something as the broker's administrator and waits until it is done."""
-    admin = admin_client(kafka.parts.kafka_bootstrap, Credentials("admin", kafka.parts.passwords["admin"]))
-    for future in change(admin).values():
-        await asyncio.to_thread(future.result, 30)
+    await broker.administer(admin_of(kafka), change)
+
+
+def admin_of(kafka: Topics) -> Any:
+    return admin_client(kafka.parts.kafka_bootstrap, Credentials("admin", kafka.parts.passwords["admin"]))
 
 
 async def revoke(kafka: Topics, grant: Grant) -> None:
     """Takes a permission away and waits until the broker itself knows it no more."""
     await administer(kafka, lambda admin: admin.delete_acls([filter_of(grant)]))
-    admin = admin_client(kafka.parts.kafka_bootstrap, Credentials("admin", kafka.parts.passwords["admin"]))
+    admin = admin_of(kafka)
 
     async def is_gone() -> bool:
         return not await asyncio.to_thread(admin.describe_acls(filter_of(grant)).result, 30)
@@ -140,7 +132,7 @@ async def delete_topic(kafka: Topics, topic: str) -> None:
     """Deletes a topic and waits until the broker's metadata lack it, too: it may take records until then."""
     name = kafka.prefix + topic
     await administer(kafka, lambda admin: admin.delete_topics([name]))
-    admin = admin_client(kafka.parts.kafka_bootstrap, Credentials("admin", kafka.parts.passwords["admin"]))
+    admin = admin_of(kafka)
 
     async def is_gone() -> bool:
         return name not in (await asyncio.to_thread(admin.list_topics, timeout=30)).topics

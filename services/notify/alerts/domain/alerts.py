@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
@@ -63,14 +63,23 @@ class Recipient:
 class DueAlert:
     """An alert that a sender holds, with the number of earlier attempts and its recipient as of now.
 
-    `document_end`: why the document needs no alert any more.
+    `planned_at`: when this attempt was due. `document_end`: why the document needs no alert any more.
     """
 
     alert: Alert
     attempts: int
     created_at: datetime
+    planned_at: datetime
     recipient: Recipient | None
     document_end: str | None = None
+
+    def delay(self, handled_at: datetime) -> timedelta:
+        """Returns the time from the cause to the end of the alert, without the planned wait before its first attempt.
+
+        After a failed attempt the planned wait is not known any more, and counts.
+        """
+        planned_wait = self.planned_at - self.created_at if self.attempts == 0 else timedelta()
+        return handled_at - self.alert.caused_at - planned_wait
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,11 +121,11 @@ _TAKEN = """
 taken as (
   update alerts set due_at = $3 from due where alerts.bucket = due.bucket and alerts.id = due.id
   returning alerts.bucket, alerts.id, alerts.record_id, kind, document_id, deposit_id, caused_by, caused_at,
-            traceparent, audience, channel, document_end, attempts, created_at
+            traceparent, audience, channel, document_end, attempts, created_at, due.due_at as planned_at
 )
 select taken.id, taken.record_id, taken.kind, taken.document_id, taken.deposit_id, taken.caused_by, taken.caused_at,
        taken.traceparent, coalesce(restricted.audience, taken.audience) as audience, taken.channel, taken.document_end,
-       taken.attempts, taken.created_at, contacts.sealed,
+       taken.attempts, taken.created_at, taken.planned_at, contacts.sealed,
        coalesce(preferences.document, true) as document, coalesce(preferences.consultation, true) as consultation,
        exists (select from unbound_seals) as takes_unbound
 from taken left join contacts on contacts.record_id = taken.record_id
@@ -135,7 +135,7 @@ left join restricted_documents restricted
 TAKE_DUE_EMERGENCIES = (
     """
 with due as (
-  select bucket, id from alerts
+  select bucket, id, due_at from alerts
   where status = 'queued' and kind = 'emergency' and channel = $4 and due_at <= $1
   order by due_at limit $2 for update skip locked
 ), """  # noqa: S608  # two constants
@@ -160,8 +160,8 @@ with first as materialized (
     or not exists (select from alert_windows known where known.record_id = first.record_id and known.kind = first.kind)
   limit 64
 ), due as materialized (
-  select due.bucket, due.id from free cross join lateral (
-    select bucket, id from alerts
+  select due.bucket, due.id, due.due_at from free cross join lateral (
+    select bucket, id, due_at from alerts
     where bucket = free.bucket and record_id = free.record_id and kind = free.kind
       and status = 'queued' and channel = $4 and due_at <= $1
     for update skip locked
@@ -267,4 +267,4 @@ def _due_alert_from(row: asyncpg.Record) -> DueAlert:
         channel=row["channel"],
     )
     recipient = recipient_from(row) if row["sealed"] else None
-    return DueAlert(alert, row["attempts"], row["created_at"], recipient, row["document_end"])
+    return DueAlert(alert, row["attempts"], row["created_at"], row["planned_at"], recipient, row["document_end"])

@@ -35,7 +35,7 @@ async def settle_alerts(pool: Pool, attempts: Sequence[AlertAttempt]) -> None:
         for due, outcome in final:
             if due.alert.id in settled and not isinstance(outcome, Retryable):
                 at = handled_at(outcome, now)
-                STEP_SECONDS.labels("alerted").observe((at - due.alert.caused_at).total_seconds())
+                STEP_SECONDS.labels("alerted").observe(max(0.0, due.delay(at).total_seconds()))
                 announcements.append(announce_handled(due.alert, outcome, at))
         await append(connection, announcements)
 
