@@ -1,4 +1,4 @@
-"""What an operator does with the workers: looks at dead letters, redrives or discards them, recovers a service."""
+"""What an operator does with the workers: dead letters, offsets, refused announcements, recovery."""
 
 import asyncio
 import sys
@@ -9,6 +9,7 @@ from uuid import UUID
 
 from deploy.cli.client import RefusedError, Session
 from deploy.cli.errors import LocalError
+from deploy.cli.operator_routes import LONGEST_ACT_S
 from shared.contracts.declarations import SERVICES
 
 
@@ -69,8 +70,53 @@ async def discard(operator: Session, dead_letter: UUID, reason: str) -> dict[str
 
 async def recover(operator: Session, service: str) -> dict[str, Any]:
     """Recovers what a service's restored database lacks. Returns `adopted`, `undecided` and `facts` by topic."""
-    done: dict[str, Any] = (await operator.call("POST", f"{service}-worker", "/recovery")).json()
+    answer = await operator.call("POST", f"{service}-worker", "/recovery", timeout=LONGEST_ACT_S)
+    done: dict[str, Any] = answer.json()
     return done
+
+
+async def list_offsets(operator: Session) -> list[dict[str, Any]]:
+    """Returns the stored offset of each group in each partition, with those that Kafka has."""
+    return [offset for name in SERVICES for offset in await _listed(operator, f"{name}-worker", "/offsets")]
+
+
+async def reset_offsets(operator: Session, group: str) -> list[dict[str, Any]]:
+    """Resets a group to the beginning where Kafka lost its offset. Returns those partitions. Raises LocalError."""
+    owner = group.partition(".")[0]
+    if owner not in SERVICES:
+        raise LocalError(f"there is no group {group}: look with `dmp offsets list`")
+    answer = await operator.call("POST", f"{owner}-worker", f"/offsets/{group}/reset", json={"to": "beginning"})
+    reset: list[dict[str, Any]] = answer.json()
+    return reset
+
+
+async def list_refused(operator: Session) -> list[dict[str, Any]]:
+    """Returns the announcements that the broker refused, with their `service`."""
+    return [
+        {"service": name, **refused}
+        for name in SERVICES
+        for refused in await _listed(operator, f"{name}-worker", "/refused-announcements")
+    ]
+
+
+async def send_refused(operator: Session, service: str, announcement: UUID) -> None:
+    """Puts a refused announcement of a service back into its outbox."""
+    await operator.call("POST", f"{service}-worker", f"/refused-announcements/{announcement}/send")
+
+
+async def discard_refused(operator: Session, service: str, announcement: UUID) -> None:
+    """Deletes a refused announcement of a service."""
+    await operator.call("DELETE", f"{service}-worker", f"/refused-announcements/{announcement}")
+
+
+async def list_lost_deposits(operator: Session) -> list[dict[str, Any]]:
+    """Returns accepted deposits whose content a failure of records' database has lost."""
+    return await _listed(operator, "records", "/lost-deposits")
+
+
+async def _listed(operator: Session, process: str, path: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = (await operator.call("GET", process, path)).json()
+    return rows
 
 
 async def _page(operator: Session, service: str, filters: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -81,5 +127,7 @@ async def _page(operator: Session, service: str, filters: Mapping[str, Any]) -> 
 
 async def _post(operator: Session, dead_letter: Mapping[str, Any], action: str, body: object = None) -> dict[str, Any]:
     worker = f"{str(dead_letter['group']).partition('.')[0]}-worker"
-    answer = await operator.call("POST", worker, f"/dead-letters/{dead_letter['id']}/{action}", json=body)
+    answer = await operator.call(
+        "POST", worker, f"/dead-letters/{dead_letter['id']}/{action}", json=body, timeout=LONGEST_ACT_S
+    )
     return {"id": dead_letter["id"], **answer.json()}

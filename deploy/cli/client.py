@@ -71,17 +71,20 @@ class Session:
         return await send(self.http, self.urls, method, service, path, headers=carried, **options)
 
 
-def software_session(http: httpx2.AsyncClient, urls: Mapping[str, str], client_id: str, key: ECKey) -> Session:
+def software_session(
+    http: httpx2.AsyncClient, urls: Mapping[str, str], client_id: str, key: ECKey, issuer: str = ""
+) -> Session:
     """Returns a session of registered software that authenticates with its key (private_key_jwt, RFC 7523).
 
-    `urls`: the base URL of each API and worker; the token is identity's.
+    `urls`: the base URL of each API and worker; the token is identity's. `issuer`: identity's own name for itself,
+    where it is another than its URL.
     """
 
     async def ask() -> tuple[str, int]:
         form = {
             "grant_type": "client_credentials",
             "client_assertion_type": _ASSERTION,
-            "client_assertion": assertion(client_id, key, f"{urls['identity']}/oauth/token"),
+            "client_assertion": assertion(client_id, key, issuer or f"{urls['identity']}/oauth/token"),
         }
         return token_in(await send(http, urls, "POST", "identity", "/oauth/token", data=form))
 
@@ -89,10 +92,13 @@ def software_session(http: httpx2.AsyncClient, urls: Mapping[str, str], client_i
 
 
 @asynccontextmanager
-async def open_http(ca_file: Path | None = None) -> AsyncIterator[httpx2.AsyncClient]:
+async def open_http(
+    ca_file: Path | None = None, certificate_file: Path | None = None
+) -> AsyncIterator[httpx2.AsyncClient]:
     """Opens an HTTP client with the time limits of a command; it takes no proxy from the environment.
 
-    `ca_file`: the authorities that certify the services; the system's unless said. Raises LocalError.
+    `ca_file`: the authorities that certify the services; the system's unless said. `certificate_file`: the certificate
+    that it shows, with its key. Raises LocalError.
     """
     import ssl
 
@@ -102,6 +108,11 @@ async def open_http(ca_file: Path | None = None) -> AsyncIterator[httpx2.AsyncCl
         context = ssl.create_default_context(cafile=ca_file)
     except OSError:
         raise LocalError(f"{ca_file} cannot be read, or holds no certificate in PEM") from None
+    try:
+        if certificate_file is not None:
+            context.load_cert_chain(certificate_file)
+    except OSError:
+        raise LocalError(f"{certificate_file} cannot be read, or holds no certificate with its key in PEM") from None
 
     timeout = httpx2.Timeout(_TIMEOUT_S, connect=_CONNECT_TIMEOUT_S)
     limits = httpx2.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)

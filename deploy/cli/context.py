@@ -1,14 +1,17 @@
 """The context file of an operator: the addresses of an installation's processes, and the operator's own key.
 
-    client_id = "operator-jdoe"
+    client_id = "0199a3c4-5d00-8a11-9b7e-2f6c1d4e9a3b"
     key_file = "operator.jwk.json"
+    certificate_file = "operator.pem"
     ca_file = "authorities.pem"
 
     [services.records]
     api = "https://records.dmp.example"
-    worker = "https://records-worker.dmp.example"
+    worker = "https://operators.dmp.example:9443/records"
 
-Paths are relative to the file. `ca_file` may be left out: then the system's authorities are believed.
+The client is one person's. `certificate_file` holds the certificate, and its key, with which the edge lets that person
+in (deploy/cli/operator_routes.py). `issuer` is needed where identity's issuer is not its address. Paths are relative to
+the file. `ca_file` may be left out: then the system's authorities are believed.
 """
 
 import os
@@ -20,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from deploy.cli.errors import LocalError
 
 VARIABLE = "DMP_CONTEXT"
+_FILES = ("key_file", "certificate_file", "ca_file")
 DEFAULT = Path("~/.config/dmp/context.toml")
 
 
@@ -36,8 +40,10 @@ class Context(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     services: dict[str, ServiceAddresses]
+    issuer: str = ""
     client_id: str = ""
     key_file: Path | None = None
+    certificate_file: Path | None = None
     ca_file: Path | None = None
 
     @property
@@ -59,5 +65,5 @@ def read_context(path: Path | None) -> Context:
         raise LocalError(f"{file} is no context file: {reasons}") from None
     except (OSError, ValueError) as error:  # a TOMLDecodeError is a ValueError, and names the line
         raise LocalError(f"{file} cannot be read: {error}") from None
-    paths = {name: value for name in ("key_file", "ca_file") if (value := getattr(context, name)) is not None}
+    paths = {name: value for name in _FILES if (value := getattr(context, name)) is not None}
     return context.model_copy(update={name: file.parent / value.expanduser() for name, value in paths.items()})

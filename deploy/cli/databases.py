@@ -1,8 +1,8 @@
 """Makes one database and its roles per service on a PostgreSQL server, as its superuser.
 
 `<service>_owner` migrates the database. `<service>_app` has the service's permissions; imports use it. The roles
-`<service>_api` and `<service>_worker` are its members, each with a password of its own. No role may connect to another
-database.
+`<service>_api` and `<service>_worker` are its members, each with a password of its own. No role of a service may
+connect to another database. `dmp_operator` connects to each and sees statistics and settings (pg_monitor), no table.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 import asyncpg
 
 PROCESSES = ("api", "worker")
+OPERATOR = "dmp_operator"
 _SERVERS_OWN = ("postgres", "template1")
 _ROLES = "SELECT rolname FROM pg_roles WHERE rolname = ANY($1)"
 _EXISTS = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)"
@@ -26,7 +27,7 @@ async def create_roles(dsn: str, services: Collection[str], password: Callable[[
 
     `password` returns that of a role, of letters and digits.
     """
-    names = [role for service in services for role in roles_of(service)]
+    names = [*(role for service in services for role in roles_of(service)), OPERATOR]
     connection = await asyncpg.connect(dsn)
     try:
         present = {row["rolname"] for row in await connection.fetch(_ROLES, names)}
@@ -36,6 +37,7 @@ async def create_roles(dsn: str, services: Collection[str], password: Callable[[
         for service in services:
             members = ", ".join(f"{service}_{process}" for process in PROCESSES)
             await connection.execute(f"GRANT {service}_app TO {members} WITH INHERIT TRUE, SET FALSE")
+        await connection.execute(f"GRANT pg_monitor TO {OPERATOR}")
         await connection.execute(f"REVOKE ALL ON DATABASE {', '.join(_SERVERS_OWN)} FROM PUBLIC")
     finally:
         await connection.close()
@@ -64,7 +66,7 @@ async def _create_database(dsn_of: Callable[[str], str], service: str) -> None:
         await connection.execute(
             f"""
             REVOKE ALL ON DATABASE {service} FROM PUBLIC;
-            GRANT CONNECT ON DATABASE {service} TO {service}_app;
+            GRANT CONNECT ON DATABASE {service} TO {service}_app, {OPERATOR};
             REVOKE ALL ON SCHEMA public FROM PUBLIC;
             GRANT USAGE ON SCHEMA public TO {service}_app;
             """

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import asyncpg
 
-from deploy.cli.databases import create_databases, roles_of
+from deploy.cli.databases import OPERATOR, create_databases, roles_of
 from deploy.cli.errors import LocalError
 from deploy.cli.server_secrets import password_of
 from shared.contracts.declarations import SERVICES
@@ -18,7 +18,8 @@ async def make_databases(folder: Path, server: str) -> None:
     """Makes what is missing on the server, HOST:PORT. Raises LocalError if it cannot be used."""
     try:
         superuser = (folder / "postgres/superuser").read_text("utf-8").strip()
-        passwords = {role: password_of(folder, role) for service in SERVICES for role in roles_of(service)}
+        roles = (*(role for service in SERVICES for role in roles_of(service)), OPERATOR)
+        passwords = {role: password_of(folder, role) for role in roles}
     except OSError as error:
         raise LocalError(f"{error.filename}: {error.strerror}; make the secrets first") from None
 

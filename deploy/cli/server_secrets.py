@@ -1,6 +1,6 @@
 """Makes the secrets of an installation on one server, a file each, for `deploy/compose.yaml`; what is there stays.
 
-postgres/superuser                    the superuser's password
+postgres/superuser, operator          passwords of the superuser and of operators' role
 kafka/broker, admin, users            passwords of the brokers, of the administrator, and NAME=PASSWORD of all users
 <service>/api-dsn, worker-dsn, ...    what the service's processes need; <service>-owner/dsn for its migrations
 """
@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from joserfc.jwk import ECKey, OKPKey
 
 from deploy.cli.certificates import server_certificate
+from deploy.cli.databases import OPERATOR
 from shared.contracts.declarations import OUTSIDE_WRITERS, SERVICES
 from shared.messaging.topics.grants import ADMIN, OPS
 
@@ -48,6 +49,7 @@ def make_secrets(folder: Path, server: str = "postgres:5432") -> list[Path]:
         return path.read_text("utf-8").rstrip("\n")
 
     keep("postgres/superuser", _password())
+    keep("postgres/operator", _password())
     for user in ("broker", ADMIN):
         keep(f"kafka/{user}", _password())
     for service in SERVICES:
@@ -75,6 +77,8 @@ def make_secrets(folder: Path, server: str = "postgres:5432") -> list[Path]:
 
 def password_of(folder: Path, role: str) -> str:
     """Returns the password of a role of PostgreSQL, such as `records_api`, from its connection string."""
+    if role == OPERATOR:
+        return (folder / "postgres/operator").read_text("utf-8").strip()
     service, _, process = role.partition("_")
     place = f"{service}-owner/dsn" if process == "owner" else f"{service}/{process}-dsn"
     return urlsplit((folder / place).read_text("utf-8").strip()).password or ""

@@ -11,9 +11,15 @@ MOST_REQUESTS: Final = 1000
 
 
 def cluster(
-    name: str, address: str, folder: Path | None = None, settings: EdgeSettings | None = None
+    name: str,
+    address: str,
+    folder: Path | None = None,
+    settings: EdgeSettings | None = None,
+    *,
+    is_plaintext: bool = False,
 ) -> dict[str, Any]:
-    """Returns the cluster of one address. With `settings` it is an API, reached by TLS where its authorities are named.
+    """Returns the cluster of one address. With `settings` it is an API or a worker, reached by TLS where
+    authorities are named, unless `is_plaintext`.
 
     An idle connection is closed before the API would close it (75 s).
     """
@@ -37,7 +43,7 @@ def cluster(
         "explicit_http_config": {"http_protocol_options": {}},
     }
     described["typed_extension_protocol_options"] = {kind.partition("/")[2]: options}
-    if settings.service_authorities is not None and folder is not None:
+    if settings.service_authorities is not None and folder is not None and not is_plaintext:
         proves = settings.service_certificate is not None
         described["transport_socket"] = {"name": "tls", "typed_config": _tls(host, folder, proves=proves)}
     return described

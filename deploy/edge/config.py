@@ -10,15 +10,12 @@ from typing import Final
 
 from deploy.edge.clusters import cluster
 from deploy.edge.monitor import monitor
+from deploy.edge.routes import LARGEST_SIGNED_BODY, apis, cards, elsewhere, operators, seconds
 from deploy.edge.settings import EdgeSettings, Limits
 from deploy.edge.signer import FORWARDED_CERTIFICATE
 from deploy.edge.tls import TYPE, Json, mutual_tls, server_tls
 from services.identity.clients.domain.edge import CERTIFICATE_HEADER, SIGNATURE_HEADER
 
-CERTIFICATE_ROUTES: Final = ("/professionals/card", "/oauth/token")
-"""The routes of identity that read a client certificate."""
-LARGEST_SIGNED_BODY: Final = 64 * 1024
-"""Bytes of a body on a certificate route, as identity takes them."""
 STRIPPED: Final = (
     *(
         CERTIFICATE_HEADER,
@@ -37,22 +34,23 @@ def config(settings: EdgeSettings, folder: Path) -> Json:
     """Returns the configuration of Envoy. `folder`: where the files that `secrets` returns lie."""
     limits = settings.limits
     upstreams = [cluster(name, at, folder, settings) for name, at in sorted(settings.services.items())]
+    upstreams += [
+        cluster(f"{name}-worker", at, folder, settings, is_plaintext=settings.workers_plaintext)
+        for name, at in sorted(settings.workers.items())
+    ]
     upstreams += [cluster("records-mllp", settings.mllp), cluster("signer", settings.signer)]
     upstreams += [cluster("admin", f"127.0.0.1:{settings.admin_port}")] if settings.monitor_port else []
     listeners = [
-        _listener(
-            "https", settings.host, settings.https_port, server_tls(folder), [_http(settings, "https", _apis(settings))]
-        ),
-        _listener(
-            "cards",
-            settings.host,
-            settings.cards_port,
-            mutual_tls(folder),
-            [_http(settings, "cards", _cards(settings))],
-        ),
-        _listener("mllp", settings.host, settings.mllp_port, None, _passthrough(limits.mllp_connections)),
+        _listener("https", settings, server_tls(folder), [_http(settings, "https", apis(settings))]),
+        _listener("cards", settings, mutual_tls("cards", folder), [_http(settings, "cards", cards(settings))]),
+        _listener("mllp", settings, None, _passthrough(limits.mllp_connections)),
     ]
     listeners += [monitor(settings.host, settings.monitor_port)] if settings.monitor_port else []
+    if settings.workers:
+        hosts = operators(settings)
+        listeners.append(
+            _listener("operators", settings, mutual_tls("operators", folder), [_http(settings, "operators", hosts)])
+        )
     counted = {
         "@type": f"{TYPE}extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
         "max_active_downstream_connections": limits.connections,
@@ -69,13 +67,13 @@ def config(settings: EdgeSettings, folder: Path) -> Json:
     }
 
 
-def _listener(name: str, host: str, port: int, tls: Json | None, filters: list[Json]) -> Json:
+def _listener(name: str, settings: EdgeSettings, tls: Json | None, filters: list[Json]) -> Json:
     chain: Json = {"filters": filters}
     if tls is not None:
         chain |= {"transport_socket": {"name": "tls", "typed_config": tls}, "transport_socket_connect_timeout": "10s"}
     return {
         "name": name,
-        "address": _address(host, port),
+        "address": _address(settings.host, getattr(settings, f"{name}_port")),
         "per_connection_buffer_limit_bytes": 65_536,
         "filter_chains": [chain],
     }
@@ -100,7 +98,7 @@ def _http(settings: EdgeSettings, name: str, hosts: list[Json]) -> Json:
             "ignore_port_in_host_matching": True,
             "request_headers_to_remove": [FORWARDED_CERTIFICATE],
             "response_headers_to_add": [_header("strict-transport-security", "max-age=63072000; includeSubDomains")],
-            "virtual_hosts": [*hosts, _elsewhere()],
+            "virtual_hosts": [*hosts, elsewhere()],
         },
     }
     return {"name": "http", "typed_config": manager}
@@ -112,12 +110,12 @@ def _protocol(limits: Limits) -> Json:
         "normalize_path": True,
         "path_with_escaped_slashes_action": "REJECT_REQUEST",
         "max_request_headers_kb": limits.head_kib,
-        "request_headers_timeout": _seconds(limits.head_s),
-        "request_timeout": _seconds(limits.request_s),
-        "stream_idle_timeout": _seconds(limits.silence_s),
+        "request_headers_timeout": seconds(limits.head_s),
+        "request_timeout": seconds(limits.request_s),
+        "stream_idle_timeout": seconds(limits.silence_s),
         "common_http_protocol_options": {
             "idle_timeout": "75s",
-            "max_connection_duration": _seconds(limits.connection_s),
+            "max_connection_duration": seconds(limits.connection_s),
             "max_headers_count": limits.fields,
             "headers_with_underscores_action": "REJECT_REQUEST",
         },
@@ -139,45 +137,6 @@ def _believed(*, certificate: bool) -> Json:
         "server_header_transformation": "PASS_THROUGH",
         "generate_request_id": False,
     }
-
-
-def _apis(settings: EdgeSettings) -> list[Json]:
-    closed = {"match": {"path_separated_prefix": "/demo"}, "direct_response": {"status": 404}}
-    return [
-        _host(
-            service,
-            f"{service}.{settings.domain}",
-            [_too_large(settings.limits.body), closed, _route(settings, service)],
-        )
-        for service in sorted(settings.services)
-    ]
-
-
-def _cards(settings: EdgeSettings) -> list[Json]:
-    routes = [_route(settings, "identity", {"path": path}) for path in CERTIFICATE_ROUTES]
-    return [_host("cards", f"cards.{settings.domain}", [_too_large(LARGEST_SIGNED_BODY), *routes])]
-
-
-def _host(name: str, domain: str, routes: list[Json]) -> Json:
-    return {"name": name, "domains": [domain], "routes": routes}
-
-
-def _elsewhere() -> Json:
-    """A request for another host is misdirected (RFC 9110, section 15.5.20)."""
-    return _host("elsewhere", "*", [{"match": {"prefix": "/"}, "direct_response": {"status": 421}}])
-
-
-def _route(settings: EdgeSettings, name: str, match: Json | None = None) -> Json:
-    """Returns a route that tries again only where nothing was sent: a service that is being replaced is not reached."""
-    again = {"retry_on": "connect-failure", "num_retries": 2}
-    action = {"cluster": name, "timeout": _seconds(settings.limits.answer_s), "retry_policy": again}
-    return {"match": match or {"prefix": "/"}, "route": action}
-
-
-def _too_large(limit: int) -> Json:
-    """Returns the route of requests that announce a larger body. What is not announced, the service counts."""
-    announced = {"name": "content-length", "range_match": {"start": limit + 1, "end": 2**63 - 1}}
-    return {"match": {"prefix": "/", "headers": [announced]}, "direct_response": {"status": 413}}
 
 
 def _rate_limit(settings: EdgeSettings) -> Json:
@@ -255,7 +214,3 @@ def _header(name: str, value: str) -> Json:
 
 def _address(host: str, port: int) -> Json:
     return {"socket_address": {"address": host, "port_value": port}}
-
-
-def _seconds(seconds: float) -> str:
-    return f"{seconds:g}s"

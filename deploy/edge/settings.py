@@ -5,6 +5,7 @@ from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from deploy.cli.operator_routes import OPERATORS_PORT
 from shared.contracts.declarations import SERVICES
 from shared.loopback import is_loopback
 
@@ -39,16 +40,23 @@ class EdgeSettings(BaseModel):
     https_port: int = Field(default=443, description="of callers without a certificate")
     cards_port: int = Field(default=8443, description="of cards and organisations, which must show a certificate")
     mllp_port: int = Field(default=2575, description="of HL7 v2; its TLS ends at records")
+    operators_port: int = Field(default=OPERATORS_PORT, description="of operators, who must show a certificate")
     admin_port: int = Field(default=9901, description="of Envoy's own pages, on the loopback")
     services: dict[str, str] = Field(description="the address of each API", min_length=len(SERVICES))
+    workers: dict[str, str] = Field(default={}, description="the address of each worker, for operators; none: closed")
+    workers_plaintext: bool = Field(
+        default=False, description="the network between edge and workers carries requests of operators unencrypted"
+    )
     mllp: str = Field(description="the address of records' MLLP listener")
     monitor_port: int | None = Field(default=None, description="of readiness and metrics, which callers must not reach")
     signer: str = Field(default="127.0.0.1:9902", description="the address of the signer, on the loopback")
     certificate: Path = Field(description="the edge's certificate chain, for all names")
     key: Path = Field(description="its private key")
     card_authorities: Path = Field(description="roots and issuers of cards and organisations")
+    operator_authorities: Path | None = Field(default=None, description="issuers of operators' certificates")
     service_authorities: Path | None = Field(
-        default=None, description="those of the APIs' certificates; without it the edge speaks plain HTTP to loopback"
+        default=None,
+        description="those of the APIs' and workers' certificates; without it the edge speaks plain HTTP to loopback",
     )
     service_certificate: Path | None = Field(
         default=None, description="the chain by which the edge proves to the APIs that it may name their clients"
@@ -61,7 +69,12 @@ class EdgeSettings(BaseModel):
         """Raises ValueError if a service is missing, or if something would travel unencrypted beyond this machine."""
         if set(self.services) != set(SERVICES):
             raise ValueError(f"services: the addresses of {', '.join(SERVICES)} are needed, and no others")
-        if self.service_authorities is None and not all(is_loopback(address) for address in self.services.values()):
+        if self.workers and set(self.workers) != set(SERVICES):
+            raise ValueError(f"workers: the addresses of {', '.join(SERVICES)} are needed, and no others")
+        if bool(self.workers) is not (self.operator_authorities is not None):
+            raise ValueError("workers and operator_authorities go together")
+        addresses = (*self.services.values(), *({} if self.workers_plaintext else self.workers).values())
+        if self.service_authorities is None and not all(is_loopback(address) for address in addresses):
             raise ValueError("service_authorities is needed for services beyond this machine")
         proof = {self.service_certificate is not None, self.service_key is not None}
         if len(proof) > 1 or (proof == {True} and self.service_authorities is None):

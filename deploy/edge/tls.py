@@ -15,10 +15,10 @@ def server_tls(folder: Path) -> Json:
     return _downstream({"tls_certificate_sds_secret_configs": [secret_source("edge", folder)]})
 
 
-def mutual_tls(folder: Path) -> Json:
-    """Returns the TLS of a listener that requires a certificate of a card or an organisation."""
+def mutual_tls(authorities: str, folder: Path) -> Json:
+    """Returns the TLS of a listener that requires a certificate of these authorities: `cards` or `operators`."""
     common: Json = {"tls_certificate_sds_secret_configs": [secret_source("edge", folder)]}
-    common |= {"validation_context_sds_secret_config": secret_source("cards", folder)}
+    common |= {"validation_context_sds_secret_config": secret_source(authorities, folder)}
     return {**_downstream(common), "require_client_certificate": True}
 
 
@@ -45,6 +45,8 @@ def secret_source(name: str, folder: Path) -> Json:
 def secrets(settings: EdgeSettings) -> dict[str, Json]:
     """Returns the files that name the files of TLS, by the name of each."""
     listed = {"edge": _pair(settings.certificate, settings.key), "cards": _authorities(settings.card_authorities)}
+    if settings.operator_authorities is not None:
+        listed["operators"] = _authorities(settings.operator_authorities)
     if settings.service_authorities is not None:
         listed["services"] = _authorities(settings.service_authorities)
     if settings.service_certificate is not None and settings.service_key is not None:

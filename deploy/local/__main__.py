@@ -64,7 +64,14 @@ def dmp(
 
 
 def main() -> None:
-    """Runs the command; an error of this machine is printed in one line."""
+    """Runs the command; an error of this machine is printed in one line.
+
+    A command of an operator that names a context file works on the installation of that file, wherever it runs.
+    """
+    if _names_context(sys.argv[1:]):
+        from deploy.cli.__main__ import main as operate
+
+        sys.exit(operate())
     try:
         build()(prog_name="dmp")
     except Interrupted as interruption:
@@ -75,6 +82,14 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         sys.exit(_report_error(explain(error)))
+
+
+def _names_context(words: list[str]) -> bool:
+    from deploy.cli.context import VARIABLE
+    from deploy.cli.operator_commands import OPERATOR_COMMANDS
+
+    first_words = {name.partition(" ")[0] for name in OPERATOR_COMMANDS}
+    return bool(first_words.intersection(words[:1])) and ("--context" in words or VARIABLE in os.environ)
 
 
 def _retire(app: typer.Typer, name: str, successor: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
 
+from deploy.cli.operator_routes import OPERATORS_HOST
 from deploy.manifests.objects import Manifest, manifest
 from deploy.manifests.variables import DOMAIN
 from shared.contracts.declarations import SERVICES
@@ -24,7 +25,7 @@ def certificates() -> Iterator[Manifest]:
     for service in SERVICES:
         yield _certificate(f"{service}-api-tls", [f"{service}-api"], _OWN)
     yield _certificate("edge-proof-tls", ["edge"], _OWN, usage="client auth")
-    yield _certificate("dmp-edge-tls", [f"{name}.{DOMAIN}" for name in (*SERVICES, "cards")], _PUBLIC)
+    yield _certificate("dmp-edge-tls", [f"{name}.{DOMAIN}" for name in (*SERVICES, "cards", OPERATORS_HOST)], _PUBLIC)
     yield _certificate("records-mllp-tls", [f"mllp.{DOMAIN}"], _PUBLIC)
 
 

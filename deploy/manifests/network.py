@@ -11,6 +11,7 @@ from deploy.manifests.processes import Process, processes_of
 from deploy.manifests.variables import (
     EDGE_CARDS_PORT,
     EDGE_HTTPS_PORT,
+    EDGE_OPERATORS_PORT,
     HTTP_PORT,
     KAFKA_PORT,
     METRICS_PORT,
@@ -54,13 +55,14 @@ def policies_of(service: Service) -> Iterator[Manifest]:
 def edge_policy() -> Manifest:
     """Returns the policy of the edge: everybody reaches its listeners; it reaches what it leads to."""
     ingress = [
-        {"ports": _tcp(EDGE_HTTPS_PORT, EDGE_CARDS_PORT, MLLP_PORT)},
+        {"ports": _tcp(EDGE_HTTPS_PORT, EDGE_CARDS_PORT, EDGE_OPERATORS_PORT, MLLP_PORT)},
         {"from": [_namespace(MONITORING)], "ports": _tcp(MONITOR_PORT)},
     ]
     apis = {"matchLabels": {**PART_OF, "app.kubernetes.io/component": "api"}}
     egress = [
         _names(),
         {"to": [{"podSelector": apis}], "ports": _tcp(HTTP_PORT)},
+        *(_to_pods(labels_of(service, "worker"), WORKER_PORT) for service in SERVICES),
         _to_pods(labels_of("records", "mllp"), MLLP_PORT),
     ]
     return _policy("edge", EDGE, ingress, egress)

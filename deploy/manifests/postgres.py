@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from typing import Final
 
+from deploy.cli.databases import OPERATOR
 from deploy.manifests.network import database_policies
 from deploy.manifests.objects import Manifest, manifest
 from deploy.manifests.processes import connections_of
-from deploy.manifests.variables import cluster_name
+from deploy.manifests.variables import OPERATOR_LOGIN, cluster_name
 from services.identity.settings import RetentionSettings
 from shared.contracts.declarations import SERVICES, Service
 
@@ -85,7 +86,8 @@ def _bootstrap(service: Service) -> Manifest:
         "postInitApplicationSQL": [
             f"create role {app} nologin",
             f"revoke all on database {service} from public",
-            f"grant connect on database {service} to {app}",
+            f"create role {OPERATOR} nologin",
+            f"grant connect on database {service} to {app}, {OPERATOR}",
             "revoke all on schema public from public",
             f"grant usage on schema public to {app}",
         ],
@@ -93,6 +95,7 @@ def _bootstrap(service: Service) -> Manifest:
 
 
 def _roles(service: Service) -> list[Manifest]:
+    """Returns the roles: the service's own, and the operators', who see statistics and no table (pg_monitor)."""
     app = f"{service}_app"
     members = [
         {
@@ -105,7 +108,14 @@ def _roles(service: Service) -> list[Manifest]:
         }
         for process in ("api", "worker")
     ]
-    return [{"name": app, "ensure": "present", "login": False}, *members]
+    operator = {
+        "name": OPERATOR,
+        "ensure": "present",
+        "login": True,
+        "inRoles": ["pg_monitor"],
+        "passwordSecret": {"name": OPERATOR_LOGIN},
+    }
+    return [{"name": app, "ensure": "present", "login": False}, *members, operator]
 
 
 def _store(service: Service) -> Manifest:

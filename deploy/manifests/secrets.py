@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from deploy.cli.databases import OPERATOR
 from deploy.manifests.objects import Manifest, manifest
-from deploy.manifests.variables import POSTGRES_PORT, SECRETS, cluster_name, key_files
+from deploy.manifests.variables import OPERATOR_LOGIN, POSTGRES_PORT, SECRETS, cluster_name, key_files
 from shared.contracts.declarations import SERVICES, Service
 from shared.messaging.topics.grants import OPS
 
@@ -20,6 +21,8 @@ def secrets() -> Iterator[Manifest]:
     for service in SERVICES:
         yield from _secrets_of(service)
     yield _secret("ops-kafka", f"dmp/kafka/{OPS}", {"username": OPS, "password": "{{ .password }}"})
+    login = {"username": OPERATOR, "password": "{{ .password }}"}
+    yield _secret(OPERATOR_LOGIN, "dmp/operator", login, type_="kubernetes.io/basic-auth")
     yield _secret("backup-store", "dmp/backups", {"id": "{{ .id }}", "secret": "{{ .secret }}"})
     yield _secret("identity-cards", "dmp/identity/cards", {f"{n}.pem": f"{{{{ .{n} }}}}" for n in _CARD_FILES})
     gateways = {f"{name}.pem": f"{{{{ .{name} }}}}" for name in ("sms", "letters")}

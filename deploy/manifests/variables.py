@@ -22,10 +22,12 @@ TLS: Final = "/run/dmp/tls"
 OUTGOING: Final = "/var/spool/dmp"
 """The folder of SMS and letters that notify hands over to the gateways."""
 DOMAIN: Final = "dmp.example"
+OPERATOR_LOGIN: Final = "dmp-operator-role"
+"""The Secret with the name and password of the operators' role of the databases."""
 HTTP_PORT, METRICS_PORT, WORKER_PORT, MLLP_PORT = 8080, 9100, 8081, 2575
 KAFKA_PORT, POSTGRES_PORT = 9093, 5432
-EDGE_HTTPS_PORT, EDGE_CARDS_PORT, MONITOR_PORT = 10443, 10444, 9903
-"""The ports of the edge's pods; 443, 8443 and 2575 of its Service lead to them."""
+EDGE_HTTPS_PORT, EDGE_CARDS_PORT, EDGE_OPERATORS_PORT, MONITOR_PORT = 10443, 10444, 10445, 9903
+"""The ports of the edge's pods; 443, 8443, 9443 and 2575 of its Service lead to them."""
 _CARD_FILES: Final = ("roots", "persons", "organisations", "revocations")
 
 

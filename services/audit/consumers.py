@@ -9,7 +9,7 @@ from services.audit.erasure.steps import erase_record
 from services.audit.ledger.adapters import MotiveVault
 from services.audit.ledger.steps.record_dead_letters import record_dead_letters
 from services.audit.ledger.steps.write_entries import write_entries
-from shared.contracts.audit import AccessRecorded
+from shared.contracts.audit import AccessRecorded, OperatorActed
 from shared.contracts.consent import DepositDecided
 from shared.contracts.identity import (
     ClientAdministered,
@@ -43,6 +43,7 @@ from shared.messaging.subscription import Subscription
 LEDGER_EVENTS = (
     AccessRecorded,
     ClientAdministered,
+    OperatorActed,
     DocumentReceived,
     DocumentPublished,
     DocumentRefused,

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
-from shared.contracts.base import NOTHING_SEEN, OPEN, Actor, Code, RecordEvent, Seen
+from shared.contracts.base import NOTHING_SEEN, OPEN, Actor, Code, Event, RecordEvent, Seen
 
 Action = Literal[
     "open-record",
@@ -148,6 +148,40 @@ def _unpacked(packed: str) -> tuple[CombinationDecided, ...]:
     except zlib.error as error:
         raise ValueError("the combinations cannot be unpacked") from error
     return _COMBINATIONS.validate_json(body)
+
+
+OperatorAction = Literal[
+    "redrive-dead-letter",
+    "discard-dead-letter",
+    "recover-database",
+    "reset-offsets",
+    "send-refused-announcement",
+    "discard-refused-announcement",
+    "scale-process",
+    "restart-process",
+]
+
+
+class OperatorActed(Event):
+    """An operator acted on the messages or the processes of a service; the transaction of the act writes it.
+
+    `subject_id`: the dead letter, group, announcement, service or process. `count`: of recovered records, of reset
+    partitions, or of the replicas that a process gets. A redrive that failed for good is `refused`, with the code. The
+    discard of a dead letter about a record is an AccessRecorded instead, which its holder sees.
+    """
+
+    ce_type: ClassVar[str] = "audit.operator-acted.v1"
+    actor: Actor
+    action: Annotated[OperatorAction, OPEN]
+    subject_id: Code
+    outcome: Annotated[Outcome, OPEN] = "permitted"
+    reason: Code | None = None
+    count: int | None = Field(default=None, ge=0)
+
+    @property
+    def key(self) -> str:
+        """The operator's id: the acts of one operator stay in their order."""
+        return self.actor.id
 
 
 class EntryRecorded(RecordEvent):

@@ -98,6 +98,7 @@ ENUMERATIONS: tuple[Enumeration, ...] = (
         "combinations[].outcome",
         {_LEDGER: _ENTERED, _CONSULTATIONS: _INDIFFERENT, _EMERGENCIES: _INDIFFERENT},
     ),
+    *(Enumeration((audit.OperatorActed,), path, {_LEDGER: _ENTERED}) for path in ("action", "outcome", "actor.kind")),
     *(
         Enumeration((identity.ClientAdministered,), path, {_LEDGER: _ENTERED})
         for path in ("action", "actor.kind", "status")

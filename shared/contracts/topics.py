@@ -185,8 +185,8 @@ ACCESSES: dict[Service, Topic] = {
         f"{service}.accesses.{'v2' if service == 'audit' else 'v1'}",
         service,
         "facts",
-        (audit.AccessRecorded, identity.ClientAdministered) if service == "identity" else (audit.AccessRecorded,),
-        f"Reads, refusals at the door and changes of state in {service}, for the ledger.",
+        (audit.AccessRecorded, audit.OperatorActed, *((identity.ClientAdministered,) if service == "identity" else ())),
+        f"Reads, refusals at the door, changes of state and operators' acts in {service}, for the ledger.",
         retention=FACTS_KEPT,
         local_partitions=2,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -119,7 +120,7 @@ async def show_dead_letter(pool: ServicePool, dead_letter_id: UUID, caller: Auth
 async def redrive_dead_letter(request: Request, dead_letter_id: UUID, caller: AuthenticatedCaller) -> RedriveResult:
     """Handles a dead letter again and, if that succeeds, the messages behind it."""
     caller.require(SCOPE)
-    outcome = await _redriver(request).redrive_dead_letter(dead_letter_id)
+    outcome = await _redriver(request).redrive_dead_letter(dead_letter_id, caller.actor())
     return RedriveResult(handled=outcome.handled, hindrance=outcome.hindrance)
 
 
@@ -151,7 +152,7 @@ async def reset_offsets(
     loop = next((loop for loop in _consumer_loops(request) if loop.consumer.name == group), None)
     if loop is None:
         raise GroupUnknownError
-    return await _views(loop, loop.positions.reset_lost)
+    return await _views(loop, partial(loop.positions.reset_lost, operator=caller.actor()))
 
 
 async def _views(loop: ConsumerLoop, read: ReadOffsets) -> list[OffsetView]:

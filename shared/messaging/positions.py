@@ -6,10 +6,14 @@ from datetime import timedelta
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from shared.contracts.base import Actor
+from shared.contracts.declarations import Service
 from shared.db.pool import Connection, Pool, transaction
 from shared.messaging import offsets
 from shared.messaging.batch_pass import ReadProgress
 from shared.messaging.batch_plan import Partition
+from shared.messaging.outbox import append
+from shared.messaging.outbox.operator_entries import entry_of_act
 from shared.runtime.logs import log
 from shared.runtime.metrics import OFFSETS_LOST
 
@@ -132,14 +136,19 @@ class Positions:
             for partition, offset in stored.items()
         ]
 
-    async def reset_lost(self, client: AIOKafkaConsumer) -> list[StoredOffset]:
+    async def reset_lost(self, client: AIOKafkaConsumer, operator: Actor) -> list[StoredOffset]:
         """Resets the lost offsets of the group, and no others, to the beginning of their partitions.
 
-        Returns the partitions that were reset, with their former offsets.
+        Returns the partitions that were reset, with their former offsets; the ledger gets an entry if there are any.
         """
         lost = [stored for stored in await self.load_stored_offsets(client) if stored.is_lost]
+        if not lost:
+            return []
+        service: Service = self._group.partition(".")[0]  # type: ignore[assignment]  # the first part of a group's name
         async with transaction(self._pool) as connection:
             await self.set_next(connection, {Partition(each.topic, each.partition): each.begins for each in lost})
+            entry = entry_of_act(service, operator, "reset-offsets", self._group, count=len(lost))
+            await append(connection, [entry])
         for each in lost:
             log("offsets.reset", group=self._group, topic=each.topic, partition=each.partition, offset=each.begins)
         return lost

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
-from shared.contracts.audit import AccessRecorded
+from shared.contracts.audit import AccessRecorded, OperatorActed
 from shared.contracts.base import Actor
 from shared.contracts.declarations import Service
 from shared.crypto.keyring import KeyUnknownError
@@ -18,6 +18,7 @@ from shared.messaging.consumer import Consumer, CopyBehindError
 from shared.messaging.envelope import InvalidRecord, Record, Skipped, record_ids
 from shared.messaging.inbox import DAYS_KEPT
 from shared.messaging.outbox import announce, append
+from shared.messaging.outbox.operator_entries import entry_of_act, entry_of_failed_redrive
 from shared.messaging.subscription import Subscription
 from shared.runtime import clock
 from shared.runtime.logs import log
@@ -73,11 +74,12 @@ class Redriver:
         self.consumers = consumers
         self._prefix = prefix
 
-    async def redrive_dead_letter(self, dead_letter_id: UUID) -> RedriveOutcome:
+    async def redrive_dead_letter(self, dead_letter_id: UUID, operator: Actor) -> RedriveOutcome:
         """Handles the dead letter and, if that succeeds, the messages behind it.
 
-        A dead letter that is too old is not handled, but no longer blocks its key: the messages behind it are handled.
-        Raises DeadLetterUnknownError.
+        The transaction of each message also enters it in the ledger, as redriven by the operator. A dead letter that is
+        too old is not handled, but no longer blocks its key: the messages behind it are handled. Raises
+        DeadLetterUnknownError.
         """
         row = await self._pool.fetchrow(parked_messages.SELECT_ONE, dead_letter_id)
         if row is None:
@@ -88,22 +90,32 @@ class Redriver:
         is_alone = row["key"] is None or not consumer.subscription.parks_behind_dead_letters
         if _is_too_old(row):
             await self.expire()
-            handled = 0 if is_alone else (await self.redrive_key(consumer.name, row["topic"], row["key"])).handled
-            return RedriveOutcome(handled, TOO_OLD)
+            if is_alone:
+                return RedriveOutcome(0, TOO_OLD)
+            outcome = await self.redrive_key(consumer.name, row["topic"], row["key"], operator=operator)
+            return RedriveOutcome(outcome.handled, TOO_OLD)
         if is_alone:
-            hindrance = await self._redrive_one(consumer, row)
+            hindrance = await self._redrive_one(consumer, row, operator)
             return RedriveOutcome(int(hindrance is None), hindrance)
-        return await self.redrive_key(consumer.name, row["topic"], row["key"])
+        return await self.redrive_key(consumer.name, row["topic"], row["key"], operator=operator)
 
     async def redrive_key(
-        self, group: str, topic: str, key: bytes | None, on_progress: Callable[[], None] = _ignore_progress
+        self,
+        group: str,
+        topic: str,
+        key: bytes | None,
+        on_progress: Callable[[], None] = _ignore_progress,
+        operator: Actor | None = None,
     ) -> RedriveOutcome:
-        """Handles the parked messages of one key of a group, in order, up to the first that fails."""
+        """Handles the parked messages of one key of a group, in order, up to the first that fails.
+
+        `operator`: who asked for it, for the ledger; None when a newer copy or the sweep did.
+        """
         consumer, handled = self.consumers[group], 0
         while rows := await self._pool.fetch(parked_messages.SELECT_KEY, group, topic, key):
             for row in rows:
                 on_progress()
-                hindrance = await self._redrive_one(consumer, row)
+                hindrance = await self._redrive_one(consumer, row, operator)
                 if hindrance is not None:
                     return RedriveOutcome(handled, hindrance)
                 handled += 1
@@ -140,10 +152,13 @@ class Redriver:
                 on_progress()
                 await self._redrive_one(consumer, row)
 
-    async def _redrive_one(self, consumer: Consumer, parked: asyncpg.Record) -> str | None:
-        """Handles a parked message and deletes it, in one transaction. Returns None if that succeeds.
+    async def _redrive_one(
+        self, consumer: Consumer, parked: asyncpg.Record, operator: Actor | None = None
+    ) -> str | None:
+        """Handles a parked message, deletes it and enters the operator's act, in one transaction.
 
-        Otherwise it returns an error code. A message that can never be handled becomes a dead letter with that code.
+        Returns None if that succeeds, else an error code; a message that can never be handled becomes a dead letter
+        with it.
         """
         record = parked_messages.as_record(parked, self._prefix)
         try:
@@ -152,16 +167,22 @@ class Redriver:
                     return "taken-by-another"
                 applied = await _redrive(connection, consumer, record)
                 await connection.execute(parked_messages.DELETE_ONE, parked["id"])
+                if operator is not None:
+                    service = _service_of(consumer.name)
+                    entry = entry_of_act(service, operator, "redrive-dead-letter", str(parked["id"]))
+                    await append(connection, [entry])
         except Exception as error:  # the message stays parked
             log("batch.failed", group=consumer.name, count=1, error=error)
-            return await self._record_failure(consumer, parked["id"], record, error)
+            return await self._record_failure(consumer, parked["id"], record, error, operator)
         origin = {"topic": parked["topic"], "partition": parked["partition"], "offset": parked["offset"]}
         log("message.redriven", group=consumer.name, **origin)
         if applied and consumer.on_states_applied is not None:
             await consumer.on_states_applied(applied, _ignore_progress)
         return None
 
-    async def _record_failure(self, consumer: Consumer, parked_id: UUID, record: Record, error: Exception) -> str:
+    async def _record_failure(
+        self, consumer: Consumer, parked_id: UUID, record: Record, error: Exception, operator: Actor | None
+    ) -> str:
         """Makes the message a dead letter unless the error is transient. Returns the error code."""
         if is_transient(error):
             return error.code if isinstance(error, CopyBehindError | KeyUnknownError) else "unavailable"
@@ -173,6 +194,9 @@ class Redriver:
             if consumer.subscription.is_state and record.key:
                 topic = record.topic.removeprefix(self._prefix)
                 await copies.mark_broken(connection, topic, record.key, record.offset, code)
+            if operator is not None:
+                entry = entry_of_failed_redrive(_service_of(consumer.name), operator, str(parked_id), code)
+                await append(connection, [entry])
         return code
 
     async def expire(self) -> None:
@@ -188,8 +212,8 @@ class Redriver:
     async def discard(self, dead_letter_id: UUID, actor: Actor, reason: str) -> RedriveOutcome:
         """Deletes a dead letter that cannot be used, and handles the messages behind it.
 
-        `reason` is a code. For a dead letter about a record, the ledger gets an entry. The outcome counts the messages
-        behind it. Raises DeadLetterUnknownError, DeadLetterIsNewestStateError.
+        `reason` is a code. The ledger gets an entry, which the holder sees where the dead letter is about a record. The
+        outcome counts the messages behind it. Raises DeadLetterUnknownError, DeadLetterIsNewestStateError.
         """
         async with transaction(self._pool) as connection:
             row = await connection.fetchrow(parked_messages.LOCK_ONE, dead_letter_id)
@@ -203,19 +227,21 @@ class Redriver:
             await connection.execute(parked_messages.DELETE_ONE, dead_letter_id)
             if not is_state and key:
                 await copies.mend_after_discard(connection, group, topic, key)
-            entries = [
-                AccessRecorded(
-                    record_id=record_id, actor=actor, action="discard-dead-letter", outcome="permitted", reason=reason
-                )
-                for record_id in record_ids([key]).values()
-            ]
-            await append(connection, [announce(entry, _service_of(group)) for entry in entries])
+            await append(connection, [announce(_entry_of_discard(row, actor, reason), _service_of(group))])
         log(
             "message.discarded", group=group, topic=topic, partition=row["partition"], offset=row["offset"], code=reason
         )
         if consumer is None or key is None or not consumer.subscription.parks_behind_dead_letters:
             return RedriveOutcome(0, None)
         return await self.redrive_key(group, topic, key)
+
+
+def _entry_of_discard(row: asyncpg.Record, actor: Actor, reason: str) -> AccessRecorded | OperatorActed:
+    for record_id in record_ids([row["key"]]).values():
+        return AccessRecorded(
+            record_id=record_id, actor=actor, action="discard-dead-letter", outcome="permitted", reason=reason
+        )
+    return OperatorActed(actor=actor, action="discard-dead-letter", subject_id=str(row["id"]), reason=reason)
 
 
 def _service_of(group: str) -> Service:

@@ -190,10 +190,22 @@ class MetricsSettings(Section):
 
 
 class WorkerSettings(Section):
-    """The address of the worker's health, metrics and dead letters; for operations only."""
+    """The address of the worker's health, metrics and routes for operators; for operations only."""
 
     host: str = "127.0.0.1"
     port: int = 0
+    certificate_file: Path | None = Field(
+        default=None, description="PEM file of the worker's certificate chain; without it the worker speaks plain HTTP"
+    )
+    key_file: Path | None = Field(default=None, description="PEM file of the certificate's private key, unencrypted")
+
+    @model_validator(mode="after")
+    def _check_certificate(self) -> Self:
+        """Raises ValueError if the certificate and its key do not come together or cannot be used."""
+        if (self.certificate_file is None) is not (self.key_file is None):
+            raise ValueError("CERTIFICATE_FILE and KEY_FILE go together")
+        check_pem_files(None, self.certificate_file, self.key_file)
+        return self
 
 
 class TokenSettings(Section):

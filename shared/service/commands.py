@@ -8,8 +8,12 @@ from functools import cached_property, partial
 from typing import Any, Final, Literal
 
 from fastapi import FastAPI
+from pydantic import ValidationError
 
+from shared.contracts.base import Actor
+from shared.contracts.declarations import Service as ServiceName
 from shared.db.key_rewrap import KeyPlan, Rewrapped
+from shared.messaging.outbox.operator_entries import operator_named
 from shared.runtime.settings import ServiceSettings
 from shared.service.owner_settings import OwnerSettings, owner_settings_class
 from shared.service.terminal import show_json
@@ -32,7 +36,7 @@ EXIT_CODES: Final = (
 class Service:
     """A service as its commands see it: the parts that differ from one service to another."""
 
-    name: str
+    name: ServiceName
     settings_class: type[ServiceSettings]
     api: Callable[[Any], FastAPI]
     worker: Callable[[Any], FastAPI]
@@ -65,6 +69,19 @@ class Invocation:
 
 class UsageError(Exception):
     """The arguments do not fit together."""
+
+
+def operator_argument(parser: argparse.ArgumentParser) -> None:
+    """Adds the option for the person who acts: a command has no token that names one."""
+    purpose = "who does it, as the ledger shall keep it: a code without blanks"
+    parser.add_argument("--operator", type=_operator, required=True, metavar="ID", help=purpose)
+
+
+def _operator(text: str) -> Actor:
+    try:
+        return operator_named(text)
+    except ValidationError:
+        raise argparse.ArgumentTypeError("a code of letters, digits, . _ : and -, 64 at most") from None
 
 
 def no_arguments(_: argparse.ArgumentParser) -> None:

@@ -19,7 +19,7 @@ from shared.db.migrate import PHASES, migrate, migrations_folder, migrations_of
 from shared.db.pool import Pool, create_pool
 from shared.messaging.outbox.lost import log_factory, topics_of
 from shared.messaging.outbox.recovery import recover
-from shared.service.commands import EXIT_DONE, EXIT_LEFT, Command, Invocation, exit_code_of
+from shared.service.commands import EXIT_DONE, EXIT_LEFT, Command, Invocation, exit_code_of, operator_argument
 from shared.service.terminal import print_text, show_json, show_progress
 
 DATABASE, KEYS = "The database", "Keys"
@@ -63,7 +63,8 @@ def _phase(parser: argparse.ArgumentParser) -> None:
 async def _recover(invocation: Invocation, pool: Pool) -> int:
     service, settings = invocation.service, invocation.settings
     topics, recovery = topics_of(service.name), invocation.plan.recovery
-    show_json(asdict(await recover(pool, log_factory(settings.kafka, service.name), topics, recovery)))
+    connect, operator = log_factory(settings.kafka, service.name), invocation.arguments.operator
+    show_json(asdict(await recover(pool, connect, topics, recovery, operator)))
     return EXIT_DONE
 
 
@@ -128,6 +129,7 @@ DATABASE_COMMANDS: Sequence[Command] = (
         "Recover what a restored database has lost. Adopted keys get the state of the topic; an operator decides about "
         "undecided ones. Nothing is changed where nothing was lost.",
         on_pool(_recover),
+        operator_argument,
     ),
     Command(
         "keys new",

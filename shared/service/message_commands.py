@@ -13,7 +13,6 @@ from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 
-from shared.contracts.base import Actor
 from shared.db.pool import Pool, transaction
 from shared.messaging import parked_messages
 from shared.messaging.dead_letters import DeadLetterView, GroupUnknownError, ReasonCode
@@ -21,7 +20,7 @@ from shared.messaging.outbox import refused
 from shared.messaging.outbox.lost import TopicLog, log_factory
 from shared.messaging.positions import Positions
 from shared.messaging.redrive import DeadLetterUnknownError, RedriveOutcome, Redriver, redriver_of
-from shared.service.commands import EXIT_DONE, EXIT_LEFT, Command, Invocation, UsageError
+from shared.service.commands import EXIT_DONE, EXIT_LEFT, Command, Invocation, UsageError, operator_argument
 from shared.service.database_commands import on_pool
 from shared.service.terminal import show_json
 
@@ -74,9 +73,15 @@ async def _show_dead_letter(invocation: Invocation, pool: Pool) -> int:
     return EXIT_DONE
 
 
+def _refused_arguments(parser: argparse.ArgumentParser) -> None:
+    _id(parser)
+    operator_argument(parser)
+
+
 def _redrive_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", type=UUID, metavar="ID", nargs="?", help="one dead letter; without it all that match")
     _filters(parser)
+    operator_argument(parser)
 
 
 async def _redrive(invocation: Invocation, pool: Pool) -> int:
@@ -87,7 +92,7 @@ async def _redrive(invocation: Invocation, pool: Pool) -> int:
     redriver, results = _redriver(invocation, pool), []
     for id in ids:
         try:
-            results.append(_result(id, await redriver.redrive_dead_letter(id)))
+            results.append(_result(id, await redriver.redrive_dead_letter(id, options.operator)))
         except DeadLetterUnknownError:  # it was handled behind another one
             if options.id is not None:
                 raise
@@ -98,17 +103,16 @@ async def _redrive(invocation: Invocation, pool: Pool) -> int:
 def _discard_arguments(parser: argparse.ArgumentParser) -> None:
     _id(parser)
     parser.add_argument("--reason", required=True, metavar="CODE", help="a code, such as sent-twice")
-    parser.add_argument("--operator", required=True, metavar="ID", help="who discards it, as the ledger shall keep it")
+    operator_argument(parser)
 
 
 async def _discard(invocation: Invocation, pool: Pool) -> int:
     options = invocation.arguments
     try:
         reason: str = TypeAdapter(ReasonCode).validate_python(options.reason)
-        operator = Actor(kind="operator", id=options.operator)
     except ValidationError:
-        raise UsageError("--reason and --operator are codes, without blanks") from None
-    show_json(_result(options.id, await _redriver(invocation, pool).discard(options.id, operator, reason)))
+        raise UsageError("--reason is a code, without blanks") from None
+    show_json(_result(options.id, await _redriver(invocation, pool).discard(options.id, options.operator, reason)))
     return EXIT_DONE
 
 
@@ -138,6 +142,7 @@ def _reset_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--yes", action="store_true", required=True, help="confirm that the group never reads what the topic has lost"
     )
+    operator_argument(parser)
 
 
 async def _reset_offsets(invocation: Invocation, pool: Pool) -> int:
@@ -146,7 +151,9 @@ async def _reset_offsets(invocation: Invocation, pool: Pool) -> int:
     if group not in {subscription.group.name for subscription in subscriptions}:
         raise GroupUnknownError
     async with _topic_log(invocation) as topic_log:
-        reset = await _positions(invocation, pool, group, topic_log).reset_lost(topic_log.consumer)
+        reset = await _positions(invocation, pool, group, topic_log).reset_lost(
+            topic_log.consumer, invocation.arguments.operator
+        )
     show_json([asdict(each) for each in reset])
     return EXIT_DONE
 
@@ -171,13 +178,15 @@ async def _list_refused(_: Invocation, pool: Pool) -> int:
 
 async def _send_refused(invocation: Invocation, pool: Pool) -> int:
     async with transaction(pool) as connection:
-        await refused.send_again(connection, invocation.arguments.id)
+        options = invocation.arguments
+        await refused.send_again(connection, options.id, invocation.service.name, options.operator)
     return EXIT_DONE
 
 
 async def _discard_refused(invocation: Invocation, pool: Pool) -> int:
     async with transaction(pool) as connection:
-        await refused.discard(connection, invocation.arguments.id)
+        options = invocation.arguments
+        await refused.discard(connection, options.id, invocation.service.name, options.operator)
     return EXIT_DONE
 
 
@@ -224,7 +233,7 @@ MESSAGE_COMMANDS: Sequence[Command] = (
         ANNOUNCEMENTS,
         "Put one back into the outbox. The cause must be mended; a state is never sent again.",
         on_pool(_send_refused),
-        _id,
+        _refused_arguments,
     ),
-    Command("refused discard", ANNOUNCEMENTS, "Delete one.", on_pool(_discard_refused), _id),
+    Command("refused discard", ANNOUNCEMENTS, "Delete one.", on_pool(_discard_refused), _refused_arguments),
 )

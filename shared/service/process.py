@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError
 from fastapi import FastAPI
 from pydantic import ValidationError
 
+from shared.contracts.declarations import Service as ServiceName
 from shared.db.errors import DATABASE_ERRORS
 from shared.db.key_rewrap import KeyPlan
 from shared.errors import ClientError, CodedError
@@ -54,7 +55,7 @@ COMMANDS = (*PROCESSES, *DATABASE_COMMANDS, *MESSAGE_COMMANDS)
 
 
 def main(
-    service: str,
+    service: ServiceName,
     settings_class: type[ServiceSettings],
     *,
     api: Callable[[Any], FastAPI],

@@ -44,7 +44,9 @@ def serve_api(app: FastAPI, settings: ServiceSettings) -> None:
 
 def serve_worker(app: FastAPI, settings: ServiceSettings) -> None:
     """Runs a worker and serves its health, metrics and operators' routes, until the process is ended."""
-    serve(http_config(app), bind("WORKER", settings.worker.host, settings.worker.port))
+    worker = settings.worker
+    http = HttpSettings(certificate_file=worker.certificate_file, key_file=worker.key_file)
+    serve(http_config(app, http), bind("WORKER", worker.host, worker.port))
 
 
 class _Server(uvicorn.Server):

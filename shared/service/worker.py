@@ -9,6 +9,7 @@ from functools import partial
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
+from shared.contracts.declarations import Service
 from shared.contracts.topics import TOPICS
 from shared.db.migrate import required_migrations
 from shared.db.pool import Pool, create_pool, wake_in_process
@@ -39,6 +40,7 @@ from shared.runtime.retry import run_with_retry
 from shared.runtime.settings import ServiceSettings
 from shared.runtime.tasks import end_tasks
 from shared.service.initial_metrics import start_worker_metrics
+from shared.service.process_acts import add_process_routes
 from shared.service.startup import explain_broker, prefix_of
 from shared.service.terminal import complain
 
@@ -60,7 +62,7 @@ Loop = Callable[[Pool], Awaitable[None]]
 class Plan:
     """The parts of a service's worker: subscriptions, loops by name, keys that verify tokens, and its recovery."""
 
-    service: str
+    service: Service
     subscriptions: Sequence[Subscription]
     loops: dict[str, Loop] = field(default_factory=dict)
     keys: Keys | None = None
@@ -261,11 +263,9 @@ def make_worker_app(plan: Plan, settings: ServiceSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with at_work(plan, settings) as runtime:
-            app.state.runtime = runtime
-            app.state.pool = runtime.pool
+            app.state.runtime, app.state.pool = runtime, runtime.pool
             app.state.redriver, app.state.consumer_loops = runtime.redriver, runtime.consumer_loops
-            keys = plan.keys or IssuerKeys(runtime.pool, settings.tokens)
-            app.state.verifier = TokenVerifier(settings.tokens, keys)
+            app.state.verifier = TokenVerifier(settings.tokens, plan.keys or IssuerKeys(runtime.pool, settings.tokens))
             yield
 
     app = FastAPI(title=f"{plan.service} worker", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
@@ -277,6 +277,7 @@ def make_worker_app(plan: Plan, settings: ServiceSettings) -> FastAPI:
     app.add_api_route("/metrics", metrics)
     add_relay_routes(app, plan.service, log_factory(settings.kafka, plan.service), plan.recovery)
     dead_letters.add_routes(app)
+    add_process_routes(app, plan.service)
     return app
 
 

@@ -66,7 +66,7 @@ async def recover(stack: Stack, service: str) -> dict[str, Any]:
     """Runs `python -m services.<name> recover` like an operator; returns its output."""
     spec = stack.services.process(service, "worker")
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", f"services.{service}", "recover"),
+        *(sys.executable, "-m", f"services.{service}", "recover", "--operator", "jane"),
         cwd=spec.directory,
         env=dict(spec.environment),
         stdout=subprocess.PIPE,

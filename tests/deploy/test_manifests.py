@@ -212,7 +212,8 @@ def test_operators_can_neither_read_secrets_nor_enter_a_pod() -> None:
     assert resources.isdisjoint({"secrets", "pods/exec", "pods/attach", "pods/portforward", "pods/ephemeralcontainers"})
     assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list", "watch", "patch", "update"}
     changed = {(r, v) for rule in rules for r in rule["resources"] for v in rule["verbs"] if v in ("patch", "update")}
-    assert {resource for resource, _ in changed} == {"deployments", "deployments/scale"}
+    scalers = {"horizontalpodautoscalers", "scaledobjects"}  # policies leave their lower bound to them
+    assert {resource for resource, _ in changed} == {"deployments", "deployments/scale", *scalers}
 
 
 def test_lags_are_read_by_a_user_who_reads_no_message() -> None:
@@ -285,17 +286,14 @@ def test_no_api_is_told_to_listen_without_tls() -> None:
 def test_the_edge_shows_one_certificate_for_all_its_names_and_keeps_the_addresses_of_callers() -> None:
     settings, service = edge_settings(), of_kind("Service")["edge"]["spec"]
     shown, _ = secret_of(spec_of("edge"), str(settings.certificate))
-    names = {f"{name}.{settings.domain}" for name in (*SERVICES, "cards")}
+    names = {f"{name}.{settings.domain}" for name in (*SERVICES, "cards", "operators")}
     assert set(of_kind("Certificate")[shown]["spec"]["dnsNames"]) == names
     assert service["externalTrafficPolicy"] == "Local"
     [envoy] = spec_of("edge")["containers"]
     ports = {port["name"]: port["containerPort"] for port in envoy["ports"]}
-    assert (ports["https"], ports["cards"], ports["mllp"]) == (
-        settings.https_port,
-        settings.cards_port,
-        settings.mllp_port,
-    )
-    assert {port["targetPort"] for port in service["ports"]} == {"https", "cards", "mllp"}
+    listeners = ("https", "cards", "operators", "mllp")
+    assert [ports[name] for name in listeners] == [getattr(settings, f"{name}_port") for name in listeners]
+    assert {port["targetPort"] for port in service["ports"]} == set(listeners)
 
 
 def test_the_edge_waits_for_the_longest_answer_before_it_ends_and_its_signer_ends_after_it() -> None:

@@ -65,7 +65,16 @@ async def bootstrap(layout: Layout) -> dict[str, Any]:
     credentials = {**installation.get("credentials", {}), **credentials}
     if credentials != installation.get("credentials"):
         endpoints.update(layout, credentials=credentials)
+    _write_context(layout, installation, credentials[OPERATOR])
     return credentials
+
+
+def _write_context(layout: Layout, installation: Mapping[str, Any], operator: Mapping[str, str]) -> None:
+    """Writes the operator's context file, for `dmp ... --context`; on one machine it names the workers directly."""
+    lines = [f'client_id = "{operator["client_id"]}"', f'key_file = "{operator["key"]}"']
+    for name, service in installation["services"].items():
+        lines += ["", f"[services.{name}]", f'api = "{service["api"]}"', f'worker = "{service["worker"]}"']
+    write_private(layout.context, "\n".join(lines) + "\n")
 
 
 async def _register_administrator(layout: Layout, installation: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,11 @@ def process_dsn(postgres: Postgres, secrets: Secrets, service: str, process: str
     return _dsn(postgres, secrets, service, f"{service}_{process}")
 
 
+def operator_dsn(postgres: Postgres, secrets: Secrets, service: str) -> str:
+    """Returns the connection string of an operator, who sees statistics and no table."""
+    return _dsn(postgres, secrets, service, databases.OPERATOR)
+
+
 async def create_roles(postgres: Postgres, secrets: Secrets, services: Collection[str]) -> None:
     """Creates the missing roles, and revokes their access to the server's own databases."""
     await databases.create_roles(postgres.dsn(), services, lambda role: secrets.password(f"postgres/{role}"))

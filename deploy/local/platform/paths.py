@@ -76,6 +76,11 @@ class Layout:
         return self.folder / "endpoints.json"
 
     @property
+    def context(self) -> Path:
+        """The context file of the invented operator, for the operator's client."""
+        return self.folder / "context.toml"
+
+    @property
     def ports(self) -> Path:
         """The ports of the last run."""
         return self.folder / "ports.json"

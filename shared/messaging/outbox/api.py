@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import FastAPI, Request
 from pydantic import BaseModel, ConfigDict
 
+from shared.contracts.declarations import Principal
 from shared.db.pool import Pool, transaction
 from shared.http.app import AuthenticatedCaller
 from shared.messaging.outbox import refused
@@ -28,13 +29,25 @@ class RefusedAnnouncementView(BaseModel):
     refused_at: datetime
 
 
-def add_relay_routes(app: FastAPI, service: str, connect: OpenTopicLog, recovery: Recovery) -> None:
+def add_relay_routes(app: FastAPI, service: Principal, connect: OpenTopicLog, recovery: Recovery) -> None:
     """Adds the routes to a worker's app. Their callers need the scope `operations`."""
 
     async def post_recovery(request: Request, caller: AuthenticatedCaller) -> dict[str, Any]:
         """Recovers from the topics what this database has lost. Returns keys and counts."""
         caller.require("operations")
-        return asdict(await recover(_pool(request), connect, topics_of(service), recovery))
+        return asdict(await recover(_pool(request), connect, topics_of(service), recovery, caller.actor()))
+
+    async def send_again(request: Request, event_id: UUID, caller: AuthenticatedCaller) -> None:
+        """Puts a refused fact back into the outbox, once the cause has been removed."""
+        caller.require("operations")
+        async with transaction(_pool(request)) as connection:
+            await refused.send_again(connection, event_id, service, caller.actor())
+
+    async def discard(request: Request, event_id: UUID, caller: AuthenticatedCaller) -> None:
+        """Deletes a refused announcement."""
+        caller.require("operations")
+        async with transaction(_pool(request)) as connection:
+            await refused.discard(connection, event_id, service, caller.actor())
 
     app.add_api_route("/refused-announcements", list_refused, methods=["GET"])
     app.add_api_route("/refused-announcements/{event_id}", discard, methods=["DELETE"], status_code=204)
@@ -48,20 +61,6 @@ async def list_refused(request: Request, caller: AuthenticatedCaller) -> list[Re
     async with _pool(request).acquire() as connection:
         announcements = await refused.list_refused(connection)
     return [RefusedAnnouncementView.model_validate(announcement) for announcement in announcements]
-
-
-async def send_again(request: Request, event_id: UUID, caller: AuthenticatedCaller) -> None:
-    """Puts a refused fact back into the outbox, once the cause has been removed."""
-    caller.require("operations")
-    async with transaction(_pool(request)) as connection:
-        await refused.send_again(connection, event_id)
-
-
-async def discard(request: Request, event_id: UUID, caller: AuthenticatedCaller) -> None:
-    """Deletes a refused announcement."""
-    caller.require("operations")
-    async with transaction(_pool(request)) as connection:
-        await refused.discard(connection, event_id)
 
 
 def _pool(request: Request) -> Pool:

@@ -10,13 +10,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from shared.contracts.base import StateWithheld
+from shared.contracts.base import Actor, StateWithheld
 from shared.contracts.declarations import Topic
 from shared.contracts.topics import TOPICS
 from shared.db.pool import Connection, Pool, transaction
 from shared.messaging import loss_checks
 from shared.messaging.outbox.append import Announcement, append
 from shared.messaging.outbox.lost import OpenTopicLog, SentRecord, compare, store_offsets
+from shared.messaging.outbox.operator_entries import entry_of_act
 from shared.runtime import clock, tracing
 
 # An operator waits for the recovery, and nothing is announced meanwhile, so it has no time limit.
@@ -67,8 +68,13 @@ class RecoveryResult:
     undecided: dict[str, list[str]] = field(default_factory=dict)
 
 
-async def recover(pool: Pool, connect: OpenTopicLog, topics: Sequence[Topic], recovery: Recovery) -> RecoveryResult:
-    """Recovers lost commits, if any, in one transaction. Afterwards the relay resumes without further action."""
+async def recover(
+    pool: Pool, connect: OpenTopicLog, topics: Sequence[Topic], recovery: Recovery, operator: Actor
+) -> RecoveryResult:
+    """Recovers lost commits, if any, and enters it in the ledger, in one transaction.
+
+    Afterwards the relay resumes without further action. `topics`: those of one service.
+    """
     result = RecoveryResult()
     async with connect() as topic_log, transaction(pool) as connection:
         await connection.execute(NO_TIME_LIMIT)
@@ -86,6 +92,10 @@ async def recover(pool: Pool, connect: OpenTopicLog, topics: Sequence[Topic], re
             announcements += await _recover_state(connection, record, comparison.resent, recovery, result)
         await store_offsets(connection, topic_log.cluster_id, comparison.ends)
         await loss_checks.delete_marks(connection, [topic.name for topic in topics])
+        service = topics[0].writer
+        assert service is not None, "a service recovers the topics that it writes"
+        entry = entry_of_act(service, operator, "recover-database", service, count=len(comparison.lost))
+        announcements.append(entry)
         await append(connection, announcements)
     return result
 

@@ -7,12 +7,13 @@ from uuid import UUID
 
 import asyncpg
 
-from shared.contracts.base import StateWithheld
+from shared.contracts.base import Actor, StateWithheld
+from shared.contracts.declarations import Principal
 from shared.contracts.topics import TOPICS
-from shared.db.notifications import notify_after_commit
 from shared.db.pool import Connection
 from shared.errors import ClientError
-from shared.messaging.outbox.append import CHANNEL
+from shared.messaging.outbox.append import append
+from shared.messaging.outbox.operator_entries import entry_of_act
 from shared.runtime import clock
 from shared.runtime.logs import log
 from shared.runtime.metrics import OUTBOX_REFUSED
@@ -91,17 +92,21 @@ async def list_refused(connection: Connection, limit: int = 1000) -> Sequence[Re
     return [RefusedAnnouncement(**row) for row in await connection.fetch(LIST_REFUSED, limit)]
 
 
-async def send_again(connection: Connection, event_id: UUID) -> None:
-    """Puts a refused fact back at the end of the outbox. Raises RefusedUnknownError, RefusedStateError."""
+async def send_again(connection: Connection, event_id: UUID, service: Principal, operator: Actor) -> None:
+    """Puts a refused fact back at the end of the outbox, and the operator's entry of the ledger behind it.
+
+    Raises RefusedUnknownError, RefusedStateError.
+    """
     topic = await connection.fetchval(SELECT_TOPIC, event_id)
     if topic in STATES:
         raise RefusedStateError
     if await connection.fetchval(SEND_AGAIN, event_id) is None:
         raise RefusedUnknownError
-    notify_after_commit(connection, CHANNEL)
+    await append(connection, [entry_of_act(service, operator, "send-refused-announcement", str(event_id))])
 
 
-async def discard(connection: Connection, event_id: UUID) -> None:
-    """Deletes a refused announcement. Raises RefusedUnknownError."""
+async def discard(connection: Connection, event_id: UUID, service: Principal, operator: Actor) -> None:
+    """Deletes a refused announcement, and enters in the ledger who did. Raises RefusedUnknownError."""
     if await connection.fetchrow(DISCARD, event_id) is None:
         raise RefusedUnknownError
+    await append(connection, [entry_of_act(service, operator, "discard-refused-announcement", str(event_id))])

@@ -12,7 +12,7 @@ from services.audit.consumers import LEDGER_EVENTS
 from services.audit.ledger.domain.cursors import CursorInvalidError, LedgerCursor
 from services.audit.ledger.domain.entries import entry_of
 from services.audit.ledger.domain.quarantine import entry_of_dead_letter
-from shared.contracts.audit import AccessRecorded
+from shared.contracts.audit import AccessRecorded, OperatorActed
 from shared.contracts.base import Actor
 from shared.contracts.consent import DepositDecided
 from shared.contracts.identity import ClientAdministered
@@ -54,6 +54,10 @@ CASES = [
             subject_id="client-1", actor=ADMINISTRATOR, action="remove-client-key", changed=("jwks",), keys=("k",)
         ),
         ("remove-client-key", "permitted", "active", "administrator", "admin-1"),
+    ),
+    (
+        OperatorActed(actor=ADMINISTRATOR, action="scale-process", subject_id="records-api", count=3),
+        ("scale-process", "permitted", None, "administrator", "admin-1"),
     ),
     (
         document_received(RECORD),

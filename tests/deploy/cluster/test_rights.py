@@ -119,14 +119,20 @@ _SEEN: Final = (
 _RIGHTS: Final = ("roles.rbac.authorization.k8s.io", "rolebindings.rbac.authorization.k8s.io")
 
 
+_CHANGED: Final = ("deployments.apps", "horizontalpodautoscalers.autoscaling", "scaledobjects.keda.sh")
+"""What operators patch; admission policies say which of its fields."""
+
+
 def operators_may() -> set[tuple[str, str]]:
     looks = {(verb, kind) for verb in _LOOK for kind in _SEEN}
-    return looks | {("get", "pods/log"), ("patch", "deployments.apps"), ("patch", "deployments.apps/scale")}
+    scaling = {("patch", kind) for kind in _CHANGED}
+    return looks | scaling | {("get", "pods/log"), ("patch", "deployments.apps/scale")}
 
 
 def operators_may_not() -> set[tuple[str, str]]:
     """Secrets, ways into a pod, and every change but those of a restart and of a number of replicas."""
-    changes = {(verb, kind) for verb in _WRITE for kind in (*_SEEN, *_RIGHTS)} - {("patch", "deployments.apps")}
+    changes = {(verb, kind) for verb in _WRITE for kind in (*_SEEN, *_RIGHTS)}
+    changes -= {("patch", kind) for kind in _CHANGED}
     ways_in = {(verb, way) for verb in ("get", "create", "update", "patch") for way in _WAYS_IN}
     secrets = {(verb, "secrets") for verb in (*_LOOK, *_WRITE)}
     others = {
@@ -217,3 +223,29 @@ async def test_an_operator_changes_nothing_else_of_a_process(cluster: Cluster, i
     await cluster.kubectl(*target)
     with pytest.raises(KubectlError, match="dmp-operators-only-restart"):
         await cluster.kubectl(*target, *OPERATOR)
+
+
+AUTOSCALERS: Final[dict[str, tuple[str, dict[str, int]]]] = {
+    "hpa": ("minReplicas", {"maxReplicas": 1000}),
+    "scaledobject": ("minReplicaCount", {"pollingInterval": 500, "maxReplicaCount": 1000}),
+}
+
+
+@pytest.mark.parametrize("kind", AUTOSCALERS)
+async def test_an_operator_moves_the_lower_bound_of_an_autoscaler_and_nothing_else(
+    cluster: Cluster, installed: None, kind: str
+) -> None:
+    process = "consent-api" if kind == "hpa" else "consent-worker"
+    bound, others = AUTOSCALERS[kind]
+
+    async def patch(change: dict[str, object], *identity: str) -> None:
+        words = ("patch", kind, process, "--type=merge", f"--patch={json.dumps(change)}", NAMESPACE)
+        await cluster.kubectl(*words, "--dry-run=server", *identity)
+
+    await patch({"spec": {bound: 4}}, *OPERATOR)
+    for field, value in others.items():
+        await patch({"spec": {field: value}})
+        with pytest.raises(KubectlError, match="lower bound of an autoscaler alone"):
+            await patch({"spec": {field: value}}, *OPERATOR)
+    with pytest.raises(KubectlError, match="lower bound of an autoscaler alone"):
+        await patch({"metadata": {"annotations": {"other": "x"}}}, *OPERATOR)

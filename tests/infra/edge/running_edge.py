@@ -26,7 +26,7 @@ from tests.infra.platform.waiting import eventually
 
 ROOT = Path(__file__).parents[3]
 DOMAIN = "dmp.example"
-HOSTS = (*(f"{service}.{DOMAIN}" for service in SERVICES), f"cards.{DOMAIN}")
+HOSTS = (*(f"{service}.{DOMAIN}" for service in SERVICES), f"cards.{DOMAIN}", f"operators.{DOMAIN}")
 NOWHERE = f"{HOST}:1"
 
 
@@ -104,11 +104,12 @@ async def running_edge(
     cards.write_bytes(pki.root.pem + pki.persons.pem + pki.organisations.pem)
     async with AsyncExitStack() as stack:
         ports = stack.enter_context(Ports())
-        names = ("edge-https", "edge-cards", "edge-mllp", "edge-admin", "edge-signer", "edge-monitor")
+        names = ("edge-https", "edge-cards", "edge-mllp", "edge-operators", "edge-admin", "edge-signer", "edge-monitor")
         ports.claim(names, None)
-        https, cards_port, mllp_port, admin, signer, monitor = (ports[name] for name in names)
+        https, cards_port, mllp_port, operators_port, admin, signer, monitor = (ports[name] for name in names)
         values = {"domain": DOMAIN, "host": HOST, "https_port": https, "cards_port": cards_port, "mllp_port": mllp_port}
-        values |= {"admin_port": admin, "monitor_port": monitor, "signer": f"{HOST}:{signer}", "mllp": mllp}
+        values |= {"operators_port": operators_port, "admin_port": admin}
+        values |= {"monitor_port": monitor, "signer": f"{HOST}:{signer}", "mllp": mllp}
         values |= {"certificate": pair.certificate, "key": pair.key, "card_authorities": cards}
         values |= {"services": dict.fromkeys(SERVICES, NOWHERE) | dict(services)}
         settings = EdgeSettings.model_validate({**values, **changes})

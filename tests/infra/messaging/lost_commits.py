@@ -17,6 +17,7 @@ from shared.messaging.outbox.producer import producer_factory
 from shared.messaging.outbox.recovery import Recovery, RecoveryResult, recover
 from shared.messaging.outbox.relay import Relay
 from shared.runtime.settings import PostgresSettings
+from tests.infra.messaging.operators import OPERATOR
 from tests.infra.platform.databases import Database
 from tests.infra.platform.topics import Topics
 from tests.infra.platform.waiting import eventually
@@ -109,4 +110,4 @@ async def all_sent(pool: Pool) -> bool:
 
 async def recover_at(pool: Pool, kafka: Topics, service: str, recovery: Recovery) -> RecoveryResult:
     """Recovers like `python -m services.<service> recover`."""
-    return await recover(pool, log_factory(kafka.settings(service), service), topics_of(service), recovery)
+    return await recover(pool, log_factory(kafka.settings(service), service), topics_of(service), recovery, OPERATOR)

@@ -28,6 +28,7 @@ from tests.infra.audit.keys import MOTIVES
 from tests.infra.erasure.erasing import erased
 from tests.infra.messaging import plumbing
 from tests.infra.messaging.consumers import FACTS, STATES, OfflineConsumers
+from tests.infra.messaging.operators import OPERATOR
 from tests.infra.messaging.plumbing import document_received, record_changed
 from tests.infra.platform.databases import Database
 from tests.infra.platform.waiting import eventually
@@ -185,7 +186,7 @@ async def test_a_letter_about_an_erased_record_is_redriven_into_nothing(
         record.value,
     )
     redriver = Redriver(consumers.pool, {FACTS: consumers.consumer()})
-    assert await redriver.redrive_dead_letter(dead_letter_id) == (1, None)
+    assert await redriver.redrive_dead_letter(dead_letter_id, OPERATOR) == (1, None)
     assert await consumers.effects() == []
     assert await consumers.left(event.record_id) == set()
 

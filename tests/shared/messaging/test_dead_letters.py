@@ -13,6 +13,7 @@ from shared.service.worker import Plan, make_worker_app
 from tests.conftest import NewDatabase
 from tests.infra.http.tokens import TestKeys, bearer, operator_token, patient_token
 from tests.infra.messaging import plumbing
+from tests.infra.messaging.operators import OPERATOR
 from tests.infra.messaging.plumbing import Recorder, document_received, record_changed, worker
 from tests.infra.platform.databases import Database
 from tests.infra.platform.topics import Topics
@@ -93,9 +94,9 @@ async def test_behind_a_dead_letter_the_messages_of_its_key_wait_and_are_redrive
         await eventually(lambda: has_effects(database, 1))
         assert [row["document_id"] for row in await plumbing.effects(database)] == [other.document_id]
         dead_letter_id = await plumbing.value(database, "select id from parked_messages where reason = 'dead'")
-        assert await runtime.redriver.redrive_dead_letter(dead_letter_id) == (0, "unusable-message")
+        assert await runtime.redriver.redrive_dead_letter(dead_letter_id, OPERATOR) == (0, "unusable-message")
         broken = False
-        assert await runtime.redriver.redrive_dead_letter(dead_letter_id) == (3, None)
+        assert await runtime.redriver.redrive_dead_letter(dead_letter_id, OPERATOR) == (3, None)
     done = [row["document_id"] for row in await plumbing.effects(database)]
     assert done == [other.document_id] + [event.document_id for event in events]
     assert await plumbing.value(database, "select count(*) from parked_messages") == 0

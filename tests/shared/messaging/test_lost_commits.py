@@ -13,9 +13,10 @@ from services.consent.choices.steps import adopt_states, copy_records
 from services.consent.choices.store import states
 from services.consent.deposit_checks.steps import awaiting_version
 from services.consent.kit.announcements import announce
-from shared.contracts.base import Actor, StateWithheld
+from shared.contracts.audit import OperatorActed
+from shared.contracts.base import Actor, Event, StateWithheld
 from shared.contracts.consent import Authorisation
-from shared.contracts.topics import CONSENT_STATES
+from shared.contracts.topics import ACCESSES, CONSENT_STATES
 from shared.db.pool import Pool, transaction
 from shared.messaging.envelope import Message, decode
 from shared.messaging.outbox import append
@@ -31,6 +32,7 @@ from tests.infra.messaging.lost_commits import (
     running_relay,
 )
 from tests.infra.messaging.messages import message
+from tests.infra.messaging.operators import OPERATOR
 from tests.infra.messaging.plumbing import document_received, record_changed
 from tests.infra.platform.databases import Database
 from tests.infra.platform.topics import Topics
@@ -78,6 +80,16 @@ def an_authorisation(holder: str) -> Authorisation:
     return Authorisation(holder_id=holder, since=clock.now())
 
 
+async def entered_recoveries(kafka: Topics) -> list[Actor]:
+    """Returns who recovered consent, as announced to the ledger."""
+
+    def is_recovery(message: Message[Event]) -> bool:
+        return isinstance(message.event, OperatorActed) and message.event.action == "recover-database"
+
+    messages = await kafka.wait_for(ACCESSES["consent"].name, lambda messages: any(map(is_recovery, messages)))
+    return [message.event.actor for message in messages if isinstance(message.event, OperatorActed)]
+
+
 async def test_a_database_that_was_set_back_announces_nothing_and_then_adopts_what_the_topic_holds(
     database: Database, kafka: Topics
 ) -> None:
@@ -103,6 +115,7 @@ async def test_a_database_that_was_set_back_announces_nothing_and_then_adopts_wh
         done = await recover_consent(pool, kafka)
         assert done.adopted == {CONSENT_STATES.name: [str(record_id)]}
         assert not done.undecided
+        assert await entered_recoveries(kafka) == [OPERATOR]
         assert len(await kafka.read_raw(CONSENT_STATES.name)) == before
         await eventually(lambda: all_sent(pool))
         present = await states.find_state(pool, record_id)

@@ -10,7 +10,6 @@ import httpx2
 import pytest
 
 from shared.contracts.audit import AccessRecorded
-from shared.contracts.base import Actor
 from shared.contracts.topics import IDENTITY_RECORDS
 from shared.crypto.keyring import KeyUnknownError
 from shared.db.pool import Connection, create_pool
@@ -28,11 +27,11 @@ from tests.conftest import NewDatabase
 from tests.infra.http.tokens import TestKeys, bearer, operator_token, patient_token
 from tests.infra.messaging import plumbing
 from tests.infra.messaging.consumers import FACTS, STATES, OfflineConsumers
+from tests.infra.messaging.operators import OPERATOR
 from tests.infra.messaging.plumbing import Recorder, document_received, record_changed
 from tests.infra.platform.topics import Topics
 from tests.infra.platform.waiting import eventually
 
-OPERATOR = Actor(kind="operator", id="operations")
 SEEN = {IDENTITY_RECORDS.name: 2}
 
 
@@ -107,7 +106,7 @@ async def test_a_redrive_that_fails_makes_a_dead_letter_with_its_new_code_and_an
     refused.update((events[0].document_id, events[1].document_id))
     await consume(consumer, *(consumers.record(event) for event in events))
     refused.discard(events[0].document_id)
-    assert await consumers.redriver(consumer).redrive_dead_letter(await dead_letter_at(consumers, 1)) == (
+    assert await consumers.redriver(consumer).redrive_dead_letter(await dead_letter_at(consumers, 1), OPERATOR) == (
         1,
         "unusable-message",
     )
@@ -173,7 +172,7 @@ async def test_a_dead_letter_that_is_too_old_to_be_handled_again_releases_its_ke
     await consume(consumer, consumers.record(events[2]))
     assert await consumers.effects() == [event.document_id for event in events[1:]]
     assert await parked(consumers) == [(1, "expired", "data-invalid")]
-    assert await redriver.redrive_dead_letter(await dead_letter_at(consumers, 1)) == (0, redrive.TOO_OLD)
+    assert await redriver.redrive_dead_letter(await dead_letter_at(consumers, 1), OPERATOR) == (0, redrive.TOO_OLD)
 
 
 @pytest.mark.parametrize("readable", [6, 5], ids=["an older dead one", "a still older one again"])
@@ -188,7 +187,10 @@ async def test_only_a_state_above_every_dead_letter_of_its_key_mends_the_copy(
     assert await consumers.pool.fetchval(broken) == 1
     if readable == 6:
         refused.discard(6)
-        assert await consumers.redriver(consumer).redrive_dead_letter(await dead_letter_at(consumers, 2)) == (1, None)
+        assert await consumers.redriver(consumer).redrive_dead_letter(await dead_letter_at(consumers, 2), OPERATOR) == (
+            1,
+            None,
+        )
     else:
         await consume(consumer, consumers.record(record_changed(record_id, 5)))
     assert await consumers.pool.fetchval(broken) == 1
@@ -361,7 +363,7 @@ async def test_each_dead_letter_of_the_ledger_is_redriven_alone_and_what_awaits_
     assert [reason for _, reason, _ in await parked(consumers)] == ["dead", "dead", "awaiting-key"]
     redriver = consumers.redriver(consumer)
     refused.clear()
-    assert await redriver.redrive_dead_letter(await dead_letter_at(consumers, 2)) == (1, None)
+    assert await redriver.redrive_dead_letter(await dead_letter_at(consumers, 2), OPERATOR) == (1, None)
     missing = False
     await redriver.redrive_parked()
     assert await parked(consumers) == [(1, "dead", "data-invalid")]
@@ -426,7 +428,10 @@ async def test_what_a_group_of_another_release_has_parked_stops_no_sweep(consume
     redriver = consumers.redriver(consumers.consumer())
     await redriver.redrive_parked()
     assert await consumers.effects() == mine
-    assert await redriver.redrive_dead_letter(await dead_letter_at(consumers, 1)) == (0, redrive.GROUP_UNKNOWN)
+    assert await redriver.redrive_dead_letter(await dead_letter_at(consumers, 1), OPERATOR) == (
+        0,
+        redrive.GROUP_UNKNOWN,
+    )
 
 
 async def test_a_key_too_long_for_an_index_is_parked_all_the_same(consumers: OfflineConsumers) -> None:
@@ -549,7 +554,7 @@ async def test_two_redrivers_at_once_do_nothing_twice_and_nothing_out_of_order(c
 
     async def redrive() -> None:
         try:
-            await consumers.redriver(consumer).redrive_dead_letter(dead_letter_id)
+            await consumers.redriver(consumer).redrive_dead_letter(dead_letter_id, OPERATOR)
         except DeadLetterUnknownError:
             return
 

@@ -26,8 +26,9 @@ from tests.infra.platform.topics import Topics
 from tests.infra.platform.waiting import eventually
 
 RING = f"one:{'A' * 43}"
+BY_JANE = ("--operator", "jane")
 GROUP = CONSENT_DEPOSIT_CHECKS.name
-DISCARDED = "select payload from outbox where topic = 'consent.accesses.v1'"
+DISCARDED = "select payload from outbox where topic = 'consent.accesses.v1' order by id"
 REFUSED = """
 insert into refused_announcements
   (event_id, topic, key, event_type, subject, traceparent, occurred_at, payload, error_code)
@@ -89,7 +90,7 @@ async def test_dead_letters_are_listed_tried_again_and_given_up(new_database: Ne
         await eventually(is_there)
     _, [letter] = await consent(database, "dlt", "list", "--group", GROUP)
     assert (letter["group"], letter["code"]) == (GROUP, "envelope-invalid")
-    assert await consent(database, "dlt", "redrive", "--group", GROUP) == (
+    assert await consent(database, "dlt", "redrive", "--group", GROUP, *BY_JANE) == (
         1,
         [{"id": letter["id"], "handled": 0, "hindrance": "envelope-invalid"}],
     )
@@ -97,7 +98,8 @@ async def test_dead_letters_are_listed_tried_again_and_given_up(new_database: Ne
     assert (await consent(database, *discard, "a free text"))[0] == 2
     assert (await consent(database, *discard, "test-data"))[0] == 0
     connection = await asyncpg.connect(database.dsn)
-    [entry] = [json.loads(row["payload"]) for row in await connection.fetch(DISCARDED)]
+    failed, entry = [json.loads(row["payload"]) for row in await connection.fetch(DISCARDED)]
+    assert (failed["action"], failed["outcome"]) == ("redrive-dead-letter", "refused")
     await connection.close()
     assert (entry["actor"]["kind"], entry["actor"]["id"], entry["reason"]) == ("operator", "operator-7", "test-data")
     code, complaint = await consent(database, "dlt", "show", letter["id"])
@@ -132,9 +134,14 @@ async def test_a_refused_fact_is_sent_again_and_a_refused_state_is_not(new_datab
     await connection.execute(REFUSED, state, CONSENT_STATES.name)
     _, listed = await consent(database, "refused", "list")
     assert {entry["event_id"] for entry in listed} == {str(fact), str(state)}
-    assert (await consent(database, "refused", "send", str(fact)))[0] == 0
-    assert await connection.fetchval("select event_id from outbox") == fact
-    code, complaint = await consent(database, "refused", "send", str(state))
+    assert (await consent(database, "refused", "send", str(fact)))[0] == 2
+    assert (await consent(database, "refused", "send", str(fact), *BY_JANE))[0] == 0
+    sent, entry = await connection.fetch("select event_id, payload, xmin from outbox order by id")
+    assert (sent["event_id"], sent["xmin"]) == (fact, entry["xmin"])
+    acted = json.loads(entry["payload"])
+    assert (acted["action"], acted["subject_id"]) == ("send-refused-announcement", str(fact))
+    assert acted["actor"] | {"kind": "operator", "id": "jane", "client_id": "command-line"} == acted["actor"]
+    code, complaint = await consent(database, "refused", "send", str(state), *BY_JANE)
     assert code == 1
     assert "not sent again" in complaint
     await connection.close()

@@ -1,14 +1,13 @@
 """`dmp offsets`: the stored offsets of consumer groups, and the reset of offsets that Kafka no longer has."""
 
-from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
+from deploy.cli import acts
 from deploy.local.cli.commands.common import EXIT_USAGE, fail, perform, session_for, show_json, show_table
 from deploy.local.cli.installation import JsonOption, VarOption
-from deploy.local.demo.client import Dmp
 from deploy.local.demo.credentials import OPERATOR
 from deploy.local.platform.services import NAMES
 
@@ -35,7 +34,8 @@ def list_offsets(var: VarOption, as_json: JsonOption = False) -> None:
 
     Example: dmp offsets list --json
     """
-    _show(perform(var, _all_offsets), as_json)
+    stored = perform(var, lambda dmp, installation: acts.list_offsets(session_for(dmp, installation, OPERATOR)))
+    _show(stored, as_json)
 
 
 @offsets.command()
@@ -58,22 +58,13 @@ def reset(
     if not yes:
         fail(EXIT_USAGE, "this group will never read what the topic has lost: confirm with --yes")
 
-    async def reset_group(dmp: Dmp, installation: Mapping[str, Any]) -> list[dict[str, Any]]:
-        worker = f"{group.partition('.')[0]}-worker"
-        operator = session_for(dmp, installation, OPERATOR)
-        done: list[dict[str, Any]] = (
-            await operator.call("POST", worker, f"/offsets/{group}/reset", json={"to": to.value})
-        ).json()
-        return done
-
     if group.partition(".")[0] not in NAMES:
         fail(EXIT_USAGE, f"there is no group {group}: look with `dmp offsets list`")
-    _show(perform(var, reset_group), as_json)
-
-
-async def _all_offsets(dmp: Dmp, installation: Mapping[str, Any]) -> list[dict[str, Any]]:
-    operator = session_for(dmp, installation, OPERATOR)
-    return [offset for name in NAMES for offset in (await operator.call("GET", f"{name}-worker", "/offsets")).json()]
+    assert to is Target.BEGINNING, "the only one"
+    positions = perform(
+        var, lambda dmp, installation: acts.reset_offsets(session_for(dmp, installation, OPERATOR), group)
+    )
+    _show(positions, as_json)
 
 
 def _show(stored: list[dict[str, Any]], as_json: bool) -> None:

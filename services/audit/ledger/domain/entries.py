@@ -6,7 +6,7 @@ from uuid import UUID
 
 import orjson
 
-from shared.contracts.audit import AccessRecorded
+from shared.contracts.audit import AccessRecorded, OperatorActed
 from shared.contracts.base import Actor
 from shared.contracts.consent import DepositDecided
 from shared.contracts.identity import ClientAdministered
@@ -25,6 +25,7 @@ ARCHIVE_CHANGES = frozenset({"archive", "unarchive"})
 LedgerEvent: TypeAlias = (
     AccessRecorded
     | ClientAdministered
+    | OperatorActed
     | DepositDecided
     | DocumentReceived
     | DocumentPublished
@@ -117,6 +118,8 @@ class EventSummary(NamedTuple):
 def _summary_of(event: LedgerEvent) -> EventSummary:
     match event:
         case AccessRecorded():
+            return EventSummary(event.action, event.outcome, event.reason, event.actor)
+        case OperatorActed():
             return EventSummary(event.action, event.outcome, event.reason, event.actor)
         case ClientAdministered():
             return EventSummary(event.action, "permitted", event.status, event.actor)

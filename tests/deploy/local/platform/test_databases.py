@@ -7,13 +7,14 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from deploy.local.platform.databases import app_dsn, create_databases, owner_dsn, process_dsn
+from deploy.local.platform.databases import app_dsn, create_databases, operator_dsn, owner_dsn, process_dsn
 from deploy.local.platform.postgres import Postgres
 from deploy.local.platform.secrets import Secrets
 from tests.infra.platform.parts import Parts
 
 SERVICES = ("ward_one", "ward_two")
 ROLES = ("owner", "app", "api", "worker")
+REFUSALS = (asyncpg.InsufficientPrivilegeError, asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError)
 
 
 @pytest.fixture
@@ -29,6 +30,7 @@ async def postgres(servers: Parts, tmp_path: Path) -> AsyncIterator[Postgres]:
         for service in SERVICES:
             for role in ROLES:
                 await connection.execute(f"drop role if exists {service}_{role}")
+        await connection.execute("drop role if exists dmp_operator")
     finally:
         await connection.close()
 
@@ -69,3 +71,36 @@ async def test_a_services_roles_enter_its_own_database_only_and_each_process_has
         for other in ("ward_two", "postgres", "template1"):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await asyncpg.connect(dsn.rpartition("/")[0] + f"/{other}")
+
+
+async def test_an_operator_sees_statistics_and_activity_and_reads_no_table(postgres: Postgres, tmp_path: Path) -> None:
+    secrets = Secrets(tmp_path / "secrets.json")
+    await create_databases(postgres, secrets, SERVICES)
+    owner = await asyncpg.connect(owner_dsn(postgres, secrets, "ward_one"))
+    await owner.execute("create table things (id integer, name text)")
+    await owner.execute("insert into things select 1, 'Ada' from generate_series(1, 100)")
+    await owner.execute("analyze things")
+    operator = await asyncpg.connect(operator_dsn(postgres, secrets, "ward_one"))
+    try:
+        seen = await operator.fetch("select n_live_tup from pg_stat_all_tables where relname = 'things'")
+        assert [row["n_live_tup"] for row in seen] == [100]
+        others = await operator.fetch("select query from pg_stat_activity where usename = 'ward_one_owner'")
+        assert any("analyze things" in row["query"] for row in others)
+        assert await operator.fetchval("select setting from pg_settings where name = 'hba_file'")
+        assert await operator.fetchval("select count(*) from pg_stats where tablename = 'things'") == 0
+        for act in (
+            "select * from things",
+            "select * from public.things",
+            "insert into things values (1)",
+            "create table more (id integer)",
+        ):
+            with pytest.raises(REFUSALS):
+                await operator.execute(act)
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await operator.execute("select pg_read_file('PG_VERSION')")
+        for role in ("ward_one_app", "ward_one_owner"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await operator.execute(f"set role {role}")
+    finally:
+        await operator.close()
+        await owner.close()
