@@ -12,8 +12,12 @@ from shared.http.constant_time import mark_body_received
 from shared.http.head import as_get
 from shared.http.outcomes import without_trailing_slash
 from shared.http.problems import Renderer, answer_for
-from shared.runtime import tracing
+from shared.runtime import spans, tracing
 from shared.runtime.metrics import REQUESTS
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_WATCHED = frozenset({"/livez", "/readyz", "/metrics"})
+"""Routes that are asked every few seconds: no spans are made of them."""
 
 
 class ErrorBoundary:
@@ -48,7 +52,10 @@ class ErrorBoundary:
                 await answer(scope, receive, traced_send)
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
-            REQUESTS.labels(scope["method"], route, status or 500).observe(time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            REQUESTS.labels(scope["method"], route, status or 500).observe(seconds)
+            if spans.is_enabled() and route not in _WATCHED:
+                _record_span(scope, route, status or 500, seconds)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         mark_body_received(scope)
@@ -82,6 +89,18 @@ class ErrorBoundary:
             return message
 
         return limited
+
+
+def _record_span(scope: Scope, route: str, status: int, seconds: float) -> None:
+    method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
+    parent = dict(scope["headers"]).get(b"traceparent", b"").decode("ascii", "replace")
+    attributes: dict[spans.Attribute, str | int] = {
+        "http.request.method": method,
+        "http.route": route,
+        "http.response.status_code": status,
+    }
+    name, is_error = f"{method} {route}", status >= 500
+    spans.record(name, "server", tracing.current(), parent, attributes, seconds=seconds, is_error=is_error)
 
 
 def _check_text(scope: Scope) -> None:

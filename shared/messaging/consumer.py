@@ -16,6 +16,7 @@ dead letters.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
 import asyncpg
@@ -31,7 +32,9 @@ from shared.messaging.batch_plan import BatchItem, RecordPosition
 from shared.messaging.batch_transactions import BatchTransactions
 from shared.messaging.circuit_breaker import CircuitBreaker
 from shared.messaging.envelope import InvalidRecord, Message, Record, Skipped, decode
+from shared.messaging.message_spans import record_spans
 from shared.messaging.subscription import Subscription
+from shared.runtime import spans
 from shared.runtime.logs import log
 from shared.runtime.metrics import CONSUMED, STOPPED
 
@@ -100,13 +103,17 @@ class Consumer:
         is_trial = self.circuit_breaker.is_open
         batch = BatchPass(self._admitted(items), progress, is_trial=is_trial)
         unfinished = [item for item in batch.items if item not in batch.finished]
+        started = time.perf_counter()
         try:
             await self._process(batch, unfinished)
             if batch.awaiting:
                 await self._park_or_await_copies(batch)
             await move_over_finished(self.pool, self.name, batch)
         finally:
-            self._forget([item.position for item in unfinished if item in batch.finished])
+            finished = [item for item in unfinished if item in batch.finished]
+            self._forget([item.position for item in finished])
+            if spans.is_enabled():
+                record_spans(self.name, finished, time.perf_counter() - started)
         if len(batch.finished) < len(items):
             raise RetryError
 

@@ -49,6 +49,8 @@ REQUESTS = Histogram(
     ["method", "route", "status"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
+SPANS_SENT = Counter("spans_sent_total", "Spans that the collector of traces took.")
+SPANS_DROPPED = Counter("spans_dropped_total", "Spans lost before the collector, by reason.", ["reason"])
 REQUESTS_AT_WORK = Gauge("requests_at_work", "Requests worked on now, by lane: live or bulk.", ["lane"])
 REQUESTS_WAITING = Gauge("bulk_requests_waiting", "Requests in the queue of the lane of bulk work.")
 NOT_ADMITTED = Counter("requests_not_admitted_total", "Requests refused for the load, by urgency.", ["urgency"])

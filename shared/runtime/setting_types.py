@@ -85,6 +85,19 @@ JwksUrl = Annotated[str, AfterValidator(_jwks_url)]
 """The URL of a JWK Set (RFC 7517)."""
 
 
+def _collector_url(value: str) -> str:
+    """Raises ValueError for a URL beyond this machine whose server would not prove who it is, or with a password."""
+    parts = urlsplit(value)
+    is_local = parts.scheme == "http" and is_loopback(parts.hostname or "")
+    if not parts.hostname or parts.username is not None or not (parts.scheme == "https" or is_local):
+        raise ValueError("must be an https URL without a name or password; http is for this machine alone")
+    return value
+
+
+CollectorUrl = Annotated[str, AfterValidator(_collector_url)]
+"""The URL of a collector of traces (OTLP over HTTP)."""
+
+
 def check_pem_files(
     ca_file: Path | None, certificate_file: Path | None = None, key_file: Path | None = None, *, ca: str = "CA_FILE"
 ) -> None:

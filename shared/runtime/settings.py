@@ -18,6 +18,7 @@ from shared.errors import CodedError
 from shared.loopback import is_loopback
 from shared.runtime.secret_files import EnvironmentSettings, set_variable
 from shared.runtime.setting_types import Dsn, JwksUrl, Networks, check_pem_files, is_local
+from shared.runtime.tracing_settings import TracingSettings
 
 
 def _keyring(value: SecretStr) -> SecretStr:
@@ -259,6 +260,7 @@ class ServiceSettings(EnvironmentSettings):
     worker: WorkerSettings = WorkerSettings()
     tokens: TokenSettings
     freshness: FreshnessSettings = FreshnessSettings()
+    tracing: TracingSettings = TracingSettings()
     log_level: Literal["INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="lowest level of the lines that are written"
     )

@@ -33,6 +33,16 @@ def current() -> str:
     return _current.get() or new_trace()
 
 
+def is_sampled(traceparent: str) -> bool:
+    """Whether the caller who began the trace lets it be kept."""
+    return bool(int(traceparent[-2:], 16) & 1)
+
+
+def span_id(traceparent: str) -> str:
+    """Returns the 16 hexadecimal digits of the step itself."""
+    return traceparent[36:52]
+
+
 def trace_id(traceparent: str) -> str:
     """Returns the 32 hexadecimal digits that all spans of the trace share."""
     return traceparent[3:35]

@@ -15,6 +15,7 @@ from shared.db.key_rewrap import KeyPlan
 from shared.errors import ClientError, CodedError
 from shared.runtime import logs
 from shared.runtime.settings import ServiceSettings, settings_complaint
+from shared.runtime.span_export import exporting
 from shared.service.commands import (
     EXIT_LEFT,
     EXIT_USAGE,
@@ -101,7 +102,10 @@ def run(command: Command, invocation: Invocation) -> int:
         if command.needs == "database":
             rings = invocation.service.keys(invocation.settings).rings
             asyncio.run(check_database(invocation.settings.postgres, service, rings))
-        return command.run(invocation)
+        if command.group != PROCESS_GROUP:
+            return command.run(invocation)
+        with exporting(invocation.settings.tracing, f"{service}-{command.name}"):
+            return command.run(invocation)
     except UsageError as error:
         complain(service, str(error))
         return EXIT_USAGE

@@ -1,6 +1,7 @@
 """Sends a page of rows in a leader's open transaction and returns the outcome of each partition."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,9 +18,11 @@ from aiokafka.errors import (
     UnknownTopicOrPartitionError,
 )
 
+from shared.messaging.message_spans import record_sends
 from shared.messaging.outbox.lanes import RelayFencedError
 from shared.messaging.outbox.partitions import TopicPartition
 from shared.messaging.outbox.producer import PERMANENT_REFUSALS, Producer
+from shared.runtime import spans
 
 LONGEST_ACK_S = 5.0
 """A partition that has not acknowledged within this time is held."""
@@ -77,6 +80,7 @@ class PageSender:
 
     async def send(self, rows: Sequence[tuple[TopicPartition, asyncpg.Record]]) -> PageOutcome:
         """Sends the rows in their order and waits for the acknowledgements. Raises RelayFencedError."""
+        started = time.perf_counter()
         acks: dict[TopicPartition, list[tuple[asyncpg.Record, asyncio.Future[Any] | BaseException]]] = {}
         for partition, row in rows:
             row_acks = acks.setdefault(partition, [])
@@ -92,6 +96,9 @@ class PageSender:
         for partition, row in rows:
             if partition in outcome.failed or partition in outcome.row_by_row:
                 outcome.unsent.setdefault(partition, row["created_at"])
+        if spans.is_enabled():
+            sent = {each.id for sent_rows in outcome.sent.values() for each in sent_rows}
+            record_sends([row for _, row in rows if row["id"] in sent], time.perf_counter() - started)
         return outcome
 
     async def _send_row(self, partition: TopicPartition, row: asyncpg.Record) -> asyncio.Future[Any] | BaseException:

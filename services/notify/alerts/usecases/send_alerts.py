@@ -33,6 +33,7 @@ from services.notify.delivery.domain import (
 )
 from services.notify.delivery.steps.delivery_loop import Gateway
 from services.notify.delivery.steps.outcome_log import OUTCOMES, log_outcomes, outcome_label
+from services.notify.delivery.steps.traced_send import send_traced
 from services.notify.kit.kinds import ALERT_CHANNELS, AlertKind
 from services.notify.kit.sender import SenderDetails
 from shared.crypto.keyring import Keyring, KeyUnknownError
@@ -93,7 +94,7 @@ class AlertSender:
         except AddressUnusableError as error:
             answer: GatewayAnswer = Refused(error.code)
         else:
-            answer = await gateway.send(message)
+            answer = await send_traced(gateway, self._queue.channel, message, newest.trace)
         return [
             _answer_for(answer, newest, due.alert) if isinstance(outcome, Send) else outcome
             for due, outcome in zip(group, outcomes, strict=True)

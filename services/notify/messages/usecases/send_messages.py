@@ -6,6 +6,7 @@ from datetime import timedelta
 from services.notify.delivery.domain import AddressUnusableError, AwaitingKey, Deferred, Refused
 from services.notify.delivery.steps.delivery_loop import Gateway
 from services.notify.delivery.steps.outcome_log import log_outcomes, outcome_label
+from services.notify.delivery.steps.traced_send import send_traced
 from services.notify.kit.sender import SenderDetails
 from services.notify.messages import store
 from services.notify.messages.adapters.encryption import RequestUnreadableError, SealUnusableError, decrypt_request
@@ -53,7 +54,7 @@ class MessageSender:
             )  # this process may hold another key under this id, which an operator can correct
         except (AddressUnusableError, KindUnknownError, ValuesUnfitError, RequestUnreadableError) as error:
             return Refused(error.code)
-        return await gateway.send(message)
+        return await send_traced(gateway, self._queue.channel, message, request.trace)
 
     async def settle(self, pool: Pool, attempts: Sequence[MessageAttempt]) -> None:
         """Stores and counts the outcomes."""
