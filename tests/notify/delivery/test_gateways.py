@@ -13,6 +13,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
+from deploy.local.platform.errors import LocalError
+from deploy.local.platform.gateway import Opener, prepare_gateway
+from deploy.local.platform.paths import Layout
 from services.notify.delivery.adapters.folders import FolderGateway
 from services.notify.delivery.adapters.gateway_certificate import REMAINING, GatewayCertificate
 from services.notify.delivery.domain import Delivered, OutgoingMessage, Skipped
@@ -73,6 +76,15 @@ def described(file: Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
 
 
+def run_commands_of(page: str, **variables: str) -> None:
+    scripts = re.findall(r"```bash\n(.*?)```", (ROOT / "docs" / page).read_text("utf-8"), re.DOTALL)
+    assert len(scripts) == 3
+    for script in scripts:
+        command = ["bash", "-euc", script]
+        ended = subprocess.run(command, env={**os.environ, **variables}, capture_output=True, timeout=60, check=False)
+        assert ended.returncode == 0, ended.stderr
+
+
 def open_as_the_page_says(file: Path, folder: Path) -> subprocess.CompletedProcess[bytes]:
     [command] = re.findall(r"```bash\n(openssl .*)\n```", (ROOT / "docs" / "gateways.md").read_text("utf-8"))
     places = {
@@ -121,6 +133,23 @@ async def test_without_a_valid_certificate_messages_wait_until_it_is_renewed(
     assert logged == ["certificates.expired"]
     issue(tmp_path)
     assert isinstance(await gateway.send(MESSAGE), Delivered)
+
+
+async def test_a_certificate_is_renewed_with_the_commands_of_the_page_about_certificates(
+    tmp_path: Path, outgoing: Path
+) -> None:
+    layout = Layout(tmp_path / "var")
+    layout.create()
+    prepare_gateway(layout)
+    gateway = FolderGateway(outgoing, GatewayCertificate("sms", layout.gateway_certificate))
+    assert isinstance(await gateway.send(MESSAGE), Delivered)
+    [before] = files_in(outgoing)
+    assert Opener(layout).open(before) == MESSAGE.body.decode()
+    run_commands_of("certificates.md", CERTIFICATES=str(layout.secrets), NAME="gateway")
+    with pytest.raises(LocalError):
+        Opener(layout).open(before)
+    assert isinstance(await gateway.send(MESSAGE), Delivered)
+    assert Opener(layout).open(before) == MESSAGE.body.decode(), "it is written anew, for the new certificate"
 
 
 async def test_a_renewed_certificate_that_cannot_be_used_leaves_the_former_one_in_force(
