@@ -7,6 +7,7 @@ from deploy.manifests.processes import DEREGISTRATION_S, Process, Resources
 from deploy.manifests.replicas import spread
 from deploy.manifests.variables import (
     CARDS,
+    ERASURES,
     HTTP_PORT,
     METRICS_PORT,
     MLLP,
@@ -164,6 +165,9 @@ def _volumes(process: Process) -> tuple[list[Manifest], list[Manifest]]:
         certificate = secret("records-mllp-tls", {"tls.crt": "tls.crt", "tls.key": "tls.key"})
         volumes.append(projected("mllp", certificate, secret("records-mllp-senders", {"ca.crt": "senders.crt"})))
         mounts.append(mount("mllp", MLLP))
+    if service == "identity" and process.role == "worker":
+        volumes.append({"name": "erasures", "persistentVolumeClaim": {"claimName": "identity-erasures"}})
+        mounts.append({"name": "erasures", "mountPath": ERASURES})
     if service == "notify" and process.role == "worker":
         volumes.append({"name": "outgoing", "persistentVolumeClaim": {"claimName": "notify-outgoing"}})
         mounts += [

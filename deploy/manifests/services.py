@@ -32,8 +32,10 @@ def objects_of(service: Service) -> Iterator[Manifest]:
         yield scaled_object(process) if is_worker else autoscaler(process.name, labels, process.least, process.most)
     yield from policies_of(service)
     yield pod_monitor(service)
+    if service == "identity":
+        yield _claim("identity-erasures", "1Gi")
     if service == "notify":
-        yield _outgoing_claim()
+        yield _claim("notify-outgoing", "50Gi")
 
 
 def _service(process: Process) -> Manifest:
@@ -42,7 +44,8 @@ def _service(process: Process) -> Manifest:
     return manifest("v1", "Service", process.name, labels=labels, spec={"selector": labels, "ports": ports})
 
 
-def _outgoing_claim() -> Manifest:
-    """Returns the volume that notify's workers share with the gateways of SMS and letters."""
-    spec = {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "50Gi"}}}
-    return manifest("v1", "PersistentVolumeClaim", "notify-outgoing", spec=spec)
+def _claim(name: str, size: str) -> Manifest:
+    """Returns a volume that a service's workers share: with the gateways of SMS and letters (`notify-outgoing`), and
+    with who copies the exports of erasures to another region (`identity-erasures`)."""
+    spec = {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": size}}}
+    return manifest("v1", "PersistentVolumeClaim", name, spec=spec)

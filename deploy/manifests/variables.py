@@ -20,6 +20,7 @@ MLLP: Final = "/run/dmp/mllp"
 TLS: Final = "/run/dmp/tls"
 """The folder of an API's own certificate, and of the authority that certified it and the edge."""
 OUTGOING: Final = "/var/spool/dmp"
+ERASURES: Final = f"{OUTGOING}/erasures"
 """The folder of SMS and letters that notify hands over to the gateways."""
 DOMAIN: Final = "dmp.example"
 OPERATOR_LOGIN: Final = "dmp-operator-role"
@@ -87,6 +88,7 @@ def _own(service: Service) -> dict[str, str]:
     match service:
         case "identity":
             return {
+                "ERASURES__FOLDER": ERASURES,
                 "PROFESSIONALS__PSC_ISSUER": f"https://psc.{DOMAIN}",
                 "PROFESSIONALS__PSC_CLIENT_ID": "dmp",
                 "PROFESSIONALS__PSC_REDIRECT_URI": f"https://identity.{DOMAIN}/professionals/callback",

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from services.audit.accesses import api as accesses_api
 from services.audit.consumers import subscriptions
+from services.audit.copies.store import COPIES
 from services.audit.emergencies import api as emergencies_api
 from services.audit.explanations import api as explanations_api
 from services.audit.ledger.adapters import MotiveVault
@@ -24,6 +25,7 @@ from shared.http.app import make_app, serving
 from shared.http.dependencies import provide
 from shared.http.described import read_api_texts
 from shared.http.issuer_keys import Keys
+from shared.messaging.outbox.recovery import Recovery
 from shared.runtime.metrics import STEP_SECONDS, start_at_zero, start_refusals
 from shared.service.worker import Loop, Plan, make_worker_app
 
@@ -76,4 +78,4 @@ def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
         "ledger-partitions": PartitionMaintainer().run_once,
         "finish-erasures": ErasureFinisher("audit", remove_visibilities).round,
     }
-    return Plan("audit", subscriptions(motives), loops, keys)
+    return Plan("audit", subscriptions(motives), loops, keys, Recovery(copies=COPIES))

@@ -24,6 +24,8 @@ from services.consent.deposit_checks.domain import DEFAULT_RULES, DepositChecksR
 from services.consent.erasure.store import remove_changes
 from services.consent.matrices import api as matrices
 from services.consent.matrices.domain import MatricesRules
+from services.consent.recovery.steps import STATE_SOURCES
+from services.consent.recovery.store import COPIES, find_missing
 from services.consent.settings import Settings
 from shared.access.decide import reasons_of
 from shared.erasure.erased_records import ErasureFinisher
@@ -112,5 +114,5 @@ def make_plan(
         subscriptions(rules, collected_rules),
         loops,
         keys,
-        Recovery(adopt=adopt_states),
+        Recovery(adopt=adopt_states, states=STATE_SOURCES, copies=COPIES, find_missing=find_missing),
     )

@@ -33,15 +33,16 @@ from services.identity.directory import api as directory
 from services.identity.directory.domain.directory import DirectoryRules
 from services.identity.erasure import api as erasures
 from services.identity.erasure.domain import ErasureRules, ReceiptKeys
-from services.identity.erasure.usecases.recover_commits import erase_again_and_end_sessions, raise_versions
+from services.identity.erasure.usecases.recover_commits import erase_again_and_end_sessions, raise_above, raise_versions
 from services.identity.figures import api as figures
 from services.identity.imports.usecases.import_file import Importer
 from services.identity.keys import make_keyrings, make_keys
 from services.identity.kit.sealed_rows import Keyrings
+from services.identity.kit.unit_of_work import Storage
 from services.identity.lifecycle.api import lifecycle, links
 from services.identity.lifecycle.domain.lifecycle import LifecycleRules
 from services.identity.lifecycle.steps import LEDGER_ACTIONS
-from services.identity.loops import loops
+from services.identity.loops import export_loops, loops
 from services.identity.oauth import api as oauth
 from services.identity.openings.api import openings, records, represented
 from services.identity.openings.domain.activation import ActivationCodeWrongError
@@ -54,17 +55,22 @@ from services.identity.professionals.adapters import HttpProvider
 from services.identity.professionals.domain.professionals import ProfessionalRules, sign_in_keys
 from services.identity.professionals.domain.psc import ConfiguredProvider, RelyingParty
 from services.identity.professionals.steps import EMERGENCIES_OVER_LIMIT
+from services.identity.recovery.steps import state_sources
+from services.identity.recovery.store import find_missing
+from services.identity.recovery.usecases.export_erasures import ExportRules
+from services.identity.recovery.usecases.repeat_erasures import end_sessions, repeat_erasures
 from services.identity.relations.api import carers, people
 from services.identity.relations.domain.care import RelationRules
 from services.identity.settings import ImportSettings, ProfessionalSettings, Settings
 from shared.crypto.keyring import Keyring
+from shared.db.pool import Pool
 from shared.errors import ForbiddenError, NotFoundError, OverloadedError
 from shared.http.app import make_app, serving
 from shared.http.dependencies import provide
 from shared.http.described import read_api_texts
 from shared.messaging.outbox.recovery import Recovery
 from shared.runtime.metrics import start_at_zero, start_refusals
-from shared.service.startup import setting_errors
+from shared.service.startup import check_folder, setting_errors
 from shared.service.worker import Plan, make_worker_app
 from shared.terminology.access_modes import EMERGENCY_MODES
 
@@ -138,7 +144,12 @@ def make_api(settings: Settings) -> FastAPI:
 
 
 def make_worker(settings: Settings) -> FastAPI:
-    """Returns identity's worker: outbox relay, acknowledgements of copies, and periodic deletions."""
+    """Returns identity's worker: outbox relay, acknowledgements of copies, and periodic deletions.
+
+    Raises SettingUnusableError for the folder of exports.
+    """
+    if settings.erasures.folder is not None:
+        check_folder("ERASURES__FOLDER", settings.erasures.folder)
     return make_worker_app(make_plan(settings), settings)
 
 
@@ -148,7 +159,10 @@ def make_plan(settings: Settings) -> Plan:
     return Plan(
         "identity",
         subscriptions(erasure),
-        loops=loops(keyrings, lookup_keys(keyrings.persons), _openings(settings), _lifecycle(settings), erasure),
+        loops={
+            **loops(keyrings, lookup_keys(keyrings.persons), _openings(settings), _lifecycle(settings), erasure),
+            **export_loops(_exports(settings)),
+        },
         keys=_issuer(settings).keys,
         recovery=make_recovery(settings),
     )
@@ -156,8 +170,27 @@ def make_plan(settings: Settings) -> Plan:
 
 def make_recovery(settings: Settings) -> Recovery:
     """Returns the recovery from commits that identity's database has lost."""
-    apply_facts = partial(erase_again_and_end_sessions, keyrings=make_keyrings(settings.keys))
-    return Recovery(raise_versions, apply_facts)
+    keyrings, folder = make_keyrings(settings.keys), settings.erasures.folder
+
+    async def prepare(pool: Pool, announces: bool) -> int:  # the shape of every service's
+        storage = Storage(pool, keyrings)
+        if announces:
+            await end_sessions(storage)
+        return await repeat_erasures(storage, folder)
+
+    return Recovery(
+        raise_versions,
+        partial(erase_again_and_end_sessions, keyrings=keyrings),
+        states=state_sources(keyrings),
+        prepare=prepare,
+        raise_above=raise_above,
+        find_missing=find_missing,
+    )
+
+
+def _exports(settings: Settings) -> ExportRules | None:
+    exports = settings.erasures
+    return None if exports.folder is None else ExportRules(exports.folder, exports.every_s, exports.kept)
 
 
 def make_importer(settings: ImportSettings) -> Importer:

@@ -24,6 +24,7 @@ from services.identity.openings.domain.openings import OpeningRules
 from services.identity.openings.store import online, proposals
 from services.identity.openings.usecases.send_opening_codes import send_opening_codes
 from services.identity.professionals import store as professional_sessions
+from services.identity.recovery.usecases.export_erasures import ExportRules, export_erasures
 from services.identity.relations.usecases.sweep_invitations import sweep_invitations
 from services.identity.relations.usecases.sweep_minors import sweep_minors
 from services.identity.relations.usecases.sweep_representations import sweep_representations
@@ -86,6 +87,24 @@ def erasure_loops(keyrings: Keyrings, lifecycle: LifecycleRules, erasure: Erasur
 
     finisher = ErasureFinisher("identity", _nothing_left)
     return {"sweep-retention": erase_due, "finish-erasures": finisher.round, "watch-erasures": watch}
+
+
+def export_loops(rules: ExportRules | None) -> dict[str, Loop]:
+    """Returns the loop that exports erasures; none without a folder for them."""
+    if rules is None:
+        return {}
+
+    due_at = clock.now()
+
+    async def export(pool: Pool) -> None:
+        nonlocal due_at
+        now = clock.now()
+        if now >= due_at:
+            await export_erasures(pool, rules, now)
+            due_at = now + timedelta(seconds=rules.every_s)
+        await asyncio.sleep(min(SWEEP_EVERY_S, rules.every_s))
+
+    return {"export-erasures": export}
 
 
 async def _nothing_left(_: Connection, __: UUID) -> dict[str, int]:

@@ -80,6 +80,16 @@ class RetentionSettings(Section):
     )
 
 
+class ErasureExportSettings(Section):
+    """Files with the ids of erased records, outside every backup: a restored database erases again whom they name."""
+
+    folder: Path | None = Field(
+        default=None, description="folder of the files, on another disk; without it none is written"
+    )
+    every_s: float = Field(default=3600, gt=0, description="seconds between two files")
+    kept: int = Field(default=48, ge=1, description="files that are kept, the newest ones")
+
+
 class AccountSettings(Section):
     """Authentication of record holders."""
 
@@ -189,6 +199,7 @@ class Settings(ServiceSettings):
     openings: OpeningSettings = OpeningSettings()
     care: CareSettings = CareSettings()
     retention: RetentionSettings = RetentionSettings()
+    erasures: ErasureExportSettings = ErasureExportSettings()
     parameters: ParameterSettings = ParameterSettings()
 
     @model_validator(mode="after")

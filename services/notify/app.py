@@ -15,6 +15,7 @@ from services.notify.alerts.store.alert_queue import AlertQueue
 from services.notify.alerts.usecases.send_alerts import AlertSender
 from services.notify.alerts.usecases.send_alerts import start_metrics as start_alert_metrics
 from services.notify.consumers import subscriptions
+from services.notify.contacts.store import COPIES
 from services.notify.delivery.adapters.folders import FolderGateway
 from services.notify.delivery.adapters.gateway_certificate import REQUIRED, GatewayCertificate
 from services.notify.delivery.adapters.smtp import MailGateway, MailServer, tls_context
@@ -32,6 +33,7 @@ from shared.erasure.erased_records import ErasureFinisher
 from shared.http.app import make_app, serving
 from shared.http.described import read_api_texts
 from shared.http.issuer_keys import Keys
+from shared.messaging.outbox.recovery import Recovery
 from shared.runtime.metrics import STEP_SECONDS, start_at_zero, start_refusals
 from shared.service.startup import check_folder, setting_errors
 from shared.service.worker import Loop, Plan, make_worker_app
@@ -71,7 +73,8 @@ def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
         "observe-queues": loops.observe_queues,
         "finish-erasures": ErasureFinisher("notify", remove_alerts).round,
     }
-    return Plan("notify", subscriptions(keyring, rules, make_sender(settings)), worker_loops, keys)
+    recovery = Recovery(copies=COPIES)
+    return Plan("notify", subscriptions(keyring, rules, make_sender(settings)), worker_loops, keys, recovery)
 
 
 def make_alert_rules(settings: Settings) -> AlertRules:

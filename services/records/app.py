@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from services.records.business_acknowledgements.adapters import MllpSender, client_tls
 from services.records.consumers import subscriptions
 from services.records.copies.store.matrices import MatrixCache
+from services.records.copies.store.versions import COPIES
 from services.records.deposits.api import cda, deposits, personal, xdm
 from services.records.deposits.domain.submissions import RecordUnknownError
 from services.records.deposits.usecases.quarantine_doors import CDA, FHIR, XDM, cda_door, fhir_door, xdm_door
@@ -36,6 +37,7 @@ from services.records.quarantine.steps.open_submission import Act
 from services.records.record_check import api as record_check
 from services.records.recovery import api as recovery
 from services.records.recovery.steps import recover_documents
+from services.records.recovery.store import find_missing
 from services.records.reimbursements.api import fhir as benefits
 from services.records.reimbursements.api import history
 from services.records.reimbursements.domain.versions import Effect
@@ -162,7 +164,7 @@ def make_mllp(settings: Settings) -> FastAPI:
 
 def make_recovery(_: Settings) -> Recovery:
     """Returns the recovery from lost commits: labels and lives of documents are restored from the topic of records."""
-    return Recovery(apply_facts=recover_documents)
+    return Recovery(apply_facts=recover_documents, copies=COPIES, find_missing=find_missing)
 
 
 def make_importer(settings: Settings | ImportSettings) -> ReimbursementImporter:

@@ -12,6 +12,7 @@ from services.records.copies.steps import (
 from services.records.deposits.steps.apply_deposit_decisions import apply_deposit_decisions, find_awaiting_version
 from services.records.erasure.steps import erase_record
 from services.records.quarantine.steps.record_openings import apply_record_openings
+from services.records.recovery.steps import record_lost_documents
 from services.records.reimbursements.steps.arrivals import FillContext
 from services.records.reimbursements.steps.take_reports import take_reports
 from services.records.tracking.steps.follow_deposits import follow_deposits
@@ -27,7 +28,7 @@ from shared.contracts.identity import (
     StructureChanged,
 )
 from shared.contracts.insurance import ReimbursementReported
-from shared.contracts.notify import AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
+from shared.contracts.notify import AlertEvent, AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
 from shared.contracts.topics import (
     RECORDS_CLIENT_COPIES,
     RECORDS_CONSENT_COPIES,
@@ -42,8 +43,15 @@ from shared.contracts.topics import (
     RECORDS_REIMBURSEMENT_FEED,
 )
 from shared.crypto.vault import Vault
+from shared.db.pool import Connection
 from shared.http.ended_sessions import keep_ended_sessions
+from shared.messaging.envelope import Message
 from shared.messaging.subscription import Subscription
+
+
+async def follow_and_list_lost(connection: Connection, messages: list[Message[EntryRecorded | AlertEvent]]) -> None:
+    """Tracks deposits, and lists as lost those that the ledger and alerts name and this database has lost."""
+    await record_lost_documents(connection, await follow_deposits(connection, messages))
 
 
 def subscriptions(vault: Vault, filling: FillContext) -> list[Subscription]:
@@ -74,7 +82,7 @@ def subscriptions(vault: Vault, filling: FillContext) -> list[Subscription]:
         Subscription(
             RECORDS_DEPOSIT_TRACKING,
             (EntryRecorded, AlertSent, AlertFailed, AlertWithheld, AlertUnwanted),
-            follow_deposits,
+            follow_and_list_lost,
             uses_inbox=False,
         ),
         Subscription(

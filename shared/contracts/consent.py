@@ -50,6 +50,19 @@ class CollectedObjection(BaseModel):
     informed_on: date
 
 
+class CopiedChoices(BaseModel):
+    """The choices about reading, as records keeps them. The members are those of `ConsentStateChanged`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    authorisations: tuple[Authorisation, ...] = ()
+    blocked: tuple[Code, ...] = ()
+    attending_doctors: tuple[Code, ...] = ()
+    care_team_objected: bool = False
+    emergency: EmergencyChoices = EmergencyChoices()
+    hidden_sections: tuple[Code, ...] = ()
+    applications: tuple[ApplicationChoice, ...] = ()
+
+
 class ConsentStateChanged(StateEvent):
     """All choices of a person about who may read and who may deposit. Topic `consent.states.v1`.
 

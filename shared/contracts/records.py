@@ -2,7 +2,7 @@
 force, and the consents that structures collected."""
 
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from shared.contracts.audit import RecordedFacts
@@ -103,11 +103,16 @@ class DocumentWithdrawn(DocumentEvent):
 
 
 class CopyApplied(RecordEvent):
-    """The state of `topic` for `record_id` is in force in records, up to and including `version`."""
+    """The state of `topic` for `record_id` is in force in records, up to and including `version`.
+
+    `choices`: those in force (the JSON of `CopiedChoices`), where consent announced an older version of them: it has
+    lost the newer one.
+    """
 
     ce_type: ClassVar[str] = "records.copy-applied.v1"
     topic: str
     version: Version
+    choices: dict[str, Any] | None = None
 
 
 class CollectedConsentReported(RecordEvent):

@@ -27,6 +27,8 @@ on conflict on constraint erased_records_pkey do nothing returning record_id"""
 DELETE_PARKED = "delete from parked_messages where key = $1"
 DELETE_BROKEN = "delete from broken_copies where key = $1"
 DELETE_UNSENT = "delete from outbox where key = $1 and topic <> all($2::text[])"
+DELETE_WITHHELD = "delete from withheld_states where key = $1"
+DELETE_SENT = "delete from sent_facts where key = $1 and topic <> all($2::text[])"
 DELETE_REFUSED = "delete from refused_announcements where key = $1 and topic <> all($2::text[])"
 SELECT_ERASED = "select record_id from erased_among($1::uuid[]) as erased(record_id)"
 SELECT_UNFINISHED = """
@@ -42,10 +44,11 @@ ACKNOWLEDGE = """
 update erased_records set acknowledged_at = $2 where record_id = $1 and acknowledged_at is null
 returning erasure_id, destroyed"""
 KEPT_UNSENT = (*(topic.name for topic in AUDIT_LEDGER.topics), IDENTITY_ERASURES.name)
-"""Topics whose unsent events stay in the outbox during an erasure: the erasure itself, and all events that become
-ledger entries. The ledger keeps its entries about a person no longer known, so the life of a document and its alerts
-must reach it completely; the other consumers of these topics drop events about an erased record. The events contain
-ids, codes and times, and a motive that audit cannot keep once the record's key is gone."""
+"""Topics whose events stay during an erasure, in the outbox and for some days among the sent facts: the erasure
+itself, and all events that become ledger entries. The ledger keeps its entries about a person no longer known, so the
+life of a document and its alerts must reach it completely; the other consumers of these topics drop events about an
+erased record. The events contain ids, codes and times, and a motive that audit cannot keep once the record's key is
+gone."""
 STEPS_A_ROUND = 20
 POLL_INTERVAL_S = 1.0
 
@@ -67,7 +70,9 @@ async def begin(connection: Connection, record_id: UUID, erasure_id: UUID, erase
     key = str(record_id)
     await connection.execute(DELETE_PARKED, key.encode())
     await connection.execute(DELETE_BROKEN, key)
+    await connection.execute(DELETE_WITHHELD, key)
     await connection.execute(DELETE_UNSENT, key.encode(), list(KEPT_UNSENT))
+    await connection.execute(DELETE_SENT, key.encode(), list(KEPT_UNSENT))
     await connection.execute(DELETE_REFUSED, key.encode(), list(KEPT_UNSENT))
     return True
 

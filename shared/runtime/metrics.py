@@ -37,7 +37,9 @@ TOPIC_DIFFERENCES = Gauge(
     "Settings of a topic that differ from its declaration: it is neither read nor written.",
     ["topic"],
 )
-OUTBOX_RECOVERY = Gauge("outbox_recovery_needed", "1 while the topics hold what this database has lost.")
+OUTBOX_RECOVERY = Gauge(
+    "outbox_recovery_needed", "1 while the topics hold what this database lost, or lack what it sent."
+)
 COPY_AGE = Gauge(
     "copy_age_seconds",
     "Age of the oldest partition of a copied topic; below zero: a watermark lies in the future.",

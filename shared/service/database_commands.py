@@ -7,9 +7,10 @@ import json
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from pathlib import Path
 
 from joserfc.jwk import ECKey, OKPKey
 
@@ -17,9 +18,19 @@ from shared.db.key_rewrap import Rewrapped, rewrap
 from shared.db.key_uses import key_status
 from shared.db.migrate import PHASES, migrate, migrations_folder, migrations_of
 from shared.db.pool import Pool, create_pool
+from shared.messaging.outbox.announce_anew import announce_anew
 from shared.messaging.outbox.lost import log_factory, topics_of
-from shared.messaging.outbox.recovery import recover
-from shared.service.commands import EXIT_DONE, EXIT_LEFT, Command, Invocation, exit_code_of, operator_argument
+from shared.messaging.outbox.recovery import CopyAhead, recover, withhold_states
+from shared.messaging.recovery_check import check_recovery
+from shared.service.commands import (
+    EXIT_DONE,
+    EXIT_LEFT,
+    Command,
+    Invocation,
+    UsageError,
+    exit_code_of,
+    operator_argument,
+)
 from shared.service.terminal import print_text, show_json, show_progress
 
 DATABASE, KEYS = "The database", "Keys"
@@ -60,12 +71,50 @@ def _phase(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--phase", choices=PHASES, help=phases)
 
 
+def _recover_arguments(parser: argparse.ArgumentParser) -> None:
+    operator_argument(parser)
+    modes = parser.add_mutually_exclusive_group()
+    modes.add_argument("--check", action="store_true", help="say what is missing, change nothing; 1 if anything is")
+    modes.add_argument(
+        "--announce",
+        action="store_true",
+        help="announce all states, erasures and the facts of the last days onto another, empty Kafka cluster",
+    )
+    modes.add_argument(
+        "--above",
+        type=Path,
+        metavar="FILE",
+        help="what `recover --check` of another service printed: withhold the states of which it has newer copies",
+    )
+
+
 async def _recover(invocation: Invocation, pool: Pool) -> int:
-    service, settings = invocation.service, invocation.settings
-    topics, recovery = topics_of(service.name), invocation.plan.recovery
-    connect, operator = log_factory(settings.kafka, service.name), invocation.arguments.operator
-    show_json(asdict(await recover(pool, connect, topics, recovery, operator)))
+    options, recovery = invocation.arguments, invocation.plan.recovery
+    connect = log_factory(invocation.settings.kafka, invocation.service.name)
+    topics = topics_of(invocation.service.name)
+    if options.check:
+        check = await check_recovery(pool, connect, topics, invocation.plan.subscriptions, recovery)
+        show_json(asdict(check))
+        return EXIT_DONE if check.is_complete else EXIT_LEFT
+    if options.above is not None:
+        ahead = _copies_ahead(options.above, {topic.name for topic in topics})
+        show_json(asdict(await withhold_states(pool, ahead, recovery)))
+        return EXIT_DONE
+    erased_again = await recovery.prepare(pool, options.announce)
+    if options.announce:
+        done = asdict(await announce_anew(pool, connect, topics, recovery.states))
+    else:
+        done = asdict(await recover(pool, connect, topics, recovery, options.operator))
+    show_json({**done, "erased_again": erased_again})
     return EXIT_DONE
+
+
+def _copies_ahead(file: Path, topics: Container[str]) -> list[CopyAhead]:
+    try:
+        copies = [CopyAhead(**copy) for copy in json.loads(file.read_bytes())["ahead"]]
+    except (OSError, ValueError, TypeError, KeyError):
+        raise UsageError(f"--above: {file} is not what `recover --check` prints") from None
+    return [copy for copy in copies if copy.topic in topics]
 
 
 def _show_keys(invocation: Invocation) -> int:
@@ -129,7 +178,7 @@ DATABASE_COMMANDS: Sequence[Command] = (
         "Recover what a restored database has lost. Adopted keys get the state of the topic; an operator decides about "
         "undecided ones. Nothing is changed where nothing was lost.",
         on_pool(_recover),
-        operator_argument,
+        _recover_arguments,
     ),
     Command(
         "keys new",

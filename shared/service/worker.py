@@ -24,6 +24,7 @@ from shared.messaging.broker_errors import BrokerUnreachableError, explained_bro
 from shared.messaging.cluster_metadata import fetch_cluster_id
 from shared.messaging.consumer_lag import commit_offsets, observe_lag
 from shared.messaging.copy_ages import CopyAges
+from shared.messaging.outbox import sent_facts
 from shared.messaging.outbox.api import add_relay_routes
 from shared.messaging.outbox.append import CHANNEL
 from shared.messaging.outbox.leader import OwnTopics
@@ -196,9 +197,10 @@ class WorkerRuntime:
         await self.redriver.redrive_parked(None, lambda: self.liveness.note("sweep"))
 
     async def maintain(self, _: Pool) -> None:
-        """Creates and drops table partitions of the inbox."""
+        """Creates and drops table partitions of the inbox and of the sent facts."""
         async with self.pool.acquire() as connection:
             await inbox.maintain(connection)
+            await sent_facts.maintain(connection)
         for _tick in range(int(MAINTAIN_EVERY_S / OBSERVE_EVERY_S)):
             self.liveness.note("maintain")
             await asyncio.sleep(OBSERVE_EVERY_S)

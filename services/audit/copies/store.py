@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from pydantic import TypeAdapter
 
 from services.audit.copies.domain import PublicNames, RecordCopy
+from shared.contracts.declarations import Topic
 from shared.contracts.identity import PeopleChanged, PersonNamed, ProfessionalChanged, RecordChanged, StructureChanged
-from shared.contracts.topics import IDENTITY_ERASURES, IDENTITY_PEOPLE, IDENTITY_RECORDS
+from shared.contracts.topics import IDENTITY_ERASURES, IDENTITY_PEOPLE, IDENTITY_PROFESSIONALS, IDENTITY_RECORDS
 from shared.db.pool import Connection
 from shared.db.tags import count_of
 from shared.messaging.envelope import Message
@@ -205,3 +207,16 @@ async def delete_record(connection: Connection, record_id: UUID) -> dict[str, in
     """Deletes the copy of an erased record. Returns the number of rows."""
     status = await connection.execute(DELETE_RECORD, bucket_of(record_id), record_id)
     return {"record_copies": count_of(status)}
+
+
+SELECT_NAME_VERSIONS = """
+select professional_id as key, version from professional_copies
+union all select structure_id, version from structure_copies"""
+SELECT_PEOPLE_VERSIONS = "select record_id::text as key, version from people_copies"
+SELECT_RECORD_VERSIONS = "select record_id::text as key, version from record_copies"
+COPIES: Final[dict[Topic, str]] = {
+    IDENTITY_PROFESSIONALS: SELECT_NAME_VERSIONS,
+    IDENTITY_PEOPLE: SELECT_PEOPLE_VERSIONS,
+    IDENTITY_RECORDS: SELECT_RECORD_VERSIONS,
+}
+"""SQL for the versions of the copies of each topic."""

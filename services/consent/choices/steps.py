@@ -1,7 +1,7 @@
 """Changes choices in a caller's transaction: resolves subjects, applies copies, recovers states."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -23,7 +23,7 @@ from services.consent.kit.announcements import announce_effect
 from shared.access.facts import PATIENT_SIDE
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.base import Actor, ActorKind, Event
-from shared.contracts.consent import ConsentStateChanged
+from shared.contracts.consent import ConsentStateChanged, CopiedChoices
 from shared.contracts.identity import PeopleChanged, RecordChanged
 from shared.contracts.records import CopyApplied
 from shared.contracts.topics import CONSENT_STATES
@@ -35,6 +35,7 @@ from shared.messaging.envelope import Message
 from shared.messaging.outbox import Announcement, append
 from shared.messaging.outbox.lost import SentRecord
 from shared.runtime import clock
+from shared.runtime.clock import bucket_of
 from shared.runtime.metrics import IN_FORCE_SECONDS
 
 SERVICE_ACTOR: Final = Actor(kind="system", id="consent")
@@ -195,7 +196,10 @@ def _access_event(state: ConsentState, change: Change) -> AccessRecorded:
 
 
 async def acknowledge_copies(connection: Connection, messages: list[Message[CopyApplied]]) -> None:
-    """Raises the versions in force. The acknowledgement of a version also covers all earlier ones."""
+    """Raises the versions in force. The acknowledgement of a version also covers all earlier ones.
+
+    Choices that are newer than those of this database were lost here and are adopted.
+    """
     versions: dict[UUID, int] = {}
     for event in (message.event for message in messages):
         if event.topic == CONSENT_STATES.name:
@@ -204,6 +208,27 @@ async def acknowledge_copies(connection: Connection, messages: list[Message[Copy
         now = clock.now()
         for changed_at in await states.raise_versions_in_force(connection, versions):
             IN_FORCE_SECONDS.observe(max(0.0, (now - changed_at).total_seconds()))
+    await _adopt_copies(connection, [message for message in messages if message.event.choices is not None])
+
+
+async def _adopt_copies(connection: Connection, messages: list[Message[CopyApplied]]) -> None:
+    """Adopts the choices about reading of copies that are newer, and announces them. Other choices stay as they are."""
+    newest: dict[UUID, Message[CopyApplied]] = {}
+    for message in sorted(messages, key=lambda each: each.event.version):
+        newest[message.event.record_id] = message
+    announcements: list[Announcement] = []
+    for record_id in sorted(newest, key=lambda id: (bucket_of(id), id)):
+        message = newest[record_id]
+        stored, event = await states.lock_state(connection, record_id), message.event
+        if stored is None or event.choices is None or event.version <= stored.version:
+            continue
+        copied = CopiedChoices.model_validate(event.choices)
+        members = {name: getattr(copied, name) for name in CopiedChoices.model_fields}
+        choices = stored.choices.model_copy(update=members)
+        state = replace(stored, version=event.version, choices=choices, changed_at=clock.now())
+        await recovery.adopt_state(connection, state, RECOVERY_ACTION, SERVICE_ACTOR)
+        announcements.append(announce_effect(state.as_event(), cause=message))
+    await append(connection, announcements)
 
 
 async def adopt_states(connection: Connection, record: SentRecord, is_changed_since: bool) -> bool:

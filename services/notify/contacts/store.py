@@ -1,7 +1,10 @@
 """Stores the encrypted contacts."""
 
+from typing import Final
 from uuid import UUID
 
+from shared.contracts.declarations import Topic
+from shared.contracts.topics import IDENTITY_CONTACTS
 from shared.db.pool import Connection
 
 UPSERT_CONTACTS = """
@@ -32,3 +35,8 @@ SELECT_CONTACTED = "select record_id from contacts where record_id = any($1::uui
 async def find_records_with_contact(connection: Connection, record_ids: list[UUID]) -> set[UUID]:
     """Returns the records among these whose contact is stored."""
     return {row["record_id"] for row in await connection.fetch(SELECT_CONTACTED, record_ids)}
+
+
+SELECT_VERSIONS = "select record_id::text as key, version from contacts"
+COPIES: Final[dict[Topic, str]] = {IDENTITY_CONTACTS: SELECT_VERSIONS}
+"""SQL for the versions of the copies of each topic."""

@@ -58,13 +58,15 @@ async def apply_record_copies(
 async def apply_consent_copies(connection: Connection, messages: list[Message[ConsentStateChanged]]) -> set[bytes]:
     """Applies and announces newer versions; locks the records' rows first, which waits for reads in progress.
 
-    Returns the message keys whose copy is newer now.
+    A version that is older than the copy is answered with the copy: consent has lost the newer one. Returns the message
+    keys whose copy is newer now.
     """
     latest = newest_of_each(messages, lambda event: event.record_id)
     ids = sorted(latest)
     await store.lock_records(connection, ids)
     applied = await store.upsert_consent_states(connection, [latest[id] for id in ids])
     applied_messages = [latest[id] for id in ids if id in applied]
+    newer = await store.newer_choices(connection, [latest[id].event for id in ids if id not in applied])
     await append(
         connection,
         [
@@ -73,6 +75,18 @@ async def apply_consent_copies(connection: Connection, messages: list[Message[Co
                 cause=message,
             )
             for message in applied_messages
+        ]
+        + [
+            announce_effect(
+                CopyApplied(
+                    record_id=id,
+                    topic=latest[id].topic,
+                    version=stored.version,
+                    choices=stored.choices.model_dump(mode="json", by_alias=True),
+                ),
+                cause=latest[id],
+            )
+            for id, stored in newer.items()
         ],
     )
     return {message.key for message in applied_messages}

@@ -11,8 +11,7 @@ from uuid import UUID
 from services.records.copies.store import copies
 from services.records.recovery import store
 from services.records.recovery.domain import replay
-from services.records.recovery.store import RecoveredDocument
-from shared.contracts.consent import DepositDecided
+from services.records.recovery.store import NamedDocument, RecoveredDocument
 from shared.contracts.records import (
     DocumentEvent,
     DocumentPublished,
@@ -50,7 +49,7 @@ class EventUnknownError(PermanentError):
     code = "event-unknown"
 
 
-async def record_lost_documents(connection: Connection, events: Sequence[DepositDecided | DocumentEvent]) -> None:
+async def record_lost_documents(connection: Connection, events: Sequence[NamedDocument]) -> None:
     """Records as lost the documents that these events name; counts and logs the new ones."""
     if not events:
         return

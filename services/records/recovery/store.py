@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 from uuid import UUID
 
 from services.records.documents.domain.label_changes import sorted_labels
 from services.records.documents.store.summaries import COLUMNS, summary_of
 from services.records.facts.domain.documents import DocumentSummary
-from shared.contracts.consent import DepositDecided
-from shared.contracts.records import DocumentEvent
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_in, made_at, now
 
@@ -111,7 +110,27 @@ class LostDeposit:
     documents: int
 
 
-async def insert_lost(connection: Connection, events: Sequence[DepositDecided | DocumentEvent]) -> set[UUID]:
+class NamedDocument(Protocol):
+    """What names a document: an event about it, or what remains of one."""
+
+    @property
+    def document_id(self) -> UUID:
+        """The document."""
+
+    @property
+    def deposit_id(self) -> UUID:
+        """Its deposit."""
+
+    @property
+    def record_id(self) -> UUID:
+        """Its record."""
+
+    @property
+    def organisation_id(self) -> str:
+        """The depositing organisation."""
+
+
+async def insert_lost(connection: Connection, events: Sequence[NamedDocument]) -> set[UUID]:
     """Records lost documents, each named by one event; returns the ids that were not recorded before."""
     rows = await connection.fetch(
         INSERT_LOST,
@@ -134,3 +153,19 @@ async def delete_lost(connection: Connection, bucket: int, record_id: UUID) -> i
     """Deletes the lost documents of an erased record; returns how many there were."""
     count: int = await connection.fetchval(DELETE_LOST, bucket, record_id)
     return count
+
+
+SELECT_MISSING = """
+select case when status = 'received' then 'deposit-undecided' when audited_at is null then 'ledger-entry'
+            else 'alert' end as effect, id::text as id
+from documents
+where status = 'received' or audited_at is null or (status = 'published' and alert_handled_at is null)
+order by bucket, id"""
+
+
+async def find_missing(connection: Connection) -> dict[str, list[str]]:
+    """Returns the ids of documents that are not decided, not in the ledger, or whose alert is not handled yet."""
+    missing: dict[str, list[str]] = {}
+    for row in await connection.fetch(SELECT_MISSING):
+        missing.setdefault(row["effect"], []).append(row["id"])
+    return missing

@@ -28,7 +28,8 @@ update documents d
 set audited_at = coalesce(d.audited_at, given.audited_at),
     alert_handled_at = coalesce(d.alert_handled_at, given.alert_handled_at)
 from locked join given using (bucket, id)
-where d.bucket = locked.bucket and d.id = locked.id"""
+where d.bucket = locked.bucket and d.id = locked.id
+returning d.id"""
 COLUMNS: Final = """
        p.id as deposit_id, p.received_at as deposit_received_at, d.id, d.status, d.received_at, d.checked_at,
        d.settled_at, d.reason, d.audited_at, d.alert_handled_at, array_position(p.document_ids, d.id) as place"""
@@ -109,12 +110,16 @@ class DepositPage:
 
 async def track_documents(
     connection: Connection, audited: Mapping[UUID, datetime], alerted: Mapping[UUID, datetime]
-) -> None:
-    """Writes when the ledger recorded each document and when its alert was handled; the first time counts."""
+) -> set[UUID]:
+    """Writes when the ledger recorded each document and when its alert was handled; the first time counts.
+
+    Returns the ids of the documents that are here.
+    """
     ids = sorted(audited.keys() | alerted.keys())
     buckets = [bucket_in(id) for id in ids]
     audited_at, alerted_at = [audited.get(id) for id in ids], [alerted.get(id) for id in ids]
-    await connection.execute(TRACK_DOCUMENTS, buckets, ids, audited_at, alerted_at)
+    rows = await connection.fetch(TRACK_DOCUMENTS, buckets, ids, audited_at, alerted_at)
+    return {row["id"] for row in rows}
 
 
 async def find_deposit(connection: Connection, organisation_id: str, deposit_id: UUID) -> TrackedDeposit | None:

@@ -91,6 +91,9 @@ class Leader:
             if asyncio.get_running_loop().time() >= self._checked_at + RECHECK_INTERVAL_S:
                 await self._check_losses()
             return False
+        if self._watch.is_announcing and asyncio.get_running_loop().time() >= self._checked_at + RECHECK_INTERVAL_S:
+            await self.commit()
+            await self._check_losses()
         unusable = self._unusable()
         if unusable is None:
             return False
@@ -278,9 +281,10 @@ class Leader:
     async def _send_heartbeats(self, producer: Producer, page: Page, outcome: PageOutcome) -> None:
         """Sends heartbeats when they are due.
 
-        A held partition gets one too, if it answers; the moment of its oldest unsent row bounds it.
+        A held partition gets one too, if it answers; the moment of its oldest unsent row bounds it. None is sent while
+        states are announced anew: those that are not announced yet bound no moment.
         """
-        if not self._heartbeats.are_due():
+        if self._watch.is_announcing or not self._heartbeats.are_due():
             return
         counts: dict[str, int] = {}
         for topic in self._states:

@@ -38,6 +38,7 @@ do update set cluster_id = excluded.cluster_id, next_offset = excluded.next_offs
 SELECT_KNOWN = """
 select event_id from outbox where event_id = any($1::uuid[])
 union all select event_id from refused_announcements where event_id = any($1::uuid[])"""
+IS_ANNOUNCING = "select exists (select from cluster_moves where cluster_id = $1 and finished_at is null)"
 SELECT_ERASED_KEYS = "select record_id::text as key from erased_records where record_id::text = any($1::text[])"
 _RELAY_EVENT_TYPES = frozenset(event.ce_type for event in RELAY_EVENTS)
 PAGE = 1000
@@ -79,6 +80,12 @@ class TopicLog:
             ends = await self.consumer.end_offsets([KafkaPartition(name, number) for number in numbers])
             end_offsets |= {TopicPartition(names[name], kafka.partition): end for kafka, end in ends.items()}
         return end_offsets
+
+    async def begins(self, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Returns the offset of the first record that each of these partitions still has."""
+        partitions = {KafkaPartition(self._prefix + place.topic, place.partition): place for place in places}
+        begins = await self.consumer.beginning_offsets(list(partitions))
+        return {place: begins[kafka] for kafka, place in partitions.items()}
 
     async def read(
         self, starts: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
@@ -138,7 +145,13 @@ def log_factory(settings: KafkaSettings, service: str) -> OpenTopicLog:
 
 
 class LossWatch:
-    """Checks, before anything is sent, whether the service's topics hold records that its database does not know."""
+    """Checks, before anything is sent, whether the service's topics hold records that its database does not know, and
+    whether they are those to which it has sent before.
+
+    `is_recovery_needed`: nothing may be sent, either because commits are lost, or because the cluster is another one or
+    its topics end before what was acknowledged. `is_announcing`: everything is being announced anew, so that copies are
+    not fresh yet.
+    """
 
     def __init__(self, connect: OpenTopicLog | None, topics: Sequence[Topic]) -> None:
         self._connect = connect
@@ -146,6 +159,7 @@ class LossWatch:
         self._markable = {topic.name for topic in topics if topic.key == "record id"}
         self.cluster_id = "unknown"
         self.is_recovery_needed = False
+        self.is_announcing = False
 
     async def check(self, connection: Connection) -> None:
         """Compares the topics with the database. Sets `is_recovery_needed`; marks the copies of lost aggregates."""
@@ -153,7 +167,12 @@ class LossWatch:
             return
         async with self._connect() as topic_log:
             self.cluster_id = topic_log.cluster_id
-            lost = (await compare(connection, topic_log, self._topics)).lost
+            comparison = await compare(connection, topic_log, self._topics)
+        self.is_announcing = await connection.fetchval(IS_ANNOUNCING, self.cluster_id)
+        if comparison.needs_announcing:
+            self._stop_sending(comparison)
+            return
+        lost = comparison.lost
         marked = [(record.place.topic, record.key) for record in lost if record.place.topic in self._markable]
         async with connection.transaction():
             await loss_checks.note_check(connection, sorted(self._markable), marked)
@@ -166,6 +185,16 @@ class LossWatch:
         self.is_recovery_needed = bool(lost)
         OUTBOX_RECOVERY.set(int(self.is_recovery_needed))
 
+    def _stop_sending(self, comparison: "TopicComparison") -> None:
+        """Sends nothing until everything is announced anew. Nothing is noted in the database: it was not compared."""
+        if not self.is_recovery_needed:
+            if comparison.is_moved:
+                log("cluster.changed")
+            for place in comparison.cut_off:
+                log("offsets.lost", group="outbox", topic=place.topic, partition=place.partition)
+        self.is_recovery_needed = True
+        OUTBOX_RECOVERY.set(1)
+
 
 @dataclass
 class TopicComparison:
@@ -173,12 +202,20 @@ class TopicComparison:
 
     `ends`: the end offset of each partition. `lost`: sent records that this database does not know, in the order of
     each partition. `resent`: ids of events that were sent and that the outbox still holds, so that they will be sent
-    again.
+    again. `is_moved`: the database has sent to another cluster only. `cut_off`: partitions that end before what they
+    acknowledged.
     """
 
     ends: dict[TopicPartition, int]
+    is_moved: bool = False
+    cut_off: list[TopicPartition] = field(default_factory=list)
     lost: list[SentRecord] = field(default_factory=list)
     resent: set[UUID] = field(default_factory=set)
+
+    @property
+    def needs_announcing(self) -> bool:
+        """Whether these topics do not hold what this database has sent, so that it must be announced anew."""
+        return self.is_moved or bool(self.cut_off)
 
 
 async def compare(connection: Connection, topic_log: TopicLog, topics: Sequence[Topic]) -> TopicComparison:
@@ -189,6 +226,10 @@ async def compare(connection: Connection, topic_log: TopicLog, topics: Sequence[
     comparison = TopicComparison(await topic_log.ends(topics))
     stored = {TopicPartition(row["topic"], row["partition"]): row for row in await connection.fetch(SELECT_OFFSETS)}
     starts = {place: row["next_offset"] for place, row in stored.items() if row["cluster_id"] == topic_log.cluster_id}
+    comparison.is_moved = bool(stored) and not starts
+    comparison.cut_off = sorted(place for place, start in starts.items() if start > comparison.ends.get(place, start))
+    if comparison.needs_announcing:
+        return comparison
     if not starts:
         await store_offsets(connection, topic_log.cluster_id, comparison.ends)
         return comparison

@@ -6,29 +6,32 @@ Unsent rows older than the topic are deleted, so that no old state is announced 
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from shared.contracts.base import Actor, StateWithheld
+from shared.contracts.base import Actor
 from shared.contracts.declarations import Topic
 from shared.contracts.topics import TOPICS
 from shared.db.pool import Connection, Pool, transaction
+from shared.errors import ConflictError
 from shared.messaging import loss_checks
+from shared.messaging.outbox.announce_anew import NO_TIME_LIMIT, ONE_AT_A_TIME, StateSource
 from shared.messaging.outbox.append import Announcement, append
 from shared.messaging.outbox.lost import OpenTopicLog, SentRecord, compare, store_offsets
 from shared.messaging.outbox.operator_entries import entry_of_act
-from shared.runtime import clock, tracing
+from shared.messaging.outbox.withheld import withhold
 
-# An operator waits for the recovery, and nothing is announced meanwhile, so it has no time limit.
-NO_TIME_LIMIT = "set local transaction_timeout = 0"
-ONE_AT_A_TIME = "select pg_advisory_xact_lock(1146097665, 2)"
 SELECT_UNSENT = "select id, event_id from outbox where topic = $1 and key = $2 order by id"
 DELETE_OVERTAKEN = "delete from outbox where id = any($1::bigint[])"
 STATES = {topic.name: topic for topic in TOPICS if topic.kind == "state"}
-BREAKABLE = frozenset(topic.name for topic in STATES.values() if topic.key == "record id")
-"""The states whose copies may be marked broken, because that stops the reading of one record only. The matrix and
-the directory serve all records, so their keys are only listed."""
+
+
+class AnnouncingNeededError(ConflictError):
+    """This database has sent to another Kafka cluster, or these topics end before what it sent. With every API stopped,
+    run `recover --announce`, which announces everything anew."""
+
+    code = "announcing-needed"
 
 
 async def adopt_nothing(_: Connection, __: SentRecord, ___: bool) -> bool:  # a plain default
@@ -41,6 +44,24 @@ async def accept_facts(_: Connection, __: Sequence[SentRecord]) -> list[Announce
     return []
 
 
+async def prepare_nothing(_: Pool, __: bool) -> int:
+    """The default for services that have nothing to prepare."""
+    return 0
+
+
+async def raise_nothing(_: Connection, __: str, ___: str, ____: int) -> None:
+    """The default for services that own no versions that an operator may raise."""
+
+
+FindMissing = Callable[[Connection], Awaitable[Mapping[str, Sequence[str]]]]
+"""Returns, by name of an effect, the ids of what lacks it although its cause stands in this database."""
+
+
+async def nothing_missing(_: Connection) -> Mapping[str, Sequence[str]]:
+    """The default for services whose tables do not say what is missing."""
+    return {}
+
+
 @dataclass(frozen=True)
 class Recovery:
     """A service's way to recover what it has lost.
@@ -48,11 +69,20 @@ class Recovery:
     `adopt`: rebuilds an aggregate from its newest state on the topic (never a tombstone). Its last argument tells
     whether the aggregate has since been changed here without an announcement. It returns False when an operator must
     decide; it has then raised the aggregate's version to the topic's, so that the next change is announced above it.
-    `apply_facts`: acts on the service's own lost facts, before the states, and returns announcements.
+    `apply_facts`: acts on the service's own lost facts, before the states, and returns announcements. `states`: what
+    the service announces anew onto another cluster. `prepare`: acts before either; its argument says whether everything
+    is announced anew. It returns how many erasures it repeated. `raise_above`: raises the version of an aggregate of
+    the service above that of a neighbour's copy; its arguments are topic, key and version. `copies`: SQL that returns
+    key and version of the copies of each topic. `find_missing`: see `recovery_check`.
     """
 
     adopt: Callable[[Connection, SentRecord, bool], Awaitable[bool]] = adopt_nothing
     apply_facts: Callable[[Connection, Sequence[SentRecord]], Awaitable[list[Announcement]]] = accept_facts
+    states: Sequence[StateSource] = ()
+    prepare: Callable[[Pool, bool], Awaitable[int]] = prepare_nothing
+    raise_above: Callable[[Connection, str, str, int], Awaitable[None]] = raise_nothing
+    copies: Mapping[Topic, str] = field(default_factory=dict)
+    find_missing: FindMissing = nothing_missing
 
 
 @dataclass
@@ -74,12 +104,15 @@ async def recover(
     """Recovers lost commits, if any, and enters it in the ledger, in one transaction.
 
     Afterwards the relay resumes without further action. `topics`: those of one service.
+    Raises AnnouncingNeededError.
     """
     result = RecoveryResult()
     async with connect() as topic_log, transaction(pool) as connection:
         await connection.execute(NO_TIME_LIMIT)
         await connection.execute(ONE_AT_A_TIME)
         comparison = await compare(connection, topic_log, topics)
+        if comparison.needs_announcing:
+            raise AnnouncingNeededError
         if not comparison.lost:
             return result
         facts = [record for record in comparison.lost if record.place.topic not in STATES]
@@ -97,6 +130,32 @@ async def recover(
         entry = entry_of_act(service, operator, "recover-database", service, count=len(comparison.lost))
         announcements.append(entry)
         await append(connection, announcements)
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class CopyAhead:
+    """A copy that is newer than the newest state on the topic of its owner (0: none there)."""
+
+    topic: str
+    key: str
+    version: int
+    on_topic: int
+
+
+async def withhold_states(pool: Pool, ahead: Sequence[CopyAhead], recovery: Recovery) -> RecoveryResult:
+    """Raises the versions of aggregates of which neighbours have newer copies, and marks all their copies as broken.
+
+    What these copies hold was decided by the owner and lost: an operator decides, and until then others read nothing.
+    """
+    result = RecoveryResult()
+    async with transaction(pool) as connection:
+        await connection.execute(NO_TIME_LIMIT)
+        await connection.execute(ONE_AT_A_TIME)
+        for copy in ahead:
+            await recovery.raise_above(connection, copy.topic, copy.key, copy.version)
+            result.undecided.setdefault(copy.topic, []).append(copy.key)
+        await append(connection, await withhold(connection, [(copy.topic, copy.key) for copy in ahead]))
     return result
 
 
@@ -118,17 +177,4 @@ async def _recover_state(
         result.adopted.setdefault(topic, []).append(record.key)
         return []
     result.undecided.setdefault(topic, []).append(record.key)
-    return [_marker(STATES[topic], record.key)] if topic in BREAKABLE else []
-
-
-def _marker(topic: Topic, key: str) -> Announcement:
-    event = StateWithheld(aggregate_key=key, error_code=loss_checks.CODE)
-    return Announcement(
-        topic=topic,
-        key=key,
-        id=clock.new_id(),
-        type=event.ce_type,
-        trace=tracing.current(),
-        occurred_at=clock.now(),
-        body=event.model_dump_json().encode(),
-    )
+    return await withhold(connection, [(topic, record.key)])

@@ -12,8 +12,10 @@ from datetime import datetime
 
 import asyncpg
 
+from shared.contracts.base import StateWithheld
 from shared.db.pool import Connection
 from shared.messaging.outbox.partitions import TopicPartition
+from shared.messaging.outbox.sent_facts import KEPT_ELSEWHERE
 
 SELECT_ROWS = """
 select page.id, page.topic, page.key, page.event_id, page.event_type, page.subject, page.traceparent, page.occurred_at,
@@ -30,7 +32,17 @@ SELECT_AHEAD = """
 select key, created_at from outbox
 where topic = $1 and id > $2 and id <> all($3::bigint[]) order by created_at limit $4"""
 DELETE_SENT = """
-with gone as (delete from outbox where id = any($1::bigint[]))
+with gone as (
+  delete from outbox where id = any($1::bigint[])
+  returning id, topic, key, event_id, event_type, subject, traceparent, occurred_at, payload
+), kept as (
+  insert into sent_facts (id, topic, key, event_id, event_type, subject, traceparent, occurred_at, payload)
+  select id, topic, key, event_id, event_type, subject, traceparent, occurred_at, payload
+  from gone where topic <> all($6::text[])
+), decided as (
+  delete from withheld_states withheld using gone
+  where withheld.topic = gone.topic and withheld.key = convert_from(gone.key, 'UTF8') and gone.event_type <> $7
+)
 insert into outbox_offsets (topic, partition, cluster_id, next_offset)
 select topic, partition, $2, next_offset
 from unnest($3::text[], $4::integer[], $5::bigint[]) as sent(topic, partition, next_offset)
@@ -114,7 +126,7 @@ class OutboxReader:
         return {partition: row["created_at"] for partition, row in self._first_skipped.items()}
 
     async def delete_sent(self, cluster_id: str, offsets: dict[TopicPartition, int]) -> None:
-        """Deletes the sent rows and stores the acknowledged offset of each partition."""
+        """Deletes the sent rows, keeps the facts among them, and stores the acknowledged offset of each partition."""
         partitions = sorted(offsets)
         await self._connection.execute(
             DELETE_SENT,
@@ -123,6 +135,8 @@ class OutboxReader:
             [partition.topic for partition in partitions],
             [partition.partition for partition in partitions],
             [offsets[partition] for partition in partitions],
+            KEPT_ELSEWHERE,
+            StateWithheld.ce_type,
         )
         self.sent.clear()
 

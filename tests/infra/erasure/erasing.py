@@ -17,8 +17,8 @@ from tests.infra.platform.databases import Database
 SELECT_TABLES = """
 select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = 'public' and c.relkind in ('r', 'p') and not c.relispartition order by c.relname"""
-KEPT_HERE = frozenset({"erased_records", "ledger_entries", "inbox"})
-"""Tables that keep ids: erased records, the ledger, and the ids of handled events."""
+KEPT_HERE = frozenset({"erased_records", "ledger_entries", "inbox", "sent_facts"})
+"""Tables that keep ids: erased records, the ledger, handled events, and for three days facts for the ledger."""
 
 
 def erased(record_id: UUID) -> RecordErased:

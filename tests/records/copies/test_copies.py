@@ -174,3 +174,15 @@ def test_ids_are_compared_as_text() -> None:
         {"representatives": [named(person).model_dump(mode="json", by_alias=True)], "carers": []}, is_minor=False
     )
     assert people.has("representative", str(person), clock.now())
+
+
+async def test_choices_that_are_older_than_the_copy_are_answered_with_the_copy(api: RecordsApi) -> None:
+    record = await api.open_record(SOMEBODY)
+    await api.choose(record, 4, blocked=[DOCTOR], hidden_sections=["BIOLOGIE"])
+    await api.choose(record, 4, blocked=[DOCTOR], hidden_sections=["BIOLOGIE"])
+    await api.choose(record, 2, blocked=[])
+    assert choices_of(await kept(api, "state", "consent_states")).blocked == {DOCTOR}
+    applied = [event for event in await api.announced(CopyApplied) if event.topic == "consent.states.v1"]
+    assert [(event.version, event.choices is not None) for event in applied] == [(4, False), (4, True)]
+    assert applied[-1].choices["blocked"] == [DOCTOR]
+    assert applied[-1].choices["hidden_sections"] == ["BIOLOGIE"]

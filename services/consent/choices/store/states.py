@@ -75,8 +75,8 @@ AWAITS_RECOVERY = f"""{IS_UNCHECKED} or exists (
 SELECT_STATE = f"""
 select state.record_id, state.version, state.choices, state.changed_at,
        case when {AWAITS_RECOVERY} (state.record_id::text)) then 0 else state.version_in_force end as version_in_force,
-       (select copy.version from record_copies copy
-        where copy.bucket = state.bucket and copy.record_id = state.record_id) as record_version
+       coalesce((select copy.version from record_copies copy
+                 where copy.bucket = state.bucket and copy.record_id = state.record_id), 0) as record_version
 from consent_states state where state.bucket = $1 and state.record_id = $2"""  # noqa: S608  # a constant
 
 

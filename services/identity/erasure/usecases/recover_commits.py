@@ -40,6 +40,13 @@ async def raise_versions(connection: Connection, record: SentRecord, _: bool) ->
     return False
 
 
+async def raise_above(connection: Connection, topic: str, key: str, version: int) -> None:
+    """Raises the stored version above that of a neighbour's copy. Does nothing where identity has no such versions."""
+    if topic in VERSION_RAISERS:
+        _, raise_version = VERSION_RAISERS[topic]
+        await raise_version(connection, UUID(key), version + 1)
+
+
 async def erase_again_and_end_sessions(
     connection: Connection, facts: Sequence[SentRecord], *, keyrings: Keyrings
 ) -> list[Announcement]:

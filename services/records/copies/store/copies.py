@@ -12,7 +12,7 @@ import orjson
 
 from services.records.copies.domain.choices import stored_choices
 from services.records.copies.domain.people import stored_people
-from shared.contracts.consent import ConsentStateChanged, MatrixChanged
+from shared.contracts.consent import ConsentStateChanged, CopiedChoices, MatrixChanged
 from shared.contracts.identity import PeopleChanged, RecordChanged
 from shared.contracts.topics import RECORDS_DOCUMENTS
 from shared.crypto.vault import WrappedKey
@@ -67,6 +67,12 @@ set version = excluded.version, partition = excluded.partition, authorised = exc
     blocked = excluded.blocked, emergency = excluded.emergency, state = excluded.state
 where excluded.version > consent_states.version
 returning record_id"""
+SELECT_NEWER_CHOICES = """
+select stored.record_id, stored.version, stored.state
+from unnest($1::integer[], $2::uuid[], $3::bigint[]) as older(bucket, record_id, version)
+join consent_states stored on stored.bucket = older.bucket and stored.record_id = older.record_id
+  and stored.version > older.version
+where stored.state ? 'authorisations' order by stored.record_id"""
 UPSERT_PEOPLE = """
 insert into record_people (bucket, record_id, version, partition, people, is_minor)
 select bucket, record_id, version, partition, people, is_minor
@@ -196,6 +202,25 @@ async def upsert_consent_states(connection: Connection, messages: Sequence[Messa
         [orjson.dumps(stored_choices(event)).decode() for event in events],
     )
     return {row["record_id"] for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredChoices:
+    """The copy of a record's choices, and its version."""
+
+    version: int
+    choices: CopiedChoices
+
+
+async def newer_choices(connection: Connection, events: Sequence[ConsentStateChanged]) -> dict[UUID, StoredChoices]:
+    """Returns the copies that are newer than these events, by record id."""
+    if not events:
+        return {}
+    ids = [event.record_id for event in events]
+    rows = await connection.fetch(SELECT_NEWER_CHOICES, _buckets(ids), ids, [event.version for event in events])
+    return {
+        row["record_id"]: StoredChoices(row["version"], CopiedChoices.model_validate_json(row["state"])) for row in rows
+    }
 
 
 async def upsert_people(connection: Connection, messages: Sequence[Message[PeopleChanged]]) -> set[UUID]:

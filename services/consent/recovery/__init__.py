@@ -1,0 +1,1 @@
+"""What consent announces anew onto another Kafka cluster."""

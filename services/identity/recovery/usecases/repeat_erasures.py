@@ -1,0 +1,38 @@
+"""Erases again, after a restore, whom the newest export names: backup and topic may both be older than an erasure."""
+
+from pathlib import Path
+
+from services.identity.erasure.steps.destruction import erase_again
+from services.identity.erasure.store import end_all_sessions
+from services.identity.kit.unit_of_work import Storage
+from services.identity.recovery import store
+from services.identity.recovery.adapters import newest_export, read_export
+from shared.messaging.outbox import Announcement, append
+from shared.runtime import clock
+
+
+async def repeat_erasures(storage: Storage, folder: Path | None) -> int:
+    """Erases whom the newest file in the folder names and this database does not know as erased.
+
+    Returns how many. Raises ExportInvalidError, OSError.
+    """
+    file = None if folder is None else newest_export(folder)
+    if file is None:
+        return 0
+    count = 0
+    for page in read_export(file):
+        async with storage.transaction() as work:
+            erased_ids = await store.erased_among(work.connection, [event.record_id for event in page])
+        for event in page:
+            if event.record_id not in erased_ids:
+                async with storage.transaction() as work:
+                    announcements: list[Announcement] = await erase_again(work, event)
+                    await append(work.connection, announcements)
+                count += 1
+    return count
+
+
+async def end_sessions(storage: Storage) -> None:
+    """Ends all sessions, because an end may be lost with the topics."""
+    async with storage.transaction() as work:
+        await end_all_sessions(work.connection, clock.now())

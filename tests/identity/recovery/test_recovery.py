@@ -1,0 +1,113 @@
+"""What identity announces anew, and the erasures that it exports outside its backups and repeats after a restore."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import httpx2
+import orjson
+import pytest
+import pytest_asyncio
+
+from services.identity.kit.unit_of_work import Storage
+from services.identity.recovery.adapters import ExportInvalidError
+from services.identity.recovery.steps import state_sources
+from services.identity.recovery.usecases.export_erasures import ExportRules, export_erasures
+from services.identity.recovery.usecases.repeat_erasures import repeat_erasures
+from shared.contracts.identity import RecordErased
+from shared.db.pool import Pool, create_pool, transaction
+from shared.runtime import clock
+from tests.infra.erasure.erasures import KEYRINGS
+from tests.infra.identity.identity_api import administrator, open_one, query, settings_of
+from tests.infra.platform.databases import Database
+
+BODY = "select topic, key, payload from outbox order by id"
+EVERYTHING_BUT = frozenset({"sealed", "occurred_at"})
+
+
+@pytest_asyncio.fixture(name="pool")
+async def make_pool(database: Database) -> AsyncIterator[Pool]:
+    pool = await create_pool(settings_of(database).postgres, application="tests")
+    yield pool
+    pool.terminate()
+
+
+async def erase(client: httpx2.AsyncClient, record_id: UUID) -> None:
+    answer = await client.post(f"/records/{record_id}/erase", json={"reason": "gdpr-decision"}, headers=administrator())
+    assert answer.status_code == 202
+
+
+def exports(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir())
+
+
+async def newest_states(database: Database) -> dict[tuple[str, bytes], object]:
+    """The last announced state of each key, without what is sealed anew each time."""
+    states: dict[tuple[str, bytes], object] = {}
+    for row in await query(database, BODY):
+        if row["topic"].startswith(("identity.records", "identity.people", "identity.contacts", "identity.prof")):
+            body = orjson.loads(row["payload"])
+            states[row["topic"], bytes(row["key"])] = {k: v for k, v in body.items() if k not in EVERYTHING_BUT}
+    return states
+
+
+async def test_the_states_that_are_announced_anew_are_those_that_were_announced(
+    client: httpx2.AsyncClient, database: Database, pool: Pool
+) -> None:
+    for number in (1, 2, 3):
+        await open_one(client, number)
+    before = await newest_states(database)
+    assert {topic for topic, _ in before} >= {"identity.records.v1", "identity.contacts.v1"}
+    anew = {}
+    for source in state_sources(KEYRINGS):
+        position: str | None = ""
+        while position is not None:
+            async with transaction(pool) as connection:
+                page = await source.load(connection, position)
+            for announcement in page.announcements:
+                body = orjson.loads(announcement.body or b"")
+                anew[announcement.topic.name, announcement.key.encode()] = {
+                    k: v for k, v in body.items() if k not in EVERYTHING_BUT
+                }
+            position = page.position
+    assert {place: anew.get(place) for place in before} == before
+
+
+async def test_a_restored_database_erases_whom_the_newest_export_names(
+    client: httpx2.AsyncClient, database: Database, pool: Pool, tmp_path: Path
+) -> None:
+    rules = ExportRules(tmp_path, 3600, 2)
+    kept, erased = await open_one(client, 1), await open_one(client, 2)
+    assert await export_erasures(pool, rules, clock.now() - timedelta(hours=2)) == 0
+    await erase(client, erased)
+    assert await export_erasures(pool, rules, clock.now() - timedelta(hours=1)) == 1
+    assert await export_erasures(pool, rules, clock.now()) == 1
+    files = exports(tmp_path)
+    assert len(files) == 2
+    newest = files[-1].read_text()
+    assert str(erased) in newest
+    assert str(kept) not in newest
+
+    other = await open_one(client, 3)
+    storage = Storage(pool, KEYRINGS)
+    assert await repeat_erasures(storage, tmp_path) == 0
+    event = RecordErased.model_validate_json(newest.splitlines()[0])
+    lost = event.model_copy(update={"record_id": other, "erasure_id": clock.new_id(clock.bucket_of(other))})
+    files[-1].write_text(f'{lost.model_dump_json()}\n{{"erasures": 1}}\n')
+    assert await repeat_erasures(storage, tmp_path) == 1
+    remaining = {row["id"] for row in await query(database, "select id from records")}
+    assert (kept in remaining, other in remaining) == (True, False)
+    assert await repeat_erasures(storage, tmp_path) == 0
+
+
+@pytest.mark.parametrize("content", ["", '{"erasures": 1}\n', "nonsense\n", '{"erasures": 0}'[:-3]])
+async def test_an_export_that_was_cut_off_erases_nobody(pool: Pool, tmp_path: Path, content: str) -> None:
+    (tmp_path / "erasures-20260101T000000Z.jsonl").write_text(content)
+    with pytest.raises(ExportInvalidError):
+        await repeat_erasures(Storage(pool, KEYRINGS), tmp_path)
+
+
+async def test_without_a_folder_or_a_file_nothing_is_repeated(pool: Pool, tmp_path: Path) -> None:
+    assert await repeat_erasures(Storage(pool, KEYRINGS), None) == 0
+    assert await repeat_erasures(Storage(pool, KEYRINGS), tmp_path) == 0
