@@ -11,17 +11,14 @@ from pathlib import Path
 from uuid import UUID
 
 import asyncpg
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from deploy.local.platform.errors import LocalError
 from deploy.local.platform.services import NAMES
 from deploy.local.platform.stack import Stack
 from shared.contracts.consent import DepositDecided
 from shared.contracts.notify import AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
 from shared.contracts.records import DocumentPublished, DocumentReceived
 from shared.contracts.topics import RECORDS_DOCUMENTS
-from shared.messaging.connection import MECHANISM
-from shared.messaging.topics.grants import ADMIN
+from tests.chaos.topic_records import headers_of, partitions_of, read_to_end, topic_reader
 from tests.infra.records.depositing import Result
 
 SETTLED_WITHIN_S = 30.0
@@ -34,7 +31,8 @@ LEDGER_KINDS = {
     "alert": ALERT_WIRES,
 }
 DOCUMENTS = """
-select id, status, alert_handled_at is not null as told, audited_at is not null as audited
+select id, status, alert_handled_at is not null as told, audited_at is not null as audited,
+       extract(epoch from settled_at - received_at)::float8 as published_after_s
 from documents where received_at >= $1"""
 ENTRIES = """
 select document_id, event_type, count(*) as count from ledger_entries
@@ -86,10 +84,12 @@ async def check_everything(stack: Stack, since: float, results: Sequence[Result]
 def check_documents(accepted: set[UUID], documents: Sequence[asyncpg.Record]) -> list[Check]:
     """Checks the documents as the depositor can follow them."""
     rows = [row for row in documents if row["id"] in accepted]
+    longest = max((row["published_after_s"] or 0 for row in rows), default=0)
     return [
         equal("documents published", len(accepted), sum(row["status"] == "published" for row in rows)),
         equal("tracked: audited", len(accepted), sum(row["audited"] for row in rows)),
         equal("tracked: alert handled", len(accepted), sum(row["told"] for row in rows)),
+        Check("longest from accepted to published", "reported", f"{longest:.1f} s", None),
     ]
 
 
@@ -153,48 +153,13 @@ async def _drained(stack: Stack, service: str) -> int:
 
 def published_events(stack: Stack) -> dict[UUID, Counter[str]]:
     """Returns document -> event ids of its DocumentPublished, with the number of records of each on the topic."""
-    login = stack.kafka.credentials(ADMIN)
-    consumer = Consumer(
-        {
-            "bootstrap.servers": stack.kafka.bootstrap,
-            "security.protocol": "SASL_PLAINTEXT",
-            "sasl.mechanism": MECHANISM,
-            "sasl.username": login.username,
-            "sasl.password": login.password,
-            "group.id": "chaos",
-            "enable.auto.commit": False,
-            "isolation.level": "read_uncommitted",
-            "enable.partition.eof": True,  # the last offset is a transaction's marker, which nobody is given
-        }
-    )
     event_ids: dict[UUID, Counter[str]] = {}
-    name = RECORDS_DOCUMENTS.name
-    try:
-        places = [TopicPartition(name, number, 0) for number in consumer.list_topics(name, 10).topics[name].partitions]
-        unread = {place.partition for place in places}
-        consumer.assign(places)
-        while unread:
-            batch = consumer.consume(500, timeout=10)
-            if not batch:
-                raise LocalError("the topic could not be read to its end")
-            for message in batch:
-                error = message.error()
-                if error is not None and error.code() == KafkaError._PARTITION_EOF:
-                    unread.discard(message.partition())
-                elif error is not None:
-                    raise LocalError(f"the topic could not be read: {error.name()}")
-                elif (headers := _headers(message)).get("ce_type") == DocumentPublished.ce_type.encode():
-                    document = DocumentPublished.model_validate_json(message.value() or b"").document_id
-                    event_ids.setdefault(document, Counter())[headers["ce_id"].decode()] += 1
-    finally:
-        consumer.close()
+    with topic_reader(stack) as consumer:
+        for message in read_to_end(consumer, partitions_of(consumer, [RECORDS_DOCUMENTS.name])):
+            if (headers := headers_of(message)).get("ce_type") == DocumentPublished.ce_type.encode():
+                document = DocumentPublished.model_validate_json(message.value() or b"").document_id
+                event_ids.setdefault(document, Counter())[headers["ce_id"].decode()] += 1
     return event_ids
-
-
-def _headers(message: Message) -> dict[str, bytes]:
-    """The headers whose value is no null."""
-    headers = dict(message.headers() or [])
-    return {name: value for name, value in headers.items() if isinstance(value, bytes)}
 
 
 def message_ids(folder: Path) -> Counter[str]:
