@@ -21,6 +21,7 @@ from shared.contracts.declarations import SERVICES, Service
 from shared.contracts.topics import GROUPS
 from shared.messaging.topics.grants import OPS
 from shared.service.owner_settings import OwnerPostgresSettings
+from tests.infra.platform.patroni import NODES
 
 FIGURES = Path(__file__).parents[2] / "deploy" / "figures.json"
 Manifest = dict[str, Any]
@@ -59,6 +60,14 @@ def test_no_file_stands_beside_the_generated_ones() -> None:
     generated = {path for path, _ in manifest_files()}
     present = {path for folder in ("base", "migrate") for path in (K8S / folder).rglob("*") if path.is_file()}
     assert present == generated
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_commit_waits_for_a_standby_as_in_the_rehearsal_of_a_lost_primary(service: Service) -> None:
+    spec = of_kind("Cluster")[cluster_name(service)]["spec"]
+    assert spec["instances"] == len(NODES)
+    assert spec["postgresql"]["synchronous"] == {"method": "any", "number": 1, "dataDurability": "required"}
+    assert "synchronous_commit" not in spec["postgresql"]["parameters"]
 
 
 @pytest.mark.parametrize("service", SERVICES)

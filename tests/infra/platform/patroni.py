@@ -37,8 +37,9 @@ NODES: Final = ("postgres", "postgres-2", "postgres-3")
 """The names of the nodes, and of their Patroni processes."""
 LEASE_S: Final = 20
 """Seconds after which a primary that is silent has lost its lease, and a standby is promoted."""
-STATES: Final = ("running", "streaming")
-"""The states of a primary, and of a standby that follows it, as Patroni names them."""
+PRIMARY: Final = ("leader", "running")
+STANDBY: Final = ("quorum_standby", "streaming")
+"""Role and state of nodes in order, as Patroni names them: only a standby of the quorum may take over."""
 _LOCK: Final = CLUSTER_FOLDER / "patroni" / "requirements.lock"
 _ETCD: Final = "go.etcd.io/etcd/server/v3"
 
@@ -59,27 +60,24 @@ class PatroniPostgres(Postgres):
 class PatroniStack(Stack):
     """A Stack with three PostgreSQL nodes."""
 
-    async def members(self) -> dict[str, dict[str, Any]]:
-        """Returns what Patroni says of each node that it knows; of none while no node answers."""
+    async def members(self) -> dict[str, tuple[str, str]]:
+        """Returns role and state of each node that Patroni knows; of none while no node answers."""
         async with httpx2.AsyncClient(timeout=5, trust_env=False) as client:
             for name in NODES:
                 with contextlib.suppress(httpx2.TransportError, json.JSONDecodeError):
                     answer = await client.get(f"http://{HOST}:{self.ports[f'{name}-patroni']}/cluster")
-                    return {member["name"]: member for member in answer.json()["members"]}
+                    return {member["name"]: (member["role"], member["state"]) for member in answer.json()["members"]}
         return {}
 
     async def primary(self) -> str | None:
         """Returns the node that takes writes; None while there is none."""
         members = await self.members()
-        leaders = (name for name, node in members.items() if node["role"] == "leader" and node["state"] == "running")
-        return next(leaders, None)
+        return next((name for name, (role, state) in members.items() if (role, state) == PRIMARY), None)
 
     async def is_whole(self) -> bool:
-        """Returns whether there is a primary, and every other node follows it."""
+        """Returns whether there is a primary, and every other node may take over from it."""
         members = await self.members()
-        return await self.primary() is not None and all(
-            name in members and members[name]["state"] in STATES for name in NODES
-        )
+        return sorted(members.values()) == [PRIMARY, STANDBY, STANDBY]
 
     async def lose(self, name: str) -> None:
         """Kills all processes of a node with SIGKILL, as if its machine had lost power. It stays down."""
@@ -143,7 +141,7 @@ class PatroniStack(Stack):
                 os.chown(path, account.uid, account.gid)
 
         async def healthy() -> bool:
-            return (await self.members()).get(name, {}).get("state") in STATES
+            return (await self.members()).get(name) in (PRIMARY, STANDBY)
 
         return ChildSpec(
             name=name,
