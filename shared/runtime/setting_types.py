@@ -18,7 +18,7 @@ _NO_DSN = "is no connection string `postgresql://role:password@host:port/databas
 
 
 def _dsn(value: SecretStr) -> SecretStr:
-    """Raises ValueError if this is no connection string, or the TLS of a server beyond this machine is not settled.
+    """Raises ValueError if this is no connection string, or leaves TLS beyond this machine or the primary open.
 
     Several hosts are separated by commas, as libpq and asyncpg take them.
     """
@@ -33,6 +33,8 @@ def _dsn(value: SecretStr) -> SecretStr:
             "a server beyond this machine needs `sslmode`: verify-full with `sslrootcert`, "
             "or disable to send everything unencrypted"
         )
+    if "," in hosts and options.get("target_session_attrs") not in ("read-write", "primary"):
+        raise ValueError("several hosts need `target_session_attrs=read-write`: only one of them takes writes")
     for name in ("sslrootcert", "sslcert", "sslkey"):
         if name in options and not Path(options[name]).is_file():
             raise ValueError(f"the file that `{name}` names is not there")

@@ -12,7 +12,7 @@ LONGEST_S: Final = 540
 _LAUNCHER: Final = REPOSITORY / "deploy" / "local" / "platform" / "launch.py"
 
 
-def run_trial_script(name: str, *arguments: str) -> None:
+def assert_trial_succeeds(name: str, *arguments: str) -> None:
     """Runs a script, which ends with the tests whatever the reason; fails with its output unless every check holds."""
     ties = (str(os.getpid()), str(int(signal.SIGTERM)), "-1", "-1")
     script = (sys.executable, str(REPOSITORY / "tests" / "chaos" / name), *arguments)

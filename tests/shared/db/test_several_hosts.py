@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from pydantic import ValidationError
 
 from shared.db.connection import open_connection
 from shared.db.pool import ANSWER, create_pool
@@ -61,3 +62,8 @@ async def test_a_refused_password_is_the_error_whatever_the_other_hosts_say(dsn:
 async def test_only_silent_hosts_are_given_up_after_the_time_limit(silent_host: str) -> None:
     with pytest.raises(TimeoutError):
         await open_connection(f"postgresql://app@{silent_host},{silent_host}/consent{WRITABLE}", timeout=0.5)
+
+
+def test_several_hosts_of_which_a_standby_might_be_used_are_refused_in_words() -> None:
+    with pytest.raises(ValidationError, match="several hosts need `target_session_attrs=read-write`"):
+        PostgresSettings.model_validate({"dsn": "postgresql://app@127.0.0.1,localhost/consent"})
