@@ -8,7 +8,7 @@ connect to another database. `dmp_operator` connects to each and sees statistics
 import asyncio
 from collections.abc import Callable, Collection
 
-import asyncpg
+from shared.db.connection import open_connection
 
 PROCESSES = ("api", "worker")
 OPERATOR = "dmp_operator"
@@ -28,7 +28,7 @@ async def create_roles(dsn: str, services: Collection[str], password: Callable[[
     `password` returns that of a role, of letters and digits.
     """
     names = [*(role for service in services for role in roles_of(service)), OPERATOR]
-    connection = await asyncpg.connect(dsn)
+    connection = await open_connection(dsn)
     try:
         present = {row["rolname"] for row in await connection.fetch(_ROLES, names)}
         for name in names:
@@ -55,13 +55,13 @@ async def create_databases(
 
 
 async def _create_database(dsn_of: Callable[[str], str], service: str) -> None:
-    connection = await asyncpg.connect(dsn_of("postgres"))
+    connection = await open_connection(dsn_of("postgres"))
     try:
         if not await connection.fetchval(_EXISTS, service):
             await connection.execute(f"CREATE DATABASE {service} OWNER {service}_owner")
     finally:
         await connection.close()
-    connection = await asyncpg.connect(dsn_of(service))
+    connection = await open_connection(dsn_of(service))
     try:
         await connection.execute(
             f"""

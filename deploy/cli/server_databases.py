@@ -9,6 +9,7 @@ from deploy.cli.databases import OPERATOR, create_databases, roles_of
 from deploy.cli.errors import LocalError
 from deploy.cli.server_secrets import password_of
 from shared.contracts.declarations import SERVICES
+from shared.db.connection import open_connection
 from shared.db.errors import is_transient
 
 PATIENCE_S = 120
@@ -38,7 +39,7 @@ async def _wait(dsn: str, server: str) -> None:
     deadline = asyncio.get_running_loop().time() + PATIENCE_S
     while True:
         try:
-            connection = await asyncpg.connect(dsn, timeout=5)
+            connection = await open_connection(dsn, timeout=5)
         except (OSError, asyncpg.PostgresError) as error:
             if not isinstance(error, OSError) and not is_transient(error):
                 raise LocalError(f"{server} refuses the superuser ({type(error).__name__})") from None

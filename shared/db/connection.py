@@ -1,7 +1,8 @@
 """Connects to the host that takes writes, of those that a connection string names, even while others are silent.
 
 asyncpg tries the hosts one after another within one time limit. A machine that has lost its power refuses nothing: it
-would use up the limit of every attempt, and the standby that took over would never be reached.
+would use up the limit of every attempt, and the standby that took over would never be reached. Nor is the error of a
+standby the last word: it may not know yet of a database or a role that the primary has.
 """
 
 import asyncio

@@ -7,6 +7,7 @@ import asyncpg
 from deploy.cli import databases
 from deploy.local.platform.postgres import Postgres
 from deploy.local.platform.secrets import Secrets
+from shared.db.connection import open_connection
 
 _UNSENT = (
     "SELECT topic FROM unnest($1::text[]) AS topic WHERE EXISTS (SELECT FROM outbox WHERE outbox.topic = topic.topic)"
@@ -46,7 +47,7 @@ async def create_databases(postgres: Postgres, secrets: Secrets, services: Colle
 async def unsent_topics(postgres: Postgres, service: str, topics: Iterable[str]) -> set[str]:
     """Returns the topics for which the service's outbox holds rows; none before its first migration."""
     try:
-        connection = await asyncpg.connect(postgres.dsn(service))
+        connection = await open_connection(postgres.dsn(service))
     except asyncpg.InvalidCatalogNameError:
         return set()
     try:
