@@ -32,6 +32,7 @@ from deploy.local.platform.ports import HOST
 from deploy.local.platform.postgres import SETTINGS, SUPERUSER, Postgres, copied_outside, run_as
 from deploy.local.platform.probes import answers
 from deploy.local.platform.stack import Stack
+from shared.db.connection import open_connection
 
 NODES: Final = ("postgres", "postgres-2", "postgres-3")
 """The names of the nodes, and of their Patroni processes."""
@@ -40,6 +41,8 @@ LEASE_S: Final = 20
 PRIMARY: Final = ("leader", "running")
 STANDBY: Final = ("quorum_standby", "streaming")
 """Role and state of nodes in order, as Patroni names them: only a standby of the quorum may take over."""
+REWINDER: Final = "rewinder"
+"""The role of `pg_rewind`, which needs the database `postgres`: making the services' databases closes that to all."""
 _LOCK: Final = CLUSTER_FOLDER / "patroni" / "requirements.lock"
 _ETCD: Final = "go.etcd.io/etcd/server/v3"
 
@@ -86,6 +89,14 @@ class PatroniStack(Stack):
         for process in servers:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
+
+    async def _start_services(self) -> None:
+        await super()._start_services()
+        connection = await open_connection(self.postgres.dsn())
+        try:
+            await connection.execute(f"grant connect on database postgres to {REWINDER}")
+        finally:
+            await connection.close()
 
     async def _stop(self) -> None:
         try:
@@ -160,7 +171,7 @@ class PatroniStack(Stack):
         rest = f"{HOST}:{self.ports[f'{name}-patroni']}"
         logins = {
             role: {"username": user, "password": self.secrets.password(f"postgres/{user}")}
-            for role, user in (("replication", "replicator"), ("rewind", "rewinder"))
+            for role, user in (("replication", "replicator"), ("rewind", REWINDER))
         }
         return {
             "scope": "dmp",
