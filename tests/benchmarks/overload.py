@@ -207,11 +207,27 @@ async def running(folder: Path, seconds: float) -> AsyncIterator[Overloading]:
         yield Overloading(stack, dmp, client, hospital, software, persons, generator)
 
 
+@dataclass(frozen=True)
+class Target:
+    """Where a load generator sends to; with authorities over TLS, under a name of its own."""
+
+    url: str
+    host: str = ""
+    authorities: str = ""
+
+
 @asynccontextmanager
 async def generating(
-    stack: Stack, folder: Path, persons: list[Person], deposits: int, seed: int = 20261122
+    stack: Stack,
+    folder: Path,
+    persons: list[Person],
+    deposits: int,
+    *,
+    seed: int = 20261122,
+    target: Target | None = None,
 ) -> AsyncIterator[Generator]:
-    """Runs a load generator that has built so many documents of these persons."""
+    """Runs a load generator that has built so many documents of these persons. `target`: by default records' API."""
+    target = target or Target(stack.url("records"))
     streams = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
     process = await launch("tests.infra.load.mixed_load", **streams)
     try:
@@ -219,7 +235,16 @@ async def generating(
         numbers, bodies = [person.number for person in persons], folder / f"bodies-{seed}.bin"
         tell(f"building {deposits} documents")
         await generator.prepare(
-            Script(stack.url("records"), numbers, deposits, seed, str(bodies), str(generator.results))
+            Script(
+                target.url,
+                numbers,
+                deposits,
+                seed,
+                str(bodies),
+                str(generator.results),
+                authorities=target.authorities,
+                host=target.host,
+            )
         )
         yield generator
     finally:

@@ -60,10 +60,12 @@ class RunningEdge:
         ) as client:
             yield client
 
-    async def connect(self, service: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Opens a connection over TLS for bytes as a test writes them."""
-        host = f"{service}.{DOMAIN}"
-        return await asyncio.open_connection(HOST, self.settings.https_port, ssl=self.trust(), server_hostname=host)
+    async def connect(self, service: str, address: str = HOST) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Opens a connection over TLS from this address, for bytes as a test writes them."""
+        host, local = f"{service}.{DOMAIN}", (address, 0)
+        return await asyncio.open_connection(
+            HOST, self.settings.https_port, ssl=self.trust(), server_hostname=host, local_addr=local
+        )
 
     def show(self, authority: Authority) -> None:
         """Replaces the edge's certificate by one of this authority, as a renewal does."""

@@ -12,6 +12,7 @@ import asyncio
 import dataclasses
 import mmap
 import random
+import ssl
 import sys
 import time
 from collections import Counter, deque
@@ -32,7 +33,10 @@ DEPOSIT = "deposit"
 
 @dataclass(frozen=True)
 class Script:
-    """The preparation: the API, and the number and patients of the documents."""
+    """The preparation: the API, and the number and patients of the documents.
+
+    `authorities`: a file of those that certify the API, if it is asked over TLS. `host`: its name, unless its address.
+    """
 
     url: str
     persons: list[int]
@@ -40,6 +44,8 @@ class Script:
     seed: int
     bodies: str
     results: str
+    authorities: str = ""
+    host: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,6 +127,11 @@ class Mixer:
     def __init__(self, script: Script, deposits: list[memoryview]) -> None:
         place = urlsplit(script.url)
         self.host, self.port = str(place.hostname), int(place.port or 0)
+        self.named = script.host or f"{self.host}:{self.port}"
+        self.tls: dict[str, Any] = {}
+        if script.authorities:
+            context = ssl.create_default_context(cafile=script.authorities)
+            self.tls = {"ssl": context, "server_hostname": script.host or self.host}
         self.kinds: list[str] = []
         self.shares: list[float] = []
         self.source = random.Random(script.seed)
@@ -189,7 +200,7 @@ class Mixer:
             if (client := self.idle.pop()).usable:
                 return client
         async with asyncio.timeout(5):
-            _, made = await asyncio.get_running_loop().create_connection(Client, self.host, self.port)
+            _, made = await asyncio.get_running_loop().create_connection(Client, self.host, self.port, **self.tls)
         return made
 
     def _supply(self, kind: str, lines: list[Any]) -> Supply:
@@ -204,7 +215,7 @@ class Mixer:
         )
 
     def _head(self, method: str, path: str, token: str, content_type: str) -> str:
-        return f"{method} {path} HTTP/1.1\r\nhost: {self.host}:{self.port}\r\nauthorization: Bearer {token}\r\n" + (
+        return f"{method} {path} HTTP/1.1\r\nhost: {self.named}\r\nauthorization: Bearer {token}\r\n" + (
             f"content-type: {content_type}\r\n" if content_type else ""
         )
 
