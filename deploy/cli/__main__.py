@@ -60,7 +60,7 @@ def _secrets(parsed: argparse.Namespace) -> None:
     from deploy.cli.server_secrets import make_secrets
 
     try:
-        made = make_secrets(parsed.folder, parsed.server)
+        made = make_secrets(parsed.folder, parsed.server, parsed.domain)
     except OSError as error:
         raise LocalError(f"{parsed.folder}: {error.strerror}") from None
     print(f"{len(made)} secrets made in {parsed.folder}")
@@ -94,6 +94,9 @@ def _parser() -> argparse.ArgumentParser:
         preparation = commands.add_parser(name, help=f"{summary} of one server", description=f"{summary} of one server")
         preparation.add_argument("folder", type=Path, metavar="FOLDER", help="the folder of the secrets")
         preparation.add_argument("--server", default="postgres:5432", metavar="HOST:PORT", help="PostgreSQL")
+        if name == "secrets":
+            about = "callers reach the services as <service>.DOMAIN; default: dmp.example"
+            preparation.add_argument("--domain", default="dmp.example", help=about)
         preparation.set_defaults(command=name)
     groups = {
         name: commands.add_parser(name, help=summary).add_subparsers(required=True, metavar="ACT")

@@ -3,31 +3,35 @@
 postgres/superuser, operator          passwords of the superuser and of operators' role
 kafka/broker, admin, users            passwords of the brokers, of the administrator, and NAME=PASSWORD of all users
 <service>/api-dsn, worker-dsn, ...    what the service's processes need; <service>-owner/dsn for its migrations
+<service>/tls.crt, tls.key, ca.crt    the API's certificate, by the authority in `authority`, which no service sees
+edge/                                 the edge's settings, its certificate for callers, and its proof to the APIs
 """
 
 import base64
 import json
 import os
 import secrets
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from joserfc.jwk import ECKey, OKPKey
 
-from deploy.cli.certificates import server_certificate
+from deploy.cli.certificates import CLIENT, Pair, issue, new_authority
 from deploy.cli.databases import OPERATOR
 from shared.contracts.declarations import OUTSIDE_WRITERS, SERVICES
 from shared.messaging.topics.grants import ADMIN, OPS
 
 USER = 10001
 """The user of the images, who reads the files."""
-IDENTITY_HOSTS = ("identity-api", "localhost", "127.0.0.1")
-"""The names under which identity's API is reached: every service fetches the keys of tokens there, by TLS."""
+LOOPBACK = ("localhost", "127.0.0.1")
 KEYRINGS = {
     "ins-hmac": ("identity", "records"),
     "contacts": ("identity", "notify"),
     "persons": ("identity",),
     "motives": ("identity", "audit"),
+    "edge-keys": ("identity", "edge"),
     "kek": ("records",),
     "insurance": ("records",),
     "audit-kek": ("audit",),
@@ -35,8 +39,11 @@ KEYRINGS = {
 """The keyrings, and the services that share each."""
 
 
-def make_secrets(folder: Path, server: str = "postgres:5432") -> list[Path]:
-    """Makes the missing files, for their user alone. Returns their paths. `server`: host and port of PostgreSQL."""
+def make_secrets(folder: Path, server: str = "postgres:5432", domain: str = "dmp.example") -> list[Path]:
+    """Makes the missing files, for their user alone. Returns their paths.
+
+    `server`: host and port of PostgreSQL. `domain`: callers reach the services as `<service>.<domain>`.
+    """
     made: list[Path] = []
 
     def keep(name: str, fresh: str) -> str:
@@ -64,15 +71,54 @@ def make_secrets(folder: Path, server: str = "postgres:5432") -> list[Path]:
             keep(f"{other}/{name}", ring)
     keep("identity/signing", _jwks(ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256", "kid": _kid()})))
     keep("identity/receipts", _jwks(OKPKey.generate_key("Ed25519", {"use": "sig", "alg": "Ed25519", "kid": _kid()})))
-    certificate, key = server_certificate(IDENTITY_HOSTS)
-    if not (folder / "identity/api-key.pem").exists():  # both anew, since they belong together
-        keep("identity/api-key.pem", key)
-        (folder / "identity/identity.pem").unlink(missing_ok=True)
-    certificate = keep("identity/identity.pem", certificate)
-    for service in SERVICES:
-        keep(f"{service}/identity.pem", certificate)
+    _keep_certificates(keep, folder, domain)
+    keep("edge/edge.toml", edge_settings(domain))
     _give(folder)
     return made
+
+
+def _keep_certificates(keep: Callable[[str, str], str], folder: Path, domain: str) -> None:
+    """Makes what is missing. A certificate and its key are made together: where one is missing, both are made anew."""
+
+    def keep_pair(certificate: str, key: str, make: Callable[[], Pair]) -> Pair:
+        paths = (folder / certificate, folder / key)
+        if not all(path.exists() for path in paths):
+            for path in paths:
+                path.unlink(missing_ok=True)
+            made = make()
+            keep(certificate, made.certificate)
+            keep(key, made.key)
+        return Pair(*(path.read_text("utf-8").strip() for path in paths))
+
+    authority = keep_pair("authority/ca.crt", "authority/ca.key", lambda: new_authority("one server"))
+    for service in SERVICES:
+        hosts = (f"{service}-api", *LOOPBACK)
+        keep_pair(f"{service}/tls.crt", f"{service}/tls.key", partial(issue, authority, hosts))
+    names = [f"{name}.{domain}" for name in (*SERVICES, "cards")]
+    keep_pair("edge/edge.crt", "edge/edge.key", partial(issue, authority, names))
+    keep_pair("edge/proof.crt", "edge/proof.key", partial(issue, authority, ["edge"], CLIENT))
+    for user in (*SERVICES, "edge"):
+        keep(f"{user}/ca.crt", authority.certificate)
+    # Until an installation puts IGC-Santé there, no certificate is of this authority: its key is thrown away.
+    keep("edge/cards.crt", new_authority("nobody").certificate)
+
+
+def edge_settings(domain: str) -> str:
+    """Returns the settings of the edge (`deploy/edge`) in the network of one server."""
+    place = "/run/secrets/edge"
+    files = {
+        "certificate": "edge.crt",
+        "key": "edge.key",
+        "card_authorities": "cards.crt",
+        "service_authorities": "ca.crt",
+        "service_certificate": "proof.crt",
+        "service_key": "proof.key",
+    }
+    values = {"domain": domain, "mllp": "records-mllp:2575", "signer": "/var/lib/dmp/signer/socket"}
+    values |= {name: f"{place}/{file}" for name, file in files.items()}
+    lines = [f'{name} = "{value}"' for name, value in values.items()]
+    ports = ["https_port = 10443", "cards_port = 10444", "mllp_port = 2575"]
+    return "\n".join([*lines, *ports, "", "[services]", *(f'{name} = "{name}-api:8080"' for name in SERVICES)])
 
 
 def password_of(folder: Path, role: str) -> str:

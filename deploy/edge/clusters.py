@@ -23,12 +23,12 @@ def cluster(
 
     An idle connection is closed before the API would close it (75 s).
     """
-    host, _, port = address.rpartition(":")
-    endpoint = {"endpoint": {"address": {"socket_address": {"address": host, "port_value": int(port)}}}}
+    host = address.rpartition(":")[0]
+    endpoint = {"endpoint": {"address": _address(address)}}
     limit = {"max_connections": MOST_REQUESTS, "max_pending_requests": MOST_REQUESTS, "max_requests": MOST_REQUESTS}
     described: dict[str, Any] = {
         "name": name,
-        "type": "STRICT_DNS",
+        "type": "STATIC" if address.startswith("/") else "STRICT_DNS",
         "connect_timeout": "2s",
         "circuit_breakers": {"thresholds": [limit]},
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
@@ -47,6 +47,13 @@ def cluster(
         proves = settings.service_certificate is not None
         described["transport_socket"] = {"name": "tls", "typed_config": _tls(host, folder, proves=proves)}
     return described
+
+
+def _address(address: str) -> dict[str, Any]:
+    if address.startswith("/"):
+        return {"pipe": {"path": address}}
+    host, _, port = address.rpartition(":")
+    return {"socket_address": {"address": host, "port_value": int(port)}}
 
 
 def _tls(host: str, folder: Path, *, proves: bool) -> dict[str, Any]:

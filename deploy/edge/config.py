@@ -163,7 +163,7 @@ def _signer(settings: EdgeSettings) -> Json:
     typed = {
         "@type": f"{TYPE}extensions.filters.http.ext_authz.v3.ExtAuthz",
         "http_service": {
-            "server_uri": {"uri": f"http://{settings.signer}", "cluster": "signer", "timeout": "2s"},
+            "server_uri": {"uri": "http://signer", "cluster": "signer", "timeout": "2s"},
             "authorization_response": {
                 "allowed_upstream_headers": {"patterns": [{"exact": CERTIFICATE_HEADER}, {"exact": SIGNATURE_HEADER}]}
             },

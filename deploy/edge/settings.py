@@ -49,7 +49,9 @@ class EdgeSettings(BaseModel):
     )
     mllp: str = Field(description="the address of records' MLLP listener")
     monitor_port: int | None = Field(default=None, description="of readiness and metrics, which callers must not reach")
-    signer: str = Field(default="127.0.0.1:9902", description="the address of the signer, on the loopback")
+    signer: str = Field(
+        default="127.0.0.1:9902", description="the address of the signer, on the loopback, or the path of its socket"
+    )
     certificate: Path = Field(description="the edge's certificate chain, for all names")
     key: Path = Field(description="its private key")
     card_authorities: Path = Field(description="roots and issuers of cards and organisations")
@@ -79,6 +81,6 @@ class EdgeSettings(BaseModel):
         proof = {self.service_certificate is not None, self.service_key is not None}
         if len(proof) > 1 or (proof == {True} and self.service_authorities is None):
             raise ValueError("service_certificate and service_key go together, with service_authorities")
-        if not is_loopback(self.signer):
-            raise ValueError("signer: it listens on the loopback alone")
+        if not is_loopback(self.signer) and not self.signer.startswith("/"):
+            raise ValueError("signer: it listens on the loopback alone, or on a socket")
         return self

@@ -1,4 +1,6 @@
-"""Signs client certificates for identity: `python -m deploy.edge.signer HOST:PORT`, beside Envoy on its loopback.
+"""Signs client certificates for identity: `python -m deploy.edge.signer ADDRESS`, beside Envoy.
+
+ADDRESS is HOST:PORT on the loopback, or the path of a socket in a folder that it shares with Envoy alone.
 
 Envoy asks for each request to identity's certificate routes (`ext_authz`), with the body and the certificate that it
 has verified (`x-forwarded-client-cert`, which it never takes from a client). The answer holds the two headers that
@@ -10,7 +12,7 @@ import re
 import ssl
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote
 
 import uvicorn
@@ -71,20 +73,20 @@ def _keys() -> Keyring:
 
 def main(arguments: list[str]) -> int:
     """Serves until the process is ended. Returns 2 for wrong arguments, 78 for wrong settings."""
-    host, separator, port = (arguments[0] if len(arguments) == 1 else "").rpartition(":")
-    if not separator or not port.isdecimal():
-        print("usage: python -m deploy.edge.signer HOST:PORT", file=sys.stderr)
+    place = arguments[0] if len(arguments) == 1 else ""
+    host, separator, port = place.rpartition(":")
+    if not place.startswith("/") and not (separator and port.isdecimal()):
+        print("usage: python -m deploy.edge.signer HOST:PORT | SOCKET", file=sys.stderr)
         return 2
     try:
-        if not is_loopback(host):
+        if not place.startswith("/") and not is_loopback(host):
             raise CodedError("the signer listens on the loopback alone: it checks no caller")
         app = make_signer(_keys())
     except (CodedError, OSError) as error:
         print(f"signer: {error}", file=sys.stderr)
         return 78
-    uvicorn.run(
-        app, host=host, port=int(port), loop="uvloop", ws="none", log_config=None, access_log=False, proxy_headers=False
-    )
+    options: dict[str, Any] = {"uds": place} if place.startswith("/") else {"host": host, "port": int(port)}
+    uvicorn.run(app, **options, loop="uvloop", ws="none", log_config=None, access_log=False, proxy_headers=False)
     return 0
 
 

@@ -25,6 +25,8 @@ LABEL org.opencontainers.image.title="dmp-edge" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /usr/local/bin/envoy /usr/local/bin/envoy
 COPY --from=build /build/sbom.cdx.json /usr/share/dmp/
+# Where one server has the configuration and the signer's socket: a named volume takes the folder's owner.
+RUN install -d -o 10001 -g 10001 -m 700 /var/lib/dmp/edge /var/lib/dmp/signer
 COPY deploy/edge/drain.py deploy/image/health.py /usr/local/lib/dmp/
 ENV DMP_HEALTH_URL=http://127.0.0.1:9901/ready
 USER 10001:10001

@@ -1,15 +1,19 @@
 """The secrets of one server: made once, kept, private, and enough for every service."""
 
 import stat
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
+from cryptography import x509
 
 from deploy.cli.databases import roles_of
 from deploy.cli.server_secrets import make_secrets, password_of
+from deploy.edge.settings import EdgeSettings
 from deploy.settings_classes import settings_class
 from shared.contracts.declarations import SERVICES
+from shared.runtime.setting_types import check_pem_files
 
 COMPOSE = Path(__file__).parents[3] / "deploy" / "compose.yaml"
 
@@ -51,8 +55,30 @@ def test_a_process_of_the_compose_file_has_settings_that_it_can_start_with(
         elif name != "DMP_HEALTH_URL":
             monkeypatch.setenv(name, _given(value))
     settings = settings_class(service)()
+    assert settings.http.is_protected is (process == "api")
     assert settings.http.port == settings.worker.port == 8080
     assert (settings.postgres.owner_dsn is not None) is (process == "migrate")
+
+
+def test_the_edge_of_the_compose_file_has_settings_that_it_can_start_with(tmp_path: Path) -> None:
+    make_secrets(tmp_path, domain="other.example")
+    settings = EdgeSettings.model_validate(tomllib.loads((tmp_path / "edge" / "edge.toml").read_text()))
+    services = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"]
+    assert {address.partition(":")[0] for address in settings.services.values()} <= set(services)
+    assert services["edge-signer"]["command"][-1] == settings.signer
+    assert [port.rpartition(":")[2] for port in services["edge"]["ports"]] == ["10443", "10444", "2575"]
+    shown = x509.load_pem_x509_certificate((tmp_path / "edge" / "edge.crt").read_bytes())
+    names = shown.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert "cards.other.example" in names.get_values_for_type(x509.DNSName)
+    named = (settings.certificate, settings.key, settings.card_authorities, settings.service_authorities)
+    assert all((tmp_path / "edge" / str(path).rpartition("/")[2]).exists() for path in named)
+
+
+def test_a_certificate_whose_key_is_lost_is_made_anew_with_it(tmp_path: Path) -> None:
+    make_secrets(tmp_path)
+    (tmp_path / "records" / "tls.key").unlink()
+    assert {path.name for path in make_secrets(tmp_path)} == {"tls.crt", "tls.key"}
+    check_pem_files(tmp_path / "records" / "ca.crt", tmp_path / "records" / "tls.crt", tmp_path / "records" / "tls.key")
 
 
 def test_no_environment_of_the_compose_file_holds_a_secret() -> None:

@@ -75,6 +75,7 @@ def test_wrong_settings_end_the_command_with_a_line_and_a_code(
     [
         ([], "", 2),
         (["127.0.0.1:x"], "", 2),
+        (["socket"], "", 2),
         (["0.0.0.0:9902"], "", 78),
         (["127.0.0.1:9902"], None, 78),
         (["127.0.0.1:9902"], "no ring", 78),
