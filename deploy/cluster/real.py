@@ -22,7 +22,7 @@ from deploy.local.platform.supervisor import Report
 NODES: Final = {"node-1": "zone-a", "node-2": "zone-b"}
 """The nodes and their zones."""
 PROGRAMS: Final = ("containerd", "ctr", "runc", "containerd-shim-runc-v2", "ip", "mount", "unshare")
-SILENT_S, EVICTED_S = 20, 20
+SILENT_S, EVICTED_S = 40, 30
 """Seconds after which a node that says nothing is lost, and after which its pods are replaced: shorter than usual."""
 
 

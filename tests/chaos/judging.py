@@ -41,6 +41,8 @@ class Seen:
     """Begin, answer, status."""
     took: list[float] = field(default_factory=list)
     late: int = 0
+    failed: int = 0
+    """Requests for a change without an answer, or answered that the service cannot decide now."""
 
     def wrong(self) -> list[str]:
         """Returns reads permitted after the end was in force, and reads refused during the authorisation."""
@@ -97,14 +99,18 @@ async def change_until_in_force(
     """Repeats the request until the change is in force; returns when the answer arrived."""
     began = time.monotonic()
     while True:
-        with contextlib.suppress(httpx2.TransportError):
+        try:
             answer = await client.request(method, url, headers={**headers, "prefer": WAIT})
+        except httpx2.TransportError:
+            seen.failed += 1
+        else:
             if answer.status_code == 200:
                 seen.took.append(time.monotonic() - began)
                 return time.monotonic()
             if answer.status_code != 202 and answer.status_code not in TIRED:
                 raise AssertionError(f"{method} {answer.status_code} {answer.text}")
             seen.late += answer.status_code == 202
+            seen.failed += answer.status_code != 202
         await asyncio.sleep(0.1)
 
 

@@ -1,0 +1,1 @@
+"""An installation whose services run as pods: images, the overlay, what stands beside the pods, the edge."""
