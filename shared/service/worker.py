@@ -216,14 +216,8 @@ class WorkerRuntime:
 
     def loops(self) -> dict[str, Loop]:
         """Returns all loops by name: those of every worker, and the service's own."""
-        own = {
-            "observe": self.observe,
-            "offsets": self.commit_offsets,
-            "sweep": self.sweep,
-            "maintain": self.maintain,
-            "topics": self.check_topics,
-        }
-        return {**own, **self.plan.loops}
+        own = {"observe": self.observe, "offsets": self.commit_offsets, "sweep": self.sweep}
+        return {**own, "maintain": self.maintain, "topics": self.check_topics, **self.plan.loops}
 
     def silent_loops(self) -> list[str]:
         """Returns the names of the consumers, the relay and the loops without progress for a minute."""

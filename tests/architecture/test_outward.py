@@ -45,6 +45,7 @@ CLIENTS = {
     "services/identity/professionals/adapters.py": {"httpx2"},  # Pro Santé Connect: the sign-in of professionals
     "services/notify/delivery/adapters/smtp.py": {"aiosmtplib", "ssl"},  # mail to patients
     "shared/http/issuer_keys.py": {"httpx2"},  # the keys of identity's own tokens
+    "shared/runtime/span_export.py": {"requests", "ssl"},  # spans to the collector of operations
     "shared/db/errors.py": {"ssl"},  # names the error of a server that is not verified
     "shared/messaging/connection.py": {"ssl"},  # the broker
     "shared/runtime/setting_types.py": {"ssl"},  # reads certificates, connects to nothing
@@ -70,6 +71,7 @@ ADDRESSES = {
     "POSTGRES__DSN": "the service's own database",
     "POSTGRES__OWNER_DSN": "the service's own database",
     "KAFKA__BOOTSTRAP": "the broker",
+    "TRACING__ENDPOINT": "the collector of operations: times and closed lists of words",
     "HTTP__HOST": "where it listens",
     "HTTP__PORT": "where it listens",
     "METRICS__HOST": "where it listens",

@@ -61,7 +61,7 @@ async def test_the_alert_fires_by_its_cause_and_is_over_when_that_is_mended(
             pytest.fail(f"these did not fire: {missing}; these do: {await installation.watching.firing()}")
         fired = time.monotonic()
         print(f"{name}: all fire after {fired - began:.0f} s")
-    await eventually(lambda: _none_fires(installation, expected), seconds=OVER_WITHIN_S)
+    assert await eventually(lambda: _none_fires(installation, expected), seconds=OVER_WITHIN_S)
     print(f"{name}: over {time.monotonic() - fired:.0f} s later")
 
 

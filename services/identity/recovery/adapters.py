@@ -24,6 +24,9 @@ class ExportInvalidError(ConflictError):
     """The newest file of erased records is cut off or is no such file. Put a whole one in its place."""
 
     code = "erasure-export-invalid"
+    french = (
+        "Le fichier le plus récent des dossiers effacés est tronqué ou n'en est pas un. Remplacez-le par un entier."
+    )
 
 
 class ErasureExport:
