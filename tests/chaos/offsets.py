@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import asyncpg
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import OffsetSpec
 
+from deploy.local.platform.kafka import admin_client
 from deploy.local.platform.services import NAMES
 from deploy.local.platform.stack import Stack
 from shared.contracts.declarations import Group
 from shared.contracts.topics import GROUPS, TOPICS
+from shared.messaging.topics.grants import ADMIN
 from tests.chaos.checks import Check, equal
 from tests.chaos.restoring import recover
 from tests.chaos.topic_records import READ_WITHIN_S, headers_of, partitions_of, read_to_end, topic_reader
@@ -59,24 +62,56 @@ async def check_consumers(stack: Stack) -> list[Check]:
 
 
 async def _read_positions(stack: Stack) -> GroupPositions:
-    positions = GroupPositions()
     ends = await asyncio.to_thread(_read_ends, stack)
+    stored = {group.name: await _stored_offsets(stack, group) for group in GROUPS}
+    ends_later = await asyncio.to_thread(_read_ends, stack)
+    positions, first_unread = GroupPositions(), dict[Place, int]()
     for group in GROUPS:
-        stored = await _stored_offsets(stack, group)
-        await asyncio.to_thread(_compare, stack, group, ends, stored, positions)
+        for place in _places_of(group, ends):
+            positions.partitions += 1
+            offset = stored[group.name].get(place)
+            if offset is None:
+                positions.wrong.append(f"{group.name}: no offset of {place}")
+            elif offset > ends_later[place]:
+                positions.wrong.append(f"{group.name}: {place} ends at {ends_later[place]} < {offset}")
+            if (offset or 0) < ends[place]:
+                first_unread[place] = min(offset or 0, first_unread.get(place, ends[place]))
+    records = await asyncio.to_thread(_read_offsets, stack, first_unread)
+    positions.unhandled = [
+        f"{group.name}: {place} {offset}"
+        for group in GROUPS
+        for place in _places_of(group, ends)
+        for offset in records[place]
+        if stored[group.name].get(place, 0) <= offset < ends[place]
+    ]
     return positions
 
 
+def _places_of(group: Group, ends: dict[Place, int]) -> list[Place]:
+    names = {topic.name for topic in group.topics}
+    return [place for place in ends if place[0] in names]
+
+
 def _read_ends(stack: Stack) -> dict[Place, int]:
-    with topic_reader(stack) as consumer:
-        return {
-            (place.topic, place.partition): _end_of(consumer, place)
-            for place in partitions_of(consumer, [topic.name for topic in TOPICS])
-        }
+    client = admin_client(stack.kafka.bootstrap, stack.kafka.credentials(ADMIN))
+    described = client.list_topics(timeout=READ_WITHIN_S).topics
+    asked = {
+        TopicPartition(topic.name, number): OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        for topic in TOPICS
+        for number in described[topic.name].partitions
+    }
+    answers = client.list_offsets(asked)
+    return {(place.topic, place.partition): answer.result(READ_WITHIN_S).offset for place, answer in answers.items()}
 
 
-def _end_of(consumer: Consumer, place: TopicPartition) -> int:
-    return int(consumer.get_watermark_offsets(place, timeout=READ_WITHIN_S)[1])
+def _read_offsets(stack: Stack, starts: dict[Place, int]) -> dict[Place, list[int]]:
+    """Returns the offsets of the records from each start on; those of transactions' markers are none."""
+    offsets: dict[Place, list[int]] = defaultdict(list)
+    if starts:
+        with topic_reader(stack) as consumer:
+            for message in read_to_end(consumer, [TopicPartition(*place, start) for place, start in starts.items()]):
+                offsets[message.topic() or "", message.partition() or 0].append(message.offset() or 0)
+    return offsets
 
 
 async def _stored_offsets(stack: Stack, group: Group) -> dict[Place, int]:
@@ -86,28 +121,6 @@ async def _stored_offsets(stack: Stack, group: Group) -> dict[Place, int]:
     finally:
         await connection.close()
     return {(row["topic"], row["partition"]): row["next"] for row in rows}
-
-
-def _compare(
-    stack: Stack, group: Group, ends: dict[Place, int], stored: dict[Place, int], positions: GroupPositions
-) -> None:
-    """Adds what is wrong with a group, whose offsets were read after the ends."""
-    names = {topic.name for topic in group.topics}
-    own = {place: end for place, end in ends.items() if place[0] in names}
-    positions.partitions += len(own)
-    positions.wrong += [
-        f"{group.name}: no offset of {topic}-{number}" for topic, number in own if (topic, number) not in stored
-    ]
-    starts = [TopicPartition(topic, number, stored.get((topic, number), 0)) for topic, number in own]
-    with topic_reader(stack) as consumer:
-        for start in starts:
-            if start.offset > (end := _end_of(consumer, start)):
-                positions.wrong.append(f"{group.name}: {start.topic}-{start.partition} ends at {end} < {start.offset}")
-        behind = [start for start in starts if start.offset < own[start.topic, start.partition]]
-        for message in read_to_end(consumer, behind):
-            place = (message.topic() or "", message.partition() or 0)
-            if (message.offset() or 0) < own[place]:
-                positions.unhandled.append(f"{group.name}: {place[0]}-{place[1]} {message.offset()}")
 
 
 # -- Relays: what each service has announced ---------------------------------------------------------------------------
