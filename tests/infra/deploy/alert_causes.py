@@ -60,9 +60,8 @@ CAUSES: Final[Mapping[str, Cause]] = {
             _burns("copies", job=_RECORDS),
         ),
     ),
-    "commits-lost": Cause(
-        faults.commits_lost, (_alert("DmpRecoveryNeeded", job=_RECORDS), _alert("DmpDocumentsLost", job=_RECORDS))
-    ),
+    "commits-lost": Cause(faults.commits_lost, (_alert("DmpRecoveryNeeded", job=_RECORDS),)),
+    "documents-lost": Cause(faults.documents_lost, (_alert("DmpDocumentsLost", job=_RECORDS),)),
     "retention-passed": Cause(topics.retention_passed, (_alert("DmpConsumerOffsetsLost", group=_CHECKS),)),
 }
-"""The causes by name, in the order in which they are made: the last two leave offsets behind."""
+"""The causes by name, in the order in which they are made: the last ones leave offsets behind."""

@@ -214,22 +214,43 @@ async def clock_ahead(installation: Installation) -> AsyncIterator[None]:
 
 async def _are_ahead(stack: Stack) -> bool:
     [row] = await rows_of(stack, "records", "select min(at) as at from copy_watermarks")
-    return bool(row["at"] > datetime.now(UTC) + timedelta(seconds=CLOCK_AHEAD_S - 10))
+    return row["at"] is not None and bool(row["at"] > datetime.now(UTC) + timedelta(seconds=CLOCK_AHEAD_S - 10))
 
 
 @asynccontextmanager
 async def commits_lost(installation: Installation) -> AsyncIterator[None]:
     """Puts back an older copy of records' database, then recovers it like an operator."""
+    await _lose_commits(installation)
+    try:
+        yield
+    finally:
+        await _recover(installation)
+
+
+@asynccontextmanager
+async def documents_lost(installation: Installation) -> AsyncIterator[None]:
+    """Recovers records' database, which finds accepted documents that went with the lost commits."""
+    await _lose_commits(installation)
+    await eventually(lambda: _needs_recovery(installation))
+    await _recover(installation)
+    yield
+
+
+async def _lose_commits(installation: Installation) -> None:
     stack, copy = installation.stack, installation.folder / "records.dump"
     scene = await installation.scene()
     await restoring.take_copy(stack, "records", copy)
     await scene.done(await scene.deposit())
     await restoring.put_back(stack, "records", copy)
-    try:
-        yield
-    finally:
-        done = await run_command(stack, "recover", "records", "--json")
-        assert done.exit_code == 0, done.stderr
+
+
+async def _needs_recovery(installation: Installation) -> bool:
+    return bool(await installation.watching.query('outbox_recovery_needed{job="dmp-records-worker"} == 1'))
+
+
+async def _recover(installation: Installation) -> None:
+    done = await run_command(installation.stack, "recover", "records", "--json")
+    assert done.exit_code == 0, done.stderr
 
 
 async def _outlast(seconds: float) -> None:
