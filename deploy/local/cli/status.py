@@ -63,8 +63,10 @@ def status(var: VarOption, as_json: JsonOption = False) -> None:
 
 async def _examine(installation: dict[str, Any]) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     """Returns each process by name, with port and health, and the metrics page of each service's worker."""
-    processes: dict[str, dict[str, Any]] = installation["processes"]
     ports: dict[str, int] = installation["ports"]
+    processes: dict[str, dict[str, Any]] = {
+        name: process for name, process in installation["processes"].items() if name in ports
+    }
     health = await asyncio.gather(*(_is_healthy(name, ports[name]) for name in processes))
     examined = {
         name: {**process, "port": ports[name], "healthy": healthy and process["pid"] is not None}

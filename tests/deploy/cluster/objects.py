@@ -15,6 +15,7 @@ from deploy.manifests.files import K8S
 from deploy.manifests.objects import Manifest
 
 NAMESPACE: Final = "--namespace=dmp"
+EDGE: Final = "edge"
 ROOT: Final = Path(__file__).parents[3]
 _STRIMZI: Final = Path(os.environ.get("DMP_CRDS") or ROOT.parent / "shared" / "crds") / "strimzi"
 
@@ -45,9 +46,11 @@ def key_of(deployment: Manifest) -> str:
 
 
 def images_of(deployments: list[Manifest]) -> set[str]:
+    """Returns the images of the services' processes; the edge has one of its own, which releases do not change."""
     return {
         container["image"]
         for deployment in deployments
+        if key_of(deployment) != EDGE
         for container in deployment["spec"]["template"]["spec"]["containers"]
     }
 
@@ -62,7 +65,8 @@ async def zones_of_pods(cluster: Cluster) -> dict[str, list[str]]:
     zones: dict[str, list[str]] = {}
     for pod in await cluster.read("pods", NAMESPACE, "--field-selector=status.phase=Running"):
         labels = pod["metadata"]["labels"]
-        process = f"{labels['app.kubernetes.io/name']}-{labels['app.kubernetes.io/component']}"
+        name, component = labels["app.kubernetes.io/name"], labels["app.kubernetes.io/component"]
+        process = EDGE if name == EDGE else f"{name}-{component}"
         zones.setdefault(process, []).append(nodes[pod["spec"]["nodeName"]])
     return zones
 

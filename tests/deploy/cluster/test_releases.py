@@ -18,6 +18,7 @@ from deploy.local.platform.paths import write_private
 from deploy.manifests.processes import PROCESSES
 from deploy.manifests.roles import RELEASERS
 from tests.deploy.cluster.objects import (
+    EDGE,
     NAMESPACE,
     ROOT,
     apply_overlay,
@@ -91,7 +92,7 @@ async def test_a_first_release_migrates_every_database_before_it_starts_a_proces
     cluster: Cluster, first_release: None
 ) -> None:
     deployments = await cluster.read("deployments", NAMESPACE)
-    assert {key_of(deployment) for deployment in deployments} == {process.name for process in PROCESSES}
+    assert {key_of(deployment) for deployment in deployments} == {process.name for process in PROCESSES} | {EDGE}
     assert [key_of(deployment) for deployment in deployments if not is_available(deployment)] == []
     assert images_of(deployments) == {image(FIRST)}
     assert max(await ends_of_jobs(cluster, FIRST, "pre")) <= min(await starts_of_processes(cluster, FIRST))

@@ -115,9 +115,9 @@ async def test_a_database_that_was_set_back_announces_nothing_and_then_adopts_wh
         done = await recover_consent(pool, kafka)
         assert done.adopted == {CONSENT_STATES.name: [str(record_id)]}
         assert not done.undecided
-        assert await entered_recoveries(kafka) == [OPERATOR]
         assert len(await kafka.read_raw(CONSENT_STATES.name)) == before
         await eventually(lambda: all_sent(pool))
+        assert await entered_recoveries(kafka) == [OPERATOR]
         present = await states.find_state(pool, record_id)
         assert present is not None
         assert (present.version, present.choices.blocked) == (3, (DOCTOR,))
