@@ -109,7 +109,7 @@ async def ends_of_jobs(cluster: Cluster, name: str, phase: str) -> list[str]:
 async def starts_of_processes(cluster: Cluster, name: str, *, of_workers: bool | None = None) -> list[str]:
     """Returns when a release began to start pods of each process."""
     worker = {None: "", True: ",app.kubernetes.io/component=worker", False: ",app.kubernetes.io/component!=worker"}
-    selector = f"--selector=app.kubernetes.io/version={name}{worker[of_workers]}"
+    selector = f"--selector=app.kubernetes.io/version={name},app.kubernetes.io/name!={EDGE}{worker[of_workers]}"
     sets = await cluster.read("replicasets", NAMESPACE, selector)
     assert images_of(sets) == {image(name)}
     return [item["metadata"]["creationTimestamp"] for item in sets]
