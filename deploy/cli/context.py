@@ -20,9 +20,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from deploy.cli import CONTEXT_VARIABLE
 from deploy.cli.errors import LocalError
 
-VARIABLE = "DMP_CONTEXT"
 _FILES = ("key_file", "certificate_file", "ca_file")
 DEFAULT = Path("~/.config/dmp/context.toml")
 
@@ -55,11 +55,11 @@ class Context(BaseModel):
 
 def read_context(path: Path | None) -> Context:
     """Returns the context of a file, by default the one that DMP_CONTEXT names. Raises LocalError."""
-    file = path or Path(os.environ.get(VARIABLE) or DEFAULT).expanduser()
+    file = path or Path(os.environ.get(CONTEXT_VARIABLE) or DEFAULT).expanduser()
     try:
         context = Context.model_validate(tomllib.loads(file.read_text("utf-8")))
     except FileNotFoundError:
-        raise LocalError(f"there is no context file {file}: name one with --context or {VARIABLE}") from None
+        raise LocalError(f"there is no context file {file}: name one with --context or {CONTEXT_VARIABLE}") from None
     except ValidationError as error:
         reasons = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         raise LocalError(f"{file} is no context file: {reasons}") from None

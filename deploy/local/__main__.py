@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from deploy.cli import CONTEXT_VARIABLE
 from deploy.local.cli.catalogue import RETIRED
 from deploy.local.cli.lazy import LazyGroup, add_placeholders
 from deploy.local.platform.errors import Interrupted, LocalError, explain
@@ -85,11 +86,11 @@ def main() -> None:
 
 
 def _names_context(words: list[str]) -> bool:
-    from deploy.cli.context import VARIABLE
+    if "--context" not in words and CONTEXT_VARIABLE not in os.environ:
+        return False
     from deploy.cli.operator_commands import OPERATOR_COMMANDS
 
-    first_words = {name.partition(" ")[0] for name in OPERATOR_COMMANDS}
-    return bool(first_words.intersection(words[:1])) and ("--context" in words or VARIABLE in os.environ)
+    return bool({name.partition(" ")[0] for name in OPERATOR_COMMANDS}.intersection(words[:1]))
 
 
 def _retire(app: typer.Typer, name: str, successor: str) -> None:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from deploy.cli import CONTEXT_VARIABLE
 from deploy.cli.__main__ import main
-from deploy.cli.context import VARIABLE, read_context
+from deploy.cli.context import read_context
 from deploy.cli.errors import LocalError
 
 ADDRESSES = '[services.records]\napi = "http://127.0.0.1:1/"\nworker = "http://127.0.0.1:2"\n'
@@ -40,7 +41,7 @@ def test_a_wrong_context_file_is_refused_in_one_line(text: str, words: str, tmp_
 def test_a_missing_context_file_is_said_with_the_ways_to_name_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv(VARIABLE, str(tmp_path / "nowhere.toml"))
+    monkeypatch.setenv(CONTEXT_VARIABLE, str(tmp_path / "nowhere.toml"))
     assert main(["status"]) == 1
     assert "name one with --context or DMP_CONTEXT" in capsys.readouterr().err
 

@@ -21,6 +21,7 @@ from tests.infra.platform.processes import NO_CHANGES, ProcessResult, run, start
 from tests.infra.platform.topics import Topics
 
 NOT_AT_ALL = "postgresql://test_app:secret-word@127.0.0.1:1/records"
+SEVERAL = NOT_AT_ALL.replace(":1/", ":1,127.0.0.2:2/")
 ELSEWHERE = NOT_AT_ALL.replace("127.0.0.1", "nowhere.invalid")
 RING = f"one:{'A' * 43}"
 
@@ -79,7 +80,8 @@ async def test_a_wrong_connection_to_the_database_is_named(
         (NOT_AT_ALL.replace(":1/", ":x/"), "is no connection string", 78),
         (NOT_AT_ALL.replace(":1/", ":0/"), "is no connection string", 78),
         (NOT_AT_ALL.replace(":1/", ":65536/"), "is no connection string", 78),
-        (NOT_AT_ALL.replace(":1/", ":1,127.0.0.2:2/"), "nothing listens on 127.0.0.1:1,127.0.0.2:2", 75),
+        (f"{SEVERAL}?target_session_attrs=read-write", "nothing listens on 127.0.0.1:1,127.0.0.2:2", 75),
+        (SEVERAL, "several hosts need `target_session_attrs=read-write`", 78),
         (NOT_AT_ALL.replace(":1/", ":1,127.0.0.2:0/"), "is no connection string", 78),
         (NOT_AT_ALL.replace(":1/", ":1,nowhere.invalid:2/"), "a server beyond this machine needs `sslmode`", 78),
     ],
