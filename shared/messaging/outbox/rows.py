@@ -42,6 +42,8 @@ with gone as (
 ), decided as (
   delete from withheld_states withheld using gone
   where withheld.topic = gone.topic and withheld.key = convert_from(gone.key, 'UTF8') and gone.event_type <> $7
+    and not exists (select from outbox marker where marker.topic = gone.topic and marker.key = gone.key
+                    and marker.event_type = $7 and marker.id > gone.id)
 )
 insert into outbox_offsets (topic, partition, cluster_id, next_offset)
 select topic, partition, $2, next_offset
