@@ -119,9 +119,9 @@ async def test_who_operates_it_finds_no_patient_no_contact_and_no_content(
     stack: Stack, dmp: Dmp, tmp_path: Path
 ) -> None:
     """After the story and the acts of people who keep their records; a professional's public name may be found."""
-    told: list[str] = []
-    texts = await act_as_people(stack, dmp, told.append)
-    places = await read_as_operator(stack) | {f"answer {number}": text.encode() for number, text in enumerate(told)}
+    answers: list[str] = []
+    texts = await act_as_people(stack, dmp, answers.append)
+    places = await read_as_operator(stack) | {f"answer {number}": text.encode() for number, text in enumerate(answers)}
     assert len(places) > 300
     folder = tmp_path / "read"
     folder.mkdir()

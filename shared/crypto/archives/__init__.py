@@ -1,6 +1,6 @@
 """Encrypts files for a public key whose private key is kept elsewhere, in the format of age (age-encryption.org/v1).
 
-Whoever makes or moves an archive cannot open it. Streams of any length pass in pieces of 64 KiB, each authenticated,
+Those who make or move an archive cannot open it. Streams of any length pass in pieces of 64 KiB, each authenticated,
 and nothing is written in clear text. Every program that reads age files opens an archive, too.
 """
 

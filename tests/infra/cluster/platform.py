@@ -112,7 +112,7 @@ class PlatformStack(Stack):
 
 @asynccontextmanager
 async def mail_server(stack: PlatformStack) -> AsyncIterator[None]:
-    """Catches mails on the bridge, over TLS from the first byte, from whoever knows the password."""
+    """Catches mails on the bridge, over TLS from the first byte, from clients that know the password."""
     name = f"smtp.{DOMAIN}"
     context = server_context(stack.authority.issue("smtp", [name]))
     catcher = MailCatcher(stack.layout.mail)
