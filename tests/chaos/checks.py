@@ -11,6 +11,8 @@ from pathlib import Path
 from uuid import UUID
 
 import asyncpg
+from rich.console import Console
+from rich.table import Table
 
 from deploy.local.platform.services import NAMES
 from deploy.local.platform.stack import Stack
@@ -185,3 +187,15 @@ async def _fetch(stack: Stack, database: str, query: str, *arguments: object) ->
         return await connection.fetch(query, *arguments)
     finally:
         await connection.close()
+
+
+def show_checks(console: Console, title: str, checks: Iterable[Check]) -> None:
+    """Prints a table of the checks, then examples of what breaks them."""
+    table, examples = Table(title, "wanted", "found", ""), list[str]()
+    for check in checks:
+        mark = "" if check.holds is None else "[green]holds[/green]" if check.holds else "[red]BROKEN[/red]"
+        table.add_row(check.name, check.wanted, check.measured, mark)
+        examples += [f"[red]{check.name}[/red]: {example}" for example in check.examples]
+    console.print(table)
+    for example in examples:
+        console.print(example)

@@ -32,7 +32,7 @@ from rich.table import Table
 
 from tests.chaos import faults
 from tests.chaos.answers import Answer, Hospital, count_by_status
-from tests.chaos.checks import Check, check_everything
+from tests.chaos.checks import Check, check_everything, show_checks
 from tests.chaos.outage import Times, check_answers, check_return
 from tests.infra.load.documents import build_bodies
 from tests.infra.messaging.flow import StalledError, wait_complete
@@ -205,14 +205,7 @@ def show(console: Console, name: str, outcome: Outcome) -> None:
         ]
         table.add_row(phase, *counts, f"{max((answer.seconds for answer in answers), default=0):.1f} s")
     console.print(table)
-    table = Table(f"{name}: check", "wanted", "found", "")
-    for check in outcome.checks:
-        mark = "" if check.holds is None else "[green]holds[/green]" if check.holds else "[red]BROKEN[/red]"
-        table.add_row(check.name, check.wanted, check.measured, mark)
-    console.print(table)
-    for check in outcome.checks:
-        for example in check.examples:
-            console.print(f"[red]{check.name}[/red]: {example}", markup=True)
+    show_checks(console, f"{name}: check", outcome.checks)
 
 
 def main(

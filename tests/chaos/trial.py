@@ -23,7 +23,7 @@ from rich.table import Table
 from deploy.local.cli.interruptible import print_progress
 from deploy.local.platform.stack import Stack
 from deploy.local.platform.supervisor import Report
-from tests.chaos.checks import Check, check_everything
+from tests.chaos.checks import Check, check_everything, show_checks
 from tests.infra.messaging.flow import StalledError, wait_complete
 from tests.infra.platform.commands import run_command, tell
 from tests.infra.records.depositing import Order, Result, Run
@@ -154,14 +154,7 @@ def show(console: Console, outcome: Outcome) -> None:
         f"longest without an accepted one: {longest_gap(outcome.results):.1f} s, "
         f"all handled and checked after {outcome.seconds:.0f} s"
     )
-    table = Table("check", "wanted", "found", "")
-    for check in outcome.checks:
-        mark = "" if check.holds is None else "[green]holds[/green]" if check.holds else "[red]BROKEN[/red]"
-        table.add_row(check.name, check.wanted, check.measured, mark)
-    console.print(table)
-    for check in outcome.checks:
-        for example in check.examples:
-            console.print(f"[red]{check.name}[/red]: {example}")
+    show_checks(console, "check", outcome.checks)
 
 
 def run_trial(trial: Trial[S], load: Load, deadline: float, keep: Path | None) -> NoReturn:

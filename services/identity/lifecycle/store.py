@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+import asyncpg
+
 from services.identity.kit.sealed_rows import Sealed
 from services.identity.lifecycle.domain.lifecycle import ClosureCause, LifecycleState, RequestChannel, state_of
 from services.identity.relations.store.representations import lock_records
@@ -53,7 +55,11 @@ async def load_lifecycle_record(
     row = await connection.fetchrow(SELECT_LIFECYCLE_RECORD, *place)
     if row is None:
         return None
-    sealed = Sealed(row["key_id"], row["sealed"])
+    return lifecycle_record(row)
+
+
+def lifecycle_record(row: asyncpg.Record) -> LifecycleRecord:
+    """Returns the record of a row with the columns of SELECT_LIFECYCLE_RECORD."""
     return LifecycleRecord(
         row["id"],
         row["person_id"],
@@ -61,7 +67,7 @@ async def load_lifecycle_record(
         row["opened_at"],
         row["cause"],
         row["closed_at"],
-        sealed,
+        Sealed(row["key_id"], row["sealed"]),
         row["linked_to"],
     )
 

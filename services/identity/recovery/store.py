@@ -8,8 +8,7 @@ import asyncpg
 from services.identity.directory.domain.directory import Professional, Structure
 from services.identity.directory.store import load_professionals, load_structures
 from services.identity.erasure.store import Erasure
-from services.identity.kit.sealed_rows import Sealed
-from services.identity.lifecycle.store import LifecycleRecord
+from services.identity.lifecycle.store import LifecycleRecord, lifecycle_record
 from shared.db.pool import Connection
 
 PAGE = 200
@@ -55,19 +54,7 @@ PAGE_SOFTWARE = "select id from clients where kind = 'software' and id > $1 orde
 async def page_records(connection: Connection, after: tuple[int, UUID]) -> list[LifecycleRecord]:
     """Returns the next records in the order of bucket and id."""
     rows = _in_order(await connection.fetch(PAGE_RECORDS, *after, PAGE))
-    return [
-        LifecycleRecord(
-            row["id"],
-            row["person_id"],
-            row["version"],
-            row["opened_at"],
-            row["cause"],
-            row["closed_at"],
-            Sealed(row["key_id"], row["sealed"]),
-            row["linked_to"],
-        )
-        for row in rows
-    ]
+    return [lifecycle_record(row) for row in rows]
 
 
 async def page_people(connection: Connection, after: tuple[int, UUID]) -> Sequence[asyncpg.Record]:
