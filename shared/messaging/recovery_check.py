@@ -109,10 +109,11 @@ async def _check_subscription(
 ) -> None:
     """Reads what the group has not read yet."""
     group = subscription.group.name
+    rows = await offsets.load_offsets(connection, group)  # before the ends, which a member may pass meanwhile
     ends = await topic_log.ends(subscription.group.topics)
     begins = await topic_log.begins(list(ends))
     starts: dict[TopicPartition, int] = {}
-    for (topic, number), stored in (await offsets.load_offsets(connection, group)).items():
+    for (topic, number), stored in rows.items():
         place = TopicPartition(topic, number)
         if stored.cluster_id == topic_log.cluster_id and place in ends:
             starts[place] = stored.next

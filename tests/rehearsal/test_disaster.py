@@ -21,7 +21,6 @@ from uuid import UUID
 import asyncpg
 import pytest
 import pytest_asyncio
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.local.demo.bootstrap import bootstrap
 from deploy.local.demo.client import Dmp, RefusedError, connect
@@ -31,9 +30,8 @@ from deploy.local.platform.databases import owner_dsn
 from deploy.local.platform.services import NAMES
 from deploy.local.platform.stack import Stack
 from shared.contracts.topics import TOPICS
-from shared.messaging.connection import aiokafka_options
 from shared.messaging.topics.grants import ADMIN
-from shared.runtime.settings import KafkaSettings
+from tests.chaos.topic_records import partitions_of, read_to_end, topic_reader
 from tests.e2e.acting import Scene, set_scene
 from tests.e2e.test_backup import KEPT_OF_ERASED, NEW_KEY, Operator
 from tests.infra.erasure.erasing import tables_with
@@ -125,31 +123,16 @@ class Region:
             tables = await tables_with(Database(name, name, dsn, dsn), record_ids, besides=kept)
             left |= {f"{name}.{table}" for table in tables}
         keys = {str(id).encode() for id in record_ids}
-        return left | {f"topic {topic}" for topic, key in await self._states() if key in keys}
+        return left | {f"topic {topic}" for topic, key in await asyncio.to_thread(self._states) if key in keys}
 
-    async def _states(self) -> set[tuple[str, bytes]]:
+    def _states(self) -> set[tuple[str, bytes]]:
         """Returns topic and key of every state that a new reader of the compacted topics would keep."""
-        login = self.stack.kafka.credentials(ADMIN)
-        settings = KafkaSettings.model_validate(
-            {"bootstrap": self.stack.kafka.bootstrap, "username": login.username, "password": login.password}
-        )
-        consumer = AIOKafkaConsumer(**aiokafka_options(settings), enable_auto_commit=False)
-        await consumer.start()
-        await consumer.topics()  # fetches the partitions of all
         states: set[tuple[str, bytes]] = set()
-        try:
-            for topic in (topic.name for topic in TOPICS if topic.kind == "state"):
-                places = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
-                ends = await consumer.end_offsets(places)
-                consumer.assign(places)
-                await consumer.seek_to_beginning(*places)
-                while any([await consumer.position(place) < ends[place] for place in places]):
-                    for records in (await consumer.getmany(timeout_ms=500)).values():
-                        for record in records:
-                            place = (topic, record.key or b"")
-                            (states.discard if record.value is None else states.add)(place)
-        finally:
-            await consumer.stop()
+        names = [topic.name for topic in TOPICS if topic.kind == "state"]
+        with topic_reader(self.stack) as reader:
+            for message in read_to_end(reader, partitions_of(reader, names)):
+                place = (message.topic() or "", message.key() or b"")
+                (states.discard if message.value() is None else states.add)(place)
         return states
 
 

@@ -223,8 +223,9 @@ async def compare(connection: Connection, topic_log: TopicLog, topics: Sequence[
 
     The first time nothing counts as lost: the present ends of the topics are stored as the beginning.
     """
+    rows = await connection.fetch(SELECT_OFFSETS)  # before the ends, which a running relay may pass meanwhile
+    stored = {TopicPartition(row["topic"], row["partition"]): row for row in rows}
     comparison = TopicComparison(await topic_log.ends(topics))
-    stored = {TopicPartition(row["topic"], row["partition"]): row for row in await connection.fetch(SELECT_OFFSETS)}
     starts = {place: row["next_offset"] for place, row in stored.items() if row["cluster_id"] == topic_log.cluster_id}
     comparison.is_moved = bool(stored) and not starts
     comparison.cut_off = sorted(place for place, start in starts.items() if start > comparison.ends.get(place, start))
