@@ -24,7 +24,7 @@ from services.identity.openings.domain.openings import OpeningRules
 from services.identity.openings.store import online, proposals
 from services.identity.openings.usecases.send_opening_codes import send_opening_codes
 from services.identity.professionals import store as professional_sessions
-from services.identity.recovery.usecases.export_erasures import ExportRules, export_erasures
+from services.identity.recovery.usecases.export_erasures import ExportRules, export_erasures, watch_exports
 from services.identity.relations.usecases.sweep_invitations import sweep_invitations
 from services.identity.relations.usecases.sweep_minors import sweep_minors
 from services.identity.relations.usecases.sweep_representations import sweep_representations
@@ -95,6 +95,7 @@ def export_loops(rules: ExportRules | None) -> dict[str, Loop]:
         return {}
 
     due_at = clock.now()
+    watch_exports(rules, due_at)
 
     async def export(pool: Pool) -> None:
         nonlocal due_at

@@ -1,5 +1,6 @@
 """What identity announces anew, and the erasures that it exports outside its backups and repeats after a restore."""
 
+import os
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest_asyncio
 from services.identity.kit.unit_of_work import Storage
 from services.identity.recovery.adapters import ExportInvalidError
 from services.identity.recovery.steps import state_sources
-from services.identity.recovery.usecases.export_erasures import ExportRules, export_erasures
+from services.identity.recovery.usecases.export_erasures import EXPORTED_AT, ExportRules, export_erasures, watch_exports
 from services.identity.recovery.usecases.repeat_erasures import repeat_erasures
 from shared.contracts.identity import RecordErased
 from shared.db.pool import Pool, create_pool, transaction
@@ -99,6 +100,22 @@ async def test_a_restored_database_erases_whom_the_newest_export_names(
     remaining = {row["id"] for row in await query(database, "select id from records")}
     assert (kept in remaining, other in remaining) == (True, False)
     assert await repeat_erasures(storage, tmp_path) == 0
+
+
+def test_a_restarted_worker_goes_on_with_the_age_of_the_newest_export(tmp_path: Path) -> None:
+    rules, now = ExportRules(tmp_path, 3600, 2), clock.now()
+    watch_exports(rules, now)
+    assert exported_at() == now.timestamp()
+    file = tmp_path / "erasures-20260101T000000Z.jsonl"
+    file.touch()
+    os.utime(file, (1_000, 1_000))
+    watch_exports(rules, now)
+    assert exported_at() == 1_000
+
+
+def exported_at() -> float:
+    [metric] = EXPORTED_AT.collect()
+    return metric.samples[0].value
 
 
 @pytest.mark.parametrize("content", ["", '{"erasures": 1}\n', "nonsense\n", '{"erasures": 0}'[:-3]])

@@ -32,6 +32,7 @@ FUNCTIONS: Final = {
         "or",
         "rate",
         "sum",
+        "time",
         "topk",
         "vector",
     ),

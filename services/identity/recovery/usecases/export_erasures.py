@@ -8,14 +8,15 @@ from uuid import UUID
 from prometheus_client import Gauge
 
 from services.identity.recovery import store
-from services.identity.recovery.adapters import ErasureExport, delete_old_exports
+from services.identity.recovery.adapters import ErasureExport, delete_old_exports, newest_export
 from services.identity.recovery.steps import recorded_erasure
 from shared.db.pages import BEFORE_ALL
 from shared.db.pool import Pool
 from shared.runtime.clock import bucket_in
 
 EXPORTED_AT = Gauge(
-    "identity_erasures_exported_timestamp_seconds", "When the ids of erased records were last exported; 0: not yet."
+    "identity_erasures_exported_timestamp_seconds",
+    "When the ids of erased records were last exported; 0: never, without a folder.",
 )
 
 
@@ -47,3 +48,9 @@ async def export_erasures(pool: Pool, rules: ExportRules, now: datetime) -> int:
     delete_old_exports(rules.folder, rules.kept)
     EXPORTED_AT.set(now.timestamp())
     return count
+
+
+def watch_exports(rules: ExportRules, now: datetime) -> None:
+    """Lets the age of the newest file count from this process's start on; that of none begins now. Raises OSError."""
+    newest = newest_export(rules.folder)
+    EXPORTED_AT.set(now.timestamp() if newest is None else newest.stat().st_mtime)
