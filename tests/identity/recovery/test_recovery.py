@@ -118,6 +118,24 @@ def exported_at() -> float:
     return metric.samples[0].value
 
 
+async def test_a_restored_database_exports_also_whom_the_newest_file_names(
+    client: httpx2.AsyncClient, database: Database, pool: Pool, tmp_path: Path
+) -> None:
+    rules, now = ExportRules(tmp_path, 3600, 2), clock.now()
+    record, other = await open_one(client, 1), await open_one(client, 2)
+    await erase(client, other)
+    await export_erasures(pool, rules, now - timedelta(hours=2))
+    [file] = exports(tmp_path)
+    event = RecordErased.model_validate_json(file.read_text().splitlines()[0])
+    lost = event.model_copy(update={"record_id": record, "erasure_id": clock.new_id(clock.bucket_of(record))})
+    file.write_text(f'{event.model_dump_json()}\n{lost.model_dump_json()}\n{{"erasures": 2}}\n')
+
+    assert await export_erasures(pool, rules, now - timedelta(hours=1)) == 2
+    assert await export_erasures(pool, rules, now) == 2
+    assert await repeat_erasures(Storage(pool, KEYRINGS), tmp_path) == 1
+    assert await query(database, "select id from records") == []
+
+
 @pytest.mark.parametrize("content", ["", '{"erasures": 1}\n', "nonsense\n", '{"erasures": 0}'[:-3]])
 async def test_an_export_that_was_cut_off_erases_nobody(pool: Pool, tmp_path: Path, content: str) -> None:
     (tmp_path / "erasures-20260101T000000Z.jsonl").write_text(content)

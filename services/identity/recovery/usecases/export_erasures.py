@@ -8,7 +8,7 @@ from uuid import UUID
 from prometheus_client import Gauge
 
 from services.identity.recovery import store
-from services.identity.recovery.adapters import ErasureExport, delete_old_exports, newest_export
+from services.identity.recovery.adapters import ErasureExport, delete_old_exports, newest_export, read_export
 from services.identity.recovery.steps import recorded_erasure
 from shared.db.pages import BEFORE_ALL
 from shared.db.pool import Pool
@@ -30,7 +30,12 @@ class ExportRules:
 
 
 async def export_erasures(pool: Pool, rules: ExportRules, now: datetime) -> int:
-    """Writes a new file and deletes the oldest ones. Returns the number of erasures. Raises OSError."""
+    """Writes a new file and deletes the oldest ones. Returns the number of erasures.
+
+    It also names whom the newest file names and this database does not know as erased: a restored database exports
+    before it has learnt from that file. Raises ExportInvalidError if that file is cut off, OSError.
+    """
+    former = newest_export(rules.folder)
     export = ErasureExport(rules.folder, now)
     after: tuple[int, UUID] = BEFORE_ALL
     try:
@@ -41,6 +46,10 @@ async def export_erasures(pool: Pool, rules: ExportRules, now: datetime) -> int:
                 break
             export.add([recorded_erasure(erasure) for erasure in page])
             after = bucket_in(page[-1].id), page[-1].id
+        for events in read_export(former) if former is not None else ():
+            async with pool.acquire() as connection:
+                erased_ids = await store.erased_among(connection, [event.record_id for event in events])
+            export.add([event for event in events if event.record_id not in erased_ids])
         count = export.finish()
     except BaseException:
         export.abandon()
