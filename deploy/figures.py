@@ -37,6 +37,14 @@ class Assumptions:
     state_kib: float = 3
     message_kib: float = 1.2
     """One message on one broker, with its headers."""
+    body_kib: float = 85
+    """A deposit on the wire: a document of 60 KB in base64, as benchmarks deposit it, and what is said of it."""
+    answer_kib: float = 24
+    """A read on the wire: a document of 20 KB and its headers."""
+    commits_per_read: float = 1.1
+    """The trace before the data is a commit; the ledger enters many accesses in one."""
+    wal_per_kib: float = 2
+    """KiB of write-ahead log for each KiB that is stored, where no benchmark counted it."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,8 @@ class Figures:
     cpu_ms_per_document: Mapping[str, float]
     records_per_document: Mapping[str, int]
     messages_per_document: float
+    commits_per_document: float
+    wal_kib_per_document: float
     cpu_ms_per_read: Mapping[str, float]
     cpu_ms_per_line: Mapping[str, float]
 

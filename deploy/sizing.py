@@ -11,7 +11,7 @@ from typing import Final
 
 from deploy.figures import LAG_S, Assumptions, NationalLoad, figures, records_per_s
 from deploy.manifests.kafka import BROKER_GIB, BROKERS, REPLICATION
-from deploy.manifests.postgres import STORAGE_GIB, max_connections
+from deploy.manifests.postgres import INSTANCES, STORAGE_GIB, max_connections
 from deploy.manifests.processes import PROCESSES, Process, connections_of
 from services.records.settings import ReimbursementSettings
 from shared.contracts.declarations import NATIONAL_PARTITIONS, SERVICES, Service
@@ -101,9 +101,32 @@ def kafka_gib() -> float:
     return messages * ASSUMED.message_kib * REPLICATION / _GIB
 
 
+def disks_and_network() -> dict[str, str]:
+    """Returns what disks and networks carry at the peak, as texts by what is counted."""
+    measured, reads = figures(), reads_per_s()
+    commits = LOAD.deposits * measured.commits_per_document + reads * ASSUMED.commits_per_read
+    stored = LOAD.openings * ASSUMED.person_kib + LOAD.lines * ASSUMED.line_kib + reads * ASSUMED.entry_kib
+    wal = LOAD.deposits * measured.wal_kib_per_document + stored * ASSUMED.wal_per_kib
+    kafka = messages_per_s() * ASSUMED.message_kib
+    callers = LOAD.deposits * ASSUMED.body_kib + reads * ASSUMED.answer_kib
+    return {
+        "commits of the five primaries, each a write of the log that several may share": f"{_rate(commits)}/s",
+        "write-ahead log, of all primaries": f"{_megabytes(wal)}/s",
+        f"the same to {INSTANCES - 1} standbys each": f"{_megabytes(wal * (INSTANCES - 1))}/s",
+        f"Kafka's disks, all brokers, {REPLICATION} replicas": f"{_megabytes(kafka * REPLICATION)}/s",
+        "Kafka's network between brokers": f"{_megabytes(kafka * (REPLICATION - 1))}/s",
+        "callers to the APIs and back": f"{_megabytes(callers)}/s",
+    }
+
+
+def messages_per_s() -> float:
+    """Returns the messages that producers send to Kafka at the peak, per second."""
+    return LOAD.deposits * figures().messages_per_document + reads_per_s() + LOAD.lines + LOAD.openings
+
+
 def sizing_page() -> str:
     """Returns the sheet as Markdown."""
-    parts = (_intro(), _processes(), _partitions(), _connections(), _storage(), _assumptions())
+    parts = (_intro(), _processes(), _partitions(), _connections(), _disks(), _storage(), _assumptions())
     return "\n".join(line for part in parts for line in part) + "\n"
 
 
@@ -158,7 +181,7 @@ def _servers() -> tuple[str, str]:
         + measured.cpu_ms_per_read["PostgreSQL"] * reads_per_s()
         + measured.cpu_ms_per_line["PostgreSQL"] * LOAD.lines
     ) / 1000
-    messages = LOAD.deposits * measured.messages_per_document + reads_per_s() + LOAD.lines + LOAD.openings
+    messages = messages_per_s()
     kafka = measured.cpu_ms_per_document["Kafka"] / measured.messages_per_document * messages / 1000
     return (
         f"PostgreSQL, the five primaries together: {postgres:.1f} cores.",
@@ -197,6 +220,15 @@ def _connections() -> list[str]:
     ]
 
 
+def _disks() -> list[str]:
+    return [
+        *_heading("Disks and network"),
+        *_paragraph("At the peak, without checkpoints, vacuum and backups, which come on top."),
+        *_table("what", "at the peak"),
+        *(_row(what, value) for what, value in disks_and_network().items()),
+    ]
+
+
 def _storage() -> list[str]:
     decision = "[decision 24](decisions/0024-sharding-by-bucket.md)"
     return [
@@ -231,6 +263,10 @@ def _assumptions() -> list[str]:
         "person_kib": "KiB of a person in identity",
         "state_kib": "KiB of a record's choices in consent",
         "message_kib": "KiB of a message on one broker",
+        "body_kib": "KiB of a deposit on the wire: 60 KB of CDA in base64, and what is said of it",
+        "answer_kib": "KiB of a read on the wire: a document of 20 KB",
+        "commits_per_read": "commits for a read: its trace, and a share of the ledger's",
+        "wal_per_kib": "KiB of write-ahead log for each KiB that is stored, where it was not counted",
     }
     rows = (_row(about[field.name], f"{getattr(ASSUMED, field.name):,}") for field in fields(ASSUMED))
     return [*_heading("Assumed, not measured"), *_table("what", "value"), *rows]
@@ -256,6 +292,11 @@ def _rate(value: float) -> str:
     """Returns a rate with two significant digits, as exact as it is."""
     digits = max(0, math.floor(math.log10(value)) - 1)
     return f"{round(value, -digits):,.0f}"
+
+
+def _megabytes(kib: float) -> str:
+    """Returns a rate of bytes for people."""
+    return f"{kib / 1024:,.1f} MiB"
 
 
 def _size(gib: float) -> str:

@@ -25,6 +25,8 @@ STORAGE_GIB: Final[dict[Service, int]] = {
     "notify": 500,
 }
 """Storage of one instance; `deploy.sizing` says what three years take."""
+INSTANCES: Final = 3
+"""A primary and its standbys, one in each zone."""
 _BACKUPS_DAYS: Final[int] = RetentionSettings.model_fields["backups_days"].default
 _STEP: Final = 50
 
@@ -47,7 +49,7 @@ def max_connections(service: Service) -> int:
 def _cluster(service: Service) -> Manifest:
     volumes = {"storage": {"size": f"{STORAGE_GIB[service]}Gi"}, "walStorage": {"size": "100Gi"}}
     spec = {
-        "instances": 3,
+        "instances": INSTANCES,
         "imageCatalogRef": {
             "apiGroup": "postgresql.cnpg.io",
             "kind": "ClusterImageCatalog",
