@@ -16,7 +16,7 @@ _CLUSTER: Final = {"strimzi.io/cluster": "dmp"}
 BROKERS: Final = 3
 REPLICATION, IN_SYNC = 3, 2
 BROKER_GIB: Final = 2000
-"""Storage of one broker; `deploy.sizing` says what the topics take."""
+"""Storage of one broker; `deploy.needs` says what the topics take."""
 _KINDS: Final = {"TOPIC": "topic", "GROUP": "group", "TRANSACTIONAL_ID": "transactionalId", "BROKER": "cluster"}
 
 

@@ -24,7 +24,7 @@ STORAGE_GIB: Final[dict[Service, int]] = {
     "audit": 13000,
     "notify": 500,
 }
-"""Storage of one instance; `deploy.sizing` says what three years take."""
+"""Storage of one instance; `deploy.needs` says what three years take."""
 INSTANCES: Final = 3
 """A primary and its standbys, one in each zone."""
 _BACKUPS_DAYS: Final[int] = RetentionSettings.model_fields["backups_days"].default

@@ -1,6 +1,6 @@
 """The long-running processes of the services on a cluster: replicas, resources, connections and time to end.
 
-The replicas carry the national load of `deploy.sizing` with one zone of three away. A process is one Python interpreter
+The replicas carry the national load of `deploy.needs` with one zone of three away. A process is one Python interpreter
 and uses one core at most.
 """
 

@@ -15,8 +15,8 @@ from deploy.manifests.files import K8S, manifest_files
 from deploy.manifests.postgres import OTHER_CONNECTIONS
 from deploy.manifests.processes import PROCESSES, Process, processes_of
 from deploy.manifests.variables import cluster_name, variables_of
+from deploy.needs import replicas_needed
 from deploy.settings_classes import settings_class
-from deploy.sizing import replicas_needed
 from shared.contracts.declarations import SERVICES, Service
 from shared.contracts.topics import GROUPS
 from shared.messaging.topics.grants import OPS
