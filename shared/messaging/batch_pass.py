@@ -107,6 +107,14 @@ async def move_over_finished(pool: Pool, group: str, batch: BatchPass) -> None:
     next_offsets = batch.next_offsets(batch.items, [])
     moved = {partition: offset for partition, offset in next_offsets.items() if offset > batch.progress.next[partition]}
     if moved:
-        async with transaction(pool) as connection:
-            await offsets.begin_batch(connection, group, batch.positions, moved, {}, frozenset())
-        batch.progress.move(moved, [])
+        await move_offsets(pool, group, batch.progress, moved)
+
+
+async def move_offsets(pool: Pool, group: str, progress: ReadProgress, next_offsets: dict[Partition, int]) -> None:
+    """Moves stored offsets in a transaction of their own, all of them from where `progress` stands, or none.
+
+    Raises OffsetsMovedError.
+    """
+    async with transaction(pool) as connection:
+        await offsets.begin_batch(connection, group, progress.next, next_offsets, {}, frozenset())
+    progress.move(next_offsets, [])

@@ -10,7 +10,7 @@ from shared.contracts.base import Actor
 from shared.contracts.declarations import Service
 from shared.db.pool import Connection, Pool, transaction
 from shared.messaging import offsets
-from shared.messaging.batch_pass import ReadProgress
+from shared.messaging.batch_pass import ReadProgress, move_offsets
 from shared.messaging.batch_plan import Partition
 from shared.messaging.outbox import append
 from shared.messaging.outbox.operator_entries import entry_of_act
@@ -21,6 +21,8 @@ LOST_RETRY_INTERVAL = timedelta(seconds=10)
 """A partition whose offset was lost is checked again after this time, since a restored log may hold the offset."""
 COMPARE_INTERVAL = timedelta(seconds=5)
 """A database that is restored to an earlier state while no record arrives is noticed within this time."""
+STORE_INTERVAL = timedelta(minutes=1)
+"""The shortest time between two transactions that store the client's positions alone."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Positions:
         self.cluster_id = ""
         self._assignment: frozenset[TopicPartition] | None = None
         self._lost: dict[TopicPartition, float] = {}
-        self._compared_at = 0.0
+        self._compared_at = self._stored_at = 0.0
         self.progress = ReadProgress()
 
     def is_current(self, client: AIOKafkaConsumer) -> bool:
@@ -99,6 +101,33 @@ class Positions:
             kafka_partition = TopicPartition(self._prefix + partition.topic, partition.number)
             if stored is not None and stored < end and kafka_partition in client.assignment():
                 client.seek(kafka_partition, stored)
+
+    def seek_stored(self, client: AIOKafkaConsumer) -> None:
+        """Seeks the stored offset of every partition, after a failure at which the client may have moved on."""
+        for partition, offset in self.assigned_offsets(client).items():
+            client.seek(partition, offset)
+
+    async def store_read(self, client: AIOKafkaConsumer, now: float) -> None:
+        """Stores the client's positions that are beyond the stored offsets, at most once a minute.
+
+        No batch may be in work: then every record before a position is finished, and the offsets between are
+        transaction markers and records that compaction removed. Without this, a partition that retention has emptied
+        would begin behind its stored offset, as if unread records were lost. `now`: event loop seconds.
+        """
+        if now - self._stored_at < STORE_INTERVAL.total_seconds() or not self.is_current(client):
+            return
+        ahead = {
+            self._partition(partition): position
+            for partition, offset in self.assigned_offsets(client).items()
+            if (position := await client.position(partition)) > offset
+        }
+        if not ahead:
+            return
+        try:
+            await move_offsets(self._pool, self._group, self.progress, ahead)
+            self._stored_at = now
+        except offsets.OffsetsMovedError:
+            await self._forget_moved()
 
     def pause(self, client: AIOKafkaConsumer) -> None:
         """Stops fetching until `resume`, which then fetches from all partitions at once.

@@ -138,11 +138,18 @@ class ConsumerLoop:
             return None
         if self.unprocessed:
             await self._reread_unprocessed(consumer)
-        await self.positions.seek_assigned(consumer, asyncio.get_running_loop().time())
+        now = asyncio.get_running_loop().time()
+        await self.positions.store_read(consumer, now)  # first: it forgets partitions that others have moved
+        await self.positions.seek_assigned(consumer, now)
         self.positions.resume(consumer)
-        fetched = await consumer.getmany(
-            timeout_ms=self.subscriber.batch_timeout_ms, max_records=self.subscriber.max_records
-        )
+        try:
+            fetched = await consumer.getmany(
+                timeout_ms=self.subscriber.batch_timeout_ms, max_records=self.subscriber.max_records
+            )
+        except BaseException:
+            # At a bad record of one partition, the client drops the records that it has taken from others.
+            self.positions.seek_stored(consumer)
+            raise
         if not fetched or not self.positions.is_current(consumer):
             return None
         self.positions.pause(consumer)

@@ -1,6 +1,7 @@
 """The broker shows how far a group lags, although its offsets stand in the database: autoscalers look there."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -9,6 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from shared.contracts.records import DocumentReceived
+from shared.messaging import positions
 from tests.conftest import NewDatabase
 from tests.infra.messaging import plumbing
 from tests.infra.messaging.plumbing import Recorder, document_received, worker
@@ -71,7 +73,10 @@ async def test_what_a_group_has_not_finished_is_shown_as_lag(database: Database,
         await assert_shown(kafka, {0: 0, 1: 0, 2: 1, 3: 0})
 
 
-async def test_the_marker_at_the_end_of_a_transaction_is_no_lag(database: Database, kafka: Topics) -> None:
+async def test_the_marker_at_the_end_of_a_transaction_is_no_lag(
+    database: Database, kafka: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(positions, "STORE_INTERVAL", timedelta.max)
     async with worker(Recorder(), database, kafka):
         await put(kafka, [document_received(uuid4()) for _ in range(3)], transactional_id=f"{kafka.prefix}lag")
         await assert_shown(kafka, {0: 4, 1: 0, 2: 0, 3: 0})
