@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from deploy.cluster.credentials import CONTROLLERS, KWOK, SCHEDULER, Credentials
+from deploy.cluster.credentials import CONTROLLERS, FRONT_PROXY, KWOK, SCHEDULER, Credentials
 from deploy.cluster.programs import CLUSTER_FOLDER, go_programs
 from deploy.local.platform.child import ChildSpec, Probe
 from deploy.local.platform.paths import Layout
@@ -95,6 +95,7 @@ class ControlPlane:
             "service-account-key-file": keys.accounts_public_key,
             "service-account-signing-key-file": keys.accounts_key,
             "service-cluster-ip-range": "10.96.0.0/16",
+            **self._passes_requests_on(),
             "profiling": "false",
         }
         trusted = ssl.create_default_context(cafile=keys.authority)
@@ -144,6 +145,18 @@ class ControlPlane:
     def _listens_at(self, name: str) -> dict[str, object]:
         certificates = {"cert-dir": self.layout.folder / "certificates" / name}
         return {"bind-address": HOST, "secure-port": self.ports[name], **certificates}
+
+    def _passes_requests_on(self) -> dict[str, object]:
+        """Returns how the API server speaks for its callers to servers of further APIs, such as KEDA's of metrics."""
+        return {
+            "proxy-client-cert-file": self.credentials.proxy_certificate,
+            "proxy-client-key-file": self.credentials.proxy_key,
+            "requestheader-client-ca-file": self.credentials.authority,
+            "requestheader-allowed-names": FRONT_PROXY,
+            "requestheader-username-headers": "X-Remote-User",
+            "requestheader-group-headers": "X-Remote-Group",
+            "requestheader-extra-headers-prefix": "X-Remote-Extra-",
+        }
 
     def _listens(self, name: str) -> Probe:
         return lambda: listens(self.ports[name])

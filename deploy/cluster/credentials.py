@@ -13,6 +13,8 @@ from deploy.local.platform.paths import write_private
 from deploy.local.platform.pki import YEAR, Issued, new_pki
 from deploy.local.platform.ports import HOST
 
+FRONT_PROXY: Final = "front-proxy"
+"""The name under which the API server passes requests on to servers of further APIs."""
 ADMIN, KWOK, CONTROLLERS, SCHEDULER = "admin", "kwok", "system:kube-controller-manager", "system:kube-scheduler"
 _MASTERS, _NODES, _NODE = "system:masters", "system:nodes", "system:node:"
 _USERS: Final = {ADMIN: _MASTERS, KWOK: _MASTERS, CONTROLLERS: "", SCHEDULER: ""}
@@ -50,6 +52,16 @@ class Credentials:
         return self.folder / "apiserver.key"
 
     @property
+    def proxy_certificate(self) -> Path:
+        """The certificate of the API server as FRONT_PROXY, followed by the one of its issuer."""
+        return self.folder / "proxy.crt"
+
+    @property
+    def proxy_key(self) -> Path:
+        """The key of the API server as FRONT_PROXY."""
+        return self.folder / "proxy.key"
+
+    @property
     def accounts_key(self) -> Path:
         """The key that signs the tokens of service accounts."""
         return self.folder / "accounts.key"
@@ -72,10 +84,13 @@ class Credentials:
         """Writes new keys, and a kubeconfig for each user. `port`: the API server's."""
         pki = new_pki()
         server = pki.organisation("cluster", HOST, server=True, ends=YEAR)
+        proxy = pki.organisation("cluster", FRONT_PROXY)
         accounts = pki.organisation("cluster", "service-accounts")
         write_private(self.authority, (pki.organisations.pem + pki.root.pem).decode())
         write_private(self.certificate, (server.pem + pki.organisations.pem).decode())
         write_private(self.key, server.key_pem.decode())
+        write_private(self.proxy_certificate, (proxy.pem + pki.organisations.pem).decode())
+        write_private(self.proxy_key, proxy.key_pem.decode())
         write_private(self.accounts_key, accounts.key_pem.decode())
         write_private(self.accounts_public_key, _public_pem(accounts))
         groups = {**_USERS, **{node_user(node): _NODES for node in self.nodes}}
