@@ -5,7 +5,9 @@ PostgreSQL's build has no TLS: what it says to pods crosses the namespace's brid
 """
 
 import asyncio
+import logging
 import ssl
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields, replace
@@ -112,7 +114,12 @@ class PlatformStack(Stack):
 
 @asynccontextmanager
 async def mail_server(stack: PlatformStack) -> AsyncIterator[None]:
-    """Catches mails on the bridge, over TLS from the first byte, from clients that know the password."""
+    """Catches mails on the bridge, over TLS from the first byte, from clients that know the password.
+
+    Of TLS that is there before the session, aiosmtpd knows nothing and warns at each.
+    """
+    logging.getLogger("mail.log").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="aiosmtpd")
     name = f"smtp.{DOMAIN}"
     context = server_context(stack.authority.issue("smtp", [name]))
     catcher = MailCatcher(stack.layout.mail)
