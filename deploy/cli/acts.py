@@ -69,7 +69,10 @@ async def discard(operator: Session, dead_letter: UUID, reason: str) -> dict[str
 
 
 async def recover(operator: Session, service: str) -> dict[str, Any]:
-    """Recovers what a service's restored database lacks. Returns `adopted`, `undecided` and `facts` by topic."""
+    """Recovers what a service's restored database lacks.
+
+    Returns `adopted`, `undecided` and `facts` by topic, and `erased_again`, the number of repeated erasures.
+    """
     answer = await operator.call("POST", f"{service}-worker", "/recovery", timeout=LONGEST_ACT_S)
     done: dict[str, Any] = answer.json()
     return done

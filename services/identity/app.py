@@ -62,6 +62,7 @@ from services.identity.recovery.usecases.repeat_erasures import end_sessions, re
 from services.identity.relations.api import carers, people
 from services.identity.relations.domain.care import RelationRules
 from services.identity.settings import ImportSettings, ProfessionalSettings, Settings
+from shared.contracts.base import Actor
 from shared.crypto.keyring import Keyring
 from shared.db.pool import Pool
 from shared.errors import ForbiddenError, NotFoundError, OverloadedError
@@ -172,11 +173,11 @@ def make_recovery(settings: Settings) -> Recovery:
     """Returns the recovery from commits that identity's database has lost."""
     keyrings, folder = make_keyrings(settings.keys), settings.erasures.folder
 
-    async def prepare(pool: Pool, announces: bool) -> int:  # the shape of every service's
+    async def prepare(pool: Pool, operator: Actor, announces: bool) -> int:  # the shape of every service's
         storage = Storage(pool, keyrings)
         if announces:
             await end_sessions(storage)
-        return await repeat_erasures(storage, folder)
+        return await repeat_erasures(storage, folder, operator)
 
     return Recovery(
         raise_versions,

@@ -154,6 +154,9 @@ OperatorAction = Literal[
     "redrive-dead-letter",
     "discard-dead-letter",
     "recover-database",
+    "repeat-erasure",
+    "announce-anew",
+    "withhold-states",
     "reset-offsets",
     "send-refused-announcement",
     "discard-refused-announcement",
@@ -165,9 +168,10 @@ OperatorAction = Literal[
 class OperatorActed(Event):
     """An operator acted on the messages or the processes of a service; the transaction of the act writes it.
 
-    `subject_id`: the dead letter, group, announcement, service or process. `count`: of recovered records, of reset
-    partitions, or of the replicas that a process gets. A redrive that failed for good is `refused`, with the code. The
-    discard of a dead letter about a record is an AccessRecorded instead, which its holder sees.
+    `subject_id`: the dead letter, group, announcement, service, process, or record that is erased again. `count`: of
+    recovered records, of withheld states, of reset partitions, or of the replicas that a process gets. A redrive that
+    failed for good is `refused`, with the code. The discard of a dead letter about a record is an AccessRecorded
+    instead, which its holder sees.
     """
 
     ce_type: ClassVar[str] = "audit.operator-acted.v1"

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from joserfc.jwk import ECKey, OKPKey
@@ -98,14 +99,13 @@ async def _recover(invocation: Invocation, pool: Pool) -> int:
         return EXIT_DONE if check.is_complete else EXIT_LEFT
     if options.above is not None:
         ahead = _copies_ahead(options.above, {topic.name for topic in topics})
-        show_json(asdict(await withhold_states(pool, ahead, recovery)))
+        show_json(asdict(await withhold_states(pool, invocation.service.name, ahead, recovery, options.operator)))
         return EXIT_DONE
-    erased_again = await recovery.prepare(pool, options.announce)
     if options.announce:
-        done = asdict(await announce_anew(pool, connect, topics, recovery.states))
-    else:
-        done = asdict(await recover(pool, connect, topics, recovery, options.operator))
-    show_json({**done, "erased_again": erased_again})
+        prepare = partial(recovery.prepare, pool, options.operator, True)
+        show_json(asdict(await announce_anew(pool, connect, topics, recovery.states, options.operator, prepare)))
+        return EXIT_DONE
+    show_json(asdict(await recover(pool, connect, topics, recovery, options.operator)))
     return EXIT_DONE
 
 

@@ -2,7 +2,8 @@
 
 The cluster is noticed by its id: the database has sent to another one before. The relay then sends nothing. Once the
 announcing has begun, it sends, but no heartbeats: copies count as fresh only when every state has been announced. Each
-page is a transaction that notes the position, so that an interrupted run goes on where it was.
+page is a transaction that notes the position, so that an interrupted run goes on where it was. The ledger gets an entry
+for each run, in the transaction that begins the announcing or takes it up again: another operator may take it up.
 """
 
 import asyncio
@@ -11,12 +12,14 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
+from shared.contracts.base import Actor
 from shared.contracts.declarations import Topic
 from shared.db.pool import Connection, Pool, transaction
 from shared.errors import ConflictError
 from shared.messaging.outbox import sent_facts
 from shared.messaging.outbox.append import Announcement, append
-from shared.messaging.outbox.lost import OpenTopicLog, TopicComparison, compare, store_offsets
+from shared.messaging.outbox.lost import OpenTopicLog, TopicComparison, TopicLog, compare, store_offsets, writer_of
+from shared.messaging.outbox.operator_entries import entry_of_act
 from shared.messaging.outbox.withheld import without_withheld
 
 PAGE = 500
@@ -72,28 +75,46 @@ class StateSource:
 
 @dataclass
 class AnnouncedAnew:
-    """What was announced: number of states by source, and of facts."""
+    """What was announced: number of states by source, and of facts. `erased_again`: of erasures repeated before."""
 
     states: dict[str, int] = field(default_factory=dict)
     facts: int = 0
+    erased_again: int = 0
 
 
 async def announce_anew(
-    pool: Pool, connect: OpenTopicLog, topics: Sequence[Topic], sources: Sequence[StateSource]
+    pool: Pool,
+    connect: OpenTopicLog,
+    topics: Sequence[Topic],
+    sources: Sequence[StateSource],
+    operator: Actor,
+    prepare: Callable[[], Awaitable[int]],
 ) -> AnnouncedAnew:
-    """Announces everything anew, or goes on with it. Raises NothingToAnnounceError, TopicsNotEmptyError."""
-    async with connect() as topic_log:
-        cluster_id = topic_log.cluster_id
-        async with transaction(pool) as connection:
-            await connection.execute(NO_TIME_LIMIT)
-            await connection.execute(ONE_AT_A_TIME)
-            move = await connection.fetchrow(LOCK_MOVE, cluster_id)
-            comparison = await compare(connection, topic_log, topics)
-            if comparison.needs_announcing:
-                move = await _begin(connection, cluster_id, comparison)
+    """Announces everything anew, or goes on with it, and enters that in the ledger.
+
+    `prepare`: acts once this is entered, and before any state is announced; it returns how many erasures it repeated.
+    Raises NothingToAnnounceError or TopicsNotEmptyError, before anything is changed.
+    """
+    service = writer_of(topics)
+    async with connect() as topic_log, transaction(pool) as connection:
+        await connection.execute(NO_TIME_LIMIT)
+        await connection.execute(ONE_AT_A_TIME)
+        move = await _begin_or_take_up(connection, topic_log, topics)
+        await append(connection, [entry_of_act(service, operator, "announce-anew", service)])
+    erased_again = await prepare()
+    announced = await _go_on(pool, move, sources)
+    announced.erased_again = erased_again
+    return announced
+
+
+async def _begin_or_take_up(connection: Connection, topic_log: TopicLog, topics: Sequence[Topic]) -> asyncpg.Record:
+    move = await connection.fetchrow(LOCK_MOVE, topic_log.cluster_id)
+    comparison = await compare(connection, topic_log, topics)
+    if comparison.needs_announcing:
+        move = await _begin(connection, topic_log.cluster_id, comparison)
     if move is None or move["finished_at"] is not None:
         raise NothingToAnnounceError
-    return await _go_on(pool, move, sources)
+    return move
 
 
 async def _begin(connection: Connection, cluster_id: str, comparison: TopicComparison) -> asyncpg.Record | None:

@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from shared.contracts.declarations import RELAY_EVENTS, Topic
+from shared.contracts.declarations import RELAY_EVENTS, Principal, Topic
 from shared.contracts.topics import TOPICS
 from shared.db.pool import Connection
 from shared.messaging import loss_checks
@@ -123,6 +123,13 @@ def topics_of(service: str) -> list[Topic]:
     return [topic for topic in TOPICS if topic.writer == service]
 
 
+def writer_of(topics: Sequence[Topic]) -> Principal:
+    """Returns the service that writes these topics, the inverse of `topics_of`."""
+    [service] = {topic.writer for topic in topics}
+    assert service is not None, "a service recovers the topics that it writes"
+    return service
+
+
 def log_factory(settings: KafkaSettings, service: str) -> OpenTopicLog:
     """Returns a function that opens the topics of a service."""
 
@@ -200,12 +207,13 @@ class LossWatch:
 class TopicComparison:
     """The differences between the topics and the database.
 
-    `ends`: the end offset of each partition. `lost`: sent records that this database does not know, in the order of
-    each partition. `resent`: ids of events that were sent and that the outbox still holds, so that they will be sent
-    again. `is_moved`: the database has sent to another cluster only. `cut_off`: partitions that end before what they
-    acknowledged.
+    `starts`: the next offset of each partition in this cluster, as stored. `ends`: the end offset of each partition.
+    `lost`: sent records that this database does not know, in the order of each partition. `resent`: ids of events that
+    were sent and that the outbox still holds, so that they will be sent again. `is_moved`: the database has sent to
+    another cluster only. `cut_off`: partitions that end before what they acknowledged.
     """
 
+    starts: dict[TopicPartition, int]
     ends: dict[TopicPartition, int]
     is_moved: bool = False
     cut_off: list[TopicPartition] = field(default_factory=list)
@@ -223,19 +231,24 @@ async def compare(connection: Connection, topic_log: TopicLog, topics: Sequence[
 
     The first time nothing counts as lost: the present ends of the topics are stored as the beginning.
     """
-    rows = await connection.fetch(SELECT_OFFSETS)  # before the ends, which a running relay may pass meanwhile
-    stored = {TopicPartition(row["topic"], row["partition"]): row for row in rows}
-    comparison = TopicComparison(await topic_log.ends(topics))
-    starts = {place: row["next_offset"] for place, row in stored.items() if row["cluster_id"] == topic_log.cluster_id}
-    comparison.is_moved = bool(stored) and not starts
-    comparison.cut_off = sorted(place for place, start in starts.items() if start > comparison.ends.get(place, start))
+    comparison = await compare_offsets(connection, topic_log, topics)
     if comparison.needs_announcing:
         return comparison
-    if not starts:
+    if not comparison.starts:
         await store_offsets(connection, topic_log.cluster_id, comparison.ends)
         return comparison
-    async for page in topic_log.read(starts, comparison.ends):
+    async for page in topic_log.read(comparison.starts, comparison.ends):
         await _compare_page(connection, page, comparison)
+    return comparison
+
+
+async def compare_offsets(connection: Connection, topic_log: TopicLog, topics: Sequence[Topic]) -> TopicComparison:
+    """Returns whether everything must be announced anew. Reads no record and changes nothing."""
+    rows = await connection.fetch(SELECT_OFFSETS)  # before the ends, which a running relay may pass meanwhile
+    stored = {TopicPartition(row["topic"], row["partition"]): row for row in rows}
+    starts = {place: row["next_offset"] for place, row in stored.items() if row["cluster_id"] == topic_log.cluster_id}
+    comparison = TopicComparison(starts, await topic_log.ends(topics), is_moved=bool(stored) and not starts)
+    comparison.cut_off = sorted(place for place, start in starts.items() if start > comparison.ends.get(place, start))
     return comparison
 
 

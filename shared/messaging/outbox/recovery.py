@@ -11,14 +11,22 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from shared.contracts.base import Actor
-from shared.contracts.declarations import Topic
+from shared.contracts.declarations import Principal, Topic
 from shared.contracts.topics import TOPICS
 from shared.db.pool import Connection, Pool, transaction
 from shared.errors import ConflictError
 from shared.messaging import loss_checks
 from shared.messaging.outbox.announce_anew import NO_TIME_LIMIT, ONE_AT_A_TIME, StateSource
 from shared.messaging.outbox.append import Announcement, append
-from shared.messaging.outbox.lost import OpenTopicLog, SentRecord, compare, store_offsets
+from shared.messaging.outbox.lost import (
+    OpenTopicLog,
+    SentRecord,
+    TopicLog,
+    compare,
+    compare_offsets,
+    store_offsets,
+    writer_of,
+)
 from shared.messaging.outbox.operator_entries import entry_of_act
 from shared.messaging.outbox.withheld import withhold
 
@@ -44,7 +52,7 @@ async def accept_facts(_: Connection, __: Sequence[SentRecord]) -> list[Announce
     return []
 
 
-async def prepare_nothing(_: Pool, __: bool) -> int:
+async def prepare_nothing(_: Pool, __: Actor, ___: bool) -> int:
     """The default for services that have nothing to prepare."""
     return 0
 
@@ -70,16 +78,17 @@ class Recovery:
     whether the aggregate has since been changed here without an announcement. It returns False when an operator must
     decide; it has then raised the aggregate's version to the topic's, so that the next change is announced above it.
     `apply_facts`: acts on the service's own lost facts, before the states, and returns announcements. `states`: what
-    the service announces anew onto another cluster. `prepare`: acts before either; its argument says whether everything
-    is announced anew. It returns how many erasures it repeated. `raise_above`: raises the version of an aggregate of
-    the service above that of a neighbour's copy; its arguments are topic, key and version. `copies`: SQL that returns
-    key and version of the copies of each topic. `find_missing`: see `recovery_check`.
+    the service announces anew onto another cluster. `prepare`: acts before either, once the command is not refused; its
+    arguments are the operator, whose acts it enters in the ledger, and whether everything is announced anew. It returns
+    how many erasures it repeated. `raise_above`: raises the version of an aggregate of the service above that of a
+    neighbour's copy; its arguments are topic, key and version. `copies`: SQL that returns key and version of the copies
+    of each topic. `find_missing`: see `recovery_check`.
     """
 
     adopt: Callable[[Connection, SentRecord, bool], Awaitable[bool]] = adopt_nothing
     apply_facts: Callable[[Connection, Sequence[SentRecord]], Awaitable[list[Announcement]]] = accept_facts
     states: Sequence[StateSource] = ()
-    prepare: Callable[[Pool, bool], Awaitable[int]] = prepare_nothing
+    prepare: Callable[[Pool, Actor, bool], Awaitable[int]] = prepare_nothing
     raise_above: Callable[[Connection, str, str, int], Awaitable[None]] = raise_nothing
     copies: Mapping[Topic, str] = field(default_factory=dict)
     find_missing: FindMissing = nothing_missing
@@ -90,12 +99,14 @@ class RecoveryResult:
     """The effects of a recovery.
 
     `facts`: the number of lost records that stay on each topic. `adopted`, `undecided`: keys of states by topic. Copies
-    of undecided keys are broken until their owner announces a newer state.
+    of undecided keys are broken until their owner announces a newer state. `erased_again`: the number of erasures that
+    were repeated from the newest export.
     """
 
     facts: dict[str, int] = field(default_factory=dict)
     adopted: dict[str, list[str]] = field(default_factory=dict)
     undecided: dict[str, list[str]] = field(default_factory=dict)
+    erased_again: int = 0
 
 
 async def recover(
@@ -104,17 +115,34 @@ async def recover(
     """Recovers lost commits, if any, and enters it in the ledger, in one transaction.
 
     Afterwards the relay resumes without further action. `topics`: those of one service.
-    Raises AnnouncingNeededError.
+    Raises AnnouncingNeededError, before anything is changed.
     """
     result = RecoveryResult()
-    async with connect() as topic_log, transaction(pool) as connection:
+    async with connect() as topic_log:
+        async with pool.acquire() as connection:
+            if (await compare_offsets(connection, topic_log, topics)).needs_announcing:
+                raise AnnouncingNeededError
+        result.erased_again = await recovery.prepare(pool, operator, False)
+        await _recover_lost(pool, topic_log, topics, recovery, operator, result)
+    return result
+
+
+async def _recover_lost(
+    pool: Pool,
+    topic_log: TopicLog,
+    topics: Sequence[Topic],
+    recovery: Recovery,
+    operator: Actor,
+    result: RecoveryResult,
+) -> None:
+    async with transaction(pool) as connection:
         await connection.execute(NO_TIME_LIMIT)
         await connection.execute(ONE_AT_A_TIME)
         comparison = await compare(connection, topic_log, topics)
         if comparison.needs_announcing:
             raise AnnouncingNeededError
         if not comparison.lost:
-            return result
+            return
         facts = [record for record in comparison.lost if record.place.topic not in STATES]
         result.facts |= Counter(record.place.topic for record in facts)
         announcements = await recovery.apply_facts(connection, facts)
@@ -125,12 +153,10 @@ async def recover(
             announcements += await _recover_state(connection, record, comparison.resent, recovery, result)
         await store_offsets(connection, topic_log.cluster_id, comparison.ends)
         await loss_checks.delete_marks(connection, [topic.name for topic in topics])
-        service = topics[0].writer
-        assert service is not None, "a service recovers the topics that it writes"
+        service = writer_of(topics)
         entry = entry_of_act(service, operator, "recover-database", service, count=len(comparison.lost))
         announcements.append(entry)
         await append(connection, announcements)
-    return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,19 +169,26 @@ class CopyAhead:
     on_topic: int
 
 
-async def withhold_states(pool: Pool, ahead: Sequence[CopyAhead], recovery: Recovery) -> RecoveryResult:
+async def withhold_states(
+    pool: Pool, service: Principal, ahead: Sequence[CopyAhead], recovery: Recovery, operator: Actor
+) -> RecoveryResult:
     """Raises the versions of aggregates of which neighbours have newer copies, and marks all their copies as broken.
 
     What these copies hold was decided by the owner and lost: an operator decides, and until then others read nothing.
+    `ahead`: copies of the service's own states; the ledger gets an entry if there are any.
     """
     result = RecoveryResult()
+    if not ahead:
+        return result
     async with transaction(pool) as connection:
         await connection.execute(NO_TIME_LIMIT)
         await connection.execute(ONE_AT_A_TIME)
         for copy in ahead:
             await recovery.raise_above(connection, copy.topic, copy.key, copy.version)
             result.undecided.setdefault(copy.topic, []).append(copy.key)
-        await append(connection, await withhold(connection, [(copy.topic, copy.key) for copy in ahead]))
+        markers = await withhold(connection, [(copy.topic, copy.key) for copy in ahead])
+        entry = entry_of_act(service, operator, "withhold-states", service, count=len(ahead))
+        await append(connection, [*markers, entry])
     return result
 
 

@@ -1,6 +1,6 @@
 """On another Kafka cluster, or on topics that were cut off, a relay sends nothing until all is announced anew."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from uuid import UUID, uuid4
 
@@ -10,7 +10,7 @@ from services.consent.choices.steps import acknowledge_copies, adopt_states
 from services.consent.choices.store import states
 from services.consent.recovery.steps import STATE_SOURCES
 from services.consent.recovery.store import COPIES
-from shared.contracts.audit import AccessRecorded
+from shared.contracts.audit import AccessRecorded, OperatorActed
 from shared.contracts.base import Actor, HeartbeatSent, StateWithheld
 from shared.contracts.consent import ConsentStateChanged
 from shared.contracts.records import CopyApplied
@@ -31,6 +31,7 @@ from shared.messaging.recovery_check import check_recovery
 from tests.conftest import NewDatabase
 from tests.infra.messaging.lost_commits import all_sent, app_pool, compare_once, recover_at, running_relay
 from tests.infra.messaging.messages import message
+from tests.infra.messaging.operators import OPERATOR
 from tests.infra.platform.databases import Database
 from tests.infra.platform.supply import Supply
 from tests.infra.platform.topics import Topics
@@ -38,6 +39,12 @@ from tests.infra.platform.waiting import eventually
 from tests.shared.messaging.test_lost_commits import change, open_record
 
 DOCTOR, OTHER = "899700000001", "899700000002"
+OTHER_OPERATOR = Actor(kind="operator", id="the-night-shift", client_id="command-line")
+FORMER_CLUSTER = "insert into outbox_offsets (topic, partition, cluster_id, next_offset) values ($1, 0, 'former', 7)"
+ANNOUNCING = """
+select (select count(*) from outbox) as unsent, (select count(*) from sent_facts) as facts,
+       (select jsonb_agg(move) from cluster_moves move) as moves,
+       (select jsonb_agg(o order by topic, partition) from outbox_offsets o) as offsets"""
 RECOVERY = Recovery(adopt_states, states=STATE_SOURCES, copies=COPIES)
 
 
@@ -69,8 +76,14 @@ async def report(pool: Pool, record_id: UUID) -> UUID:
     return announcement.id
 
 
-async def anew(pool: Pool, topics: Topics, sources: tuple[StateSource, ...] = STATE_SOURCES) -> AnnouncedAnew:
-    return await announce_anew(pool, log_factory(topics.settings("consent"), "consent"), topics_of("consent"), sources)
+async def anew(
+    pool: Pool, topics: Topics, sources: Sequence[StateSource] = STATE_SOURCES, operator: Actor = OPERATOR
+) -> AnnouncedAnew:
+    async def prepare() -> int:
+        return await RECOVERY.prepare(pool, operator, True)
+
+    connect = log_factory(topics.settings("consent"), "consent")
+    return await announce_anew(pool, connect, topics_of("consent"), sources, operator, prepare)
 
 
 async def leave_cluster(pool: Pool) -> None:
@@ -78,8 +91,16 @@ async def leave_cluster(pool: Pool) -> None:
     await pool.execute("update outbox_offsets set cluster_id = 'former'")
 
 
-async def ids_on(topics: Topics, topic: str) -> list[UUID]:
-    return [each.id for each in await topics.read(topic) if not isinstance(each.event, HeartbeatSent)]
+async def facts_on(topics: Topics) -> list[UUID]:
+    """Returns the ids of what consent reported, without what operators did."""
+    messages = await topics.read(ACCESSES["consent"].name)
+    return [each.id for each in messages if isinstance(each.event, AccessRecorded)]
+
+
+async def acts_on(topics: Topics) -> list[tuple[str, str, int | None]]:
+    """Returns the operators' acts that were announced: operator, action, count."""
+    events = [each.event for each in await topics.read(ACCESSES["consent"].name)]
+    return [(event.actor.id, event.action, event.count) for event in events if isinstance(event, OperatorActed)]
 
 
 async def test_another_cluster_gets_nothing_until_states_and_facts_are_announced_anew(
@@ -116,11 +137,13 @@ async def test_another_cluster_gets_nothing_until_states_and_facts_are_announced
             assert (announced.facts, announced.states[CONSENT_STATES.name]) == (4, 1)
             await eventually(lambda: all_sent(pool))
             await eventually(lambda: has_heartbeat(empty))
-        assert await ids_on(empty, ACCESSES["consent"].name) == facts
+            with pytest.raises(NothingToAnnounceError):
+                await anew(pool, empty)
+            await eventually(lambda: all_sent(pool))
+        assert await facts_on(empty) == facts
+        assert await acts_on(empty) == [(OPERATOR.id, "announce-anew", None)], "the refused ones enter nothing"
         states_sent = [each.event for each in await empty.read(CONSENT_STATES.name)]
         assert [event.version for event in states_sent if isinstance(event, ConsentStateChanged)] == [2]
-        with pytest.raises(NothingToAnnounceError):
-            await anew(pool, empty)
 
 
 async def has_heartbeat(topics: Topics) -> bool:
@@ -147,10 +170,7 @@ async def test_an_interrupted_announcing_sends_no_heartbeat_and_goes_on_where_it
     async with app_pool(database) as pool:
         for record_id in records:
             await open_record(pool, record_id)
-        await pool.execute(
-            "insert into outbox_offsets (topic, partition, cluster_id, next_offset) values ($1, 0, 'former', 7)",
-            CONSENT_STATES.name,
-        )
+        await pool.execute(FORMER_CLUSTER, CONSENT_STATES.name)
         with pytest.raises(ConnectionError):
             await anew(pool, kafka, source)
         async with running_relay(database, kafka) as watch:
@@ -159,13 +179,36 @@ async def test_an_interrupted_announcing_sends_no_heartbeat_and_goes_on_where_it
             assert [each.event for each in await kafka.read(CONSENT_STATES.name)]
             assert not await has_heartbeat(kafka)
 
-            announced = await anew(pool, kafka, source)
+            announced = await anew(pool, kafka, source, OTHER_OPERATOR)
 
             assert announced.states == {CONSENT_STATES.name: 2}
             await eventually(lambda: has_heartbeat(kafka))
+            await eventually(lambda: all_sent(pool))
+        runs = [(OPERATOR.id, "announce-anew", None), (OTHER_OPERATOR.id, "announce-anew", None)]
+        assert sorted(await acts_on(kafka)) == sorted(runs)
         assert asked == ["", "1", "1", "2"]
         sent = [each.event for each in await kafka.read(CONSENT_STATES.name)]
         assert {each.key for each in sent if not isinstance(each, HeartbeatSent)} == {str(id) for id in records}
+
+
+class KilledError(Exception):
+    """The process ends before it commits."""
+
+
+async def test_an_announcing_whose_entry_is_not_written_does_not_begin(
+    database: Database, kafka: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def end(_: Connection, __: object) -> None:
+        raise KilledError
+
+    async with app_pool(database) as pool:
+        await open_record(pool, uuid4())
+        await pool.execute(FORMER_CLUSTER, CONSENT_STATES.name)
+        before = await pool.fetchrow(ANNOUNCING)
+        monkeypatch.setattr("shared.messaging.outbox.announce_anew.append", end)
+        with pytest.raises(KilledError):
+            await anew(pool, kafka)
+        assert await pool.fetchrow(ANNOUNCING) == before
 
 
 async def test_topics_that_end_before_what_they_acknowledged_are_noticed_by_partition(
@@ -201,9 +244,10 @@ async def test_a_withheld_state_is_withheld_anew_until_somebody_has_decided(
     async with app_pool(database) as pool:
         await open_record(pool, record_id)
         await open_record(pool, other)
-        await withhold_states(pool, ahead, RECOVERY)
+        await withhold_states(pool, "consent", ahead, RECOVERY, OPERATOR)
         async with running_relay(database, kafka):
             await eventually(lambda: all_sent(pool))
+        assert await acts_on(kafka) == [(OPERATOR.id, "withhold-states", 1)]
         await leave_cluster(pool)
         await anew(pool, empty)
         async with running_relay(database, empty):

@@ -9,10 +9,11 @@ import httpx2
 import pytest
 
 from shared.contracts.audit import OperatorActed
-from shared.contracts.topics import ACCESSES
+from shared.contracts.topics import ACCESSES, CONSENT_STATES
 from shared.db.pool import Connection, transaction
 from shared.messaging import positions, redrive
-from shared.messaging.outbox import refused
+from shared.messaging.outbox import recovery, refused
+from shared.messaging.outbox.recovery import CopyAhead, Recovery
 from shared.messaging.parked_messages import RecordToPark, park
 from shared.messaging.positions import Positions
 from shared.messaging.redrive import Redriver
@@ -109,6 +110,15 @@ async def test_offsets_are_reset_in_the_transaction_of_their_entry(consumers: Of
     assert len(await acts(consumers)) == 1, "nothing was lost any more"
 
 
+async def test_states_are_withheld_in_the_transaction_of_their_entry(consumers: OfflineConsumers) -> None:
+    await withheld(consumers)
+    [(entry, wrote)] = await acts(consumers)
+    assert (entry.action, entry.subject_id, entry.count) == ("withhold-states", "consent", 1)
+    assert await consumers.pool.fetchval("select xmin::text from withheld_states") == wrote
+    await recovery.withhold_states(consumers.pool, "consent", [], Recovery(), OPERATOR)
+    assert len(await acts(consumers)) == 1, "no state was ahead any more"
+
+
 class KilledError(Exception):
     """The process ends before it commits."""
 
@@ -137,6 +147,11 @@ async def refused_sent(consumers: OfflineConsumers) -> None:
     await _with_refused(consumers, refused.send_again)
 
 
+async def withheld(consumers: OfflineConsumers) -> None:
+    ahead = [CopyAhead(CONSENT_STATES.name, str(uuid4()), 4, 0)]
+    await recovery.withhold_states(consumers.pool, "consent", ahead, Recovery(), OPERATOR)
+
+
 async def _with_refused(consumers: OfflineConsumers, act: Callable[..., Awaitable[None]]) -> None:
     id = uuid4()
     await consumers.pool.execute(REFUSED, id)
@@ -147,13 +162,14 @@ async def _with_refused(consumers: OfflineConsumers, act: Callable[..., Awaitabl
 STATE = """
 select (select count(*) from parked_messages) as parked, (select count(*) from effects) as effects,
        (select count(*) from refused_announcements) as refused, (select count(*) from outbox) as outbox,
-       (select sum(next) from consumer_offsets) as next"""
+       (select sum(next) from consumer_offsets) as next, (select count(*) from withheld_states) as withheld"""
 ACTS: dict[Callable[[OfflineConsumers], Awaitable[None]], tuple[ModuleType, dict[str, int]]] = {
     redriven: (redrive, {"parked": 1}),
     discarded: (redrive, {"parked": 1}),
     offsets_reset: (positions, {"next": 1000}),
     refused_discarded: (refused, {"refused": 1}),
     refused_sent: (refused, {"refused": 1}),
+    withheld: (recovery, {}),
 }
 
 
@@ -171,7 +187,7 @@ async def test_an_act_whose_entry_is_not_written_does_not_happen(
         await act(consumers)
     state = await consumers.pool.fetchrow(STATE)
     assert state is not None
-    expected: dict[str, int | None] = {"parked": 0, "effects": 0, "refused": 0, "next": None, **left}
+    expected: dict[str, int | None] = {"parked": 0, "effects": 0, "refused": 0, "next": None, "withheld": 0, **left}
     assert {name: state[name] for name in expected} == expected
     assert await acts(consumers) == []
 

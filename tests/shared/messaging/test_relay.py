@@ -449,5 +449,6 @@ async def test_operators_see_refused_announcements_send_facts_again_and_discard_
             "facts": {},
             "adopted": {},
             "undecided": {},
+            "erased_again": 0,
         }
     assert await keys_of(kafka, DECISIONS) == ["key"]

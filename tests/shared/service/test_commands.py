@@ -28,7 +28,8 @@ from tests.infra.platform.waiting import eventually
 RING = f"one:{'A' * 43}"
 BY_JANE = ("--operator", "jane")
 GROUP = CONSENT_DEPOSIT_CHECKS.name
-DISCARDED = "select payload from outbox where topic = 'consent.accesses.v1' order by id"
+ENTRIES = "select payload from outbox where topic = 'consent.accesses.v1' order by id"
+LEAVE_CLUSTER = "update outbox_offsets set cluster_id = 'former'"
 REFUSED = """
 insert into refused_announcements
   (event_id, topic, key, event_type, subject, traceparent, occurred_at, payload, error_code)
@@ -98,7 +99,7 @@ async def test_dead_letters_are_listed_tried_again_and_given_up(new_database: Ne
     assert (await consent(database, *discard, "a free text"))[0] == 2
     assert (await consent(database, *discard, "test-data"))[0] == 0
     connection = await asyncpg.connect(database.dsn)
-    failed, entry = [json.loads(row["payload"]) for row in await connection.fetch(DISCARDED)]
+    failed, entry = [json.loads(row["payload"]) for row in await connection.fetch(ENTRIES)]
     assert (failed["action"], failed["outcome"]) == ("redrive-dead-letter", "refused")
     await connection.close()
     assert (entry["actor"]["kind"], entry["actor"]["id"], entry["reason"]) == ("operator", "operator-7", "test-data")
@@ -144,6 +145,32 @@ async def test_a_refused_fact_is_sent_again_and_a_refused_state_is_not(new_datab
     code, complaint = await consent(database, "refused", "send", str(state), *BY_JANE)
     assert code == 1
     assert "not sent again" in complaint
+    await connection.close()
+
+
+async def test_what_recover_does_on_another_cluster_is_entered_with_who_did_it_and_a_refusal_is_not(
+    new_database: NewDatabase, kafka: Topics, tmp_path: Path
+) -> None:
+    database, report = await new_database("consent"), tmp_path / "records.json"
+    settings = {f"KAFKA__{name.upper()}": value for name, value in kafka.environment("consent").items()}
+    ahead = {"topic": CONSENT_STATES.name, "key": str(uuid4()), "version": 4, "on_topic": 0}
+    report.write_text(json.dumps({"ahead": [ahead, {**ahead, "topic": RECORDS_DOCUMENTS.name}]}))
+    connection = await asyncpg.connect(database.dsn)
+
+    code, complaint = await consent(database, "recover", "--announce", *BY_JANE, **settings)
+    assert (code, "belongs to this Kafka cluster" in complaint) == (1, True)
+    assert (await consent(database, "recover", "--above", str(tmp_path), *BY_JANE, **settings))[0] == 2
+    assert (await consent(database, "recover", "--check", *BY_JANE, **settings))[0] == 0
+    assert await connection.fetch(ENTRIES) == []
+
+    await connection.execute(LEAVE_CLUSTER)
+    code, announced = await consent(database, "recover", "--announce", *BY_JANE, **settings)
+    assert (code, announced["erased_again"]) == (0, 0)
+    code, withheld = await consent(database, "recover", "--above", str(report), *BY_JANE, **settings)
+    assert (code, withheld["undecided"]) == (0, {CONSENT_STATES.name: [ahead["key"]]})
+    entries = [json.loads(row["payload"]) for row in await connection.fetch(ENTRIES)]
+    assert [(entry["action"], entry["count"]) for entry in entries] == [("announce-anew", None), ("withhold-states", 1)]
+    assert {(entry["actor"]["id"], entry["actor"]["client_id"]) for entry in entries} == {("jane", "command-line")}
     await connection.close()
 
 

@@ -40,4 +40,6 @@ def recover(
     rows = [(topic, "facts kept", count) for topic, count in done["facts"].items()]
     for outcome in ("adopted", "undecided"):
         rows += [(topic, outcome, key) for topic, keys in done[outcome].items() for key in keys]
+    if done["erased_again"]:
+        rows.append(("the export of erasures", "erased again", done["erased_again"]))
     show_table(("topic", "outcome", "count or key"), rows, "nothing was lost")

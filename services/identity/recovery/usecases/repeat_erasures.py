@@ -7,14 +7,18 @@ from services.identity.erasure.store import end_all_sessions
 from services.identity.kit.unit_of_work import Storage
 from services.identity.recovery import store
 from services.identity.recovery.adapters import newest_export, read_export
-from shared.messaging.outbox import Announcement, append
+from shared.contracts.base import Actor
+from shared.contracts.identity import RecordErased
+from shared.messaging.outbox import append
+from shared.messaging.outbox.operator_entries import entry_of_act
 from shared.runtime import clock
 
 
-async def repeat_erasures(storage: Storage, folder: Path | None) -> int:
+async def repeat_erasures(storage: Storage, folder: Path | None, operator: Actor) -> int:
     """Erases whom the newest file in the folder names and this database does not know as erased.
 
-    Returns how many. Raises ExportInvalidError, OSError.
+    Each erasure and the entry of the operator who repeats it are one transaction. Returns how many there were. Raises
+    ExportInvalidError, OSError.
     """
     file = None if folder is None else newest_export(folder)
     if file is None:
@@ -25,11 +29,19 @@ async def repeat_erasures(storage: Storage, folder: Path | None) -> int:
             erased_ids = await store.erased_among(work.connection, [event.record_id for event in page])
         for event in page:
             if event.record_id not in erased_ids:
-                async with storage.transaction() as work:
-                    announcements: list[Announcement] = await erase_again(work, event)
-                    await append(work.connection, announcements)
-                count += 1
+                count += await _repeat(storage, event, operator)
     return count
+
+
+async def _repeat(storage: Storage, event: RecordErased, operator: Actor) -> int:
+    """Returns 1; 0 if another process has erased the record meanwhile."""
+    async with storage.transaction() as work:
+        announcements = await erase_again(work, event)
+        if not announcements:
+            return 0
+        entry = entry_of_act("identity", operator, "repeat-erasure", str(event.record_id))
+        await append(work.connection, [*announcements, entry])
+    return 1
 
 
 async def end_sessions(storage: Storage) -> None:
