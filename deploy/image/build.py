@@ -29,7 +29,9 @@ class Recipe:
 
 
 _LOCAL, _ENVOY = "requirements-local.lock", "deploy/edge/requirements.lock"
-EDGE_MODULES = ("__init__", "__main__", "clusters", "config", "monitor", "settings", "signer", "tls")
+_BESIDE = {"drain", "program"}
+"""What of `deploy.edge` runs in Envoy's own image, and what installs Envoy on a machine."""
+EDGE_MODULES = sorted(file.stem for file in (ROOT / "deploy" / "edge").glob("*.py") if file.stem not in _BESIDE)
 """What writes Envoy's configuration, and the signer."""
 IMAGES: Mapping[str, Recipe] = {
     "services": Recipe(
