@@ -90,7 +90,7 @@ def _pool(name: str, role: str, gib: int, size: tuple[str, str]) -> Manifest:
 
 def _apart(pool: str) -> Manifest:
     """Returns the rule that no two members of a pool are in one zone."""
-    selector = {"matchLabels": {"strimzi.io/pool-name": f"dmp-{pool}"}}
+    selector = {"matchLabels": {"strimzi.io/pool-name": pool}}  # Strimzi's label is the KafkaNodePool's own name
     term = {"labelSelector": selector, "topologyKey": "topology.kubernetes.io/zone"}
     return {"requiredDuringSchedulingIgnoredDuringExecution": [term]}
 
