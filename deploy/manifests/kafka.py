@@ -17,6 +17,9 @@ BROKERS: Final = 3
 REPLICATION, IN_SYNC = 3, 2
 BROKER_GIB: Final = 2000
 """Storage of one broker; `deploy.needs` says what the topics take."""
+SESSION_S: Final = 3600
+"""Age of a client's connection at which the broker closes it, so that the client signs in anew with a present
+certificate and password (docs/certificates.md)."""
 _KINDS: Final = {"TOPIC": "topic", "GROUP": "group", "TRANSACTIONAL_ID": "transactionalId", "BROKER": "cluster"}
 
 
@@ -114,6 +117,7 @@ def _kafka() -> Manifest:
             "auto.create.topics.enable": False,
             "delete.topic.enable": False,  # an object deleted by mistake must not take a topic's content with it
             "unclean.leader.election.enable": False,
+            "connections.max.reauth.ms": SESSION_S * 1000,  # of the listener with passwords; certificates have none
         },
     }
 
