@@ -32,6 +32,7 @@ from shared.messaging.outbox.lost import LossWatch, log_factory, topics_of
 from shared.messaging.outbox.producer import producer_factory
 from shared.messaging.outbox.recovery import Recovery
 from shared.messaging.outbox.relay import Relay
+from shared.messaging.recovery_routes import add_recovery_routes
 from shared.messaging.redrive import redriver_of
 from shared.messaging.subscriber import make_broker, subscribe
 from shared.messaging.subscription import Subscription
@@ -271,7 +272,9 @@ def make_worker_app(plan: Plan, settings: ServiceSettings) -> FastAPI:
     app.add_api_route("/livez", _livez)
     app.add_api_route("/readyz", _readyz)
     app.add_api_route("/metrics", metrics)
-    add_relay_routes(app, plan.service, log_factory(settings.kafka, plan.service), plan.recovery)
+    add_relay_routes(app, plan.service)
+    connect = log_factory(settings.kafka, plan.service)
+    add_recovery_routes(app, plan.service, plan.subscriptions, connect, plan.recovery)
     dead_letters.add_routes(app)
     add_process_routes(app, plan.service)
     return app

@@ -2,8 +2,10 @@
 
 The cluster is noticed by its id: the database has sent to another one before. The relay then sends nothing. Once the
 announcing has begun, it sends, but no heartbeats: copies count as fresh only when every state has been announced. Each
-page is a transaction that notes the position, so that an interrupted run goes on where it was. The ledger gets an entry
-for each run, in the transaction that begins the announcing or takes it up again: another operator may take it up.
+page is a transaction that notes the position, so that an interrupted run goes on where it was. A run that was not
+interrupted but only lost its caller meets the one that took it up: whichever notes its page first goes on alone. The
+ledger gets an entry for each run, in the transaction that begins the announcing or takes it up again: another operator
+may take it up.
 """
 
 import asyncio
@@ -37,7 +39,10 @@ insert into cluster_moves (cluster_id, newest_fact) values ($1, $2)
 on conflict on constraint cluster_moves_pkey do update
 set newest_fact = excluded.newest_fact, source = null, position = null, begun_at = clock_timestamp(),
     finished_at = null"""
-NOTE_POSITION = "update cluster_moves set source = $2, position = $3 where cluster_id = $1"
+NOTE_POSITION = """
+update cluster_moves set source = $2, position = $3
+where cluster_id = $1 and source is not distinct from $4 and position is not distinct from $5
+returning cluster_id"""
 FINISH_MOVE = "update cluster_moves set finished_at = clock_timestamp(), position = null where cluster_id = $1"
 COUNT_OUTBOX = "select count(*) from (select from outbox limit $1) as rows"
 FACTS = "facts"
@@ -47,6 +52,12 @@ class NothingToAnnounceError(ConflictError):
     """This database belongs to this Kafka cluster: nothing is to be announced anew."""
 
     code = "cluster-unchanged"
+
+
+class AnnouncingContinuedError(ConflictError):
+    """Another run of this command goes on with the announcing. Run it again to see how that one ended."""
+
+    code = "announcing-continued"
 
 
 class TopicsNotEmptyError(ConflictError):
@@ -126,29 +137,45 @@ async def _begin(connection: Connection, cluster_id: str, comparison: TopicCompa
     return await connection.fetchrow(LOCK_MOVE, cluster_id)
 
 
+@dataclass
+class _Progress:
+    """The position that this run has noted last."""
+
+    cluster_id: str
+    source: str | None
+    position: str | None
+
+    async def note(self, connection: Connection, source: str, position: str | None) -> None:
+        """Notes a new position. Raises AnnouncingContinuedError if another run has noted one meanwhile."""
+        former = (self.source, self.position)
+        if await connection.fetchval(NOTE_POSITION, self.cluster_id, source, position, *former) is None:
+            raise AnnouncingContinuedError
+        self.source, self.position = source, position
+
+
 async def _go_on(pool: Pool, move: asyncpg.Record, sources: Sequence[StateSource]) -> AnnouncedAnew:
     """Announces the states in the order of their sources, then the facts."""
-    announced, cluster_id = AnnouncedAnew(), move["cluster_id"]
+    announced, progress = AnnouncedAnew(), _Progress(move["cluster_id"], move["source"], move["position"])
     names = [*(source.name for source in sources), FACTS]
     begun = names.index(move["source"]) if move["source"] in names else 0
     for number, source in enumerate(sources):
         if number >= begun:
-            position = (move["position"] or "") if source.name == move["source"] else ""
-            announced.states[source.name] = await _announce_states(pool, cluster_id, source, position)
-    while count := await _announce_facts(pool, cluster_id, move["newest_fact"]):
+            announced.states[source.name] = await _announce_states(pool, source, progress)
+    while count := await _announce_facts(pool, progress, move["newest_fact"]):
         announced.facts += count
     async with transaction(pool) as connection:
-        await connection.execute(FINISH_MOVE, cluster_id)
+        await connection.execute(FINISH_MOVE, progress.cluster_id)
     return announced
 
 
-async def _announce_states(pool: Pool, cluster_id: str, source: StateSource, position: str) -> int:
-    count, next_position = 0, position
+async def _announce_states(pool: Pool, source: StateSource, progress: _Progress) -> int:
+    count = 0
+    next_position = (progress.position or "") if progress.source == source.name else ""
     while True:
         await _wait_for_relay(pool)
         async with transaction(pool) as connection:
             page = await source.load(connection, next_position)
-            await connection.execute(NOTE_POSITION, cluster_id, source.name, page.position or next_position)
+            await progress.note(connection, source.name, page.position or next_position)
             await append(connection, await without_withheld(connection, page.announcements))
         count += len(page.announcements)
         if page.position is None:
@@ -156,10 +183,10 @@ async def _announce_states(pool: Pool, cluster_id: str, source: StateSource, pos
         next_position = page.position
 
 
-async def _announce_facts(pool: Pool, cluster_id: str, newest: int) -> int:
+async def _announce_facts(pool: Pool, progress: _Progress, newest: int) -> int:
     await _wait_for_relay(pool)
     async with transaction(pool) as connection:
-        await connection.execute(NOTE_POSITION, cluster_id, FACTS, None)
+        await progress.note(connection, FACTS, None)
         announcements = await sent_facts.take_page(connection, newest, PAGE)
         await append(connection, announcements)
     return len(announcements)

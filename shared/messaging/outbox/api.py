@@ -1,8 +1,6 @@
-"""The relay's routes for operators: refused announcements, and recovery after lost commits."""
+"""The relay's routes for operators: announcements that the broker refused."""
 
-from dataclasses import asdict
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from fastapi import FastAPI, Request
@@ -12,8 +10,6 @@ from shared.contracts.declarations import Principal
 from shared.db.pool import Pool, transaction
 from shared.http.app import AuthenticatedCaller
 from shared.messaging.outbox import refused
-from shared.messaging.outbox.lost import OpenTopicLog, topics_of
-from shared.messaging.outbox.recovery import Recovery, recover
 
 
 class RefusedAnnouncementView(BaseModel):
@@ -29,13 +25,8 @@ class RefusedAnnouncementView(BaseModel):
     refused_at: datetime
 
 
-def add_relay_routes(app: FastAPI, service: Principal, connect: OpenTopicLog, recovery: Recovery) -> None:
+def add_relay_routes(app: FastAPI, service: Principal) -> None:
     """Adds the routes to a worker's app. Their callers need the scope `operations`."""
-
-    async def post_recovery(request: Request, caller: AuthenticatedCaller) -> dict[str, Any]:
-        """Recovers from the topics what this database has lost. Returns keys and counts."""
-        caller.require("operations")
-        return asdict(await recover(_pool(request), connect, topics_of(service), recovery, caller.actor()))
 
     async def send_again(request: Request, event_id: UUID, caller: AuthenticatedCaller) -> None:
         """Puts a refused fact back into the outbox, once the cause has been removed."""
@@ -52,7 +43,6 @@ def add_relay_routes(app: FastAPI, service: Principal, connect: OpenTopicLog, re
     app.add_api_route("/refused-announcements", list_refused, methods=["GET"])
     app.add_api_route("/refused-announcements/{event_id}", discard, methods=["DELETE"], status_code=204)
     app.add_api_route("/refused-announcements/{event_id}/send", send_again, methods=["POST"], status_code=204)
-    app.add_api_route("/recovery", post_recovery, methods=["POST"])
 
 
 async def list_refused(request: Request, caller: AuthenticatedCaller) -> list[RefusedAnnouncementView]:
