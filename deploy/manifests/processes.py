@@ -13,7 +13,7 @@ from shared.contracts.declarations import SERVICES, Service
 from shared.http.app import LONG_REQUESTS
 from shared.messaging.subscriber import GRACEFUL_STOP_S
 from shared.runtime.settings import PostgresSettings
-from shared.service.serving import GRACEFUL_SHUTDOWN_S
+from shared.service.serving import API_SHUTDOWN_S, WORKER_SHUTDOWN_S
 from shared.service.worker import LONGEST_END_S
 
 Role = Literal["api", "worker", "mllp"]
@@ -71,9 +71,13 @@ class Process:
     @property
     def grace_s(self) -> int:
         """The seconds within which it ends by itself after its end was asked for."""
-        work = {"api": 0.0, "worker": GRACEFUL_STOP_S + LONGEST_END_S, "mllp": DRAIN_S}[self.role]
+        work = {
+            "api": API_SHUTDOWN_S,
+            "worker": WORKER_SHUTDOWN_S + GRACEFUL_STOP_S + LONGEST_END_S,
+            "mllp": WORKER_SHUTDOWN_S + DRAIN_S,
+        }[self.role]
         waits = DEREGISTRATION_S if self.serves_callers else 0
-        return round(waits + GRACEFUL_SHUTDOWN_S + work + EXIT_MARGIN_S)
+        return round(waits + work + EXIT_MARGIN_S)
 
     @property
     def surge(self) -> int:

@@ -11,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 from prometheus_client import start_http_server
 
+from shared.http import bulk_lane, prefer
 from shared.http.protocol import LimitedProtocol
 from shared.runtime.logs import log
 from shared.runtime.settings import HttpSettings, ServiceSettings
@@ -25,8 +26,13 @@ _UNPROTECTED: Final = (
 )
 NO_PROXIES: Final = HttpSettings()
 
-GRACEFUL_SHUTDOWN_S: Final = 3
-"""Seconds that requests have to be answered once the process is asked to end."""
+WORKER_SHUTDOWN_S: Final = 3
+"""Seconds that requests to a worker (probes, operators' acts) have to be answered once it is asked to end."""
+LONGEST_WORK_S: Final = 10
+"""Seconds that a request to an API works at most, besides its turn in the bulk lane and what `Prefer: wait` waits."""
+API_SHUTDOWN_S: Final = round(bulk_lane.LONGEST_WAIT_S + prefer.LONGEST_WAIT_S) + LONGEST_WORK_S
+"""Seconds that requests to an API have to be answered once it is asked to end: as long as it lets them wait. Without
+requests in work it ends at once."""
 
 
 def serve_api(app: FastAPI, settings: ServiceSettings) -> None:
@@ -39,7 +45,7 @@ def serve_api(app: FastAPI, settings: ServiceSettings) -> None:
     if metrics.port is not None:
         with address_errors("METRICS", metrics.host, metrics.port):
             start_http_server(metrics.port, metrics.host)
-    serve(http_config(app, settings.http), bind("HTTP", settings.http.host, settings.http.port))
+    serve(http_config(app, settings.http, API_SHUTDOWN_S), bind("HTTP", settings.http.host, settings.http.port))
 
 
 def serve_worker(app: FastAPI, settings: ServiceSettings) -> None:
@@ -64,8 +70,8 @@ class _Server(uvicorn.Server):
         log("process.stopped")
 
 
-def http_config(app: FastAPI, http: HttpSettings = NO_PROXIES) -> uvicorn.Config:
-    """Returns how a process serves its app.
+def http_config(app: FastAPI, http: HttpSettings = NO_PROXIES, shutdown_s: int = WORKER_SHUTDOWN_S) -> uvicorn.Config:
+    """Returns how a process serves its app. `shutdown_s`: seconds for the requests in work at its end.
 
     The client of a request is the peer of its connection. Where that is a trusted proxy, it is the rightmost address of
     `X-Forwarded-For` that is no trusted proxy itself: addresses further left are what a client may have made up. A
@@ -78,7 +84,7 @@ def http_config(app: FastAPI, http: HttpSettings = NO_PROXIES) -> uvicorn.Config
         ws="none",
         log_config=None,
         access_log=False,
-        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
+        timeout_graceful_shutdown=shutdown_s,
         timeout_keep_alive=75,  # longer than a client keeps an idle connection: it must not be closed under a request
         server_header=False,
         proxy_headers=bool(http.trusted_proxies),

@@ -13,14 +13,21 @@ from pydantic import BaseModel
 from deploy.edge.settings import EdgeSettings
 from deploy.manifests.files import K8S, manifest_files
 from deploy.manifests.postgres import OTHER_CONNECTIONS
-from deploy.manifests.processes import PROCESSES, Process, processes_of
+from deploy.manifests.processes import DEREGISTRATION_S, PROCESSES, Process, processes_of
 from deploy.manifests.variables import cluster_name, variables_of
 from deploy.needs import replicas_needed
 from deploy.settings_classes import settings_class
+from services.records.deposits.usecases import deposit_documents
+from services.records.hl7v2 import listener, steps
 from shared.contracts.declarations import SERVICES, Service
 from shared.contracts.topics import GROUPS
+from shared.http import bulk_lane
+from shared.http.prefer import LONGEST_WAIT_S as LONGEST_PREFERRED_WAIT_S
+from shared.messaging.subscriber import GRACEFUL_STOP_S
 from shared.messaging.topics.grants import OPS
 from shared.service.owner_settings import OwnerPostgresSettings
+from shared.service.serving import API_SHUTDOWN_S
+from shared.service.worker import LONGEST_END_S
 from tests.infra.platform.patroni import NODES
 
 FIGURES = Path(__file__).parents[2] / "deploy" / "figures.json"
@@ -211,8 +218,21 @@ def test_a_pod_has_longer_to_end_than_its_code_waits(process: Process) -> None:
     pod = of_kind("Deployment")[process.name]["spec"]["template"]["spec"]
     [container] = pod["containers"]
     waited = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
-    longest = {"api": 3, "worker": 3 + 10 + 2, "mllp": 3 + 10}[process.role]
-    assert pod["terminationGracePeriodSeconds"] >= waited + longest + 2
+    in_the_lane = bulk_lane.LONGEST_WAIT_S + deposit_documents.LONGEST_BULK_WAIT_S
+    promised, waits = {
+        "api": (in_the_lane + LONGEST_PREFERRED_WAIT_S, API_SHUTDOWN_S),
+        "worker": (GRACEFUL_STOP_S, GRACEFUL_STOP_S + LONGEST_END_S),
+        "mllp": (max(in_the_lane, listener.LONGEST_WAIT_S) + steps.DECISION_WAIT_S, listener.DRAIN_S),
+    }[process.role]
+    assert waits >= promised + 2
+    assert pod["terminationGracePeriodSeconds"] >= waited + waits + 5
+
+
+def test_a_server_gives_the_processes_as_long_to_end_as_a_cluster() -> None:
+    """Beside the seconds out of the endpoints, which only a cluster has."""
+    text = (Path(__file__).parents[2] / "deploy" / "compose.yaml").read_text("utf-8")
+    grace_s = int(yaml.load(text, yaml.CSafeLoader)["x-process"]["stop_grace_period"].removesuffix("s"))
+    assert grace_s >= max(process.grace_s - DEREGISTRATION_S * process.serves_callers for process in PROCESSES)
 
 
 def test_operators_can_neither_read_secrets_nor_enter_a_pod() -> None:

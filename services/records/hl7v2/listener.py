@@ -23,6 +23,7 @@ from services.records.kit.metrics import CONNECTIONS
 from shared.db.errors import DATABASE_ERRORS
 from shared.errors import OverloadedError
 from shared.hl7v2.mllp import FrameReader, FrameTooLargeError, FrameTooSlowError, frame
+from shared.http import bulk_lane
 from shared.http.admission import Load, Urgency, urgency_for
 from shared.http.bodies import Buffers, BuffersFullError, Held
 from shared.http.bulk_lane import BulkLaneFullError
@@ -34,8 +35,10 @@ from shared.runtime.tls import server_context
 LONGEST_WAIT_S: Final = 20.0
 """Seconds for which a message waits for room in the lane before it is answered AR 207."""
 PAUSE_S: Final = 0.05
-DRAIN_S: Final = 10.0
-"""Seconds at the end of the process for the messages in work."""
+LONGEST_WORK_S: Final = 15.0
+"""Seconds that a message is worked on at most, with the wait for the checks of what it replaces or deposits."""
+DRAIN_S: Final = max(LONGEST_WAIT_S, bulk_lane.LONGEST_WAIT_S) + LONGEST_WORK_S
+"""Seconds at the end of the process for the messages in work, which may still wait for room."""
 CHECK_EVERY_S: Final = 2.0
 """Seconds between two looks for connections that are old or whose client has been deactivated."""
 _KEEPALIVE: Final = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
@@ -72,7 +75,7 @@ class Listener:
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[asyncio.Server]:
-        """Serves for the duration of the block; at its end open messages are finished, within a few seconds."""
+        """Serves for the duration of the block; at its end open messages are finished, within DRAIN_S."""
         server = await asyncio.start_server(self._serve, self.rules.host, self.rules.port, ssl=tls_context(self.rules))
         closing = asyncio.create_task(self._close_some())
         try:

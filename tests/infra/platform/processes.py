@@ -6,6 +6,9 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import orjson
 
 from tests.infra.http.tokens import ISSUER
 from tests.infra.identity.identity_api import RECEIPTS, SIGNING
@@ -75,3 +78,13 @@ async def run(
             await process.wait()
     assert process.returncode is not None
     return ProcessResult(process.returncode, output.decode(), errors.decode())
+
+
+async def read_until(output: asyncio.StreamReader, event: str) -> dict[str, Any]:
+    """Returns the first line of the log with this event."""
+    async with asyncio.timeout(60):
+        while line := await output.readline():
+            fields: dict[str, Any] = orjson.loads(line)
+            if fields["event"] == event:
+                return fields
+    raise AssertionError(f"no {event}")

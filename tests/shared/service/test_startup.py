@@ -5,11 +5,9 @@ import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
-import orjson
 import pytest
 
 from tests.conftest import NewDatabase
@@ -17,7 +15,7 @@ from tests.infra.notify.gateways import gateways_settings
 from tests.infra.platform import processes
 from tests.infra.platform.certificates import Authority
 from tests.infra.platform.databases import Database
-from tests.infra.platform.processes import NO_CHANGES, ProcessResult, run, start
+from tests.infra.platform.processes import NO_CHANGES, ProcessResult, read_until, run, start
 from tests.infra.platform.topics import Topics
 
 NOT_AT_ALL = "postgresql://test_app:secret-word@127.0.0.1:1/records"
@@ -239,13 +237,3 @@ async def test_a_worker_says_once_why_it_has_no_broker_and_goes_on(new_database:
     finally:
         process.terminate()
         await process.communicate()
-
-
-async def read_until(output: asyncio.StreamReader, event: str) -> dict[str, Any]:
-    """Returns the first line of the log with this event."""
-    async with asyncio.timeout(60):
-        while line := await output.readline():
-            fields: dict[str, Any] = orjson.loads(line)
-            if fields["event"] == event:
-                return fields
-    raise AssertionError(f"no {event}")
