@@ -1,8 +1,8 @@
 """What operators reach of each worker through the edge: these paths and what lies below them, and nothing else.
 
 The edge lets only operators with a certificate of their authority in; the worker then asks for a token with the scope
-`operations`, which names the person. Envoy (`deploy/edge`) and the Gateway (`deploy/manifests/edge.py`) take the paths
-from here.
+`operations`, which names the person. Envoy (`deploy/edge`) and its Service (`deploy/manifests/edge.py`) take the
+paths and the port from here.
 """
 
 from typing import Final

@@ -1,4 +1,4 @@
-"""Builds the images with podman or Docker; see README.md beside this file.
+"""Builds the images with podman or Docker; see docs/deploying.md.
 
 python -m deploy.image                       the image of the services
 python -m deploy.image services postgres kafka --tag registry.example/dmp/%:1.2

@@ -4,8 +4,8 @@ python tests/chaos/brokers.py [--deposits 480] [--rate 4] [--records 40] [--keep
 
 Topics stand on three brokers; a record counts once two have it. While documents arrive (`tests/chaos/trial.py`), a
 broker is killed with SIGKILL and stays away for a while. When it has caught up again, another one is killed likewise.
-Afterwards the script waits until all is handled and checks the databases, the topics and the mail folder. Exit code 0
-when every check holds.
+Afterwards the script waits until all is handled and checks the databases, the topics and the mail folder, and that the
+offsets in the databases agree with the topics. Exit code 0 when every check holds.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from typing import Final
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from deploy.local.platform.supervisor import Report
+from tests.chaos.offsets import check_offsets
 from tests.chaos.trial import Deadline, Deposits, Keep, Killed, Load, Rate, Records, Trial, run_script, run_trial
 from tests.infra.platform.clusters import BROKERS, ClusterStack
 from tests.infra.platform.commands import tell
@@ -59,7 +60,7 @@ def main(
     keep: Keep = None,
 ) -> None:
     """Lose one of three brokers while documents arrive, then another."""
-    run_trial(Trial("brokers", make_stack, kill_in_turn), Load(deposits, rate, records), deadline, keep)
+    run_trial(Trial("brokers", make_stack, kill_in_turn, check_offsets), Load(deposits, rate, records), deadline, keep)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import stat
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -14,6 +15,7 @@ from deploy.edge.settings import EdgeSettings
 from deploy.settings_classes import settings_class
 from shared.contracts.declarations import SERVICES
 from shared.runtime.setting_types import check_pem_files
+from shared.service.owner_settings import owner_settings_class
 
 COMPOSE = Path(__file__).parents[3] / "deploy" / "compose.yaml"
 
@@ -41,23 +43,42 @@ def test_services_that_share_a_keyring_get_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-@pytest.mark.parametrize("process", ["migrate", "api", "worker"])
+@pytest.mark.parametrize("process", ["api", "worker"])
 def test_a_process_of_the_compose_file_has_settings_that_it_can_start_with(
     service: str, process: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_secrets(tmp_path)
-    described = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"][f"{service}-{process}"]
-    places = {target: f"{tmp_path}/{source.rpartition('/')[2]}" for source, target in _mounts(described)}
-    for name, value in described["environment"].items():
-        if str(value).startswith("/run/secrets/"):
-            folder, _, file = value.rpartition("/")
-            monkeypatch.setenv(name, f"{places[folder]}/{file}")
-        elif name != "DMP_HEALTH_URL":
-            monkeypatch.setenv(name, _given(value))
+    set_variables(f"{service}-{process}", tmp_path, monkeypatch)
     settings = settings_class(service)()
     assert settings.http.is_protected is (process == "api")
     assert settings.http.port == settings.worker.port == 8080
-    assert (settings.postgres.owner_dsn is not None) is (process == "migrate")
+    assert settings.postgres.owner_dsn is None
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_migration_of_the_compose_file_has_the_owners_connection_and_no_key(
+    service: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_secrets(tmp_path)
+    described = set_variables(f"{service}-migrate", tmp_path, monkeypatch)
+    settings = owner_settings_class(settings_class(service))().postgres
+    assert settings.role == f"{service}_app"
+    assert settings.role in roles_of(service)
+    assert [source.rpartition("/")[2] for source, _ in _mounts(described)] == [f"{service}-owner"]
+    assert len(described["environment"]) == 2
+
+
+def set_variables(name: str, secrets: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Sets the variables of a container, with files of this folder. Returns what the compose file says of it."""
+    described: dict[str, Any] = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"][name]
+    places = {target: f"{secrets}/{source.rpartition('/')[2]}" for source, target in _mounts(described)}
+    for variable, value in described["environment"].items():
+        if str(value).startswith("/run/secrets/"):
+            folder, _, file = value.rpartition("/")
+            monkeypatch.setenv(variable, f"{places[folder]}/{file}")
+        elif variable != "DMP_HEALTH_URL":
+            monkeypatch.setenv(variable, _given(value))
+    return described
 
 
 def test_the_edge_of_the_compose_file_has_settings_that_it_can_start_with(tmp_path: Path) -> None:

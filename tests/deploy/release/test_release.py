@@ -1,6 +1,7 @@
 """A release keeps its order, and leads back. The cluster is a stand-in: the order of calls is what is looked at."""
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,9 @@ from deploy.manifests.services import objects_of
 from deploy.release.__main__ import main
 from shared.db.migrate import PHASES
 from tests.deploy.release import fake_kubectl
+from tests.infra.platform.paths import ROOT
 
+NEXT_RELEASE = ROOT / "tests" / "rehearsal" / "next_release.patch"
 FOUNDATION = {"ServiceAccount", "Service", "PodDisruptionBudget", "NetworkPolicy", "PodMonitor"}
 
 
@@ -180,3 +183,8 @@ def exit_code(run: Callable[[], int]) -> int:
         return run()
     except SystemExit as ended:
         return int(ended.code or 0)
+
+
+def test_the_next_release_of_the_rehearsal_fits_this_code() -> None:
+    done = subprocess.run(["git", "apply", "--check", str(NEXT_RELEASE)], cwd=ROOT, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
