@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import httpx2
 import orjson
 import pytest_asyncio
 from aiosmtpd.smtp import SMTP
 from joserfc.jwk import ECKey
 
-from deploy.cli.client import Session, software_session
+from deploy.cli.client import RefusedError, Session, software_session
 from deploy.image.build import Options, build, ensure_base
 from deploy.image.engine import Engine, find_engine
 from deploy.local.demo.client import FHIR
@@ -78,9 +79,21 @@ class Server:
         return software_session(self.administrator.http, self.administrator.urls, answer.json()["client_id"], key)
 
     async def deposit(self, software: Session, person: InventedPerson) -> str:
-        """Deposits a letter and returns the status that its tracking ends with."""
+        """Deposits a letter and returns the status that its tracking ends with.
+
+        A container that was started again has another address; until the edge knows it, a hospital tries again.
+        """
         content = bundle_of_cda(letter(person, STRUCTURES[HOSPITAL]))
-        receipt = await software.call("POST", "records", "/fhir", content=content, headers=FHIR)
+
+        async def sent() -> httpx2.Response | None:
+            try:
+                return await software.call("POST", "records", "/fhir", content=content, headers=FHIR)
+            except RefusedError as error:
+                if error.status != 503:
+                    raise
+                return None
+
+        receipt = await eventually(sent)
 
         async def outcome() -> str | None:
             tracked = await software.call("GET", "records", receipt.headers["location"])
