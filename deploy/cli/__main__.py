@@ -17,7 +17,7 @@ from pathlib import Path
 
 from deploy.cli.context import read_context
 from deploy.cli.errors import LocalError
-from deploy.cli.operator_commands import EXIT_DONE, EXIT_LEFT, EXIT_USAGE, GROUPS, OPERATOR_COMMANDS
+from deploy.cli.operator_commands import EXIT_DONE, EXIT_LEFT, EXIT_USAGE, GROUPS, OPERATOR_COMMANDS, usage_complaint
 from shared.contracts.declarations import SERVICES
 
 
@@ -27,8 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[:1] == ["topics"]:
         return _topics(words[1:])
     parsed = _parser().parse_args(words)
-    if parsed.command == "dlt redrive" and not (parsed.id or parsed.group or parsed.code):
-        return _complain("name a dead letter, a --group or a --code", EXIT_USAGE)
+    if complaint := usage_complaint(parsed):
+        return _complain(complaint, EXIT_USAGE)
     try:
         if parsed.command in _PREPARATIONS:
             _PREPARATIONS[parsed.command](parsed)

@@ -2,13 +2,15 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from deploy.cli import acts, processes
+from deploy.cli import acts, processes, recovery
 from deploy.cli.client import Session, load_key, open_http, software_session
 from deploy.cli.context import Context
 from deploy.cli.errors import LocalError
@@ -61,14 +63,23 @@ async def _discard(context: Context, parsed: argparse.Namespace) -> int:
 
 
 async def _recover(context: Context, parsed: argparse.Namespace) -> int:
-    if not parsed.check:
-        _show(await _as_operator(context, lambda operator: acts.recover(operator, parsed.service)))
-        return EXIT_DONE
-    async with open_http(context.ca_file, context.certificate_file) as http:
-        status = await look(http, context.urls)
-    silent = [name for name in context.services if name not in status.pages]
-    _show({"to_recover": status.to_recover, "unknown": silent})
-    return EXIT_LEFT if status.to_recover or silent else EXIT_DONE
+    if parsed.check:
+        services = parsed.services or SERVICES
+        reports = await _as_operator(context, lambda operator: recovery.check(operator, services))
+        _show(reports.as_json())
+        for service, reason in reports.failures.items():
+            print(f"error: {service}: {reason}", file=sys.stderr)
+        return EXIT_DONE if reports.is_complete else EXIT_LEFT
+    [service] = parsed.services
+    if parsed.announce:
+        done = await _as_operator(context, lambda operator: recovery.announce(operator, service))
+    elif parsed.above is not None:
+        states = recovery.states_ahead(parsed.above, service)
+        done = await _as_operator(context, lambda operator: recovery.withhold(operator, service, states))
+    else:
+        done = await _as_operator(context, lambda operator: acts.recover(operator, service))
+    _show(done)
+    return EXIT_DONE
 
 
 async def _list_offsets(context: Context, _: argparse.Namespace) -> int:
@@ -161,10 +172,32 @@ def _with_reason(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reason", required=True, metavar="CODE", help="a code, such as sent-twice or test-data")
 
 
-def _with_service(parser: argparse.ArgumentParser) -> None:
-    which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("service", nargs="?", choices=SERVICES)
-    which.add_argument("--check", action="store_true", help="say which services are to be recovered, change nothing")
+def _with_services(parser: argparse.ArgumentParser) -> None:
+    about = "the service to recover; with --check any number, by default all"
+    parser.add_argument("services", nargs="*", type=_service, metavar="SERVICE", help=about)
+    modes = parser.add_mutually_exclusive_group()
+    modes.add_argument("--check", action="store_true", help="say what is missing, change nothing; 1 if anything is")
+    modes.add_argument(
+        "--announce",
+        action="store_true",
+        help="announce all states, erasures and the facts of the last days onto another, empty Kafka cluster, or go on "
+        "with that after an interruption",
+    )
+    modes.add_argument(
+        "--above",
+        type=Path,
+        metavar="FILE",
+        help="what `recover --check` of others has printed: withhold the states of which they have newer copies",
+    )
+
+
+def usage_complaint(parsed: argparse.Namespace) -> str | None:
+    """Returns what is wrong with arguments that fit each alone but not together; None if nothing is."""
+    if parsed.command == "dlt redrive" and not (parsed.id or parsed.group or parsed.code):
+        return "name a dead letter, a --group or a --code"
+    if parsed.command == "recover" and not parsed.check and len(parsed.services) != 1:
+        return "name the service to recover, one at a time"
+    return None
 
 
 def _with_group(parser: argparse.ArgumentParser) -> None:
@@ -226,8 +259,16 @@ OPERATOR_COMMANDS: Final = {
     "restart": OperatorCommand(
         "Enter it in the ledger, then restart a process on Kubernetes.", _restart, _with_process
     ),
-    "recover": OperatorCommand("Recover what a service's restored database lacks.", _recover, _with_service),
+    "recover": OperatorCommand(
+        "Check what restored databases lack, recover it, or announce everything anew.", _recover, _with_services
+    ),
 }
+
+
+def _service(text: str) -> str:
+    if text not in SERVICES:
+        raise argparse.ArgumentTypeError(f"choose from {', '.join(SERVICES)}")
+    return text
 
 
 def _moment(text: str) -> str:

@@ -11,6 +11,7 @@ from deploy.local.demo.credentials import OPERATOR
 from deploy.local.platform import endpoints
 from deploy.local.platform.stack import Stack
 from shared.contracts.declarations import SERVICES
+from tests.infra.platform.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,9 +57,25 @@ async def test_a_process_that_is_away_makes_the_status_fail(stack: Stack, contex
 
 async def test_an_operator_lists_dead_letters_and_recovers_what_was_not_lost(context: Path) -> None:
     assert await run(context, "dlt", "list") == (0, "[]\n", "")
-    assert (await run(context, "recover", "--check"))[0] == 0
     code, output, _ = await run(context, "recover", "consent")
     assert (code, json.loads(output)["adopted"]) == (0, {})
+
+
+async def test_an_operator_checks_that_nothing_is_missing_and_is_refused_to_announce_it_anew(
+    context: Path, tmp_path: Path
+) -> None:
+    async def nothing_is_missing() -> bool:
+        return (await run(context, "recover", "--check"))[0] == 0
+
+    await eventually(nothing_is_missing)  # what is on its way when it is checked counts as missing
+    code, output, errors = await run(context, "recover", "--check", "consent", "audit")
+    assert (set(json.loads(output)), errors) == ({"consent", "audit"}, "")
+    code, _, errors = await run(context, "recover", "consent", "--announce")
+    assert (code, "cluster-unchanged" in errors) == (1, True)
+    check = tmp_path / "check.json"
+    check.write_text(output)
+    code, output, _ = await run(context, "recover", "identity", "--above", str(check))
+    assert (code, json.loads(output)) == (0, {"undecided": {}})
 
 
 async def test_a_dead_letter_that_is_nowhere_is_said_in_one_line(context: Path) -> None:

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx2
 import pytest
@@ -17,6 +18,7 @@ from deploy.local.demo.credentials import OPERATOR
 from deploy.local.platform import endpoints
 from deploy.local.platform.stack import Stack
 from shared.contracts.declarations import SERVICES
+from shared.contracts.topics import IDENTITY_RECORDS
 from tests.infra.edge.running_edge import DOMAIN, RunningEdge, running_edge
 from tests.infra.platform.certificates import Authority, CertificateFiles
 
@@ -98,6 +100,23 @@ async def test_an_operator_sees_and_recovers_through_the_edge(
     assert {offset["is_lost"] for offset in json.loads(capsys.readouterr().out)} == {False}
     assert await asyncio.to_thread(main, ["recover", "consent", "--context", str(context)]) == 0
     assert json.loads(capsys.readouterr().out)["adopted"] == {}
+    await asyncio.to_thread(main, ["recover", "--check", "--context", str(context)])
+    reports = json.loads(capsys.readouterr().out)
+    assert {name: report["cluster"] for name, report in reports.items()} == dict.fromkeys(SERVICES, "same")
+    assert await asyncio.to_thread(main, ["recover", "consent", "--announce", "--context", str(context)]) == 1
+    assert "cluster-unchanged" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("names")
+async def test_an_operator_withholds_a_state_through_the_edge(
+    context: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = {"topic": IDENTITY_RECORDS.name, "key": str(uuid4()), "version": 3, "on_topic": 0}
+    check = tmp_path / "check.json"
+    check.write_text(json.dumps({"consent": {"ahead": [copy]}, "notify": None}))
+    words = ["recover", "identity", "--above", str(check), "--context", str(context)]
+    assert await asyncio.to_thread(main, words) == 0
+    assert json.loads(capsys.readouterr().out) == {"undecided": {copy["topic"]: [copy["key"]]}}
 
 
 @pytest.mark.usefixtures("names")
