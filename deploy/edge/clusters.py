@@ -8,6 +8,14 @@ from deploy.edge.tls import TYPE, secret_source
 
 MOST_REQUESTS: Final = 1000
 """In work at one API at once: it takes 1,024 connections."""
+DNS_REFRESH_S: Final = 2
+"""Seconds between two looks for the addresses of a name. What leaves it gets no new request, and finishes those in
+work; a pod must serve for longer than this and the age of the cluster's answers (docs/kubernetes.md)."""
+_NAMED: Final = {
+    "name": "envoy.clusters.dns",
+    "typed_config": {"@type": f"{TYPE}extensions.clusters.dns.v3.DnsCluster", "dns_refresh_rate": f"{DNS_REFRESH_S}s"},
+}
+"""Every address of the name is a host of the cluster."""
 
 
 def cluster(
@@ -28,7 +36,7 @@ def cluster(
     limit = {"max_connections": MOST_REQUESTS, "max_pending_requests": MOST_REQUESTS, "max_requests": MOST_REQUESTS}
     described: dict[str, Any] = {
         "name": name,
-        "type": "STATIC" if address.startswith("/") else "STRICT_DNS",
+        **({"type": "STATIC"} if address.startswith("/") else {"cluster_type": _NAMED}),
         "connect_timeout": "2s",
         "circuit_breakers": {"thresholds": [limit]},
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},

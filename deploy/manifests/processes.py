@@ -18,8 +18,11 @@ from shared.service.worker import LONGEST_END_S
 
 Role = Literal["api", "worker", "mllp"]
 POOL_SIZE: Final[int] = PostgresSettings.model_fields["pool_size"].default
-DEREGISTRATION_S: Final = 5
-"""Seconds for which a pod that ends still serves, until every proxy has taken it out of its endpoints."""
+NAMES_AGE_S: Final = 5
+"""Seconds for which an answer of the cluster's name server may be old (`ttl` of CoreDNS, whose default this is)."""
+DEREGISTRATION_S: Final = 10
+"""Seconds for which a pod that ends still serves, until every proxy has taken it out of its endpoints, and the edge has
+looked for the addresses of its name: NAMES_AGE_S, the edge's DNS_REFRESH_S, and a reserve."""
 EXIT_MARGIN_S: Final = 5
 """Seconds for the interpreter to end, on a busy node, after all that the code waits for."""
 _RELAY_CONNECTIONS: Final = 1

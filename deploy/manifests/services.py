@@ -39,9 +39,12 @@ def objects_of(service: Service) -> Iterator[Manifest]:
 
 
 def _service(process: Process) -> Manifest:
+    """Returns the address of a process. That of an API is headless, the addresses of its ready pods: the edge keeps
+    connections, and by one address for all it would not learn that a pod leaves."""
+    headless = {"clusterIP": "None"} if process.role == "api" else {}
     ports = [{"name": name, "port": port, "targetPort": name} for name, port in _PORTS[process.role].items()]
     labels = labels_of(process.service, process.role)
-    return manifest("v1", "Service", process.name, labels=labels, spec={"selector": labels, "ports": ports})
+    return manifest("v1", "Service", process.name, labels=labels, spec={**headless, "selector": labels, "ports": ports})
 
 
 def _claim(name: str, size: str) -> Manifest:

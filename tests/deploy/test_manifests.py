@@ -10,10 +10,11 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from deploy.edge.clusters import DNS_REFRESH_S
 from deploy.edge.settings import EdgeSettings
 from deploy.manifests.files import K8S, manifest_files
 from deploy.manifests.postgres import OTHER_CONNECTIONS
-from deploy.manifests.processes import DEREGISTRATION_S, PROCESSES, Process, processes_of
+from deploy.manifests.processes import DEREGISTRATION_S, NAMES_AGE_S, PROCESSES, Process, processes_of
 from deploy.manifests.variables import cluster_name, variables_of
 from deploy.needs import replicas_needed
 from deploy.settings_classes import settings_class
@@ -226,6 +227,18 @@ def test_a_pod_has_longer_to_end_than_its_code_waits(process: Process) -> None:
     }[process.role]
     assert waits >= promised + 2
     assert pod["terminationGracePeriodSeconds"] >= waited + waits + 5
+
+
+@pytest.mark.parametrize("process", PROCESSES, ids=lambda process: process.name)
+def test_the_edge_learns_that_a_pod_of_an_api_leaves_before_the_pod_ends(process: Process) -> None:
+    spec = of_kind("Service")[process.name]["spec"]
+    [container] = of_kind("Deployment")[process.name]["spec"]["template"]["spec"]["containers"]
+    assert ("clusterIP" in spec) == (process.role == "api")
+    if process.role == "api":
+        assert spec["clusterIP"] == "None"
+        assert container["lifecycle"]["preStop"]["sleep"]["seconds"] > NAMES_AGE_S + DNS_REFRESH_S
+        ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+        assert edge_settings().services[process.service] == f"{process.name}:{ports['http']}"
 
 
 def test_a_server_gives_the_processes_as_long_to_end_as_a_cluster() -> None:

@@ -66,7 +66,7 @@ def with_endpoints_of_files(config: dict[str, Any], folder: Path) -> dict[str, A
         if cluster["name"] in SERVICES:
             path = str(endpoints_file(folder, cluster["name"]))
             source = {"path_config_source": {"path": path}, "resource_api_version": "V3"}
-            del cluster["load_assignment"]
+            del cluster["load_assignment"], cluster["cluster_type"]
             cluster |= {"type": "EDS", "eds_cluster_config": {"eds_config": source}}
     return config
 

@@ -1,6 +1,7 @@
 """Envoy and the signer as processes, before servers of the tests, with certificates made for them."""
 
 import asyncio
+import json
 import os
 import ssl
 import sys
@@ -16,6 +17,7 @@ import pytest
 from deploy.edge.__main__ import write
 from deploy.edge.program import installed_envoy
 from deploy.edge.settings import EdgeSettings
+from deploy.edge.tls import Json
 from deploy.local.platform.pki import Pki, make_pki
 from deploy.local.platform.ports import HOST, Ports
 from shared.contracts.declarations import SERVICES
@@ -90,11 +92,17 @@ class _Named(httpx2.AsyncBaseTransport):
 
 @asynccontextmanager
 async def running_edge(
-    folder: Path, services: Mapping[str, str], *, mllp: str = NOWHERE, pki: Pki | None = None, **changes: Any
+    folder: Path,
+    services: Mapping[str, str],
+    *,
+    mllp: str = NOWHERE,
+    pki: Pki | None = None,
+    names: Json | None = None,
+    **changes: Any,
 ) -> AsyncIterator[RunningEdge]:
     """Runs the edge before these addresses; services that are not named cannot be reached.
 
-    `pki`: that of the folder `pki`.
+    `pki`: that of the folder `pki`. `names`: Envoy's resolver of names, in place of the machine's.
     """
     program = installed_envoy()
     if program is None:
@@ -106,9 +114,9 @@ async def running_edge(
     cards.write_bytes(pki.root.pem + pki.persons.pem + pki.organisations.pem)
     async with AsyncExitStack() as stack:
         ports = stack.enter_context(Ports())
-        names = ("edge-https", "edge-cards", "edge-mllp", "edge-operators", "edge-admin", "edge-signer", "edge-monitor")
-        ports.claim(names, None)
-        https, cards_port, mllp_port, operators_port, admin, signer, monitor = (ports[name] for name in names)
+        claimed = [f"edge-{name}" for name in ("https", "cards", "mllp", "operators", "admin", "signer", "monitor")]
+        ports.claim(claimed, None)
+        https, cards_port, mllp_port, operators_port, admin, signer, monitor = (ports[name] for name in claimed)
         values = {"domain": DOMAIN, "host": HOST, "https_port": https, "cards_port": cards_port, "mllp_port": mllp_port}
         values |= {"operators_port": operators_port, "admin_port": admin}
         values |= {"monitor_port": monitor, "signer": f"{HOST}:{signer}", "mllp": mllp}
@@ -117,7 +125,8 @@ async def running_edge(
         settings = EdgeSettings.model_validate({**values, **changes})
         options = ("--disable-hot-restart", "--concurrency", "1", "--log-level", "warning")
         signing = await _start(stack, sys.executable, "-m", "deploy.edge.signer", settings.signer)
-        envoy = await _start(stack, str(program), "-c", str(write(settings, folder)), *options)
+        resolver = [] if names is None else ["--config-yaml", json.dumps({"typed_dns_resolver_config": names})]
+        envoy = await _start(stack, str(program), "-c", str(write(settings, folder)), *resolver, *options)
 
         async def is_ready() -> bool:
             assert envoy.returncode is None, "Envoy has ended: its last lines say why"
