@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from deploy.manifests import alerts, certificates, edge, kafka, migrations, postgres, roles, secrets
+from deploy.manifests import alerts, archives, certificates, edge, kafka, migrations, postgres, roles, secrets
 from deploy.manifests.network import default_policy, own_default_policy
 from deploy.manifests.objects import Manifest, kustomization, manifest, text_of
 from deploy.manifests.scaling import lag_access
@@ -30,7 +30,7 @@ def manifest_files() -> Iterator[tuple[Path, str]]:
     yield base / "kustomization.yaml", text_of(_base())
     kafka_files = {"cluster": kafka.cluster(), "topics": kafka.topics(), "users": kafka.users()}
     yield from _folder(base / "kafka", kafka_files)
-    yield from _folder(base / "postgres", {"clusters": postgres.clusters()})
+    yield from _folder(base / "postgres", {"clusters": postgres.clusters(), "archives": archives.archives()})
     yield from _folder(base / "secrets", {"secrets": secrets.secrets()})
     yield from _folder(
         base / "edge",

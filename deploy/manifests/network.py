@@ -48,8 +48,13 @@ def policies_of(service: Service) -> Iterator[Manifest]:
     for process in processes_of(service):
         labels = labels_of(service, process.role)
         yield _policy(process.name, labels, list(_ingress(process)), list(_egress(process)))
-    migrate = [_to_pods(_database(service), POSTGRES_PORT), _names()]
-    yield _policy(f"{service}-migrate", labels_of(service, "migrate"), [], migrate)
+    yield policy_to_database(service, "migrate")
+
+
+def policy_to_database(service: Service, component: str) -> Manifest:
+    """Returns the policy of Jobs that reach their service's database and nothing else, and that nobody reaches."""
+    egress = [_to_pods(_database(service), POSTGRES_PORT), _names()]
+    return _policy(f"{service}-{component}", labels_of(service, component), [], egress)
 
 
 def edge_policy() -> Manifest:

@@ -5,7 +5,7 @@ from typing import Final
 
 from deploy.cli.databases import OPERATOR
 from deploy.manifests.network import database_policies
-from deploy.manifests.objects import Manifest, manifest
+from deploy.manifests.objects import Manifest, labels_of, manifest
 from deploy.manifests.processes import connections_of
 from deploy.manifests.variables import OPERATOR_LOGIN, cluster_name
 from services.identity.settings import RetentionSettings
@@ -74,7 +74,7 @@ def _cluster(service: Service) -> Manifest:
         "affinity": {"enablePodAntiAffinity": True, "podAntiAffinityType": "required", "topologyKey": ZONES},
         "plugins": [{"name": PLUGIN, "isWALArchiver": True, "parameters": {"barmanObjectName": cluster_name(service)}}],
     }
-    return manifest(API, "Cluster", cluster_name(service), spec=spec)
+    return manifest(API, "Cluster", cluster_name(service), labels=labels_of(service, "database"), spec=spec)
 
 
 def _bootstrap(service: Service) -> Manifest:
@@ -89,7 +89,8 @@ def _bootstrap(service: Service) -> Manifest:
             f"create role {app} nologin",
             f"revoke all on database {service} from public",
             f"create role {OPERATOR} nologin",
-            f"grant connect on database {service} to {app}, {OPERATOR}",
+            f"create role {service}_dump nologin",
+            f"grant connect on database {service} to {app}, {OPERATOR}, {service}_dump",
             "revoke all on schema public from public",
             f"grant usage on schema public to {app}",
         ],
@@ -97,7 +98,8 @@ def _bootstrap(service: Service) -> Manifest:
 
 
 def _roles(service: Service) -> list[Manifest]:
-    """Returns the roles: the service's own, and the operators', who see statistics and no table (pg_monitor)."""
+    """Returns the roles: the service's own, that of its dumps, which reads everything and writes nothing, and the
+    operators', who see statistics and no table (pg_monitor)."""
     app = f"{service}_app"
     members = [
         {
@@ -110,6 +112,14 @@ def _roles(service: Service) -> list[Manifest]:
         }
         for process in ("api", "worker")
     ]
+    dump = {
+        "name": f"{service}_dump",
+        "ensure": "present",
+        "login": True,
+        "inherit": True,
+        "inRoles": ["pg_read_all_data"],
+        "passwordSecret": {"name": f"{service}-dump-role"},
+    }
     operator = {
         "name": OPERATOR,
         "ensure": "present",
@@ -117,7 +127,7 @@ def _roles(service: Service) -> list[Manifest]:
         "inRoles": ["pg_monitor"],
         "passwordSecret": {"name": OPERATOR_LOGIN},
     }
-    return [{"name": app, "ensure": "present", "login": False}, *members, operator]
+    return [{"name": app, "ensure": "present", "login": False}, *members, dump, operator]
 
 
 def _store(service: Service) -> Manifest:

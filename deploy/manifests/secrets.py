@@ -5,14 +5,14 @@ from typing import Final
 
 from deploy.cli.databases import OPERATOR
 from deploy.manifests.objects import Manifest, manifest
-from deploy.manifests.variables import OPERATOR_LOGIN, POSTGRES_PORT, SECRETS, cluster_name, key_files
+from deploy.manifests.variables import OPERATOR_LOGIN, POSTGRES_PORT, SECRETS, SERVICE_FILE, cluster_name, key_files
 from shared.contracts.declarations import SERVICES, Service
 from shared.messaging.topics.grants import OPS
 
 API: Final = "external-secrets.io/v1"
 REFRESHED: Final = "1h"
 _STORE: Final = {"kind": "ClusterSecretStore", "name": "dmp-vault"}
-_ROLES: Final = ("owner", "api", "worker")
+_ROLES: Final = ("owner", "api", "worker", "dump")
 _CARD_FILES: Final = ("roots", "persons", "organisations", "revocations")
 
 
@@ -37,7 +37,9 @@ def _secrets_of(service: Service) -> Iterator[Manifest]:
         yield _secret(f"{service}-{role}-role", roles, login, type_="kubernetes.io/basic-auth")
     logins = {f"{role}-dsn": _dsn(service, role) for role in ("api", "worker")}
     yield _secret(f"{service}-database", roles, logins)
-    yield _secret(f"{service}-database-owner", roles, {"owner-dsn": _dsn(service, "owner")})
+    owner = {"owner-dsn": _dsn(service, "owner"), SERVICE_FILE: _service_file(service, "owner")}
+    yield _secret(f"{service}-database-owner", roles, owner)
+    yield _secret(f"{service}-database-dump", roles, {SERVICE_FILE: _service_file(service, "dump")})
     yield _secret(f"{service}-kafka", f"dmp/kafka/{service}", {"username": service, "password": "{{ .password }}"})
     if files := key_files(service):
         values = {file: _value(file) for file in files.values()}
@@ -49,6 +51,20 @@ def _dsn(service: Service, role: str) -> str:
     password = f'{{{{ index . "{role}" | urlquery }}}}'
     verified = f"sslmode=verify-full&sslrootcert={SECRETS}/postgres-ca.crt"
     return f"postgresql://{service}_{role}:{password}@{server}/{service}?{verified}"
+
+
+def _service_file(service: Service, role: str) -> str:
+    """Returns the connection as libpq's programs read it, so that no password stands on a command line."""
+    fields = {
+        "host": f"{cluster_name(service)}-rw",
+        "port": str(POSTGRES_PORT),
+        "dbname": service,
+        "user": f"{service}_{role}",
+        "password": _value(role),
+        "sslmode": "verify-full",
+        "sslrootcert": f"{SECRETS}/postgres-ca.crt",
+    }
+    return "[database]\n" + "".join(f"{key}={value}\n" for key, value in fields.items())
 
 
 def _value(key: str) -> str:

@@ -13,6 +13,8 @@ from shared.contracts.declarations import Service
 
 SECRETS: Final = "/run/dmp/secrets"
 """The folder of a service's secrets and of the authorities that certify its servers."""
+SERVICE_FILE: Final = "pg_service.conf"
+"""The connection of PostgreSQL's own programs, under the name `database`: its key in a Secret, and the file's name."""
 CARDS: Final = "/run/dmp/cards"
 """The folder of identity's authorities of cards and of certificates of organisations."""
 MLLP: Final = "/run/dmp/mllp"

@@ -51,8 +51,22 @@ def write_installed(kubectl: Kubectl, namespace: str, installed: Installed) -> N
 
 
 def mark(each: Manifest, release: Release) -> Manifest:
-    """Returns a Deployment or a Job whose pods have the image and the label of the release."""
-    template = each["spec"]["template"]
+    """Returns a Deployment, a Job or a CronJob whose pods have the image and the label of the release."""
+    spec = each["spec"]
+    if each["kind"] == "CronJob":
+        job = spec["jobTemplate"]
+        spec = {
+            **spec,
+            "jobTemplate": {**job, "spec": {**job["spec"], "template": _mark(job["spec"]["template"], release)}},
+        }
+    else:
+        spec = {**spec, "template": _mark(spec["template"], release)}
+    metadata = {**each["metadata"], "labels": {**each["metadata"]["labels"], VERSION: release.name}}
+    return {**each, "metadata": metadata, "spec": spec}
+
+
+def _mark(template: Manifest, release: Release) -> Manifest:
+    """Returns a template of pods with the image and the label of the release."""
     containers = {
         kind: [
             {**container, "image": release.image if container["image"] == IMAGE else container["image"]}
@@ -62,12 +76,8 @@ def mark(each: Manifest, release: Release) -> Manifest:
         if kind in template["spec"]
     }
     labels = {**template["metadata"]["labels"], VERSION: release.name}
-    marked = {
-        "metadata": {**template["metadata"], "labels": labels},
-        "spec": {**template["spec"], **containers},
-    }
-    metadata = {**each["metadata"], "labels": {**each["metadata"]["labels"], VERSION: release.name}}
-    return {**each, "metadata": metadata, "spec": {**each["spec"], "template": {**template, **marked}}}
+    metadata = {**template["metadata"], "labels": labels}
+    return {**template, "metadata": metadata, "spec": {**template["spec"], **containers}}
 
 
 def _release(data: dict[str, str], part: str) -> Release | None:

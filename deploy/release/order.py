@@ -63,7 +63,8 @@ class Releaser:
             self._migrate(namespace, "post", installed.current)
         write_installed(self.kubectl, namespace, installed)
         processes = [mark(each, release) for each in manifests if each["kind"] == "Deployment"]
-        foundation = [each for each in manifests if each["kind"] not in {"Deployment", *_AUTOSCALERS}]
+        rest = [each for each in manifests if each["kind"] not in {"Deployment", *_AUTOSCALERS}]
+        foundation = [mark(each, release) if each["kind"] == "CronJob" else each for each in rest]
         self.kubectl.apply(foundation)
         self.say(f"settings, policies, topics and databases: {len(foundation)} objects applied")
         self._migrate(namespace, "pre", release)

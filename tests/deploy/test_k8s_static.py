@@ -116,6 +116,28 @@ def test_a_field_that_no_definition_names_is_refused(go_tools: Path, tmp_path: P
     assert "minimumReplicas" in refused["msg"]
 
 
+def test_the_recoveries_of_the_page_about_restores_fit_the_definition_of_the_operator(
+    go_tools: Path, tmp_path: Path
+) -> None:
+    page = (ROOT / "docs" / "kubernetes.md").read_text("utf-8")
+    recoveries = [yaml.safe_load(each) for each in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+    specs = []
+    for number, recovery in enumerate(recoveries):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        base = os.path.relpath(K8S / "base" / "postgres", folder)
+        (folder / "kustomization.yaml").write_text(yaml.safe_dump({"resources": [base], **recovery}), "utf-8")
+        built = run([go_tools / "kustomize", "build", folder])
+        assert built.returncode == 0, built.stderr
+        clusters = [each for each in documents(built.stdout) if each["kind"] == "Cluster"]
+        assert validate(go_tools, clusters, schemas())["summary"]["valid"] == len(clusters)
+        specs += [each["spec"] for each in clusters if each["metadata"]["name"] == "consent-db"]
+    assert [list(spec["bootstrap"]) for spec in specs] == [["recovery"], ["initdb"]]
+    archived = {spec["plugins"][0]["parameters"]["serverName"] for spec in specs}
+    [lost] = specs[0]["externalClusters"]
+    assert lost["plugin"]["parameters"]["serverName"] not in archived
+
+
 def validate(go_tools: Path, manifests: list[Manifest], *folders: Path) -> Any:
     names = "{{ .Group }}_{{ .ResourceKind }}_{{ .ResourceAPIVersion }}.json"
     locations = [part for folder in folders for part in ("-schema-location", f"{folder}/{names}")]
@@ -125,7 +147,7 @@ def validate(go_tools: Path, manifests: list[Manifest], *folders: Path) -> Any:
 
 def test_the_pods_keep_the_rules_of_checkov(go_tools: Path, python_tools: Path, tmp_path: Path) -> None:
     texts = [build(go_tools, folder) for folder in ("overlays/national", "migrate/pre", "migrate/post")]
-    pinned = re.sub(r"image: dmp(-edge)?$", f"image: {IMAGE}", "---\n".join(texts), flags=re.MULTILINE)
+    pinned = re.sub(r"image: dmp(-edge|-postgres)?$", f"image: {IMAGE}", "---\n".join(texts), flags=re.MULTILINE)
     (tmp_path / "manifests.yaml").write_text(pinned, "utf-8")
     rules = ("--config-file", CLUSTER_FOLDER / "checkov.yaml")
     done = run([python_tools / "checkov", *rules, "-f", tmp_path / "manifests.yaml", "-o", "json"])

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from deploy.edge.clusters import DNS_REFRESH_S
 from deploy.edge.settings import EdgeSettings
+from deploy.manifests.archives import PRIVATE_KEY
 from deploy.manifests.files import K8S, manifest_files
 from deploy.manifests.postgres import OTHER_CONNECTIONS
 from deploy.manifests.processes import DEREGISTRATION_S, NAMES_AGE_S, PROCESSES, Process, processes_of
@@ -51,9 +52,11 @@ def of_kind(kind: str) -> dict[str, Manifest]:
 
 
 def pods() -> Iterator[tuple[str, Manifest]]:
-    """Yields the name of each Deployment and Job with the spec of its pods."""
+    """Yields the name of each Deployment, Job and CronJob with the spec of its pods."""
     for each in (*of_kind("Deployment").values(), *JOBS):
         yield each["metadata"]["name"], each["spec"]["template"]["spec"]
+    for name, each in of_kind("CronJob").items():
+        yield name, each["spec"]["jobTemplate"]["spec"]["template"]["spec"]
 
 
 def settings_of(model: type[BaseModel], prefix: str) -> Iterator[str]:
@@ -128,6 +131,7 @@ def test_every_secret_that_a_pod_mounts_is_made() -> None:
     made = {each["metadata"]["name"]: set(each["spec"]["target"]["template"]["data"]) for each in externals()}
     by_operators = {f"{cluster_name(service)}-ca" for service in SERVICES} | {"dmp-cluster-ca-cert"}
     by_operators |= {each["spec"]["secretName"] for each in of_kind("Certificate").values()}
+    by_operators.add(PRIVATE_KEY)  # brought by hand, for as long as a restore takes
     for name, pod in pods():
         for volume in pod["volumes"]:
             for source in volume.get("projected", {}).get("sources", []):

@@ -115,7 +115,13 @@ _WAYS_IN: Final = (
 )
 _SEEN: Final = (
     *("pods", "services", "configmaps", "events", "persistentvolumeclaims", "deployments.apps", "replicasets.apps"),
-    *("jobs.batch", "horizontalpodautoscalers.autoscaling", "poddisruptionbudgets.policy", "scaledobjects.keda.sh"),
+    *(
+        "jobs.batch",
+        "cronjobs.batch",
+        "horizontalpodautoscalers.autoscaling",
+        "poddisruptionbudgets.policy",
+        "scaledobjects.keda.sh",
+    ),
 )
 _RIGHTS: Final = ("roles.rbac.authorization.k8s.io", "rolebindings.rbac.authorization.k8s.io")
 
@@ -145,7 +151,14 @@ def operators_may_not() -> set[tuple[str, str]]:
 
 
 def releasers_may() -> set[tuple[str, str]]:
-    written = ("configmaps", "services", "deployments.apps", "jobs.batch", "poddisruptionbudgets.policy")
+    written = (
+        "configmaps",
+        "services",
+        "deployments.apps",
+        "jobs.batch",
+        "cronjobs.batch",
+        "poddisruptionbudgets.policy",
+    )
     return {(verb, kind) for verb in (*_LOOK, "create", "patch", "update", "delete") for kind in written}
 
 

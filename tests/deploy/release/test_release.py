@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from deploy.manifests.archives import POSTGRES_IMAGE, archives
 from deploy.manifests.migrations import jobs
 from deploy.manifests.objects import manifest
 from deploy.manifests.services import objects_of
@@ -19,7 +20,7 @@ from tests.deploy.release import fake_kubectl
 from tests.infra.platform.paths import ROOT
 
 NEXT_RELEASE = ROOT / "tests" / "rehearsal" / "next_release.patch"
-FOUNDATION = {"ServiceAccount", "Service", "PodDisruptionBudget", "NetworkPolicy", "PodMonitor"}
+FOUNDATION = {"ServiceAccount", "Service", "PodDisruptionBudget", "NetworkPolicy", "PodMonitor", "CronJob"}
 
 
 class Cluster:
@@ -30,7 +31,10 @@ class Cluster:
         self.kubectl = folder / "kubectl"
         self.kubectl.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{fake_kubectl.__file__}" "{folder}" "$@"\n')
         self.kubectl.chmod(0o755)
-        overlay = [manifest("v1", "Namespace", "dmp"), *objects_of("consent")]
+        dumps = [
+            each for each in archives() if each["metadata"]["name"] == "consent-dump" and each["kind"] == "CronJob"
+        ]
+        overlay = [manifest("v1", "Namespace", "dmp"), *objects_of("consent"), *dumps]
         for each in overlay:
             each["metadata"]["namespace"] = "dmp"
         (folder / "overlays-small.yaml").write_text(yaml.safe_dump_all(overlay))
@@ -85,6 +89,13 @@ def test_a_first_release_migrates_then_starts_workers_then_apis_then_their_autos
         "apply HorizontalPodAutoscaler/consent-api ScaledObject/consent-worker",
     ]
     assert set(cluster.images().values()) == {image("a")}
+
+
+def test_archives_are_encrypted_by_the_image_of_the_release(cluster: Cluster) -> None:
+    cluster.apply("a")
+    job = json.loads((cluster.folder / "state.json").read_text())["cronjob/consent-dump"]["spec"]["jobTemplate"]["spec"]
+    images = [container["image"] for container in job["template"]["spec"]["containers"]]
+    assert images == [POSTGRES_IMAGE, image("a")]
 
 
 def test_the_post_migrations_of_a_release_run_with_the_next_one(cluster: Cluster) -> None:
