@@ -24,6 +24,8 @@ HOLD = "select pg_advisory_xact_lock(1146097666, stripe) from erasure_stripes($1
 REMEMBER = """
 insert into erased_records (record_id, erasure_id, erased_at) values ($1, $2, $3)
 on conflict on constraint erased_records_pkey do nothing returning record_id"""
+REMEMBER_OTHER = """
+update erased_records set erasure_id = $2, acknowledged_at = null where record_id = $1 and erasure_id <> $2"""
 DELETE_PARKED = "delete from parked_messages where key = $1"
 DELETE_BROKEN = "delete from broken_copies where key = $1"
 DELETE_UNSENT = "delete from outbox where key = $1 and topic <> all($2::text[])"
@@ -63,9 +65,14 @@ async def hold(connection: Connection, record_ids: Iterable[UUID]) -> None:
 
 
 async def begin(connection: Connection, record_id: UUID, erasure_id: UUID, erased_at: datetime) -> bool:
-    """Stores the erased id and deletes the waiting messages about it. Returns False when the id was stored before."""
+    """Stores the erased id and deletes the waiting messages about it. Returns False when the id was stored before.
+
+    An erasure under another id is acknowledged again under that one: identity has lost the former decision, and the
+    record was erased once more before `recover` had repeated it.
+    """
     await hold(connection, [record_id])
     if await connection.fetchval(REMEMBER, record_id, erasure_id, erased_at) is None:
+        await connection.execute(REMEMBER_OTHER, record_id, erasure_id)
         return False
     key = str(record_id)
     await connection.execute(DELETE_PARKED, key.encode())
@@ -82,14 +89,15 @@ async def begin_each(
 ) -> list[Message[RecordErased]]:
     """Begins the erasures that are new here, destroys what must go at once, and returns their messages.
 
-    `lock` takes the rows, sorted, that the service locks before it writes about a record.
+    The newest message about a record counts: its erasure is the one that identity waits for. `lock` takes the rows,
+    sorted, that the service locks before it writes about a record.
     """
-    first = {message.event.record_id: message for message in reversed(messages)}
-    ids = sorted(first)
+    newest = {message.event.record_id: message for message in messages}
+    ids = sorted(newest)
     await hold(connection, ids)
     if lock is not None:
         await lock(connection, ids)
-    new = [first[id] for id in ids if await begin(connection, id, first[id].event.erasure_id, erased_at=clock.now())]
+    new = [newest[id] for id in ids if await begin(connection, id, newest[id].event.erasure_id, erased_at=clock.now())]
     for message in new:
         record_id = message.event.record_id
         await count_destroyed(connection, record_id, await destroy(connection, record_id))

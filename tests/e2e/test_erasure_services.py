@@ -41,7 +41,7 @@ from shared.runtime.clock import bucket_of
 from shared.runtime.settings import KafkaSettings, PostgresSettings
 from tests.conftest import NewDatabase
 from tests.infra.audit.keys import KEYS, MOTIVES
-from tests.infra.erasure.erasing import KEPT_HERE, acknowledged, erase, finish, tables_with
+from tests.infra.erasure.erasing import KEPT_HERE, acknowledged, erase, erased, finish, tables_with
 from tests.infra.http.tokens import SETTINGS, TestKeys, bearer, patient_token
 from tests.infra.load.documents import Person
 from tests.infra.messaging.messages import message
@@ -364,7 +364,7 @@ Handler = Callable[..., Awaitable[None]]
         ("notify", erase_in_notify, remove_alerts),
     ],
 )
-async def test_who_holds_nothing_says_so_and_only_once(
+async def test_who_holds_nothing_says_so_once_for_each_decision(
     new_database: NewDatabase,
     new_pool: Callable[[str], Awaitable[Pool]],
     service: str,
@@ -373,11 +373,15 @@ async def test_who_holds_nothing_says_so_and_only_once(
 ) -> None:
     pool, record_id = await new_pool(service), uuid4()
     finisher = ErasureFinisher(service, remove)  # type: ignore[arg-type] # each of the four
-    for _ in range(3):
-        await erase(pool, handler, record_id, record_id)
+    first, other = erased(record_id), erased(record_id)
+    for decisions in ((first, first), (first,), (first, other), (other,)):
+        async with transaction(pool) as connection:
+            await handler(connection, [message(decision) for decision in decisions])
         await finish(pool, finisher, record_id)
-    [acknowledgement] = await acknowledged(pool, record_id)
-    assert (acknowledgement.service, acknowledgement.destroyed) == (service, {})
-    assert clock.now() - acknowledgement.acknowledged_at < timedelta(minutes=1)
+    acknowledgements = await acknowledged(pool, record_id)
+    assert [each.erasure_id for each in acknowledgements] == [first.erasure_id, other.erasure_id]
+    for acknowledgement in acknowledgements:
+        assert (acknowledgement.service, acknowledgement.destroyed) == (service, {})
+        assert clock.now() - acknowledgement.acknowledged_at < timedelta(minutes=1)
     kept = partial(pool.fetchval, "select count(*) from erased_records where acknowledged_at is not null")
     assert await kept() == 1

@@ -140,11 +140,9 @@ async def test_a_record_that_a_restored_database_brings_back_is_erased_again_und
     await query(database, "delete from outbox")
     erasure_id = clock.new_id(clock.bucket_of(record_id))
     event = RecordErased(record_id=record_id, erasure_id=erasure_id, reason="gdpr-decision", decided_at=clock.now())
-    body = event.model_dump_json().encode()
-    lost = SentRecord(TopicPartition(IDENTITY_ERASURES.name, 0), 7, event.key, uuid4(), event.ce_type, body)
     for expected in (True, False):
         async with transaction(life.pool) as connection:
-            announcements = await erase_again_and_end_sessions(connection, [lost], keyrings=KEYRINGS)
+            announcements = await erase_again_and_end_sessions(connection, [lost(event)], keyrings=KEYRINGS)
             await append(connection, announcements)
         assert bool(announcements) is expected
     assert await tables_with(database, ids) <= KEPT
@@ -153,6 +151,29 @@ async def test_a_record_that_a_restored_database_brings_back_is_erased_again_und
     assert (erasure["id"], erasure["record_id"]) == (event.erasure_id, record_id)
     alive = "select count(*) from sessions where ended_at is null"
     assert (await query(database, alive))[0][0] == 0
+
+
+def lost(event: RecordErased) -> SentRecord:
+    """An erasure that only the topic still holds."""
+    body = event.model_dump_json().encode()
+    return SentRecord(TopicPartition(IDENTITY_ERASURES.name, 0), 7, event.key, uuid4(), event.ce_type, body)
+
+
+async def test_a_restored_database_counts_the_acknowledgements_that_it_read_before_it_recovered(
+    client: httpx2.AsyncClient, database: Database, life: Life
+) -> None:
+    record_id = await open_one(client)
+    erasure_id = clock.new_id(clock.bucket_of(record_id))
+    event = RecordErased(record_id=record_id, erasure_id=erasure_id, reason="gdpr-decision", decided_at=clock.now())
+    await life.acknowledge(record_id, erasure_id, *SERVICES)
+
+    async with transaction(life.pool) as connection:
+        announcements = await erase_again_and_end_sessions(connection, [lost(event)], keyrings=KEYRINGS)
+        await append(connection, announcements)
+    assert [row["receipt"] for row in await query(database, "select receipt from erasures")] == [None]
+    await life.acknowledge(record_id, erasure_id, "identity")
+    answer = await client.get(f"/erasures/{erasure_id}/receipt", headers=administrator())
+    assert answer.status_code == 200
 
 
 async def test_the_same_record_again_is_the_same_erasure(client: httpx2.AsyncClient, database: Database) -> None:
@@ -311,7 +332,7 @@ async def test_acknowledgements_that_come_again_change_nothing(client: httpx2.As
     assert (await client.get(path, headers=administrator())).text == first_receipt
 
 
-async def test_words_about_nothing_that_was_decided_or_of_nobody_known_are_passed_over(
+async def test_words_about_another_erasure_or_record_or_of_nobody_known_do_not_count(
     client: httpx2.AsyncClient, database: Database, life: Life
 ) -> None:
     record_id = await open_one(client)
@@ -320,7 +341,7 @@ async def test_words_about_nothing_that_was_decided_or_of_nobody_known_are_passe
     await life.acknowledge(uuid4(), erasure_id, *SERVICES)
     with pytest.raises(WriterMismatchError):
         await life.acknowledge(record_id, erasure_id, "mutuelle")
-    assert await query(database, "select * from erasure_acknowledgements") == []
+    assert await query(database, "select * from erasure_acknowledgements where erasure_id = $1", erasure_id) == []
 
 
 async def test_a_missing_acknowledgement_is_an_alarm_after_its_time(client: httpx2.AsyncClient, life: Life) -> None:

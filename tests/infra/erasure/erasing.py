@@ -62,7 +62,7 @@ async def finish(pool: Pool, finisher: ErasureFinisher, record_id: UUID) -> int:
 async def acknowledged(pool: Pool, record_id: UUID) -> list[ErasureAcknowledged]:
     """Returns the acknowledgements of a record in the outbox."""
     rows = await pool.fetch(
-        "select payload from outbox where topic = any($1::text[]) and key = $2",
+        "select payload from outbox where topic = any($1::text[]) and key = $2 order by id",
         [topic.name for topic in ERASURE_ACKNOWLEDGEMENTS.values()],
         str(record_id).encode(),
     )

@@ -217,13 +217,25 @@ async def test_beginning_destroys_what_waits_here_but_not_what_the_ledger_is_tol
     assert await consumers.left(other.record_id) >= {"parked_messages", "outbox"}
 
 
-async def test_beginning_twice_changes_nothing(consumers: OfflineConsumers) -> None:
-    record_id, first = uuid4(), uuid4()
-    async with transaction(consumers.pool) as connection:
-        assert await erased_records.begin(connection, record_id, first, clock.now())
-        assert not await erased_records.begin(connection, record_id, uuid4(), clock.now())
-        assert await erased_records.unfinished(connection) == [record_id]
-    assert await consumers.pool.fetchval("select erasure_id from erased_records") == first
+async def test_an_erasure_that_begins_twice_is_acknowledged_once_and_under_another_id_again(
+    consumers: OfflineConsumers,
+) -> None:
+    record_id, first, other = uuid4(), uuid4(), uuid4()
+    finisher = erased_records.ErasureFinisher("consent", remove_nothing)
+
+    async def begin(erasure_id: UUID) -> bool:
+        async with transaction(consumers.pool) as connection:
+            is_new = await erased_records.begin(connection, record_id, erasure_id, clock.now())
+        await finisher.round(consumers.pool)
+        return is_new
+
+    assert [await begin(id) for id in (first, first, other, other)] == [True, False, False, False]
+    rows = await consumers.pool.fetch("select payload from outbox order by id")
+    assert [orjson.loads(row["payload"])["erasure_id"] for row in rows] == [str(first), str(other)]
+
+
+async def remove_nothing(_: Connection, __: UUID) -> dict[str, int]:
+    return {}
 
 
 async def test_an_erasure_waits_for_who_writes_about_the_record_and_who_comes_later_sees_it(

@@ -30,17 +30,20 @@ async def collect_acknowledgements(
 ) -> None:
     """Stores acknowledgements: the first of each service counts, and a receipt is never replaced.
 
-    Acknowledgements of unknown erasures or by unknown services are ignored. Raises WriterMismatchError.
+    An acknowledgement of an erasure that is unknown here is kept: the database has lost the erasure, `recover` repeats
+    it, and no service but identity acknowledges it again. One by an unknown service, or of another record than the
+    erasure's, is ignored. Raises WriterMismatchError.
     """
     for message in messages:
         _require_own_word(message)
     events = [message.event for message in messages]
     locked = await erasures.lock_erasures(connection, sorted({event.erasure_id for event in events}))
+    record_ids = {erasure.id: erasure.record_id for erasure in locked}
+    for event in events:
+        service = _service_of(event)
+        if service is not None and record_ids.get(event.erasure_id, event.record_id) == event.record_id:
+            await erasures.insert_acknowledgement(connection, event.erasure_id, _acknowledgement(service, event))
     for erasure in locked:
-        for event in events:
-            service = _service_of(event)
-            if service is not None and (event.erasure_id, event.record_id) == (erasure.id, erasure.record_id):
-                await erasures.insert_acknowledgement(connection, erasure.id, _acknowledgement(service, event))
         if erasure.receipt is None:
             await _complete_if_acknowledged(connection, erasure, rules)
 
