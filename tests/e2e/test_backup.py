@@ -15,7 +15,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from deploy.local.demo.client import Dmp, RefusedError, connect
+from deploy.local.demo.client import Dmp, RefusedError, Session, connect
 from deploy.local.demo.credentials import ADMINISTRATOR, DOCTOR, PROFESSIONALS, session_of
 from deploy.local.demo.script import play
 from deploy.local.demo.story import Story
@@ -89,12 +89,20 @@ class Operator:
         restored = await catalogue_of(self.stack.postgres.dsn(service))
         assert {name for name in catalogue if restored[name] != catalogue[name]} == set()
         await self.run(CHECK, service=service)
-        for process in roles_of(service):
-            await self.stack.start_again(f"{service}-{process}")
-        recovered = await self.run(RECOVER, service=service)
+        if service == "identity":
+            recovered = await self.run(RECOVER, service=service)
+            await self.start(service)
+        else:
+            await self.start(service)
+            recovered = await self.run(RECOVER, service=service)
         await eventually(lambda: self._is_at_work(service))
         await self.run(DROP, service=service)
         return recovered
+
+    async def start(self, service: str) -> None:
+        """Starts the processes of a service again."""
+        for process in roles_of(service):
+            await self.stack.start_again(f"{service}-{process}")
 
     async def _is_at_work(self, service: str) -> bool:
         async with httpx2.AsyncClient(trust_env=False, timeout=10) as client:
@@ -154,8 +162,11 @@ async def test_all_databases_come_back_whole_and_what_was_decided_since_the_back
     await operator.run(REHEARSE)
 
     await _authorise(ended, "DELETE")
-    await _erase(doomed)
-    recovered = {name: await operator.restore(name, catalogues[name], rows[name]) for name in NAMES}
+    erasure = await _erase(doomed)
+    recovered = {}
+    for name in NAMES:
+        recovered[name] = await operator.restore(name, catalogues[name], rows[name])
+        await eventually(lambda: _is_acknowledged(doomed, erasure))  # the others had answered before the restore
 
     assert ended.record_id in recovered["consent"]
     assert await eventually(lambda: _refused(ended, document))
@@ -200,12 +211,25 @@ async def _refused(scene: Scene, document: str) -> bool:
     return status == 404
 
 
-async def _erase(scene: Scene) -> None:
-    """Erases the record, and waits until each service has acknowledged."""
-    credentials = endpoints.read(scene.stack.layout)["credentials"]
-    administrator = session_of(scene.dmp, credentials, ADMINISTRATOR)
-    await administrator.call("POST", "identity", f"/records/{scene.record_id}/erase", json={"reason": "gdpr-decision"})
+async def _erase(scene: Scene) -> str:
+    """Erases the record, and waits until each service has acknowledged. Returns the path of the erasure."""
+    decision = {"reason": "gdpr-decision"}
+    path = f"/records/{scene.record_id}/erase"
+    answer = await _administrator(scene).call("POST", "identity", path, json=decision)
+    erasure = str(answer.headers["location"])
     await eventually(lambda: _is_gone(scene.stack, UUID(scene.record_id)))
+    await eventually(lambda: _is_acknowledged(scene, erasure))
+    return erasure
+
+
+async def _is_acknowledged(scene: Scene, erasure: str) -> bool:
+    """Whether every service has acknowledged the erasure, as its receipt says."""
+    answer = await _administrator(scene).call("GET", "identity", erasure)
+    return answer.json()["completed_at"] is not None
+
+
+def _administrator(scene: Scene) -> Session:
+    return session_of(scene.dmp, endpoints.read(scene.stack.layout)["credentials"], ADMINISTRATOR)
 
 
 async def _is_gone(stack: Stack, record_id: UUID) -> bool:
