@@ -7,7 +7,7 @@ from typing import Final
 from deploy.manifests.objects import Manifest, manifest
 from deploy.manifests.variables import KAFKA_PORT
 from shared.contracts.declarations import OUTSIDE_WRITERS, SERVICES
-from shared.messaging.topics.grants import OPS, Grant, declared_grants
+from shared.messaging.topics.grants import OPS, SCALING, Grant, declared_grants
 from shared.messaging.topics.layouts import declared_topics
 
 API: Final = "kafka.strimzi.io/v1"
@@ -39,11 +39,11 @@ def topics() -> Iterator[Manifest]:
 
 
 def users() -> Iterator[Manifest]:
-    """Yields the services, the health insurance and `ops`, with exactly the declared permissions."""
+    """Yields the services, the health insurance, `ops` and `scaling`, with exactly the declared permissions."""
     grants: dict[str, list[Grant]] = defaultdict(list)
     for grant in sorted(declared_grants(), key=lambda each: (each.kind, each.resource, each.operation)):
         grants[grant.user].append(grant)
-    assert set(grants) == {*SERVICES, *OUTSIDE_WRITERS, OPS}
+    assert set(grants) == {*SERVICES, *OUTSIDE_WRITERS, OPS, SCALING}
     for user, own in sorted(grants.items()):
         spec = {"authentication": _authentication(user), "authorization": {"type": "simple", "acls": _rules(own)}}
         yield manifest(API, "KafkaUser", user, labels=_CLUSTER, spec=spec)

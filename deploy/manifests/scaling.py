@@ -14,6 +14,7 @@ from deploy.manifests.processes import Process
 from deploy.manifests.replicas import CALM_S
 from deploy.manifests.variables import KAFKA_PORT
 from shared.contracts.topics import GROUPS
+from shared.messaging.topics.grants import SCALING
 
 _POLL_S: Final = 15
 _DOUBLE_IN_S: Final = 30
@@ -53,10 +54,10 @@ def scaled_object(process: Process) -> Manifest:
 
 
 def lag_access() -> Manifest:
-    """Returns how KEDA reads lags: as the Kafka user `ops`, which may describe everything and read nothing."""
+    """Returns how KEDA reads lags: as a Kafka user of its own, who describes the groups and their topics."""
     references = {
-        "username": ("ops-kafka", "username"),
-        "password": ("ops-kafka", "password"),
+        "username": (f"{SCALING}-kafka", "username"),
+        "password": (f"{SCALING}-kafka", "password"),
         "ca": ("dmp-cluster-ca-cert", "ca.crt"),
     }
     targets = [{"parameter": parameter, "name": name, "key": key} for parameter, (name, key) in references.items()]

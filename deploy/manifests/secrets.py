@@ -7,7 +7,7 @@ from deploy.cli.databases import OPERATOR
 from deploy.manifests.objects import Manifest, manifest
 from deploy.manifests.variables import OPERATOR_LOGIN, POSTGRES_PORT, SECRETS, SERVICE_FILE, cluster_name, key_files
 from shared.contracts.declarations import SERVICES, Service
-from shared.messaging.topics.grants import OPS
+from shared.messaging.topics.grants import OPS, SCALING
 
 API: Final = "external-secrets.io/v1"
 REFRESHED: Final = "1h"
@@ -20,7 +20,8 @@ def secrets() -> Iterator[Manifest]:
     """Yields the Secrets of all services, of Kafka's users and of the backups."""
     for service in SERVICES:
         yield from _secrets_of(service)
-    yield _secret("ops-kafka", f"dmp/kafka/{OPS}", {"username": OPS, "password": "{{ .password }}"})
+    for user in (OPS, SCALING):
+        yield _secret(f"{user}-kafka", f"dmp/kafka/{user}", {"username": user, "password": "{{ .password }}"})
     login = {"username": OPERATOR, "password": "{{ .password }}"}
     yield _secret(OPERATOR_LOGIN, "dmp/operator", login, type_="kubernetes.io/basic-auth")
     yield _secret("backup-store", "dmp/backups", {"id": "{{ .id }}", "secret": "{{ .secret }}"})

@@ -26,7 +26,7 @@ from shared.contracts.topics import GROUPS
 from shared.http import bulk_lane
 from shared.http.prefer import LONGEST_WAIT_S as LONGEST_PREFERRED_WAIT_S
 from shared.messaging.subscriber import GRACEFUL_STOP_S
-from shared.messaging.topics.grants import OPS
+from shared.messaging.topics.grants import OPS, SCALING
 from shared.service.owner_settings import OwnerPostgresSettings
 from shared.service.serving import API_SHUTDOWN_S
 from shared.service.worker import LONGEST_END_S
@@ -262,9 +262,27 @@ def test_operators_can_neither_read_secrets_nor_enter_a_pod() -> None:
     assert {resource for resource, _ in changed} == {"deployments", "deployments/scale", *scalers}
 
 
-def test_lags_are_read_by_a_user_who_reads_no_message() -> None:
-    acls = of_kind("KafkaUser")[OPS]["spec"]["authorization"]["acls"]
-    assert {operation for acl in acls for operation in acl["operations"]} == {"Describe", "DescribeConfigs"}
+@pytest.mark.parametrize(("user", "operations"), [(OPS, {"Describe", "DescribeConfigs"}), (SCALING, {"Describe"})])
+def test_who_looks_at_kafka_reads_no_message(user: str, operations: set[str]) -> None:
+    acls = of_kind("KafkaUser")[user]["spec"]["authorization"]["acls"]
+    assert {operation for acl in acls for operation in acl["operations"]} == operations
+
+
+def test_lags_are_read_by_a_user_who_describes_the_groups_and_topics_of_the_triggers_alone() -> None:
+    spec = of_kind("KafkaUser")[SCALING]["spec"]
+    described = {(acl["resource"]["type"], acl["resource"]["name"]) for acl in spec["authorization"]["acls"]}
+    asked = {
+        (kind, trigger["metadata"][key])
+        for name in of_kind("ScaledObject")
+        for trigger in triggers_of(name)
+        for kind, key in (("group", "consumerGroup"), ("topic", "topic"))
+    }
+    assert described == asked
+    login = of_kind("TriggerAuthentication")["kafka-lag"]["spec"]["secretTargetRef"]
+    logins = {target["name"] for target in login if target["parameter"] in ("username", "password")}
+    assert logins == {spec["authentication"]["password"]["valueFrom"]["secretKeyRef"]["name"]}
+    [secret] = [each for each in externals() if {each["metadata"]["name"]} == logins]
+    assert secret["spec"]["target"]["template"]["data"]["username"] == SCALING
 
 
 def test_the_pool_that_sizes_count_is_the_one_that_the_services_have() -> None:

@@ -26,7 +26,7 @@ from deploy.local.platform.probes import listens
 from deploy.local.platform.secrets import Secrets
 from shared.messaging.connection import MECHANISM
 from shared.messaging.topics import admin
-from shared.messaging.topics.grants import ADMIN, OPS
+from shared.messaging.topics.grants import ADMIN, OPS, SCALING
 from shared.runtime.settings import KafkaSettings
 
 BROKER = "broker"
@@ -70,7 +70,7 @@ class Kafka:
         return f"{HOST}:{self.port}"
 
     def credentials(self, user: str) -> Credentials:
-        """Returns name and password of `admin`, `ops` or a service."""
+        """Returns name and password of `admin`, `ops`, `scaling` or a service."""
         return Credentials(user, self.passwords[user])
 
     async def healthy(self) -> bool:
@@ -183,7 +183,7 @@ _SIZES = {
 
 def prepare_kafka(layout: Layout, secrets: Secrets, ports: tuple[int, int], users: Iterable[str]) -> Kafka:
     """Returns the broker with its users' passwords; fetches the jars if they are missing."""
-    passwords = {user: secrets.password(f"kafka/{user}") for user in (BROKER, ADMIN, OPS, *users)}
+    passwords = {user: secrets.password(f"kafka/{user}") for user in (BROKER, ADMIN, OPS, SCALING, *users)}
     properties = layout.secrets / "kafka.properties"
     return Kafka(ensure_jars(), layout.kafka, properties, ports[0], ports[1], passwords)
 

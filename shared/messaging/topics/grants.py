@@ -2,7 +2,8 @@
 
 A topic has one writer, the service that its declaration names, or none if it is retired. A service reads the topics
 that one of its groups consumes. A group and its dead letters belong to its service alone. `ops` may describe everything
-and read nothing. A `prefix` before the names of topics and groups lets several installations (or tests) share a broker.
+and read nothing; `scaling`, as whom autoscalers read lags, describes groups and their topics. A `prefix` before the
+names of topics and groups lets several installations (or tests) share a broker.
 """
 
 from collections.abc import Collection, Iterable
@@ -13,7 +14,7 @@ from shared.contracts.topics import GROUPS, TOPICS
 from shared.messaging.outbox.lanes import LANES
 from shared.messaging.outbox.producer import transactional_id
 
-OPS, ADMIN = "ops", "admin"
+OPS, SCALING, ADMIN = "ops", "scaling", "admin"
 CLUSTER = "kafka-cluster"
 
 
@@ -64,7 +65,9 @@ def _of_group(group: Group, prefix: str) -> Iterable[Grant]:
     for topic in group.topics:
         for operation in ("READ", "DESCRIBE", "DESCRIBE_CONFIGS"):
             yield Grant(group.service, operation, "TOPIC", prefix + topic.name)
+        yield Grant(SCALING, "DESCRIBE", "TOPIC", prefix + topic.name)
     yield Grant(group.service, "READ", "GROUP", prefix + group.name)
+    yield Grant(SCALING, "DESCRIBE", "GROUP", prefix + group.name)
     for operation in ("WRITE", "DESCRIBE", "DESCRIBE_CONFIGS"):
         yield Grant(group.service, operation, "TOPIC", prefix + group.dead_letters)
 

@@ -14,9 +14,9 @@ from confluent_kafka.admin import (
 
 from shared.contracts.declarations import OUTSIDE_WRITERS, SERVICES
 from shared.messaging.topics.admin import TIMEOUT_S, settle
-from shared.messaging.topics.grants import ADMIN, OPS
+from shared.messaging.topics.grants import ADMIN, OPS, SCALING
 
-USERS = (*SERVICES, *OUTSIDE_WRITERS, OPS, ADMIN)
+USERS = (*SERVICES, *OUTSIDE_WRITERS, OPS, SCALING, ADMIN)
 ITERATIONS = 8192
 """Of the key derivation; Kafka's own tools take 4096."""
 
@@ -43,7 +43,7 @@ def set_passwords(client: AdminClient, passwords: Mapping[str, str]) -> None:
 
 
 def read_names(path: Path) -> dict[str, str]:
-    """Returns the lines `name=value` of a file, for services, `ops` and `admin`. Raises OSError, ValueError."""
+    """Returns the lines `name=value` of a file, each for one of USERS. Raises OSError, ValueError."""
     values: dict[str, str] = {}
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):

@@ -25,7 +25,7 @@ from tests.infra.platform.waiting import eventually
 
 SHARED = "DMP_TEST_SHARED_PARTS"
 """The environment variable with the file in which the workers find the addresses of the servers."""
-USERS = ("admin", "ops", *SERVICES, *OUTSIDE_WRITERS)
+USERS = ("admin", "ops", "scaling", *SERVICES, *OUTSIDE_WRITERS)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from deploy.figures import LAG_S
 from deploy.manifests.objects import Manifest
-from shared.messaging.topics.grants import OPS
+from shared.messaging.topics.grants import SCALING
 from tests.infra.scaling.login_kafka import LoginKafka
 
 LEAST, MOST = 1, 4
@@ -48,9 +48,9 @@ def _fit(spec: dict[str, Any], kafka: LoginKafka, records_per_s: float | None) -
 
 def _secrets(kafka: LoginKafka) -> list[Manifest]:
     """Returns the Secrets that the vault and Strimzi make on a cluster."""
-    login = kafka.credentials(OPS)
+    login = kafka.credentials(SCALING)
     return [
-        _secret("ops-kafka", {"username": login.username, "password": login.password}),
+        _secret(f"{SCALING}-kafka", {"username": login.username, "password": login.password}),
         _secret("dmp-cluster-ca-cert", {"ca.crt": kafka.authority.read_text("utf-8")}),
     ]
 

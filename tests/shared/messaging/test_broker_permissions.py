@@ -142,12 +142,13 @@ async def test_a_service_does_not_use_the_group_of_another(kafka: Topics, server
     assert not await may_read(kafka, "audit", "records.documents.v1", "notify.document-alerts")
 
 
-async def test_operations_read_no_topic(kafka: Topics, servers: Parts) -> None:
+@pytest.mark.parametrize("user", ["ops", "scaling"])
+async def test_operations_and_autoscalers_read_no_topic(kafka: Topics, servers: Parts, user: str) -> None:
     if not servers.has_acls:
         pytest.skip("this broker has no users")
     for topic, group in product(TOPICS[:2], GROUPS[:1]):
-        assert not await may_read(kafka, "ops", topic.name, group.name)
-        assert not await may_write(kafka, "ops", topic.name)
+        assert not await may_read(kafka, user, topic.name, group.name)
+        assert not await may_write(kafka, user, topic.name)
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -30,7 +30,7 @@ async def database(new_database: NewDatabase) -> Database:
 
 async def shown(kafka: Topics, group: str = GROUP) -> dict[int, int]:
     """Returns the offsets of a group by partition, read by the user as whom autoscalers read them."""
-    admin = AIOKafkaAdminClient(**client_options(kafka.parts, "ops"))
+    admin = AIOKafkaAdminClient(**client_options(kafka.parts, "scaling"))
     await admin.start()
     try:
         offsets: Mapping[TopicPartition, tuple[int, str]] = await admin.list_consumer_group_offsets(
