@@ -1,6 +1,7 @@
 """Who reaches whom: everything is closed to what is not named here.
 
-Services meet on Kafka alone, so none reaches another. An API reaches its database and, for the issuer's keys, the edge.
+Services meet on Kafka alone, so none reaches another. An API reaches its database, the edge for the issuer's keys, and
+a collector of traces.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,7 +25,9 @@ from deploy.manifests.variables import (
 from shared.contracts.declarations import SERVICES, Service
 
 MONITORING, OPERATORS = "monitoring", "cnpg-system"
-"""Namespaces outside: of Prometheus, of the operator of PostgreSQL."""
+"""Namespaces outside: of Prometheus and the collector of traces, of the operator of PostgreSQL."""
+OTLP_PORT: Final = 4318
+"""Of a collector of traces: OTLP over HTTP, the form that the services send."""
 EDGE: Final = labels_of("edge", "proxy")
 """The labels of the edge's pods."""
 _OUTSIDE: Final = {"ipBlock": {"cidr": "0.0.0.0/0", "except": ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]}}
@@ -98,6 +101,7 @@ def _ingress(process: Process) -> Iterator[Manifest]:
 def _egress(process: Process) -> Iterator[Manifest]:
     yield _names()
     yield _to_pods(_database(process.service), POSTGRES_PORT)
+    yield {"to": [_namespace(MONITORING)], "ports": _tcp(OTLP_PORT)}
     if process.role != "mllp":
         yield _to_pods(EDGE, EDGE_HTTPS_PORT)
     if process.role == "worker":

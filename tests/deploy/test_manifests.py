@@ -285,6 +285,15 @@ def test_lags_are_read_by_a_user_who_describes_the_groups_and_topics_of_the_trig
     assert secret["spec"]["target"]["template"]["data"]["username"] == SCALING
 
 
+@pytest.mark.parametrize("process", PROCESSES, ids=lambda process: process.name)
+def test_a_process_reaches_a_collector_of_traces_where_prometheus_is(process: Process) -> None:
+    policy = of_kind("NetworkPolicy")[process.name]["spec"]
+    monitoring = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+    assert "Egress" in policy["policyTypes"]
+    assert {"to": [monitoring], "ports": [{"protocol": "TCP", "port": 4318}]} in policy["egress"]
+    assert [rule for rule in policy["ingress"] if monitoring in rule["from"]]
+
+
 def test_the_pool_that_sizes_count_is_the_one_that_the_services_have() -> None:
     changed = [name for service in SERVICES for name in variables_of(service) if "POOL_SIZE" in name]
     assert changed == []
