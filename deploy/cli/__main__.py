@@ -1,7 +1,8 @@
 """The operator's client: `python -m deploy.cli topics|status|dlt|offsets|refused|recover|...`, or `dmp`.
 
-A context file names the installation and the operator. `secrets` and `databases` prepare one server
-(deploy/compose.yaml).
+A context file names the installation and the operator. `topics --context FILE` shows the topics of an installation;
+`topics` with other options compares or makes those of a Kafka cluster (`topics --help`). `secrets` and `databases`
+prepare one server (deploy/compose.yaml).
 
 Exit codes: 0 done; 1 refused, not healthy, or something is left undone; 2 usage. Results are JSON on standard output,
 but for the lines of `status` and `topics`.
@@ -15,6 +16,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from deploy.cli import CONTEXT_VARIABLE
 from deploy.cli.context import read_context
 from deploy.cli.errors import LocalError
 from deploy.cli.operator_commands import EXIT_DONE, EXIT_LEFT, EXIT_USAGE, GROUPS, OPERATOR_COMMANDS, usage_complaint
@@ -24,7 +26,7 @@ from shared.contracts.declarations import SERVICES
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if words[:1] == ["topics"]:
+    if words[:1] == ["topics"] and not _names_installation(words[1:]):
         return _topics(words[1:])
     parsed = _parser().parse_args(words)
     if complaint := usage_complaint(parsed):
@@ -40,6 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_DONE
     return code
+
+
+def _names_installation(words: list[str]) -> bool:
+    """Whether `topics` is about an installation, by a context file, and not about a cluster, by TOPICS_KAFKA__*."""
+    if words:
+        return words[0].partition("=")[0] in ("--context", "--json")
+    return bool(os.environ.get(CONTEXT_VARIABLE)) and "TOPICS_KAFKA__BOOTSTRAP" not in os.environ
 
 
 def _topics(words: list[str]) -> int:
@@ -85,7 +94,6 @@ _PREPARATIONS = {"secrets": _secrets, "databases": _databases, "start": _start}
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("dmp", description="Operates a running installation.", epilog=str(__doc__))
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    commands.add_parser("topics", help="compare or make the topics of a Kafka cluster; `topics --help` tells more")
     starting = commands.add_parser("start", help="wait for a service's database, then become a process: records api")
     starting.add_argument("service", choices=SERVICES)
     starting.add_argument("words", nargs="+", metavar="PROCESS")

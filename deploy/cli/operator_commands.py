@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from deploy.cli import acts, processes, recovery
+from deploy.cli import acts, processes, recovery, topics
 from deploy.cli.client import Session, load_key, open_http, software_session
 from deploy.cli.context import Context
 from deploy.cli.errors import LocalError
@@ -34,6 +34,15 @@ async def _status(context: Context, parsed: argparse.Namespace) -> int:
     else:
         print("\n".join(status.lines()))
     return EXIT_DONE if status.is_healthy else EXIT_LEFT
+
+
+async def _topics(context: Context, parsed: argparse.Namespace) -> int:
+    listed = await _as_operator(context, topics.list_topics)
+    if parsed.json:
+        _show(listed.as_json())
+    else:
+        print("\n".join(listed.lines()))
+    return EXIT_LEFT if listed.failures else EXIT_DONE
 
 
 async def _list(context: Context, parsed: argparse.Namespace) -> int:
@@ -240,6 +249,9 @@ def _with_json(parser: argparse.ArgumentParser) -> None:
 OPERATOR_COMMANDS: Final = {
     "status": OperatorCommand(
         "Show which processes are ready, dead letters and stopped consumers.", _status, _with_json
+    ),
+    "topics": OperatorCommand(
+        "Show how much each topic holds, and the lag of each group in records and seconds.", _topics, _with_json
     ),
     "dlt list": OperatorCommand("List dead letters and messages parked for a newer copy.", _list, _with_filters),
     "dlt show": OperatorCommand("Show one dead letter.", _find, _with_id),

@@ -12,7 +12,7 @@ OPERATORS_HOST: Final = "operators"
 OPERATORS_PORT: Final = 9443
 WATCHED: Final = ("/readyz", "/metrics")
 """The pages of a worker that need no token."""
-ACTS: Final = ("/dead-letters", "/offsets", "/refused-announcements", "/recovery", "/process-acts")
+ACTS: Final = ("/dead-letters", "/offsets", "/refused-announcements", "/recovery", "/topics", "/process-acts")
 """The routes of a worker that need a token with the scope `operations`."""
 OPERATOR_PATHS: Final = (*WATCHED, *ACTS)
 LONGEST_ACT_S: Final = 3600

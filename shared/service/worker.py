@@ -36,6 +36,7 @@ from shared.messaging.recovery_routes import add_recovery_routes
 from shared.messaging.redrive import redriver_of
 from shared.messaging.subscriber import make_broker, subscribe
 from shared.messaging.subscription import Subscription
+from shared.messaging.topic_lags import add_topic_routes
 from shared.messaging.topics.watch import TopicWatch
 from shared.runtime.metrics import OUTBOX_LAG, OUTBOX_ROWS, PARKED_MESSAGES
 from shared.runtime.retry import run_with_retry
@@ -273,9 +274,9 @@ def make_worker_app(plan: Plan, settings: ServiceSettings) -> FastAPI:
     app.add_api_route("/readyz", _readyz)
     app.add_api_route("/metrics", metrics)
     add_relay_routes(app, plan.service)
-    connect = log_factory(settings.kafka, plan.service)
-    add_recovery_routes(app, plan.service, plan.subscriptions, connect, plan.recovery)
+    add_recovery_routes(app, plan.service, plan.subscriptions, log_factory(settings.kafka, plan.service), plan.recovery)
     dead_letters.add_routes(app)
+    add_topic_routes(app, plan.service, [each.group for each in plan.subscriptions], settings.kafka)
     add_process_routes(app, plan.service)
     return app
 

@@ -18,9 +18,10 @@ from deploy.local.demo.credentials import OPERATOR
 from deploy.local.platform import endpoints
 from deploy.local.platform.stack import Stack
 from shared.contracts.declarations import SERVICES
-from shared.contracts.topics import IDENTITY_RECORDS
+from shared.contracts.topics import GROUPS, IDENTITY_RECORDS, TOPICS
 from tests.infra.edge.running_edge import DOMAIN, RunningEdge, running_edge
 from tests.infra.platform.certificates import Authority, CertificateFiles
+from tests.infra.platform.waiting import eventually
 
 REFUSED = (httpx2.HTTPError, ssl.SSLError)
 
@@ -96,8 +97,19 @@ async def test_an_operator_sees_and_recovers_through_the_edge(
     for words in (["dlt", "list"], ["refused", "list"], ["lost-deposits"]):
         assert await asyncio.to_thread(main, [*words, "--context", str(context)]) == 0
         assert json.loads(capsys.readouterr().out) == []
-    assert await asyncio.to_thread(main, ["offsets", "list", "--context", str(context)]) == 0
+
+    async def every_consumer_has_started() -> bool:
+        capsys.readouterr()
+        return await asyncio.to_thread(main, ["offsets", "list", "--context", str(context)]) == 0
+
+    await eventually(every_consumer_has_started)
     assert {offset["is_lost"] for offset in json.loads(capsys.readouterr().out)} == {False}
+    assert await asyncio.to_thread(main, ["topics", "--context", str(context), "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert {size["topic"] for size in listed["topics"]} == {topic.name for topic in TOPICS if topic.writer in SERVICES}
+    assert {(lag["group"], lag["topic"]) for lag in listed["lags"]} == {
+        (group.name, topic.name) for group in GROUPS for topic in group.topics
+    }
     assert await asyncio.to_thread(main, ["recover", "consent", "--context", str(context)]) == 0
     assert json.loads(capsys.readouterr().out)["adopted"] == {}
     await asyncio.to_thread(main, ["recover", "--check", "--context", str(context)])

@@ -10,7 +10,7 @@ from tests.infra.platform.paths import ROOT
 
 PAGE = (ROOT / "docs" / "operations.md").read_text("utf-8")
 SECTION = PAGE.partition("## What operators do, and the ledger")[2].partition("\n## ")[0]
-LOOKS = {"status", "dlt list", "dlt show", "offsets list", "refused list", "lost-deposits"}
+LOOKS = {"status", "topics", "dlt list", "dlt show", "offsets list", "refused list", "lost-deposits"}
 WITHOUT_EFFECT = {"dlt list", "dlt show", "offsets list", "refused list", "keys new", "keys status"}
 
 
