@@ -200,8 +200,18 @@ async def test_a_releaser_changes_processes_but_neither_rights_nor_secrets(clust
     assert await answers_of(cluster, releasers_may() | releasers_may_not(), *RELEASER) == releasers_may()
 
 
-@pytest.mark.parametrize("account", ["identity", "records", "consent", "audit", "notify", "default"])
-async def test_a_service_may_do_nothing_on_the_cluster(cluster: Cluster, installed: None, account: str) -> None:
+ACCOUNTS: Final = ("identity", "records", "consent", "audit", "notify", "edge", "default")
+
+
+async def test_no_other_account_is_installed(cluster: Cluster, installed: None) -> None:
+    accounts = await cluster.read("serviceaccounts", NAMESPACE)
+    assert {account["metadata"]["name"] for account in accounts} == set(ACCOUNTS)
+
+
+@pytest.mark.parametrize("account", ACCOUNTS)
+async def test_an_account_of_pods_may_do_nothing_on_the_cluster(
+    cluster: Cluster, installed: None, account: str
+) -> None:
     questions = {(verb, kind) for verb in ("get", "list") for kind in ("pods", "secrets", "configmaps")}
     assert await answers_of(cluster, questions, f"--as=system:serviceaccount:dmp:{account}") == set()
 
