@@ -14,6 +14,7 @@ from deploy.cluster.definitions import definition_files, definitions_in
 from deploy.cluster.programs import ProgramsError
 from deploy.manifests.files import K8S
 from tests.deploy.cluster.objects import build, strimzi_files
+from tests.infra.cluster.kinds import wait_for_kinds
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -33,5 +34,5 @@ async def cluster() -> AsyncIterator[Cluster]:
                 for definition in definitions_in([*files, *strimzi_files()])
                 if (definition["spec"]["group"], definition["spec"]["names"]["kind"]) in used
             )
-            await running.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=120s")
+            await wait_for_kinds(running)
             yield running

@@ -21,6 +21,7 @@ from deploy.local.platform.ports import HOST, Ports
 from deploy.local.platform.probes import answers
 from deploy.local.platform.supervisor import Supervisor
 from deploy.manifests.objects import Manifest
+from tests.infra.cluster.kinds import wait_for_kinds
 from tests.infra.platform.certificates import LOOPBACK, Authority
 
 GROUP, VERSION = "external.metrics.k8s.io", "v1beta1"
@@ -42,7 +43,7 @@ async def keda(cluster: Cluster) -> AsyncIterator[None]:
         ports.claim(_PORTS, None)
         parts = await _Parts.make(cluster, ports.by_name)
         await cluster.apply(parts.definitions())
-        await cluster.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=120s")
+        await wait_for_kinds(cluster)
         try:
             await supervisor.start(parts.operator())
             await supervisor.start(parts.adapter())
