@@ -12,7 +12,7 @@ from tests.infra.platform.parts import USERS, Parts
 from tests.infra.platform.topics import client_options
 from tests.infra.privacy.places import Places, dump, files, metrics, metrics_urls, processes, tables, topics
 
-COMMANDS = (("status",), ("topics",), ("dlt", "list"), ("offsets", "list"))
+COMMANDS = (("status",), ("topics",), ("dlt", "list"), ("offsets", "list"), ("recover", "--check"))
 
 
 async def read_as_operator(stack: Stack) -> Places:

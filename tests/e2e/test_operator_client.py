@@ -5,12 +5,14 @@ import json
 import sys
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from deploy.local.demo.credentials import OPERATOR
 from deploy.local.platform import endpoints
 from deploy.local.platform.stack import Stack
 from shared.contracts.declarations import SERVICES
+from shared.contracts.topics import CONSENT_STATES
 from tests.infra.platform.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -23,6 +25,15 @@ async def run(context: Path, *words: str) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=pipe, stderr=pipe)
     output, errors = await process.communicate()
     return process.returncode or 0, output.decode(), errors.decode()
+
+
+async def set_offsets_behind_the_ends(stack: Stack, service: str) -> None:
+    """Lets a database remember that it has sent more than its topics hold, as if their logs were cut off."""
+    connection = await asyncpg.connect(stack.postgres.dsn(service))
+    try:
+        await connection.execute("update outbox_offsets set next_offset = next_offset + 100000")
+    finally:
+        await connection.close()
 
 
 @pytest.fixture
@@ -76,6 +87,28 @@ async def test_an_operator_checks_that_nothing_is_missing_and_is_refused_to_anno
     check.write_text(output)
     code, output, _ = await run(context, "recover", "identity", "--above", str(check))
     assert (code, json.loads(output)) == (0, {"undecided": {}})
+
+
+async def test_an_operator_announces_anew_what_the_topics_of_a_service_have_lost(stack: Stack, context: Path) -> None:
+    await stack.kill("consent-worker", restart=False)
+    await set_offsets_behind_the_ends(stack, "consent")
+    await stack.start_again("consent-worker")
+
+    async def has_noticed() -> bool:
+        _, output, _ = await run(context, "recover", "--check", "consent")
+        report = json.loads(output)["consent"] if output else None
+        return report is not None and report["cluster"] == "another"
+
+    async def is_whole() -> bool:
+        checked, looked = await run(context, "recover", "--check", "consent"), await run(context, "status")
+        return (checked[0], looked[0]) == (0, 0)
+
+    await eventually(has_noticed)
+    assert (await run(context, "recover", "consent"))[0] == 1, "everything must be announced anew"
+    code, output, errors = await run(context, "recover", "consent", "--announce")
+    assert (code, errors) == (0, "")
+    assert CONSENT_STATES.name in json.loads(output)["states"]
+    await eventually(is_whole)
 
 
 async def test_a_dead_letter_that_is_nowhere_is_said_in_one_line(context: Path) -> None:
