@@ -19,15 +19,10 @@ _NAMED: Final = {
 
 
 def cluster(
-    name: str,
-    address: str,
-    folder: Path | None = None,
-    settings: EdgeSettings | None = None,
-    *,
-    is_plaintext: bool = False,
+    name: str, address: str, folder: Path | None = None, settings: EdgeSettings | None = None
 ) -> dict[str, Any]:
     """Returns the cluster of one address. With `settings` it is an API or a worker, reached by TLS where
-    authorities are named, unless `is_plaintext`.
+    authorities are named.
 
     An idle connection is closed before the API would close it (75 s).
     """
@@ -51,7 +46,7 @@ def cluster(
         "explicit_http_config": {"http_protocol_options": {}},
     }
     described["typed_extension_protocol_options"] = {kind.partition("/")[2]: options}
-    if settings.service_authorities is not None and folder is not None and not is_plaintext:
+    if settings.service_authorities is not None and folder is not None:
         proves = settings.service_certificate is not None
         described["transport_socket"] = {"name": "tls", "typed_config": _tls(host, folder, proves=proves)}
     return described
@@ -65,7 +60,7 @@ def _address(address: str) -> dict[str, Any]:
 
 
 def _tls(host: str, folder: Path, *, proves: bool) -> dict[str, Any]:
-    """Returns the TLS towards an API: its certificate names the host by which the edge reaches it.
+    """Returns the TLS towards an API or a worker: its certificate names the host by which the edge reaches it.
 
     `proves`: the edge shows a certificate of its own, by which the API believes what it says of clients.
     """

@@ -34,10 +34,7 @@ def config(settings: EdgeSettings, folder: Path) -> Json:
     """Returns the configuration of Envoy. `folder`: where the files that `secrets` returns lie."""
     limits = settings.limits
     upstreams = [cluster(name, at, folder, settings) for name, at in sorted(settings.services.items())]
-    upstreams += [
-        cluster(f"{name}-worker", at, folder, settings, is_plaintext=settings.workers_plaintext)
-        for name, at in sorted(settings.workers.items())
-    ]
+    upstreams += [cluster(f"{name}-worker", at, folder, settings) for name, at in sorted(settings.workers.items())]
     upstreams += [cluster("records-mllp", settings.mllp), cluster("signer", settings.signer)]
     upstreams += [cluster("admin", f"127.0.0.1:{settings.admin_port}")] if settings.monitor_port else []
     listeners = [

@@ -44,9 +44,6 @@ class EdgeSettings(BaseModel):
     admin_port: int = Field(default=9901, description="of Envoy's own pages, on the loopback")
     services: dict[str, str] = Field(description="the address of each API", min_length=len(SERVICES))
     workers: dict[str, str] = Field(default={}, description="the address of each worker, for operators; none: closed")
-    workers_plaintext: bool = Field(
-        default=False, description="the network between edge and workers carries requests of operators unencrypted"
-    )
     mllp: str = Field(description="the address of records' MLLP listener")
     monitor_port: int | None = Field(default=None, description="of readiness and metrics, which callers must not reach")
     signer: str = Field(
@@ -75,7 +72,7 @@ class EdgeSettings(BaseModel):
             raise ValueError(f"workers: the addresses of {', '.join(SERVICES)} are needed, and no others")
         if bool(self.workers) is not (self.operator_authorities is not None):
             raise ValueError("workers and operator_authorities go together")
-        addresses = (*self.services.values(), *({} if self.workers_plaintext else self.workers).values())
+        addresses = (*self.services.values(), *self.workers.values())
         if self.service_authorities is None and not all(is_loopback(address) for address in addresses):
             raise ValueError("service_authorities is needed for services beyond this machine")
         proof = {self.service_certificate is not None, self.service_key is not None}

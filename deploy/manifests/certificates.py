@@ -5,6 +5,7 @@ from typing import Any, Final, Literal
 
 from deploy.cli.operator_routes import OPERATORS_HOST
 from deploy.manifests.objects import Manifest, manifest
+from deploy.manifests.processes import PROCESSES
 from deploy.manifests.variables import DOMAIN
 from shared.contracts.declarations import SERVICES
 
@@ -18,19 +19,19 @@ _Usage = Literal["server auth", "client auth"]
 
 
 def certificates() -> Iterator[Manifest]:
-    """Yields the issuers and all certificates. An API's is for a server alone, the edge's proof for a client alone."""
+    """Yields the issuers and all certificates: of a process for a server alone, the edge's proof for a client alone."""
     yield manifest(API, "Issuer", _ITSELF["name"], spec={"selfSigned": {}})
     yield _authority()
     yield manifest(API, "Issuer", _OWN["name"], spec={"ca": {"secretName": AUTHORITY}})
-    for service in SERVICES:
-        yield _certificate(f"{service}-api-tls", [f"{service}-api"], _OWN)
+    for process in PROCESSES:
+        yield _certificate(process.certificate, [process.name], _OWN)
     yield _certificate("edge-proof-tls", ["edge"], _OWN, usage="client auth")
     yield _certificate("dmp-edge-tls", [f"{name}.{DOMAIN}" for name in (*SERVICES, "cards", OPERATORS_HOST)], _PUBLIC)
     yield _certificate("records-mllp-tls", [f"mllp.{DOMAIN}"], _PUBLIC)
 
 
 def _authority() -> Manifest:
-    """Returns the authority between the edge and the APIs. It keeps its key, so that a renewal disturbs nobody."""
+    """Returns the authority of the processes and the edge. It keeps its key, so that a renewal disturbs nobody."""
     spec = {"isCA": True, "commonName": "dmp inside", "secretName": AUTHORITY, "issuerRef": _ITSELF}
     lasting = {"duration": "87600h", "renewBefore": "8760h", "privateKey": {**_KEY, "rotationPolicy": "Never"}}
     return manifest(API, "Certificate", AUTHORITY, spec={**spec, **lasting})

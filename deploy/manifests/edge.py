@@ -1,8 +1,8 @@
 """The edge: Envoy and the signer in a pod, by the configuration of `deploy/edge`, and cert-manager's certificates.
 
 Callers reach its Service, which keeps their addresses. Between the edge and the APIs both sides show certificates of an
-authority of the installation's own: the edge verifies each API's name, and an API believes the edge alone who a client
-is.
+authority of the installation's own: the edge verifies the name of each API and worker, and an API believes the edge
+alone who a client is.
 """
 
 import json
@@ -69,7 +69,6 @@ def settings_text() -> str:
         "operators_port": EDGE_OPERATORS_PORT,
         "monitor_port": MONITOR_PORT,
         "mllp": f"records-mllp:{MLLP_PORT}",
-        "workers_plaintext": True,  # their one port is also that of probes and metrics
         **{name: f"{TLS}/{file}" for name, file in _FILES.items()},
     }
     lines = [f"{name} = {json.dumps(value)}" for name, value in values.items()]
@@ -89,7 +88,7 @@ def edge() -> Iterator[Manifest]:
     yield disruption_budget(NAME, EDGE)
     yield autoscaler(NAME, EDGE, _LEAST, _MOST)
     yield edge_policy()
-    yield pod_monitor(NAME, "/stats/prometheus")
+    yield pod_monitor(NAME, [{"port": "metrics", "path": "/stats/prometheus"}])
 
 
 def _template() -> Manifest:

@@ -19,6 +19,7 @@ from deploy.manifests.variables import (
     api_variables,
     cluster_name,
     key_files,
+    worker_variables,
 )
 
 IMAGE: Final = "dmp"
@@ -96,14 +97,14 @@ def mount(volume: str, folder: str, **rest: str) -> Manifest:
 
 
 def _container(process: Process, mounts: list[Manifest]) -> Manifest:
+    port, variables = "metrics", worker_variables(process.service)
+    if process.role == "api":
+        port, variables = "http", api_variables(process.service)
     settings = {"configMapRef": {"name": f"{process.service}-settings"}}
     made = container(process.role, [f"services.{process.service}", process.role], process.resources)
     made |= {"envFrom": [settings], "ports": _ports(process)}
-    if process.role == "api":
-        made["env"] = [{"name": name, "value": value} for name, value in api_variables(process.service).items()]
-        made |= probes("http", scheme="HTTPS")
-    else:
-        made |= probes("metrics")
+    made["env"] = [{"name": name, "value": value} for name, value in variables.items()]
+    made |= probes(port, scheme="HTTPS")
     if process.serves_callers:
         made["lifecycle"] = {"preStop": {"sleep": {"seconds": DEREGISTRATION_S}}}
     temporary = {"name": "tmp", "mountPath": "/tmp"}  # noqa: S108  # a volume of the pod alone
@@ -153,17 +154,16 @@ def _volumes(process: Process) -> tuple[list[Manifest], list[Manifest]]:
         ),
         *([secret("notify-gateways", _GATEWAY_FILES)] if service == "notify" else []),
     )
-    volumes, mounts = [secrets], [mount("secrets", SECRETS)]
-    if process.role == "api":
-        certificate = {"tls.crt": "tls.crt", "tls.key": "tls.key", "ca.crt": "ca.crt"}
-        volumes.append(projected("tls", secret(f"{service}-api-tls", certificate)))
-        mounts.append(mount("tls", TLS))
+    certificate = projected(
+        "tls", secret(process.certificate, {file: file for file in ("tls.crt", "tls.key", "ca.crt")})
+    )
+    volumes, mounts = [secrets, certificate], [mount("secrets", SECRETS), mount("tls", TLS)]
     if service == "identity" and process.role == "api":
         volumes.append({"name": "cards", "secret": {"secretName": "identity-cards", "defaultMode": _READABLE}})
         mounts.append(mount("cards", CARDS))
     if service == "records":
-        certificate = secret("records-mllp-tls", {"tls.crt": "tls.crt", "tls.key": "tls.key"})
-        volumes.append(projected("mllp", certificate, secret("records-mllp-senders", {"ca.crt": "senders.crt"})))
+        shown = secret("records-mllp-tls", {"tls.crt": "tls.crt", "tls.key": "tls.key"})
+        volumes.append(projected("mllp", shown, secret("records-mllp-senders", {"ca.crt": "senders.crt"})))
         mounts.append(mount("mllp", MLLP))
     if service == "identity" and process.role == "worker":
         volumes.append({"name": "erasures", "persistentVolumeClaim": {"claimName": "identity-erasures"}})

@@ -56,6 +56,11 @@ class Process:
         return f"{self.service}-{self.role}"
 
     @property
+    def certificate(self) -> str:
+        """The Secret with its certificate of the installation's own authority. MLLP has another, for its senders."""
+        return f"{self.name}-inside-tls" if self.role == "mllp" else f"{self.name}-tls"
+
+    @property
     def connections(self) -> int:
         """The connections to its database that one replica holds at most."""
         match self.role:

@@ -1,6 +1,6 @@
 """How the replicas of a Deployment are spread, replaced, evicted and counted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from deploy.manifests.objects import Manifest, manifest
@@ -66,11 +66,11 @@ def spread(labels: Mapping[str, str], *, is_strict: bool) -> list[Manifest]:
     ]
 
 
-def pod_monitor(name: str, path: str = "/metrics") -> Manifest:
+def pod_monitor(name: str, endpoints: Sequence[Manifest]) -> Manifest:
     """Returns what Prometheus scrapes of a service. The job, `dmp-<service>-<process>`, is what the alerts name."""
     spec = {
         "jobLabel": "app.kubernetes.io/instance",
         "selector": {"matchLabels": {"app.kubernetes.io/part-of": "dmp", "app.kubernetes.io/name": name}},
-        "podMetricsEndpoints": [{"port": "metrics", "path": path, "interval": "15s"}],
+        "podMetricsEndpoints": [{**endpoint, "interval": "15s"} for endpoint in endpoints],
     }
     return manifest("monitoring.coreos.com/v1", "PodMonitor", name, spec=spec)

@@ -31,7 +31,7 @@ def objects_of(service: Service) -> Iterator[Manifest]:
         is_worker = process.role == "worker"
         yield scaled_object(process) if is_worker else autoscaler(process.name, labels, process.least, process.most)
     yield from policies_of(service)
-    yield pod_monitor(service)
+    yield pod_monitor(service, [_scraped(process) for process in processes_of(service)])
     if service == "identity":
         yield _claim("identity-erasures", "1Gi")
     if service == "notify":
@@ -45,6 +45,17 @@ def _service(process: Process) -> Manifest:
     ports = [{"name": name, "port": port, "targetPort": name} for name, port in _PORTS[process.role].items()]
     labels = labels_of(process.service, process.role)
     return manifest("v1", "Service", process.name, labels=labels, spec={**headless, "selector": labels, "ports": ports})
+
+
+def _scraped(process: Process) -> Manifest:
+    """Returns where Prometheus finds the metrics of a process: an API's have a port of their own, without TLS; those of
+    the others are on the port of operators, whose certificate names the process and not the address of a pod."""
+    container = {"sourceLabels": ["__meta_kubernetes_pod_container_name"], "regex": process.role, "action": "keep"}
+    endpoint = {"port": "metrics", "path": "/metrics", "relabelings": [container]}
+    if process.role == "api":
+        return endpoint
+    authority = {"secret": {"name": process.certificate, "key": "ca.crt"}}
+    return {**endpoint, "scheme": "https", "tlsConfig": {"ca": authority, "serverName": process.name}}
 
 
 def _claim(name: str, size: str) -> Manifest:

@@ -20,7 +20,7 @@ CARDS: Final = "/run/dmp/cards"
 MLLP: Final = "/run/dmp/mllp"
 """The folder of records' certificate for HL7 v2 and of the authorities of its senders."""
 TLS: Final = "/run/dmp/tls"
-"""The folder of an API's own certificate, and of the authority that certified it and the edge."""
+"""The folder of a process's own certificate, and of the authority that certified it and the edge."""
 OUTGOING: Final = "/var/spool/dmp"
 ERASURES: Final = f"{OUTGOING}/erasures"
 """The folder of SMS and letters that notify hands over to the gateways."""
@@ -65,8 +65,17 @@ def variables_of(service: Service) -> dict[str, str]:
 
 def api_variables(service: Service) -> dict[str, str]:
     """Returns the variables that an API alone has: its TLS, and whom it believes who the client is."""
-    files = {"CERTIFICATE_FILE": "tls.crt", "KEY_FILE": "tls.key", "PROXY_AUTHORITIES_FILE": "ca.crt"}
-    return {f"{service.upper()}_HTTP__{name}": f"{TLS}/{file}" for name, file in files.items()}
+    return {**_tls(service, "HTTP"), f"{service.upper()}_HTTP__PROXY_AUTHORITIES_FILE": f"{TLS}/ca.crt"}
+
+
+def worker_variables(service: Service) -> dict[str, str]:
+    """Returns the variables that the processes beside the API have alone: the TLS of their port of operations."""
+    return _tls(service, "WORKER")
+
+
+def _tls(service: Service, section: str) -> dict[str, str]:
+    files = {"CERTIFICATE_FILE": "tls.crt", "KEY_FILE": "tls.key"}
+    return {f"{service.upper()}_{section}__{name}": f"{TLS}/{file}" for name, file in files.items()}
 
 
 def key_files(service: Service) -> dict[str, str]:

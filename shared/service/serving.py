@@ -14,7 +14,7 @@ from prometheus_client import start_http_server
 from shared.http import bulk_lane, prefer
 from shared.http.protocol import LimitedProtocol
 from shared.runtime.logs import log
-from shared.runtime.settings import HttpSettings, ServiceSettings
+from shared.runtime.settings import HttpSettings, ServiceSettings, WorkerSettings
 from shared.runtime.tls import server_context
 from shared.runtime.version import software_version
 from shared.service.startup import SettingUnusableError, address_errors, bind
@@ -50,9 +50,12 @@ def serve_api(app: FastAPI, settings: ServiceSettings) -> None:
 
 def serve_worker(app: FastAPI, settings: ServiceSettings) -> None:
     """Runs a worker and serves its health, metrics and operators' routes, until the process is ended."""
-    worker = settings.worker
-    http = HttpSettings(certificate_file=worker.certificate_file, key_file=worker.key_file)
-    serve(http_config(app, http), bind("WORKER", worker.host, worker.port))
+    serve(worker_config(app, settings.worker), bind("WORKER", settings.worker.host, settings.worker.port))
+
+
+def worker_config(app: FastAPI, worker: WorkerSettings) -> uvicorn.Config:
+    """Returns how a worker serves its app: over TLS where it has a certificate. Nobody is believed about clients."""
+    return http_config(app, HttpSettings(certificate_file=worker.certificate_file, key_file=worker.key_file))
 
 
 class _Server(uvicorn.Server):

@@ -346,8 +346,41 @@ def test_the_edge_and_an_api_prove_to_each_other_who_they_are(service: Service) 
     assert shown["issuerRef"] == showing["issuerRef"]
     assert (shown["usages"], showing["usages"]) == (["server auth"], ["client auth"])
     assert settings.services[service].partition(":")[0] in shown["dnsNames"]
-    assert {probe["httpGet"]["scheme"] for name, probe in container.items() if name.endswith("Probe")} == {"HTTPS"}
     assert key == "tls.crt"
+
+
+@pytest.mark.parametrize("process", PROCESSES, ids=lambda process: process.name)
+def test_a_process_shows_the_edge_the_probes_and_prometheus_a_certificate_of_its_own(process: Process) -> None:
+    """The metrics of an API have a port of their own, without TLS."""
+    pod, certificates = spec_of(process.name), of_kind("Certificate")
+    [container] = pod["containers"]
+    section = "HTTP" if process.role == "api" else "WORKER"
+    variables = {each["name"]: each["value"] for each in container["env"]}
+    prefix = f"{process.service.upper()}_{section}__"
+    own, key = secret_of(pod, variables[f"{prefix}CERTIFICATE_FILE"])
+    assert key == "tls.crt"
+    assert secret_of(pod, variables[f"{prefix}KEY_FILE"]) == (own, "tls.key")
+    spec = certificates[own]["spec"]
+    assert (spec["dnsNames"], spec["usages"]) == ([process.name], ["server auth"])
+    assert spec["issuerRef"] == certificates["edge-proof-tls"]["spec"]["issuerRef"]
+    assert {probe["httpGet"]["scheme"] for name, probe in container.items() if name.endswith("Probe")} == {"HTTPS"}
+    [endpoint] = [
+        endpoint
+        for endpoint in of_kind("PodMonitor")[process.service]["spec"]["podMetricsEndpoints"]
+        if [rule["regex"] for rule in endpoint["relabelings"] if rule["action"] == "keep"] == [container["name"]]
+    ]
+    trust = {"ca": {"secret": {"name": own, "key": "ca.crt"}}, "serverName": process.name}
+    expected = (None, None) if process.role == "api" else ("https", trust)
+    assert (endpoint.get("scheme"), endpoint.get("tlsConfig")) == expected
+    probed = {probe["httpGet"]["port"] for name, probe in container.items() if name.endswith("Probe")}
+    assert (endpoint["port"] in probed) == (endpoint.get("scheme") == "https")
+
+
+def test_the_edge_reaches_workers_by_the_name_that_their_certificate_has() -> None:
+    settings, certificates = edge_settings(), of_kind("Certificate")
+    assert set(settings.workers) == set(SERVICES)
+    for service, address in settings.workers.items():
+        assert address.partition(":")[0] in certificates[f"{service}-worker-tls"]["spec"]["dnsNames"]
 
 
 def test_no_api_is_told_to_listen_without_tls() -> None:

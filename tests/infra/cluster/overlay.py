@@ -9,6 +9,7 @@ from deploy.cluster.network import ADDRESS, CLUSTER_NETWORK
 from deploy.local.platform.databases import owner_dsn, process_dsn
 from deploy.manifests.files import K8S
 from deploy.manifests.objects import Manifest, manifest
+from deploy.manifests.processes import processes_of
 from deploy.manifests.variables import DOMAIN, KAFKA_PORT, SECRETS, key_files
 from shared.contracts.declarations import SERVICES, Service
 from tests.infra.cluster.platform import PROVIDER_ADDRESS, PlatformStack
@@ -72,7 +73,10 @@ def _secrets_of(stack: PlatformStack, service: Service, authority: dict[str, str
         _secret(f"{service}-database-owner", {name: _from_pods(dsn) for name, dsn in owner.items()}),
         _secret(f"{service}-db-ca", authority),
         _secret(f"{service}-kafka", {"password": stack.kafka.credentials(service).password}),
-        _secret(f"{service}-api-tls", {**_tls(stack, f"{service}-api"), **authority}),
+        *(
+            _secret(process.certificate, {**_tls(stack, process.name), **authority})
+            for process in processes_of(service)
+        ),
         *([_secret(f"{service}-keys", keys)] if keys else []),
     ]
 
