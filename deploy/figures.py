@@ -49,7 +49,12 @@ class Assumptions:
 
 @dataclass(frozen=True)
 class Figures:
-    """What the benchmarks of the project measured. CPU in milliseconds, by process."""
+    """What the benchmarks of the project measured, put here by `tests/benchmarks/national.py`.
+
+    CPU in milliseconds, by process. `memory_mib`: the most that a process held in memory, MiB. `cpu_ms_beside_stored`,
+    `cpu_ms_with_workers`: of a whole document, by the number of stored ones, and by the number of partitions and of
+    workers of each service.
+    """
 
     sources: Mapping[str, str]
     machine: str
@@ -61,6 +66,9 @@ class Figures:
     wal_kib_per_document: float
     cpu_ms_per_read: Mapping[str, float]
     cpu_ms_per_line: Mapping[str, float]
+    memory_mib: Mapping[str, int]
+    cpu_ms_beside_stored: Mapping[str, float]
+    cpu_ms_with_workers: Mapping[str, float]
 
 
 @cache

@@ -5,6 +5,7 @@ python -m deploy.sizing        prints the sheet; `python -m deploy.generate` wri
 
 import math
 import textwrap
+from collections.abc import Mapping
 from dataclasses import fields
 
 from deploy.figures import LAG_S, figures, records_per_s
@@ -29,7 +30,7 @@ from shared.contracts.declarations import NATIONAL_PARTITIONS, SERVICES, Service
 
 def sizing_page() -> str:
     """Returns the sheet as Markdown."""
-    parts = (_intro(), _processes(), _partitions(), _connections(), _disks(), _storage(), _assumptions())
+    parts = (_intro(), _processes(), _partitions(), _connections(), _disks(), _storage(), _growth(), _assumptions())
     return "\n".join(line for part in parts for line in part) + "\n"
 
 
@@ -160,6 +161,26 @@ def _storage_row(service: Service) -> str:
     months = 12 * YEARS * STORAGE_GIB[service] / needed
     lasts = f"{months:.0f} months" if months < 12 * YEARS else "three years and more"
     return _row(service, _size(needed), _size(STORAGE_GIB[service]), lasts)
+
+
+def _growth() -> list[str]:
+    return [
+        *_heading("Checked against growth"),
+        *_paragraph(
+            "The sheet multiplies the cost of a document on a small installation. CPU of all processes, PostgreSQL and",
+            "Kafka for one document, in ms, beside more and more stored ones:",
+        ),
+        *_costs("stored documents", figures().cpu_ms_beside_stored),
+        "",
+        *_paragraph("With more partitions and as many workers of each service, at one pace on the same two cores:"),
+        *_costs("partitions and workers", figures().cpu_ms_with_workers),
+    ]
+
+
+def _costs(what: str, costs: Mapping[str, float]) -> list[str]:
+    first = next(iter(costs.values()), 0.0)
+    rows = (_row(f"{int(number):,}", f"{cost:.1f}", f"{cost / first:.2f}") for number, cost in costs.items())
+    return [*_table(what, "ms", "over the first"), *rows]
 
 
 def _assumptions() -> list[str]:

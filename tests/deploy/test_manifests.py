@@ -17,7 +17,7 @@ from deploy.manifests.files import K8S, manifest_files
 from deploy.manifests.postgres import OTHER_CONNECTIONS
 from deploy.manifests.processes import DEREGISTRATION_S, NAMES_AGE_S, PROCESSES, Process, processes_of
 from deploy.manifests.variables import cluster_name, variables_of
-from deploy.needs import replicas_needed
+from deploy.needs import replicas_needed, work_of
 from deploy.settings_classes import settings_class
 from services.records.deposits.usecases import deposit_documents
 from services.records.hl7v2 import listener, steps
@@ -199,6 +199,31 @@ def test_another_worker_starts_when_what_waits_is_five_seconds_of_a_workers_meas
     assert (modifiers["target"], modifiers["metricType"]) == (threshold, "AverageValue")
     assert {trigger["metadata"]["lagThreshold"] for trigger in triggers} == {threshold}
     assert modifiers["formula"].split(" + ") == [trigger["name"] for trigger in triggers]
+
+
+@pytest.mark.parametrize("process", PROCESSES, ids=lambda process: process.name)
+def test_a_process_asks_for_more_memory_than_it_held_in_the_benchmark_and_may_take_twice_that(process: Process) -> None:
+    held = json.loads(FIGURES.read_text("utf-8"))["memory_mib"]
+    most = held.get(process.name, max(held.values()))  # the listener of MLLP is not measured
+    assert most <= mebibytes(process.resources.memory)
+    assert 2 * most <= mebibytes(process.resources.memory_limit)
+
+
+def mebibytes(text: str) -> int:
+    assert text.endswith("Mi")
+    return int(text.removesuffix("Mi"))
+
+
+@pytest.mark.parametrize("process", PROCESSES, ids=lambda process: process.name)
+def test_the_cpu_that_all_replicas_ask_for_carries_the_peak(process: Process) -> None:
+    cores = sum(work.cores for work in work_of(process))
+    assert cores <= process.most * int(process.resources.cpu.removesuffix("m")) / 1000
+
+
+def test_a_document_costs_no_more_beside_many_than_beside_few() -> None:
+    costs = list(json.loads(FIGURES.read_text("utf-8"))["cpu_ms_beside_stored"].values())
+    assert len(costs) >= 2
+    assert costs[-1] <= 1.2 * costs[0]
 
 
 @pytest.mark.parametrize("service", SERVICES)
