@@ -12,11 +12,8 @@ import pytest_asyncio
 from deploy.image.build import SBOM, Options, build, ensure_base
 from deploy.image.context import version
 from deploy.image.engine import Engine, EngineError, find_engine
-from deploy.local.demo.bootstrap import bootstrap
-from deploy.local.demo.client import connect
-from deploy.local.demo.first_steps import deposit, open_record, read_the_mail
+from deploy.local.demo.script import STEPS, play
 from deploy.local.demo.story import Story
-from deploy.local.platform import endpoints
 from deploy.local.platform.services import NAMES
 from tests.infra.platform.images import RESTRICTED, USER, ContainerStack
 from tests.infra.platform.waiting import DEADLINE_S
@@ -109,15 +106,10 @@ def test_the_image_of_the_edge_is_small_names_its_parts_and_writes_nothing(engin
     assert "version:" in run_in(engine, image, "/usr/local/bin/envoy", "--version")
 
 
-async def test_a_deposit_becomes_an_alert_through_containers_of_the_image(stack: ContainerStack) -> None:
+async def test_the_whole_demonstration_plays_on_containers_of_the_image(stack: ContainerStack) -> None:
     lines: list[str] = []
-    story = Story(stack.layout, lines.append, deadline_s=DEADLINE_S)
-    story.credentials = await bootstrap(stack.layout)
-    async with connect(endpoints.read(stack.layout)) as dmp:
-        story.dmp = dmp
-        for act in (open_record, deposit, read_the_mail):
-            await act(story)
-    assert "Subject:" in "\n".join(lines)
+    await play(Story(stack.layout, lines.append, deadline_s=DEADLINE_S))
+    assert f"{len(STEPS)}. {STEPS[-1][0]}" in "\n".join(lines)
     for service in NAMES:
         for process in ("api", "worker"):
             name = stack.services.container(f"{service}-{process}")
