@@ -20,6 +20,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from deploy.cluster.cluster import Cluster, KubectlError
 from deploy.figures import LAG_S, figures
+from deploy.local.platform.child import last_line
 from deploy.local.platform.kafka import admin_client
 from deploy.manifests.files import K8S
 from deploy.manifests.processes import PROCESSES
@@ -187,13 +188,14 @@ async def test_ten_times_the_load_adds_workers_within_a_minute_and_loses_nothing
     assert {sample.replicas for sample in usual} == {LEAST}
     assert first(samples, is_added) - first(samples, is_lagging) <= ADDED_WITHIN_S
     assert max(sample.ready for sample in samples) == MOST
-    assert [name for name in scene.pods.ready if not has_ended(scene, name)] == []
+    logs = {name: scene.stack.layout.log(name) for name in scene.pods.ready}
+    assert {name: last_line(log) for name, log in logs.items() if not has_ended(log)} == {}
     await scene.assert_all_is_well()
 
 
-def has_ended(scene: Scene, name: str) -> bool:
+def has_ended(log: Path) -> bool:
     """Whether a worker has ended by itself, within the time that its pod gives it."""
-    return '"process.stopped"' in scene.stack.layout.log(name).read_text("utf-8")
+    return '"process.stopped"' in log.read_text("utf-8")
 
 
 async def forget_group(scene: Scene) -> None:

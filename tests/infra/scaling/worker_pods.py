@@ -80,7 +80,9 @@ class WorkerPods:
         """Ends the processes as a cluster does: SIGTERM, then SIGKILL to one that does not end."""
         ended = sorted(names)
         self._started -= set(ended)
-        await asyncio.gather(*(self._children.pop(name).stop() for name in ended))
+        await asyncio.gather(*(self._children[name].stop() for name in ended))
+        for name in ended:
+            del self._children[name]
 
     def _spec(self, name: str) -> ChildSpec:
         """Returns a worker like the installation's, but a member of its groups that comes and goes."""
