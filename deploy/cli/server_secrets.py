@@ -3,7 +3,8 @@
 postgres/superuser, operator          passwords of the superuser and of operators' role
 kafka/broker, admin, users            passwords of the brokers, of the administrator, and NAME=PASSWORD of all users
 <service>/api-dsn, worker-dsn, ...    what the service's processes need; <service>-owner/dsn for its migrations
-<service>/tls.crt, tls.key, ca.crt    the API's certificate, by the authority in `authority`, which no service sees
+<service>/tls.crt, tls.key, ca.crt    the API's certificate, by the authority in `authority`, which no service sees;
+                                      likewise kafka/ for the brokers
 edge/                                 the edge's settings, its certificate for callers, and its proof to the APIs
 """
 
@@ -26,6 +27,8 @@ from shared.messaging.topics.grants import ADMIN, OPS
 USER = 10001
 """The user of the images, who reads the files."""
 LOOPBACK = ("localhost", "127.0.0.1")
+BROKERS = ("kafka-1", "kafka-2", "kafka-3")
+"""One certificate names all of them, so that one broker can become three."""
 KEYRINGS = {
     "ins-hmac": ("identity", "records"),
     "contacts": ("identity", "notify"),
@@ -94,10 +97,11 @@ def _keep_certificates(keep: Callable[[str, str], str], folder: Path, domain: st
     for service in SERVICES:
         hosts = (f"{service}-api", *LOOPBACK)
         keep_pair(f"{service}/tls.crt", f"{service}/tls.key", partial(issue, authority, hosts))
+    keep_pair("kafka/tls.crt", "kafka/tls.key", partial(issue, authority, BROKERS))
     names = [f"{name}.{domain}" for name in (*SERVICES, "cards")]
     keep_pair("edge/edge.crt", "edge/edge.key", partial(issue, authority, names))
     keep_pair("edge/proof.crt", "edge/proof.key", partial(issue, authority, ["edge"], CLIENT))
-    for user in (*SERVICES, "edge"):
+    for user in (*SERVICES, "kafka", "edge"):
         keep(f"{user}/ca.crt", authority.certificate)
     # Until an installation puts IGC-Santé there, no certificate is of this authority: its key is thrown away.
     keep("edge/cards.crt", new_authority("nobody").certificate)

@@ -4,7 +4,8 @@ KAFKA_NODE_ID     number of this node (1)
 KAFKA_HOST        the name by which clients and other nodes reach it
 KAFKA_VOTERS      all nodes, `1@kafka-1:9093,...`
 KAFKA_CLUSTER_ID  one and the same for all nodes, 16 bytes in base64url
-KAFKA_SECRETS     folder with the files `broker` and `admin`: the passwords of these users (SCRAM-SHA-512)
+KAFKA_SECRETS     folder with the files `broker` and `admin`: the passwords of these users (SCRAM-SHA-512); `tls.crt`
+                  and `tls.key`: this node's certificate and key; `ca.crt`: who certifies the nodes
 """
 
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 
 DATA = Path("/var/lib/kafka/data")
 PROPERTIES = Path("/tmp/server.properties")  # noqa: S108  # the container's own, in memory
+KEYSTORE = Path("/tmp/server.pem")  # noqa: S108  # likewise
 MECHANISM = "SCRAM-SHA-512"
 CLIENT_PORT, CONTROLLER_PORT = 9092, 9093
 _SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule"
@@ -35,7 +37,11 @@ def properties(environment: Mapping[str, str], data: Path, broker: str) -> str:
         "controller.quorum.voters": voters,
         "listeners": f"CLIENTS://:{CLIENT_PORT},CONTROLLER://:{CONTROLLER_PORT}",
         "advertised.listeners": f"CLIENTS://{host}:{CLIENT_PORT}",
-        "listener.security.protocol.map": "CLIENTS:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT",
+        "listener.security.protocol.map": "CLIENTS:SASL_SSL,CONTROLLER:SASL_SSL",
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": KEYSTORE,
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": Path(environment["KAFKA_SECRETS"]) / "ca.crt",
         "inter.broker.listener.name": "CLIENTS",
         "controller.listener.names": "CONTROLLER",
         "sasl.enabled.mechanisms": MECHANISM,
@@ -97,6 +103,7 @@ def main() -> None:
     os.umask(0o077)
     secrets = Path(os.environ["KAFKA_SECRETS"])
     passwords = {user: (secrets / user).read_text().strip() for user in ("broker", "admin")}
+    KEYSTORE.write_text((secrets / "tls.key").read_text() + (secrets / "tls.crt").read_text())
     if not (DATA / "meta.properties").exists():
         format_storage(os.environ, passwords)
     PROPERTIES.write_text(properties(os.environ, DATA, passwords["broker"]))
