@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -239,17 +240,26 @@ async def compare(connection: Connection, topic_log: TopicLog, topics: Sequence[
         return comparison
     async for page in topic_log.read(comparison.starts, comparison.ends):
         await _compare_page(connection, page, comparison)
+    if comparison.lost:
+        # A running relay may have sent records meanwhile, and deleted their rows.
+        sent = _of_cluster(topic_log, await connection.fetch(SELECT_OFFSETS))
+        comparison.lost = [record for record in comparison.lost if record.offset >= sent.get(record.place, 0)]
     return comparison
 
 
 async def compare_offsets(connection: Connection, topic_log: TopicLog, topics: Sequence[Topic]) -> TopicComparison:
     """Returns whether everything must be announced anew. Reads no record and changes nothing."""
     rows = await connection.fetch(SELECT_OFFSETS)  # before the ends, which a running relay may pass meanwhile
-    stored = {TopicPartition(row["topic"], row["partition"]): row for row in rows}
-    starts = {place: row["next_offset"] for place, row in stored.items() if row["cluster_id"] == topic_log.cluster_id}
-    comparison = TopicComparison(starts, await topic_log.ends(topics), is_moved=bool(stored) and not starts)
+    starts = _of_cluster(topic_log, rows)
+    comparison = TopicComparison(starts, await topic_log.ends(topics), is_moved=bool(rows) and not starts)
     comparison.cut_off = sorted(place for place, start in starts.items() if start > comparison.ends.get(place, start))
     return comparison
+
+
+def _of_cluster(topic_log: TopicLog, rows: Sequence[asyncpg.Record]) -> dict[TopicPartition, int]:
+    """Returns the stored offsets of this cluster."""
+    here = [row for row in rows if row["cluster_id"] == topic_log.cluster_id]
+    return {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in here}
 
 
 async def store_offsets(connection: Connection, cluster_id: str, offsets: Mapping[TopicPartition, int]) -> None:
@@ -265,11 +275,14 @@ async def store_offsets(connection: Connection, cluster_id: str, offsets: Mappin
 
 
 async def _compare_page(connection: Connection, page: Sequence[SentRecord], comparison: TopicComparison) -> None:
-    """Adds the differences of one page. Records about erased records are not lost: their rows were deleted."""
+    """Adds the differences of one page. Records about erased records are not lost: their rows were deleted.
+
+    A record without the id of an event is none that this service has announced; its consumers keep it as a dead letter.
+    """
     ids = [record.event_id for record in page if record.event_id is not None]
     known_ids = {row["event_id"] for row in await connection.fetch(SELECT_KNOWN, ids)}
     comparison.resent |= known_ids
-    unknown = [record for record in page if record.event_id not in known_ids]
+    unknown = [record for record in page if record.event_id is not None and record.event_id not in known_ids]
     keys = list({record.key for record in unknown})
     erased = {row["key"] for row in await connection.fetch(SELECT_ERASED_KEYS, keys)} if keys else set()
     comparison.lost += [record for record in unknown if record.key not in erased]

@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from uuid import uuid4
 
 from services.consent.consumers import subscriptions
 from services.consent.recovery.steps import STATE_SOURCES
+from shared.contracts.consent import ConsentStateChanged
 from shared.contracts.declarations import Topic
-from shared.contracts.topics import CONSENT_RECORD_COPIES, IDENTITY_RECORDS
+from shared.contracts.topics import CONSENT_RECORD_COPIES, CONSENT_STATES, IDENTITY_RECORDS
 from shared.db.pool import Pool, transaction
 from shared.messaging import offsets
 from shared.messaging.batch_plan import Partition
@@ -60,6 +62,28 @@ async def test_records_that_are_sent_and_handled_meanwhile_are_not_taken_for_a_l
         afterwards = await check(pool, kafka, TopicLog)
     assert afterwards.cluster == "another"
     assert afterwards.offsets_lost
+
+
+async def test_an_announcement_that_its_database_does_not_know_is_lost_unless_a_relay_has_just_sent_it(
+    new_database: NewDatabase, kafka: Topics
+) -> None:
+    async with app_pool(await new_database("consent")) as pool:
+        await stand_at_beginning(pool, kafka)
+        headers = {"ce_id": str(uuid4()).encode(), "ce_type": ConsentStateChanged.ce_type.encode()}
+        await kafka.put_raw(CONSENT_STATES.name, b"{}", str(uuid4()).encode(), headers)
+        checked = await check(pool, kafka, TopicLog)
+        assert (checked.cluster, checked.lost) == ("same", {CONSENT_STATES.name: 1})
+        assert (await check(pool, kafka, BusyLog)).lost == {}
+
+
+async def test_what_nobody_announced_as_an_event_is_no_lost_announcement(
+    new_database: NewDatabase, kafka: Topics
+) -> None:
+    async with app_pool(await new_database("consent")) as pool:
+        await stand_at_beginning(pool, kafka)
+        await kafka.put_raw(CONSENT_STATES.name, b"{", str(uuid4()).encode(), {})
+        checked = await check(pool, kafka, TopicLog)
+    assert (checked.cluster, checked.lost) == ("same", {})
 
 
 async def stand_at_beginning(pool: Pool, kafka: Topics) -> None:
