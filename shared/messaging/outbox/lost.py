@@ -258,8 +258,8 @@ async def compare_offsets(connection: Connection, topic_log: TopicLog, topics: S
 
 def _of_cluster(topic_log: TopicLog, rows: Sequence[asyncpg.Record]) -> dict[TopicPartition, int]:
     """Returns the stored offsets of this cluster."""
-    here = [row for row in rows if row["cluster_id"] == topic_log.cluster_id]
-    return {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in here}
+    own = [row for row in rows if row["cluster_id"] == topic_log.cluster_id]
+    return {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in own}
 
 
 async def store_offsets(connection: Connection, cluster_id: str, offsets: Mapping[TopicPartition, int]) -> None:
