@@ -173,12 +173,14 @@ def _growth() -> list[str]:
         *_costs("stored documents", figures().cpu_ms_beside_stored),
         "",
         *_paragraph("With more partitions and as many workers of each service, at one pace on the same two cores:"),
-        *_costs("partitions and workers", figures().cpu_ms_with_workers),
+        *(_costs("partitions and workers", figures().cpu_ms_with_workers) or ["Not measured yet."]),
     ]
 
 
 def _costs(what: str, costs: Mapping[str, float]) -> list[str]:
-    first = next(iter(costs.values()), 0.0)
+    if not costs:
+        return []
+    first = next(iter(costs.values()))
     rows = (_row(f"{int(number):,}", f"{cost:.1f}", f"{cost / first:.2f}") for number, cost in costs.items())
     return [*_table(what, "ms", "over the first"), *rows]
 
