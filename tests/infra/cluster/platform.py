@@ -30,6 +30,7 @@ from deploy.local.platform.stack import Stack
 from deploy.local.platform.supervisor import Report, run_together
 from deploy.manifests.variables import DOMAIN, KAFKA_PORT
 from tests.infra.platform.certificates import Authority, CertificateFiles
+from tests.infra.platform.kafka_listeners import with_tls_listener
 from tests.infra.platform.waiting import eventually
 
 PROVIDER_ADDRESS: Final = "10.77.0.2"
@@ -62,18 +63,7 @@ class BridgeKafka(Kafka):
     server: CertificateFiles
 
     def _properties(self, data: Path) -> str:
-        values = dict(line.split("=", 1) for line in super()._properties(data).splitlines())
-        for name in ("listeners", "advertised.listeners"):
-            values[name] += f",PODS://{ADDRESS}:{KAFKA_PORT}"
-        values["listener.security.protocol.map"] += ",PODS:SASL_SSL"
-        values |= {
-            "listener.name.pods.scram-sha-512.sasl.jaas.config": (
-                "org.apache.kafka.common.security.scram.ScramLoginModule required;"
-            ),
-            "ssl.keystore.type": "PEM",
-            "ssl.keystore.location": str(self.server.both),
-        }
-        return "".join(f"{name}={value}\n" for name, value in values.items())
+        return with_tls_listener(super()._properties(data), "PODS", f"{ADDRESS}:{KAFKA_PORT}", self.server)
 
 
 class PlatformStack(Stack):

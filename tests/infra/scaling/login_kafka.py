@@ -8,6 +8,7 @@ from deploy.local.platform.kafka import Kafka
 from deploy.local.platform.ports import HOST
 from deploy.local.platform.stack import Stack
 from tests.infra.platform.certificates import Authority, CertificateFiles
+from tests.infra.platform.kafka_listeners import with_tls_listener
 
 _PORT = "kafka-login"
 
@@ -21,18 +22,7 @@ class LoginKafka(Kafka):
     authority: Path
 
     def _properties(self, data: Path) -> str:
-        values = dict(line.split("=", 1) for line in super()._properties(data).splitlines())
-        for name in ("listeners", "advertised.listeners"):
-            values[name] += f",LOGIN://{HOST}:{self.login_port}"
-        values["listener.security.protocol.map"] += ",LOGIN:SASL_SSL"
-        values |= {
-            "listener.name.login.scram-sha-512.sasl.jaas.config": (
-                "org.apache.kafka.common.security.scram.ScramLoginModule required;"
-            ),
-            "ssl.keystore.type": "PEM",
-            "ssl.keystore.location": str(self.server.both),
-        }
-        return "".join(f"{name}={value}\n" for name, value in values.items())
+        return with_tls_listener(super()._properties(data), "LOGIN", f"{HOST}:{self.login_port}", self.server)
 
 
 class LoginStack(Stack):
