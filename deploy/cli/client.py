@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,6 +70,26 @@ class Session:
         """
         carried = {**(headers or {}), "authorization": f"Bearer {await self.token()}"}
         return await send(self.http, self.urls, method, service, path, headers=carried, **options)
+
+
+async def ask_each(
+    operator: Session, services: Sequence[str], path: str, seconds: float
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Returns what the workers of these services answer to a GET, by service, and why others could not.
+
+    Raises LocalError if the operator gets no token.
+    """
+    await operator.token()
+    calls = (operator.call("GET", f"{service}-worker", path, timeout=seconds) for service in services)
+    answers, failures = {}, {}
+    for service, answer in zip(services, await asyncio.gather(*calls, return_exceptions=True), strict=True):
+        if isinstance(answer, LocalError):
+            failures[service] = str(answer)
+        elif isinstance(answer, BaseException):
+            raise answer
+        else:
+            answers[service] = answer.json()
+    return answers, failures
 
 
 def software_session(

@@ -1,6 +1,5 @@
 """What an operator does with the workers after a restore or on another Kafka cluster."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any, Final
 
 import orjson
 
-from deploy.cli.client import Session
+from deploy.cli.client import Session, ask_each
 from deploy.cli.errors import LocalError
 from deploy.cli.operator_routes import LONGEST_ACT_S
 from shared.contracts.topics import TOPICS
@@ -42,17 +41,7 @@ class RecoveryReports:
 
 async def check(operator: Session, services: Sequence[str]) -> RecoveryReports:
     """Returns what these services still lack; nothing is changed. Raises LocalError if the operator gets no token."""
-    await operator.token()
-    answers = await asyncio.gather(*(_check(operator, service) for service in services), return_exceptions=True)
-    reports, failures = {}, {}
-    for service, answer in zip(services, answers, strict=True):
-        if isinstance(answer, LocalError):
-            failures[service] = str(answer)
-        elif isinstance(answer, BaseException):
-            raise answer
-        else:
-            reports[service] = answer
-    return RecoveryReports(reports, failures)
+    return RecoveryReports(*await ask_each(operator, services, "/recovery", LONGEST_ACT_S))
 
 
 async def announce(operator: Session, service: str) -> dict[str, Any]:
@@ -115,12 +104,6 @@ def missing_rows(reports: RecoveryReports) -> list[tuple[str, str, object]]:
             versions = f"{copy['key']}: {copy['version']}, on the topic {copy['on_topic']}"
             rows.append((service, f"newer copy: {copy['topic']}", versions))
     return rows + [(service, "unknown", reason) for service, reason in reports.failures.items()]
-
-
-async def _check(operator: Session, service: str) -> dict[str, Any]:
-    answer = await operator.call("GET", f"{service}-worker", "/recovery", timeout=LONGEST_ACT_S)
-    report: dict[str, Any] = answer.json()
-    return report
 
 
 def _copies_ahead(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:

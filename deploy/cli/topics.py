@@ -1,12 +1,10 @@
 """What the workers of an installation say of its topics: how much each holds, and how far each group lags on it."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from deploy.cli.client import Session
-from deploy.cli.errors import LocalError
+from deploy.cli.client import Session, ask_each
 from shared.contracts.declarations import SERVICES
 
 LONGEST_ANSWER_S: Final = 120
@@ -39,21 +37,9 @@ class InstallationTopics:
 
 async def list_topics(operator: Session) -> InstallationTopics:
     """Returns what the workers say. Raises LocalError if the operator gets no token."""
-    await operator.token()
-    calls = (operator.call("GET", f"{service}-worker", "/topics", timeout=LONGEST_ANSWER_S) for service in SERVICES)
-    answers = await asyncio.gather(*calls, return_exceptions=True)
-    topics: list[Mapping[str, Any]] = []
-    lags: list[Mapping[str, Any]] = []
-    failures: dict[str, str] = {}
-    for service, answer in zip(SERVICES, answers, strict=True):
-        if isinstance(answer, LocalError):
-            failures[service] = str(answer)
-        elif isinstance(answer, BaseException):
-            raise answer
-        else:
-            body = answer.json()
-            topics += body["topics"]
-            lags += body["lags"]
+    answers, failures = await ask_each(operator, SERVICES, "/topics", LONGEST_ANSWER_S)
+    topics: list[Mapping[str, Any]] = [size for answer in answers.values() for size in answer["topics"]]
+    lags: list[Mapping[str, Any]] = [lag for answer in answers.values() for lag in answer["lags"]]
     return InstallationTopics(topics, lags, failures)
 
 
