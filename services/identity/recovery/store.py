@@ -9,6 +9,7 @@ from services.identity.directory.domain.directory import Professional, Structure
 from services.identity.directory.store import load_professionals, load_structures
 from services.identity.erasure.store import Erasure
 from services.identity.lifecycle.store import LifecycleRecord, lifecycle_record
+from shared.contracts.identity import RecordErased
 from shared.db.pool import Connection
 
 PAGE = 200
@@ -99,9 +100,11 @@ async def page_software(connection: Connection, after: str) -> list[str]:
 SELECT_ERASED = "select record_id from erased_records where record_id = any($1::uuid[])"
 
 
-async def erased_among(connection: Connection, record_ids: Sequence[UUID]) -> set[UUID]:
-    """Returns which of these records this database knows as erased."""
-    return {row["record_id"] for row in await connection.fetch(SELECT_ERASED, record_ids)}
+async def unknown_among(connection: Connection, events: Sequence[RecordErased]) -> list[RecordErased]:
+    """Returns the erasures of records that this database does not know as erased."""
+    rows = await connection.fetch(SELECT_ERASED, [event.record_id for event in events])
+    erased_ids = {row["record_id"] for row in rows}
+    return [event for event in events if event.record_id not in erased_ids]
 
 
 SELECT_MISSING = """

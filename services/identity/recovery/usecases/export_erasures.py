@@ -48,8 +48,8 @@ async def export_erasures(pool: Pool, rules: ExportRules, now: datetime) -> int:
             after = bucket_in(page[-1].id), page[-1].id
         for events in read_export(former) if former is not None else ():
             async with pool.acquire() as connection:
-                erased_ids = await store.erased_among(connection, [event.record_id for event in events])
-            export.add([event for event in events if event.record_id not in erased_ids])
+                unknown = await store.unknown_among(connection, events)
+            export.add(unknown)
         count = export.finish()
     except BaseException:
         export.abandon()

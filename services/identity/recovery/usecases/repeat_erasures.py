@@ -26,10 +26,9 @@ async def repeat_erasures(storage: Storage, folder: Path | None, operator: Actor
     count = 0
     for page in read_export(file):
         async with storage.transaction() as work:
-            erased_ids = await store.erased_among(work.connection, [event.record_id for event in page])
-        for event in page:
-            if event.record_id not in erased_ids:
-                count += await _repeat(storage, event, operator)
+            unknown = await store.unknown_among(work.connection, page)
+        for event in unknown:
+            count += await _repeat(storage, event, operator)
     return count
 
 
