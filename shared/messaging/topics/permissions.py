@@ -144,7 +144,11 @@ def binding_of(grant: Grant) -> AclBinding:
 
 def filter_of(grant: Grant) -> AclBindingFilter:
     """Returns the filter that matches exactly this permission on the broker."""
-    acl = binding_of(grant)
+    return filter_of_binding(binding_of(grant))
+
+
+def filter_of_binding(acl: AclBinding) -> AclBindingFilter:
+    """Returns the filter that matches exactly this ACL on the broker."""
     pattern = acl.resource_pattern_type
     return AclBindingFilter(acl.restype, acl.name, pattern, acl.principal, acl.host, acl.operation, acl.permission_type)
 

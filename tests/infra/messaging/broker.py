@@ -2,11 +2,20 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, OffsetSpec
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    OffsetSpec,
+)
 
+from shared.messaging.topics.permissions import filter_of_binding
 from tests.infra.platform.waiting import eventually
 
 WITHIN_S = 30
@@ -42,3 +51,24 @@ async def administer(admin: Any, change: Callable[[Any], dict[Any, Any]]) -> Non
     """Does something as the broker's administrator and waits until it is done."""
     for future in change(admin).values():
         await asyncio.to_thread(future.result, WITHIN_S)
+
+
+async def grant_permissions(admin: Any, *bindings: AclBinding) -> None:
+    """Grants permissions and waits until the broker applies them: the controller answers before that."""
+    await administer(admin, lambda client: client.create_acls(list(bindings)))
+    for binding in bindings:
+        await eventually(partial(_exists, admin, filter_of_binding(binding)))
+
+
+async def revoke_permissions(admin: Any, *filters: AclBindingFilter) -> None:
+    """Revokes permissions and waits until the broker no longer applies them: the controller answers before that."""
+    await administer(admin, lambda client: client.delete_acls(list(filters)))
+
+    async def are_gone() -> bool:
+        return not any([await _exists(admin, pattern) for pattern in filters])
+
+    await eventually(are_gone)
+
+
+async def _exists(admin: Any, pattern: AclBindingFilter) -> bool:
+    return bool(await asyncio.to_thread(admin.describe_acls(pattern).result, WITHIN_S))

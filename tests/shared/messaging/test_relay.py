@@ -117,17 +117,6 @@ def admin_of(kafka: Topics) -> Any:
     return admin_client(kafka.parts.kafka_bootstrap, Credentials("admin", kafka.parts.passwords["admin"]))
 
 
-async def revoke(kafka: Topics, grant: Grant) -> None:
-    """Takes a permission away and waits until the broker itself knows it no more."""
-    await administer(kafka, lambda admin: admin.delete_acls([filter_of(grant)]))
-    admin = admin_of(kafka)
-
-    async def is_gone() -> bool:
-        return not await asyncio.to_thread(admin.describe_acls(filter_of(grant)).result, 30)
-
-    await eventually(is_gone)
-
-
 async def delete_topic(kafka: Topics, topic: str) -> None:
     """Deletes a topic and waits until the broker's metadata lack it, too: it may take records until then."""
     name = kafka.prefix + topic
@@ -273,13 +262,13 @@ async def test_a_topic_that_may_not_be_written_holds_back_its_own_rows_only(
     database: Database, pool: Pool, kafka: Topics
 ) -> None:
     grant = Grant("consent", "WRITE", "TOPIC", kafka.prefix + DECISIONS)
-    await revoke(kafka, grant)
+    await broker.revoke_permissions(admin_of(kafka), filter_of(grant))
     async with relaying(database, kafka):
         for _ in range(5):
             await put(pool, announce(decided(uuid4())), announce(access(uuid4())))
         await eventually(lambda: is_empty(pool, ACCESSES))
         assert await pool.fetchval(COUNT, DECISIONS) == 5
-        await administer(kafka, lambda admin: admin.create_acls([binding_of(grant)]))
+        await broker.grant_permissions(admin_of(kafka), binding_of(grant))
         await eventually(lambda: is_empty(pool, DECISIONS), seconds=120)
 
 

@@ -22,12 +22,22 @@ from shared.service.worker import Plan, make_worker_app
 from tests.conftest import NewDatabase
 from tests.infra.http.tokens import TestKeys
 from tests.infra.messaging import plumbing
+from tests.infra.messaging.broker import revoke_permissions
 from tests.infra.messaging.plumbing import document_received, record_changed
 from tests.infra.platform.databases import Database
 from tests.infra.platform.parts import Parts
 from tests.infra.platform.topics import Topics
 from tests.infra.platform.waiting import eventually
-from tests.shared.messaging.test_relay import administer, decided, delete_topic, is_empty, put, set_config, state
+from tests.shared.messaging.test_relay import (
+    admin_of,
+    administer,
+    decided,
+    delete_topic,
+    is_empty,
+    put,
+    set_config,
+    state,
+)
 
 LETTERS = CONSENT_DEPOSIT_CHECKS.dead_letters
 
@@ -169,7 +179,7 @@ async def test_topics_of_one_machine_are_not_used_as_national_ones(database: Dat
 
 async def test_a_worker_that_may_not_look_at_a_topic_does_not_use_it(database: Database, kafka: Topics) -> None:
     look = Grant("consent", "DESCRIBE_CONFIGS", "TOPIC", kafka.prefix + IDENTITY_RECORDS.name)
-    await administer(kafka, lambda admin: admin.delete_acls([filter_of(look)]))
+    await revoke_permissions(admin_of(kafka), filter_of(look))
     await kafka.put(record_changed(uuid4()))
     async with working(database, kafka) as worker:
         await worker.assert_differences(

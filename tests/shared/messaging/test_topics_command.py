@@ -16,12 +16,13 @@ from confluent_kafka.admin import (
 from shared.contracts.topics import CONSENT_DECISIONS, CONSENT_STATES, GROUPS, IDENTITY_PEOPLE, TOPICS
 from shared.messaging.cluster_metadata import fetch_cluster_id
 from shared.runtime.settings import KafkaSettings
+from tests.infra.messaging.broker import grant_permissions
 from tests.infra.messaging.topics_command import ROOT, run, run_alone
 from tests.infra.platform.certificates import Authority
 from tests.infra.platform.parts import Parts
 from tests.infra.platform.tls_servers import TlsKafka
 from tests.infra.platform.topics import Topics
-from tests.shared.messaging.test_relay import administer, delete_topic, set_config
+from tests.shared.messaging.test_relay import admin_of, delete_topic, set_config
 
 COMMANDS = re.findall(
     r"^\.venv/bin/python -m shared\.messaging\.topics (.*)$",
@@ -140,7 +141,7 @@ async def test_permissions_beside_the_declared_ones_are_said_and_none_is_revoked
     stranger = acl("User:billing", "READ", kafka.prefix + CONSENT_STATES.name)
     denied = acl("User:consent", "WRITE", kafka.prefix + CONSENT_STATES.name, permission=AclPermissionType.DENY)
     looker = acl("User:billing", "DESCRIBE", kafka.prefix + CONSENT_STATES.name)
-    await administer(kafka, lambda client: client.create_acls([everybody, stranger, denied, looker]))
+    await grant_permissions(admin_of(kafka), everybody, stranger, denied, looker)
     lines = [
         f"permission not declared: billing may READ topic {kafka.prefix}consent.states.v1",
         f"permission not declared: billing may WRITE topic {kafka.prefix}*",
