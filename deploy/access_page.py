@@ -166,6 +166,20 @@ _CHANGERS: Final[Mapping[str, dict[str, Any]]] = {
         "care_team_objected": True,
     },
 }
+_EXPORTERS: Final[Mapping[str, dict[str, Any]]] = {
+    name: _READERS[name]
+    for name in (
+        *("holder", "representative", "carer", "application with this section", "médecin traitant", "author"),
+        *("software of the depositor", "agent, support, operator"),
+    )
+}
+_EXPORTED: Final[Mapping[str, dict[str, Any]]] = {
+    "the copy": {"action": "export", "document_status": None, "labels": frozenset()},
+    **{
+        name: {**_DOCUMENT, **_DOCUMENTS[name], "action": "export"}
+        for name in ("ordinary", "masked", "invisible to the patient", "invisible to representatives")
+    },
+}
 _CHANGES: Final = (
     *("authorise-professional", "end-authorisation", "block-professional", "object-to-feeding"),
     *("choose-emergency-access", "hide-section", "attest-care-team", "end-attestation"),
@@ -208,6 +222,7 @@ def access_page() -> str:
             *_table("Who writes", _WRITERS, _WRITING),
             *_table("Who changes who may see what", _CHANGERS, {change: _changing(change) for change in _CHANGES}),
             *_table("Who sees who did what", _CHANGERS, {"list of accesses": {"action": "read-access-list"}}),
+            *_table("Who takes a copy of the whole record", _EXPORTERS, _EXPORTED),
             *_matrix(),
         ]
     )

@@ -28,17 +28,19 @@ RELEASES: Final[Mapping[str, str]] = MappingProxyType(
         "5": "the token of an emergency reads in the one record that it names",
         "6": "a structure reports what it collected from the person: the objection to its deposits, its end, and the "
         "attestation of its care team; never against the patient side's own or later choice",
+        "7": "the holder and representatives export the record; carers, professionals and software do not",
     }
 )
 """Version of the rules -> what it changed, oldest first. Any change that may decide otherwise than before is a new
 version, so that replay can tell apart decisions of two versions and name the release between them."""
 RULES_VERSION: Final = tuple(RELEASES)[-1]
-KEPT: Final = ("3", "4", "5", RULES_VERSION)
+KEPT: Final = ("3", "4", "5", "6", RULES_VERSION)
 """The versions under which a past decision can be decided again (`Facts.as_of`)."""
 
 ACTIONS: Final[Mapping[str, tuple[RequirementTable, Callable[[Facts], str]]]] = MappingProxyType(
     {
         **dict.fromkeys(sorted(readers.READING), (readers.READERS, readers.rule_of)),
+        "export": (readers.EXPORTERS, readers.rule_of),
         "deposit": (writers.DEPOSITORS, writers.rule_of),
         "replace": (writers.REPLACERS, writers.rule_of),
         "label": (writers.LABELLERS, writers.rule_of),

@@ -1,4 +1,4 @@
-"""The requirements for reading: `read`, `find`, `read-summary` and `read-reimbursements`.
+"""The requirements for reading: `read`, `find`, `read-summary`, `read-reimbursements` and `export`.
 
 Sources: Code de la santé publique L1111-15, L1111-17 to L1111-19, R1111-46, R1111-49; arrêté of 26 October 2023 (the
 matrix); DMPi EX_3.1-1030 (which callers find masked documents).
@@ -109,6 +109,8 @@ READERS: dict[str, tuple[Requirement, ...]] = {
     ),
 }
 """No other kind of actor ever reads: neither insurers, employers, funds, support and operators nor an unknown kind."""
+EXPORTERS: dict[str, tuple[Requirement, ...]] = {kind: READERS[kind] for kind in ("patient", "representative")}
+"""The requirements for a copy of the whole record and of each document in it. Nobody else takes such a copy."""
 
 
 def rule_of(facts: Facts) -> str:

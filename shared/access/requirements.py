@@ -36,6 +36,9 @@ _BEFORE: Mapping[str, frozenset[str]] = {
 }
 """Version of the rules -> the earlier versions that are kept."""
 
+_OF_WHOLE_RECORDS = frozenset({"find", "export"})
+"""The actions that are about the whole record where their facts name no document."""
+
 RequirementTable = Mapping[str, tuple[Requirement, ...]]
 """Kind of actor -> its requirements, in the order in which they are checked."""
 
@@ -46,13 +49,13 @@ def is_since(facts: Facts, version: str) -> bool:
 
 
 def of_document(met: Callable[[Facts], bool]) -> Callable[[Facts], bool]:
-    """Returns the condition limited to documents: a search in the whole record meets it always."""
-    return lambda facts: (facts.action == "find" and facts.document_status is None) or met(facts)
+    """Returns the condition limited to documents: a request about the whole record meets it always."""
+    return lambda facts: (facts.action in _OF_WHOLE_RECORDS and facts.document_status is None) or met(facts)
 
 
 def asks_for_a_document(facts: Facts) -> bool:
     """Whether the request is about one document rather than the whole record."""
-    return facts.action != "find" or facts.document_status is not None
+    return facts.action not in _OF_WHOLE_RECORDS or facts.document_status is not None
 
 
 def is_author(facts: Facts) -> bool:

@@ -69,9 +69,10 @@ Action = Literal[
     "discard-dead-letter",
     "report-consents",
     "handle-quarantined",
+    "export-record",
 ]
 READ_ACTIONS: Final[frozenset[str]] = frozenset(
-    {"read-document", "find-documents", "read-summary", "read-reimbursements"}
+    {"read-document", "find-documents", "read-summary", "read-reimbursements", "export-record"}
 )
 """The actions that show somebody the content of a record."""
 """A new action is also added to audit's `ACTIONS_BY_SERVICE`; a change of rights to consent's `ChangeAction` too."""

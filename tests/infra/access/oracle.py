@@ -41,6 +41,8 @@ def may(f: Facts) -> bool:
     match f.action:
         case "read" | "find" | "read-summary" | "read-reimbursements":
             return _may_read(f)
+        case "export":
+            return f.actor_kind in ("patient", "representative") and _may_read(f)
         case "read-access-list":
             holder = f.actor_kind == "patient" and f.relation == "holder"
             return _plain(f) and (holder or (f.actor_kind == "representative" and _acts_for_the_holder(f)))
@@ -83,7 +85,7 @@ def _well_labelled(labels: frozenset[str]) -> bool:
 
 
 def _record_as_a_whole(f: Facts) -> bool:
-    return f.action == "find" and f.document_status is None
+    return f.action in ("find", "export") and f.document_status is None
 
 
 def _may_read(f: Facts) -> bool:

@@ -27,6 +27,7 @@ SAMU: dict[str, Any] = {
 SAME_TYPE: dict[str, Any] = {"document_type": "11488-4", "type_asked": "11488-4"}
 OTHER_TYPE: dict[str, Any] = {"document_type": "11488-4", "type_asked": "11502-2"}
 BEFORE: dict[str, Any] = {"as_of": "3", "labels_asked": N}
+WHOLE: dict[str, Any] = {"document_status": None, "labels": frozenset()}
 MINE: dict[str, Any] = {**NOBODYS, "author": True, "own_deposit": True}
 
 ROWS: dict[str, tuple[Facts, str]] = {
@@ -277,6 +278,37 @@ ROWS: dict[str, tuple[Facts, str]] = {
     "a representative too": (asking("representative", "read-access-list"), "representative"),
     "a carer does not": (asking("carer", "read-access-list"), "kind-not-permitted"),
     "a professional does not": (asking("professional", "read-access-list"), "kind-not-permitted"),
+    # a copy of the whole record
+    "the holder takes a copy": (asking("patient", "export", **WHOLE), "own-record"),
+    "with masked documents": (asking("patient", "export", labels=MASKED), "own-record"),
+    "not with what the holder may not see yet": (
+        asking("patient", "export", labels=NOT_FOR_PATIENT),
+        "invisible-to-patient",
+    ),
+    "nor a representative with what is kept from representatives": (
+        asking("representative", "export", labels=NOT_FOR_REPRESENTATIVES),
+        "invisible-to-representatives",
+    ),
+    "a representative waits while the copies are old": (
+        asking("representative", "export", **WHOLE, copies_fresh=False),
+        "copies-too-old",
+    ),
+    "who represents no more takes none": (
+        asking("representative", "export", **WHOLE, relation="none"),
+        "not-own-record",
+    ),
+    **{
+        f"{kind}: no copy of {what}": (asking(kind, "export", **document), "kind-not-permitted")
+        for kind in ("carer", "application", "professional", "software")
+        for what, document in (("the record", WHOLE), ("a document", {}))
+    },
+    **{
+        f"no copy for a professional in {mode['mode']}": (
+            asking("professional", "export", **mode),
+            "kind-not-permitted",
+        )
+        for mode in (URGENT, SAMU)
+    },
     # rights
     **{
         f"a carer may {change}": (asking("carer", "change-rights", change=change), "carer")

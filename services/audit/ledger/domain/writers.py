@@ -25,6 +25,7 @@ ACTIONS_BY_SERVICE: Final[dict[Service, frozenset[Action]]] = {
             *("find-documents", "read-document", "read-summary", "read-reimbursements", "check-record", "ask-what-if"),
             "report-consents",
             "handle-quarantined",
+            "export-record",
             "fill-history",
         }
     ),
