@@ -32,7 +32,7 @@ from services.identity.demo.domain import DemoRules
 from services.identity.directory import api as directory
 from services.identity.directory.domain.directory import DirectoryRules
 from services.identity.erasure import api as erasures
-from services.identity.erasure.domain import ErasureRules, ReceiptKeys
+from services.identity.erasure.domain import ErasureRules
 from services.identity.erasure.usecases.recover_commits import erase_again_and_end_sessions, raise_above, raise_versions
 from services.identity.figures import api as figures
 from services.identity.imports.usecases.import_file import Importer
@@ -64,6 +64,7 @@ from services.identity.relations.domain.care import RelationRules
 from services.identity.settings import ImportSettings, ProfessionalSettings, Settings
 from shared.contracts.base import Actor
 from shared.crypto.keyring import Keyring
+from shared.crypto.signatures import SignatureKeys
 from shared.db.pool import Pool
 from shared.errors import ForbiddenError, NotFoundError, OverloadedError
 from shared.http.app import make_app, serving
@@ -290,7 +291,7 @@ def _openings(settings: Settings) -> OpeningRules:
 
 def _erasure(settings: Settings) -> ErasureRules:
     return ErasureRules(
-        receipts=ReceiptKeys.parse(settings.keys.receipts.get_secret_value()),
+        receipts=SignatureKeys.parse(settings.keys.receipts.get_secret_value()),
         backups_days=settings.retention.backups_days,
         acknowledgement_s=settings.retention.acknowledgement_s,
     )

@@ -7,7 +7,6 @@ from pydantic import AfterValidator, ConfigDict, Field, SecretStr, model_validat
 from pydantic_settings import SettingsConfigDict
 
 from services.identity.clients.domain.tokens import SigningKeys
-from services.identity.erasure.domain import ReceiptKeys
 from shared.errors import CodedError
 from shared.loopback import is_loopback
 from shared.runtime.secret_files import EnvironmentSettings
@@ -17,6 +16,7 @@ from shared.runtime.settings import (
     PostgresSettings,
     Section,
     ServiceSettings,
+    SignatureKeysText,
 )
 
 
@@ -28,16 +28,7 @@ def _signing_keys(value: SecretStr) -> SecretStr:
     return value
 
 
-def _receipt_keys(value: SecretStr) -> SecretStr:
-    try:
-        ReceiptKeys.parse(value.get_secret_value())
-    except CodedError as error:
-        raise ValueError(str(error)) from None
-    return value
-
-
 SigningKeysText = Annotated[SecretStr, AfterValidator(_signing_keys)]
-ReceiptKeysText = Annotated[SecretStr, AfterValidator(_receipt_keys)]
 
 
 class KeySettings(Section):
@@ -57,7 +48,7 @@ class KeySettings(Section):
     contacts: KeyringText
     persons: KeyringText
     signing: SigningKeysText
-    receipts: ReceiptKeysText = Field(
+    receipts: SignatureKeysText = Field(
         description="private JWKs (OKP Ed25519 with `kid`) of erasure receipts: the first signs, all are published"
     )
 

@@ -7,8 +7,9 @@ import httpx2
 import orjson
 from joserfc.jwk import KeySet
 
+from shared.crypto.jwk_sets import stored_keys, usable_keys
 from shared.db.pool import Pool
-from shared.http.jwks import JwksCache, stored_keys, usable_keys
+from shared.http.jwks import JwksCache
 from shared.runtime.logs import log
 from shared.runtime.settings import TokenSettings
 from shared.runtime.tls import client_context

@@ -14,6 +14,7 @@ from pydantic_settings import SettingsConfigDict
 
 from shared.contracts.declarations import Profile
 from shared.crypto.keyring import Keyring
+from shared.crypto.signatures import SignatureKeys
 from shared.errors import CodedError
 from shared.loopback import is_loopback
 from shared.runtime.secret_files import EnvironmentSettings, set_variable
@@ -29,6 +30,16 @@ def _keyring(value: SecretStr) -> SecretStr:
     return value
 
 
+def _signature_keys(value: SecretStr) -> SecretStr:
+    try:
+        SignatureKeys.parse(value.get_secret_value())
+    except CodedError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+SignatureKeysText = Annotated[SecretStr, AfterValidator(_signature_keys)]
+"""A JSON array of private JWKs (OKP, Ed25519, with `kid`): the first signs, all are published."""
 KeyringText = Annotated[SecretStr, AfterValidator(_keyring)]
 """A keyring `kid:base64url[,...]`, the active key first."""
 

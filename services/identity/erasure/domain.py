@@ -6,30 +6,19 @@ with the public keys alone.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, Self
+from typing import Literal, Self
 from uuid import UUID
 
-from joserfc import jws
-from joserfc.errors import JoseError
-from joserfc.jwk import OKPKey
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, model_validator
 
-from services.identity.kit.private_keys import parse_private_keys
 from shared.contracts.declarations import SERVICES, Service
 from shared.contracts.topics import CLEANED_WITHIN, COMPACTED_WITHIN, DEAD_LETTERS_KEPT, FACTS_KEPT, SEGMENT_SPAN
+from shared.crypto.signatures import SignatureInvalidError, SignatureKeys, verified_payload
 from shared.errors import CodedError
-from shared.http.jwks import usable_keys
 
 ErasureReason = Literal["retention-over", "gdpr-decision"]
-ALGORITHM = "Ed25519"
 TYPE = "erasure-receipt+jws"
 MAX_LENGTH = 16 * 1024
-
-
-class ReceiptKeysError(CodedError):
-    """The keys of receipts are a JSON array of private JWKs: OKP, Ed25519, each with its own `kid`."""
-
-    code = "receipt-keys-invalid"
 
 
 class ReceiptInvalidError(CodedError):
@@ -102,30 +91,9 @@ def build_receipt(
     )
 
 
-@dataclass(frozen=True, repr=False)
-class ReceiptKeys:
-    """The keys of receipts: the first one signs, all are published."""
-
-    keys: tuple[OKPKey, ...]
-
-    @classmethod
-    def parse(cls, text: str) -> "ReceiptKeys":
-        """Returns the keys from the JSON array of the settings. Raises ReceiptKeysError."""
-        try:
-            return cls(parse_private_keys(text, OKPKey, "Ed25519"))
-        except ValueError:
-            raise ReceiptKeysError from None
-
-    def sign(self, signed: Receipt) -> str:
-        """Returns the receipt as a compact JWS, signed with the first key."""
-        header = {"alg": ALGORITHM, "kid": self.keys[0].kid, "typ": TYPE}
-        return jws.serialize_compact(header, signed.model_dump_json(), self.keys[0], algorithms=[ALGORITHM])
-
-    def public_jwks(self) -> list[dict[str, Any]]:
-        """Returns the public keys as JWKs, with only the members that a verifier needs."""
-        publics = [key.as_dict(private=False) for key in self.keys]
-        members = ("kty", "crv", "x", "kid")
-        return [{**{name: key[name] for name in members}, "use": "sig", "alg": ALGORITHM} for key in publics]
+def sign_receipt(keys: SignatureKeys, receipt: Receipt) -> str:
+    """Returns the receipt as a compact JWS, signed with the first key."""
+    return keys.sign(receipt.model_dump_json().encode(), TYPE)
 
 
 def verified_receipt(text: str, published: object) -> Receipt:
@@ -137,12 +105,8 @@ def verified_receipt(text: str, published: object) -> Receipt:
     if len(stripped) > MAX_LENGTH:
         raise ReceiptInvalidError
     try:
-        keys = usable_keys(published, ("OKP",))
-        signature = jws.deserialize_compact(stripped, keys, algorithms=[ALGORITHM])
-        if signature.headers().get("typ") != TYPE:
-            raise ReceiptInvalidError
-        return Receipt.model_validate_json(signature.payload)
-    except (JoseError, ValidationError, ValueError, TypeError, KeyError, AttributeError):
+        return Receipt.model_validate_json(verified_payload(stripped, published, TYPE))
+    except (SignatureInvalidError, ValidationError):
         raise ReceiptInvalidError from None  # the cause may quote the content
 
 
@@ -154,6 +118,6 @@ class ErasureRules:
     which a missing acknowledgement raises an alarm.
     """
 
-    receipts: ReceiptKeys
+    receipts: SignatureKeys
     backups_days: int
     acknowledgement_s: float

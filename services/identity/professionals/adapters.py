@@ -18,8 +18,9 @@ from services.identity.professionals.domain.psc import (
     ProviderUnavailableError,
     RelyingParty,
 )
+from shared.crypto.jwk_sets import usable_keys
 from shared.http.admission import idle
-from shared.http.jwks import JwksCache, usable_keys
+from shared.http.jwks import JwksCache
 from shared.loopback import is_loopback
 from shared.runtime.logs import log
 

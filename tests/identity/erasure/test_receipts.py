@@ -11,23 +11,22 @@ from joserfc import jws
 from joserfc.jwk import ECKey, OctKey, OKPKey
 
 from services.identity.erasure.domain import (
-    ALGORITHM,
     TYPE,
     ErasureAcknowledgement,
     Receipt,
     ReceiptInvalidError,
-    ReceiptKeys,
-    ReceiptKeysError,
     build_receipt,
     longest_retention,
+    sign_receipt,
     verified_receipt,
 )
 from shared.contracts.declarations import SERVICES
 from shared.contracts.topics import CLEANED_WITHIN, DEAD_LETTERS_KEPT, FACTS_KEPT, SEGMENT_SPAN
+from shared.crypto.signatures import ALGORITHM, SignatureKeys, SignatureKeysError
 
 KEY = OKPKey.generate_key("Ed25519", {"kid": "one"}, private=True)
 NEXT = OKPKey.generate_key("Ed25519", {"kid": "two"}, private=True)
-KEYS = ReceiptKeys.parse(json.dumps([KEY.as_dict(private=True)]))
+KEYS = SignatureKeys.parse(json.dumps([KEY.as_dict(private=True)]))
 PUBLISHED = {"keys": KEYS.public_jwks()}
 T0 = datetime(2026, 11, 23, 10, tzinfo=UTC)
 
@@ -44,7 +43,7 @@ def signed(**changes: Any) -> Receipt:
 
 
 def test_a_receipt_tells_when_it_was_destroyed_and_from_when_no_backup_brings_it_back() -> None:
-    receipt = verified_receipt(KEYS.sign(signed()), PUBLISHED)
+    receipt = verified_receipt(sign_receipt(KEYS, signed()), PUBLISHED)
     assert receipt == signed()
     assert receipt.destroyed_at == T0 + timedelta(seconds=4)
     assert receipt.unrecoverable_from == receipt.destroyed_at + timedelta(days=90)
@@ -59,14 +58,14 @@ def test_topics_count_among_what_is_kept_longest() -> None:
 
 def test_the_published_keys_hold_no_private_half_and_an_older_key_is_still_known() -> None:
     assert all(set(key) == {"kty", "crv", "x", "kid", "use", "alg"} for key in KEYS.public_jwks())
-    rotated = ReceiptKeys.parse(json.dumps([NEXT.as_dict(private=True), KEY.as_dict(private=True)]))
-    assert verified_receipt(KEYS.sign(signed()), {"keys": rotated.public_jwks()}) == signed()
+    rotated = SignatureKeys.parse(json.dumps([NEXT.as_dict(private=True), KEY.as_dict(private=True)]))
+    assert verified_receipt(sign_receipt(KEYS, signed()), {"keys": rotated.public_jwks()}) == signed()
     with pytest.raises(ReceiptInvalidError):
-        verified_receipt(rotated.sign(signed()), PUBLISHED)
+        verified_receipt(sign_receipt(rotated, signed()), PUBLISHED)
 
 
 def part(number: int, change: Any) -> str:
-    parts = KEYS.sign(signed()).split(".")
+    parts = sign_receipt(KEYS, signed()).split(".")
     decoded = base64.urlsafe_b64decode(parts[number] + "==")
     parts[number] = base64.urlsafe_b64encode(change(decoded)).decode().rstrip("=")
     return ".".join(parts)
@@ -78,7 +77,7 @@ def by(key: Any, header: dict[str, Any], algorithm: str, payload: str | None = N
 
 def unsigned() -> str:
     header = base64.urlsafe_b64encode(json.dumps({"alg": "none", "kid": "one", "typ": TYPE}).encode()).decode()
-    return f"{header.rstrip('=')}.{KEYS.sign(signed()).split('.')[1]}."
+    return f"{header.rstrip('=')}.{sign_receipt(KEYS, signed()).split('.')[1]}."
 
 
 def payload(**changes: Any) -> str:
@@ -95,8 +94,8 @@ BAD = {
     "another record": part(1, lambda data: data.replace(b"0002", b"0003")),
     "another key id": part(0, lambda data: data.replace(b"one", b"two")),
     "another signature": part(2, lambda data: bytes([data[0] ^ 1]) + data[1:]),
-    "a cut signature": KEYS.sign(signed())[:-8],
-    "no signature": KEYS.sign(signed()).rpartition(".")[0] + ".",
+    "a cut signature": sign_receipt(KEYS, signed())[:-8],
+    "no signature": sign_receipt(KEYS, signed()).rpartition(".")[0] + ".",
     "alg none": unsigned(),
     "a foreign key of the same id": by(
         OKPKey.generate_key("Ed25519", {"kid": "one"}, private=True),
@@ -118,9 +117,9 @@ BAD = {
     "more than it has": payload(name="somebody"),
     "nothing": "",
     "no receipt": "hello",
-    "blanks inside": KEYS.sign(signed()).replace(".", ". ", 1),
+    "blanks inside": sign_receipt(KEYS, signed()).replace(".", ". ", 1),
     "not ASCII": "é.é.é",
-    "too long": KEYS.sign(signed()) + "A" * 20_000,
+    "too long": sign_receipt(KEYS, signed()) + "A" * 20_000,
 }  # fmt: skip
 
 
@@ -132,13 +131,13 @@ def test_a_tampered_receipt_is_refused(case: str) -> None:
 
 @pytest.mark.parametrize("beside", [{"kty": "OKP", "crv": "Ed9", "kid": "x", "x": "AAAA"}, {"kty": "new"}, "x"])
 def test_a_receipt_is_verified_although_an_unusable_key_is_published_beside_its_own(beside: object) -> None:
-    assert verified_receipt(KEYS.sign(signed()), {"keys": [beside, *KEYS.public_jwks()]}) == signed()
+    assert verified_receipt(sign_receipt(KEYS, signed()), {"keys": [beside, *KEYS.public_jwks()]}) == signed()
 
 
 @pytest.mark.parametrize("published", [{}, {"keys": []}, {"keys": [{}]}, [], None, "x", {"keys": [{"kty": "OKP"}]}])
 def test_without_usable_public_keys_nothing_is_vouched_for(published: object) -> None:
     with pytest.raises(ReceiptInvalidError):
-        verified_receipt(KEYS.sign(signed()), published)
+        verified_receipt(sign_receipt(KEYS, signed()), published)
 
 
 @pytest.mark.parametrize(
@@ -151,5 +150,5 @@ def test_without_usable_public_keys_nothing_is_vouched_for(published: object) ->
     ],
 )  # fmt: skip
 def test_unusable_keys_of_receipts_are_refused(text: str) -> None:
-    with pytest.raises(ReceiptKeysError):
-        ReceiptKeys.parse(text)
+    with pytest.raises(SignatureKeysError):
+        SignatureKeys.parse(text)

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.identity.erasure.domain import ErasureRules, ReceiptKeys
+from services.identity.erasure.domain import ErasureRules
 from services.identity.erasure.steps.collect_acknowledgements import collect_acknowledgements
 from services.identity.erasure.steps.destruction import ErasureRequest
 from services.identity.erasure.usecases import erase_record as module
@@ -25,6 +25,7 @@ from services.identity.lifecycle.domain.lifecycle import LifecycleRules
 from shared.contracts.declarations import SERVICES
 from shared.contracts.identity import ErasureAcknowledged
 from shared.crypto.keyring import Keyring
+from shared.crypto.signatures import SignatureKeys
 from shared.db.pool import Pool, create_pool, transaction
 from shared.runtime import clock
 from shared.runtime.settings import PostgresSettings
@@ -35,7 +36,7 @@ from tests.infra.messaging.messages import message
 RING = Keyring.parse(KEYRING)
 KEYRINGS = Keyrings(ins=RING, contacts=RING, persons=RING)
 LIFECYCLE = LifecycleRules(closed_years=10)
-RECEIPT_KEYS = ReceiptKeys.parse(RECEIPTS)
+RECEIPT_KEYS = SignatureKeys.parse(RECEIPTS)
 ERASURE = ErasureRules(RECEIPT_KEYS, backups_days=90, acknowledgement_s=3600)
 
 

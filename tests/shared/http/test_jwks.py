@@ -5,8 +5,9 @@ import asyncio
 import pytest
 from joserfc.jwk import ECKey, KeySet, OKPKey
 
+from shared.crypto.jwk_sets import usable_keys
 from shared.http import jwks
-from shared.http.jwks import JwksCache, usable_keys
+from shared.http.jwks import JwksCache
 
 FIRST, SECOND = (KeySet([OKPKey.generate_key("Ed25519", {"kid": kid})]) for kid in ("first", "second"))
 

@@ -8,8 +8,8 @@ from uuid import UUID
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
-from services.identity.kit.private_keys import parse_private_keys
 from shared.contracts.base import ActorKind
+from shared.crypto.private_keys import parse_private_keys
 from shared.errors import CodedError
 
 TOKEN_LIFETIME = timedelta(seconds=300)

@@ -14,8 +14,8 @@ from services.identity.clients.domain.clients import (
     NewClient,
 )
 from services.identity.clients.domain.registrations import Registration
+from shared.crypto.jwk_sets import stored_keys
 from shared.db.pool import Connection
-from shared.http.jwks import stored_keys
 
 INSERT_CLIENT = """
 insert into clients (id, name, kind, scopes, jwks, organisation_id, certificate_subject, psc_client_id)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from services.identity.erasure import store as erasures
-from services.identity.erasure.domain import ErasureAcknowledgement, ErasureRules, build_receipt
+from services.identity.erasure.domain import ErasureAcknowledgement, ErasureRules, build_receipt, sign_receipt
 from services.identity.erasure.store import Erasure
 from shared.contracts.declarations import SERVICES, Service
 from shared.contracts.identity import ErasureAcknowledged
@@ -74,4 +74,4 @@ async def _complete_if_acknowledged(connection: Connection, erasure: Erasure, ru
     signed = build_receipt(
         erasure.id, erasure.record_id, erasure.reason, erasure.decided_at, acknowledgements, backups=backups
     )
-    await erasures.complete_erasure(connection, erasure.id, clock.now(), rules.receipts.sign(signed))
+    await erasures.complete_erasure(connection, erasure.id, clock.now(), sign_receipt(rules.receipts, signed))
