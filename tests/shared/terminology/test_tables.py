@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.terminology import documents, oids, professions, visibility
+from shared.terminology import documents, oids, professions, vaccines, visibility
 from shared.terminology.visibility import Confidentiality, Visibility
 
 
@@ -76,3 +76,23 @@ def test_professions_are_found_by_code() -> None:
     assert professions.profession("10", "TRE_G16") is not None
     for unknown in ("99", "", "G15_10"):
         assert professions.profession(unknown) is None
+
+
+def test_every_vaccine_of_the_table_protects_against_diseases_with_names_in_both_languages() -> None:
+    named = vaccines.vaccine_diseases()
+    assert all(disease.french and disease.english for disease in named.values())
+    stated = {disease for vaccine in vaccines.vaccines_by_atc().values() for disease in vaccine.diseases}
+    assert stated == named.keys(), "each disease has a vaccine, and each vaccine's diseases have names"
+
+
+def test_a_vaccines_codes_state_its_diseases_unless_they_disagree() -> None:
+    measles, tetanus = (vaccines.ATC, "J07BD52"), (vaccines.ATC, "J07AM01")
+    assert vaccines.diseases_of([measles, (vaccines.CVX, "03")]) == {"measles", "mumps", "rubella"}
+    assert vaccines.diseases_of([("urn:oid:1.2.3", "J07BD52")]) == frozenset()
+    assert vaccines.diseases_of([measles, tetanus]) == frozenset()
+
+
+def test_a_cvx_code_states_the_same_diseases_as_each_atc_code_that_implies_it() -> None:
+    for atc, vaccine in vaccines.vaccines_by_atc().items():
+        if (cvx := vaccines.cvx_of_atc(atc)) is not None:
+            assert vaccines.diseases_of([(vaccines.CVX, cvx)]) == vaccine.diseases, atc

@@ -1,0 +1,1 @@
+"""Vaccination certificates: SMART Health Cards about doses that professionals recorded, and their revocation."""
