@@ -70,6 +70,7 @@ def _placeholders(settings: type[ServiceSettings]) -> ServiceSettings:
     signing_keys = {
         "signing": json.dumps([jwk.as_dict(private=True)]),
         "receipts": json.dumps([okp.as_dict(private=True)]),
+        "signatures": json.dumps([okp.as_dict(private=True)]),
     }
     values: dict[str, Any] = {
         "postgres": {"dsn": "postgresql://127.0.0.1/placeholder"},

@@ -73,7 +73,8 @@ def make_secrets(folder: Path, server: str = "postgres:5432", domain: str = "dmp
         for other in others:
             keep(f"{other}/{name}", ring)
     keep("identity/signing", _jwks(ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256", "kid": _kid()})))
-    keep("identity/receipts", _jwks(OKPKey.generate_key("Ed25519", {"use": "sig", "alg": "Ed25519", "kid": _kid()})))
+    for signatures in ("identity/receipts", "audit/signatures"):
+        keep(signatures, _jwks(OKPKey.generate_key("Ed25519", {"use": "sig", "alg": "Ed25519", "kid": _kid()})))
     _keep_certificates(keep, folder, domain)
     keep("edge/edge.toml", edge_settings(domain))
     _give(folder)

@@ -19,6 +19,7 @@ from services.audit.replay import api as replay_api
 from services.audit.settings import Settings
 from shared.access.decide import reasons_of
 from shared.crypto.keyring import Keyring
+from shared.crypto.signatures import SignatureKeys
 from shared.crypto.vault import Vault
 from shared.erasure.erased_records import ErasureFinisher
 from shared.http.app import make_app, serving
@@ -39,12 +40,12 @@ REFUSALS: Final = {
 
 def make_api(settings: Settings) -> FastAPI:
     """Builds the API: who did what with a record, and why."""
-    motives = make_motive_vault(settings)
+    motives, keys = make_motive_vault(settings), SignatureKeys.parse(settings.keys.signatures.get_secret_value())
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with serving(app, settings, "audit"):
-            provide(app, motives)
+            provide(app, motives, keys)
             yield
 
     app = make_app(

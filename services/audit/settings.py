@@ -1,8 +1,10 @@
 """The settings of audit, read from `AUDIT_<SECTION>__<FIELD>`."""
 
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from shared.runtime.settings import KeyringText, Section, ServiceSettings
+from shared.runtime.setting_types import KeyringText, SignatureKeysText
+from shared.runtime.settings import Section, ServiceSettings
 
 
 class KeySettings(Section):
@@ -13,6 +15,9 @@ class KeySettings(Section):
 
     motives: KeyringText
     kek: KeyringText
+    signatures: SignatureKeysText = Field(
+        description="private JWKs (OKP Ed25519 with `kid`) of lists of accesses: the first signs, all are published"
+    )
 
 
 class Settings(ServiceSettings):

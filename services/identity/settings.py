@@ -10,13 +10,12 @@ from services.identity.clients.domain.tokens import SigningKeys
 from shared.errors import CodedError
 from shared.loopback import is_loopback
 from shared.runtime.secret_files import EnvironmentSettings
+from shared.runtime.setting_types import KeyringText, SignatureKeysText
 from shared.runtime.settings import (
-    KeyringText,
     ParameterSettings,
     PostgresSettings,
     Section,
     ServiceSettings,
-    SignatureKeysText,
 )
 
 

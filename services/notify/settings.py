@@ -10,8 +10,8 @@ from pydantic_settings import SettingsConfigDict
 
 from shared.crypto.keyring import Keyring
 from shared.loopback import is_loopback
-from shared.runtime.setting_types import check_pem_files
-from shared.runtime.settings import CONNECTION_AGE, KeyringText, Section, ServiceSettings
+from shared.runtime.setting_types import KeyringText, check_pem_files
+from shared.runtime.settings import CONNECTION_AGE, Section, ServiceSettings
 
 
 def _address(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Types of settings that name other servers: connection strings, networks, URLs, and files of TLS."""
+"""Types of settings: keys, and what names other servers: connection strings, networks, URLs, and files of TLS."""
 
 import re
 import ssl
@@ -9,12 +9,37 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, SecretStr
 
+from shared.crypto.keyring import Keyring
+from shared.crypto.signatures import SignatureKeys
+from shared.errors import CodedError
 from shared.loopback import is_loopback
 
 _HOST = re.compile(r"(?:\[[^]]*\]|[^:]*)(?::([0-9]*))?", re.ASCII)
 """A host of a connection string, with or without a port."""
 _HIGHEST_PORT = 65_535
 _NO_DSN = "is no connection string `postgresql://role:password@host:port/database`"
+
+
+def _keyring(value: SecretStr) -> SecretStr:
+    try:
+        Keyring.parse(value.get_secret_value())
+    except CodedError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+def _signature_keys(value: SecretStr) -> SecretStr:
+    try:
+        SignatureKeys.parse(value.get_secret_value())
+    except CodedError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+SignatureKeysText = Annotated[SecretStr, AfterValidator(_signature_keys)]
+"""A JSON array of private JWKs (OKP, Ed25519, with `kid`): the first signs, all are published."""
+KeyringText = Annotated[SecretStr, AfterValidator(_keyring)]
+"""A keyring `kid:base64url[,...]`, the active key first."""
 
 
 def _dsn(value: SecretStr) -> SecretStr:

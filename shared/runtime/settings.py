@@ -7,41 +7,22 @@ A connection that leaves this machine is encrypted, or its settings say expressl
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from shared.contracts.declarations import Profile
-from shared.crypto.keyring import Keyring
-from shared.crypto.signatures import SignatureKeys
-from shared.errors import CodedError
 from shared.loopback import is_loopback
 from shared.runtime.secret_files import EnvironmentSettings, set_variable
-from shared.runtime.setting_types import Dsn, JwksUrl, Networks, check_pem_files, is_local
+from shared.runtime.setting_types import (
+    Dsn,
+    JwksUrl,
+    Networks,
+    check_pem_files,
+    is_local,
+)
 from shared.runtime.tracing_settings import TracingSettings
-
-
-def _keyring(value: SecretStr) -> SecretStr:
-    try:
-        Keyring.parse(value.get_secret_value())
-    except CodedError as error:
-        raise ValueError(str(error)) from None
-    return value
-
-
-def _signature_keys(value: SecretStr) -> SecretStr:
-    try:
-        SignatureKeys.parse(value.get_secret_value())
-    except CodedError as error:
-        raise ValueError(str(error)) from None
-    return value
-
-
-SignatureKeysText = Annotated[SecretStr, AfterValidator(_signature_keys)]
-"""A JSON array of private JWKs (OKP, Ed25519, with `kid`): the first signs, all are published."""
-KeyringText = Annotated[SecretStr, AfterValidator(_keyring)]
-"""A keyring `kid:base64url[,...]`, the active key first."""
 
 
 class Section(BaseModel):

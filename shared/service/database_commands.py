@@ -136,8 +136,12 @@ def _report(column: Rewrapped) -> None:
 
 
 def _new_key_arguments(parser: argparse.ArgumentParser) -> None:
-    kinds = "ring: an entry of a keyring; signing, receipts: what identity signs tokens and receipts of erasures with"
-    parser.add_argument("kind", nargs="?", default="ring", choices=["ring", "signing", "receipts"], help=kinds)
+    kinds = (
+        "ring: an entry of a keyring; signing, receipts: what identity signs tokens and receipts of erasures with; "
+        "signatures: what audit signs lists of accesses with"
+    )
+    choices = ["ring", "signing", "receipts", "signatures"]
+    parser.add_argument("kind", nargs="?", default="ring", choices=choices, help=kinds)
     parser.add_argument("--kid", type=_kid, default=time.strftime("%Y-%m-%d"), help="its id; default: today's date")
 
 
@@ -154,7 +158,7 @@ def _print_new_key(invocation: Invocation) -> int:
         case "signing":
             key = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256", "kid": kid})
             print_text(json.dumps([key.as_dict(private=True)]))
-        case "receipts":
+        case "receipts" | "signatures":
             pair = OKPKey.generate_key("Ed25519", {"use": "sig", "alg": "Ed25519", "kid": kid})
             print_text(json.dumps([pair.as_dict(private=True)]))
         case _:

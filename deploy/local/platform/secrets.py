@@ -51,9 +51,9 @@ class Secrets:
             self._keep(path, [key.as_dict(private=True)])
         return json.dumps(self._values[path])
 
-    def receipt_keys(self, name: str) -> str:
-        """Returns a JSON array with one private Ed25519 JWK for erasure receipts."""
-        path = f"receipts/{name}"
+    def signature_keys(self, kind: str, name: str) -> str:
+        """Returns a JSON array with one private Ed25519 JWK of a service; `kind`: it signs receipts or exports."""
+        path = f"{kind}/{name}"
         if path not in self._values:
             key = OKPKey.generate_key("Ed25519", {"use": "sig", "alg": "Ed25519", "kid": secrets.token_hex(8)})
             self._keep(path, [key.as_dict(private=True)])

@@ -110,7 +110,7 @@ class Services:
             case "identity":
                 return {
                     "KEYS__SIGNING": self.secrets.signing_keys("identity"),
-                    "KEYS__RECEIPTS": self.secrets.receipt_keys("identity"),
+                    "KEYS__RECEIPTS": self.secrets.signature_keys("receipts", "identity"),
                     **psc_variables(self.secrets, self.ports["psc"], self.url("identity")),
                     "PROFESSIONALS__MOTIVES": self.secrets.keyring("motives"),
                     "OPENINGS__WINDOW_DAYS": "0",  # a person watches a campaign on one machine to its end
@@ -124,6 +124,8 @@ class Services:
                     "MLLP__PLAINTEXT": "true",
                     "MLLP__PROCESSING_IDS": '["P", "T", "D"]',
                 }
+            case "audit":
+                return {"KEYS__SIGNATURES": self.secrets.signature_keys("signatures", "audit")}
             case "notify":
                 return {
                     "SMTP__HOST": HOST,

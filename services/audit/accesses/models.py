@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -111,6 +112,17 @@ class AccessesView(BaseModel):
         """Returns the view of a page."""
         following = str(LedgerCursor(page[-1].occurred_at, page[-1].event_id)) if has_more else None
         return cls(accesses=[AccessView.of(line, names, own_ids) for line in fold_refusals(page)], next=following)
+
+
+class AccessListKeysView(BaseModel):
+    """The public keys of lists of accesses (JWKS)."""
+
+    keys: list[dict[str, Any]]
+
+
+def whole_views(accesses: list[ShownEntry], names: PublicNames, own_ids: frozenset[str]) -> list[BaseModel]:
+    """Returns the view of each entry; equal refusals stay apart."""
+    return [AccessView.of(AccessLine(entry, 1, entry.occurred_at), names, own_ids) for entry in accesses]
 
 
 def _actor_view(entry: ShownEntry, names: PublicNames, own_ids: frozenset[str]) -> ActorView:

@@ -5,7 +5,8 @@ from typing import Final
 from shared.crypto.keyring import Keyring
 from shared.crypto.vault import Vault
 from shared.db.key_rewrap import KeyPlan, wrapped_keys
-from shared.runtime.settings import KeyringText, Section
+from shared.runtime.setting_types import KeyringText
+from shared.runtime.settings import Section
 
 ORGANISATION_KEY: Final = "organisation-key"
 

@@ -13,8 +13,10 @@ from openapi_python_client.config import Config, ConfigFile, MetaType
 from deploy.generate import openapi
 from shared.contracts.declarations import SERVICES
 
-CONFIGURATION = ConfigFile(post_hooks=[], content_type_overrides={"application/jose": "text/plain"})
-"""The generator does not know the media type of signed receipts, which are text."""
+CONFIGURATION = ConfigFile(
+    post_hooks=[], content_type_overrides={"application/jose": "text/plain", "application/jsonl": "text/plain"}
+)
+"""The generator does not know the media types of signed receipts and lists, which are text."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from tests.infra.audit.keys import SIGNATURES
 from tests.infra.http.tokens import ISSUER
 from tests.infra.identity.identity_api import RECEIPTS, SIGNING
 from tests.infra.platform.databases import Database
@@ -23,6 +24,7 @@ _COMMON = {
 NO_CHANGES: Mapping[str, str] = {}
 OWN: dict[str, dict[str, str]] = {
     "identity": {"KEYS__SIGNING": SIGNING, "KEYS__RECEIPTS": RECEIPTS},
+    "audit": {"KEYS__SIGNATURES": SIGNATURES},
     "notify": {
         "SMTP__HOST": "127.0.0.1",
         "SMTP__PORT": "1",

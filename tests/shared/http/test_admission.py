@@ -23,7 +23,13 @@ from tests.infra.http.tokens import bearer, make_token, patient_token, software_
 from tests.infra.platform.databases import Databases
 from tests.infra.platform.waiting import eventually
 
-BULK = {"records /records/{record_id}/what-if", "records /quarantine/resendings", "consent /matrices", "audit /replay"}
+BULK = {
+    "records /records/{record_id}/what-if",
+    "records /quarantine/resendings",
+    "consent /matrices",
+    "audit /replay",
+    "audit /records/{record_id}/accesses/file",
+}
 DEPOSITS = {
     *("records /fhir", "records /cda", "records /xdm"),
     "records /records/{record_id}/documents/{document_id}",

@@ -35,6 +35,7 @@ OPEN_TO_ALL = {
     "identity GET /professionals/callback",
     "identity POST /professionals/card",
     "records GET /fhir/metadata",
+    "audit GET /.well-known/access-list-keys.json",
 }
 """Routes for callers without a token yet, and for public information."""
 WITH_LARGE_BODIES = {

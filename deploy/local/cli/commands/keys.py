@@ -24,8 +24,8 @@ def register(app: typer.Typer) -> None:
 def new(
     service: ServiceArgument,
     kind: Annotated[
-        Literal["ring", "signing", "receipts"],
-        typer.Argument(help="An entry of a keyring, or what identity signs tokens or receipts of erasures with."),
+        Literal["ring", "signing", "receipts", "signatures"],
+        typer.Argument(help="An entry of a keyring, or what a service signs tokens, receipts or exports with."),
     ] = "ring",
     kid: Annotated[str | None, typer.Option(metavar="KID", help="Its id; without it today's date.")] = None,
 ) -> None:

@@ -1,7 +1,8 @@
 """Lists who did what with a record, for the patient or a representative; for the patient in both linked records."""
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from services.audit.accesses import store
@@ -13,6 +14,16 @@ from services.audit.ledger.domain.cursors import LedgerCursor
 from shared.db.pool import Connection, Pool, transaction
 from shared.http.tokens import Caller
 from shared.messaging.outbox import append
+
+WHOLE_PAGE: Final = 500
+"""Entries of a page of the whole list."""
+
+
+class PagePlace(NamedTuple):
+    """Where a page begins, and its largest number of entries."""
+
+    before: LedgerCursor
+    limit: int
 
 
 class AccessPage(NamedTuple):
@@ -42,24 +53,51 @@ async def list_accesses(
     Raises ForbiddenError for other callers; NotFoundError for another record, or one that was erased; UncheckableError
     if the copy is older than `copy_limit`.
     """
+    return await _read_page(pool, record_id, caller, PagePlace(before, limit), max_copy_age, is_announced=True)
+
+
+async def list_all_accesses(
+    pool: Pool, record_id: UUID, caller: Caller, before: LedgerCursor, max_copy_age: timedelta
+) -> AsyncIterator[AccessList]:
+    """Yields all pages of the accesses before a cursor, newest first.
+
+    The whole is one access in the ledger, announced before the first page. Each page is decided on again, each in a
+    transaction of its own: the caller's right may end meanwhile. Raises as `list_accesses`.
+    """
+    place, is_announced = PagePlace(before, WHOLE_PAGE), True
+    while True:
+        accesses = await _read_page(pool, record_id, caller, place, max_copy_age, is_announced=is_announced)
+        yield accesses
+        if not accesses.page.has_more:
+            return
+        last = accesses.page.entries[-1]
+        place, is_announced = PagePlace(LedgerCursor(last.occurred_at, last.event_id), WHOLE_PAGE), False
+
+
+async def _read_page(
+    pool: Pool, record_id: UUID, caller: Caller, place: PagePlace, max_copy_age: timedelta, *, is_announced: bool
+) -> AccessList:
+    """Decides and returns a page; a refusal is announced in any case."""
     async with transaction(pool) as connection:
         request = await check_access_request(connection, caller, record_id, max_copy_age)
         records = await request.readable_records(connection)
-        page = await _find_page(connection, records, before, limit, to_representatives=request.is_representative)
-        await append(connection, request.announcements("list-accesses", records))
+        page = await _find_page(connection, records, place, to_representatives=request.is_representative)
+        if is_announced or not request.is_permitted:
+            await append(connection, request.announcements("list-accesses", records))
     request.raise_if_refused("list-accesses")
     own_ids = [caller.id] if request.is_representative else [str(id) for id in records]
     return AccessList(page, frozenset(own_ids))
 
 
 async def _find_page(
-    connection: Connection, records: list[UUID], before: LedgerCursor, limit: int, *, to_representatives: bool
+    connection: Connection, records: list[UUID], place: PagePlace, *, to_representatives: bool
 ) -> AccessPage:
-    """Returns a page; reads one entry more than `limit` of each record, to know whether there are more."""
+    """Returns a page; reads one entry more than its limit of each record, to know whether there are more."""
+    limit = place.limit
     newest: list[ShownEntry] = []
     for id in records:
         newest += await store.find_shown_entries(
-            connection, id, before, limit + 1, to_representatives=to_representatives
+            connection, id, place.before, limit + 1, to_representatives=to_representatives
         )
     newest.sort(key=lambda entry: (entry.occurred_at, entry.event_id), reverse=True)
     entries = newest[:limit]
