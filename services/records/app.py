@@ -16,7 +16,7 @@ from services.records.copies.store.versions import COPIES
 from services.records.deposits.api import cda, deposits, personal, xdm
 from services.records.deposits.domain.submissions import RecordUnknownError
 from services.records.deposits.usecases.quarantine_doors import CDA, FHIR, XDM, cda_door, fhir_door, xdm_door
-from services.records.documents.api import changes, fhir
+from services.records.documents.api import changes, fhir, overview
 from services.records.facts.context import ReadContext
 from services.records.facts.domain.rules import FactsRules
 from services.records.hl7v2.context import Hl7v2Context, Hl7v2Rules, ListenerRules
@@ -94,7 +94,7 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
     )
     for module in (changes, deposits, cda, xdm, personal, fhir, record_check, tracking, recovery, what_if, quarantine):
         app.include_router(module.router)
-    for module in (history, benefits):
+    for module in (overview, history, benefits):
         app.include_router(module.router)
     start_refusals(REFUSALS)
     return app
@@ -118,7 +118,7 @@ def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
         return _quarantine(_read_context(pool, settings), settings)
 
     subscribed = subscriptions(_vault(settings), _fill_context(settings))
-    own = loops(sender, quarantine_of, settings.reimbursements.months)
+    own = loops(sender, quarantine_of, settings.reimbursements.months, _vault(settings))
     return Plan("records", subscribed, own, keys, make_recovery(settings))
 
 

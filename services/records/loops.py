@@ -11,12 +11,14 @@ from services.records.business_acknowledgements.usecases.deliver_acknowledgement
     DeliverAcknowledgements,
     observe_acknowledgements,
 )
+from services.records.documents.usecases.fill_care_days import fill_care_days
 from services.records.erasure.store import remove_rows
 from services.records.hl7v2.store import SWEEP_RECEIVED
 from services.records.quarantine.context import QuarantineContext
 from services.records.quarantine.store.submissions import SWEEP_SUBMISSIONS
 from services.records.quarantine.usecases.resend_due import mark_missed, resend_due
 from services.records.reimbursements.usecases.keep_months import keep_months
+from shared.crypto.vault import Vault
 from shared.db.pool import Pool
 from shared.db.sweep import sweep
 from shared.erasure.erased_records import ErasureFinisher
@@ -26,25 +28,32 @@ from shared.service.worker import Loop
 SWEEP_EVERY_S = 10.0
 KEEP_EVERY_S = 30.0
 RESEND_EVERY_S = 1.0
+FILL_EVERY_S = 60.0
 MARK_EVERY_S = 600.0
 MESSAGES_KEPT: Final = timedelta(days=7)
 """How long acknowledgements are kept. Later the same message is handled anew, which changes nothing."""
 
 
 def loops(
-    sender: MllpSender, quarantine_of: Callable[[Pool], QuarantineContext], reimbursement_months: int
+    sender: MllpSender, quarantine_of: Callable[[Pool], QuarantineContext], reimbursement_months: int, vault: Vault
 ) -> dict[str, Loop]:
     """Returns all loops by name. They can be interrupted at any point: each page or submission is a transaction.
 
     `sender`: reaches the listeners of registered software. `quarantine_of`: makes the context of quarantine for the
-    worker's pool. `reimbursement_months`: for how long lines of reimbursement are kept.
+    worker's pool. `reimbursement_months`: for how long lines of reimbursement are kept. `vault`: opens the metadata of
+    older documents.
     """
 
     async def keep_reimbursements(pool: Pool) -> None:
         if not await keep_months(pool, reimbursement_months, clock.now()):
             await asyncio.sleep(KEEP_EVERY_S)
 
+    async def fill_days(pool: Pool) -> None:
+        if not await fill_care_days(pool, vault):
+            await asyncio.sleep(FILL_EVERY_S)
+
     return {
+        "fill-care-days": fill_days,
         "keep-reimbursements": keep_reimbursements,
         "deliver-acknowledgements": DeliverAcknowledgements(sender).run_once,
         "observe-acknowledgements": observe_acknowledgements,

@@ -12,13 +12,13 @@ from shared.cda.element import Element
 from shared.cda.errors import IncompleteHeaderError
 from shared.cda.summary import (
     CdaCode,
-    PatientId,
+    InstanceIdentifier,
     code_of,
     element_id,
     ins_of,
+    instance_ids,
     parse_time,
     partial_date,
-    patient_ids,
     replaced_by,
     traits_of,
 )
@@ -84,8 +84,10 @@ class CdaHeader(RedactedRepr):
     custodian_name: str | None
     acts: tuple[CdaCode, ...]
     """The codes of the acts that the document is about (documentationOf/serviceEvent)."""
-    patient_ids: tuple[PatientId, ...]
+    patient_ids: tuple[InstanceIdentifier, ...]
     """The identifiers of the patient in the source system: those that are no INS."""
+    encounter_ids: tuple[InstanceIdentifier, ...]
+    """The identifiers of the stay or visit (componentOf/encompassingEncounter)."""
 
 
 def read_header(content: bytes) -> CdaHeader:
@@ -106,7 +108,7 @@ def read_header(content: bytes) -> CdaHeader:
         effective_time=_effective_time(document),
         confidentiality=document.get("code", "confidentialityCode") or "N",
         language=document.get("code", "languageCode") or "fr-FR",
-        ins=tuple(ins for identifier in patient_ids(role) if (ins := ins_of(identifier)) is not None),
+        ins=tuple(ins for identifier in instance_ids(role) if (ins := ins_of(identifier)) is not None),
         traits=traits_of(role.first("patient") or Element("patient", {})),
         authors=tuple(_author(author) for author in document.all("author", "assignedAuthor")),
         custodian=_custodian(document),
@@ -130,8 +132,14 @@ def read_header(content: bytes) -> CdaHeader:
             for code in document.all("documentationOf", "serviceEvent", "code")
             if (act := code_of(code)) is not None
         ),
-        patient_ids=tuple(identifier for identifier in patient_ids(role) if identifier.root not in oids.INS_OIDS),
+        patient_ids=tuple(identifier for identifier in instance_ids(role) if identifier.root not in oids.INS_OIDS),
+        encounter_ids=_encounter_ids(document),
     )
+
+
+def _encounter_ids(document: Element) -> tuple[InstanceIdentifier, ...]:
+    encounter = document.first("componentOf", "encompassingEncounter")
+    return () if encounter is None else tuple(instance_ids(encounter))
 
 
 def _unique_id(document: Element) -> str:

@@ -42,8 +42,8 @@ class CdaCode:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class PatientId(RedactedRepr):
-    """An identifier of the patient exactly as the document gives it: an INS or a local one."""
+class InstanceIdentifier(RedactedRepr):
+    """An identifier (HL7 II) of a patient or an act exactly as the document gives it."""
 
     root: str
     extension: str
@@ -69,7 +69,7 @@ def summary_of(document: Element) -> CdaSummary:
     roles = document.all("recordTarget", "patientRole")
     role = roles[0] if roles else Element("patientRole", {})
     return CdaSummary(
-        ins=tuple(ins for identifier in patient_ids(role) if (ins := ins_of(identifier)) is not None),
+        ins=tuple(ins for identifier in instance_ids(role) if (ins := ins_of(identifier)) is not None),
         traits=traits_of(role.first("patient") or Element("patient", {})),
         unique_id=element_id(document.first("id")),
         type=code_of(document.first("code")),
@@ -129,13 +129,13 @@ def code_of(element: Element | None) -> CdaCode | None:
     return CdaCode(code, element.get("codeSystem"), element.get("displayName"))
 
 
-def patient_ids(role: Element) -> list[PatientId]:
-    """Returns the identifiers of a patientRole."""
-    pairs = [(identifier.get("root"), identifier.get("extension")) for identifier in role.all("id")]
-    return [PatientId(root, extension) for root, extension in pairs if root and extension]
+def instance_ids(element: Element) -> list[InstanceIdentifier]:
+    """Returns the identifiers of a role or an act that have a root and an extension."""
+    pairs = [(identifier.get("root"), identifier.get("extension")) for identifier in element.all("id")]
+    return [InstanceIdentifier(root, extension) for root, extension in pairs if root and extension]
 
 
-def ins_of(identifier: PatientId) -> Ins | None:
+def ins_of(identifier: InstanceIdentifier) -> Ins | None:
     """Returns the identifier as an INS when it is a well-formed one, else None."""
     try:
         return Ins.parse(identifier.extension, identifier.root) if identifier.root in oids.INS_OIDS else None

@@ -34,14 +34,14 @@ def searchset(
     *,
     self_url: str,
     next_url: str | None = None,
-    total: int,
+    total: int | None,
     issues: Sequence[Issue] = (),
     access_mode: str | None = None,
 ) -> bytes:
     """Returns the Bundle that answers a search: (fullUrl, resource) pairs, and issues as an OperationOutcome.
 
     `self_url` holds the parameters that were used; a `next_url` means that more results follow. `total`: the number of
-    matches on all pages. `access_mode`: the emergency mode (TRE_R248) of the answer.
+    matches on all pages, None where it is not known. `access_mode`: the emergency mode (TRE_R248) of the answer.
     """
     entries: list[Json] = [
         {"fullUrl": url, "resource": orjson.Fragment(resource), "search": {"mode": "match"}}
@@ -52,9 +52,10 @@ def searchset(
     bundle: Json = {
         "resourceType": "Bundle",
         "type": "searchset",
-        "total": total,
         "link": [{"relation": "self", "url": self_url}],
     }
+    if total is not None:
+        bundle["total"] = total
     if access_mode is not None:
         bundle["meta"] = {"security": [purpose_of_use(access_mode)]}
     if next_url is not None:

@@ -55,7 +55,7 @@ def capability_statement(server: ServerDescription, date: datetime) -> bytes:
 _RESULT_PARAMETERS: Final[list[Json]] = [
     {"name": "_count", "type": "number", "documentation": "Documents on a page, up to 100; 0 for the total only."},
     {"name": "_summary", "type": "token", "documentation": "count: the total only; false: the whole resources."},
-    {"name": "_total", "type": "token", "documentation": "Any value: the total is always accurate."},
+    {"name": "_total", "type": "token", "documentation": "Any value: a total that is stated is accurate."},
     {"name": "_format", "type": "token", "documentation": "json only; it overrides Accept."},
 ]
 
@@ -81,12 +81,7 @@ def _resources() -> list[Json]:
             "patch",
             supportedProfile=[COMPREHENSIVE, _MHD_DOCUMENT],
             versioning="versioned",
-            searchParam=[
-                _parameter("patient", "reference", "clinical-patient", "The record's id, Patient/<id> or its URL."),
-                _parameter("patient.identifier", "token", None, "The INS as system|value; send it by POST _search."),
-                _parameter("subject", "reference", "DocumentReference-subject", "Like patient."),
-                _parameter("status", "token", "DocumentReference-status", "Mandatory; several with commas."),
-            ],
+            searchParam=_document_parameters(),
         ),
         _resource("Binary", "read", versioning="no-version"),
         _resource(
@@ -108,6 +103,25 @@ def _resources() -> list[Json]:
             documentation="The history of reimbursements, 50 lines a page.",
             searchParam=[_parameter("patient", "reference", "ExplanationOfBenefit-patient", "The record's id.")],
         ),
+    ]
+
+
+def _document_parameters() -> list[Json]:
+    return [
+        _parameter("patient", "reference", "clinical-patient", "The record's id, Patient/<id> or its URL."),
+        _parameter("patient.identifier", "token", None, "The INS as system|value; send it by POST _search."),
+        _parameter("subject", "reference", "DocumentReference-subject", "Like patient."),
+        _parameter("status", "token", "DocumentReference-status", "Mandatory; several with commas."),
+        _parameter("rubric", "token", None, "A rubric of the record; several with commas."),
+        _parameter("type", "token", "clinical-type", "Several with commas."),
+        _parameter("category", "token", "DocumentReference-category", "Several with commas."),
+        _parameter("period", "date", "DocumentReference-period", "The day on which the act began."),
+        _parameter("author:identifier", "token", None, "An author or an author's structure."),
+        _parameter("specialty", "token", None, "The specialty of an author, as code or whole role."),
+        _parameter("setting", "token", "DocumentReference-setting", "The practice setting."),
+        _parameter("organization", "token", None, "The custodian or an author's structure."),
+        _parameter("encounter:identifier", "token", None, "The stay or visit."),
+        _parameter("title", "string", None, "Words of the title."),
     ]
 
 

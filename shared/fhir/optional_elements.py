@@ -19,7 +19,7 @@ MAX_ITEMS: Final = 50
 
 _RELATIONS: Final = frozenset({"replaces", "transforms", "signs", "appends"})
 _NOT_KEPT: Final = ("identifier", "implicitRules", "language", "extension")
-_NOT_KEPT_OF_CONTEXT: Final = ("encounter", "extension")
+_NOT_KEPT_OF_CONTEXT: Final = ("extension",)
 _STATUSES: Final = frozenset({"generated", "extensions", "additional", "empty"})
 
 
@@ -34,6 +34,7 @@ def read_optional(node: Node, resources: parties.Resources) -> OptionalElements:
         related=tuple(_reference(item, resources) for item in _items(context, "related")),
         source_patient=_source_patient(context, resources) if context is not None else (),
         narrative=_narrative(node),
+        encounters=tuple(_reference(item, resources) for item in _items(context, "encounter")),
     )
 
 

@@ -124,6 +124,9 @@ class OptionalElements(RedactedRepr):
     source_patient: tuple[Identifier, ...] = ()
     """The identifiers of the patient in the source system; the traits are compared, not kept."""
     narrative: Narrative | None = None
+    encounters: tuple[Reference, ...] = ()
+    """The stays or visits to which the document belongs; the documents of one depositor with one encounter are an
+    episode."""
 
 
 NO_OPTIONAL_ELEMENTS = OptionalElements()

@@ -28,6 +28,8 @@ def context_elements(optional: OptionalElements) -> Json:
             "type": "Patient",
             "identifier": identifier,
         }
+    if optional.encounters:
+        elements["encounter"] = [_reference(reference) for reference in optional.encounters]
     if optional.related:
         elements["related"] = [_reference(reference) for reference in optional.related]
     return elements

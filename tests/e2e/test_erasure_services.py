@@ -95,6 +95,7 @@ async def filled(records_api: RecordsApi, person: Person) -> tuple[UUID, list[UU
     refused = document_ids(await records_api.deposit(bundle_of(a_deposit(person)), organisation=CLINIC))
     await records_api.decide(*refused, reason="feeding-objected")
     received = await records_api.deposit(bundle_of(a_deposit(person)))
+    await records_api.get(f"/records/{record_id}/rubrics", patient_token(record_id, uuid4()))
     rows = await records_api.pool.fetch("select id from deposits where record_id = $1", record_id)
     return record_id, [*published, *refused, *document_ids(received)], [row["id"] for row in rows]
 
@@ -118,6 +119,7 @@ async def test_records_forgets_a_record_whole_and_the_neighbour_stays(records: t
             "keys": 1,
             "consent_states": 1,
             "record_people": 1,
+            "reader_visits": 1,
             "documents": 4,
             "contents": 4,
             "deposits": 3,

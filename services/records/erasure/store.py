@@ -21,12 +21,15 @@ with gone_records as (
   delete from consent_states where bucket = $1 and record_id = $2 returning record_id
 ), gone_people as (
   delete from record_people where bucket = $1 and record_id = $2 returning record_id
+), gone_visits as (
+  delete from reader_visits where bucket = $1 and record_id = $2 returning record_id
 ), gone_histories as (
   delete from reimbursement_histories where bucket = $1 and record_id = $2 returning record_id
 )
 select (select count(*) from gone_records) as records, (select count(*) from gone_fingerprints) as fingerprints,
        (select count(*) from gone_keys) as keys, (select count(*) from gone_states) as consent_states,
        (select count(*) from gone_people) as record_people,
+       (select count(*) from gone_visits) as reader_visits,
        (select count(*) from gone_histories) as reimbursement_histories,
        (select linked_to from records where bucket = $1 and id = $2) as linked_to"""
 UNLINK = "update records set linked_to = null where bucket = $1 and id = $2 and linked_to = $3"
@@ -49,13 +52,16 @@ with chosen as materialized (
   delete from deposits p using chosen where p.bucket = $1 and p.id = chosen.deposit_id returning p.id
 ), gone_acknowledgements as (
   delete from business_acknowledgements a using chosen where a.deposit_id = chosen.deposit_id returning a.id
+), gone_missing_days as (
+  delete from care_days_missing m using doomed where m.bucket = $1 and m.document_id = doomed.id returning m.document_id
 ), gone_documents as (
   delete from documents d using doomed where d.bucket = $1 and d.id = doomed.id returning d.id
 )
 select (select count(*) from gone_documents) as documents, (select count(*) from gone_contents) as contents,
        (select count(*) from gone_deposits) as deposits, (select count(*) from gone_requests) as deposit_requests,
        (select count(*) from gone_listed) as organisation_deposits,
-       (select count(*) from gone_acknowledgements) as business_acknowledgements"""
+       (select count(*) from gone_acknowledgements) as business_acknowledgements,
+       (select count(*) from gone_missing_days) as care_days_missing"""
 
 # A line's key goes with the line: what came for an erased record may come for a new one.
 REMOVE_REIMBURSEMENTS = """

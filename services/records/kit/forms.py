@@ -1,8 +1,8 @@
 """Parses search parameters from a URL or a form."""
 
 from collections.abc import Mapping, Set
-from typing import ClassVar
-from urllib.parse import parse_qsl
+from typing import ClassVar, Final
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.requests import Request
 
@@ -10,6 +10,9 @@ from shared.errors import ClientError
 
 LONGEST_FORM = 16_384
 MOST_PARAMETERS = 20
+PERIOD: Final = "period"
+BOUNDS: Final = 2
+"""How often a period may be sent: once for each of its bounds."""
 
 
 class SearchError(ClientError):
@@ -21,15 +24,26 @@ class SearchError(ClientError):
 
 
 def parse_form(text: bytes) -> dict[str, str]:
-    """Returns the parameters by name. Raises SearchError."""
+    """Returns the parameters by name; the bounds of a period, which may be sent twice, as one value with a blank.
+
+    Raises SearchError.
+    """
     try:
         pairs = parse_qsl(text.decode(), keep_blank_values=True, max_num_fields=MOST_PARAMETERS, errors="strict")
     except ValueError as error:
         raise SearchError from error
-    parameters = dict(pairs)
-    if len(parameters) != len(pairs):
+    periods = [value for name, value in pairs if name == PERIOD]
+    others = [(name, value) for name, value in pairs if name != PERIOD]
+    parameters = dict(others)
+    if len(parameters) != len(others) or len(periods) > BOUNDS:
         raise SearchError("Send each search parameter once; separate several statuses by commas.")
-    return parameters
+    return parameters | ({PERIOD: " ".join(periods)} if periods else {})
+
+
+def link_query(parameters: Mapping[str, str]) -> str:
+    """Returns the parameters as the query of a link."""
+    periods = [(PERIOD, bound) for bound in parameters.get(PERIOD, "").split()]
+    return urlencode([*((name, value) for name, value in parameters.items() if name != PERIOD), *periods])
 
 
 def used_parameters(parameters: Mapping[str, str], supported: Set[str], *, is_lenient: bool) -> dict[str, str]:
@@ -53,7 +67,8 @@ def _root(name: str) -> str:
     return name.partition(":")[0].partition(".")[0]
 
 
-def linked_parameters(request: Request, used: Mapping[str, str]) -> dict[str, str]:
-    """Returns the parameters for the links of an answer: those used, but no identifier that was kept out of the URL."""
+def linked_parameters(request: Request, used: Mapping[str, str], persons: Set[str]) -> dict[str, str]:
+    """Returns the parameters for the links of an answer: those used, but no person's identifier that was kept out of
+    the URL. `persons`: the names of the parameters that identify a person."""
     is_in_url = request.method == "GET"
-    return {name: value for name, value in used.items() if is_in_url or "|" not in value or name == "status"}
+    return {name: value for name, value in used.items() if is_in_url or "|" not in value or name not in persons}

@@ -33,3 +33,7 @@ QUARANTINED = Counter(
 QUARANTINE_ACTS = Counter(
     "records_quarantine_acts_total", "Kept submissions that were shown, corrected, sent again, dropped.", ["act"]
 )
+UNKNOWN_SECTIONS = Counter(
+    "records_unknown_sections_total",
+    "Documents shown under the rubric of reports because the table of rubrics does not have their section.",
+)

@@ -80,7 +80,7 @@ async def _find(request: Request, context: ReadContext, ins_hmac: Keyring, param
     access = await check_record(context, caller, fingerprints)
     base = str(request.base_url)
     entries = [] if access is None else [(f"{base}fhir/Patient/{access.record_id}", _patient(access, ins))]
-    parameters_of_link = urlencode(linked_parameters(request, used))
+    parameters_of_link = urlencode(linked_parameters(request, used, {"identifier"}))
     self_url = f"{base}fhir/Patient?{parameters_of_link}" if parameters_of_link else f"{base}fhir/Patient"
     body = searchset(entries, self_url=self_url, total=len(entries), access_mode=mode_of(request))
     return Response(body, 200, {"cache-control": "no-store", **access_headers(request)}, FHIR_JSON)

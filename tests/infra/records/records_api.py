@@ -70,7 +70,7 @@ _TABLES = (
     *("reimbursements", "reimbursement_keys", "reimbursement_histories", "reimbursement_files"),
     "reimbursement_rejections",
     *("organisation_deposits", "documents", "contents", "lost_documents"),
-    "quarantined_submissions",
+    *("quarantined_submissions", "reader_visits", "care_days_missing"),
     *("outbox", "inbox", "parked_messages", "copy_watermarks", "broken_copies"),
 )
 EMPTY = "".join(f"delete from {table};" for table in _TABLES)

@@ -193,16 +193,23 @@ async def test_a_replacement_names_the_document_that_it_replaces(api: RecordsApi
     assert warnings_of(answer) == []
 
 
+async def test_the_encounter_comes_back(api: RecordsApi, record: UUID) -> None:
+    encounter = [{"identifier": {"system": "urn:oid:1.2.250.1.999.3", "value": "S-42"}, "display": "Séjour"}]
+    document, answer = await given_back(api, record, lambda sent: sent["context"].update(encounter=encounter))
+    assert document["context"]["encounter"] == encounter
+    assert warnings_of(answer) == []
+
+
 async def test_an_element_that_is_not_kept_is_answered_with_a_warning(api: RecordsApi, record: UUID) -> None:
     def change(document: Json) -> None:
         document["identifier"] = [{"system": oids.URI, "value": f"urn:uuid:{uuid4()}"}]
-        document["context"]["encounter"] = [{"display": "Séjour"}]
+        document["context"]["extension"] = [{"url": "https://example.org/stay", "valueString": "Séjour"}]
 
     document, answer = await given_back(api, record, change)
     assert "identifier" not in document
     assert warnings_of(answer) == [
         ("element-not-kept", "Bundle.entry[1].resource.identifier"),
-        ("element-not-kept", "Bundle.entry[1].resource.context.encounter"),
+        ("element-not-kept", "Bundle.entry[1].resource.context.extension"),
     ]
 
 

@@ -390,7 +390,7 @@ async def test_a_search_that_lacks_something_says_what_to_do(api: RecordsApi) ->
         {"patient:missing": "true", "status": "current"},
         {"patient": someone, "status": "current", "_count": "٣"},
         {"patient": someone, "status": "current", "_after": "x"},
-        {"patient": someone, "status": "current", "type": "11488-4"},
+        {"patient": someone, "status": "current", "facility": "SA01"},
         {"patient": someone, "patient.identifier": "urn:oid:1.2.250.1.213.1.4.10|1", "status": "current"},
     ]
     for parameters in wrong:

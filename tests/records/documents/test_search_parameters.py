@@ -30,11 +30,14 @@ def test_no_form_whatever_breaks_the_search(form: bytes, ignores_unknown: bool) 
 
 def test_the_parameters_of_a_search() -> None:
     query = parse_query(RING, parse_form(f"patient.identifier={INS}&status=current".encode())).query
-    assert query.record_id is None
-    assert [ins_fingerprint.partition(".")[0] for ins_fingerprint in query.ins_fingerprints] == ["hmac-2", "hmac-1"]
+    assert query.record.id is None
+    assert [ins_fingerprint.partition(".")[0] for ins_fingerprint in query.record.ins_fingerprints] == [
+        "hmac-2",
+        "hmac-1",
+    ]
     assert (query.count, query.statuses) == (50, frozenset({"current"}))
     query = parse_query(RING, {"patient": f"Patient/{RECORD}", "status": "superseded", "_count": "5000"}).query
-    assert (query.record_id, query.count, query.statuses) == (RECORD, 100, frozenset({"superseded"}))
+    assert (query.record.id, query.count, query.statuses) == (RECORD, 100, frozenset({"superseded"}))
 
 
 @pytest.mark.parametrize("name", ["patient", "patient:Patient", "subject", "subject:Patient"])
@@ -48,7 +51,7 @@ def test_the_parameters_of_a_search() -> None:
     ],
 )
 def test_a_patient_is_named_by_any_reference_to_it(name: str, reference: str) -> None:
-    assert parse_query(RING, {name: reference, "status": "current"}, BASE).query.record_id == RECORD
+    assert parse_query(RING, {name: reference, "status": "current"}, BASE).query.record.id == RECORD
 
 
 IDENTIFIERS = ["patient.identifier", "patient:identifier", "subject.identifier", "subject:identifier"]
@@ -56,15 +59,15 @@ IDENTIFIERS = ["patient.identifier", "patient:identifier", "subject.identifier",
 
 @pytest.mark.parametrize("name", IDENTIFIERS)
 def test_a_patient_is_named_by_an_identifier(name: str) -> None:
-    assert parse_query(RING, {name: INS, "status": "current"}, BASE).query.record_id is None
+    assert parse_query(RING, {name: INS, "status": "current"}, BASE).query.record.id is None
 
 
 @pytest.mark.parametrize(
     ("name", "refused", "refused_leniently"),
     [
         ("_pretty", True, False),
-        ("_sort", True, False),
-        ("type", True, False),
+        ("_include", True, False),
+        ("facility", True, False),
         ("status:not", True, True),
         ("patient.name", True, True),
         ("subject:Group", True, True),

@@ -221,7 +221,9 @@ async def test_what_was_stored_while_the_record_opened_is_not_forgotten(keeping:
     await api.deposit(bundle_of(a_deposit(SOMEBODY)))
     await api.open_record(SOMEBODY)
     await api.pool.execute("update quarantined_submissions set resend_at = null")
-    await loops(MllpSender(ssl.create_default_context), lambda _: api.quarantine, 24)["resend-quarantined"](api.pool)
+    await loops(MllpSender(ssl.create_default_context), lambda _: api.quarantine, 24, api.vault)["resend-quarantined"](
+        api.pool
+    )
     assert await listed(api) == []
 
 

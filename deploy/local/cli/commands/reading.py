@@ -39,12 +39,18 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def documents(
+def documents(  # noqa: PLR0913  # each is an option of the command line
     var: VarOption,
     record: Annotated[UUID | None, typer.Option("--record", metavar="UUID", help="Id of the record.")] = None,
     ins: Annotated[str | None, typer.Option("--ins", help="Or the person's INS.")] = None,
     oid: OidOption = INS_NIR_TEST,
     who: Annotated[str | None, typer.Option("--as", metavar="WHO", help=f"{WHO} from `dmp bootstrap`.")] = None,
+    rubric: Annotated[str | None, typer.Option("--rubric", help="Only these rubrics (`dmp rubrics`).")] = None,
+    period: Annotated[
+        list[str] | None, typer.Option("--period", help="Only this day, month or year of care: 2026-03, ge2026-01.")
+    ] = None,
+    title: Annotated[str | None, typer.Option("--title", help="Only titles with these words.")] = None,
+    by_care: Annotated[bool, typer.Option("--by-care", help="The newest day of care first.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """List the documents of a record that the caller may see; without --as, the patient is the caller.
@@ -56,6 +62,8 @@ def documents(
     dmp documents --record UUID
 
     dmp documents --ins 255069999999934 --as doctor
+
+    dmp documents --record UUID --rubric laboratory --period ge2025-01 --period lt2026-07 --by-care
     """
     if (record is None) == (ins is None):
         fail(EXIT_USAGE, "give either --record or --ins")
@@ -63,7 +71,8 @@ def documents(
         fail(EXIT_USAGE, "with --ins, name the caller: --as doctor, --as professional:ID, --as patient:RECORD")
     patient = str(record) if record is not None else f"urn:oid:{oid}|{ins}"
     name = "patient" if record is not None else "patient.identifier"
-    query = {name: patient, "status": "current"}
+    filters = {"rubric": rubric, "period": period, "title": title, "_sort": "-period" if by_care else None}
+    query = {name: patient, "status": "current"} | {key: value for key, value in filters.items() if value}
 
     async def look(dmp: Dmp, installation: Mapping[str, Any]) -> list[dict[str, Any]]:
         session = dmp.patient(str(record)) if who is None else session_for(dmp, installation, who)
@@ -128,7 +137,7 @@ def accesses(
     )
 
 
-async def search(session: Session, query: Mapping[str, str]) -> list[dict[str, Any]]:
+async def search(session: Session, query: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Returns the resources of all pages. The INS is sent in a form, never in a URL."""
     form = {**query, "_count": str(_PAGE)}
     answer = await session.call("POST", "records", "/fhir/DocumentReference/_search", data=form)

@@ -5,13 +5,13 @@ Source: CI-SIS, volet "Transmission d'un document CDA-R2 en HL7v2", mapping of t
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from services.records.deposits.domain.submissions import REPLACES, check_contents
 from shared.cda.header import CdaHeader, read_header
-from shared.cda.summary import CdaCode, CdaSummary
+from shared.cda.summary import CdaCode, CdaSummary, InstanceIdentifier
 from shared.errors import InvalidError
 from shared.fhir.cda_deposit import UndepositableError, author_of_cda, deposit_of_header
 from shared.fhir.iti65 import Deposit
@@ -21,6 +21,7 @@ from shared.fhir.submission import (
     Identifier,
     InvalidSubmissionError,
     OptionalElements,
+    Reference,
     Relation,
     Span,
     Submission,
@@ -163,8 +164,13 @@ def optional_of(header: CdaHeader) -> OptionalElements:
         authenticator=author_of_cda(header.authenticator) if header.authenticator is not None else None,
         custodian_name=header.custodian_name,
         events=tuple(Concept((act,)) for act in acts),
-        source_patient=tuple(Identifier(f"urn:oid:{id.root}", id.extension) for id in header.patient_ids),
+        source_patient=_identifiers(header.patient_ids),
+        encounters=tuple(Reference(identifier=identifier) for identifier in _identifiers(header.encounter_ids)),
     )
+
+
+def _identifiers(ids: Iterable[InstanceIdentifier]) -> tuple[Identifier, ...]:
+    return tuple(Identifier(f"urn:oid:{id.root}", id.extension) for id in ids)
 
 
 def _system(code: CdaCode) -> str | None:

@@ -8,7 +8,7 @@ from services.records.deposits.domain.submissions import as_code, professionals_
 from services.records.deposits.store.deposits import NewDeposit, NewDocument
 from services.records.documents.domain import sealed_contents
 from services.records.documents.domain.label_changes import sorted_labels
-from services.records.documents.domain.metadata import metadata_of
+from services.records.documents.domain.metadata import care_day, metadata_of
 from services.records.tracking.steps.depositor import Depositor
 from shared.contracts.audit import RecordedFacts
 from shared.contracts.base import Seen
@@ -66,6 +66,7 @@ class DepositBuilder:
         if self.depositor.caller.kind == "professional" and self.depositor.caller.id not in author_ids:
             author_ids.append(self.depositor.caller.id)  # a depositor keeps access to what they deposited (R1111-49)
         replaced = self.replaced.get(document.entry)
+        metadata = metadata_of(document)
         return NewDocument(
             id=id,
             unique_id=sealed_contents.unique_id_digest(self.key, document.unique_id),
@@ -75,8 +76,9 @@ class DepositBuilder:
             section=document.type.section,
             labels=document.labels if replaced is None else sorted_labels(replaced.labels | {*document.labels}),
             author_ids=author_ids,
-            metadata=sealed_contents.seal_metadata(self.key, id, metadata_of(document)),
+            metadata=sealed_contents.seal_metadata(self.key, id, metadata),
             content=sealed_contents.seal_content(self.key, id, document.content),
+            care_on=care_day(metadata),
             in_secret=self.depositor.caller.mode == access_modes.SECRET
             or (replaced is not None and replaced.in_secret),
             replaces=None if replaced is None else replaced.id,

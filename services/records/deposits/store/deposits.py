@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import orjson
@@ -21,26 +21,27 @@ with fence as materialized (
 ), came as (
   select ordinality, id, unique_id, fingerprint, type, class_code, section, string_to_array(labels, ' ') as labels,
          array(select jsonb_array_elements_text(author_ids)) as author_ids, metadata, content, in_secret, replaces,
-         chain_id
+         chain_id, care_on
   from unnest($7::uuid[], $8::bytea[], $9::bytea[], $10::text[], $11::text[], $12::text[], $13::text[], $14::jsonb[],
-              $15::bytea[], $16::bytea[], $20::boolean[], $21::uuid[], $22::uuid[]) with ordinality
+              $15::bytea[], $16::bytea[], $20::boolean[], $21::uuid[], $22::uuid[],
+              $23::date[]) with ordinality
     as given(id, unique_id, fingerprint, type, class_code, section, labels, author_ids, metadata, content, in_secret,
-             replaces, chain_id, ordinality)
+             replaces, chain_id, care_on, ordinality)
 ), new_documents as (
   insert into documents (bucket, id, record_id, deposit_id, unique_id, fingerprint, type, class_code, section, labels,
                          organisation_id, client_id, author_ids, received_at, deposited_by, depositor_id, in_secret,
-                         replaces, chain_id)
+                         replaces, chain_id, care_on)
   select $1, id, record_id, $3, unique_id, fingerprint, type, class_code, section, labels, $4, $5, author_ids, $6,
-         $18, $19, in_secret, replaces, chain_id
+         $18, $19, in_secret, replaces, chain_id, care_on
   from came cross join fence order by unique_id
   on conflict on constraint documents_bucket_record_id_unique_id_key do nothing
-  returning id, author_ids,
+  returning id, author_ids, care_on,
             document_facts(status, life, archived, type, class_code, section, labels, masked_by,
                            shown_to_representatives, deposited_by, in_secret) as facts
 ), new_combinations as (
   insert into document_combinations (bucket, record_id, document_id, combination_id, organisation_id, author_ids,
-                                     depositor_id)
-  select $1, $2, id, combination_of(facts), $4, author_ids, $19 from new_documents
+                                     depositor_id, care_on)
+  select $1, $2, id, combination_of(facts), $4, author_ids, $19, care_on from new_documents
   returning document_id
 ), counted as materialized (
   select record_id, (select count(*) from new_combinations) as documents from fence
@@ -56,7 +57,7 @@ with fence as materialized (
   insert into deposit_requests (bucket, deposit_id, body) select $1, $3, $17 from whole
 ), listed as (
   insert into organisation_deposits (organisation_id, deposit_id) select $4, $3 from whole
-), {inserting(23, "whole")}
+), {inserting(24, "whole")}
 select documents from counted"""  # noqa: S608  # a constant
 SELECT_EARLIER = """
 select id, deposit_id, unique_id, fingerprint from documents
@@ -68,7 +69,8 @@ COUNT_OF_DEPOSIT = "select cardinality(document_ids) from deposits where bucket 
 class NewDocument:
     """A document ready to be stored. `metadata` and `content` are sealed.
 
-    `replaces`: the id of the replaced document; `chain_id`: the first version of that document.
+    `care_on`: the day of care. `replaces`: the id of the replaced document; `chain_id`: the first version of that
+    document.
     """
 
     id: UUID
@@ -81,6 +83,7 @@ class NewDocument:
     author_ids: list[str]
     metadata: bytes
     content: bytes
+    care_on: date
     in_secret: bool = False
     replaces: UUID | None = None
     chain_id: UUID | None = None
@@ -146,6 +149,7 @@ async def insert_deposit(
         [document.in_secret for document in documents],
         [document.replaces for document in documents],
         [document.chain_id for document in documents],
+        [document.care_on for document in documents],
         *parameters(announcements),
     )
     call_relay(connection, announcements)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -10,14 +9,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.records.documents.api.documentation import METADATA, POST_SEARCH, READ_CONTENT, READ_REFERENCE, SEARCH
+from services.records.documents.api.filters import after_text
 from services.records.documents.api.resources import document_reference, etag_of, url_of
-from services.records.documents.api.search import parse_query
+from services.records.documents.api.search import PATIENTS, parse_query
 from services.records.documents.domain.metadata import served_type
 from services.records.documents.usecases.find_documents import DocumentPage, find_documents
 from services.records.documents.usecases.read_document import DocumentView, read_document
 from services.records.facts.context import InjectedReadContext, ReadContext
 from services.records.kit.bodies import check_form
-from services.records.kit.forms import LONGEST_FORM, SearchError, linked_parameters, parse_form
+from services.records.kit.forms import LONGEST_FORM, SearchError, link_query, linked_parameters, parse_form
 from services.records.kit.requests import InsHmac, access_headers, caller_of, mode_of
 from shared.crypto.keyring import Keyring
 from shared.errors import NotFoundError
@@ -39,7 +39,7 @@ SHIELDED = {
     "cache-control": "no-store",
 }
 PRIVATE = {"cache-control": "no-store"}
-CAPABILITIES_OF = datetime(2026, 11, 29, tzinfo=UTC)
+CAPABILITIES_OF = datetime(2026, 11, 30, tzinfo=UTC)
 
 
 @router.get("/fhir/metadata", operation_id="getCapabilities", **METADATA)
@@ -104,9 +104,9 @@ async def _search(request: Request, context: ReadContext, ins_hmac: Keyring, par
     base, lenient = str(request.base_url), is_lenient(request.headers.get("prefer"))
     search = parse_query(ins_hmac, parameters, f"{base}fhir", is_lenient=lenient)
     page = await find_documents(context, caller, search.query)
-    shown = page.record_id if page.total else None
-    body = _searchset(base, page, linked_parameters(request, search.link_parameters(shown)), mode_of(request))
-    if not page.total:
+    parameters = search.link_parameters(None if page.is_empty else page.record_id)
+    body = _searchset(base, page, linked_parameters(request, parameters, PATIENTS), mode_of(request))
+    if page.is_empty:
         await delay_response(request)
     return Response(body, 200, {**PRIVATE, **access_headers(request)}, FHIR_JSON)
 
@@ -119,8 +119,8 @@ def _searchset(base: str, page: DocumentPage, parameters: Mapping[str, str], mod
     ]
     return searchset(
         listed,
-        self_url=f"{url}?{urlencode(parameters)}",
-        next_url=None if page.after is None else f"{url}?{urlencode({**parameters, '_after': str(page.after)})}",
+        self_url=f"{url}?{link_query(parameters)}",
+        next_url=f"{url}?{link_query({**parameters, '_after': after_text(page.after)})}" if page.after else None,
         total=page.total,
         access_mode=mode,
     )

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.records.documents.usecases.find_documents import LAST_ID, DocumentQuery
+from services.records.documents.api.filters import PARAMETERS, parse_filters, parse_start
+from services.records.documents.steps.record_searches import RecordQuery
+from services.records.documents.usecases.find_documents import DocumentQuery
 from services.records.kit.forms import SearchError, used_parameters
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring
@@ -28,7 +30,7 @@ PATIENTS = frozenset(
 """The names of the parameter that selects the record; every subject of a DocumentReference here is a Patient."""
 _RESULT_PARAMETERS = frozenset({"_count", "_after", "_format", "_summary", "_total", "_totalMethod"})
 """`_total` and `_totalMethod` (fhirpy sends it) change nothing: each answer has its accurate total."""
-KNOWN_PARAMETERS = PATIENTS | _RESULT_PARAMETERS | {"status"}
+KNOWN_PARAMETERS = PATIENTS | _RESULT_PARAMETERS | PARAMETERS | {"status"}
 STATUSES = frozenset({"current", "superseded", "entered-in-error"})
 STATUS_SYSTEM = "http://hl7.org/fhir/document-reference-status"
 LARGEST_PAGE = 100
@@ -45,7 +47,7 @@ class ParsedSearch:
     def link_parameters(self, shown: UUID | None) -> dict[str, str]:
         """Returns the parameters for the links of the answer. `shown`: the record whose documents it shows, in place of
         an INS; None where it shows none, because then the links must not tell whether there is a record."""
-        record_id = self.query.record_id or shown
+        record_id = self.query.record.id or shown
         if record_id is None:
             return dict(self.parameters)
         others = {name: value for name, value in self.parameters.items() if name not in PATIENTS}
@@ -62,18 +64,22 @@ def parse_query(
     if len(patients) != 1 or not used.get("status"):
         raise SearchError
     statuses = _statuses(used["status"])
-    record_id, fingerprints = _patient(ring, patients[0], base)
-    return ParsedSearch(DocumentQuery(record_id, fingerprints, _count(used), _after(used), statuses), used)
+    record = _record(ring, patients[0], base)
+    filters = parse_filters(used)
+    if _count(used) == 0 and filters.opens_metadata:
+        raise SearchError("The total of this search is not known without its pages: ask for documents.")
+    query = DocumentQuery(record, _count(used), parse_start(used), statuses, filters)
+    return ParsedSearch(query, used)
 
 
-def _patient(ring: Keyring, patient: str, base: str) -> tuple[UUID | None, tuple[str, ...]]:
+def _record(ring: Keyring, patient: str, base: str) -> RecordQuery:
     if "|" not in patient:
-        return _uuid(patient_id(patient, base), "patient"), ()
+        return RecordQuery(_uuid(patient_id(patient, base), "patient"))
     try:
         ins = Ins.from_token(patient)
     except InvalidInsError as error:
         raise SearchError(str(error)) from error
-    return None, tuple(ring.fingerprints(*ins_parts(ins)))
+    return RecordQuery(None, tuple(ring.fingerprints(*ins_parts(ins))))
 
 
 def _statuses(text: str) -> frozenset[str]:
@@ -92,11 +98,6 @@ def _count(parameters: Mapping[str, str]) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise SearchError(f"_count must be a number from 0 to {LARGEST_PAGE}; 0 gives the total only.")
     return min(int(text), LARGEST_PAGE)
-
-
-def _after(parameters: Mapping[str, str]) -> UUID:
-    text = parameters.get("_after")
-    return LAST_ID if text is None else _uuid(text, "_after")
 
 
 def _uuid(text: str, name: str) -> UUID:

@@ -1,13 +1,13 @@
 """The readable metadata of a document, which is sealed at rest, and the Content-Type of its content."""
 
 import re
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict
 
 from shared.fhir.contents import is_html, is_xml
 from shared.fhir.submission import NO_OPTIONAL_ELEMENTS, Author, Coding, OptionalElements, SubmittedDocument
-from shared.moments import NO_PARTIAL_DATES, PartialDates
+from shared.moments import FRANCE, NO_PARTIAL_DATES, PartialDates
 
 _SAFE_MEDIA_TYPE = re.compile(r"[a-zA-Z0-9!#$&^_.+-]+/[a-zA-Z0-9!#$&^_.+-]+(?:; ?charset=[a-zA-Z0-9_-]+)?", re.ASCII)
 
@@ -85,6 +85,19 @@ def metadata_of(document: SubmittedDocument) -> DocumentMetadata:
         partial_dates=document.partial_dates,
         optional=document.optional,
     )
+
+
+def care_day(metadata: DocumentMetadata) -> date:
+    """Returns the day of care: the day on which the act began (XDS serviceStartTime).
+
+    A month or a year counts as its first day. A moment counts in the zone in which it was written; one in UTC, which
+    many programs write whatever the place, counts in French time.
+    """
+    partial = metadata.partial_dates.period_start
+    if partial is not None:
+        return date.fromisoformat(partial + "-01" * (2 - partial.count("-")))
+    start = metadata.period_start
+    return (start.astimezone(FRANCE) if start.utcoffset() == timedelta() else start).date()
 
 
 def _stored_code(coding: Coding) -> StoredCode:

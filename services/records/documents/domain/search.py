@@ -1,10 +1,14 @@
 """A search in one record: the rules decide once for each combination of facts that its documents have."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import lru_cache
+from typing import Final
+from uuid import UUID
 
 from services.records.copies.domain.copies import RecordContext
+from services.records.documents.domain.filters import DocumentFilters
 from services.records.facts.domain.decisions import RuleDecision, recorded_combination, require_permit
 from services.records.facts.domain.facts import FactCombination, RecordPolicy, Requester, policy_for, with_document
 from shared.access import Facts, Permit, Refusal, decide
@@ -12,6 +16,33 @@ from shared.contracts.audit import CombinationDecided
 
 CACHED_SEARCHES, CACHED_DECISIONS = 32, 512
 _IN_ERROR = frozenset({"deleted", "refused"})
+
+
+@dataclass(frozen=True, slots=True)
+class PageStart:
+    """Where a page begins: after the document of this id, in the order of ids or, with `care_on`, of days of care.
+
+    A document whose day of care is unknown comes last, as one of date.min.
+    """
+
+    id: UUID
+    care_on: date | None = None
+
+
+LAST_ID: Final = UUID(int=(1 << 128) - 1)
+NEWEST_FIRST: Final = PageStart(LAST_ID)
+"""The first page in the order of receipt."""
+NEWEST_CARE_FIRST: Final = PageStart(LAST_ID, date.max)
+"""The first page in the order of care."""
+
+
+@dataclass(frozen=True, slots=True)
+class CombinationSize:
+    """How many documents have a combination, the newest day of care among them, and how many of them are new."""
+
+    documents: int
+    newest: date | None = None
+    new: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +62,22 @@ class RecordSearch:
     decision: Permit | Refusal
     combinations: Mapping[str, FactCombination]
     decisions: Mapping[str, CombinationDecision]
-    counts: Mapping[str, int] = field(default_factory=dict)
-    """The number of documents of each combination."""
+    sizes: Mapping[str, CombinationSize] = field(default_factory=dict)
+    """The sizes of each combination."""
 
-    def total(self, statuses: frozenset[str]) -> int:
-        """Returns how many documents with one of these DocumentReference statuses may be listed."""
-        return sum(self.counts[key] for key in self.listed(statuses))
+    def total(self, statuses: frozenset[str], filters: DocumentFilters) -> int:
+        """Returns how many documents with one of these DocumentReference statuses may be listed, by the filters on
+        codes."""
+        return sum(self.sizes[key].documents for key in self.listed(statuses, filters))
 
-    def listed(self, statuses: frozenset[str]) -> list[str]:
-        """Returns the keys of the permitted combinations with one of these DocumentReference statuses."""
-        return [key for key in self.permitted if has_fhir_status(self.combinations[key], statuses)]
+    def listed(self, statuses: frozenset[str], filters: DocumentFilters) -> list[str]:
+        """Returns the keys of the permitted combinations with one of these DocumentReference statuses that pass the
+        filters on codes."""
+        return [
+            key
+            for key in self.permitted
+            if has_fhir_status(self.combinations[key], statuses) and filters.admits(self.combinations[key])
+        ]
 
     @property
     def permitted(self) -> tuple[str, ...]:
@@ -104,6 +141,11 @@ def first_permit(searches: Sequence[RecordSearch]) -> Permit:
     return require_permit(
         next((search.decision for search in searches if isinstance(search.decision, Permit)), searches[0].decision)
     )
+
+
+def is_permitted(searches: Iterable[RecordSearch]) -> bool:
+    """Returns whether one of the searches is permitted."""
+    return any(isinstance(search.decision, Permit) for search in searches)
 
 
 def has_fhir_status(combination: FactCombination, statuses: frozenset[str]) -> bool:

@@ -3,9 +3,12 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
 
+from services.records.documents.domain.filters import CarePeriod
+from services.records.documents.domain.search import CombinationSize, PageStart
 from services.records.documents.store.summaries import COLUMNS, summary_of
 from services.records.facts.domain.documents import DocumentSummary
 from services.records.facts.domain.facts import (
@@ -19,15 +22,18 @@ from shared.db.pool import Connection
 from shared.runtime.clock import bucket_of
 
 # A trigger stores the number of its combination with each document; whether a document is the requester's own depends
-# on the requester. Both statements build the key in the same way. There is no access rule here.
+# on the requester. All statements build the key in the same way. There is no access rule here. A document whose day of
+# care is not filled yet may be of any period: its metadata decide.
 SELECT_COMBINATIONS = """
-select had.combination_id || '|' || had.mine as key, combinations.facts, had.mine, had.documents
+select had.combination_id || '|' || had.mine as key, combinations.facts, had.mine, had.documents, had.newest, had.new
 from (
   select combination_id,
     coalesce(organisation_id = $3, false) or coalesce($4 = any(author_ids), false)
       or coalesce(depositor_id = $5, false) as mine,
-    count(*) as documents
-  from document_combinations where bucket = $1 and record_id = $2 group by 1, 2
+    count(*) as documents, max(care_on) as newest, count(*) filter (where published_at > $8) as new
+  from document_combinations
+  where bucket = $1 and record_id = $2 and (care_on is null or care_on between $6 and $7)
+  group by 1, 2
 ) had
 join combinations on combinations.id = had.combination_id"""
 SELECT_PERMITTED = f"""
@@ -38,11 +44,26 @@ with listed as materialized (
     and combination_id || '|' || (coalesce(organisation_id = $3, false) or coalesce($4 = any(author_ids), false)
                                   or coalesce(depositor_id = $5, false))
         = any($7::text[])
-  order by document_id desc limit $8
+    and (care_on is null or care_on between $8 and $9)
+  order by document_id desc limit $10
 )
 select {COLUMNS}
 from listed join documents d on d.bucket = $1 and d.id = listed.document_id
 order by d.id desc"""  # noqa: S608  # a constant
+SELECT_PERMITTED_BY_CARE = f"""
+with listed as materialized (
+  select document_id
+  from document_combinations
+  where bucket = $1 and record_id = $2 and (coalesce(care_on, '-infinity'), document_id) < ($11::date, $6)
+    and combination_id || '|' || (coalesce(organisation_id = $3, false) or coalesce($4 = any(author_ids), false)
+                                  or coalesce(depositor_id = $5, false))
+        = any($7::text[])
+    and (care_on is null or care_on between $8 and $9)
+  order by coalesce(care_on, '-infinity') desc, document_id desc limit $10
+)
+select {COLUMNS}
+from listed join documents d on d.bucket = $1 and d.id = listed.document_id
+order by coalesce(d.care_on, '-infinity') desc, d.id desc"""  # noqa: S608  # a constant
 # Serves many imagined readers at once, so the rows have the authors; none of these readers is a depositor.
 SELECT_ALL_COMBINATIONS = """
 select combinations.facts, had.author_ids, had.documents
@@ -54,19 +75,45 @@ join combinations on combinations.id = had.combination_id"""
 
 
 @dataclass(frozen=True, slots=True)
+class PageBounds:
+    """A page: what follows `start` in its order, of a period of care, at most `limit` documents."""
+
+    start: PageStart
+    period: CarePeriod
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
 class RecordCombinations:
-    """The distinct combinations in a record for a requester, and their numbers of documents, by the store's key."""
+    """The distinct combinations in a record for a requester, and the sizes of each, by the store's key."""
 
     facts: dict[str, FactCombination]
-    counts: dict[str, int]
+    sizes: dict[str, CombinationSize]
 
 
-async def load_combinations(connection: Connection, record_id: UUID, requester: Requester) -> RecordCombinations:
-    """Returns the combinations in a record for this requester."""
-    rows = await connection.fetch(SELECT_COMBINATIONS, bucket_of(record_id), record_id, *_ownership_keys(requester))
+async def load_combinations(
+    connection: Connection,
+    record_id: UUID,
+    requester: Requester,
+    period: CarePeriod,
+    since: datetime | None = None,
+) -> RecordCombinations:
+    """Returns the combinations of the documents of a period of care, for this requester.
+
+    `since`: what was published after it counts as new; None: nothing does.
+    """
+    rows = await connection.fetch(
+        SELECT_COMBINATIONS,
+        bucket_of(record_id),
+        record_id,
+        *_ownership_keys(requester),
+        period.first,
+        period.last,
+        since,
+    )
     return RecordCombinations(
         {row["key"]: _parse_combination(row["facts"], row["mine"]) for row in rows},
-        {row["key"]: row["documents"] for row in rows},
+        {row["key"]: CombinationSize(row["documents"], row["newest"], row["new"]) for row in rows},
     )
 
 
@@ -81,12 +128,15 @@ async def count_all(connection: Connection, record_id: UUID) -> Counter[Authored
 
 
 async def load_permitted(
-    connection: Connection, record_id: UUID, requester: Requester, permitted: Sequence[str], before: UUID, limit: int
+    connection: Connection, record_id: UUID, requester: Requester, permitted: Sequence[str], page: PageBounds
 ) -> list[DocumentSummary]:
-    """Returns the documents with a smaller id than `before` and one of these combinations, newest first."""
-    rows = await connection.fetch(
-        SELECT_PERMITTED, bucket_of(record_id), record_id, *_ownership_keys(requester), before, permitted, limit
-    )
+    """Returns the documents of the page that have one of these combinations, in its order."""
+    start, days = page.start.id, (page.period.first, page.period.last)
+    arguments = (bucket_of(record_id), record_id, *_ownership_keys(requester), start, permitted, *days, page.limit)
+    if page.start.care_on is None:
+        rows = await connection.fetch(SELECT_PERMITTED, *arguments)
+    else:
+        rows = await connection.fetch(SELECT_PERMITTED_BY_CARE, *arguments, page.start.care_on)
     return [summary_of(row) for row in rows]
 
 

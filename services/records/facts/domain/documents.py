@@ -1,7 +1,7 @@
 """The codes of a document that are stored in clear, because the access rules and the lists need them."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
@@ -43,6 +43,8 @@ class DocumentSummary:
     depositor_id: str | None = None
     in_secret: bool = False
     chain_id: UUID | None = None
+    care_on: date | None = None
+    """The day of care; None in a document of an older release until a loop of the worker has filled it."""
     refusal: str | None = None
     """The reason for which the deposit was refused, as consent states it."""
 

@@ -1,0 +1,1 @@
+"""Pieces of documents that run in a caller's transaction."""

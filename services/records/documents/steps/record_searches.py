@@ -1,0 +1,87 @@
+"""Searches a record and the person's other record, and traces the searches: a part of the transaction of every list."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from services.records.copies.domain.copies import RecordContext
+from services.records.copies.store import reads
+from services.records.documents.domain.filters import EVER, CarePeriod
+from services.records.documents.domain.search import RecordSearch, search_record
+from services.records.documents.store import search as store
+from services.records.facts.context import ReadContext
+from services.records.facts.domain.decisions import RuleDecision, access_event
+from services.records.facts.domain.facts import request_facts
+from services.records.kit.announcements import announce
+from shared.access import Refusal
+from shared.db.pool import Connection
+from shared.http.tokens import Caller
+from shared.messaging.outbox import append
+from shared.runtime import clock
+from shared.runtime.metrics import REFUSED
+
+
+@dataclass(frozen=True, slots=True)
+class RecordQuery:
+    """The record that a request is about: by its id, or by the fingerprints of the person's INS."""
+
+    id: UUID | None
+    ins_fingerprints: tuple[str, ...] = ()
+
+    @property
+    def decoy_seed(self) -> int:
+        """A number derived from the record's identification, so that a decoy is stable for it."""
+        return self.id.int if self.id else int(self.ins_fingerprints[0].rpartition(".")[2][:8], 16)
+
+
+async def load_records(connection: Connection, context: ReadContext, query: RecordQuery) -> list[RecordContext]:
+    """Takes the fences and returns the facts of the requested record, and of the person's other record."""
+    if query.id is not None:
+        record_id = await reads.fence_by_id(connection, query.id)
+    else:
+        record_id = await reads.fence_by_ins(connection, query.ins_fingerprints)
+    records = [await reads.load_context(connection, context.matrices, record_id, query.decoy_seed)]
+    if records[0].linked_to is not None:
+        records.append(await reads.load_context(connection, context.matrices, records[0].linked_to, query.decoy_seed))
+    return records
+
+
+async def search_records(
+    connection: Connection,
+    context: ReadContext,
+    caller: Caller,
+    query: RecordQuery,
+    period: CarePeriod = EVER,
+) -> list[RecordSearch]:
+    """Returns the decisions on a search in the requested record, and in the person's other record."""
+    records = await load_records(connection, context, query)
+    return [await search_one(connection, context, caller, record, period) for record in records]
+
+
+async def search_one(
+    connection: Connection,
+    context: ReadContext,
+    caller: Caller,
+    record: RecordContext,
+    period: CarePeriod = EVER,
+    since: datetime | None = None,
+) -> RecordSearch:
+    """Returns the decisions on a search in one record; `since`: what was published after it counts as new."""
+    common = request_facts(caller, "find", record, now=clock.now(), rules=context.rules)
+    if record.id is None:
+        return search_record(common, caller, record, {})
+    combinations = await store.load_combinations(connection, record.id, caller, period, since)
+    return replace(search_record(common, caller, record, combinations.facts), sizes=combinations.sizes)
+
+
+async def trace_searches(connection: Connection, caller: Caller, searches: Iterable[RecordSearch]) -> None:
+    """Announces the searches to the ledger; called last in the transaction."""
+    accesses = []
+    for search in searches:
+        if isinstance(search.decision, Refusal):
+            REFUSED.labels("find-documents", search.decision.reason).inc()
+        combinations = [decided.recorded for decided in search.decisions.values()]
+        rule_decision = RuleDecision(search.common, search.decision)
+        accesses.append(access_event(caller, "find-documents", rule_decision, search.record, None, combinations))
+    await append(connection, [announce(access.packed()) for access in accesses if access is not None])
