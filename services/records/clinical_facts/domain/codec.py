@@ -14,18 +14,17 @@ import msgspec
 from msgspec import Struct
 
 from services.records.clinical_facts.domain.model import ClinicalFact, FactGroup, FactKind
-from shared.errors import InvalidError
+from shared.errors import PermanentError
 from shared.runtime import clock
 from shared.values import RedactedRepr
 
 FORMAT: Final = 1
 
 
-class FactBlockInvalidError(InvalidError):
+class FactBlockInvalidError(PermanentError):
     """The block of facts is of a newer format, or no block."""
 
     code = "fact-block-invalid"
-    french = "Le bloc de faits est d’un format plus récent, ou n’en est pas un."
 
 
 class FactBlock(RedactedRepr, Struct, frozen=True, gc=False):

@@ -10,6 +10,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from services.records.clinical_facts.domain.values import (
+    BooleanValue,
     Concept,
     FactParty,
     FactTime,
@@ -35,7 +36,6 @@ class FactKind(StrEnum):
     ADVERSE_EFFECT = "adverse-effect"
     TREATMENT = "treatment"
     VACCINATION = "vaccination"
-    RECOMMENDATION = "vaccine-recommendation"
     PROCEDURE = "procedure"
     DEVICE = "device"
     PREGNANCY = "pregnancy"
@@ -54,20 +54,24 @@ _GROUPS: Final[dict[FactKind, FactGroup]] = {
     FactKind.MEASURE: "results",
     FactKind.FINDING: "other",
     FactKind.LIFESTYLE: "other",
-    FactKind.RECOMMENDATION: "other",
 }
 
-FactStatus = Literal["planned", "prescribed", "dispensed", "performed", "given", "stated"]
+FactStatus = Literal["planned", "prescribed", "recommended", "dispensed", "performed", "given", "stated"]
 """`stated`: it holds and nothing is done, as a problem. `performed`: done or measured. `given`: administered.
 
 Which of them, the document's section and the entry decide; a statusCode `completed` never means that it was stopped.
 """
+
+Phase = Literal["admission", "stay", "discharge"]
 
 Statement = Literal["stated", "none", "unknown"]
 """`none`: the author codes that there is nothing of the kind, within a scope. `unknown`: that it is not known.
 
 Neither is a positive fact, and neither closes or contradicts one.
 """
+
+_REFUTED: Final = frozenset({"refuted", "entered-in-error"})
+"""Certainties (HL7 condition-ver-status) that leave nothing of a statement."""
 
 CODE_TEXT_DISAGREE: Final = "code-and-text-disagree"
 NAMES_DISAGREE: Final = "names-disagree"
@@ -95,10 +99,19 @@ class FactSource(RedactedRepr, Struct, frozen=True, omit_defaults=True, gc=False
 
 
 class Reaction(RedactedRepr, Struct, frozen=True, omit_defaults=True, gc=False):
-    """What an allergen or an adverse effect caused."""
+    """What an allergen or an adverse effect caused; `negated`: what it did not cause."""
 
     manifestation: Concept
     severity: Concept | None = None
+    negated: bool = False
+
+
+class FactDetail(RedactedRepr, Struct, frozen=True, omit_defaults=True, gc=False):
+    """A statement about the fact itself, such as a device's serial number or the outcome of an adverse effect."""
+
+    code: Concept
+    value: FactValue | None = None
+    negated: bool = False
 
 
 class Ingredient(RedactedRepr, Struct, frozen=True, omit_defaults=True, gc=False):
@@ -108,31 +121,37 @@ class Ingredient(RedactedRepr, Struct, frozen=True, omit_defaults=True, gc=False
     strength: QuantityRatio | None = None
 
 
-class Posology(RedactedRepr, Struct, frozen=True, omit_defaults=True, gc=False):
-    """How a treatment is taken. `words` are the prescriber's own and come before what is coded.
+class Frequency(RedactedRepr, Struct, frozen=True, omit_defaults=True, gc=False):
+    """When a treatment is taken: every `period`, or at an event (HL7 TimingEvent, such as ACM), or in words."""
 
-    `frequency`: coded times in ISO-like words of CDA, such as `every 12 h` or `before breakfast (ACM)`.
-    """
-
+    period: Quantity | None = None
+    event: str | None = None
     words: str | None = None
+
+
+class Posology(RedactedRepr, Struct, frozen=True, omit_defaults=True, gc=False):
+    """A step of taking a treatment. `during`, `lasting`: when a step of several applies. `highest`: the dose not to
+    exceed."""
+
+    during: FactTime | None = None
+    lasting: Quantity | None = None
     dose: Quantity | QuantityRange | None = None
-    most: QuantityRatio | None = None
+    dose_words: str | None = None
     rate: Quantity | QuantityRange | None = None
-    frequency: tuple[str, ...] = ()
-    route: Concept | None = None
-    as_needed: Concept | None = None
+    frequency: tuple[Frequency, ...] = ()
+    highest: QuantityRatio | None = None
 
 
 class TreatmentDetail(RedactedRepr, Struct, frozen=True, omit_defaults=True, gc=False):
     """What a treatment or a vaccination has besides its product, which is the fact's `code`."""
 
     ingredients: tuple[Ingredient, ...] = ()
-    posology: Posology | None = None
+    posology: tuple[Posology, ...] = ()
+    instructions: tuple[str, ...] = ()
+    route: Concept | None = None
     form: Concept | None = None
-    reason: Concept | None = None
     lot: str | None = None
     dose_number: str | None = None
-    vaccinated_against: tuple[Concept, ...] = ()
     manufacturer: str | None = None
     quantity: Quantity | None = None
     """The quantity prescribed or dispensed."""
@@ -150,9 +169,11 @@ class SpecimenDetail(RedactedRepr, Struct, frozen=True, omit_defaults=True, gc=F
 class ClinicalFact(RedactedRepr, Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):
     """A statement of a document about its patient.
 
-    `code`: what it is about: the analysis, the problem's kind, the allergen, the medicine, the act, the device.
-    `value`: what it says of it. `scope`: of a `none`, such as "during the stay". `panel`: the group of analyses.
-    `relation`: of family history, whose it is. `is_implant`: by the table of implants, for devices.
+    `code`: the analysis, the problem, the allergen, the medicine, the act, the device. `category`: the kind of problem,
+    allergy or vaccination (diagnosis, food allergy, booster). `value`: the result, or the answer to a question.
+    `negated`: its own negationInd; a `value` that is false negates too, see `is_positive`. `scope`: of a `none`, the
+    title of its section ("Allergies identifiées pendant le séjour"). `phase`: of a treatment, of which part of a stay.
+    `panel`: the group of analyses. `relation`: of family history, whose it is. `is_implant`: by the table of implants.
     """
 
     id: UUID
@@ -162,9 +183,12 @@ class ClinicalFact(RedactedRepr, Struct, frozen=True, omit_defaults=True, gc=Fal
     statement: Statement = "stated"
     scope: str | None = None
     negated: bool = False
+    phase: Phase | None = None
     code: Concept | None = None
+    category: Concept | None = None
     value: FactValue | None = None
     time: FactTime | None = None
+    reason: Concept | None = None
     interpretation: tuple[Concept, ...] = ()
     ranges: tuple[ReferenceRange, ...] = ()
     method: Concept | None = None
@@ -174,10 +198,12 @@ class ClinicalFact(RedactedRepr, Struct, frozen=True, omit_defaults=True, gc=Fal
     side: Concept | None = None
     certainty: Concept | None = None
     severity: Concept | None = None
+    criticality: Concept | None = None
     clinical_status: Concept | None = None
     relation: Concept | None = None
     reactions: tuple[Reaction, ...] = ()
     treatment: TreatmentDetail | None = None
+    details: tuple[FactDetail, ...] = ()
     is_implant: bool = False
     parties: tuple[FactParty, ...] = ()
     comments: tuple[str, ...] = ()
@@ -190,13 +216,16 @@ class ClinicalFact(RedactedRepr, Struct, frozen=True, omit_defaults=True, gc=Fal
 
     @property
     def is_positive(self) -> bool:
-        """Whether it says that there is something: neither negated, nor none, nor unknown."""
-        return self.statement == "stated" and not self.negated
+        """Whether it says that there is something: not negated, answered by no, refuted, none or unknown."""
+        is_false = isinstance(self.value, BooleanValue) and not self.value.value
+        certainties = self.certainty.codings if self.certainty is not None else ()
+        is_refuted = any(coding.code in _REFUTED for coding in certainties)
+        return self.statement == "stated" and not (self.negated or is_false or is_refuted)
 
     @property
     def is_planned(self) -> bool:
-        """Whether it has not happened yet: planned, or prescribed."""
-        return self.status in ("planned", "prescribed")
+        """Whether it need not have happened: planned, prescribed or recommended."""
+        return self.status in ("planned", "prescribed", "recommended")
 
 
 ExtractionOutcome = Literal["read", "in-part", "none", "unreadable"]
@@ -208,10 +237,10 @@ UnreadableReason = Literal[
     "too-large",
     "too-deep",
     "too-many-elements",
+    "too-many-facts",
     "time-limit",
     "other-patient",
-    "identity-unchecked",
-    "no-body",
+    "reimbursements",
 ]
 
 

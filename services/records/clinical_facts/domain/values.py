@@ -21,15 +21,24 @@ class Coding(RedactedRepr, Struct, frozen=True, omit_defaults=True, gc=False):
     display: str | None = None
 
 
+class Qualifier(RedactedRepr, Struct, frozen=True, omit_defaults=True, gc=False):
+    """What narrows a code down: the kind of qualifier and its value, one of them at least."""
+
+    name: Coding | None = None
+    value: Coding | None = None
+
+
 class Concept(RedactedRepr, Struct, frozen=True, omit_defaults=True, gc=False):
     """What a coded element says: its code, the same thing in other systems, and the author's words.
 
-    `text`: originalText, or the part of the narrative to which it refers. `null`: the nullFlavor beside it.
+    Only codes of systems that are known by their OID are codes here; other ones stay in `text`. `text`: originalText,
+    or the part of the narrative to which it refers. `null`: the nullFlavor beside it.
     """
 
     coding: Coding | None = None
     translations: tuple[Coding, ...] = ()
     text: str | None = None
+    qualifiers: tuple[Qualifier, ...] = ()
     null: str | None = None
 
     @property
