@@ -44,7 +44,7 @@ CallRole = Literal["emergency", "trusted", "help"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class LineSource(RedactedRepr):
+class CitedDocument(RedactedRepr):
     """A document version that states the line, and the fact in it.
 
     `document_id`: the id of the version in the record; `title`: the document's own; `author`, `organisation`: names as
@@ -101,7 +101,7 @@ class SummaryLine(RedactedRepr):
     fact: ClinicalFact
     origin: LineOrigin = "document"
     state: LineState = "proposed"
-    sources: tuple[LineSource, ...] = ()
+    sources: tuple[CitedDocument, ...] = ()
     decisions: tuple[LineDecision, ...] = ()
     declaration: Declaration | None = None
     is_old: bool = False
@@ -109,7 +109,7 @@ class SummaryLine(RedactedRepr):
     where: str | None = None
 
     @property
-    def cited(self) -> LineSource | None:
+    def cited(self) -> CitedDocument | None:
         """The document version that the line cites; None for a statement."""
         return self.sources[0] if self.sources else None
 
