@@ -8,7 +8,7 @@ import pytest
 
 from services.records.clinical_facts.domain.model import ClinicalFact, FactKind, FactSource
 from services.records.summary.domain.citations import CITED_FACT, Citation, citation_of, line_id
-from services.records.summary.domain.sheet import Chapter, LineOrigin, CitedDocument, SummaryLine
+from services.records.summary.domain.sheet import Chapter, CitedDocument, LineOrigin, SummaryLine
 
 DOCUMENT, FACT = UUID(int=1), UUID(int=2)
 
