@@ -22,6 +22,8 @@ def iso_time(value: str) -> str | None:
     if match is None or moment is None:
         return None
     year, month, day, minutes, seconds = match.groups()
+    if "00" in (month, day):
+        return None
     if minutes is None:
         return "-".join(part for part in (year, month, day) if part)
     return moment.isoformat(timespec="seconds" if seconds else "minutes")

@@ -47,12 +47,12 @@ class FactBuilder:
         """
         about = parts.pop("about", None) or Subordinates()
         value: FactValue | None = parts.get("value")
+        parts.setdefault("time", statement.time())
         absent = _absent((code, parts.get("category")), value)
         words, marks = [*parts.pop("words", ()), code.text], list(parts.pop("marks", ()))
         if absent is None:
             marks += self._marks(statement, words, value, about)
         context = statement.context
-        parts.setdefault("time", statement.time())
         return ClinicalFact(
             id=fact_id(self._version_id, context.path, kind),
             kind=kind,
