@@ -17,6 +17,7 @@ from services.records.documents.store.contents import list_metadata
 from services.records.documents.store.summaries import COLUMNS, summary_of
 from services.records.documents.usecases.find_documents import DocumentPage, DocumentQuery, ListedDocument
 from services.records.facts.context import ReadContext
+from services.records.kit.keys import make_keys
 from services.records.settings import Settings
 from shared.access import Permit
 from shared.contracts.audit import AccessRecorded
@@ -67,4 +68,11 @@ async def find_without_rights(context: ReadContext, caller: Caller, query: Docum
 
 if __name__ == "__main__":
     with mock.patch.object(fhir, "find_documents", find_without_rights):
-        main("records", Settings, api=app.make_api, worker=app.make_worker, plan=app.make_plan)
+        main(
+            "records",
+            Settings,
+            api=app.make_api,
+            worker=app.make_worker,
+            plan=app.make_plan,
+            keys=lambda settings: make_keys(settings.keys),
+        )

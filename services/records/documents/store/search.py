@@ -41,11 +41,12 @@ with listed as materialized (
   select document_id
   from document_combinations
   where bucket = $1 and record_id = $2 and document_id < $6
-    and combination_id || '|' || (coalesce(organisation_id = $3, false) or coalesce($4 = any(author_ids), false)
-                                  or coalesce(depositor_id = $5, false))
-        = any($7::text[])
-    and (care_on is null or care_on between $8 and $9)
-  order by document_id desc limit $10
+    and case
+          when coalesce(organisation_id = $3, false) or coalesce($4 = any(author_ids), false)
+            or coalesce(depositor_id = $5, false)
+          then combination_id = any($7::bigint[]) else combination_id = any($8::bigint[]) end
+    and (care_on is null or care_on between $9 and $10)
+  order by document_id desc limit $11
 )
 select {COLUMNS}
 from listed join documents d on d.bucket = $1 and d.id = listed.document_id
@@ -54,12 +55,13 @@ SELECT_PERMITTED_BY_CARE = f"""
 with listed as materialized (
   select document_id
   from document_combinations
-  where bucket = $1 and record_id = $2 and (coalesce(care_on, '-infinity'), document_id) < ($11::date, $6)
-    and combination_id || '|' || (coalesce(organisation_id = $3, false) or coalesce($4 = any(author_ids), false)
-                                  or coalesce(depositor_id = $5, false))
-        = any($7::text[])
-    and (care_on is null or care_on between $8 and $9)
-  order by coalesce(care_on, '-infinity') desc, document_id desc limit $10
+  where bucket = $1 and record_id = $2 and (coalesce(care_on, '-infinity'), document_id) < ($12::date, $6)
+    and case
+          when coalesce(organisation_id = $3, false) or coalesce($4 = any(author_ids), false)
+            or coalesce(depositor_id = $5, false)
+          then combination_id = any($7::bigint[]) else combination_id = any($8::bigint[]) end
+    and (care_on is null or care_on between $9 and $10)
+  order by coalesce(care_on, '-infinity') desc, document_id desc limit $11
 )
 select {COLUMNS}
 from listed join documents d on d.bucket = $1 and d.id = listed.document_id
@@ -132,12 +134,19 @@ async def load_permitted(
 ) -> list[DocumentSummary]:
     """Returns the documents of the page that have one of these combinations, in its order."""
     start, days = page.start.id, (page.period.first, page.period.last)
-    arguments = (bucket_of(record_id), record_id, *_ownership_keys(requester), start, permitted, *days, page.limit)
+    numbers = _combination_ids(permitted, mine=True), _combination_ids(permitted, mine=False)
+    arguments = (bucket_of(record_id), record_id, *_ownership_keys(requester), start, *numbers, *days, page.limit)
     if page.start.care_on is None:
         rows = await connection.fetch(SELECT_PERMITTED, *arguments)
     else:
         rows = await connection.fetch(SELECT_PERMITTED_BY_CARE, *arguments, page.start.care_on)
     return [summary_of(row) for row in rows]
+
+
+def _combination_ids(keys: Sequence[str], *, mine: bool) -> list[int]:
+    """Returns the numbers of the combinations with these keys, of the requester's own documents or of others."""
+    parts = (key.partition("|") for key in keys)
+    return [int(number) for number, _, is_own in parts if (is_own == "true") is mine]
 
 
 def _ownership_keys(requester: Requester) -> tuple[str | None, str | None, str | None]:
