@@ -180,6 +180,19 @@ _EXPORTED: Final[Mapping[str, dict[str, Any]]] = {
         for name in ("ordinary", "masked", "invisible to the patient", "invisible to representatives")
     },
 }
+_SHEET_READERS: Final[Mapping[str, dict[str, Any]]] = {
+    name: facts
+    for name, facts in _READERS.items()
+    if name in ("holder", "representative", "carer", "application with this section")
+    or name.startswith(("doctor,", "médecin traitant", "break-glass", "software of"))
+}
+_SHEET: Final[Mapping[str, dict[str, Any]]] = {
+    "read it": {"action": "read-summary", "document_status": None, "labels": frozenset()},
+    "a version that cites what this reader may not read": {"action": "find", "citations": "hidden"},
+    "confirm it": {"action": "confirm-summary", "document_status": None, "labels": frozenset()},
+    "confirm a line of an ordinary document": {"action": "confirm-summary"},
+    "of a masked document": {"action": "confirm-summary", **_DOCUMENTS["masked"]},
+}
 _CHANGES: Final = (
     *("authorise-professional", "end-authorisation", "block-professional", "object-to-feeding"),
     *("choose-emergency-access", "hide-section", "attest-care-team", "end-attestation"),
@@ -223,6 +236,7 @@ def access_page() -> str:
             *_table("Who changes who may see what", _CHANGERS, {change: _changing(change) for change in _CHANGES}),
             *_table("Who sees who did what", _CHANGERS, {"list of accesses": {"action": "read-access-list"}}),
             *_table("Who takes a copy of the whole record", _EXPORTERS, _EXPORTED),
+            *_table("Who reads and confirms the summary sheet", _SHEET_READERS, _SHEET),
             *_matrix(),
         ]
     )

@@ -29,18 +29,21 @@ RELEASES: Final[Mapping[str, str]] = MappingProxyType(
         "6": "a structure reports what it collected from the person: the objection to its deposits, its end, and the "
         "attestation of its care team; never against the patient side's own or later choice",
         "7": "the holder and representatives export the record; carers, professionals and software do not",
+        "8": "the summary sheet is read as a search is, for the record and then for each source; a doctor with the "
+        "status of médecin traitant confirms it; a version of it is seen by those who may read all that it cites",
     }
 )
 """Version of the rules -> what it changed, oldest first. Any change that may decide otherwise than before is a new
 version, so that replay can tell apart decisions of two versions and name the release between them."""
 RULES_VERSION: Final = tuple(RELEASES)[-1]
-KEPT: Final = ("3", "4", "5", "6", RULES_VERSION)
+KEPT: Final = ("3", "4", "5", "6", "7", RULES_VERSION)
 """The versions under which a past decision can be decided again (`Facts.as_of`)."""
 
 ACTIONS: Final[Mapping[str, tuple[RequirementTable, Callable[[Facts], str]]]] = MappingProxyType(
     {
         **dict.fromkeys(sorted(readers.READING), (readers.READERS, readers.rule_of)),
         "export": (readers.EXPORTERS, readers.rule_of),
+        "confirm-summary": (readers.CONFIRMERS, readers.confirmation_rule_of),
         "deposit": (writers.DEPOSITORS, writers.rule_of),
         "replace": (writers.REPLACERS, writers.rule_of),
         "label": (writers.LABELLERS, writers.rule_of),

@@ -39,7 +39,8 @@ class Facts:
     organisation that deposited it. `deposited_by`: the kind of depositor: organisation, patient, representative, carer
     or application. `self_deposited`: this very caller deposited it. `masked_by`: author or patient, when it is masked.
     `by_minor_in_secret`: deposited in a secret connection. `shown_to_representatives`: it was invisible to
-    representatives once, and was then shown.
+    representatives once, and was then shown. `citations`: none (it cites no document), readable (the caller may read
+    each document that it cites), hidden or unchecked.
 
     `collected`: what a structure reports as collected from the person: none (the change is no such report), current,
     outdated (a later one of the structure was applied), superseded (the patient side chose otherwise later) or ended
@@ -102,6 +103,7 @@ class Facts:
     masked_by: str | None = None
     by_minor_in_secret: bool = False
     shown_to_representatives: bool = False
+    citations: str = "none"
 
     change: str | None = None
     labels_asked: frozenset[str] = frozenset()

@@ -1,4 +1,4 @@
-"""The requirements for reading: `read`, `find`, `read-summary`, `read-reimbursements` and `export`.
+"""The requirements for reading: `read`, `find`, `read-summary`, `read-reimbursements`, `export` and `confirm-summary`.
 
 Sources: Code de la santé publique L1111-15, L1111-17 to L1111-19, R1111-46, R1111-49; arrêté of 26 October 2023 (the
 matrix); DMPi EX_3.1-1030 (which callers find masked documents).
@@ -9,6 +9,7 @@ from shared.access.requirements import (
     ALLOWED_CELLS,
     CARER,
     CHOICES,
+    CITATIONS,
     FRESH,
     FRESH_UNLESS_OWN_OR_EMERGENCY,
     HOLDER,
@@ -37,6 +38,7 @@ from shared.access.requirements import (
 from shared.terminology import access_modes
 from shared.terminology.visibility import Visibility
 
+_HIDING = frozenset(label.value for label in Visibility)
 READING = frozenset({"read", "find", "read-summary", "read-reimbursements"})
 
 
@@ -67,6 +69,10 @@ def _sees_what_is_hidden(facts: Facts) -> bool:
     return facts.author or is_attending(facts) or (is_emergency(facts) and facts.masked_in_emergency)
 
 
+def _is_hidden_from_somebody(facts: Facts) -> bool:
+    return facts.section_hidden or facts.by_minor_in_secret or not facts.labels.isdisjoint(_HIDING)
+
+
 BLOCKED = Requirement("blocked", _unblocked, hides_existence=True)
 AUTHORISED = Requirement(
     "not-authorised", lambda f: is_emergency(f) or is_author(f) or _consented(f), hides_existence=True
@@ -91,8 +97,14 @@ KEPT = Requirement(
     "not-published", lambda f: f.document_status in VISIBLE_STATUSES | {"received", "refused"}, hides_existence=True
 )
 
-PATIENT = (KIND, MODE, HOLDER, LIVING, PUBLISHED, LABELLED, VISIBLE_TO_PATIENT)
-_FOR_ANOTHER = (LIVING, RECORD, OPEN, PUBLISHED, LABELLED, VISIBLE_TO_PATIENT, VISIBLE_TO_REPRESENTATIVES)
+ORDINARY = Requirement("mode-not-permitted", lambda f: f.mode == access_modes.NORMAL and not f.secret)
+ATTENDING = Requirement("not-attending-doctor", is_attending)
+SHOWN_TO_ALL = Requirement(
+    "source-hidden", of_document(lambda f: not _is_hidden_from_somebody(f)), hides_existence=True
+)
+
+PATIENT = (KIND, MODE, HOLDER, LIVING, PUBLISHED, LABELLED, VISIBLE_TO_PATIENT, CITATIONS)
+_FOR_ANOTHER = (LIVING, RECORD, OPEN, PUBLISHED, LABELLED, VISIBLE_TO_PATIENT, VISIBLE_TO_REPRESENTATIVES, CITATIONS)
 READERS: dict[str, tuple[Requirement, ...]] = {
     "patient": PATIENT,
     "representative": (KIND, MODE, FRESH, REPRESENTATIVE, *_FOR_ANOTHER),
@@ -101,16 +113,24 @@ READERS: dict[str, tuple[Requirement, ...]] = {
     "professional": (
         *(KIND, READING_ROLE, MODE, MOTIVE, FRESH_UNLESS_OWN_OR_EMERGENCY),
         *(NAMED, LIVING, RECORD, OPEN, SECRET, CHOICES, BLOCKED, AUTHORISED, UNOPPOSED, MATRIX),
-        *(PUBLISHED, LABELLED, SECTION, MASKED),
+        *(PUBLISHED, LABELLED, SECTION, MASKED, CITATIONS),
     ),
     "software": (
         *(KIND, MODE, DOCUMENTS_ONLY, ONE_DOCUMENT),
-        *(LIVING, RECORD, OPEN, OWN_DEPOSIT, STRUCTURE_UNBLOCKED, KEPT),
+        *(LIVING, RECORD, OPEN, OWN_DEPOSIT, STRUCTURE_UNBLOCKED, KEPT, CITATIONS),
     ),
 }
 """No other kind of actor ever reads: neither insurers, employers, funds, support and operators nor an unknown kind."""
 EXPORTERS: dict[str, tuple[Requirement, ...]] = {kind: READERS[kind] for kind in ("patient", "representative")}
 """The requirements for a copy of the whole record and of each document in it. Nobody else takes such a copy."""
+CONFIRMERS: dict[str, tuple[Requirement, ...]] = {
+    "professional": (
+        *(KIND, READING_ROLE, ORDINARY, FRESH, LIVING, RECORD, OPEN, CHOICES, BLOCKED, AUTHORISED, ATTENDING),
+        *(MATRIX, PUBLISHED, LABELLED, SHOWN_TO_ALL),
+    )
+}
+"""The requirements for confirming the summary sheet, and for each document whose lines are offered for it. The médecin
+traitant alone confirms, in the ordinary mode and on fresh copies."""
 
 
 def rule_of(facts: Facts) -> str:
@@ -124,6 +144,11 @@ def rule_of(facts: Facts) -> str:
             return _professional_rule(facts)
         case kind:
             return kind
+
+
+def confirmation_rule_of(_facts: Facts) -> str:
+    """Returns the code of the rule that permitted a confirmation: there is a single one."""
+    return "attending-doctor"
 
 
 def _professional_rule(facts: Facts) -> str:

@@ -33,11 +33,14 @@ _BEFORE: Mapping[str, frozenset[str]] = {
     "4": frozenset({"3"}),
     "5": frozenset({"3", "4"}),
     "6": frozenset({"3", "4", "5"}),
+    "8": frozenset({"3", "4", "5", "6", "7"}),
 }
 """Version of the rules -> the earlier versions that are kept."""
 
-_OF_WHOLE_RECORDS = frozenset({"find", "export"})
+_OF_WHOLE_RECORDS = frozenset({"find", "export", "confirm-summary"})
 """The actions that are about the whole record where their facts name no document."""
+READABLE_CITATIONS = frozenset({"none", "readable"})
+"""The values of the fact `citations` of documents that cite nothing hidden from the caller."""
 
 RequirementTable = Mapping[str, tuple[Requirement, ...]]
 """Kind of actor -> its requirements, in the order in which they are checked."""
@@ -50,12 +53,16 @@ def is_since(facts: Facts, version: str) -> bool:
 
 def of_document(met: Callable[[Facts], bool]) -> Callable[[Facts], bool]:
     """Returns the condition limited to documents: a request about the whole record meets it always."""
-    return lambda facts: (facts.action in _OF_WHOLE_RECORDS and facts.document_status is None) or met(facts)
+    return lambda facts: not asks_for_a_document(facts) or met(facts)
 
 
 def asks_for_a_document(facts: Facts) -> bool:
     """Whether the request is about one document rather than the whole record."""
-    return facts.action not in _OF_WHOLE_RECORDS or facts.document_status is not None
+    return facts.document_status is not None or not _may_be_of_whole_record(facts)
+
+
+def _may_be_of_whole_record(facts: Facts) -> bool:
+    return facts.action in _OF_WHOLE_RECORDS or (facts.action == "read-summary" and is_since(facts, "8"))
 
 
 def is_author(facts: Facts) -> bool:
@@ -146,6 +153,12 @@ PUBLISHED = Requirement(
 LABELLED = Requirement("label-unknown", of_document(lambda f: is_labelled(f.labels)), hides_existence=True)
 VISIBLE_TO_PATIENT = Requirement(
     "invisible-to-patient", of_document(lambda f: Visibility.INVISIBLE_TO_PATIENT not in f.labels), hides_existence=True
+)
+# A version of the summary sheet is seen by those alone who may read each document that it cites.
+CITATIONS = Requirement(
+    "citation-hidden",
+    of_document(lambda f: f.citations in READABLE_CITATIONS or not is_since(f, "8")),
+    hides_existence=True,
 )
 VISIBLE_TO_REPRESENTATIVES = Requirement(
     "invisible-to-representatives",

@@ -8,6 +8,7 @@ not shared). No decree limits which profession deposits which type.
 from shared.access.facts import PATIENT_SIDE, Facts
 from shared.access.requirements import (
     CARER,
+    CITATIONS,
     CONFIDENTIALITY,
     FRESH,
     HOLDER,
@@ -154,7 +155,7 @@ _AS_PROFESSIONAL = (KIND, WRITING_ROLE, MODE, LIVING, RECORD, OPEN, SECRET)
 _AS_SOFTWARE = (KIND, MODE, LIVING, RECORD, OPEN)
 """The requirements about the actor and the record. Writing is not restricted in an emergency."""
 _LABELS = (LABELS_KNOWN, LABELS_SHARED, COMBINATION)
-_SEEN_BY_HOLDER = (LABELLED, VISIBLE_TO_PATIENT)
+_SEEN_BY_HOLDER = (LABELLED, VISIBLE_TO_PATIENT, CITATIONS)
 _SEEN_BY_OTHERS = (*_SEEN_BY_HOLDER, VISIBLE_TO_REPRESENTATIVES)
 DEPOSITORS: RequirementTable = {
     "patient": (*_AS_HOLDER, OWN_TYPE, *_LABELS, OWN_LABELS),

@@ -70,6 +70,7 @@ Action = Literal[
     "report-consents",
     "handle-quarantined",
     "export-record",
+    "confirm-summary",
 ]
 READ_ACTIONS: Final[frozenset[str]] = frozenset(
     {"read-document", "find-documents", "read-summary", "read-reimbursements", "export-record"}

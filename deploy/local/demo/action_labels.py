@@ -41,6 +41,7 @@ ACTION_LABELS = {
     "delete-document": "deleted a document",
     "read-summary": "read the summary",
     "read-reimbursements": "read the reimbursements",
+    "confirm-summary": "confirmed the summary",
     "export-record": "took a copy of the record",
     "choose-emergency-access": "chose who may enter in an emergency",
     "hide-section": "hid a section",

@@ -207,6 +207,8 @@ def _combination_answers(
         values = {**common, **combination["facts"]}
         if hidden_labels.intersection(values.get("labels", ())) or (reader == "professional" and outcome == "refused"):
             continue
+        if values.get("citations", "none") != "none":  # whether the reader may know of it, what it cites decides
+            continue
         document_facts = {name: values[name] for name in sorted(DOCUMENT_FACTS) if name in values}
         yield CombinationAnswer(outcome, reason, document_facts, _reason_text(reason, outcome, language))
 

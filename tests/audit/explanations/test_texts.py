@@ -176,6 +176,11 @@ def test_of_a_search_each_sees_the_combinations_that_are_theirs_to_know(reader: 
             combination("20", "refused", "MASQUE_PS", "N"),
             combination("30", "refused", "INVISIBLE_PATIENT", "N"),
             combination("40", "refused", "INVISIBLE_REPRESENTANTS_LEGAUX", "N"),
+            {
+                "facts": {"document_type": "60591-5", "labels": ("N",), "citations": "hidden"},
+                "outcome": "refused",
+                "reason": "citation-hidden",
+            },
         ],
     )
     assert [answer.facts["document_type"] for answer in explain(searched, reader, "en").combinations] == types

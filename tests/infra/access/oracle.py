@@ -43,6 +43,8 @@ def may(f: Facts) -> bool:
             return _may_read(f)
         case "export":
             return f.actor_kind in ("patient", "representative") and _may_read(f)
+        case "confirm-summary":
+            return _may_confirm(f)
         case "read-access-list":
             holder = f.actor_kind == "patient" and f.relation == "holder"
             return _plain(f) and (holder or (f.actor_kind == "representative" and _acts_for_the_holder(f)))
@@ -85,12 +87,27 @@ def _well_labelled(labels: frozenset[str]) -> bool:
 
 
 def _record_as_a_whole(f: Facts) -> bool:
-    return f.action in ("find", "export") and f.document_status is None
+    sheet = f.action == "read-summary" and f.as_of not in ("3", "4", "5", "6", "7")
+    return (sheet or f.action in ("find", "export", "confirm-summary")) and f.document_status is None
+
+
+def _cites_nothing_hidden(f: Facts) -> bool:
+    return f.citations in ("none", "readable") or f.as_of in ("3", "4", "5", "6", "7")
+
+
+def _may_confirm(f: Facts) -> bool:
+    """The médecin traitant confirms, on fresh copies and in no emergency; nothing that anybody must not see."""
+    doctor = f.actor_kind == "professional" and f.profession == "G15_10" and _is_attending_doctor(f)
+    known = f.record_status == "open" and f.choices_known and f.copies_fresh and f.blocked == "none"
+    in_matrix = f.author or f.matrix_cell in ("allowed", "allowed-by-default")
+    hidden = f.section_hidden or f.by_minor_in_secret or f.labels & (HIDDEN | {"MASQUE_PS"})
+    shown = f.document_status in SEEN and _well_labelled(f.labels) and in_matrix and not hidden
+    return doctor and known and _plain(f) and (_record_as_a_whole(f) or shown)
 
 
 def _may_read(f: Facts) -> bool:
     whole = _record_as_a_whole(f)
-    shown = f.document_status in SEEN and _well_labelled(f.labels)
+    shown = f.document_status in SEEN and _well_labelled(f.labels) and _cites_nothing_hidden(f)
     shown_to_patient = shown and "INVISIBLE_PATIENT" not in f.labels
     shown_to_others = shown_to_patient and "INVISIBLE_REPRESENTANTS_LEGAUX" not in f.labels
     match f.actor_kind:
@@ -102,7 +119,7 @@ def _may_read(f: Facts) -> bool:
             granted = whole or (f.application_may and shown_to_others)
             return _plain(f) and _acts_for_the_holder(f) and f.choices_known and granted
         case "software":
-            own = f.own_deposit and f.document_status in SEEN | {"received", "refused"}
+            own = f.own_deposit and f.document_status in SEEN | {"received", "refused"} and _cites_nothing_hidden(f)
             free = f.blocked in ("none", "professional")
             return _plain(f) and f.action in ("read", "find") and own and free and f.record_status == "open"
         case "professional":
@@ -180,6 +197,7 @@ def _patients_side_may(f: Facts) -> bool:
     if f.action == "deposit":
         return come_in and (f.class_code == "90" or (f.document_type or "").startswith("DOCPAT"))
     sees = f.document_status in SEEN and _well_labelled(f.labels) and "INVISIBLE_PATIENT" not in f.labels
+    sees = sees and _cites_nothing_hidden(f)
     if not sees or (f.relation != "holder" and "INVISIBLE_REPRESENTANTS_LEGAUX" in f.labels):
         return False
     own = f.self_deposited if f.relation == "carer" else f.deposited_by in ("patient", "representative", "carer")

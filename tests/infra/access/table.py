@@ -19,7 +19,7 @@ LABELS: tuple[frozenset[str], ...] = (
 )
 READING = ("read", "find", "read-summary", "read-reimbursements")
 WRITING = ("deposit", "replace", "label", "archive", "delete")
-ACTIONS = (*READING, "export", *WRITING, "read-access-list", "change-rights", "erase")
+ACTIONS = (*READING, "export", "confirm-summary", *WRITING, "read-access-list", "change-rights", "erase")
 LABEL_CHANGES = (
     *("mask", "unmask", "hide-from-patient", "show-to-patient"),
     *("hide-from-representatives", "show-to-representatives"),
@@ -45,11 +45,12 @@ COLUMNS: dict[str, tuple[Any, ...]] = {
     "section": (None, "BIOLOGIE"),
     "labels": LABELS,
     "deposited_by": ("organisation", "patient", "representative", "carer", "application", "unknown"),
+    "citations": ("none", "readable", "hidden", "unchecked", "perhaps"),
     "masked_by": (None, "author", "patient", "somebody"),
     "change": (None, *LABEL_CHANGES, "archive", "unarchive", *sorted(CHANGES), "befriend"),
     "labels_asked": LABELS,
     "type_asked": ("11488-4", "DOCPAT01", None),
-    "as_of": (None, "3", "4", "5", "6", "7", "2", "99"),
+    "as_of": (None, "3", "4", "5", "6", "7", "8", "2", "99"),
     "collected": ("none", "current", "outdated", "superseded", "ended", "perhaps"),
     "matrix_cell": ("allowed", "denied", "allowed-by-default", "denied-by-default", "unknown"),
     "occupational_medicine": ("never", "allowed", "perhaps"),
@@ -110,6 +111,11 @@ def _reading() -> Iterator[Facts]:
         yield asking("professional", action, never="occupational-medicine", occupational_medicine="allowed")
     for kind in ("patient", "representative", "carer", "application", "professional"):
         yield asking(kind, "find", document_status=None, labels=frozenset())
+        yield asking(kind, "read-summary", document_status=None, labels=frozenset())
+        yield asking(kind, "find", citations="readable")
+    yield asking("professional", "confirm-summary", **doctor, attending_doctor=True)
+    whole: dict[str, Any] = {"document_status": None, "labels": frozenset()}
+    yield asking("professional", "confirm-summary", **doctor, **whole, attending_doctor=True)
     for kind in ("patient", "representative"):
         yield asking(kind, "export")
         yield asking(kind, "export", document_status=None, labels=frozenset())

@@ -28,6 +28,7 @@ SAME_TYPE: dict[str, Any] = {"document_type": "11488-4", "type_asked": "11488-4"
 OTHER_TYPE: dict[str, Any] = {"document_type": "11488-4", "type_asked": "11502-2"}
 BEFORE: dict[str, Any] = {"as_of": "3", "labels_asked": N}
 WHOLE: dict[str, Any] = {"document_status": None, "labels": frozenset()}
+ATTENDING: dict[str, Any] = {**NOBODYS, "attending_doctor": True}
 MINE: dict[str, Any] = {**NOBODYS, "author": True, "own_deposit": True}
 
 ROWS: dict[str, tuple[Facts, str]] = {
@@ -308,6 +309,77 @@ ROWS: dict[str, tuple[Facts, str]] = {
             "kind-not-permitted",
         )
         for mode in (URGENT, SAMU)
+    },
+    # the summary sheet
+    **{
+        f"the sheet of a record, {kind}": (asking(kind, "read-summary", **WHOLE), rule)
+        for kind, rule in (
+            *(("patient", "own-record"), ("representative", "representative"), ("carer", "carer")),
+            *(("application", "application"), ("professional", "authorised")),
+        )
+    },
+    "software reads no sheet": (asking("software", "read-summary", **WHOLE), "action-not-permitted"),
+    "a masked source of the sheet": (asking("professional", "read-summary", labels=MASKED), "masked"),
+    "a source that an emergency does not open": (
+        asking("professional", "read-summary", **URGENT, labels=MASKED),
+        "masked",
+    ),
+    "under the rules before, the sheet was asked for as one document": (
+        asking("professional", "read-summary", **WHOLE, as_of="7"),
+        "not-published",
+    ),
+    "a version of the sheet that cites what the reader may not read": (
+        asking("professional", citations="hidden"),
+        "citation-hidden",
+    ),
+    "even for the doctor who wrote it": (asking("professional", **MINE, citations="hidden"), "citation-hidden"),
+    "and for the software that deposited it": (asking("software", citations="hidden"), "citation-hidden"),
+    "it is not masked by a holder who may not read all of it": (
+        asking("patient", "label", change="mask", citations="hidden"),
+        "citation-hidden",
+    ),
+    "whose citations nobody has looked at": (asking("patient", citations="unchecked"), "citation-hidden"),
+    "that cites what the reader may read": (asking("patient", citations="readable"), "own-record"),
+    "the médecin traitant confirms": (
+        asking("professional", "confirm-summary", **ATTENDING, **WHOLE),
+        "attending-doctor",
+    ),
+    "another doctor does not": (asking("professional", "confirm-summary", **WHOLE), "not-attending-doctor"),
+    "nor one without any access, who learns nothing": (
+        asking("professional", "confirm-summary", **NOBODYS, **WHOLE),
+        "not-authorised",
+    ),
+    "nor a pharmacist with that status": (
+        asking("professional", "confirm-summary", attending_doctor=True, profession="G15_21", **WHOLE),
+        "not-attending-doctor",
+    ),
+    "nor the médecin traitant while the copies are old": (
+        asking("professional", "confirm-summary", **ATTENDING, **WHOLE, copies_fresh=False),
+        "copies-too-old",
+    ),
+    **{
+        f"nor in another mode: {name}": (
+            asking("professional", "confirm-summary", **{**mode, "attending_doctor": True}, **WHOLE),
+            "mode-not-permitted",
+        )
+        for name, mode in (("break-glass", URGENT), ("regulation", SAMU), ("secret", {"secret": True, "minor": True}))
+    },
+    **{
+        f"{kind} confirms nothing": (asking(kind, "confirm-summary", **WHOLE), "kind-not-permitted")
+        for kind in ("patient", "representative", "carer", "application", "software")
+    },
+    **{
+        f"no line is offered for confirmation: {name}": (
+            asking("professional", "confirm-summary", **ATTENDING, **source),
+            "source-hidden",
+        )
+        for name, source in (
+            ("of a masked document", {"labels": MASKED}),
+            ("invisible to the patient", {"labels": NOT_FOR_PATIENT}),
+            ("invisible to representatives", {"labels": NOT_FOR_REPRESENTATIVES}),
+            ("of a minor in secret", {"by_minor_in_secret": True}),
+            ("of a hidden section", {"section_hidden": True}),
+        )
     },
     # rights
     **{

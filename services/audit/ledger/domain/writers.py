@@ -26,6 +26,7 @@ ACTIONS_BY_SERVICE: Final[dict[Service, frozenset[Action]]] = {
             "report-consents",
             "handle-quarantined",
             "export-record",
+            "confirm-summary",
             "fill-history",
         }
     ),
