@@ -10,6 +10,20 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from deploy.access_situations import (
+    BASE_FACTS,
+    CHANGERS,
+    CHANGES,
+    DOCUMENT,
+    DOCUMENTS,
+    EXPORTED,
+    EXPORTERS,
+    READERS,
+    SHEET,
+    SHEET_READERS,
+    WRITERS,
+    WRITING,
+)
 from shared.access import RULES_VERSION, Facts, Permit, decide
 from shared.access.decide import ACTIONS
 from shared.terminology.documents import document_types
@@ -17,187 +31,6 @@ from shared.terminology.matrix import packaged
 from shared.terminology.professions import professions
 
 _TEXTS: Final = Path(__file__).parents[1] / "services" / "audit" / "explanations" / "explanations.toml"
-_NORMAL: Final = frozenset({"N"})
-_BASE_FACTS: Final[dict[str, Any]] = {
-    "record_status": "open",
-    "choices_known": True,
-    "copies_fresh": True,
-    "blocked": "none",
-    "section_hidden": False,
-    "organisation_objected": False,
-    "matrix_cell": "allowed",
-    "labels_asked": _NORMAL,
-}
-_DOCUMENT: Final[dict[str, Any]] = {"document_status": "published", "labels": _NORMAL, "deposited_by": "organisation"}
-_DOCTOR: Final[dict[str, Any]] = {"actor_kind": "professional", "profession": "G15_10"}
-_URGENT: Final[dict[str, Any]] = {**_DOCTOR, "motive": True, "record_named": True}
-
-_READERS: Final[Mapping[str, dict[str, Any]]] = {
-    "holder": {"actor_kind": "patient", "relation": "holder"},
-    "representative": {"actor_kind": "representative", "relation": "representative"},
-    "carer": {"actor_kind": "carer", "relation": "carer"},
-    "application with this section": {
-        "actor_kind": "application",
-        "relation": "application",
-        "application_may": True,
-    },
-    "doctor, nothing chosen": _DOCTOR,
-    "doctor, authorised": {**_DOCTOR, "authorisation": "valid"},
-    "doctor, authorisation expired": {**_DOCTOR, "authorisation": "expired"},
-    "doctor of an attested care team": {**_DOCTOR, "care_team": "valid"},
-    "doctor of an attested care team, objected to": {**_DOCTOR, "care_team": "valid", "care_team_objected": True},
-    "médecin traitant": {**_DOCTOR, "attending_doctor": True},
-    "médecin traitant status, held by a pharmacist": {**_DOCTOR, "profession": "G15_21", "attending_doctor": True},
-    "author": {**_DOCTOR, "author": True},
-    "doctor, blocked but authorised": {**_DOCTOR, "authorisation": "valid", "blocked": "professional"},
-    "profession that the matrix denies": {**_DOCTOR, "authorisation": "valid", "matrix_cell": "denied"},
-    "break-glass": {**_URGENT, "mode": "bris_de_glace", "break_glass": True},
-    "break-glass, opposed": {**_URGENT, "mode": "bris_de_glace"},
-    "break-glass for another record": {
-        **_URGENT,
-        "mode": "bris_de_glace",
-        "break_glass": True,
-        "record_named": False,
-    },
-    "break-glass, masked documents permitted": {
-        **_URGENT,
-        "mode": "bris_de_glace",
-        "break_glass": True,
-        "masked_in_emergency": True,
-    },
-    "centre 15, structure blocked": {
-        **_URGENT,
-        "mode": "centre_15",
-        "regulator": True,
-        "regulation_centre": True,
-        "blocked": "structure",
-    },
-    "software of the depositor": {"actor_kind": "software", "own_deposit": True},
-    "other software": {"actor_kind": "software"},
-    "insurer, mutuelle, bank, employer": {**_DOCTOR, "authorisation": "valid", "never": "insurer"},
-    "occupational medicine": {**_DOCTOR, "authorisation": "valid", "never": "occupational-medicine"},
-    "occupational medicine, where the parameter allows it": {
-        **_DOCTOR,
-        "authorisation": "valid",
-        "never": "occupational-medicine",
-        "occupational_medicine": "allowed",
-    },
-    "nurse of occupational medicine, where the parameter allows it": {
-        **_DOCTOR,
-        "profession": "G15_60",
-        "authorisation": "valid",
-        "never": "occupational-medicine",
-        "occupational_medicine": "allowed",
-    },
-    "agent, support, operator": {"actor_kind": "administrator"},
-}
-_DOCUMENTS: Final[Mapping[str, dict[str, Any]]] = {
-    "ordinary": {},
-    "masked": {"labels": _NORMAL | {"MASQUE_PS"}},
-    "in a hidden section": {"section_hidden": True},
-    "invisible to the patient": {"labels": _NORMAL | {"INVISIBLE_PATIENT"}},
-    "invisible to representatives": {"labels": _NORMAL | {"INVISIBLE_REPRESENTANTS_LEGAUX"}},
-    "refused at deposit": {"document_status": "refused"},
-    "deleted": {"document_status": "deleted"},
-    "in a closed record": {"record_status": "closed"},
-    "while copies are too old": {"copies_fresh": False},
-    "in the record of a deceased person": {"record_status": "deceased"},
-}
-_DEPOSITOR: Final[dict[str, Any]] = {"author": True, "own_deposit": True}
-_WRITERS: Final[Mapping[str, dict[str, Any]]] = {
-    "holder, own document": {
-        "actor_kind": "patient",
-        "relation": "holder",
-        "deposited_by": "patient",
-        "self_deposited": True,
-        "class_code": "90",
-    },
-    "holder, a hospital's": {"actor_kind": "patient", "relation": "holder", "class_code": "10"},
-    "representative, a hospital's": {
-        "actor_kind": "representative",
-        "relation": "representative",
-        "class_code": "10",
-    },
-    "carer, deposited by this carer": {
-        "actor_kind": "carer",
-        "relation": "carer",
-        "deposited_by": "carer",
-        "self_deposited": True,
-        "class_code": "90",
-    },
-    "author": {**_DOCTOR, **_DEPOSITOR},
-    "author, blocked": {**_DOCTOR, **_DEPOSITOR, "blocked": "professional"},
-    "another professional, authorised": {**_DOCTOR, "authorisation": "valid"},
-    "nurse of occupational medicine, where the parameter allows it": {
-        **_DOCTOR,
-        "profession": "G15_60",
-        "never": "occupational-medicine",
-        "occupational_medicine": "allowed",
-    },
-    "software of the depositor": {"actor_kind": "software", **_DEPOSITOR},
-    "software of a blocked structure": {"actor_kind": "software", **_DEPOSITOR, "blocked": "structure"},
-    "software of an organisation objected to": {
-        "actor_kind": "software",
-        **_DEPOSITOR,
-        "organisation_objected": True,
-    },
-}
-_WRITING: Final[Mapping[str, dict[str, Any]]] = {
-    "deposit": {"action": "deposit"},
-    "replace": {"action": "replace", "document_type": "11488-4", "type_asked": "11488-4"},
-    "replace by another type": {"action": "replace", "document_type": "11488-4", "type_asked": "11502-2"},
-    "mask": {"action": "label", "change": "mask"},
-    "hide from the patient": {"action": "label", "change": "hide-from-patient"},
-    "archive": {"action": "archive", "change": "archive"},
-    "delete": {"action": "delete"},
-}
-_CHANGERS: Final[Mapping[str, dict[str, Any]]] = {
-    "holder": {"actor_kind": "patient", "relation": "holder"},
-    "representative": {"actor_kind": "representative", "relation": "representative"},
-    "carer": {"actor_kind": "carer", "relation": "carer"},
-    "professional": _DOCTOR,
-    "professional, the card present, about self": {**_DOCTOR, "card_present": True, "about_self": True},
-    "médecin traitant": {**_DOCTOR, "attending_doctor": True},
-    "médecin traitant status, held by a pharmacist": {**_DOCTOR, "profession": "G15_21", "attending_doctor": True},
-    "software of a structure, about it": {"actor_kind": "software", "about_self": True},
-    "software of a structure, after the person ended its attestation": {
-        "actor_kind": "software",
-        "about_self": True,
-        "care_team_objected": True,
-    },
-}
-_EXPORTERS: Final[Mapping[str, dict[str, Any]]] = {
-    name: _READERS[name]
-    for name in (
-        *("holder", "representative", "carer", "application with this section", "médecin traitant", "author"),
-        *("software of the depositor", "agent, support, operator"),
-    )
-}
-_EXPORTED: Final[Mapping[str, dict[str, Any]]] = {
-    "the copy": {"action": "export", "document_status": None, "labels": frozenset()},
-    **{
-        name: {**_DOCUMENT, **_DOCUMENTS[name], "action": "export"}
-        for name in ("ordinary", "masked", "invisible to the patient", "invisible to representatives")
-    },
-}
-_SHEET_READERS: Final[Mapping[str, dict[str, Any]]] = {
-    name: facts
-    for name, facts in _READERS.items()
-    if name in ("holder", "representative", "carer", "application with this section")
-    or name.startswith(("doctor,", "médecin traitant", "break-glass", "software of"))
-}
-_SHEET: Final[Mapping[str, dict[str, Any]]] = {
-    "read it": {"action": "read-summary", "document_status": None, "labels": frozenset()},
-    "a version that cites what this reader may not read": {"action": "find", "citations": "hidden"},
-    "confirm it": {"action": "confirm-summary", "document_status": None, "labels": frozenset()},
-    "confirm a line of an ordinary document": {"action": "confirm-summary"},
-    "of a masked document": {"action": "confirm-summary", **_DOCUMENTS["masked"]},
-}
-_CHANGES: Final = (
-    *("authorise-professional", "end-authorisation", "block-professional", "object-to-feeding"),
-    *("choose-emergency-access", "hide-section", "attest-care-team", "end-attestation"),
-    *("withdraw-attestation-objection", "name-attending-doctor"),
-)
 _SOURCES: Final[Mapping[str, str]] = {
     "kind-not-permitted": "L1111-18; L1111-17 IV",
     "profession-not-permitted": "JDV_J65; L1111-15",
@@ -232,11 +65,11 @@ def access_page() -> str:
             "",
             *_questions_in_order(questions),
             *_readers_table(),
-            *_table("Who writes", _WRITERS, _WRITING),
-            *_table("Who changes who may see what", _CHANGERS, {change: _changing(change) for change in _CHANGES}),
-            *_table("Who sees who did what", _CHANGERS, {"list of accesses": {"action": "read-access-list"}}),
-            *_table("Who takes a copy of the whole record", _EXPORTERS, _EXPORTED),
-            *_table("Who reads and confirms the summary sheet", _SHEET_READERS, _SHEET),
+            *_table("Who writes", WRITERS, WRITING),
+            *_table("Who changes who may see what", CHANGERS, {change: _changing(change) for change in CHANGES}),
+            *_table("Who sees who did what", CHANGERS, {"list of accesses": {"action": "read-access-list"}}),
+            *_table("Who takes a copy of the whole record", EXPORTERS, EXPORTED),
+            *_table("Who reads and confirms the summary sheet", SHEET_READERS, SHEET),
             *_matrix(),
         ]
     )
@@ -267,8 +100,8 @@ def _questions_in_order(questions: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _readers_table() -> Iterator[str]:
-    of_documents = {name: {**_DOCUMENT, **facts, "action": "read"} for name, facts in _DOCUMENTS.items()}
-    yield from _table("Who reads a document", _READERS, of_documents)
+    of_documents = {name: {**DOCUMENT, **facts, "action": "read"} for name, facts in DOCUMENTS.items()}
+    yield from _table("Who reads a document", READERS, of_documents)
 
 
 def _table(title: str, callers: Mapping[str, dict[str, Any]], columns: Mapping[str, dict[str, Any]]) -> Iterator[str]:
@@ -277,14 +110,14 @@ def _table(title: str, callers: Mapping[str, dict[str, Any]], columns: Mapping[s
     yield f"|---|{'---|' * len(columns)}"
     for name, caller in callers.items():
         cells = " | ".join(
-            _cell({**_BASE_FACTS, **_document_of(question), **caller, **question}) for question in columns.values()
+            _cell({**BASE_FACTS, **_document_of(question), **caller, **question}) for question in columns.values()
         )
         yield f"| {name} | {cells} |"
     yield ""
 
 
 def _document_of(question: Mapping[str, Any]) -> dict[str, Any]:
-    return {} if question["action"] in ("deposit", "change-rights", "read-access-list") else _DOCUMENT
+    return {} if question["action"] in ("deposit", "change-rights", "read-access-list") else DOCUMENT
 
 
 def _cell(facts: dict[str, Any]) -> str:
