@@ -29,6 +29,8 @@ from services.records.kit.keys import ORGANISATION_KEY, make_keys
 from services.records.kit.metrics import BUSINESS_ACKNOWLEDGEMENTS, MESSAGES, QUARANTINE_ACTS, QUARANTINED
 from services.records.kit.operation_outcomes import render
 from services.records.loops import loops
+from services.records.measures.api import fhir as observations
+from services.records.measures.api import measures
 from services.records.quarantine import api as quarantine
 from services.records.quarantine.context import QuarantineContext
 from services.records.quarantine.domain.rules import QuarantineRules
@@ -71,6 +73,10 @@ REFUSALS: Final = {
     "archive-document": reasons_of("archive"),
     "delete-document": reasons_of("delete"),
     "ask-what-if": reasons_of("change-rights"),
+    "read-measures": reasons_of("find"),
+    "add-measure": reasons_of("deposit"),
+    "correct-measure": reasons_of("replace"),
+    "delete-measure": reasons_of("delete"),
 }
 """The refusals that this service counts, by action."""
 
@@ -94,7 +100,7 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
     )
     for module in (changes, deposits, cda, xdm, personal, fhir, record_check, tracking, recovery, what_if, quarantine):
         app.include_router(module.router)
-    for module in (overview, history, benefits):
+    for module in (overview, history, benefits, measures, observations):
         app.include_router(module.router)
     start_refusals(REFUSALS)
     return app

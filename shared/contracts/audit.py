@@ -71,9 +71,13 @@ Action = Literal[
     "handle-quarantined",
     "export-record",
     "confirm-summary",
+    "read-measures",
+    "add-measure",
+    "correct-measure",
+    "delete-measure",
 ]
 READ_ACTIONS: Final[frozenset[str]] = frozenset(
-    {"read-document", "find-documents", "read-summary", "read-reimbursements", "export-record"}
+    {"read-document", "find-documents", "read-summary", "read-reimbursements", "export-record", "read-measures"}
 )
 """The actions that show somebody the content of a record."""
 """A new action is also added to audit's `ACTIONS_BY_SERVICE`; a change of rights to consent's `ChangeAction` too."""

@@ -103,6 +103,7 @@ def _resources() -> list[Json]:
             documentation="The history of reimbursements, 50 lines a page.",
             searchParam=[_parameter("patient", "reference", "ExplanationOfBenefit-patient", "The record's id.")],
         ),
+        _measures(),
     ]
 
 
@@ -123,6 +124,22 @@ def _document_parameters() -> list[Json]:
         _parameter("encounter:identifier", "token", None, "The stay or visit."),
         _parameter("title", "string", None, "Words of the title."),
     ]
+
+
+def _measures() -> Json:
+    return _resource(
+        "Observation",
+        "create",
+        "read",
+        "search-type",
+        versioning="versioned",
+        documentation="A measure of the patient side, by LOINC or TRE_R308; a body mass index is computed.",
+        searchParam=[
+            _parameter("patient", "reference", "clinical-patient", "The record's id, Patient/<id> or its URL."),
+            _parameter("code", "token", "clinical-code", "code, or system|code."),
+            _parameter("date", "date", "clinical-date", "A day, or ge and le for a period."),
+        ],
+    )
 
 
 def _resource(kind: str, *interactions: str, **elements: object) -> Json:

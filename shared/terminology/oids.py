@@ -25,6 +25,8 @@ STRUCTURE_OTHER: Final = "1.2.250.1.213.4.1"
 LOINC: Final = "2.16.840.1.113883.6.1"
 TRE_A05: Final = "1.2.250.1.213.1.1.4.12"
 TRE_A02: Final = "1.2.250.1.213.1.1.4.5"
+TRE_R308: Final = "1.2.250.1.213.1.1.4.322"
+CISP2: Final = "2.16.840.1.113883.6.139"
 CONFIDENTIALITY: Final = "2.16.840.1.113883.5.25"
 VISIBILITY: Final = "1.2.250.1.213.1.1.4.13"
 
@@ -51,4 +53,6 @@ TRE_A11_SYSTEM: Final = _nos("TRE_A11", "IheFormatCode")
 TRE_G15_SYSTEM: Final = _nos("TRE_G15", "ProfessionSante")
 TRE_R02_SYSTEM: Final = _nos("TRE_R02", "SecteurActivite")
 TRE_R13_SYSTEM: Final = _nos("TRE_R13", "CommuneOM")
+TRE_R308_SYSTEM: Final = _nos("TRE_R308", "TAASIP")
+TRE_R313_SYSTEM: Final = _nos("TRE_R313", "CISP2")
 JDV_J66: Final = _nos("JDV_J66", "TypeCode-DMP")

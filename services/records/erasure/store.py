@@ -9,6 +9,7 @@ from shared.runtime.clock import bucket_of
 
 DEPOSITS_AT_ONCE = 20
 LINES_AT_ONCE = 500
+MEASURES_AT_ONCE = 1000
 DESTROY_RECORD = """
 with gone_records as (
   delete from records where bucket = $1 and id = $2 returning id
@@ -78,6 +79,16 @@ with doomed as materialized (
 select (select count(*) from gone_lines) as reimbursements, (select count(*) from gone_keys) as reimbursement_keys"""
 
 
+REMOVE_MEASURES = """
+with doomed as materialized (
+  select id, version from measures where bucket = $1 and record_id = $2 limit $3
+), gone_measures as (
+  delete from measures m using doomed where m.bucket = $1 and m.id = doomed.id and m.version = doomed.version
+  returning m.id
+)
+select (select count(*) from gone_measures) as measures"""
+
+
 async def destroy_record(connection: Connection, record_id: UUID) -> dict[str, int]:
     """Deletes the record, its keys, fingerprints and copies, what quarantine keeps about its person, by the fingerprint
     of the INS, and the link of the person's other record.
@@ -95,8 +106,19 @@ async def destroy_record(connection: Connection, record_id: UUID) -> dict[str, i
 
 
 async def remove_rows(connection: Connection, record_id: UUID) -> dict[str, int]:
-    """Deletes a batch of deposits and of reimbursements. Returns table -> number of deleted rows, all 0 at the end."""
-    return {**await remove_deposits(connection, record_id), **await remove_reimbursements(connection, record_id)}
+    """Deletes a batch of deposits, of reimbursements and of measures. Returns table -> number of deleted rows, all 0 at
+    the end."""
+    return {
+        **await remove_deposits(connection, record_id),
+        **await remove_reimbursements(connection, record_id),
+        **await remove_measures(connection, record_id),
+    }
+
+
+async def remove_measures(connection: Connection, record_id: UUID) -> dict[str, int]:
+    """Deletes up to 1,000 versions of measures. Returns table -> number of deleted rows, 0 at the end."""
+    row = await connection.fetchrow(REMOVE_MEASURES, bucket_of(record_id), record_id, MEASURES_AT_ONCE)
+    return dict(row) if row is not None else {}
 
 
 async def remove_reimbursements(connection: Connection, record_id: UUID) -> dict[str, int]:

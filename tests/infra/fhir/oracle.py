@@ -17,7 +17,7 @@ from shared.fhir.write import FHIR_JSON
 ANSWERED: Final = frozenset(
     {
         *("Binary", "Bundle", "CapabilityStatement", "Consent", "DocumentReference", "ExplanationOfBenefit", "List"),
-        *("OperationOutcome", "Patient"),
+        *("Observation", "OperationOutcome", "Patient"),
     }
 )
 """Types of resources that are known to be equal in R4B and R4."""

@@ -25,7 +25,7 @@ from tests.infra.audit import ledger
 from tests.infra.audit.ledger import Ledger
 from tests.infra.consent import consent_api
 from tests.infra.http.apis import Api, all_apis
-from tests.infra.http.tokens import make_token, operator_token, patient_token, software_token
+from tests.infra.http.tokens import bearer, make_token, operator_token, patient_token, software_token
 from tests.infra.identity import accounts
 from tests.infra.load.documents import Person
 from tests.infra.messaging.messages import message
@@ -99,6 +99,10 @@ async def seed_records(api: Api) -> Seeded:
     subject = f"urn:oid:1.2.250.1.213.1.4.10|{Person(91).ins}"
     documents = {"id": str(document_id), "document_id": str(document_id), "deposit_id": str(deposit_id(answer))}
     documents["submission_id"] = str(submission_id)
+    weight = {"code": "WEIGHT", "value": 72.4, "measured_at": "2026-01-01T08:00:00Z"}
+    headers = bearer(patient_token(record_id))
+    entered = await api.client.post(f"/records/{record_id}/measures", json=weight, headers=headers)
+    documents["measure_id"] = entered.json()["measure_id"]
     return Seeded(record_id, {**documents, "patient": str(record_id), "patient.identifier": subject})
 
 

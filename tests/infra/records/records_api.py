@@ -69,6 +69,7 @@ _TABLES = (
     *("deposits", "deposit_requests"),
     *("reimbursements", "reimbursement_keys", "reimbursement_histories", "reimbursement_files"),
     "reimbursement_rejections",
+    "measures",
     *("organisation_deposits", "documents", "contents", "lost_documents"),
     *("quarantined_submissions", "reader_visits", "care_days_missing"),
     *("outbox", "inbox", "parked_messages", "copy_watermarks", "broken_copies"),

@@ -56,5 +56,5 @@ def test_what_is_none_is_found_alone_and_in_a_bundle(
 
 
 def test_a_type_that_nobody_has_looked_at_is_told() -> None:
-    with pytest.raises(NotFhirError, match="Observation"):
-        assert_fhir_resource({"resourceType": "Observation", "status": "final", "code": {"text": "x"}})
+    with pytest.raises(NotFhirError, match="Evidence"):
+        assert_fhir_resource({"resourceType": "Evidence", "status": "active"})

@@ -204,6 +204,7 @@ def test_metadata_says_what_the_server_can_do() -> None:
         "List": ["read"],
         "Patient": ["search-type"],
         "ExplanationOfBenefit": ["search-type"],
+        "Observation": ["create", "read", "search-type"],
     }
 
 

@@ -28,6 +28,7 @@ ACTIONS_BY_SERVICE: Final[dict[Service, frozenset[Action]]] = {
             "export-record",
             "confirm-summary",
             "fill-history",
+            *("read-measures", "add-measure", "correct-measure", "delete-measure"),
         }
     ),
     "consent": frozenset(

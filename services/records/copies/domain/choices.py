@@ -21,6 +21,7 @@ STORED_MEMBERS = frozenset(
         "care_team_objected",
         "hidden_sections",
         "applications",
+        "mask_new_documents",
     }
 )
 """The members of the event that the copy stores; `authorised` is turned into authorisations."""
@@ -33,7 +34,8 @@ _BEGINNING_OF_TIME = "0001-01-01T00:00:00Z"
 class Choices:
     """The choices of one record. `authorisations` stay in the event's JSON form.
 
-    `applications`: application id -> sections that the application may see.
+    `applications`: application id -> sections that the application may see. `mask_new_documents`: what is new is hidden
+    from professionals; so it is where this choice is not known, as in copies of old releases.
     """
 
     authorisations: tuple[Mapping[str, Any], ...] = ()
@@ -43,6 +45,7 @@ class Choices:
     emergency: EmergencyChoices = _UNSET
     hidden_sections: frozenset[str] = frozenset()
     applications: Mapping[str, frozenset[str]] | None = None
+    mask_new_documents: bool = True
 
     def authorisation_of(self, grantees: Iterable[str], now: datetime) -> AuthorisationStatus:
         """Returns the best status of the patient side's authorisations of these grantees: valid, future, then expired.
@@ -124,6 +127,7 @@ def choices_of(stored: Mapping[str, Any]) -> Choices:
             application["application_id"]: frozenset(application["sections"])
             for application in stored.get("applications", ())
         },
+        mask_new_documents=bool(stored.get("mask_new_documents", True)),
     )
 
 

@@ -1,0 +1,1 @@
+"""Pieces of the use cases of measures, which run in their transactions."""
