@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from deploy.access_situations import (
     BASE_FACTS,
+    CERTIFIED,
     CHANGERS,
     CHANGES,
     DOCUMENT,
@@ -69,6 +70,7 @@ def access_page() -> str:
             *_table("Who changes who may see what", CHANGERS, {change: _changing(change) for change in CHANGES}),
             *_table("Who sees who did what", CHANGERS, {"list of accesses": {"action": "read-access-list"}}),
             *_table("Who takes a copy of the whole record", EXPORTERS, EXPORTED),
+            *_table("Who has vaccinations certified, and from which documents", EXPORTERS, CERTIFIED),
             *_table("Who reads and confirms the summary sheet", SHEET_READERS, SHEET),
             *_matrix(),
         ]

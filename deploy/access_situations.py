@@ -166,6 +166,14 @@ EXPORTED: Final[Mapping[str, dict[str, Any]]] = {
         for name in ("ordinary", "masked", "invisible to the patient", "invisible to representatives")
     },
 }
+CERTIFIED: Final[Mapping[str, dict[str, Any]]] = {
+    "the certificate": {"action": "certify", "document_status": None, "labels": frozenset()},
+    **{
+        name: {**DOCUMENT, **DOCUMENTS[name], "action": "certify"}
+        for name in ("ordinary", "masked", "invisible to the patient", "invisible to representatives")
+    },
+    "an earlier version": {**DOCUMENT, "document_status": "superseded", "action": "certify"},
+}
 SHEET_READERS: Final[Mapping[str, dict[str, Any]]] = {
     name: facts
     for name, facts in READERS.items()

@@ -28,6 +28,7 @@ from deploy.sizing import sizing_page
 from shared.contracts.carried_events import EVENTS
 from shared.contracts.declarations import SERVICES, Topic
 from shared.contracts.topics import GROUPS, TOPICS
+from shared.crypto.private_keys import new_thumbprint_key
 from shared.runtime.settings import ServiceSettings
 
 ROOT = Path(__file__).parents[1]
@@ -70,6 +71,7 @@ def _placeholders(settings: type[ServiceSettings]) -> ServiceSettings:
     signing_keys = {
         "signing": json.dumps([jwk.as_dict(private=True)]),
         "receipts": json.dumps([okp.as_dict(private=True)]),
+        "certificates": new_thumbprint_key(),
         "signatures": json.dumps([okp.as_dict(private=True)]),
     }
     values: dict[str, Any] = {
@@ -79,6 +81,7 @@ def _placeholders(settings: type[ServiceSettings]) -> ServiceSettings:
         "smtp": {"host": "127.0.0.1", "port": 25, "sender": "placeholder@example.org"},
         "folders": {"sms": "placeholder", "letters": "placeholder"},
         "gateways": {"sms_certificate_file": "placeholder", "letters_certificate_file": "placeholder"},
+        "certificates": {"issuer": "https://placeholder"},
         "service": {"name": "placeholder", "sender_name": "DMP", "site": "example.org", "telephone": "3000"},
     }
     if "keys" in settings.model_fields:

@@ -22,6 +22,7 @@ from joserfc.jwk import ECKey, OKPKey
 from deploy.cli.certificates import CLIENT, Pair, issue, new_authority
 from deploy.cli.databases import OPERATOR
 from shared.contracts.declarations import OUTSIDE_WRITERS, SERVICES
+from shared.crypto.private_keys import new_thumbprint_key
 from shared.messaging.topics.grants import ADMIN, OPS
 
 USER = 10001
@@ -75,6 +76,7 @@ def make_secrets(folder: Path, server: str = "postgres:5432", domain: str = "dmp
     keep("identity/signing", _jwks(ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256", "kid": _kid()})))
     for signatures in ("identity/receipts", "audit/signatures"):
         keep(signatures, _jwks(OKPKey.generate_key("Ed25519", {"use": "sig", "alg": "Ed25519", "kid": _kid()})))
+    keep("records/certificates", new_thumbprint_key())
     _keep_certificates(keep, folder, domain)
     keep("edge/edge.toml", edge_settings(domain))
     _give(folder)

@@ -112,6 +112,7 @@ def _own(service: Service) -> dict[str, str]:
                 "MLLP__CERTIFICATE": f"{MLLP}/tls.crt",
                 "MLLP__KEY": f"{MLLP}/tls.key",
                 "MLLP__CLIENT_AUTHORITIES": f"{MLLP}/senders.crt",
+                "CERTIFICATES__ISSUER": f"https://records.{DOMAIN}/certificates",
             }
         case "notify":
             return {

@@ -10,6 +10,9 @@ from typing import Final, get_args
 from fastapi import FastAPI
 
 from services.records.business_acknowledgements.adapters import MllpSender, client_tls
+from services.records.certificates.api import publication
+from services.records.certificates.context import CertificateContext
+from services.records.certificates.domain.health_card import CardIssuer
 from services.records.consumers import subscriptions
 from services.records.copies.store.matrices import MatrixCache
 from services.records.copies.store.versions import COPIES
@@ -25,6 +28,7 @@ from services.records.hl7v2.domain.form import MessageKind
 from services.records.hl7v2.listener import Listener
 from services.records.hl7v2.usecases.quarantine_door import hl7v2_door
 from services.records.kit.bodies import LargeBodyLimit
+from services.records.kit.issuer_keys import IssuerKeys
 from services.records.kit.keys import ORGANISATION_KEY, make_keys
 from services.records.kit.metrics import BUSINESS_ACKNOWLEDGEMENTS, MESSAGES, QUARANTINE_ACTS, QUARANTINED
 from services.records.kit.operation_outcomes import render
@@ -88,8 +92,9 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with serving(app, settings, "records", keys):
             read, large = _read_context(app.state.pool, settings), LargeBodyLimit(settings.http.body_limit)
+            certificates = CertificateContext(_card_issuer(settings))
             history_rules = HistoryRules(settings.reimbursements.months)
-            provide(app, read, _ins_hmac(settings), large, _quarantine(read, settings), history_rules)
+            provide(app, read, _ins_hmac(settings), large, _quarantine(read, settings), history_rules, certificates)
             yield
 
     app = make_app(
@@ -100,7 +105,7 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
     )
     for module in (changes, deposits, cda, xdm, personal, fhir, record_check, tracking, recovery, what_if, quarantine):
         app.include_router(module.router)
-    for module in (overview, history, benefits, measures, observations):
+    for module in (overview, history, benefits, measures, observations, publication):
         app.include_router(module.router)
     start_refusals(REFUSALS)
     return app
@@ -190,6 +195,12 @@ def _vault(settings: Settings | ImportSettings) -> Vault:
 
 def _ins_hmac(settings: Settings) -> Keyring:
     return Keyring.parse(settings.keys.ins_hmac.get_secret_value())
+
+
+def _card_issuer(settings: Settings) -> CardIssuer | None:
+    """Returns the issuer of certificates; None where the settings name none."""
+    url, keys = settings.certificates.issuer, settings.keys.certificates
+    return None if url is None or keys is None else CardIssuer(url, IssuerKeys.parse(keys.get_secret_value()))
 
 
 def _read_context(pool: Pool, settings: Settings) -> ReadContext:

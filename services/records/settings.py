@@ -9,6 +9,7 @@ from services.records.kit.keys import KeySettings
 from services.records.quarantine.domain.rules import UnknownPersons
 from shared.loopback import is_loopback
 from shared.runtime.secret_files import EnvironmentSettings
+from shared.runtime.setting_types import IssuerUrl
 from shared.runtime.settings import CONNECTION_AGE, ParameterSettings, PostgresSettings, Section, ServiceSettings
 
 
@@ -71,6 +72,16 @@ class ReimbursementSettings(Section):
     )
 
 
+class CertificateSettings(Section):
+    """Vaccination certificates (SMART Health Cards)."""
+
+    issuer: IssuerUrl | None = Field(
+        default=None,
+        description="https URL that certificates name as their issuer, without a slash at its end: it leads to "
+        "/certificates of this API, where keys and revocation lists are published. Never changed",
+    )
+
+
 class Settings(ServiceSettings):
     """The settings of the service records."""
 
@@ -80,6 +91,13 @@ class Settings(ServiceSettings):
     mllp: MllpSettings = MllpSettings()
     quarantine: QuarantineSettings = QuarantineSettings()
     reimbursements: ReimbursementSettings = ReimbursementSettings()
+    certificates: CertificateSettings = CertificateSettings()
+
+    @model_validator(mode="after")
+    def _check_certificates(self) -> Self:
+        if (self.certificates.issuer is None) != (self.keys.certificates is None):
+            raise ValueError("RECORDS_CERTIFICATES__ISSUER and RECORDS_KEYS__CERTIFICATES come together")
+        return self
 
 
 class ImportSettings(EnvironmentSettings):

@@ -30,7 +30,8 @@ RELEASES: Final[Mapping[str, str]] = MappingProxyType(
         "attestation of its care team; never against the patient side's own or later choice",
         "7": "the holder and representatives export the record; carers, professionals and software do not",
         "8": "the summary sheet is read as a search is, for the record and then for each source; a doctor with the "
-        "status of médecin traitant confirms it; a version of it is seen by those who may read all that it cites",
+        "status of médecin traitant confirms it; a version of it is seen by those who may read all that it cites; "
+        "the holder and representatives have vaccinations certified",
     }
 )
 """Version of the rules -> what it changed, oldest first. Any change that may decide otherwise than before is a new
@@ -43,6 +44,7 @@ ACTIONS: Final[Mapping[str, tuple[RequirementTable, Callable[[Facts], str]]]] = 
     {
         **dict.fromkeys(sorted(readers.READING), (readers.READERS, readers.rule_of)),
         "export": (readers.EXPORTERS, readers.rule_of),
+        "certify": (readers.CERTIFIERS, readers.rule_of),
         "confirm-summary": (readers.CONFIRMERS, readers.confirmation_rule_of),
         "deposit": (writers.DEPOSITORS, writers.rule_of),
         "replace": (writers.REPLACERS, writers.rule_of),

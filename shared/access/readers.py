@@ -1,4 +1,5 @@
-"""The requirements for reading: `read`, `find`, `read-summary`, `read-reimbursements`, `export` and `confirm-summary`.
+"""The requirements for reading: `read`, `find`, `read-summary`, `read-reimbursements`, `export`, `certify` and
+`confirm-summary`.
 
 Sources: Code de la santé publique L1111-15, L1111-17 to L1111-19, R1111-46, R1111-49; arrêté of 26 October 2023 (the
 matrix); DMPi EX_3.1-1030 (which callers find masked documents).
@@ -91,6 +92,9 @@ REFERENCED = Requirement("not-referenced", lambda f: f.relation == "application"
 GRANTED = Requirement("section-not-granted", of_document(lambda f: f.application_may), hides_existence=True)
 ONE_DOCUMENT = Requirement("search-not-permitted", lambda f: f.action == "read" or f.document_status is not None)
 DOCUMENTS_ONLY = Requirement("action-not-permitted", lambda f: f.action in ("read", "find"))
+CURRENT = Requirement(
+    "not-current", of_document(lambda f: f.document_status in ("published", "archived")), hides_existence=True
+)
 OWN_DEPOSIT = Requirement("not-own-deposit", lambda f: f.own_deposit, hides_existence=True)
 STRUCTURE_UNBLOCKED = Requirement("blocked", lambda f: f.blocked in ("none", "professional"), hides_existence=True)
 KEPT = Requirement(
@@ -123,6 +127,12 @@ READERS: dict[str, tuple[Requirement, ...]] = {
 """No other kind of actor ever reads: neither insurers, employers, funds, support and operators nor an unknown kind."""
 EXPORTERS: dict[str, tuple[Requirement, ...]] = {kind: READERS[kind] for kind in ("patient", "representative")}
 """The requirements for a copy of the whole record and of each document in it. Nobody else takes such a copy."""
+CERTIFIERS: dict[str, tuple[Requirement, ...]] = {kind: (*table, CURRENT) for kind, table in EXPORTERS.items()}
+"""The requirements for a vaccination certificate, and for each document on which it rests.
+
+It is shown to third parties in the person's name. That is an act of the holder and of representatives (R1111-40): a
+carer helps in the record and does not speak for the person.
+"""
 CONFIRMERS: dict[str, tuple[Requirement, ...]] = {
     "professional": (
         *(KIND, READING_ROLE, ORDINARY, FRESH, LIVING, RECORD, OPEN, CHOICES, BLOCKED, AUTHORISED, ATTENDING),

@@ -37,7 +37,7 @@ _BEFORE: Mapping[str, frozenset[str]] = {
 }
 """Version of the rules -> the earlier versions that are kept."""
 
-_OF_WHOLE_RECORDS = frozenset({"find", "export", "confirm-summary"})
+_OF_WHOLE_RECORDS = frozenset({"find", "export", "certify", "confirm-summary"})
 """The actions that are about the whole record where their facts name no document."""
 READABLE_CITATIONS = frozenset({"none", "readable"})
 """The values of the fact `citations` of documents that cite nothing hidden from the caller."""

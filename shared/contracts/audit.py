@@ -71,13 +71,22 @@ Action = Literal[
     "handle-quarantined",
     "export-record",
     "confirm-summary",
+    "issue-certificate",
     "read-measures",
     "add-measure",
     "correct-measure",
     "delete-measure",
 ]
 READ_ACTIONS: Final[frozenset[str]] = frozenset(
-    {"read-document", "find-documents", "read-summary", "read-reimbursements", "export-record", "read-measures"}
+    {
+        "read-document",
+        "find-documents",
+        "read-summary",
+        "read-reimbursements",
+        "export-record",
+        "read-measures",
+        "issue-certificate",
+    }
 )
 """The actions that show somebody the content of a record."""
 """A new action is also added to audit's `ACTIONS_BY_SERVICE`; a change of rights to consent's `ChangeAction` too."""

@@ -9,6 +9,12 @@ from joserfc.jwk import ECKey, OKPKey
 Key = TypeVar("Key", ECKey, OKPKey)
 
 
+def new_thumbprint_key() -> str:
+    """Returns a JSON array with a new private key of P-256, whose `kid` is its thumbprint (RFC 7638, SHA-256)."""
+    key = ECKey.generate_key("P-256", private=True)
+    return json.dumps([{**key.as_dict(private=True), "kid": key.thumbprint(), "use": "sig", "alg": "ES256"}])
+
+
 def parse_private_keys(text: str, key_class: type[Key], curve: str) -> tuple[Key, ...]:
     """Returns the keys of the array in its order: private, all of this curve, each with a unique `kid`.
 

@@ -112,6 +112,18 @@ JwksUrl = Annotated[str, AfterValidator(_jwks_url)]
 """The URL of a JWK Set (RFC 7517)."""
 
 
+def _issuer_url(value: str) -> str:
+    """Raises ValueError for what no certificate may name as its issuer (SMART Health Cards Framework 1.4)."""
+    parts = urlsplit(value)
+    if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment or value.endswith("/"):
+        raise ValueError("must be an https URL without a query and without a slash at its end")
+    return value
+
+
+IssuerUrl = Annotated[str, AfterValidator(_issuer_url)]
+"""The URL of an issuer of certificates."""
+
+
 def _collector_url(value: str) -> str:
     """Raises ValueError for a URL beyond this machine whose server would not prove who it is, or with a password."""
     parts = urlsplit(value)

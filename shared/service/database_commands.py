@@ -15,6 +15,7 @@ from pathlib import Path
 
 from joserfc.jwk import ECKey, OKPKey
 
+from shared.crypto.private_keys import new_thumbprint_key
 from shared.db.key_rewrap import Rewrapped, rewrap
 from shared.db.key_uses import key_status
 from shared.db.migrate import PHASES, migrate, migrations_folder, migrations_of
@@ -138,9 +139,10 @@ def _report(column: Rewrapped) -> None:
 def _new_key_arguments(parser: argparse.ArgumentParser) -> None:
     kinds = (
         "ring: an entry of a keyring; signing, receipts: what identity signs tokens and receipts of erasures with; "
-        "signatures: what audit signs lists of accesses with"
+        "signatures: what audit signs lists of accesses with; certificates: what records signs certificates with, "
+        "named by its thumbprint"
     )
-    choices = ["ring", "signing", "receipts", "signatures"]
+    choices = ["ring", "signing", "receipts", "signatures", "certificates"]
     parser.add_argument("kind", nargs="?", default="ring", choices=choices, help=kinds)
     parser.add_argument("--kid", type=_kid, default=time.strftime("%Y-%m-%d"), help="its id; default: today's date")
 
@@ -158,6 +160,8 @@ def _print_new_key(invocation: Invocation) -> int:
         case "signing":
             key = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256", "kid": kid})
             print_text(json.dumps([key.as_dict(private=True)]))
+        case "certificates":
+            print_text(new_thumbprint_key())
         case "receipts" | "signatures":
             pair = OKPKey.generate_key("Ed25519", {"use": "sig", "alg": "Ed25519", "kid": kid})
             print_text(json.dumps([pair.as_dict(private=True)]))

@@ -81,6 +81,7 @@ ADDRESSES = {
     "MLLP__HOST": "where it listens",
     "MLLP__PORT": "where it listens",
     "TOKENS__ISSUER": "identity",
+    "CERTIFICATES__ISSUER": "nobody: certificates name it",
     "TOKENS__JWKS_URL": "identity",
     "PROFESSIONALS__PSC_ISSUER": "Pro Santé Connect",
     "PROFESSIONALS__PSC_REDIRECT_URI": "identity, told to Pro Santé Connect",

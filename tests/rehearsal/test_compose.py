@@ -141,6 +141,7 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
                 **{f"DMP_{service.upper()}_WORKER_PORT": str(ports[name]) for service, name in workers.items()},
                 "DMP_SECRETS": str(secrets),
                 "DMP_ISSUER": urls["identity"],
+                "DMP_CERTIFICATE_ISSUER": "https://records.dmp.example/certificates",
                 "DMP_SMTP_HOST": gateway,
                 "DMP_SMTP_PORT": str(ports["smtp"]),
                 "DMP_SMTP_SECURITY": "none",

@@ -43,6 +43,7 @@ ACTION_LABELS = {
     "read-reimbursements": "read the reimbursements",
     "confirm-summary": "confirmed the summary",
     "export-record": "took a copy of the record",
+    "issue-certificate": "got a vaccination certificate",
     "read-measures": "read the measures",
     "add-measure": "entered a measure",
     "correct-measure": "corrected a measure",

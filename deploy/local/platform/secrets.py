@@ -12,6 +12,7 @@ from joserfc.jwk import ECKey, OKPKey
 
 from deploy.local.platform.errors import LocalError
 from deploy.local.platform.paths import write_private
+from shared.crypto.private_keys import new_thumbprint_key
 
 
 @dataclass
@@ -57,6 +58,13 @@ class Secrets:
         if path not in self._values:
             key = OKPKey.generate_key("Ed25519", {"use": "sig", "alg": "Ed25519", "kid": secrets.token_hex(8)})
             self._keep(path, [key.as_dict(private=True)])
+        return json.dumps(self._values[path])
+
+    def certificate_keys(self) -> str:
+        """Returns a JSON array with one private EC P-256 JWK for vaccination certificates."""
+        path = "certificates/records"
+        if path not in self._values:
+            self._keep(path, json.loads(new_thumbprint_key()))
         return json.dumps(self._values[path])
 
     def save(self) -> None:

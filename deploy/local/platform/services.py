@@ -21,6 +21,8 @@ from shared.messaging.topics.grants import ADMIN, OPS
 NAMES = ("identity", "records", "consent", "audit", "notify")
 INSTANCE_ID = "local"
 SENDER = "no-reply@dmp.example"
+CERTIFICATE_ISSUER = "https://records.dmp.example/certificates"
+"""The issuer that vaccination certificates name. A verifier on this machine gets its keys from records itself."""
 Role = Literal["api", "worker", "mllp"]
 ROLES: Mapping[str, tuple[Role, ...]] = {"records": ("api", "worker", "mllp")}
 """The long-running processes of services that have more than an API and a worker."""
@@ -123,6 +125,8 @@ class Services:
                     "MLLP__PORT": str(self.ports["mllp"]),
                     "MLLP__PLAINTEXT": "true",
                     "MLLP__PROCESSING_IDS": '["P", "T", "D"]',
+                    "KEYS__CERTIFICATES": self.secrets.certificate_keys(),
+                    "CERTIFICATES__ISSUER": CERTIFICATE_ISSUER,
                 }
             case "audit":
                 return {"KEYS__SIGNATURES": self.secrets.signature_keys("signatures", "audit")}

@@ -26,12 +26,15 @@ with gone_records as (
   delete from reader_visits where bucket = $1 and record_id = $2 returning record_id
 ), gone_histories as (
   delete from reimbursement_histories where bucket = $1 and record_id = $2 returning record_id
+), gone_certificates as (
+  delete from certificate_sources where bucket = $1 and record_id = $2 returning record_id
 )
 select (select count(*) from gone_records) as records, (select count(*) from gone_fingerprints) as fingerprints,
        (select count(*) from gone_keys) as keys, (select count(*) from gone_states) as consent_states,
        (select count(*) from gone_people) as record_people,
        (select count(*) from gone_visits) as reader_visits,
        (select count(*) from gone_histories) as reimbursement_histories,
+       (select count(*) from gone_certificates) as certificate_sources,
        (select linked_to from records where bucket = $1 and id = $2) as linked_to"""
 UNLINK = "update records set linked_to = null where bucket = $1 and id = $2 and linked_to = $3"
 # A deposit is in one record with all its documents: they are deleted together, so that no orphaned row is left.

@@ -1,14 +1,29 @@
 """The keyrings of records, and the wrapped keys that `keys rewrap` wraps anew."""
 
-from typing import Final
+from typing import Annotated, Final
 
+from pydantic import AfterValidator, Field, SecretStr
+
+from services.records.kit.issuer_keys import IssuerKeys
 from shared.crypto.keyring import Keyring
 from shared.crypto.vault import Vault
 from shared.db.key_rewrap import KeyPlan, wrapped_keys
+from shared.errors import CodedError
 from shared.runtime.setting_types import KeyringText
 from shared.runtime.settings import Section
 
 ORGANISATION_KEY: Final = "organisation-key"
+
+
+def _issuer_keys(value: SecretStr) -> SecretStr:
+    try:
+        IssuerKeys.parse(value.get_secret_value())
+    except CodedError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+IssuerKeysText = Annotated[SecretStr, AfterValidator(_issuer_keys)]
 
 
 class KeySettings(Section):
@@ -23,6 +38,11 @@ class KeySettings(Section):
     ins_hmac: KeyringText
     kek: KeyringText
     insurance: KeyringText
+    certificates: IssuerKeysText | None = Field(
+        default=None,
+        description="JWKs (EC P-256, `kid`: the thumbprint) of vaccination certificates: the first is private and "
+        "signs, all are published; with CERTIFICATES__ISSUER. Without both none is issued",
+    )
 
 
 def make_keys(settings: KeySettings) -> KeyPlan:

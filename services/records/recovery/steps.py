@@ -12,6 +12,8 @@ from services.records.copies.store import copies
 from services.records.recovery import store
 from services.records.recovery.domain import replay
 from services.records.recovery.store import NamedDocument, RecoveredDocument
+from services.records.revocations.steps import recover_certificates, revoke_for_lost_events
+from shared.contracts.audit import AccessRecorded
 from shared.contracts.records import (
     DocumentEvent,
     DocumentPublished,
@@ -26,6 +28,7 @@ from shared.db.pool import Connection
 from shared.errors import PermanentError
 from shared.messaging.outbox import Announcement
 from shared.messaging.outbox.lost import SentRecord
+from shared.runtime import clock
 from shared.runtime.logs import log
 from shared.runtime.metrics import LOST_DOCUMENTS
 
@@ -67,6 +70,7 @@ async def recover_documents(connection: Connection, facts: Sequence[SentRecord])
     by_record: dict[UUID, list[DocumentEvent]] = {}
     for event in _events(facts):
         by_record.setdefault(event.record_id, []).append(event)
+    await recover_certificates(connection, _accesses(facts))
     for ids in _pages(sorted(by_record)):
         await copies.lock_records(connection, ids)
         await _recover(connection, [event for id in ids for event in by_record[id]])
@@ -86,6 +90,7 @@ async def _recover(connection: Connection, events: Sequence[DocumentEvent]) -> N
         recovered[event.document_id] = _after(document, event, present_ids)
     await store.update_recovered(connection, list(recovered.values()))
     await record_lost_documents(connection, [event for event in events if event.document_id not in present_ids])
+    await revoke_for_lost_events(connection, events, clock.now())
 
 
 def _after(document: RecoveredDocument, event: DocumentEvent, present_ids: frozenset[UUID]) -> RecoveredDocument:
@@ -105,6 +110,12 @@ def _events(facts: Iterable[SentRecord]) -> Iterable[DocumentEvent]:
             if record.event_type not in _EVENTS:
                 raise EventUnknownError
             yield _EVENTS[record.event_type].model_validate_json(record.body)
+
+
+def _accesses(facts: Iterable[SentRecord]) -> Iterable[AccessRecorded]:
+    for record in facts:
+        if record.event_type == AccessRecorded.ce_type and record.body is not None:
+            yield AccessRecorded.model_validate_json(record.body)
 
 
 def _pages(ids: list[UUID]) -> Iterable[list[UUID]]:

@@ -123,6 +123,7 @@ def _given(value: str) -> str:
     name, _, default = value.removeprefix("${").removesuffix("}").partition(":-")
     required = {
         "DMP_ISSUER": "https://identity.example",
+        "DMP_CERTIFICATE_ISSUER": "https://records.example/certificates",
         "DMP_SMTP_HOST": "mail.example",
         "DMP_SMTP_SENDER": "no-reply@dmp.example",
         "DMP_NAME": "DMP",

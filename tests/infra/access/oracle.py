@@ -43,6 +43,8 @@ def may(f: Facts) -> bool:
             return _may_read(f)
         case "export":
             return f.actor_kind in ("patient", "representative") and _may_read(f)
+        case "certify":
+            return f.actor_kind in ("patient", "representative") and _may_read(f) and f.document_status != "superseded"
         case "confirm-summary":
             return _may_confirm(f)
         case "read-access-list":
@@ -88,7 +90,7 @@ def _well_labelled(labels: frozenset[str]) -> bool:
 
 def _record_as_a_whole(f: Facts) -> bool:
     sheet = f.action == "read-summary" and f.as_of not in ("3", "4", "5", "6", "7")
-    return (sheet or f.action in ("find", "export", "confirm-summary")) and f.document_status is None
+    return (sheet or f.action in ("find", "export", "certify", "confirm-summary")) and f.document_status is None
 
 
 def _cites_nothing_hidden(f: Facts) -> bool:

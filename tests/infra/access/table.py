@@ -19,7 +19,7 @@ LABELS: tuple[frozenset[str], ...] = (
 )
 READING = ("read", "find", "read-summary", "read-reimbursements")
 WRITING = ("deposit", "replace", "label", "archive", "delete")
-ACTIONS = (*READING, "export", "confirm-summary", *WRITING, "read-access-list", "change-rights", "erase")
+ACTIONS = (*READING, "export", "certify", "confirm-summary", *WRITING, "read-access-list", "change-rights", "erase")
 LABEL_CHANGES = (
     *("mask", "unmask", "hide-from-patient", "show-to-patient"),
     *("hide-from-representatives", "show-to-representatives"),
@@ -117,8 +117,9 @@ def _reading() -> Iterator[Facts]:
     whole: dict[str, Any] = {"document_status": None, "labels": frozenset()}
     yield asking("professional", "confirm-summary", **doctor, **whole, attending_doctor=True)
     for kind in ("patient", "representative"):
-        yield asking(kind, "export")
-        yield asking(kind, "export", document_status=None, labels=frozenset())
+        for action in ("export", "certify"):
+            yield asking(kind, action)
+            yield asking(kind, action, document_status=None, labels=frozenset())
 
 
 def _writing() -> Iterator[Facts]:

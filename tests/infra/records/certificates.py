@@ -9,9 +9,9 @@ from joserfc.jwk import ECKey
 
 from services.records.certificates.domain.doses import Holder, PerformedDose, VaccineCode
 from services.records.certificates.domain.health_card import CardIssuer, IssuedCard
-from services.records.certificates.domain.issuer_keys import IssuerKeys
-from services.records.certificates.domain.revocations import RevocationList
 from services.records.certificates.domain.verification import CardVerifier
+from services.records.kit.issuer_keys import IssuerKeys
+from services.records.revocations.domain import RevocationList
 from shared.terminology.vaccines import ATC
 
 ISSUER: Final = "https://records.dmp.example/certificates"
@@ -34,7 +34,8 @@ def keys_text(*keys: ECKey, retired: tuple[ECKey, ...] = ()) -> str:
 
 
 KEY: Final = new_key()
-KEYS: Final = IssuerKeys.parse(keys_text(KEY))
+CARD_KEYS: Final = keys_text(KEY)
+KEYS: Final = IssuerKeys.parse(CARD_KEYS)
 CARD_ISSUER: Final = CardIssuer(ISSUER, KEYS)
 
 

@@ -25,7 +25,7 @@ from services.records.kit.keys import KeySettings
 from services.records.quarantine.context import QuarantineContext
 from services.records.quarantine.steps.record_openings import apply_record_openings
 from services.records.reimbursements.steps.arrivals import FillContext
-from services.records.settings import Settings
+from services.records.settings import CertificateSettings, Settings
 from shared.contracts.base import Event
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
 from shared.contracts.identity import (
@@ -55,6 +55,7 @@ from tests.infra.http.tokens import SETTINGS, TestKeys, bearer, patient_token, p
 from tests.infra.load.documents import Person
 from tests.infra.messaging.messages import message, outbox
 from tests.infra.platform.databases import Database
+from tests.infra.records.certificates import CARD_KEYS, ISSUER
 
 INS_HMAC = "hmac-2:" + "B" * 43 + ",hmac-1:" + "A" * 43
 KEK = "kek-1:" + "C" * 43
@@ -71,7 +72,7 @@ _TABLES = (
     "reimbursement_rejections",
     "measures",
     *("organisation_deposits", "documents", "contents", "lost_documents"),
-    *("quarantined_submissions", "reader_visits", "care_days_missing"),
+    *("quarantined_submissions", "reader_visits", "care_days_missing", "certificate_sources"),
     *("outbox", "inbox", "parked_messages", "copy_watermarks", "broken_copies"),
 )
 EMPTY = "".join(f"delete from {table};" for table in _TABLES)
@@ -337,7 +338,10 @@ def settings_of(database: Database, **changed: Any) -> Settings:
         "tokens": SETTINGS,
         "http": HttpSettings(),
         "freshness": FreshnessSettings(heartbeat_s=0.2),
-        "keys": KeySettings.model_validate({"ins_hmac": INS_HMAC, "kek": KEK, "insurance": INSURANCE}),
+        "keys": KeySettings.model_validate(
+            {"ins_hmac": INS_HMAC, "kek": KEK, "insurance": INSURANCE, "certificates": CARD_KEYS}
+        ),
+        "certificates": CertificateSettings(issuer=ISSUER),
     }
     return Settings(**{**values, **changed})
 

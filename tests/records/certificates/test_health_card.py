@@ -15,8 +15,8 @@ import pytest
 from services.records.certificates.domain.bundle import card_codes
 from services.records.certificates.domain.doses import DoseSelection, NoDoseError, TooManyDosesError, VaccineCode
 from services.records.certificates.domain.health_card import IssuedCard
-from services.records.certificates.domain.issuer_keys import CertificateKeysError, IssuerKeys
 from services.records.certificates.domain.qr_text import card_of, qr_texts
+from services.records.kit.issuer_keys import CertificateKeysError, IssuerKeys
 from shared.terminology.vaccines import ATC, CVX
 from tests.infra.records.certificates import (
     AT,

@@ -12,8 +12,6 @@ import pytest
 from joserfc import jws
 
 from services.records.certificates.domain.card_content import CertificateInvalidError, cards_in, issuer_of
-from services.records.certificates.domain.issuer_keys import REGISTRY, IssuerKeys
-from services.records.certificates.domain.revocations import RevocationList
 from services.records.certificates.domain.verification import (
     CardVerifier,
     CertificateNotInForceError,
@@ -21,6 +19,8 @@ from services.records.certificates.domain.verification import (
     IssuerUntrustedError,
     RevocationsUnknownError,
 )
+from services.records.kit.issuer_keys import REGISTRY, IssuerKeys
+from services.records.revocations.domain import RevocationList
 from shared.errors import CodedError
 from tests.infra.records.certificates import (
     AT,

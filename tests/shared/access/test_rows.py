@@ -279,6 +279,23 @@ ROWS: dict[str, tuple[Facts, str]] = {
     "a representative too": (asking("representative", "read-access-list"), "representative"),
     "a carer does not": (asking("carer", "read-access-list"), "kind-not-permitted"),
     "a professional does not": (asking("professional", "read-access-list"), "kind-not-permitted"),
+    # a vaccination certificate
+    "the holder has vaccinations certified": (asking("patient", "certify", **WHOLE), "own-record"),
+    "from a masked document": (asking("patient", "certify", labels=MASKED), "own-record"),
+    "and from an archived one": (asking("patient", "certify", document_status="archived"), "own-record"),
+    "not from an earlier version": (asking("patient", "certify", document_status="superseded"), "not-current"),
+    "not from what the holder may not see yet": (
+        asking("patient", "certify", labels=NOT_FOR_PATIENT),
+        "invisible-to-patient",
+    ),
+    "for a representative not from what is kept from representatives": (
+        asking("representative", "certify", labels=NOT_FOR_REPRESENTATIVES),
+        "invisible-to-representatives",
+    ),
+    **{
+        f"{kind}: no certificate": (asking(kind, "certify", **WHOLE), "kind-not-permitted")
+        for kind in ("carer", "application", "professional", "software")
+    },
     # a copy of the whole record
     "the holder takes a copy": (asking("patient", "export", **WHOLE), "own-record"),
     "with masked documents": (asking("patient", "export", labels=MASKED), "own-record"),

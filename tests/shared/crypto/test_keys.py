@@ -56,6 +56,7 @@ where table_schema = 'public' and table_name !~ '_[0-9]$' and table_name <> 'iss
 NOT_OF_A_RING = {
     "key_uses.kid",
     "key_checks.kid",
+    *("certificate_sources.kid", "revoked_certificates.kid"),  # of a signature that others keep
     "late_motives.kid",  # waits for a key that is not here yet
     "documents.fingerprint",  # of the content, without a key
     "online_openings.code_hash",  # over in an hour, like the row's own key

@@ -35,6 +35,8 @@ OPEN_TO_ALL = {
     "identity GET /professionals/callback",
     "identity POST /professionals/card",
     "records GET /fhir/metadata",
+    "records GET /certificates/.well-known/jwks.json",
+    "records GET /certificates/.well-known/crl/{kid}.json",
     "audit GET /.well-known/access-list-keys.json",
 }
 """Routes for callers without a token yet, and for public information."""

@@ -24,8 +24,10 @@ def register(app: typer.Typer) -> None:
 def new(
     service: ServiceArgument,
     kind: Annotated[
-        Literal["ring", "signing", "receipts", "signatures"],
-        typer.Argument(help="An entry of a keyring, or what a service signs tokens, receipts or exports with."),
+        Literal["ring", "signing", "receipts", "signatures", "certificates"],
+        typer.Argument(
+            help="An entry of a keyring, or what a service signs with: tokens, receipts, exports, certificates."
+        ),
     ] = "ring",
     kid: Annotated[str | None, typer.Option(metavar="KID", help="Its id; without it today's date.")] = None,
 ) -> None:

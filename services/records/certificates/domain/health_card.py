@@ -13,8 +13,8 @@ import orjson
 
 from services.records.certificates.domain.bundle import bundle
 from services.records.certificates.domain.doses import Holder, PerformedDose, TooManyDosesError
-from services.records.certificates.domain.issuer_keys import IssuerKeys
 from services.records.certificates.domain.qr_text import QrText, qr_texts
+from services.records.kit.issuer_keys import IssuerKeys
 from shared.values import RedactedRepr
 
 TYPES: Final = ("https://smarthealth.cards#health-card", "https://smarthealth.cards#immunization")

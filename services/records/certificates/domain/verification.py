@@ -20,8 +20,8 @@ from services.records.certificates.domain.card_content import (
     CertificateInvalidError,
     read_card,
 )
-from services.records.certificates.domain.issuer_keys import REGISTRY
-from services.records.certificates.domain.revocations import RevocationList
+from services.records.kit.issuer_keys import REGISTRY
+from services.records.revocations.domain import RevocationList
 from shared.crypto.jwk_sets import usable_keys
 from shared.errors import CodedError
 from shared.values import RedactedRepr

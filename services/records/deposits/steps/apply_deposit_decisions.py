@@ -17,6 +17,7 @@ from services.records.facts.domain.documents import DocumentStatus
 from services.records.facts.domain.facts import masker_of
 from services.records.kit.announcements import announce_effect
 from services.records.recovery.steps import record_lost_documents
+from services.records.revocations.steps import revoke_certificates
 from shared.contracts.base import Actor
 from shared.contracts.consent import DepositDecided
 from shared.contracts.records import DocumentPublished, DocumentRefused, DocumentReplaced
@@ -79,8 +80,9 @@ async def apply_deposit_decisions(connection: Connection, messages: list[Decisio
         return
     at = clock.now()
     await outcomes.record_outcomes(connection, [_outcome(decision) for decision in applied], at)
-    if superseded := [decision.replaced.id for decision in applied if decision.replaced is not None]:
-        await outcomes.supersede_documents(connection, superseded, at)
+    if superseded := [decision.replaced for decision in applied if decision.replaced is not None]:
+        await outcomes.supersede_documents(connection, [document.id for document in superseded], at)
+        await revoke_certificates(connection, [(document.record_id, document.id) for document in superseded], at)
     announcements = [
         announce_effect(event, cause=decision.message) for decision in applied for event in _events(decision, at)
     ]

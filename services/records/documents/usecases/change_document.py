@@ -30,6 +30,7 @@ from services.records.facts.domain.decisions import access_event, error_for
 from services.records.facts.domain.documents import DocumentSummary
 from services.records.kit.announcements import announce
 from services.records.kit.held_records import retry_while_locked
+from services.records.revocations.steps import revoke_certificates
 from shared.access import Refusal, encode_facts
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.records import DocumentRelabelled, DocumentWithdrawn
@@ -121,6 +122,8 @@ async def _carry_out(connection: Connection, request: ChangeRequest, plan: Chang
         return
     for version in plan.changed_versions.values():
         await changes.update_document(connection, version, request.at)
+    withdrawn = [version for change in plan.changes if change.change == "delete" for version in change.versions]
+    await revoke_certificates(connection, [(version.record_id, version.id) for version in withdrawn], request.at)
     events = [_change_event(request, change, version) for change in plan.changes for version in change.versions]
     await append(connection, [announce(event, occurred_at=request.at) for event in events])
 

@@ -1,14 +1,43 @@
-"""The list of revoked cards of one key.
+"""On which document a certificate rests, and the list of revoked certificates of one key.
 
-Source: SMART Health Cards Framework 1.4, "Revocation". A card's `rid` here is random and stands for that card alone.
+Source: SMART Health Cards Framework 1.4, "Revocation". The `rid` of a certificate is random and stands for it alone.
 """
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
+from shared.contracts.audit import AccessRecorded
+
+ISSUE: Final = "issue-certificate"
+"""The action in the ledger: an entry for each document on which a certificate rests."""
+_SUBJECT: Final = re.compile(r"c\.([A-Za-z0-9_-]{43})\.([A-Za-z0-9_-]{16})", re.ASCII)
 _ENTRY: Final = re.compile(r"([A-Za-z0-9_-]{1,24})(?:\.(\d{1,12}))?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateSource:
+    """A document on which the certificate `rid`, signed with the key `kid`, rests."""
+
+    record_id: UUID
+    document_id: UUID
+    kid: str
+    rid: str
+
+    @property
+    def subject(self) -> str:
+        """The certificate in an entry of the ledger (`subject_id`)."""
+        return f"c.{self.kid}.{self.rid}"
+
+
+def source_of(event: AccessRecorded) -> CertificateSource | None:
+    """Returns the source that an entry of the ledger states; None for an entry about something else."""
+    if event.action != ISSUE or event.outcome != "permitted" or event.document_id is None:
+        return None
+    match = _SUBJECT.fullmatch(event.subject_id or "")
+    return None if match is None else CertificateSource(event.record_id, event.document_id, match[1], match[2])
 
 
 @dataclass(frozen=True, slots=True)

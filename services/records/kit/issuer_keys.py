@@ -1,4 +1,4 @@
-"""The keys of the issuer of health cards, and their publication.
+"""The keys of the issuer of vaccination certificates (health cards), and their publication.
 
 Source: SMART Health Cards Framework 1.4, "Determining keys associated with an issuer", "Key Management", "Revocation".
 """
@@ -49,6 +49,11 @@ class IssuerKeys:
     def active(self) -> str:
         """The `kid` of the key that signs."""
         return str(self.keys[0].kid)
+
+    @property
+    def kids(self) -> tuple[str, ...]:
+        """The `kid` of each key."""
+        return tuple(str(key.kid) for key in self.keys)
 
     def sign(self, payload: bytes) -> str:
         """Returns the compact JWS of a payload that is compressed already (`zip` DEF)."""

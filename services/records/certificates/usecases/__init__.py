@@ -1,0 +1,1 @@
+"""The use cases of the room `certificates`, one in each file."""
