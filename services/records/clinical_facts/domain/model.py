@@ -218,9 +218,13 @@ class ClinicalFact(RedactedRepr, Struct, frozen=True, omit_defaults=True, gc=Fal
     def is_positive(self) -> bool:
         """Whether it says that there is something: not negated, answered by no, refuted, none or unknown."""
         is_false = isinstance(self.value, BooleanValue) and not self.value.value
+        return self.statement == "stated" and not (self.negated or is_false or self.is_refuted)
+
+    @property
+    def is_refuted(self) -> bool:
+        """Whether its certainty leaves nothing of it."""
         certainties = self.certainty.codings if self.certainty is not None else ()
-        is_refuted = any(coding.code in _REFUTED for coding in certainties)
-        return self.statement == "stated" and not (self.negated or is_false or is_refuted)
+        return any(coding.code in _REFUTED for coding in certainties)
 
     @property
     def is_planned(self) -> bool:

@@ -128,8 +128,8 @@ class PersonToCall(RedactedRepr):
 class SheetCounts:
     """What the reader may see beside the lines, and no line shows.
 
-    `text_only`: clinical statements without a code; `unread`: documents of which nothing, or only a part, could be
-    read; `pending`: documents that are not read yet.
+    `text_only`: what stands in words alone: statements without a code, documents without structure; `unread`: documents
+    of which nothing, or only a part, could be read; `pending`: documents that are not read yet.
     """
 
     text_only: int = 0

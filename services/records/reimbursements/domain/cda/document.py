@@ -9,9 +9,9 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
+from services.records.kit.xml import tag, templates, text
 from services.records.reimbursements.domain.cda.entries import day
 from services.records.reimbursements.domain.cda.sections import SECTIONS, written
-from services.records.reimbursements.domain.cda.xml import tag, templates, text
 from services.records.reimbursements.domain.history import StoredCare
 from shared.runtime import clock
 from shared.terminology.oids import CONFIDENTIALITY, LOINC, PROFESSIONAL, STRUCTURE, TRE_A05

@@ -4,7 +4,7 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
-from services.records.reimbursements.domain.cda.xml import tag, templates, text
+from services.records.kit.xml import tag, templates, text
 from services.records.reimbursements.domain.history import StoredCare
 from services.records.reimbursements.domain.lines import CODE_SYSTEMS, Care
 from shared.terminology.oids import PROFESSIONAL, STRUCTURE

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
+from services.records.kit.xml import tag, templates, text
 from services.records.reimbursements.domain.cda import entries
 from services.records.reimbursements.domain.cda.entries import ACT_CODE, label_of
-from services.records.reimbursements.domain.cda.xml import tag, templates, text
 from services.records.reimbursements.domain.history import StoredCare
 from services.records.reimbursements.domain.lines import Care, Kind
 from shared.terminology.oids import LOINC
