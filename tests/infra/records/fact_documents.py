@@ -61,10 +61,11 @@ def synthesis(lines: int = 1) -> bytes:
 
 
 @cache
-def laboratory_report(results: int = 4) -> bytes:
-    """Returns a report with as many results, each with its earlier value, and its narrative."""
+def laboratory_report(results: int = 4, letters: int = 0) -> bytes:
+    """Returns a report with as many results, each with its earlier value, and its narrative of so many more letters."""
     numbers = range(results)
     words = {f"r{n}": f"{_ANALYSES[n % len(_ANALYSES)]} {n}" for n in numbers}
+    words |= {f"more{n}": ("Interprétation du biologiste. " * 40)[:1000] for n in range(letters // 1000)}
     lines = "".join(component(_result(n)) for n in numbers)
     battery = f"<organizer>{template('78')}{code('code', '58410-2', LOINC, 'Hémogramme')}{lines}</organizer>"
     discipline = code("code", "18723-7", LOINC, "Hématologie")
