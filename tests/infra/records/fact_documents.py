@@ -80,7 +80,7 @@ _WORDS = {
     "c": "Un comprimé matin et soir",
     "s": "Appendicectomie par cœlioscopie",
     "v": "Vaccin contre la grippe",
-    "d": "Stimulateur cardiaque triple chambre",
+    "d": "Stimulateur cardiaque implantable",
     "g": "Oui",
     "f": "Diabète de la mère",
 }
