@@ -1,19 +1,19 @@
 """Plans the changes of a document: which changes a request needs, and whether the rules permit each of them."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from services.records.copies.domain.copies import RecordContext
 from services.records.documents.domain.label_changes import TargetState, VersionDiffersError, changes_between
 from services.records.documents.domain.versions import DocumentVersions
+from services.records.facts.domain.citations import checked_combination
 from services.records.facts.domain.decisions import RuleDecision
 from services.records.facts.domain.documents import DocumentSummary
 from services.records.facts.domain.facts import (
     ABSENT_DOCUMENT,
     Requester,
-    combination_of,
     document_facts,
     request_facts,
 )
@@ -55,7 +55,7 @@ def question_about(change: str) -> Question:
 class ChangeRequest:
     """A request to change a document, with the state of the record and the document at the moment `at`.
 
-    `versions` is None where there is no such document.
+    `versions` is None where there is no such document. `cited`: the documents that versions of the sheet cite.
     """
 
     requester: Requester
@@ -63,6 +63,7 @@ class ChangeRequest:
     versions: DocumentVersions | None
     at: datetime
     rules: FactsRules
+    cited: Mapping[UUID, DocumentSummary] = field(default_factory=dict)
 
     @property
     def document(self) -> DocumentSummary | None:
@@ -84,7 +85,9 @@ class ChangeRequest:
             rules=self.rules,
             change=question.change,
         )
-        combination = ABSENT_DOCUMENT if version is None else combination_of(version, self.requester)
+        combination = ABSENT_DOCUMENT
+        if version is not None:
+            combination = checked_combination(common, self.requester, self.record, version, self.cited)
         facts = document_facts(common, self.requester, self.record, combination)
         return RuleDecision(facts, decide(facts))
 

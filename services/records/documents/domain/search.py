@@ -9,11 +9,13 @@ from uuid import UUID
 
 from services.records.copies.domain.copies import RecordContext
 from services.records.documents.domain.filters import DocumentFilters
+from services.records.facts.domain.citations import CitedCombinations, reading_facts, unchecked, with_citations
 from services.records.facts.domain.decisions import RuleDecision, recorded_combination, require_permit
 from services.records.facts.domain.facts import FactCombination, RecordPolicy, Requester, policy_for, with_document
 from shared.access import Facts, Permit, Refusal, decide
 from shared.contracts.audit import CombinationDecided
 
+NOTHING_CITED: Final[Mapping[str, CitedCombinations]] = {}
 CACHED_SEARCHES, CACHED_DECISIONS = 32, 512
 _IN_ERROR = frozenset({"deleted", "refused"})
 
@@ -89,16 +91,20 @@ class RecordSearch:
     def notices(self) -> dict[FactCombination, tuple[str, ...]]:
         """Returns the notices that the reader gets with the documents of each permitted combination."""
         return {
-            self.combinations[key]: decided.decision.notices
+            unchecked(self.combinations[key]): decided.decision.notices
             for key, decided in self.decisions.items()
             if isinstance(decided.decision, Permit)
         }
 
 
 def search_record(
-    common: Facts, requester: Requester, record: RecordContext, combinations: Mapping[str, FactCombination]
+    common: Facts,
+    requester: Requester,
+    record: RecordContext,
+    combinations: Mapping[str, FactCombination],
+    cited: Mapping[str, CitedCombinations] = NOTHING_CITED,
 ) -> RecordSearch:
-    """Decides on the search and on each combination.
+    """Decides on the search and on each combination. `cited`: the documents that a version of the summary sheet cites.
 
     A requester who may not search the record still finds the documents that the rules permit in any case, such as an
     author's own. A search that cannot be checked now, or is never permitted to this kind of requester, is refused as a
@@ -107,6 +113,7 @@ def search_record(
     decision = decide(common)
     if isinstance(decision, Refusal) and not decision.hides_existence:
         return RecordSearch(record, common, decision, {}, {})
+    combinations = {**combinations, **_checked_sheets(common, requester, record, combinations, cited)}
     decide_combination = _cached_decisions(common)
     decisions = {
         key: decide_combination(combination, policy_for(requester, record, combination))
@@ -118,6 +125,24 @@ def search_record(
         )
         decision = next(permits, decision)
     return RecordSearch(record, common, decision, combinations, decisions)
+
+
+def _checked_sheets(
+    common: Facts,
+    requester: Requester,
+    record: RecordContext,
+    combinations: Mapping[str, FactCombination],
+    cited: Mapping[str, CitedCombinations],
+) -> dict[str, FactCombination]:
+    """Returns the combinations of the versions of the summary sheet, with what they cite checked."""
+    if not cited:
+        return {}
+    decide_reading = _cached_decisions(reading_facts(common))
+
+    def is_readable(document: FactCombination) -> bool:
+        return isinstance(decide_reading(document, policy_for(requester, record, document)).decision, Permit)
+
+    return {key: with_citations(combinations[key], documents, is_readable) for key, documents in cited.items()}
 
 
 @lru_cache(maxsize=CACHED_SEARCHES)

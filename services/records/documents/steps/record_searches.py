@@ -72,7 +72,8 @@ async def search_one(
     if record.id is None:
         return search_record(common, caller, record, {})
     combinations = await store.load_combinations(connection, record.id, caller, period, since)
-    return replace(search_record(common, caller, record, combinations.facts), sizes=combinations.sizes)
+    search = search_record(common, caller, record, combinations.facts, combinations.cited)
+    return replace(search, sizes=combinations.sizes)
 
 
 async def trace_searches(connection: Connection, caller: Caller, searches: Iterable[RecordSearch]) -> None:

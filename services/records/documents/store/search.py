@@ -1,10 +1,11 @@
 """Searches a record: loads its documents' combinations of facts, and the documents of permitted combinations."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import NamedTuple
 from uuid import UUID
 
 from services.records.documents.domain.filters import CarePeriod
@@ -23,17 +24,20 @@ from shared.runtime.clock import bucket_of
 
 # A trigger stores the number of its combination with each document; whether a document is the requester's own depends
 # on the requester. All statements build the key in the same way. There is no access rule here. A document whose day of
-# care is not filled yet may be of any period: its metadata decide.
+# care is not filled yet may be of any period: its metadata decide. A version of the summary sheet is counted and listed
+# by itself, because what it cites decides who sees it.
 SELECT_COMBINATIONS = """
-select had.combination_id || '|' || had.mine as key, combinations.facts, had.mine, had.documents, had.newest, had.new
+select had.combination_id || '|' || had.mine || coalesce('|' || had.sheet_id, '') as key, combinations.facts, had.mine,
+       had.documents, had.newest, had.new, had.sheet_id
 from (
   select combination_id,
     coalesce(organisation_id = $3, false) or coalesce($4 = any(author_ids), false)
       or coalesce(depositor_id = $5, false) as mine,
+    case when cites is not null then document_id end as sheet_id,
     count(*) as documents, max(care_on) as newest, count(*) filter (where published_at > $8) as new
   from document_combinations
   where bucket = $1 and record_id = $2 and (care_on is null or care_on between $6 and $7)
-  group by 1, 2
+  group by 1, 2, 3
 ) had
 join combinations on combinations.id = had.combination_id"""
 SELECT_PERMITTED = f"""
@@ -41,10 +45,11 @@ with listed as materialized (
   select document_id
   from document_combinations
   where bucket = $1 and record_id = $2 and document_id < $6
-    and case
-          when coalesce(organisation_id = $3, false) or coalesce($4 = any(author_ids), false)
-            or coalesce(depositor_id = $5, false)
-          then combination_id = any($7::bigint[]) else combination_id = any($8::bigint[]) end
+    and (case
+           when coalesce(organisation_id = $3, false) or coalesce($4 = any(author_ids), false)
+             or coalesce(depositor_id = $5, false)
+           then combination_id = any($7::bigint[]) else combination_id = any($8::bigint[]) end
+         or document_id = any($12::uuid[]))
     and (care_on is null or care_on between $9 and $10)
   order by document_id desc limit $11
 )
@@ -55,23 +60,35 @@ SELECT_PERMITTED_BY_CARE = f"""
 with listed as materialized (
   select document_id
   from document_combinations
-  where bucket = $1 and record_id = $2 and (coalesce(care_on, '-infinity'), document_id) < ($12::date, $6)
-    and case
-          when coalesce(organisation_id = $3, false) or coalesce($4 = any(author_ids), false)
-            or coalesce(depositor_id = $5, false)
-          then combination_id = any($7::bigint[]) else combination_id = any($8::bigint[]) end
+  where bucket = $1 and record_id = $2 and (coalesce(care_on, '-infinity'), document_id) < ($13::date, $6)
+    and (case
+           when coalesce(organisation_id = $3, false) or coalesce($4 = any(author_ids), false)
+             or coalesce(depositor_id = $5, false)
+           then combination_id = any($7::bigint[]) else combination_id = any($8::bigint[]) end
+         or document_id = any($12::uuid[]))
     and (care_on is null or care_on between $9 and $10)
   order by coalesce(care_on, '-infinity') desc, document_id desc limit $11
 )
 select {COLUMNS}
 from listed join documents d on d.bucket = $1 and d.id = listed.document_id
 order by coalesce(d.care_on, '-infinity') desc, d.id desc"""  # noqa: S608  # a constant
+# The documents that each of these versions of the summary sheet cites; null: the document is not in the record.
+SELECT_CITED = """
+select sheet.document_id as sheet_id, combinations.facts,
+       coalesce(had.organisation_id = $3, false) or coalesce($4 = any(had.author_ids), false)
+         or coalesce(had.depositor_id = $5, false) as mine
+from document_combinations sheet
+cross join lateral unnest(sheet.cites) as cited(id)
+left join document_combinations had on had.bucket = $1 and had.record_id = $2 and had.document_id = cited.id
+left join combinations on combinations.id = had.combination_id
+where sheet.bucket = $1 and sheet.record_id = $2 and sheet.document_id = any($6::uuid[])"""
 # Serves many imagined readers at once, so the rows have the authors; none of these readers is a depositor.
 SELECT_ALL_COMBINATIONS = """
 select combinations.facts, had.author_ids, had.documents
 from (
   select combination_id, author_ids, count(*) as documents
-  from document_combinations where bucket = $1 and record_id = $2 group by combination_id, author_ids
+  from document_combinations
+  where bucket = $1 and record_id = $2 and cites is null group by combination_id, author_ids
 ) had
 join combinations on combinations.id = had.combination_id"""
 
@@ -87,10 +104,14 @@ class PageBounds:
 
 @dataclass(frozen=True, slots=True)
 class RecordCombinations:
-    """The distinct combinations in a record for a requester, and the sizes of each, by the store's key."""
+    """The distinct combinations in a record for a requester, and the sizes of each, by the store's key.
+
+    `cited`: of each version of the summary sheet, the combinations of the documents that it cites.
+    """
 
     facts: dict[str, FactCombination]
     sizes: dict[str, CombinationSize]
+    cited: dict[str, list[FactCombination | None]]
 
 
 async def load_combinations(
@@ -113,10 +134,24 @@ async def load_combinations(
         period.last,
         since,
     )
+    sheets = {row["sheet_id"]: row["key"] for row in rows if row["sheet_id"] is not None}
     return RecordCombinations(
         {row["key"]: _parse_combination(row["facts"], row["mine"]) for row in rows},
         {row["key"]: CombinationSize(row["documents"], row["newest"], row["new"]) for row in rows},
+        await _load_cited(connection, record_id, requester, sheets) if sheets else {},
     )
+
+
+async def _load_cited(
+    connection: Connection, record_id: UUID, requester: Requester, sheets: Mapping[UUID, str]
+) -> dict[str, list[FactCombination | None]]:
+    keys = _ownership_keys(requester)
+    rows = await connection.fetch(SELECT_CITED, bucket_of(record_id), record_id, *keys, list(sheets))
+    cited: dict[str, list[FactCombination | None]] = {key: [] for key in sheets.values()}
+    for row in rows:
+        combination = None if row["facts"] is None else _parse_combination(row["facts"], row["mine"])
+        cited[sheets[row["sheet_id"]]].append(combination)
+    return cited
 
 
 async def count_all(connection: Connection, record_id: UUID) -> Counter[AuthoredCombination]:
@@ -134,8 +169,10 @@ async def load_permitted(
 ) -> list[DocumentSummary]:
     """Returns the documents of the page that have one of these combinations, in its order."""
     start, days = page.start.id, (page.period.first, page.period.last)
-    numbers = _combination_ids(permitted, mine=True), _combination_ids(permitted, mine=False)
-    arguments = (bucket_of(record_id), record_id, *_ownership_keys(requester), start, *numbers, *days, page.limit)
+    keys = [_parse_key(key) for key in permitted]
+    numbers = ([key.number for key in keys if key.sheet_id is None and key.mine is mine] for mine in (True, False))
+    whose, sheets = _ownership_keys(requester), [key.sheet_id for key in keys if key.sheet_id is not None]
+    arguments = (bucket_of(record_id), record_id, *whose, start, *numbers, *days, page.limit, sheets)
     if page.start.care_on is None:
         rows = await connection.fetch(SELECT_PERMITTED, *arguments)
     else:
@@ -143,10 +180,17 @@ async def load_permitted(
     return [summary_of(row) for row in rows]
 
 
-def _combination_ids(keys: Sequence[str], *, mine: bool) -> list[int]:
-    """Returns the numbers of the combinations with these keys, of the requester's own documents or of others."""
-    parts = (key.partition("|") for key in keys)
-    return [int(number) for number, _, is_own in parts if (is_own == "true") is mine]
+class _Key(NamedTuple):
+    """A key of `SELECT_COMBINATIONS`: the number of a combination, whose documents, and which sheet."""
+
+    number: int
+    mine: bool
+    sheet_id: UUID | None
+
+
+def _parse_key(key: str) -> _Key:
+    number, mine, *sheet = key.split("|")
+    return _Key(int(number), mine == "true", UUID(sheet[0]) if sheet else None)
 
 
 def _ownership_keys(requester: Requester) -> tuple[str | None, str | None, str | None]:
@@ -162,7 +206,9 @@ def _ownership_keys(requester: Requester) -> tuple[str | None, str | None, str |
 
 @lru_cache(maxsize=4096)
 def _parse_combination(facts: str, mine: bool) -> FactCombination:
-    status, life, archived, type_, class_code, section, labels, masker, shown, depositor, hidden = facts.split("|")
+    status, life, archived, type_, class_code, section, labels, masker, shown, depositor, hidden, *sheet = facts.split(
+        "|"
+    )
     label_set = frozenset(labels.split(","))
     return FactCombination(
         status=lifecycle_status(status, life, archived=archived == "true"),
@@ -175,4 +221,5 @@ def _parse_combination(facts: str, mine: bool) -> FactCombination:
         deposited_by=depositor,
         in_secret=hidden == "true",
         is_own=mine,
+        citations="unchecked" if sheet else "none",
     )

@@ -1,5 +1,6 @@
 """Loads the codes of documents from the columns of `documents`."""
 
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
@@ -7,15 +8,25 @@ import asyncpg
 
 from services.records.facts.domain.documents import DocumentSummary
 from shared.db.pool import Connection
-from shared.runtime.clock import bucket_in
+from shared.runtime.clock import bucket_in, bucket_of
 
 COLUMNS: Final = """
        d.id, d.record_id, d.deposit_id, d.status, d.life, d.archived, d.masked_by, d.shown_to_representatives,
        d.version, d.changed_at, d.type, d.class_code, d.section, d.labels, d.organisation_id, d.client_id,
        d.author_ids, d.received_at, d.deposited_by, d.depositor_id, d.in_secret, d.chain_id, d.reason,
-       d.care_on"""
+       d.care_on, d.cites"""
 """The columns of `documents d` that `summary_of` reads."""
 SELECT_SUMMARY = f"select {COLUMNS} from documents d where d.bucket = $1 and d.id = $2"  # noqa: S608  # a constant
+
+
+SELECT_SUMMARIES = f"""
+select {COLUMNS} from documents d where d.bucket = $1 and d.record_id = $2 and d.id = any($3::uuid[])"""  # noqa: S608  # a constant
+
+
+async def load_summaries(connection: Connection, record_id: UUID, ids: Sequence[UUID]) -> dict[UUID, DocumentSummary]:
+    """Returns the codes of these documents of a record by id; documents of other records are left out."""
+    rows = await connection.fetch(SELECT_SUMMARIES, bucket_of(record_id), record_id, ids)
+    return {row["id"]: summary_of(row) for row in rows}
 
 
 async def load_summary(connection: Connection, document_id: UUID) -> DocumentSummary | None:
@@ -51,4 +62,5 @@ def summary_of(row: asyncpg.Record) -> DocumentSummary:
         chain_id=row["chain_id"],
         refusal=row["reason"],
         care_on=row["care_on"],
+        cites=None if row["cites"] is None else tuple(row["cites"]),
     )

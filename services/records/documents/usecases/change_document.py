@@ -23,7 +23,7 @@ from services.records.documents.domain.change_plan import (
 from services.records.documents.domain.label_changes import sorted_labels
 from services.records.documents.domain.versions import DocumentVersions
 from services.records.documents.store import changes, contents
-from services.records.documents.store.summaries import load_summary
+from services.records.documents.store.summaries import load_summaries, load_summary
 from services.records.documents.usecases.read_document import DocumentView
 from services.records.facts.context import ReadContext
 from services.records.facts.domain.decisions import access_event, error_for
@@ -89,7 +89,9 @@ async def _load_request(
 ) -> ChangeRequest:
     record = await _lock_record(context, connection, document_id)
     versions = await _load_versions(connection, document_id) if record.id is not None else None
-    return ChangeRequest(caller, record, versions, clock.now(), context.rules)
+    cites = {id for version in versions.all for id in version.cites or ()} if versions is not None else set()
+    cited = await load_summaries(connection, versions.requested.record_id, sorted(cites)) if versions and cites else {}
+    return ChangeRequest(caller, record, versions, clock.now(), context.rules, cited)
 
 
 async def _lock_record(context: ReadContext, connection: Connection, document_id: UUID) -> RecordContext:

@@ -7,11 +7,12 @@ from services.records.copies.store import reads as store
 from services.records.documents.domain import sealed_contents
 from services.records.documents.domain.metadata import DocumentMetadata
 from services.records.documents.store import contents
-from services.records.documents.store.summaries import load_summary
+from services.records.documents.store.summaries import load_summaries, load_summary
 from services.records.facts.context import ReadContext
+from services.records.facts.domain.citations import checked_combination
 from services.records.facts.domain.decisions import ReadAction, RuleDecision, access_event, require_permit
 from services.records.facts.domain.documents import DocumentSummary
-from services.records.facts.domain.facts import ABSENT_DOCUMENT, combination_of, document_facts, request_facts
+from services.records.facts.domain.facts import ABSENT_DOCUMENT, document_facts, request_facts
 from services.records.kit.announcements import announce
 from services.records.kit.held_records import retry_while_locked
 from shared.access import Permit, Refusal, decide
@@ -79,7 +80,10 @@ async def _decide(
         now=clock.now(),
         rules=context.rules,
     )
-    combination = combination_of(summary, caller) if summary is not None else ABSENT_DOCUMENT
+    combination = ABSENT_DOCUMENT
+    if summary is not None:
+        cited = await load_summaries(connection, summary.record_id, summary.cites) if summary.cites else {}
+        combination = checked_combination(common, caller, record, summary, cited)
     facts = document_facts(common, caller, record, combination)
     decision = decide(facts)
     action: ReadAction = "read-document" if with_content else "find-documents"

@@ -43,6 +43,8 @@ class DocumentSummary:
     depositor_id: str | None = None
     in_secret: bool = False
     chain_id: UUID | None = None
+    cites: tuple[UUID, ...] | None = None
+    """The document versions that a version of the summary sheet cites; None: it is no such version."""
     care_on: date | None = None
     """The day of care; None in a document of an older release until a loop of the worker has filled it."""
     refusal: str | None = None

@@ -1,5 +1,6 @@
 """The facts for the access rules: about the requester, the record (from the local copies) and one document."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -75,6 +76,7 @@ class FactCombination:
 
     `deposited_by`: organisation, patient, representative or carer. `in_secret`: deposited in the secret connection of a
     minor. `is_own`: deposited by the requester or their organisation's software, or written by the requester.
+    `citations`: as in `Facts`; `unchecked` of a version of the summary sheet until what it cites is checked.
     """
 
     status: str
@@ -87,6 +89,7 @@ class FactCombination:
     deposited_by: str
     in_secret: bool
     is_own: bool
+    citations: str = "none"
 
 
 ABSENT_DOCUMENT = FactCombination(
@@ -198,6 +201,7 @@ def with_document(facts: Facts, combination: FactCombination, policy: RecordPoli
         deposited_by=combination.deposited_by,
         by_minor_in_secret=combination.in_secret,
         shown_to_representatives=combination.shown_to_representatives,
+        citations=combination.citations,
         author=combination.is_own and facts.actor_kind == "professional",
         own_deposit=combination.is_own and facts.actor_kind == "software",
         self_deposited=combination.is_own and facts.actor_kind in PATIENT_SIDE,
@@ -220,7 +224,13 @@ def combination_of(summary: DocumentSummary, requester: Requester) -> FactCombin
         deposited_by=summary.deposited_by,
         in_secret=summary.in_secret,
         is_own=is_own(summary, requester),
+        citations=citations_before_check(summary.cites),
     )
+
+
+def citations_before_check(cites: Sequence[UUID] | None) -> str:
+    """Returns the fact `citations` of a document that cites these ones, before anybody has checked them."""
+    return "none" if cites is None else "unchecked"
 
 
 def is_own(summary: DocumentSummary, requester: Requester) -> bool:
