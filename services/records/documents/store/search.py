@@ -171,8 +171,8 @@ async def load_permitted(
     start, days = page.start.id, (page.period.first, page.period.last)
     keys = [_parse_key(key) for key in permitted]
     numbers = ([key.number for key in keys if key.sheet_id is None and key.mine is mine] for mine in (True, False))
-    whose, sheets = _ownership_keys(requester), [key.sheet_id for key in keys if key.sheet_id is not None]
-    arguments = (bucket_of(record_id), record_id, *whose, start, *numbers, *days, page.limit, sheets)
+    ownership, sheets = _ownership_keys(requester), [key.sheet_id for key in keys if key.sheet_id is not None]
+    arguments = (bucket_of(record_id), record_id, *ownership, start, *numbers, *days, page.limit, sheets)
     if page.start.care_on is None:
         rows = await connection.fetch(SELECT_PERMITTED, *arguments)
     else:
