@@ -56,6 +56,11 @@ class PerformedDose(RedactedRepr):
     performer: str | None = None
 
     @property
+    def what(self) -> tuple[date, frozenset[str] | VaccineCode]:
+        """The day, and the diseases or else the code: nobody gets a vaccine against the same diseases twice a day."""
+        return self.day, self.diseases or self.codes[0]
+
+    @property
     def diseases(self) -> frozenset[str]:
         """The diseases against which the vaccine protects; empty where its codes do not say."""
         return diseases_of((code.system, code.code) for code in self.codes)
@@ -85,7 +90,7 @@ class DoseSelection:
         selected = [dose for dose in doses if self._selects(dose)]
         if not selected or not self.fact_ids <= {dose.fact_id for dose in selected}:
             raise NoDoseError
-        distinct = {(dose.day, dose.codes[0]): dose for dose in sorted(selected, key=lambda dose: dose.document_id)}
+        distinct = {dose.what: dose for dose in sorted(selected, key=lambda dose: dose.document_id)}
         if len(distinct) > MOST_DOSES:
             raise TooManyDosesError
         return tuple(sorted(distinct.values(), key=lambda dose: (dose.day, dose.codes[0].code)))
