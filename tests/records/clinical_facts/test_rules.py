@@ -86,6 +86,10 @@ def label(fact: ClinicalFact) -> str | None:
     return fact.code.label if fact.code is not None else None
 
 
+def no_known(number: str, what: str) -> str:
+    return observation([number], code("code", f"no-known-{what}", IPS_ABSENT), '<value xsi:type="CD" nullFlavor="NA"/>')
+
+
 # Problems
 
 
@@ -165,6 +169,9 @@ def test_two_sides_are_two_facts() -> None:
         (FactKind.ALLERGY, allergy(cd("no-known-allergies", "2.16.840.1.113883.5.1150"))),
         (FactKind.ALLERGY, allergy(agent(code("code", "716186003", "2.16.840.1.113883.6.96", "No known allergy")))),
         (FactKind.PROCEDURE, procedure(code("code", "no-known-procedures", UNKNOWN_SYSTEM))),
+        (FactKind.ALLERGY, no_known("41", "allergies")),
+        (FactKind.PROBLEM, problems(no_known("37", "problems"))),
+        (FactKind.PREGNANCY, no_known("53", "pregnancies")),
     ],
 )
 def test_a_coded_absence_is_a_none_with_its_scope_and_never_a_positive(kind: FactKind, entry: str) -> None:
@@ -251,6 +258,12 @@ def test_beside_the_allergen_the_value_is_its_reaction_and_a_negated_reaction_st
     reactions = [(reaction.manifestation.label, reaction.negated) for reaction in fact.reactions]
     assert reactions == [("Urticaire", False), ("Œdème", True)]
     assert fact.is_positive
+
+
+def test_an_absent_reaction_is_none_and_leaves_the_allergen_positive() -> None:
+    amoxicillin = agent(code("code", "60002283", CIS, "AMOXICILLINE"))
+    fact = only(section("137", allergy(cd(*NONE), amoxicillin, linked("MFST", problem(cd(*NONE))))))
+    assert (label(fact), fact.is_positive, fact.reactions) == ("AMOXICILLINE", True, ())
 
 
 def test_an_adverse_effect_names_its_medicine_which_is_no_treatment() -> None:

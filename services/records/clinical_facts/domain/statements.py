@@ -14,6 +14,7 @@ from services.records.clinical_facts.domain.model import FactDetail, Reaction
 from services.records.clinical_facts.domain.names import CODE, NAME, TEXT, VALUE, all_text, clean, tag
 from services.records.clinical_facts.domain.templates import PROBLEM
 from services.records.clinical_facts.domain.values import CodedValue, Concept, FactParty, FactTime, FactValue, Quantity
+from shared.terminology.clinical import absent_statement
 
 ACT, OBSERVATION, ORGANIZER = tag("act"), tag("observation"), tag("organizer")
 PROCEDURE, SUPPLY, ENCOUNTER = tag("procedure"), tag("supply"), tag("encounter")
@@ -176,7 +177,7 @@ class Statement:
             result.reason = result.reason or part.first_code() or part.code()
         elif PROBLEM in part.templates and relationship in ("MFST", "CAUS"):
             manifestation = part.first_code()
-            if manifestation is not None:
+            if manifestation is not None and not states_absence(manifestation):
                 result.reactions.append(Reaction(manifestation, part.subordinates().severity, part.negated))
         elif part.templates and child.tag == OBSERVATION and len(result.details) < _MOST_DETAILS and not part.is_void:
             code, values = part.code(), part.values()
@@ -194,6 +195,11 @@ class Statement:
     def _number_within(self, element: Element) -> str | None:
         value = next(iter(Statement(element, self.context, self.reader).values()), None)
         return value.value if isinstance(value, Quantity) else None
+
+
+def states_absence(concept: Concept) -> bool:
+    """Whether one of its codes states that there is nothing of the kind, or that it is not known."""
+    return any(absent_statement(coding.code, coding.system) is not None for coding in concept.codings)
 
 
 def identifiers(elements: Iterable[Element]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from services.records.clinical_facts.domain.model import (
 )
 from services.records.clinical_facts.domain.names import TEXT, VALUE, tag
 from services.records.clinical_facts.domain.quantities import quantity_range
-from services.records.clinical_facts.domain.statements import ID, Statement, identifiers
+from services.records.clinical_facts.domain.statements import ID, Statement, identifiers, states_absence
 from services.records.clinical_facts.domain.templates import BLOOD_GROUPS, EXISTENCE, NO_DIRECTIVES, VACCINE_REFUSAL
 from services.records.clinical_facts.domain.values import BooleanValue, Coding, Concept, ReferenceRange
 from shared.terminology.oids import LOINC
@@ -60,14 +60,14 @@ def read_measure(statement: Statement, builder: FactBuilder, kind: FactKind) -> 
 def read_answer(statement: Statement, builder: FactBuilder, kind: FactKind) -> Iterator[ClinicalFact]:
     """Yields a statement about pregnancy or lifestyle. A value that is false stays one: it says no."""
     code, values = statement.code(), statement.values()
-    if code is None or not values or not statement.is_event:
+    if code is None or not statement.is_event or not (values or states_absence(code)):
         return
     yield builder.build(
         statement,
         kind,
         code,
         about=statement.subordinates(),
-        value=values[0],
+        value=values[0] if values else None,
         words=(statement.words(),),
         details=tuple([FactDetail(code, value) for value in values[1:]]),
     )

@@ -15,10 +15,10 @@ from services.records.clinical_facts.domain.model import (
 )
 from services.records.clinical_facts.domain.names import CODE, NAME, all_text, tag
 from services.records.clinical_facts.domain.readers.products import product_of
-from services.records.clinical_facts.domain.statements import ADMINISTRATION, Statement
+from services.records.clinical_facts.domain.statements import ADMINISTRATION, Statement, states_absence
 from services.records.clinical_facts.domain.templates import PROBLEM_CONCERN
 from services.records.clinical_facts.domain.values import CodedValue, Concept, FactValue, TextValue
-from shared.terminology.clinical import absent_statement, is_allergen
+from shared.terminology.clinical import is_allergen
 
 _PARTICIPANT: Final = tag("participant")
 _ROLE, _ENTITY = tag("participantRole"), tag("playingEntity")
@@ -55,14 +55,12 @@ def read_allergy(statement: Statement, builder: FactBuilder, kind: FactKind) -> 
     details: tuple[FactDetail, ...] = ()
     stated = _coded(value)
     if allergen is None:
-        if stated is None or not (_names_substance(stated) or _states_absence(stated)):
+        allergen = _allergen_of(stated, category)
+        if allergen is None:
             return
-        allergen = stated
-    elif stated is not None and _states_absence(stated):
-        allergen = stated
     elif stated is not None and _names_substance(stated):
         details = (FactDetail(category or allergen, value),)
-    elif stated is not None:
+    elif stated is not None and not states_absence(stated):
         reactions = (Reaction(stated),)
     yield builder.build(
         statement,
@@ -107,7 +105,7 @@ def _condition(statement: Statement, builder: FactBuilder, kind: FactKind) -> It
     value = values[0] if values else None
     named = _coded(value) or (Concept(text=value.text) if isinstance(value, TextValue) else None)
     code, category, answer = (named, question, None) if named is not None else (question, None, value)
-    if code is None or (named is None and answer is None):
+    if code is None or (named is None and answer is None and not states_absence(code)):
         return
     yield from builder.by_side(
         builder.build(
@@ -123,6 +121,13 @@ def _condition(statement: Statement, builder: FactBuilder, kind: FactKind) -> It
         ),
         statement.concepts("targetSiteCode"),
     )
+
+
+def _allergen_of(stated: Concept | None, category: Concept | None) -> Concept | None:
+    """Returns the allergen, or the statement of absence, of an allergy in which no agent takes part."""
+    if stated is not None and (_names_substance(stated) or states_absence(stated)):
+        return stated
+    return category if category is not None and states_absence(category) else None
 
 
 def _coded(value: FactValue | None) -> Concept | None:
@@ -149,7 +154,3 @@ def _named(entity: Element, statement: Statement) -> tuple[Concept | None, str |
 
 def _names_substance(concept: Concept) -> bool:
     return any(is_allergen(coding.code, coding.system) for coding in concept.codings)
-
-
-def _states_absence(concept: Concept) -> bool:
-    return any(absent_statement(coding.code, coding.system) is not None for coding in concept.codings)
