@@ -3,6 +3,8 @@
 import pytest
 
 from shared.terminology import documents, oids, professions, vaccines, visibility
+from shared.terminology.analyses import analysis_name
+from shared.terminology.tables import rows
 from shared.terminology.visibility import Confidentiality, Visibility
 
 
@@ -96,3 +98,20 @@ def test_a_cvx_code_states_the_same_diseases_as_each_atc_code_that_implies_it() 
     for atc, vaccine in vaccines.vaccines_by_atc().items():
         if (cvx := vaccines.cvx_of_atc(atc)) is not None:
             assert vaccines.diseases_of([(vaccines.CVX, cvx)]) == vaccine.diseases, atc
+
+
+def test_analyses_have_a_loinc_code_once_and_a_name_in_both_languages() -> None:
+    table = list(rows("analyses"))
+    assert len({row["code"] for row in table}) == len(table)
+    assert all(_has_check_digit(row["code"]) and row["name_fr"] and row["name_en"] for row in table)
+    name = analysis_name("718-7")
+    assert name is not None
+    assert (name.french, name.english) == ("Hémoglobine", "Haemoglobin")
+    assert analysis_name("0-0") is None
+
+
+def _has_check_digit(loinc: str) -> bool:
+    """Returns whether the last digit is that of the number before it (Luhn, as LOINC's are)."""
+    number, _, check = loinc.partition("-")
+    doubled = "".join(str(int(digit) * (2 if place % 2 == 0 else 1)) for place, digit in enumerate(reversed(number)))
+    return (-sum(map(int, doubled))) % 10 == int(check)
