@@ -1,34 +1,20 @@
-"""The worker's routes for operators: dead letters, other parked messages, and stored offsets lost by Kafka."""
+"""The worker's routes for operators: dead letters, and other parked messages."""
 
-from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
-from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import KafkaError
 from fastapi import FastAPI, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.errors import NotFoundError, UncheckableError
 from shared.http.app import AuthenticatedCaller, ServicePool
 from shared.messaging import parked_messages
-from shared.messaging.positions import StoredOffset
 from shared.messaging.redrive import DeadLetterUnknownError, Redriver
-from shared.messaging.subscriber import ConsumerLoop
 from shared.moments import Moment
 
 SCOPE = "operations"
-ReadOffsets = Callable[[AIOKafkaConsumer], Awaitable[Sequence[StoredOffset]]]
 ReasonCode = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
 """The operator's reason as a code, never a free text, because logs and the ledger keep it."""
-
-
-class GroupUnknownError(NotFoundError):
-    """This worker has no such consumer group."""
-
-    code = "group-unknown"
 
 
 class DeadLetterView(BaseModel):
@@ -62,34 +48,12 @@ class Discard(BaseModel):
     reason: ReasonCode
 
 
-class OffsetView(BaseModel):
-    """The next offset of a group in a partition, and the offsets that Kafka has: from `begins` to below `ends`."""
-
-    model_config = ConfigDict(from_attributes=True)
-    group: str
-    topic: str
-    partition: int
-    next: int
-    begins: int
-    ends: int
-    is_lost: bool
-
-
-class OffsetReset(BaseModel):
-    """The position at which the group continues in partitions whose stored offset Kafka has lost."""
-
-    model_config = ConfigDict(extra="forbid")
-    to: Literal["beginning"]
-
-
 def add_routes(app: FastAPI) -> None:
-    """Adds the routes. `app.state` must hold `pool`, `verifier`, `redriver` and `consumer_loops`."""
+    """Adds the routes. `app.state` must hold `pool`, `verifier` and `redriver`."""
     app.add_api_route("/dead-letters", list_dead_letters, methods=["GET"])
     app.add_api_route("/dead-letters/{dead_letter_id}", show_dead_letter, methods=["GET"])
     app.add_api_route("/dead-letters/{dead_letter_id}/redrive", redrive_dead_letter, methods=["POST"])
     app.add_api_route("/dead-letters/{dead_letter_id}/discard", discard_dead_letter, methods=["POST"])
-    app.add_api_route("/offsets", list_offsets, methods=["GET"])
-    app.add_api_route("/offsets/{group}/reset", reset_offsets, methods=["POST"])
 
 
 async def list_dead_letters(
@@ -133,44 +97,6 @@ async def discard_dead_letter(
     return RedriveResult(handled=outcome.handled, hindrance=outcome.hindrance)
 
 
-async def list_offsets(request: Request, caller: AuthenticatedCaller) -> list[OffsetView]:
-    """Lists the next offset of each group in each partition."""
-    caller.require(SCOPE)
-    return [
-        view for loop in _consumer_loops(request) for view in await _views(loop, loop.positions.load_stored_offsets)
-    ]
-
-
-async def reset_offsets(
-    request: Request, group: str, reset: OffsetReset, caller: AuthenticatedCaller
-) -> list[OffsetView]:
-    """Resets the lost offsets of a group, and no others, to the beginning of their partitions.
-
-    Returns the partitions that were reset, with their former offsets.
-    """
-    caller.require(SCOPE)
-    loop = next((loop for loop in _consumer_loops(request) if loop.consumer.name == group), None)
-    if loop is None:
-        raise GroupUnknownError
-    return await _views(loop, partial(loop.positions.reset_lost, operator=caller.actor()))
-
-
-async def _views(loop: ConsumerLoop, read: ReadOffsets) -> list[OffsetView]:
-    """Returns what `read` returns about the group's offsets. Raises UncheckableError while Kafka does not answer."""
-    client = loop.subscriber.consumer
-    if client is None:
-        raise UncheckableError
-    try:
-        return [OffsetView.model_validate(stored) for stored in await read(client)]
-    except KafkaError as error:
-        raise UncheckableError from error
-
-
 def _redriver(request: Request) -> Redriver:
     redriver: Redriver = request.app.state.redriver
     return redriver
-
-
-def _consumer_loops(request: Request) -> Sequence[ConsumerLoop]:
-    consumer_loops: Sequence[ConsumerLoop] = request.app.state.consumer_loops
-    return consumer_loops

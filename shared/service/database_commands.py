@@ -95,7 +95,7 @@ async def _recover(invocation: Invocation, pool: Pool) -> int:
     connect = log_factory(invocation.settings.kafka, invocation.service.name)
     topics = topics_of(invocation.service.name)
     if options.check:
-        check = await check_recovery(pool, connect, topics, invocation.plan.subscriptions, recovery)
+        check = await check_recovery(pool, connect, topics, invocation.plan.all_subscriptions, recovery)
         show_json(asdict(check))
         return EXIT_DONE if check.is_complete else EXIT_LEFT
     if options.above is not None:

@@ -15,10 +15,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from shared.db.pool import Pool, transaction
 from shared.messaging import parked_messages
-from shared.messaging.dead_letters import DeadLetterView, GroupUnknownError, ReasonCode
+from shared.messaging.dead_letters import DeadLetterView, ReasonCode
+from shared.messaging.offset_routes import GroupUnknownError, load_offsets, positions_of
 from shared.messaging.outbox import refused
 from shared.messaging.outbox.lost import TopicLog, log_factory
-from shared.messaging.positions import Positions
 from shared.messaging.redrive import DeadLetterUnknownError, RedriveOutcome, Redriver, redriver_of
 from shared.service.commands import EXIT_DONE, EXIT_LEFT, Command, Invocation, UsageError, operator_argument
 from shared.service.database_commands import on_pool
@@ -121,17 +121,13 @@ def _result(id: UUID, outcome: RedriveOutcome) -> dict[str, Any]:
 
 
 def _redriver(invocation: Invocation, pool: Pool) -> Redriver:
-    return redriver_of(pool, invocation.plan.subscriptions, invocation.settings.kafka.prefix)
+    return redriver_of(pool, invocation.plan.all_subscriptions, invocation.settings.kafka.prefix)
 
 
 async def _list_offsets(invocation: Invocation, pool: Pool) -> int:
-    groups = [subscription.group.name for subscription in invocation.plan.subscriptions]
+    groups = [subscription.group.name for subscription in invocation.plan.all_subscriptions]
     async with _topic_log(invocation) as topic_log:
-        stored = [
-            each
-            for group in groups
-            for each in await _positions(invocation, pool, group, topic_log).load_stored_offsets(topic_log.consumer)
-        ]
+        stored = await load_offsets(pool, groups, invocation.settings.kafka.prefix, topic_log)
     show_json([{**asdict(each), "is_lost": each.is_lost} for each in stored])
     return EXIT_DONE
 
@@ -147,11 +143,11 @@ def _reset_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def _reset_offsets(invocation: Invocation, pool: Pool) -> int:
     group = invocation.arguments.group
-    subscriptions = invocation.plan.subscriptions
+    subscriptions = invocation.plan.all_subscriptions
     if group not in {subscription.group.name for subscription in subscriptions}:
         raise GroupUnknownError
     async with _topic_log(invocation) as topic_log:
-        reset = await _positions(invocation, pool, group, topic_log).reset_lost(
+        reset = await positions_of(pool, group, invocation.settings.kafka.prefix, topic_log).reset_lost(
             topic_log.consumer, invocation.arguments.operator
         )
     show_json([asdict(each) for each in reset])
@@ -162,12 +158,6 @@ async def _reset_offsets(invocation: Invocation, pool: Pool) -> int:
 async def _topic_log(invocation: Invocation) -> AsyncIterator[TopicLog]:
     async with log_factory(invocation.settings.kafka, invocation.service.name)() as topic_log:
         yield topic_log
-
-
-def _positions(invocation: Invocation, pool: Pool, group: str, topic_log: TopicLog) -> Positions:
-    positions = Positions(pool, group, invocation.settings.kafka.prefix)
-    positions.cluster_id = topic_log.cluster_id
-    return positions
 
 
 async def _list_refused(_: Invocation, pool: Pool) -> int:
