@@ -51,6 +51,8 @@ def work_of(process: Process) -> list[Work]:
         case "records-api":
             reads = Work("reads", measured.cpu_ms_per_read["records-api"], reads_per_s())
             return [Work("deposits", document["records-api"], LOAD.deposits), reads]
+        case "records-extract":
+            return [Work("deposits", document["records-extract"], LOAD.deposits)]
         case "records-worker":
             lines = Work("lines", measured.cpu_ms_per_line["records-worker"], LOAD.lines)
             return [Work("deposits", document["records-worker"], LOAD.deposits), lines]

@@ -92,8 +92,9 @@ def database_policies() -> Iterator[Manifest]:
 
 
 def _ingress(process: Process) -> Iterator[Manifest]:
-    edge = {"api": HTTP_PORT, "worker": WORKER_PORT, "mllp": MLLP_PORT}[process.role]
-    yield {"from": [{"podSelector": {"matchLabels": EDGE}}], "ports": _tcp(edge)}
+    edge = {"api": HTTP_PORT, "worker": WORKER_PORT, "mllp": MLLP_PORT}.get(process.role)
+    if edge is not None:
+        yield {"from": [{"podSelector": {"matchLabels": EDGE}}], "ports": _tcp(edge)}
     metrics = METRICS_PORT if process.role == "api" else WORKER_PORT
     yield {"from": [_namespace(MONITORING)], "ports": _tcp(metrics)}
 
@@ -102,9 +103,9 @@ def _egress(process: Process) -> Iterator[Manifest]:
     yield _names()
     yield _to_pods(_database(process.service), POSTGRES_PORT)
     yield {"to": [_namespace(MONITORING)], "ports": _tcp(OTLP_PORT)}
-    if process.role != "mllp":
+    if process.role in ("api", "worker"):
         yield _to_pods(EDGE, EDGE_HTTPS_PORT)
-    if process.role == "worker":
+    if process.consumes:
         yield _to_pods({"strimzi.io/cluster": "dmp", "strimzi.io/broker-role": "true"}, KAFKA_PORT)
     match (process.service, process.role):
         case ("identity", "api"):  # Pro Santé Connect

@@ -117,6 +117,7 @@ def _ports(process: Process) -> list[Manifest]:
         "api": {"http": HTTP_PORT, "metrics": METRICS_PORT},
         "worker": {"metrics": WORKER_PORT},
         "mllp": {"mllp": MLLP_PORT, "metrics": WORKER_PORT},
+        "extract": {"metrics": WORKER_PORT},
     }[process.role]
     return [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in ports.items()]
 
@@ -140,7 +141,7 @@ def probes(
 def _volumes(process: Process) -> tuple[list[Manifest], list[Manifest]]:
     """Returns the volumes of a process and their mounts."""
     service = process.service
-    login = "worker-dsn" if process.role == "worker" else "api-dsn"
+    login = "worker-dsn" if process.consumes else "api-dsn"
     secrets = projected(
         "secrets",
         secret(f"{service}-database", {login: "postgres-dsn"}),
@@ -161,7 +162,7 @@ def _volumes(process: Process) -> tuple[list[Manifest], list[Manifest]]:
     if service == "identity" and process.role == "api":
         volumes.append({"name": "cards", "secret": {"secretName": "identity-cards", "defaultMode": _READABLE}})
         mounts.append(mount("cards", CARDS))
-    if service == "records":
+    if service == "records" and process.role != "extract":
         shown = secret("records-mllp-tls", {"tls.crt": "tls.crt", "tls.key": "tls.key"})
         volumes.append(projected("mllp", shown, secret("records-mllp-senders", {"ca.crt": "senders.crt"})))
         mounts.append(mount("mllp", MLLP))

@@ -16,7 +16,7 @@ from shared.runtime.settings import PostgresSettings
 from shared.service.serving import API_SHUTDOWN_S, WORKER_SHUTDOWN_S
 from shared.service.worker import LONGEST_END_S
 
-Role = Literal["api", "worker", "mllp"]
+Role = Literal["api", "worker", "mllp", "extract"]
 POOL_SIZE: Final[int] = PostgresSettings.model_fields["pool_size"].default
 NAMES_AGE_S: Final = 5
 """Seconds for which an answer of the cluster's name server may be old (`ttl` of CoreDNS, whose default this is)."""
@@ -68,13 +68,18 @@ class Process:
                 return POOL_SIZE + LONG_REQUESTS + _IN_FORCE_LISTENERS.get(self.service, 0)
             case "worker":
                 return POOL_SIZE + _RELAY_CONNECTIONS
-            case "mllp":
+            case "mllp" | "extract":
                 return POOL_SIZE
+
+    @property
+    def consumes(self) -> bool:
+        """Whether it reads topics, so that the lag of its groups says how many replicas are needed."""
+        return self.role in ("worker", "extract")
 
     @property
     def serves_callers(self) -> bool:
         """Whether callers reach it through a Service, so that it must leave the endpoints before it ends."""
-        return self.role != "worker"
+        return not self.consumes
 
     @property
     def grace_s(self) -> int:
@@ -83,6 +88,7 @@ class Process:
             "api": API_SHUTDOWN_S,
             "worker": WORKER_SHUTDOWN_S + GRACEFUL_STOP_S + LONGEST_END_S,
             "mllp": WORKER_SHUTDOWN_S + DRAIN_S,
+            "extract": WORKER_SHUTDOWN_S + GRACEFUL_STOP_S,
         }[self.role]
         waits = DEREGISTRATION_S if self.serves_callers else 0
         return round(waits + work + EXIT_MARGIN_S)
@@ -97,12 +103,15 @@ _API = Resources("500m", "256Mi", "512Mi")
 _BODIES = Resources("500m", "384Mi", "768Mi")
 """Processes that hold up to 240 MB of bodies of requests at once (`shared/http/bodies.py`)."""
 _WORKER = Resources("250m", "256Mi", "512Mi")
+_EXTRACT = Resources("250m", "256Mi", "768Mi")
+"""The process that reads documents, beside its parent; it limits its own memory (`extractor_process.py`)."""
 _REPLICAS: Final[Mapping[tuple[Service, Role], tuple[int, int]]] = {
     ("identity", "api"): (3, 12),
     ("identity", "worker"): (2, 6),
     ("records", "api"): (6, 24),
     ("records", "worker"): (4, 16),
     ("records", "mllp"): (3, 9),
+    ("records", "extract"): (2, 8),
     ("consent", "api"): (3, 12),
     ("consent", "worker"): (2, 8),
     ("audit", "api"): (3, 9),
@@ -115,7 +124,7 @@ _REPLICAS: Final[Mapping[tuple[Service, Role], tuple[int, int]]] = {
 def _resources(service: Service, role: Role) -> Resources:
     if service == "records" and role in ("api", "mllp"):
         return _BODIES
-    return _WORKER if role == "worker" else _API
+    return {"worker": _WORKER, "extract": _EXTRACT}.get(role, _API)
 
 
 PROCESSES: Final = tuple(

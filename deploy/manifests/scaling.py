@@ -1,8 +1,8 @@
 """Workers scale by the lag of their groups, which KEDA reads at the broker.
 
-A worker consumes in all groups of its service, so that what waits in all of them together is its work: the replicas
-are the sum of all lags over what one worker handles in LAG_S seconds. The offsets of the groups stand in the database;
-the broker gets them too, for this.
+A process consumes in all groups that are declared for it, so that what waits in all of them together is its work: the
+replicas are the sum of all lags over what one worker handles in LAG_S seconds. The offsets of the groups stand in the
+database; the broker gets them too, for this.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ _ACCESS: Final = "kafka-lag"
 def scaled_object(process: Process) -> Manifest:
     """Returns the scaling of a worker. A broker that cannot be asked takes no replica away."""
     triggers = list(_triggers(process))
-    threshold = lag_threshold(f"{process.service}-worker")
+    threshold = lag_threshold(process.name)
     behavior = {
         "scaleUp": {
             "stabilizationWindowSeconds": 0,
@@ -72,9 +72,10 @@ def _triggers(process: Process) -> Iterator[Manifest]:
     (`excludePersistentLag`): with a large backlog most partitions stand still between two looks. A trigger asks for no
     more workers than its topic has partitions (`allowIdleConsumers`).
     """
-    threshold = str(lag_threshold(f"{process.service}-worker"))
-    for group in GROUPS:
-        for topic in group.topics if group.service == process.service else ():
+    threshold = str(lag_threshold(process.name))
+    groups = [group for group in GROUPS if (group.service, group.process) == (process.service, process.role)]
+    for group in groups:
+        for topic in group.topics:
             metadata = {
                 "bootstrapServers": f"dmp-kafka-bootstrap:{KAFKA_PORT}",
                 "consumerGroup": group.name,

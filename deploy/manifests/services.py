@@ -16,6 +16,7 @@ _PORTS: Final[Mapping[str, Mapping[str, int]]] = {
     "api": {"http": HTTP_PORT},
     "worker": {"metrics": WORKER_PORT},
     "mllp": {"mllp": MLLP_PORT},
+    "extract": {},
 }
 """The ports by which a process is reached: by callers, and a worker by its operators."""
 
@@ -26,10 +27,14 @@ def objects_of(service: Service) -> Iterator[Manifest]:
     for process in processes_of(service):
         labels = labels_of(service, process.role)
         yield deployment(process.name, labels, pod_template(process))
-        yield _service(process)
+        if _PORTS[process.role]:
+            yield _service(process)
         yield disruption_budget(process.name, labels)
-        is_worker = process.role == "worker"
-        yield scaled_object(process) if is_worker else autoscaler(process.name, labels, process.least, process.most)
+        yield (
+            scaled_object(process)
+            if process.consumes
+            else autoscaler(process.name, labels, process.least, process.most)
+        )
     yield from policies_of(service)
     yield pod_monitor(service, [_scraped(process) for process in processes_of(service)])
     if service == "identity":

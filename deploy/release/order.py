@@ -180,7 +180,7 @@ def _condition(job: Manifest, kind: str) -> bool:
 
 
 def _is_worker(deployment: Manifest) -> bool:
-    return bool(deployment["metadata"]["labels"][_COMPONENT] == "worker")
+    return deployment["metadata"]["labels"][_COMPONENT] in ("worker", "extract")
 
 
 def _namespace(manifests: Sequence[Manifest]) -> str:

@@ -24,7 +24,7 @@ from shared.service.terminal import complain, print_text, show_json
 EXIT_REJECTED: Final = 3
 """Everything was taken but some lines, which could not be read."""
 POLITENESS: Final = 10
-"""Added to the nice value of an import, so that who waits at a screen goes first."""
+"""Added to the nice value of an import and of the process that reads documents, which give way to live requests."""
 
 
 def _limit(parser: argparse.ArgumentParser) -> None:
@@ -71,6 +71,17 @@ def _serve_mllp(invocation: Invocation) -> int:
 MLLP = Command("mllp", PROCESS_GROUP, "Take HL7 v2 messages over MLLP, until it is ended.", _serve_mllp)
 
 
+def _serve_extract(invocation: Invocation) -> int:
+    settings = invocation.settings
+    assert isinstance(settings, Settings)
+    os.nice(POLITENESS)
+    serve_worker(app.make_extract(settings), settings)
+    return EXIT_DONE
+
+
+EXTRACT = Command("extract", PROCESS_GROUP, "Read the facts of published documents, until it is ended.", _serve_extract)
+
+
 def _files(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="beside its frame FILE.frame.json")
 
@@ -113,5 +124,5 @@ if __name__ == "__main__":
         worker=app.make_worker,
         plan=app.make_plan,
         keys=lambda settings: make_keys(settings.keys),
-        commands=[MLLP, LOST_DEPOSITS, FAILED_ACKNOWLEDGEMENTS, IMPORT_REIMBURSEMENTS],
+        commands=[MLLP, EXTRACT, LOST_DEPOSITS, FAILED_ACKNOWLEDGEMENTS, IMPORT_REIMBURSEMENTS],
     )

@@ -13,7 +13,9 @@ from services.records.business_acknowledgements.adapters import MllpSender, clie
 from services.records.certificates.api import publication
 from services.records.certificates.context import CertificateContext
 from services.records.certificates.domain.health_card import CardIssuer
-from services.records.consumers import subscriptions
+from services.records.clinical_facts.adapters.extractor import Extractor
+from services.records.clinical_facts.context import ExtractionContext
+from services.records.consumers import extraction, subscriptions
 from services.records.copies.store.matrices import MatrixCache
 from services.records.copies.store.versions import COPIES
 from services.records.deposits.api import cda, deposits, personal, xdm
@@ -21,6 +23,7 @@ from services.records.deposits.domain.submissions import RecordUnknownError
 from services.records.deposits.usecases.quarantine_doors import CDA, FHIR, XDM, cda_door, fhir_door, xdm_door
 from services.records.documents.api import changes, fhir, overview
 from services.records.facts.context import ReadContext
+from services.records.facts.domain.documents import StoredFactsState
 from services.records.facts.domain.rules import FactsRules
 from services.records.hl7v2.context import Hl7v2Context, Hl7v2Rules, ListenerRules
 from services.records.hl7v2.domain.envelopes import HL7V2
@@ -30,9 +33,9 @@ from services.records.hl7v2.usecases.quarantine_door import hl7v2_door
 from services.records.kit.bodies import LargeBodyLimit
 from services.records.kit.issuer_keys import IssuerKeys
 from services.records.kit.keys import ORGANISATION_KEY, make_keys
-from services.records.kit.metrics import BUSINESS_ACKNOWLEDGEMENTS, MESSAGES, QUARANTINE_ACTS, QUARANTINED
+from services.records.kit.metrics import BUSINESS_ACKNOWLEDGEMENTS, EXTRACTIONS, MESSAGES, QUARANTINE_ACTS, QUARANTINED
 from services.records.kit.operation_outcomes import render
-from services.records.loops import loops
+from services.records.loops import extraction_loops, loops
 from services.records.measures.api import fhir as observations
 from services.records.measures.api import measures
 from services.records.quarantine import api as quarantine
@@ -66,6 +69,7 @@ from shared.http.described import ApiTexts, read_api_texts
 from shared.http.issuer_keys import Keys
 from shared.messaging.outbox.recovery import Recovery
 from shared.runtime.metrics import REIMBURSEMENT_LINES, STEP_SECONDS, start_at_zero, start_refusals
+from shared.service.consumer_app import make_consumer_app
 from shared.service.worker import Plan, make_worker_app
 
 REFUSALS: Final = {
@@ -83,6 +87,8 @@ REFUSALS: Final = {
     "delete-measure": reasons_of("delete"),
 }
 """The refusals that this service counts, by action."""
+EXTRACTED_AT_ONCE: Final = 32
+"""Messages that the extracting process takes at most at once: a transaction waits until their documents are read."""
 
 
 def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
@@ -121,7 +127,7 @@ def make_worker(settings: Settings, keys: Keys | None = None) -> FastAPI:
 
 
 def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
-    """Returns the subscriptions and loops of the worker."""
+    """Returns the subscriptions and loops of the worker; the messages of the extracting process it only redrives."""
     mllp = settings.mllp
     sender = MllpSender(partial(client_tls, mllp.client_authorities, mllp.certificate, mllp.key))
 
@@ -130,7 +136,18 @@ def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
 
     subscribed = subscriptions(_vault(settings), _fill_context(settings))
     own = loops(sender, quarantine_of, settings.reimbursements.months, _vault(settings))
-    return Plan("records", subscribed, own, keys, make_recovery(settings))
+    elsewhere = [extraction(_extraction_context(settings))]
+    return Plan("records", subscribed, own, keys, make_recovery(settings), elsewhere)
+
+
+def make_extract(settings: Settings) -> FastAPI:
+    """Returns the process that reads the facts of documents after their publication."""
+    context = _extraction_context(settings)
+    start_at_zero(EXTRACTIONS, get_args(StoredFactsState))
+    plan = Plan("records", [extraction(context)], extraction_loops(context))
+    most = min(settings.kafka.max_poll_records, EXTRACTED_AT_ONCE)
+    kafka = settings.kafka.model_copy(update={"max_poll_records": most})
+    return make_consumer_app(plan, settings.model_copy(update={"kafka": kafka}), "extract", context.extractor.stop)
 
 
 def make_mllp(settings: Settings) -> FastAPI:
@@ -187,6 +204,10 @@ def _fill_context(settings: Settings | ImportSettings) -> FillContext:
     ins_hmac = Keyring.parse(settings.keys.ins_hmac.get_secret_value())
     insurance = Keyring.parse(settings.keys.insurance.get_secret_value())
     return FillContext(_vault(settings), ins_hmac, insurance, settings.reimbursements.months)
+
+
+def _extraction_context(settings: Settings) -> ExtractionContext:
+    return ExtractionContext(_vault(settings), _ins_hmac(settings), Extractor())
 
 
 def _vault(settings: Settings | ImportSettings) -> Vault:

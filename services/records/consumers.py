@@ -2,6 +2,8 @@
 
 from functools import partial
 
+from services.records.clinical_facts.context import ExtractionContext
+from services.records.clinical_facts.steps.extraction import extract_published
 from services.records.copies.steps import (
     apply_client_copies,
     apply_consent_copies,
@@ -29,6 +31,7 @@ from shared.contracts.identity import (
 )
 from shared.contracts.insurance import ReimbursementReported
 from shared.contracts.notify import AlertEvent, AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
+from shared.contracts.records import DocumentPublished
 from shared.contracts.topics import (
     RECORDS_CLIENT_COPIES,
     RECORDS_CONSENT_COPIES,
@@ -36,6 +39,7 @@ from shared.contracts.topics import (
     RECORDS_DEPOSIT_TRACKING,
     RECORDS_ENDED_SESSIONS,
     RECORDS_ERASURES,
+    RECORDS_FACT_EXTRACTION,
     RECORDS_MATRIX_COPIES,
     RECORDS_PEOPLE_COPIES,
     RECORDS_PROFESSION_COPIES,
@@ -95,3 +99,9 @@ def subscriptions(vault: Vault, filling: FillContext) -> list[Subscription]:
         Subscription(RECORDS_ENDED_SESSIONS, (SessionEnded,), keep_ended_sessions, uses_inbox=False),
         Subscription(RECORDS_ERASURES, (RecordErased,), erase_record, uses_inbox=False, skips_erased_records=False),
     ]
+
+
+def extraction(context: ExtractionContext) -> Subscription:
+    """Returns the subscription of the process that reads documents. A document that has blocks is not read again."""
+    handler = partial(extract_published, context)
+    return Subscription(RECORDS_FACT_EXTRACTION, (DocumentPublished,), handler, uses_inbox=False, is_unordered=True)

@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from services.records.business_acknowledgements.adapters import MllpSender
@@ -11,6 +12,8 @@ from services.records.business_acknowledgements.usecases.deliver_acknowledgement
     DeliverAcknowledgements,
     observe_acknowledgements,
 )
+from services.records.clinical_facts.context import ExtractionContext
+from services.records.clinical_facts.usecases.extract_again import extract_again, observe_outdated
 from services.records.documents.usecases.fill_care_days import fill_care_days
 from services.records.erasure.store import remove_rows
 from services.records.hl7v2.store import SWEEP_RECEIVED
@@ -62,6 +65,11 @@ def loops(
         "resend-quarantined": _resend_loop(quarantine_of),
         "sweep-quarantine": sweep_quarantine,
     }
+
+
+def extraction_loops(context: ExtractionContext) -> dict[str, Loop]:
+    """Returns the loops of the process that reads documents."""
+    return {"extract-again": partial(extract_again, context), "observe-outdated": observe_outdated}
 
 
 def _resend_loop(quarantine_of: Callable[[Pool], QuarantineContext]) -> Loop:

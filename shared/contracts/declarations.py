@@ -8,6 +8,8 @@ from shared.contracts.base import Event, HeartbeatSent, StateWithheld
 
 Service = Literal["identity", "records", "consent", "audit", "notify"]
 SERVICES: tuple[Service, ...] = ("identity", "records", "consent", "audit", "notify")
+ConsumerProcess = Literal["worker", "extract"]
+"""The processes of a service that consume: its worker, and one of records' own that reads documents."""
 Profile = Literal["national", "local"]
 """The size of an installation: it decides the partitions of its topics, which never change afterwards."""
 Principal = Service | Literal["insurance"]
@@ -58,7 +60,10 @@ class Topic:
 
 
 _BACKGROUND = frozenset(
-    {"audit.ledger", "records.deposit-tracking", "notify.consultation-alerts", "records.reimbursement-feed"}
+    {
+        *("audit.ledger", "records.deposit-tracking", "records.fact-extraction", "records.reimbursement-feed"),
+        "notify.consultation-alerts",
+    }
 )
 
 
@@ -69,6 +74,8 @@ class Group:
     name: str
     topics: tuple[Topic, ...]
     about: str
+    process: ConsumerProcess = "worker"
+    """The process of its service that reads it."""
 
     @property
     def is_background(self) -> bool:
@@ -77,7 +84,7 @@ class Group:
 
     @property
     def service(self) -> str:
-        """The only service whose worker consumes in this group."""
+        """The only service that consumes in this group."""
         return self.name.split(".", 1)[0]
 
     @property

@@ -47,6 +47,7 @@ _HIDDEN: Final = Unknown("handled", "may hide the document: nothing about it is 
 _RECORD_READERS: Final = ("records.record-copies", "consent.record-copies", "audit.record-copies")
 _ERASERS: Final = ("records.erasures", "consent.erasures", "audit.erasures", "notify.erasures")
 _LEDGER: Final = "audit.ledger"
+_EXTRACTION: Final = "records.fact-extraction"
 _CONSULTATIONS: Final = "notify.consultation-alerts"
 _EMERGENCIES: Final = "notify.emergency-alerts"
 _ALERTS: Final = (notify.AlertSent, notify.AlertFailed, notify.AlertWithheld, notify.AlertUnwanted)
@@ -108,12 +109,20 @@ ENUMERATIONS: tuple[Enumeration, ...] = (
     Enumeration((records.DocumentReceived,), "labels[]", {_LEDGER: _HIDDEN, "consent.deposit-checks": _UNJUDGED}),
     Enumeration((records.CollectedConsentReported,), "feeding", {"consent.collected-consents": _UNAPPLIED}),
     Enumeration((records.CollectedConsentReported,), "consultation", {"consent.collected-consents": _UNAPPLIED}),
-    Enumeration((records.DocumentPublished,), "labels[]", {_LEDGER: _HIDDEN, "notify.document-alerts": _HIDDEN}),
+    Enumeration(
+        (records.DocumentPublished,),
+        "labels[]",
+        {_LEDGER: _HIDDEN, "notify.document-alerts": _HIDDEN, _EXTRACTION: _INDIFFERENT},
+    ),
     Enumeration((records.DocumentRelabelled,), "labels[]", {_LEDGER: _HIDDEN, "notify.document-alerts": _HIDDEN}),
     Enumeration(
         (records.DocumentPublished,),
         "deposited_by",
-        {_LEDGER: _ENTERED, "notify.document-alerts": Unknown("handled", "not the holder: an alert")},
+        {
+            _LEDGER: _ENTERED,
+            "notify.document-alerts": Unknown("handled", "not the holder: an alert"),
+            _EXTRACTION: _INDIFFERENT,
+        },
     ),
     Enumeration(
         (records.DocumentRelabelled,),

@@ -177,9 +177,8 @@ INSURANCE_REIMBURSEMENTS = Topic(
     key="HMAC of payer and sheet under the feed's key",
     retention=timedelta(days=3),
 )
-# A topic that every service could write was split into one topic for each service. The two names that the shared topics
-# had used are at their second major version, because readers of an old name cannot tell the messages of its present
-# writer from those of the others.
+# A topic that every service could write was split into one for each service. The two names of the shared topics are at
+# their second major version: readers of an old name cannot tell its present writer's messages from those of others.
 ACCESSES: dict[Service, Topic] = {
     service: Topic(
         f"{service}.accesses.{'v2' if service == 'audit' else 'v1'}",
@@ -262,6 +261,7 @@ RECORDS_DEPOSIT_TRACKING = Group("records.deposit-tracking", (AUDIT_ENTRIES, NOT
 RECORDS_REIMBURSEMENT_FEED = Group(
     "records.reimbursement-feed", (INSURANCE_REIMBURSEMENTS,), "Fills the histories of reimbursements."
 )
+RECORDS_FACT_EXTRACTION = Group("records.fact-extraction", (RECORDS_DOCUMENTS,), "Reads the facts.", "extract")
 CONSENT_RECORD_COPIES = Group("consent.record-copies", (IDENTITY_RECORDS,), "Announces the state of a new record.")
 CONSENT_PEOPLE_COPIES = Group("consent.people-copies", (IDENTITY_PEOPLE,), "Who acts for a person; médecin traitant.")
 CONSENT_DIRECTORY_COPIES = Group("consent.directory-copies", (IDENTITY_PROFESSIONALS,), "Whom an identifier names.")
@@ -290,7 +290,7 @@ GROUPS: tuple[Group, ...] = (
     *(IDENTITY_COPY_ACKNOWLEDGEMENTS, IDENTITY_ACKNOWLEDGED_ERASURES),
     *(RECORDS_ERASURES, RECORDS_RECORD_COPIES, RECORDS_CONSENT_COPIES, RECORDS_PEOPLE_COPIES),
     *(RECORDS_MATRIX_COPIES, RECORDS_PROFESSION_COPIES, RECORDS_CLIENT_COPIES),
-    *(RECORDS_DEPOSIT_DECISIONS, RECORDS_DEPOSIT_TRACKING, RECORDS_REIMBURSEMENT_FEED),
+    *(RECORDS_DEPOSIT_DECISIONS, RECORDS_DEPOSIT_TRACKING, RECORDS_REIMBURSEMENT_FEED, RECORDS_FACT_EXTRACTION),
     *(CONSENT_ERASURES, CONSENT_RECORD_COPIES, CONSENT_PEOPLE_COPIES, CONSENT_DEPOSIT_CHECKS),
     *(CONSENT_COPY_ACKNOWLEDGEMENTS, CONSENT_DIRECTORY_COPIES, CONSENT_COLLECTED_CONSENTS),
     *(AUDIT_ERASURES, AUDIT_LEDGER, AUDIT_PROFESSIONAL_COPIES, AUDIT_RECORD_COPIES, AUDIT_PEOPLE_COPIES),

@@ -5,7 +5,7 @@ For Bundles see `answer_bundles`.
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -93,6 +93,7 @@ class StoredDocument:
     """received or refused, for the depositor; None for a published document."""
     refusal: str | None = None
     """The stable code of the refusal."""
+    facts: Sequence[Mapping[str, str]] = ()  # what became of reading them, as Codings (`facts_state`)
 
 
 def document_reference(document: StoredDocument) -> bytes:
@@ -263,6 +264,7 @@ def _meta(document: StoredDocument) -> Json:
     tags = [{"system": ACCESS_MARKS, "code": notice} for notice in document.notices]
     if document.deposit_status is not None:
         tags += deposit_codings(document.deposit_status, document.refusal)
+    tags += [{**coding} for coding in document.facts]
     if tags:
         meta["tag"] = tags
     return meta

@@ -72,6 +72,7 @@ LogEvent = Literal[
     "library.warned",
     "notification.failed",
     "lines.dropped",
+    "extractor.failed",
 ]
 Level = Literal["info", "warning", "error"]
 LEVELS: Final[Mapping[LogEvent, Level]] = {
@@ -93,6 +94,7 @@ LEVELS: Final[Mapping[LogEvent, Level]] = {
     "announcement.refused": "error",
     "topic.differs": "error",
     "certificates.expired": "error",
+    "extractor.failed": "error",
     # It is tried again, or watched: many of them in a row want an operator.
     "request.refused": "warning",
     "batch.retried": "warning",

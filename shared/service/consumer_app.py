@@ -1,21 +1,26 @@
 """A process that consumes in some groups of its service and announces nothing: the service's worker has the relay."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from shared.contracts.declarations import ConsumerProcess
 from shared.db.pool import create_pool
 from shared.http.app import metrics
 from shared.runtime.settings import ServiceSettings
 from shared.runtime.tasks import end_tasks
 from shared.service.consumer_runtime import ConsumerRuntime, Plan, add_health_routes
 
+Close = Callable[[], Awaitable[None]]
+
 
 @asynccontextmanager
-async def run_consumers(plan: Plan, settings: ServiceSettings, process: str) -> AsyncIterator[ConsumerRuntime]:
-    """Runs consumers and loops for the duration of the block. `process`: its name among those of the service."""
+async def run_consumers(
+    plan: Plan, settings: ServiceSettings, process: ConsumerProcess, close: Close
+) -> AsyncIterator[ConsumerRuntime]:
+    """Runs consumers and loops for the duration of the block. `close` ends what they used."""
     pool = await create_pool(settings.postgres, application=f"{plan.service}-{process}")
     runtime = ConsumerRuntime(plan, settings, pool)
     starting = asyncio.create_task(runtime.start_broker())
@@ -26,15 +31,16 @@ async def run_consumers(plan: Plan, settings: ServiceSettings, process: str) -> 
         await end_tasks([starting])  # otherwise it would start consumers after they were stopped
         await runtime.stop_consumers()
         await end_tasks(tasks)
+        await close()
         pool.terminate()
 
 
-def make_consumer_app(plan: Plan, settings: ServiceSettings, process: str) -> FastAPI:
-    """Makes the process's app: /livez, /readyz and /metrics."""
+def make_consumer_app(plan: Plan, settings: ServiceSettings, process: ConsumerProcess, close: Close) -> FastAPI:
+    """Makes the process's app: /livez, /readyz and /metrics. `close` is called when it ends."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with run_consumers(plan, settings, process) as runtime:
+        async with run_consumers(plan, settings, process, close) as runtime:
             app.state.runtime, app.state.pool = runtime, runtime.pool
             yield
 

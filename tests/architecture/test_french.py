@@ -21,7 +21,8 @@ from shared.http.field_errors import FORMS, SENTENCES
 
 FOR_SOFTWARE_ALONE = (
     *("shared.cda", "shared.fhir", "shared.xdm"),
-    *("shared.messaging.redrive", "shared.messaging.dead_letters", "shared.messaging.outbox"),
+    *("shared.messaging.redrive", "shared.messaging.dead_letters", "shared.messaging.offset_routes"),
+    "shared.messaging.outbox",
 )
 """Formats and dead letters, whose messages only programs and operators read."""
 

@@ -28,7 +28,7 @@ from shared.http.prefer import LONGEST_WAIT_S as LONGEST_PREFERRED_WAIT_S
 from shared.messaging.subscriber import GRACEFUL_STOP_S
 from shared.messaging.topics.grants import OPS, SCALING
 from shared.service.owner_settings import OwnerPostgresSettings
-from shared.service.serving import API_SHUTDOWN_S
+from shared.service.serving import API_SHUTDOWN_S, WORKER_SHUTDOWN_S
 from shared.service.worker import LONGEST_END_S
 from tests.infra.platform.patroni import NODES
 
@@ -86,7 +86,7 @@ def test_all_replicas_at_once_leave_the_database_connections_for_operators(servi
     cluster = of_kind("Cluster")[cluster_name(service)]
     held = 0
     for process in processes_of(service):
-        scaler = of_kind("ScaledObject" if process.role == "worker" else "HorizontalPodAutoscaler")[process.name]
+        scaler = of_kind("ScaledObject" if process.consumes else "HorizontalPodAutoscaler")[process.name]
         most = scaler["spec"].get("maxReplicas") or scaler["spec"]["maxReplicaCount"]
         rolling = of_kind("Deployment")[process.name]["spec"]["strategy"]["rollingUpdate"]["maxSurge"]
         surge = -(-most * int(rolling.removesuffix("%")) // 100)
@@ -176,15 +176,21 @@ def test_no_deployment_sets_the_replicas_that_its_autoscaler_sets() -> None:
     assert all("replicas" not in each["spec"] for each in deployments.values())
 
 
-def test_every_group_scales_its_worker_by_the_lag_in_each_of_its_topics() -> None:
+def test_every_group_scales_its_process_by_the_lag_in_each_of_its_topics() -> None:
     """A trigger without a topic sees no lag of a group that has never committed."""
     watched = {
         name: sorted((each["metadata"]["consumerGroup"], each["metadata"]["topic"]) for each in triggers_of(name))
         for name in of_kind("ScaledObject")
     }
     assert watched == {
-        f"{service}-worker": sorted((g.name, t.name) for g in GROUPS if g.service == service for t in g.topics)
-        for service in SERVICES
+        process.name: sorted(
+            (group.name, topic.name)
+            for group in GROUPS
+            for topic in group.topics
+            if (group.service, group.process) == (process.service, process.role)
+        )
+        for process in PROCESSES
+        if process.consumes
     }
 
 
@@ -253,6 +259,7 @@ def test_a_pod_has_longer_to_end_than_its_code_waits(process: Process) -> None:
         "api": (in_the_lane + LONGEST_PREFERRED_WAIT_S, API_SHUTDOWN_S),
         "worker": (GRACEFUL_STOP_S, GRACEFUL_STOP_S + LONGEST_END_S),
         "mllp": (max(in_the_lane, listener.LONGEST_WAIT_S) + steps.DECISION_WAIT_S, listener.DRAIN_S),
+        "extract": (GRACEFUL_STOP_S, GRACEFUL_STOP_S + WORKER_SHUTDOWN_S),
     }[process.role]
     assert waits >= promised + 2
     assert pod["terminationGracePeriodSeconds"] >= waited + waits + 5
@@ -260,6 +267,9 @@ def test_a_pod_has_longer_to_end_than_its_code_waits(process: Process) -> None:
 
 @pytest.mark.parametrize("process", PROCESSES, ids=lambda process: process.name)
 def test_the_edge_learns_that_a_pod_of_an_api_leaves_before_the_pod_ends(process: Process) -> None:
+    if process.role == "extract":
+        assert process.name not in of_kind("Service"), "nobody reaches it but Prometheus"
+        return
     spec = of_kind("Service")[process.name]["spec"]
     [container] = of_kind("Deployment")[process.name]["spec"]["template"]["spec"]["containers"]
     assert ("clusterIP" in spec) == (process.role == "api")

@@ -29,6 +29,7 @@ USUAL: Mapping[str, int] = {
     "notify-api": 8405,
     "mllp": 2575,
     "records-mllp": 8422,
+    "records-extract": 8423,
     "identity-metrics": 8431,
     "records-metrics": 8432,
     "consent-metrics": 8433,

@@ -23,8 +23,9 @@ INSTANCE_ID = "local"
 SENDER = "no-reply@dmp.example"
 CERTIFICATE_ISSUER = "https://records.dmp.example/certificates"
 """The issuer that vaccination certificates name. A verifier on this machine gets its keys from records itself."""
-Role = Literal["api", "worker", "mllp"]
-ROLES: Mapping[str, tuple[Role, ...]] = {"records": ("api", "worker", "mllp")}
+Role = Literal["api", "worker", "mllp", "extract"]
+ROLES: Mapping[str, tuple[Role, ...]] = {"records": ("api", "worker", "mllp", "extract")}
+_CONSUMERS: frozenset[Role] = frozenset({"worker", "extract"})
 """The long-running processes of services that have more than an API and a worker."""
 RINGS: Mapping[str, Mapping[str, str]] = {
     "identity": {"ins_hmac": "ins-hmac", "contacts": "contacts", "persons": "persons"},
@@ -71,12 +72,12 @@ class Services:
     def process(self, service: str, role: Role) -> ChildSpec:
         """Returns a long-running process of a service, which has its own database role."""
         prefix, variables = service.upper(), self.variables(service)
-        database_role = "worker" if role == "worker" else "api"
+        database_role = "worker" if role in _CONSUMERS else "api"
         variables[f"{prefix}_POSTGRES__DSN"] = process_dsn(self.postgres, self.secrets, service, database_role)
-        if role == "worker":
+        if role in _CONSUMERS:
             variables[f"{prefix}_KAFKA__INSTANCE_ID"] = INSTANCE_ID
-        if role == "mllp":
-            variables[f"{prefix}_WORKER__PORT"] = str(self.ports["records-mllp"])
+        if role in ("mllp", "extract"):
+            variables[f"{prefix}_WORKER__PORT"] = str(self.ports[f"{service}-{role}"])
         return self._spec(service, role, variables, self.ports[f"{service}-{role}"])
 
     def all(self) -> list[ChildSpec]:

@@ -58,6 +58,9 @@ with chosen as materialized (
   delete from business_acknowledgements a using chosen where a.deposit_id = chosen.deposit_id returning a.id
 ), gone_missing_days as (
   delete from care_days_missing m using doomed where m.bucket = $1 and m.document_id = doomed.id returning m.document_id
+), gone_blocks as (
+  delete from fact_blocks b using doomed
+  where b.bucket = $1 and b.record_id = $2 and b.document_id = doomed.id returning b.document_id
 ), gone_documents as (
   delete from documents d using doomed where d.bucket = $1 and d.id = doomed.id returning d.id
 )
@@ -65,7 +68,8 @@ select (select count(*) from gone_documents) as documents, (select count(*) from
        (select count(*) from gone_deposits) as deposits, (select count(*) from gone_requests) as deposit_requests,
        (select count(*) from gone_listed) as organisation_deposits,
        (select count(*) from gone_acknowledgements) as business_acknowledgements,
-       (select count(*) from gone_missing_days) as care_days_missing"""
+       (select count(*) from gone_missing_days) as care_days_missing,
+       (select count(*) from gone_blocks) as fact_blocks"""
 
 # A line's key goes with the line: what came for an erased record may come for a new one.
 REMOVE_REIMBURSEMENTS = """

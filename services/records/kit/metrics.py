@@ -24,6 +24,15 @@ QUEUED_BUSINESS_ACKNOWLEDGEMENTS = Gauge(
     "records_queued_business_acknowledgements", "Business acknowledgements in the queue: waiting, or failed.", ["state"]
 )
 CONNECTIONS = Gauge("records_mllp_connections", "Open MLLP connections.")
+EXTRACTIONS = Counter(
+    "records_extractions_total",
+    "Documents whose facts were read, by outcome: none, read, in-part, unreadable.",
+    ["outcome"],
+)
+OUTDATED_FACTS = Gauge(
+    "records_outdated_facts",
+    "Documents that an older extractor read, or none yet, and that are read in the background; 10,000 stands for more.",
+)
 QUARANTINED = Counter(
     "records_quarantined_total",
     "Refused submissions that a hospital can mend, by door and by what is kept: body, code (of persons without a "

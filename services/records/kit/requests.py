@@ -9,6 +9,7 @@ from starlette.requests import Request
 from shared.crypto.keyring import Keyring
 from shared.http.app import verify_caller
 from shared.http.dependencies import provided
+from shared.http.problems import prefers_french
 from shared.http.tokens import Caller
 from shared.terminology.access_modes import EMERGENCY_MODES
 
@@ -37,6 +38,11 @@ def mode_of(request: Request) -> str | None:
     """Returns the emergency mode of the request, None if it has none."""
     mode: str | None = getattr(request.state, "access_mode", None)
     return mode
+
+
+def is_french(request: Request) -> bool:
+    """Returns whether the caller prefers French to English."""
+    return prefers_french(request.headers.get("accept-language", ""))
 
 
 def access_headers(request: Request, notices: Iterable[str] = ()) -> dict[str, str]:

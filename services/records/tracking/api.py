@@ -5,10 +5,11 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.records.documents.domain.fact_states import facts_text
 from services.records.kit.documentation import (
     AUTHENTICATED,
     BYTES,
@@ -20,7 +21,7 @@ from services.records.kit.documentation import (
 )
 from services.records.kit.requests import caller_of
 from services.records.tracking import store
-from services.records.tracking.models import DepositList, DepositProgress, DocumentProgress
+from services.records.tracking.models import DepositList, DepositProgress, DocumentProgress, FactsProgress
 from services.records.tracking.steps.depositor import depositor_of
 from services.records.tracking.store import TrackedDeposit, TrackedDocument
 from shared.errors import NotFoundError
@@ -28,6 +29,7 @@ from shared.fhir.deposit_list import ListedDocument, deposit_list
 from shared.fhir.write import FHIR_JSON
 from shared.http.app import AuthenticatedCaller, ServicePool
 from shared.http.door import Door
+from shared.http.problems import prefers_french
 from shared.moments import Moment
 from shared.runtime import clock
 
@@ -68,8 +70,14 @@ _NO_DEPOSITOR: dict[int | str, dict[str, Any]] = {403: {"description": "`forbidd
     summary="Follow a deposit",
     responses={**_NO_DEPOSITOR, 404: {"description": "You have no such deposit."}},
 )
-async def get_deposit(deposit_id: UUID, caller: AuthenticatedCaller, pool: ServicePool) -> DepositProgress:
-    """Returns the times of its steps: received, checked, published or refused, audited, alert handled.
+async def get_deposit(
+    deposit_id: UUID,
+    caller: AuthenticatedCaller,
+    pool: ServicePool,
+    accept_language: Annotated[str, Header()] = "",
+) -> DepositProgress:
+    """Returns the times of its steps: received, checked, published or refused, audited, alert handled; and what became
+    of reading its facts.
 
     Whether the patient was alerted is never disclosed.
     """
@@ -78,7 +86,7 @@ async def get_deposit(deposit_id: UUID, caller: AuthenticatedCaller, pool: Servi
         deposit = await store.find_deposit(connection, owner, deposit_id)
     if deposit is None:
         raise NotFoundError
-    return progress_of(deposit)
+    return progress_of(deposit, french=prefers_french(accept_language))
 
 
 @router.get(
@@ -90,6 +98,7 @@ async def list_deposits(
     since: Annotated[Moment, Query(description="ISO 8601 with a zone", examples=["2026-11-22T10:00:00Z"])],
     after: Annotated[UUID, Query(description="from `next` of the page before")] = FIRST_ID,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    accept_language: Annotated[str, Header()] = "",
 ) -> DepositList:
     """Lists the deposits received at that moment or later, oldest first.
 
@@ -99,9 +108,9 @@ async def list_deposits(
     owner, first_id = depositor_of(caller).owner, clock.first_id_at(since)
     async with pool.acquire() as connection:
         page = await store.list_deposits(connection, owner, since=first_id, after=after, limit=limit)
-    return DepositList(
-        deposits=[progress_of(deposit) for deposit in page.deposits], next=_next(since, page.after, limit)
-    )
+    french = prefers_french(accept_language)
+    deposits = [progress_of(deposit, french=french) for deposit in page.deposits]
+    return DepositList(deposits=deposits, next=_next(since, page.after, limit))
 
 
 @router.get("/fhir/List/{id}", **READ_LIST)
@@ -126,16 +135,16 @@ def _next(since: datetime, after: UUID | None, limit: int) -> str | None:
     return f"/deposits?{urlencode({'since': since.isoformat(), 'after': after, 'limit': limit})}"
 
 
-def progress_of(deposit: TrackedDeposit) -> DepositProgress:
-    """Returns the progress of a deposit in the form of the API."""
+def progress_of(deposit: TrackedDeposit, *, french: bool) -> DepositProgress:
+    """Returns the progress of a deposit in the form of the API, its sentences in French or English."""
     return DepositProgress(
         deposit_id=deposit.id,
         received_at=deposit.received_at,
-        documents=[_document(document) for document in deposit.documents],
+        documents=[_document(document, french=french) for document in deposit.documents],
     )
 
 
-def _document(document: TrackedDocument) -> DocumentProgress:
+def _document(document: TrackedDocument, *, french: bool) -> DocumentProgress:
     is_refused = document.status == "refused"
     return DocumentProgress(
         document_id=document.id,
@@ -147,7 +156,15 @@ def _document(document: TrackedDocument) -> DocumentProgress:
         reason=document.disclosed_reason,
         audited_at=document.audited_at,
         alert_handled_at=document.alert_handled_at,
+        facts=_facts(document, french=french),
     )
+
+
+def _facts(document: TrackedDocument, *, french: bool) -> FactsProgress | None:
+    if document.facts is None:
+        return None
+    text = facts_text(document.facts, document.facts_reason, french=french)
+    return FactsProgress(state=document.facts, reason=document.facts_reason, text=text)
 
 
 def _listed(document: TrackedDocument) -> ListedDocument:

@@ -6,6 +6,20 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.records.facts.domain.documents import FactsState
+
+
+class FactsProgress(BaseModel):
+    """What became of reading the facts of a document, after its publication."""
+
+    model_config = ConfigDict(frozen=True)
+    state: FactsState = Field(
+        description="pending: not read yet; none: no coded fact stands in it; read; in-part: a limit ended the "
+        "reading; unreadable: see `reason`"
+    )
+    reason: str | None = Field(default=None, description="stable code of why there are none, or not all of them")
+    text: str = Field(description="the same as a sentence, in French or English by Accept-Language")
+
 
 class DocumentProgress(BaseModel):
     """The progress of one document; a missing time means that the step has not happened yet."""
@@ -26,6 +40,7 @@ class DocumentProgress(BaseModel):
         default=None,
         description="when the patient's alert was handled, sent or not; none for a refused document",
     )
+    facts: FactsProgress | None = Field(default=None, description="of a published document alone")
 
 
 class DepositProgress(BaseModel):
@@ -47,6 +62,7 @@ class DepositProgress(BaseModel):
                             "published_at": "2026-11-22T10:00:00.140000Z",
                             "audited_at": "2026-11-22T10:00:00.200000Z",
                             "alert_handled_at": "2026-11-22T10:00:00.310000Z",
+                            "facts": {"state": "read", "text": "The coded facts in this document were read."},
                         }
                     ],
                 }

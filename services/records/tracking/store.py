@@ -8,7 +8,12 @@ from uuid import UUID
 
 import asyncpg
 
-from services.records.facts.domain.documents import DocumentStatus, disclosed_reason
+from services.records.facts.domain.documents import (
+    DocumentStatus,
+    FactsState,
+    StoredFactsState,
+    disclosed_reason,
+)
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_in
 
@@ -32,9 +37,11 @@ where d.bucket = locked.bucket and d.id = locked.id
 returning d.id"""
 COLUMNS: Final = """
        p.id as deposit_id, p.received_at as deposit_received_at, d.id, d.status, d.received_at, d.checked_at,
-       d.settled_at, d.reason, d.audited_at, d.alert_handled_at, array_position(p.document_ids, d.id) as place"""
+       d.settled_at, d.reason, d.audited_at, d.alert_handled_at,
+       d.facts_state, d.facts_reason, array_position(p.document_ids, d.id) as place"""
 LOST_COLUMNS: Final = """
-       l.deposit_id, l.received_at, l.document_id, 'lost', l.received_at, null, null, null, null, null, null"""
+       l.deposit_id, l.received_at, l.document_id, 'lost', l.received_at, null, null, null, null, null, null, null,
+       null"""
 """The tracking columns of a document in `lost_documents l`."""
 SELECT_DEPOSIT = f"""
 select {COLUMNS}
@@ -79,6 +86,13 @@ class TrackedDocument:
     reason: str | None
     audited_at: datetime | None
     alert_handled_at: datetime | None
+    stored_facts: StoredFactsState | None
+    facts_reason: str | None
+
+    @property
+    def facts(self) -> FactsState | None:
+        """What became of reading the facts; None of a document that is not published."""
+        return (self.stored_facts or "pending") if self.status == "published" else None
 
     @property
     def disclosed_reason(self) -> str | None:
@@ -156,6 +170,8 @@ def _tracked_deposits(rows: Iterable[asyncpg.Record]) -> list[TrackedDeposit]:
                 row["reason"],
                 row["audited_at"],
                 row["alert_handled_at"],
+                row["facts_state"],
+                row["facts_reason"],
             )
         )
     return [TrackedDeposit(id, received[id], tuple(tracked)) for id, tracked in documents.items()]

@@ -1,4 +1,4 @@
-"""The subscriptions of each service's worker, with keys for tests."""
+"""The subscriptions of each service's processes, with keys for tests."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -8,13 +8,16 @@ from services.consent.consumers import subscriptions as of_consent
 from services.identity.consumers import subscriptions as of_identity
 from services.notify.alerts.domain.rules import AlertRules
 from services.notify.consumers import subscriptions as of_notify
+from services.records.clinical_facts.adapters.extractor import Extractor
+from services.records.clinical_facts.context import ExtractionContext
+from services.records.consumers import extraction
 from services.records.consumers import subscriptions as of_records
 from shared.contracts.declarations import SERVICES
 from shared.messaging.subscription import Subscription
 from tests.infra.audit.keys import MOTIVES
 from tests.infra.erasure.erasures import ERASURE
 from tests.infra.notify.notify import KEYRING, SENDER
-from tests.infra.records.records_api import FILLING
+from tests.infra.records.records_api import FILLING, RING
 
 
 def subscriptions_of(service: str) -> Sequence[Subscription]:
@@ -23,7 +26,8 @@ def subscriptions_of(service: str) -> Sequence[Subscription]:
         case "identity":
             return of_identity(ERASURE)
         case "records":
-            return of_records(FILLING.vault, FILLING)
+            reading = ExtractionContext(FILLING.vault, RING, Extractor())
+            return [*of_records(FILLING.vault, FILLING), extraction(reading)]
         case "consent":
             return of_consent()
         case "audit":

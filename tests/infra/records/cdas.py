@@ -41,17 +41,19 @@ _TEMPLATE = """<?xml version="1.0" encoding="UTF-8"?>
   <componentOf><encompassingEncounter><effectiveTime><low value="20261001090000+0200"/></effectiveTime>
     <location><healthCareFacility><code code="SA01" codeSystem="1.2.250.1.71.4.2.4"/></healthCareFacility></location>
   </encompassingEncounter></componentOf>
-  <component><structuredBody><component><section><title>Résultat</title><text>{text}</text></section></component>
-  </structuredBody></component>
+  <component>{body}</component>
 </ClinicalDocument>
 """
+_BODY = """<structuredBody><component><section><title>Résultat</title><text>{text}</text></section></component>
+  </structuredBody>"""
 
 
 def a_cda(person: Person, unique_id: UUID, *, replaces: UUID | None = None, **changed: str) -> bytes:
     """Returns an imaging report of the person, by DOCTOR of HOSPITAL.
 
-    `changed`: `ins` (the element, may be empty), `birth_name`, `type`, `text`, `practice` and other parts.
+    `changed`: `ins` (the element, may be empty), `birth_name`, `type`, `text`, `body`, `practice` and other parts.
     """
+    text = changed.pop("text", "Rien à signaler : é, è, €.")
     values = {
         "id": str(unique_id),
         "type": "18748-4",
@@ -63,7 +65,7 @@ def a_cda(person: Person, unique_id: UUID, *, replaces: UUID | None = None, **ch
         "doctor": DOCTOR,
         "structure": HOSPITAL,
         "practice": "ETABLISSEMENT",
-        "text": "Rien à signaler : é, è, €.",
+        "body": _BODY.format(text=text),
         "relation": _relation(replaces),
     } | changed
     return _TEMPLATE.format(**values).encode()

@@ -73,6 +73,7 @@ _TABLES = (
     "measures",
     *("organisation_deposits", "documents", "contents", "lost_documents"),
     *("quarantined_submissions", "reader_visits", "care_days_missing", "certificate_sources"),
+    "fact_blocks",
     *("outbox", "inbox", "parked_messages", "copy_watermarks", "broken_copies"),
 )
 EMPTY = "".join(f"delete from {table};" for table in _TABLES)

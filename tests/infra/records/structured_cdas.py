@@ -7,6 +7,7 @@ from tests.infra.load.documents import Person
 from tests.infra.records.cdas import a_cda
 
 PERSON = Person(76)
+UNIQUE_ID = UUID(int=0x8000 << 64 | 0x8 << 60 | 4711)
 CIM_10 = "2.16.840.1.113883.6.3"
 LOINC = "2.16.840.1.113883.6.1"
 SNOMED_35 = "1.2.250.1.213.2.12"
@@ -20,9 +21,12 @@ IPS_ABSENT = "2.16.840.1.113883.5.1150.1"
 NO_TIME = '<effectiveTime nullFlavor="UNK"/>'
 
 
-def a_structured_cda(*sections: str, type_code: str = "60591-5", person: Person = PERSON) -> bytes:
-    """Returns a CDA of the person with these sections as its body."""
-    plain = a_cda(person, UUID(int=0x8000 << 64 | 0x8 << 60 | 4711), type=type_code).decode()
+def a_structured_cda(
+    *sections: str, person: Person = PERSON, unique_id: UUID = UNIQUE_ID, type_code: str = "60591-5", **changed: str
+) -> bytes:
+    """Returns a CDA of the person with these sections as its body. `changed`: as for `a_cda`."""
+    header: dict[str, str] = {"type": type_code, **changed}
+    plain = a_cda(person, unique_id, replaces=None, **header).decode()
     head, _, rest = plain.partition("<structuredBody>")
     body = "".join(f"<component>{part}</component>" for part in sections)
     xsi = 'xmlns="urn:hl7-org:v3" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'

@@ -7,6 +7,7 @@ import pytest
 
 from shared.contracts.audit import AccessRecorded
 from shared.fhir.deposit_status import DEPOSIT_STATUS
+from shared.fhir.facts_state import FACTS_STATE
 from shared.fhir.outcomes import ERROR_CODES
 from tests.infra.http.tokens import bearer
 from tests.infra.load.documents import Person
@@ -89,7 +90,7 @@ async def test_a_refused_document_was_entered_in_error_and_its_depositor_reads_w
 
 async def test_a_published_document_bears_no_mark_of_its_deposit(api: RecordsApi, record: UUID) -> None:
     [document] = await api.publish(a_deposit(SOMEBODY))
-    assert "tag" not in (await read(api, document))["meta"]
+    assert {tag["system"] for tag in (await read(api, document))["meta"]["tag"]} == {FACTS_STATE}
 
 
 async def test_a_patch_of_a_refused_document_is_entered_as_what_was_asked(api: RecordsApi, record: UUID) -> None:

@@ -206,7 +206,7 @@ async def test_the_tracking_tells_each_step_with_its_time(api: RecordsApi, recor
 
     assert set(await progress()) == {"document_id", "status", "received_at"}
     await api.decide(document)
-    assert set(await progress()) == {"document_id", "status", "received_at", "checked_at", "published_at"}
+    assert set(await progress()) == {"document_id", "status", "received_at", "checked_at", "published_at", "facts"}
     await follow(api, entry(record, document, DocumentReceived.ce_type))
     assert "audited_at" not in await progress()
     await follow(api, entry(record, document, DocumentPublished.ce_type))

@@ -25,8 +25,9 @@ from tests.conftest import NewPool
 from tests.infra.erasure.erasing import KEPT_HERE, erased
 from tests.infra.messaging.messages import message
 
-KEPT = KEPT_HERE | {"incomplete_states"}
-"""Where ids of erased records stay. `incomplete_states` is a list of work, emptied by the loop that works it off."""
+KEPT = KEPT_HERE | {"incomplete_states", "care_day_position"}
+"""Where ids of erased records stay. `incomplete_states` is a list of work, emptied by the loop that works it off;
+`care_day_position` has the last document of a walk over all of them."""
 NAMING_A_RECORD = """
 select distinct c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
 join pg_attribute a on a.attrelid = c.oid and a.attname in ('record_id', 'document_id', 'deposit_id')

@@ -1,8 +1,8 @@
 """Encodes the facts of a document version and group as a block, the unit in which they are sealed and stored.
 
-A block is `{"format": 1, "facts": [...]}` in JSON, members with their default value left out. Within a format only
-optional members and kinds of facts are added. A reader ignores members that it does not know; facts with a kind, a
-status or a form of value that it does not know are counted, so that nothing takes them for absent.
+A block is `{"format": 1, "facts": [...], "text_only": 3}` in JSON, members with their default value left out. Within a
+format only optional members and kinds of facts are added. A reader ignores members that it does not know; facts with a
+kind, a status or a form of value that it does not know are counted, so that nothing takes them for absent.
 """
 
 import hashlib
@@ -28,20 +28,27 @@ class FactBlockInvalidError(PermanentError):
 
 
 class FactBlock(RedactedRepr, Struct, frozen=True, gc=False):
-    """Decoded facts, in the order of the document, and the number of those that this release cannot read."""
+    """Decoded facts, in the order of the document.
+
+    `unread`: the number of those that this release cannot read. `text_only`: in the block of the summary, the number of
+    statements of the document that are no facts.
+    """
 
     facts: tuple[ClinicalFact, ...]
     unread: int = 0
+    text_only: int = 0
 
 
-class _Block(Struct, gc=False):
+class _Block(Struct, gc=False, omit_defaults=True):
     format: int
     facts: tuple[ClinicalFact, ...]
+    text_only: int = 0
 
 
 class _RawBlock(Struct, gc=False):
     format: int
     facts: tuple[msgspec.Raw, ...]
+    text_only: int = 0
 
 
 _ENCODER: Final = msgspec.json.Encoder()
@@ -64,9 +71,9 @@ def by_group(facts: Iterable[ClinicalFact]) -> dict[FactGroup, list[ClinicalFact
     return groups
 
 
-def encode_block(facts: Iterable[ClinicalFact]) -> bytes:
-    """Returns the block of these facts as JSON in UTF-8."""
-    return _ENCODER.encode(_Block(FORMAT, tuple(facts)))
+def encode_block(facts: Iterable[ClinicalFact], *, text_only: int = 0) -> bytes:
+    """Returns the block of these facts as JSON in UTF-8. `text_only`: see `FactBlock`."""
+    return _ENCODER.encode(_Block(FORMAT, tuple(facts), text_only))
 
 
 def decode_block(block: bytes) -> FactBlock:
@@ -77,7 +84,7 @@ def decode_block(block: bytes) -> FactBlock:
         return _decode_singly(block)
     if whole.format > FORMAT:
         raise FactBlockInvalidError
-    return FactBlock(whole.facts)
+    return FactBlock(whole.facts, text_only=whole.text_only)
 
 
 def _decode_singly(block: bytes) -> FactBlock:
@@ -93,4 +100,4 @@ def _decode_singly(block: bytes) -> FactBlock:
             facts.append(_FACT.decode(encoded))
         except msgspec.ValidationError:
             continue
-    return FactBlock(tuple(facts), len(raw.facts) - len(facts))
+    return FactBlock(tuple(facts), len(raw.facts) - len(facts), raw.text_only)

@@ -84,4 +84,4 @@ async def deposit_cda(  # noqa: PLR0913  # each is a part of the request or of t
         except ClientError as error:
             await keep_refused(quarantine, depositor, RefusedRequest(CDA, body, labels), error)
             raise
-    return await progress_answer(response, context.pool, depositor, deposited.id, prefer)
+    return await progress_answer(request, response, context.pool, depositor, deposited.id, prefer)

@@ -7,7 +7,7 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.records.kit.requests import caller_of
+from services.records.kit.requests import caller_of, is_french
 from services.records.tracking.api import progress_of
 from services.records.tracking.models import DepositProgress
 from services.records.tracking.steps.depositor import Depositor, depositor_of
@@ -37,11 +37,11 @@ def counted_refusals() -> Iterator[None]:
 
 
 async def progress_answer(
-    response: Response, pool: Pool, depositor: Depositor, deposit_id: UUID, prefer: str | None
+    request: Request, response: Response, pool: Pool, depositor: Depositor, deposit_id: UUID, prefer: str | None
 ) -> DepositProgress:
     """Returns the progress of a stored deposit, after the wait that the caller prefers, and sets its address."""
     tracked = await wait_for_outcome(pool, depositor.owner, deposit_id, seconds_to_wait(prefer))
     if tracked is None:
         raise NotFoundError
     response.headers["location"] = f"/deposits/{deposit_id}"
-    return progress_of(tracked)
+    return progress_of(tracked, french=is_french(request))

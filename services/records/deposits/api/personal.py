@@ -74,7 +74,7 @@ async def put_document(  # noqa: PLR0913  # each is a part of the request or of 
     submission = submission_from(_personal(document_id, body, raw), clock.now())
     locator = RecordLocator(ins_hmac, record_id)
     deposited = await deposit_documents(context, locator, depositor, submission, raw)
-    return await progress_answer(response, context.pool, depositor, deposited.id, prefer)
+    return await progress_answer(request, response, context.pool, depositor, deposited.id, prefer)
 
 
 def _personal(document_id: UUID, body: PersonalDocument, raw: bytes) -> OwnDocument:

@@ -82,4 +82,4 @@ async def deposit_xdm(  # each is a part of the request or of the app
     except ClientError as error:
         await keep_refused(quarantine, depositor, RefusedRequest(XDM, body), error)
         raise
-    return await progress_answer(response, context.pool, depositor, deposited.id, prefer)
+    return await progress_answer(request, response, context.pool, depositor, deposited.id, prefer)

@@ -16,7 +16,7 @@ from services.records.documents.usecases.change_document import change_document
 from services.records.facts.context import InjectedReadContext
 from services.records.facts.domain.documents import DocumentSummary
 from services.records.kit.bodies import check_json_patch
-from services.records.kit.requests import access_headers, caller_of, mode_of
+from services.records.kit.requests import access_headers, caller_of, is_french, mode_of
 from shared.errors import NotFoundError
 from shared.fhir.write import FHIR_JSON
 from shared.http.door import Door
@@ -42,9 +42,9 @@ async def patch_reference(request: Request, context: InjectedReadContext) -> Res
     if view is None:
         return Response(None, 204, {**access_headers(request), "etag": etag_of(changed.summary)})
     headers = {"cache-control": "no-store", **access_headers(request, view.notices), "etag": etag_of(view.summary)}
-    return Response(
-        document_reference(view.summary, view.metadata, view.notices, mode_of(request)), 200, headers, FHIR_JSON
-    )
+    mode, french = mode_of(request), is_french(request)
+    body = document_reference(view.summary, view.metadata, view.notices, mode, french=french)
+    return Response(body, 200, headers, FHIR_JSON)
 
 
 def _target_state(operations: list[Operation], summary: DocumentSummary) -> TargetState:

@@ -1,6 +1,6 @@
 """The routes that read under /fhir: search, DocumentReference, Binary, CapabilityStatement."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from services.records.documents.usecases.read_document import DocumentView, read
 from services.records.facts.context import InjectedReadContext, ReadContext
 from services.records.kit.bodies import check_form
 from services.records.kit.forms import LONGEST_FORM, SearchError, link_query, linked_parameters, parse_form
-from services.records.kit.requests import InsHmac, access_headers, caller_of, mode_of
+from services.records.kit.requests import InsHmac, access_headers, caller_of, is_french, mode_of
 from shared.crypto.keyring import Keyring
 from shared.errors import NotFoundError
 from shared.fhir.answer_bundles import searchset
@@ -73,7 +73,8 @@ async def read_reference(request: Request, context: InjectedReadContext) -> Resp
     """Returns the metadata of one document."""
     view = await _open(request, context, with_content=False)
     headers = {**PRIVATE, **access_headers(request, view.notices), "etag": etag_of(view.summary)}
-    body = document_reference(view.summary, view.metadata, view.notices, mode_of(request))
+    mode, french = mode_of(request), is_french(request)
+    body = document_reference(view.summary, view.metadata, view.notices, mode, french=french)
     return Response(body, 200, headers, FHIR_JSON)
 
 
@@ -105,18 +106,32 @@ async def _search(request: Request, context: ReadContext, ins_hmac: Keyring, par
     search = parse_query(ins_hmac, parameters, f"{base}fhir", is_lenient=lenient)
     page = await find_documents(context, caller, search.query)
     parameters = search.link_parameters(None if page.is_empty else page.record_id)
-    body = _searchset(base, page, linked_parameters(request, parameters, PATIENTS), mode_of(request))
+    listed = _listed(base, page, french=is_french(request))
+    body = _searchset(base, page, listed, linked_parameters(request, parameters, PATIENTS), mode_of(request))
     if page.is_empty:
         await delay_response(request)
     return Response(body, 200, {**PRIVATE, **access_headers(request)}, FHIR_JSON)
 
 
-def _searchset(base: str, page: DocumentPage, parameters: Mapping[str, str], mode: str | None) -> bytes:
-    url = f"{base}fhir/DocumentReference"
-    listed = [
-        (url_of(base, document.summary.id), document_reference(document.summary, document.metadata, document.notices))
+def _listed(base: str, page: DocumentPage, *, french: bool) -> list[tuple[str, bytes]]:
+    """Returns the addresses and DocumentReferences of a page."""
+    return [
+        (
+            url_of(base, document.summary.id),
+            document_reference(document.summary, document.metadata, document.notices, french=french),
+        )
         for document in page.documents
     ]
+
+
+def _searchset(
+    base: str,
+    page: DocumentPage,
+    listed: Sequence[tuple[str, bytes]],
+    parameters: Mapping[str, str],
+    mode: str | None,
+) -> bytes:
+    url = f"{base}fhir/DocumentReference"
     return searchset(
         listed,
         self_url=f"{url}?{link_query(parameters)}",

@@ -2,12 +2,14 @@
 
 from uuid import UUID
 
+from services.records.documents.domain.fact_states import facts_text
 from services.records.documents.domain.metadata import DocumentMetadata, StoredAuthor, StoredCode
 from services.records.documents.domain.search import fhir_status
 from services.records.facts.domain.documents import DocumentSummary, disclosed_reason
 from services.records.facts.domain.facts import lifecycle_status
 from services.records.kit.requests import NOT_FROM_THE_DECREE
 from shared.fhir import write
+from shared.fhir.facts_state import facts_codings
 from shared.fhir.submission import Author, AuthorKind, Coding, Relation
 from shared.terminology.documents import document_types
 from shared.terminology.visibility import label, normalised
@@ -15,9 +17,15 @@ from shared.values import Ins, NationalProfessionalId, NationalStructureId
 
 
 def document_reference(
-    summary: DocumentSummary, metadata: DocumentMetadata, notices: tuple[str, ...] = (), access_mode: str | None = None
+    summary: DocumentSummary,
+    metadata: DocumentMetadata,
+    notices: tuple[str, ...] = (),
+    access_mode: str | None = None,
+    *,
+    french: bool,
 ) -> bytes:
-    """Returns the DocumentReference, with `notices` and the emergency mode of the answer in its meta."""
+    """Returns the DocumentReference; its meta has `notices`, the emergency mode of the answer, and what became of
+    reading the facts, in French or English."""
     labels = normalised(known_label for code in summary.labels if (known_label := label(code)) is not None)
     return write.document_reference(
         write.StoredDocument(
@@ -30,6 +38,7 @@ def document_reference(
             access_mode=access_mode,
             deposit_status=None if summary.status == "published" else summary.status,
             refusal=None if summary.refusal is None else disclosed_reason(summary.refusal),
+            facts=_facts_codings(summary, french=french),
             unique_id=metadata.unique_id,
             type=document_types()[summary.type],
             labels=labels,
@@ -55,6 +64,13 @@ def document_reference(
             optional=metadata.optional,
         )
     )
+
+
+def _facts_codings(summary: DocumentSummary, *, french: bool) -> list[dict[str, str]]:
+    if summary.facts is None:
+        return []
+    text = facts_text(summary.facts, summary.facts_reason, french=french)
+    return facts_codings(summary.facts, summary.facts_reason, text)
 
 
 def etag_of(summary: DocumentSummary) -> str:

@@ -14,7 +14,7 @@ COLUMNS: Final = """
        d.id, d.record_id, d.deposit_id, d.status, d.life, d.archived, d.masked_by, d.shown_to_representatives,
        d.version, d.changed_at, d.type, d.class_code, d.section, d.labels, d.organisation_id, d.client_id,
        d.author_ids, d.received_at, d.deposited_by, d.depositor_id, d.in_secret, d.chain_id, d.reason,
-       d.care_on, d.cites"""
+       d.care_on, d.cites, d.facts_state, d.facts_reason"""
 """The columns of `documents d` that `summary_of` reads."""
 SELECT_SUMMARY = f"select {COLUMNS} from documents d where d.bucket = $1 and d.id = $2"  # noqa: S608  # a constant
 
@@ -63,4 +63,6 @@ def summary_of(row: asyncpg.Record) -> DocumentSummary:
         refusal=row["reason"],
         care_on=row["care_on"],
         cites=None if row["cites"] is None else tuple(row["cites"]),
+        stored_facts=row["facts_state"],
+        facts_reason=row["facts_reason"],
     )

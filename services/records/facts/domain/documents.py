@@ -8,6 +8,10 @@ from uuid import UUID
 DocumentStatus = Literal["received", "published", "refused"]
 DocumentLife = Literal["current", "superseded", "deleted"]
 """The life of a document after its publication."""
+StoredFactsState = Literal["none", "read", "in-part", "unreadable"]
+FactsState = Literal["pending", "none", "read", "in-part", "unreadable"]
+"""What became of reading the facts of a published document. `none`: no coded fact stands in it. `pending`: they are not
+read yet, and nothing is stored."""
 DepositorKind = Literal["organisation", "patient", "representative", "carer"]
 """The kind of party on whose behalf a document was deposited."""
 
@@ -49,6 +53,14 @@ class DocumentSummary:
     """The day of care; None in a document of an older release until a loop of the worker has filled it."""
     refusal: str | None = None
     """The reason for which the deposit was refused, as consent states it."""
+    stored_facts: StoredFactsState | None = None
+    facts_reason: str | None = None
+    """Why the facts are unreadable, were read in part, or why there are none."""
+
+    @property
+    def facts(self) -> FactsState | None:
+        """What became of reading the facts; None of a document that is not published."""
+        return (self.stored_facts or "pending") if self.status == "published" else None
 
     @property
     def first_version(self) -> UUID:

@@ -1,0 +1,1 @@
+"""What surrounds the rules of facts: the process in which documents are read."""
