@@ -540,6 +540,13 @@ def test_only_the_outermost_treatment_is_one_and_its_steps_are_its_posology() ->
     assert [frequency.period for frequency in posology.frequency] == [Quantity("8", "h")]
 
 
+def test_another_medicine_within_a_treatment_is_no_step_of_it() -> None:
+    other = treatment('<doseQuantity value="3" unit="{tablet}"/>', medicine("63564053", "PLAVIX"))
+    fact = only(section("143", treatment(medicine("63107752", "PARACETAMOL"), linked("COMP", other))))
+    assert fact.treatment is not None
+    assert (label(fact), fact.treatment.posology) == ("PARACETAMOL", ())
+
+
 def test_a_plan_is_planned_whatever_its_mood_says() -> None:
     assert only(section("158", procedure(code("code", "DDAF004", CCAM), mood="EVN"))).status == "planned"
 
