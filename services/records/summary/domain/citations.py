@@ -1,8 +1,9 @@
 """How a version of the sheet says, in the ids of its entries, which fact of which document each of them cites.
 
 An entry of the CDA has one id under CITED_FACT, whose extension is `<document version>.<fact>` in UUIDs, or one under
-DOCTOR_STATEMENT or PATIENT_STATEMENT, whose extension is the id of the line. Reading such an entry gives a fact whose
-`source.ids` hold it: a fact that cites another proposes nothing of its own.
+DOCTOR_STATEMENT or PATIENT_STATEMENT, whose extension is the id of the line. An entry that says that there is no
+information has one under NO_INFORMATION, whose extension is the chapter. Reading such an entry gives a fact whose
+`source.ids` hold it: a fact that cites anything proposes nothing of its own.
 
 The OIDs are of the arc 2.25 (ITU-T X.667: a UUID as a decimal number), which needs no registration.
 """
@@ -17,6 +18,7 @@ from services.records.summary.domain.sheet import SummaryLine
 CITED_FACT: Final = "2.25.138604020532819786134060243933030663299"
 DOCTOR_STATEMENT: Final = "2.25.191006383641511717235356138226474248719"
 PATIENT_STATEMENT: Final = "2.25.227259326520096936382995295918022970023"
+NO_INFORMATION: Final = "2.25.197935076891631380937847673726691046663"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +31,10 @@ class LineId:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """What an entry of a sheet restates. `document_id`: None for a statement of a doctor or of the patient side."""
+    """What an entry of a sheet restates. `document_id`: of a fact alone. `line_id`: None where it restates nothing."""
 
-    kind: Literal["fact", "doctor", "patient-side"]
-    line_id: UUID
+    kind: Literal["fact", "doctor", "patient-side", "no-information"]
+    line_id: UUID | None = None
     document_id: UUID | None = None
 
 
@@ -54,6 +56,8 @@ def citation_of(ids: Iterable[str]) -> Citation | None:
                 return Citation("fact", UUID(fact), UUID(document))
             if root in (DOCTOR_STATEMENT, PATIENT_STATEMENT):
                 return Citation("doctor" if root == DOCTOR_STATEMENT else "patient-side", UUID(extension))
+            if root == NO_INFORMATION:
+                return Citation("no-information")
         except ValueError:
             continue
     return None

@@ -9,7 +9,7 @@ Source: Code de la santé publique, L1111-15; CI-SIS volet "Synthèse médicale"
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from services.records.clinical_facts.domain.model import ClinicalFact
@@ -41,6 +41,8 @@ PatientSideRole = Literal["patient", "representative", "carer"]
 Audience = Literal["professional", "patient-side"]
 Language = Literal["fr", "en"]
 CallRole = Literal["emergency", "trusted", "help"]
+_OVER: Final = frozenset({"inactive", "remission", "resolved"})
+"""Clinical statuses (HL7 condition-clinical) of what is over."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -113,6 +115,14 @@ class SummaryLine(RedactedRepr):
         """The document version that the line cites; None for a statement."""
         return self.sources[0] if self.sources else None
 
+    @property
+    def is_over(self) -> bool:
+        """Whether what it states is over, by its end or its clinical status."""
+        fact = self.fact
+        statuses = fact.clinical_status.codings if fact.clinical_status is not None else ()
+        has_ended = fact.time is not None and fact.time.end is not None
+        return has_ended or any(coding.code in _OVER for coding in statuses)
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PersonToCall(RedactedRepr):
@@ -147,7 +157,10 @@ class SheetPatient(RedactedRepr):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SheetDoctor(RedactedRepr):
-    """The doctor who signs a version. `specialty`: TRE_A02, such as G15_10/SM26, with its label."""
+    """The doctor who signs a version. `specialty`: TRE_A02, such as G15_10/SM26, with its label.
+
+    `sector` (TRE_A01) and `facility` (TRE_R66): of the practice, each a code with its label.
+    """
 
     id: NationalProfessionalId
     family_name: str
@@ -156,6 +169,8 @@ class SheetDoctor(RedactedRepr):
     specialty_label: str
     organisation_id: NationalStructureId | None = None
     organisation: str | None = None
+    sector: tuple[str, str] = ("AMBULATOIRE", "Ambulatoire")
+    facility: tuple[str, str] = ("SA07", "Cabinet individuel")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -163,8 +178,9 @@ class SummarySheet(RedactedRepr):
     """The sheet for a reader at a moment.
 
     `lines`: by chapter, within it in the order in which they are shown. `patient`: None is anonymous. `signer`: the
-    doctor for whom the sheet is a version to sign; None where it is only read. `replaces`: the id of the doctor's
-    version that this one replaces. The language is a choice of each writer; words of documents stay as they are.
+    doctor for whom the sheet is a version to sign; None where it is only read. `version`: its number in the doctor's
+    chain, from 1. `replaces`: the id (ClinicalDocument.id) of the version before it. The language is a choice of each
+    writer; words of documents stay as they are.
     """
 
     record_id: UUID
@@ -175,6 +191,7 @@ class SummarySheet(RedactedRepr):
     counts: SheetCounts = SheetCounts()
     patient: SheetPatient | None = None
     signer: SheetDoctor | None = None
+    version: int = 1
     replaces: UUID | None = None
 
     def of(self, chapter: Chapter) -> tuple[SummaryLine, ...]:

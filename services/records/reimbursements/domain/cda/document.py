@@ -9,18 +9,17 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
+from services.records.kit.cda_header import INSURANCE, record_target
 from services.records.kit.xml import tag, templates, text
 from services.records.reimbursements.domain.cda.entries import day
 from services.records.reimbursements.domain.cda.sections import SECTIONS, written
 from services.records.reimbursements.domain.history import StoredCare
 from shared.runtime import clock
 from shared.terminology.oids import CONFIDENTIALITY, LOINC, PROFESSIONAL, STRUCTURE, TRE_A05
-from shared.values import Ins, Sex, StrictTraits
+from shared.values import Ins, StrictTraits
 
-_INSURANCE: Final = "318003502400041"
 _AUTHOR: Final = "518003502400041/1.2.250.1.215.1.2"
 _NASK: Final = {"nullFlavor": "NASK"}
-_GENDERS: Final = {Sex.MALE: ("M", "Masculin"), Sex.FEMALE: ("F", "Féminin"), Sex.UNKNOWN: ("U", "Inconnu")}
 _MENTION: Final = (
     "Les données affichées sont le reflet des informations issues des procédures de remboursement ou de prise en "
     "charge détenues par l’Assurance Maladie pour la période de soins référencée.",
@@ -83,7 +82,7 @@ def _envelope(id: UUID, last: date, rest: str) -> str:
 
 
 def _parties(patient: Patient, first: date, last: date) -> str:
-    insurance = tag("id", root=STRUCTURE, extension=_INSURANCE) + tag("name", "Assurance Maladie")
+    insurance = tag("id", root=STRUCTURE, extension=INSURANCE) + tag("name", "Assurance Maladie")
     author_id = tag("id", root=PROFESSIONAL, extension=_AUTHOR)
     nowhere = tag("addr", **_NASK) + tag("telecom", **_NASK)
     device = tag("manufacturerModelName", ".") + tag("softwareName", "Assurance Maladie")
@@ -103,7 +102,7 @@ def _parties(patient: Patient, first: date, last: date) -> str:
     custodian = tag("assignedCustodian", tag("representedCustodianOrganization", insurance))
     return "".join(
         (
-            _record_target(patient),
+            record_target(patient.ins, patient.traits),
             tag("author", time, author),
             tag("custodian", custodian),
             tag(
@@ -114,24 +113,6 @@ def _parties(patient: Patient, first: date, last: date) -> str:
             _encounter(),
         )
     )
-
-
-def _record_target(patient: Patient) -> str:
-    traits = patient.traits
-    code, label = _GENDERS[traits.sex or Sex.UNKNOWN]
-    given_name = tag("given", text(traits.given_name or ""), qualifier="BR")
-    family = tag("family", text(traits.birth_name or ""), qualifier="BR")
-    place = tag("place", tag("addr", tag("county", traits.birth_place))) if traits.birth_place else ""
-    person = tag(
-        "patient",
-        tag("name", given_name, family),
-        tag("administrativeGenderCode", code=code, displayName=label, codeSystem="2.16.840.1.113883.5.1"),
-        tag("birthTime", value=(traits.birth_date or "").replace("-", "")),
-        tag("birthplace", place) if place else "",
-        classCode="PSN",
-    )
-    id = tag("id", extension=patient.ins.matricule, root=patient.ins.oid)
-    return tag("recordTarget", tag("patientRole", id, tag("addr", **_NASK), tag("telecom", **_NASK), person))
 
 
 def _service_event(first: date, last: date) -> str:
