@@ -1,0 +1,87 @@
+"""Makes the lines of a sheet for its reader, in the order in which they are shown."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+
+from services.records.clinical_facts.domain.model import ClinicalFact
+from services.records.summary.domain.chapters import is_old
+from services.records.summary.domain.conflicts import conflict_numbers
+from services.records.summary.domain.drafts import LineDraft
+from services.records.summary.domain.proposals import propose_lines, stated_facts
+from services.records.summary.domain.sheet import Chapter, CitedDocument, SummaryLine
+from services.records.summary.domain.signatures import SignedVersion
+from services.records.summary.domain.signing import confirmed_lines, reject_lines, statements
+from services.records.summary.domain.sources import SheetSource
+from shared.moments import FRANCE
+
+_STATEMENTS = ("stated", "none", "unknown")
+_STATES = ("confirmed", "proposed", "rejected")
+
+
+def lines_of(
+    documents: Sequence[SheetSource], versions: Sequence[SignedVersion], now: datetime
+) -> tuple[SummaryLine, ...]:
+    """Returns the lines of what the reader may see.
+
+    `documents`: the current ones that the reader may see. `versions`: the current version of each doctor's chain.
+    """
+    today = now.astimezone(FRANCE).date()
+    facts = stated_facts(documents, today)
+    confirmed = confirmed_lines(versions, {document.id: document for document in documents}, facts, now)
+    drafts = propose_lines(facts, confirmed)
+    reject_lines(drafts, versions, now)
+    drafts += statements(versions, now)
+    lines = [_line(draft, today) for draft in drafts]
+    lines.sort(key=lambda line: _order(line, today))
+    numbers = conflict_numbers(lines)
+    return tuple(replace(line, conflict=numbers[line.id]) if line.id in numbers else line for line in lines)
+
+
+def _line(draft: LineDraft, today: date) -> SummaryLine:
+    decisions = tuple(sorted(draft.decisions, key=lambda decision: decision.at, reverse=True))
+    confirmed = [decision.at.astimezone(FRANCE).date() for decision in decisions if decision.action == "confirmed"]
+    days = [*confirmed, *(source.day for source in draft.sources if source.day is not None)]
+    return SummaryLine(
+        id=draft.fact.id,
+        chapter=draft.chapter,
+        fact=draft.fact,
+        origin=draft.origin,
+        state=draft.state,
+        sources=tuple(
+            CitedDocument(source.document_id, source.fact_id, day=source.day, section=source.section)
+            for source in draft.sources
+        ),
+        decisions=decisions,
+        declaration=draft.declaration,
+        is_old=is_old(draft.chapter, max(days, default=None), today),
+        where=draft.where,
+    )
+
+
+def _order(line: SummaryLine, today: date) -> tuple[object, ...]:
+    """Returns what sorts lines: what is there before what is not, then what is sure, then what is new."""
+    return (
+        _CHAPTER_PLACES[line.chapter],
+        line.state == "rejected",
+        _STATEMENTS.index(line.fact.statement),
+        not line.fact.is_positive,
+        _has_ended(line.fact, today),
+        line.is_old,
+        _STATES.index(line.state),
+        -_newest(line),
+        line.id,
+    )
+
+
+def _newest(line: SummaryLine) -> int:
+    days: Iterable[date] = (source.day for source in line.sources if source.day is not None)
+    return max((day.toordinal() for day in days), default=0)
+
+
+def _has_ended(fact: ClinicalFact, today: date) -> bool:
+    end = fact.time.end if fact.time is not None else None
+    return end is not None and end[:10] < today.isoformat()[: len(end)]
+
+
+_CHAPTER_PLACES = {chapter: place for place, chapter in enumerate(Chapter)}
