@@ -45,7 +45,7 @@ def write_html(sheet: SummarySheet, language: Language) -> bytes:
 
 def line_markup(line: LineWords, language: Language) -> str:
     """Returns the content of a line with nothing but elements of basic formatting (FHIR R4, Narrative)."""
-    is_foreign = language != _DOCUMENT_LANGUAGE and _is_of_document(line)
+    is_foreign = language != _DOCUMENT_LANGUAGE and line.has_document_label
     label = tag("strong", text(line.label), **({"lang": _DOCUMENT_LANGUAGE} if is_foreign else {}))
     phone = tag("a", text(line.phone), href=f"tel:{line.dial}") if line.phone is not None else None
     state = tag("b", text(" · ".join(line.state))) if line.state else None
@@ -56,12 +56,6 @@ def line_markup(line: LineWords, language: Language) -> str:
         ("trust", " · ".join([*([state] if state else []), *map(text, line.sources)])),
     )
     return "".join(tag("div", row, **({"class": name} if name else {})) for name, row in rows if row)
-
-
-def _is_of_document(line: LineWords) -> bool:
-    """Whether the label is a document's own words, without any of the sheet's before them."""
-    fact = line.line.fact if line.line is not None else None
-    return fact is not None and fact.is_positive and fact.value is None
 
 
 def _header(words: SheetWords) -> str:

@@ -28,6 +28,7 @@ _ACTS: Final = frozenset({FactKind.TREATMENT, FactKind.VACCINATION, FactKind.PRO
 _DATED: Final = _ACTS | {FactKind.BLOOD_GROUP}
 """Kinds whose missing date is stated as such."""
 _STATUSES: Final = frozenset({"planned", "prescribed", "recommended", "dispensed", "given"})
+"""Statuses that are stated, unless the fact is negated: what was not done was not given either."""
 _FRANCE: Final = "+33"
 _FRENCH_DIGITS: Final = 10
 
@@ -49,6 +50,12 @@ class LineWords(RedactedRepr):
     phone: str | None = None
     dial: str | None = None
     line: SummaryLine | None = None
+
+    @property
+    def has_document_label(self) -> bool:
+        """Whether the label is a document's own words, without any of the sheet's before them."""
+        fact = self.line.fact if self.line is not None else None
+        return fact is not None and fact.is_positive and fact.value is None
 
     @property
     def all(self) -> tuple[str, ...]:
@@ -95,14 +102,14 @@ def _readable(phone: str) -> str:
     digits = f"0{phone.removeprefix(_FRANCE)}"
     if not phone.startswith(_FRANCE) or len(digits) != _FRENCH_DIGITS:
         return phone
-    return " ".join(digits[start : start + 2] for start in range(0, len(digits), 2))
+    return "\u00a0".join(digits[start : start + 2] for start in range(0, len(digits), 2))
 
 
 def _salient(line: SummaryLine, words: Words) -> Iterator[str]:
     fact = line.fact
     if fact.statement != "stated":
         yield from _absence(fact, words)
-    if fact.status in _STATUSES:
+    if fact.status in _STATUSES and not fact.negated:
         yield words(f"status-{fact.status}")
     if fact.phase is not None:
         yield words(f"phase-{fact.phase}")
