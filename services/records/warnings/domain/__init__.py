@@ -1,0 +1,1 @@
+"""The rules of the room `warnings`: pure functions and values, without clock, input or output."""
