@@ -34,6 +34,7 @@ from services.records.deposits.domain.media_types import (
 from shared.terminology.documents import document_types
 from tests.infra.http.tokens import bearer
 from tests.infra.load.documents import Person
+from tests.infra.records.office import a_pdf
 from tests.infra.records.records_api import RecordsApi, a_deposit, as_patient, bundle_of, codes
 
 SOMEBODY = Person(88)
@@ -171,6 +172,17 @@ async def test_dicom_is_taken_for_references_to_images(api: RecordsApi, record: 
     deposit = a_deposit(SOMEBODY, content=content, content_type="application/dicom", type=kind)
     answer = await api.deposit(bundle_of(deposit))
     assert answer.status_code == 200, answer.text
+
+
+async def test_a_patients_file_that_would_act_is_refused_in_both_languages(api: RecordsApi, record: UUID) -> None:
+    content = base64.b64encode(a_pdf(b"<< /S /JavaScript /JS (app.alert) >>")).decode()
+    body = {"title": "Mes volontés", "type": "EXPPAT_1", "content_type": "application/pdf", "content": content}
+    for language, words in (("en", "a script (JavaScript)"), ("fr", "un script (JavaScript)")):
+        headers = {**bearer(as_patient(record)), "accept-language": language}
+        answer = await api.client.put(f"/records/{record}/documents/{uuid4()}", json=body, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (422, "active-content")
+        assert words in answer.json()["detail"]
+    assert await api.pool.fetchval("select count(*) from documents") == 0
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from services.records.deposits.models import PersonalDocument
 from services.records.deposits.usecases.deposit_documents import RecordLocator, deposit_documents
 from services.records.facts.context import InjectedReadContext
 from services.records.kit.requests import InsHmac
+from services.records.kit.threads import in_thread_if_large
 from services.records.tracking.models import DepositProgress
 from services.records.tracking.steps.depositor import depositor_of
 from shared.errors import ForbiddenError, InvalidError
@@ -27,8 +28,8 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     404: {"description": "There is no such record, or you may not deposit in it."},
     409: {"description": "`unique-id-taken`: this id already names another document."},
     422: {
-        "description": "`record-closed`, `type-unknown`, `media-type-differs`, `base64-invalid`, "
-        "`replaced-document-unknown`, `invalid`"
+        "description": "`record-closed`, `type-unknown`, `media-type-differs`, `active-content`, `content-unreadable`, "
+        "`base64-invalid`, `replaced-document-unknown`, `invalid`"
     },
     503: {
         "description": "`cannot-be-checked-now`: your right to act for the holder cannot be checked; see Retry-After."
@@ -71,7 +72,8 @@ async def put_document(  # noqa: PLR0913  # each is a part of the request or of 
     if not depositor.is_of_patient_side:
         raise ForbiddenError("This is for patients, their representatives and carers; others deposit by POST /fhir.")
     raw = await request.body()
-    submission = submission_from(_personal(document_id, body, raw), clock.now())
+    document = _personal(document_id, body, raw)
+    submission = await in_thread_if_large(len(raw), submission_from, document, clock.now())
     locator = RecordLocator(ins_hmac, record_id)
     deposited = await deposit_documents(context, locator, depositor, submission, raw)
     return await progress_answer(request, response, context.pool, depositor, deposited.id, prefer)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.records.deposits.domain.media_types import OWN, content_fault
+from services.records.deposits.domain.active_content import active_content_fault
+from services.records.deposits.domain.media_types import OWN, content_fault, recognised
 from services.records.deposits.domain.submissions import REPLACES
 from shared.errors import InvalidError
 from shared.fhir.submission import Author, AuthorKind, Coding, Relation, Span, Submission, SubmittedDocument
@@ -42,11 +43,16 @@ class OwnDocument:
 
 
 def submission_from(document: OwnDocument, now: datetime) -> Submission:
-    """Returns the submission of one document. Raises TypeUnknownError, MediaTypeRefusedError, MediaTypeDiffersError."""
+    """Returns the submission of one document. Raises TypeUnknownError, MediaTypeRefusedError, MediaTypeDiffersError,
+    ActiveContentError, UnreadableContentError.
+    """
     document_type = document_types().get(document.type)
     if document_type is None:
         raise TypeUnknownError
-    if fault := content_fault(document.content, document.content_type, document_type, OWN):
+    fault = content_fault(document.content, document.content_type, document_type, OWN)
+    if fault is None:
+        fault = active_content_fault(document.content, recognised(document.content))
+    if fault is not None:
         raise fault
     creation, code = document.creation or now, format_code((), document.content_type)
     submitted = SubmittedDocument(
