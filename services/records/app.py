@@ -54,6 +54,7 @@ from services.records.reimbursements.steps.arrivals import Dropped, FillContext
 from services.records.reimbursements.steps.open_history import HistoryRules
 from services.records.reimbursements.usecases.import_file import ReimbursementImporter
 from services.records.settings import ImportSettings, Settings
+from services.records.statements import api as statements
 from services.records.tracking import api as tracking
 from services.records.what_if import api as what_if
 from shared.access.decide import reasons_of
@@ -111,7 +112,7 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
     )
     for module in (changes, deposits, cda, xdm, personal, fhir, record_check, tracking, recovery, what_if, quarantine):
         app.include_router(module.router)
-    for module in (overview, history, benefits, measures, observations, publication):
+    for module in (overview, history, benefits, measures, observations, publication, statements):
         app.include_router(module.router)
     start_refusals(REFUSALS)
     return app

@@ -33,6 +33,7 @@ BULK = {
 DEPOSITS = {
     *("records /fhir", "records /cda", "records /xdm"),
     "records /records/{record_id}/documents/{document_id}",
+    "records /records/{record_id}/statements/{document_id}",
 }
 
 

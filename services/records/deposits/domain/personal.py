@@ -13,7 +13,7 @@ from services.records.deposits.domain.media_types import OWN, content_fault, rec
 from services.records.deposits.domain.submissions import REPLACES
 from shared.errors import InvalidError
 from shared.fhir.submission import Author, AuthorKind, Coding, Relation, Span, Submission, SubmittedDocument
-from shared.terminology.documents import document_types, format_code, format_system
+from shared.terminology.documents import DocumentType, document_types, format_code, format_system
 from shared.terminology.visibility import Confidentiality, Label, Visibility, normalised
 
 _PATIENT = "EXP_PATIENT"
@@ -43,17 +43,21 @@ class OwnDocument:
 
 
 def submission_from(document: OwnDocument, now: datetime) -> Submission:
-    """Returns the submission of one document. Raises TypeUnknownError, MediaTypeRefusedError, MediaTypeDiffersError,
-    ActiveContentError, UnreadableContentError.
+    """Returns the submission of one document after checking its content.
+
+    Raises TypeUnknownError, MediaTypeRefusedError, MediaTypeDiffersError, ActiveContentError, UnreadableContentError.
     """
-    document_type = document_types().get(document.type)
-    if document_type is None:
-        raise TypeUnknownError
-    fault = content_fault(document.content, document.content_type, document_type, OWN)
+    fault = content_fault(document.content, document.content_type, _type_of(document), OWN)
     if fault is None:
         fault = active_content_fault(document.content, recognised(document.content))
     if fault is not None:
         raise fault
+    return submission_of(document, now)
+
+
+def submission_of(document: OwnDocument, now: datetime) -> Submission:
+    """Returns the submission of a document whose content is made here or checked. Raises TypeUnknownError."""
+    document_type = _type_of(document)
     creation, code = document.creation or now, format_code((), document.content_type)
     submitted = SubmittedDocument(
         entry=0,
@@ -83,6 +87,13 @@ def submission_from(document: OwnDocument, now: datetime) -> Submission:
         relations=() if document.replaces is None else (Relation(REPLACES, f"DocumentReference/{document.replaces}"),),
     )
     return Submission(None, None, None, now, (submitted,), ())
+
+
+def _type_of(document: OwnDocument) -> DocumentType:
+    document_type = document_types().get(document.type)
+    if document_type is None:
+        raise TypeUnknownError
+    return document_type
 
 
 def _labels(document: OwnDocument) -> tuple[str, ...]:

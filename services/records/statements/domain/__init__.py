@@ -1,0 +1,1 @@
+"""The rules of statements: pure functions and values, without clock, input or output."""
