@@ -74,7 +74,7 @@ def make_secrets(folder: Path, server: str = "postgres:5432", domain: str = "dmp
         for other in others:
             keep(f"{other}/{name}", ring)
     keep("identity/signing", _jwks(ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256", "kid": _kid()})))
-    for signatures in ("identity/receipts", "audit/signatures"):
+    for signatures in ("identity/receipts", "records/signatures", "audit/signatures"):
         keep(signatures, _jwks(OKPKey.generate_key("Ed25519", {"use": "sig", "alg": "Ed25519", "kid": _kid()})))
     keep("records/certificates", new_thumbprint_key())
     _keep_certificates(keep, folder, domain)

@@ -8,6 +8,10 @@ from deploy.edge.tls import Json
 
 CERTIFICATE_ROUTES: Final = ("/professionals/card", "/oauth/token")
 """The routes of identity that read a client certificate."""
+DOWNLOADS: Final = {"records": "/records/[^/]+/export/file", "audit": "/records/[^/]+/accesses/file"}
+"""The path of the file of any size that a service gives out, as a regular expression (RE2)."""
+LONGEST_PAUSE_S: Final = 150.0
+"""Seconds without a byte in such a file: longer than a part of it waits for its turn."""
 LARGEST_SIGNED_BODY: Final = 64 * 1024
 """Bytes of a body on a certificate route, as identity takes them."""
 LARGEST_ACT: Final = 64 * 1024
@@ -21,7 +25,7 @@ def apis(settings: EdgeSettings) -> list[Json]:
         _host(
             service,
             f"{service}.{settings.domain}",
-            [_too_large(settings.limits.body), closed, _route(settings, service)],
+            [_too_large(settings.limits.body), closed, *_download(settings, service), _route(settings, service)],
         )
         for service in sorted(settings.services)
     ]
@@ -53,6 +57,15 @@ def _route(settings: EdgeSettings, name: str, match: Json | None = None) -> Json
     again = {"retry_on": "connect-failure", "num_retries": 2}
     action = {"cluster": name, "timeout": seconds(settings.limits.answer_s), "retry_policy": again}
     return {"match": match or {"prefix": "/"}, "route": action}
+
+
+def _download(settings: EdgeSettings, service: str) -> list[Json]:
+    """Returns the route of the service's one file of any size, which may take long and pause between its parts."""
+    if service not in DOWNLOADS:
+        return []
+    described = _route(settings, service, {"safe_regex": {"regex": DOWNLOADS[service]}})
+    longest = {"timeout": seconds(settings.limits.download_s), "idle_timeout": seconds(LONGEST_PAUSE_S)}
+    return [{**described, "route": {**described["route"], **longest}}]
 
 
 def _worker_route(settings: EdgeSettings, service: str, path: str) -> Json:

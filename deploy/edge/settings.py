@@ -28,6 +28,7 @@ class Limits(BaseModel):
     request_s: float = Field(default=360, gt=0, description="for a whole request: the largest body at 64 KB/s")
     silence_s: float = Field(default=30, gt=0, description="without a byte within a request or its answer")
     answer_s: float = Field(default=60, gt=0, description="for an answer, from the end of the request")
+    download_s: float = Field(default=3600, gt=0, description="for a copy of a record or a list of accesses, likewise")
     connection_s: float = Field(default=3600, gt=0, description="age of a connection; requests in work are finished")
 
 

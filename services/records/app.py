@@ -22,6 +22,9 @@ from services.records.deposits.api import cda, deposits, personal, xdm
 from services.records.deposits.domain.submissions import RecordUnknownError
 from services.records.deposits.usecases.quarantine_doors import CDA, FHIR, XDM, cda_door, fhir_door, xdm_door
 from services.records.documents.api import changes, fhir, overview
+from services.records.exports import api as exports_api
+from services.records.exports.context import ExportContext
+from services.records.exports.usecases.prepare_exports import PrepareExports
 from services.records.facts.context import ReadContext
 from services.records.facts.domain.documents import StoredFactsState
 from services.records.facts.domain.rules import FactsRules
@@ -33,9 +36,16 @@ from services.records.hl7v2.usecases.quarantine_door import hl7v2_door
 from services.records.kit.bodies import LargeBodyLimit
 from services.records.kit.issuer_keys import IssuerKeys
 from services.records.kit.keys import ORGANISATION_KEY, make_keys
-from services.records.kit.metrics import BUSINESS_ACKNOWLEDGEMENTS, EXTRACTIONS, MESSAGES, QUARANTINE_ACTS, QUARANTINED
+from services.records.kit.metrics import (
+    BUSINESS_ACKNOWLEDGEMENTS,
+    EXPORTS,
+    EXTRACTIONS,
+    MESSAGES,
+    QUARANTINE_ACTS,
+    QUARANTINED,
+)
 from services.records.kit.operation_outcomes import render
-from services.records.loops import extraction_loops, loops
+from services.records.loops import export_loops, extraction_loops, loops
 from services.records.measures.api import fhir as observations
 from services.records.measures.api import measures
 from services.records.quarantine import api as quarantine
@@ -59,6 +69,7 @@ from services.records.tracking import api as tracking
 from services.records.what_if import api as what_if
 from shared.access.decide import reasons_of
 from shared.crypto.keyring import Keyring
+from shared.crypto.signatures import SignatureKeys
 from shared.crypto.vault import Vault
 from shared.db.migrate import required_migrations
 from shared.db.pool import ANSWER, Pool, create_pool
@@ -76,6 +87,7 @@ from shared.service.worker import Plan, make_worker_app
 REFUSALS: Final = {
     **dict.fromkeys(("find-documents", "check-record"), reasons_of("find")),
     "read-document": reasons_of("read"),
+    "export-record": reasons_of("export"),
     "read-reimbursements": reasons_of("read-reimbursements"),
     "deposit-document": (RecordUnknownError.code, *reasons_of("deposit"), *reasons_of("replace")),
     "label-document": reasons_of("label"),
@@ -101,7 +113,10 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
             read, large = _read_context(app.state.pool, settings), LargeBodyLimit(settings.http.body_limit)
             certificates = CertificateContext(_card_issuer(settings))
             history_rules = HistoryRules(settings.reimbursements.months)
-            provide(app, read, _ins_hmac(settings), large, _quarantine(read, settings), history_rules, certificates)
+            exports = _exports(read, settings)
+            provide(
+                app, read, _ins_hmac(settings), large, _quarantine(read, settings), history_rules, certificates, exports
+            )
             yield
 
     app = make_app(
@@ -112,7 +127,7 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
     )
     for module in (changes, deposits, cda, xdm, personal, fhir, record_check, tracking, recovery, what_if, quarantine):
         app.include_router(module.router)
-    for module in (overview, history, benefits, measures, observations, publication, statements):
+    for module in (overview, history, benefits, measures, observations, publication, statements, exports_api):
         app.include_router(module.router)
     start_refusals(REFUSALS)
     return app
@@ -124,6 +139,7 @@ def make_worker(settings: Settings, keys: Keys | None = None) -> FastAPI:
     start_at_zero(STEP_SECONDS, ["published", "audited"])
     start_at_zero(BUSINESS_ACKNOWLEDGEMENTS, ["sent", "deferred", "failed"])
     start_at_zero(REIMBURSEMENT_LINES, [*get_args(Effect), *get_args(Dropped)])
+    start_at_zero(EXPORTS, ["ready", "refused", "failed", "expired"])
     return make_worker_app(make_plan(settings, keys), settings)
 
 
@@ -135,8 +151,9 @@ def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
     def quarantine_of(pool: Pool) -> QuarantineContext:
         return _quarantine(_read_context(pool, settings), settings)
 
+    exports = PrepareExports(lambda pool: _exports(_read_context(pool, settings), settings))
     subscribed = subscriptions(_vault(settings), _fill_context(settings))
-    own = loops(sender, quarantine_of, settings.reimbursements.months, _vault(settings))
+    own = loops(sender, quarantine_of, settings.reimbursements.months, _vault(settings)) | export_loops(exports)
     elsewhere = [extraction(_extraction_context(settings))]
     return Plan("records", subscribed, own, keys, make_recovery(settings), elsewhere)
 
@@ -228,6 +245,10 @@ def _card_issuer(settings: Settings) -> CardIssuer | None:
 def _read_context(pool: Pool, settings: Settings) -> ReadContext:
     rules = FactsRules(timedelta(seconds=settings.freshness.limit_s), **settings.parameters.model_dump())
     return ReadContext(pool, _vault(settings), MatrixCache(), rules)
+
+
+def _exports(read: ReadContext, settings: Settings) -> ExportContext:
+    return ExportContext(read, SignatureKeys.parse(settings.keys.signatures.get_secret_value()))
 
 
 def _hl7v2(read: ReadContext, settings: Settings) -> Hl7v2Context:

@@ -16,6 +16,8 @@ from services.records.clinical_facts.context import ExtractionContext
 from services.records.clinical_facts.usecases.extract_again import extract_again, observe_outdated
 from services.records.documents.usecases.fill_care_days import fill_care_days
 from services.records.erasure.store import remove_rows
+from services.records.exports.usecases.expire_exports import expire_exports
+from services.records.exports.usecases.prepare_exports import PrepareExports
 from services.records.hl7v2.store import SWEEP_RECEIVED
 from services.records.quarantine.context import QuarantineContext
 from services.records.quarantine.store.submissions import SWEEP_SUBMISSIONS
@@ -38,7 +40,10 @@ MESSAGES_KEPT: Final = timedelta(days=7)
 
 
 def loops(
-    sender: MllpSender, quarantine_of: Callable[[Pool], QuarantineContext], reimbursement_months: int, vault: Vault
+    sender: MllpSender,
+    quarantine_of: Callable[[Pool], QuarantineContext],
+    reimbursement_months: int,
+    vault: Vault,
 ) -> dict[str, Loop]:
     """Returns all loops by name. They can be interrupted at any point: each page or submission is a transaction.
 
@@ -72,6 +77,11 @@ def extraction_loops(context: ExtractionContext) -> dict[str, Loop]:
     return {"extract-again": partial(extract_again, context), "observe-outdated": observe_outdated}
 
 
+def export_loops(exports: PrepareExports) -> dict[str, Loop]:
+    """Returns the loops of copies of records by name."""
+    return {"prepare-exports": exports.run_once, "expire-exports": sweep_exports}
+
+
 def _resend_loop(quarantine_of: Callable[[Pool], QuarantineContext]) -> Loop:
     """Returns the loop that sends refused submissions again once they can be taken."""
     marked_at = -math.inf
@@ -99,4 +109,10 @@ async def sweep_received_messages(pool: Pool) -> None:
 async def sweep_quarantine(pool: Pool) -> None:
     """Destroys refused submissions whose time is over."""
     if not await sweep(pool, {SWEEP_SUBMISSIONS: clock.now()}):
+        await asyncio.sleep(SWEEP_EVERY_S)
+
+
+async def sweep_exports(pool: Pool) -> None:
+    """Deletes copies of records whose day is over."""
+    if not await expire_exports(pool):
         await asyncio.sleep(SWEEP_EVERY_S)

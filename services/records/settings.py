@@ -5,7 +5,7 @@ from typing import Self
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from services.records.kit.keys import KeySettings
+from services.records.kit.keys import KeySettings, RingSettings
 from services.records.quarantine.domain.rules import UnknownPersons
 from shared.loopback import is_loopback
 from shared.runtime.secret_files import EnvironmentSettings
@@ -105,5 +105,5 @@ class ImportSettings(EnvironmentSettings):
 
     model_config = Settings.model_config
     postgres: PostgresSettings
-    keys: KeySettings
+    keys: RingSettings
     reimbursements: ReimbursementSettings = ReimbursementSettings()

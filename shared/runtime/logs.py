@@ -64,6 +64,7 @@ LogEvent = Literal[
     "delivery.sent",
     "delivery.deferred",
     "delivery.failed",
+    "export.failed",
     "keys.refreshed",
     "keys.unreachable",
     "certificates.reloaded",
@@ -79,6 +80,7 @@ LEVELS: Final[Mapping[LogEvent, Level]] = {
     # An operator must act, or somebody has lost something.
     "process.failed": "error",
     "database.damaged": "error",
+    "export.failed": "error",
     "request.failed": "error",
     "batch.failed": "error",
     "message.dead_lettered": "error",

@@ -122,6 +122,7 @@ class Services:
                 }
             case "records":
                 return {
+                    "KEYS__SIGNATURES": self.secrets.signature_keys("signatures", "records"),
                     "MLLP__HOST": HOST,
                     "MLLP__PORT": str(self.ports["mllp"]),
                     "MLLP__PLAINTEXT": "true",

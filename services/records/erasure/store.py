@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from services.records.exports.store import delete_of_record
 from services.records.quarantine.store.persons import destroy_about_record
 from services.records.recovery.store import delete_lost
 from shared.db.pool import Connection
@@ -106,7 +107,8 @@ async def destroy_record(connection: Connection, record_id: UUID) -> dict[str, i
     row = await connection.fetchrow(DESTROY_RECORD, bucket_of(record_id), record_id)
     assert row is not None, "counts are one row"
     lost = await delete_lost(connection, bucket_of(record_id), record_id)
-    destroyed = {**row, "lost_documents": lost, "quarantined_submissions": quarantined}
+    copies = await delete_of_record(connection, record_id)
+    destroyed = {**row, **copies, "lost_documents": lost, "quarantined_submissions": quarantined}
     if (other := destroyed.pop("linked_to")) is not None:
         await connection.execute(UNLINK, bucket_of(other), other, record_id)
     return destroyed

@@ -2,14 +2,14 @@
 
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, ConfigDict, Field, SecretStr
 
 from services.records.kit.issuer_keys import IssuerKeys
 from shared.crypto.keyring import Keyring
 from shared.crypto.vault import Vault
 from shared.db.key_rewrap import KeyPlan, wrapped_keys
 from shared.errors import CodedError
-from shared.runtime.setting_types import KeyringText
+from shared.runtime.setting_types import KeyringText, SignatureKeysText
 from shared.runtime.settings import Section
 
 ORGANISATION_KEY: Final = "organisation-key"
@@ -26,7 +26,7 @@ def _issuer_keys(value: SecretStr) -> SecretStr:
 IssuerKeysText = Annotated[SecretStr, AfterValidator(_issuer_keys)]
 
 
-class KeySettings(Section):
+class RingSettings(Section):
     """Keyrings `kid:base64url[,...]`, the active key first.
 
     `ins_hmac`: makes fingerprints, shared with identity. `kek`: wraps the data keys of records and organisations. A
@@ -35,9 +35,19 @@ class KeySettings(Section):
     long as lines that came under it.
     """
 
+    model_config = ConfigDict(frozen=True, extra="ignore")
     ins_hmac: KeyringText
     kek: KeyringText
     insurance: KeyringText
+
+
+class KeySettings(RingSettings):
+    """The keyrings, and the keys of signatures, which an import does not need."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    signatures: SignatureKeysText = Field(
+        description="private JWKs (OKP Ed25519 with `kid`) of copies of records: the first signs, all are published"
+    )
     certificates: IssuerKeysText | None = Field(
         default=None,
         description="JWKs (EC P-256, `kid`: the thumbprint) of vaccination certificates: the first is private and "
@@ -45,7 +55,7 @@ class KeySettings(Section):
     )
 
 
-def make_keys(settings: KeySettings) -> KeyPlan:
+def make_keys(settings: RingSettings) -> KeyPlan:
     """Returns the key plan from the section KEYS__ of the settings."""
     kek = Keyring.parse(settings.kek.get_secret_value())
     rings = {

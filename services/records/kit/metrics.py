@@ -33,6 +33,11 @@ OUTDATED_FACTS = Gauge(
     "records_outdated_facts",
     "Documents that an older extractor read, or none yet, and that are read in the background; 10,000 stands for more.",
 )
+EXPORTS = Counter(
+    "records_exports_total",
+    "Copies of records by their fate: ready, refused (the right ended), failed, expired, fetched.",
+    ["outcome"],
+)
 QUARANTINED = Counter(
     "records_quarantined_total",
     "Refused submissions that a hospital can mend, by door and by what is kept: body, code (of persons without a "

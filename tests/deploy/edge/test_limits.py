@@ -164,3 +164,27 @@ async def test_a_service_that_is_away_is_a_problem_that_says_when_to_try_again(e
     async with edge.client("notify") as client:
         answer = await client.get("/livez")
     assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "edge-refused", "1")
+
+
+async def test_a_copy_of_a_record_may_take_longer_than_any_other_answer(tmp_path: Path) -> None:
+    """A piece in time, the last one after the time for answers is over."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\ncopy")
+            await writer.drain()
+            await released.wait()
+            writer.write(b"copy" if b"/file" in head else b"")
+            await writer.drain()
+
+    released = asyncio.Event()
+    upstream = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with upstream:
+        services = {"records": f"127.0.0.1:{upstream.sockets[0].getsockname()[1]}"}
+        limits = {"answer_s": 0.5}
+        async with running_edge(tmp_path, services, limits=limits) as edge, edge.client("records") as client:
+            copy = asyncio.create_task(client.get("/records/0199/export/file"))
+            with pytest.raises(httpx2.RemoteProtocolError):
+                await client.get("/records/0199/export")
+            released.set()
+            assert (await copy).content == b"copycopy"

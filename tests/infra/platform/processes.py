@@ -24,6 +24,7 @@ _COMMON = {
 NO_CHANGES: Mapping[str, str] = {}
 OWN: dict[str, dict[str, str]] = {
     "identity": {"KEYS__SIGNING": SIGNING, "KEYS__RECEIPTS": RECEIPTS},
+    "records": {"KEYS__SIGNATURES": SIGNATURES},
     "audit": {"KEYS__SIGNATURES": SIGNATURES},
     "notify": {
         "SMTP__HOST": "127.0.0.1",

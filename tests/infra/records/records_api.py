@@ -1,5 +1,6 @@
 """The API of records on a separate database: records and choices as its consumers apply them, and submissions."""
 
+import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -9,7 +10,9 @@ from uuid import UUID, uuid4
 
 import httpx2
 import orjson
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
+from joserfc.jwk import OKPKey
 from prometheus_client import REGISTRY
 
 from services.records.app import make_api
@@ -60,6 +63,10 @@ from tests.infra.records.certificates import CARD_KEYS, ISSUER
 INS_HMAC = "hmac-2:" + "B" * 43 + ",hmac-1:" + "A" * 43
 KEK = "kek-1:" + "C" * 43
 INSURANCE = "insurance-1:" + "E" * 43
+SIGNATURES = json.dumps(
+    [OKPKey.import_key(Ed25519PrivateKey.from_private_bytes(b"S" * 32), {"kid": "copies"}).as_dict(private=True)]
+)
+KEYS = {"ins_hmac": INS_HMAC, "kek": KEK, "insurance": INSURANCE, "signatures": SIGNATURES, "certificates": CARD_KEYS}
 FILLING = FillContext(Vault(Keyring.parse(KEK)), Keyring.parse(INS_HMAC), Keyring.parse(INSURANCE), months=24)
 """What storing lines of reimbursement needs."""
 RING = Keyring.parse(INS_HMAC)
@@ -72,8 +79,8 @@ _TABLES = (
     "reimbursement_rejections",
     "measures",
     *("organisation_deposits", "documents", "contents", "lost_documents"),
-    *("quarantined_submissions", "reader_visits", "care_days_missing", "certificate_sources"),
-    "fact_blocks",
+    *("quarantined_submissions", "exports", "export_parts", "reader_visits", "care_days_missing"),
+    *("certificate_sources", "fact_blocks"),
     *("outbox", "inbox", "parked_messages", "copy_watermarks", "broken_copies"),
 )
 EMPTY = "".join(f"delete from {table};" for table in _TABLES)
@@ -339,9 +346,7 @@ def settings_of(database: Database, **changed: Any) -> Settings:
         "tokens": SETTINGS,
         "http": HttpSettings(),
         "freshness": FreshnessSettings(heartbeat_s=0.2),
-        "keys": KeySettings.model_validate(
-            {"ins_hmac": INS_HMAC, "kek": KEK, "insurance": INSURANCE, "certificates": CARD_KEYS}
-        ),
+        "keys": KeySettings.model_validate(KEYS),
         "certificates": CertificateSettings(issuer=ISSUER),
     }
     return Settings(**{**values, **changed})

@@ -45,9 +45,8 @@ from tests.infra.records.records_api import (
     CLINIC,
     DOCTOR,
     HOSPITAL,
-    INS_HMAC,
-    INSURANCE,
     KEK,
+    KEYS,
     RING,
     RecordsApi,
     a_deposit,
@@ -389,11 +388,11 @@ async def test_each_organisation_has_its_key_which_is_wrapped_anew(database: Dat
         with pytest.raises(SealBrokenError):
             open_request(of_hospital, uuid4(), seal_request(of_hospital, uuid4(), RefusedRequest(FHIR, b"")))
         new_kek = f"kek-2:{'D' * 42}A,{KEK}"
-        plan = make_keys(KeySettings.model_validate({"ins_hmac": INS_HMAC, "kek": new_kek, "insurance": INSURANCE}))
+        plan = make_keys(KeySettings.model_validate({**KEYS, "kek": new_kek}))
         postgres = PostgresSettings.model_validate({"dsn": database.dsn})
         results = {result.column: result.done for result in await rewrap(postgres, "records", plan, lambda _: None)}
         assert results == {"record_keys.wrapped": 1, "organisation_keys.wrapped": 2}
-    keys = KeySettings.model_validate({"ins_hmac": INS_HMAC, "kek": f"kek-2:{'D' * 42}A", "insurance": INSURANCE})
+    keys = KeySettings.model_validate({**KEYS, "kek": f"kek-2:{'D' * 42}A"})
     async with run_records_api(database, keys=keys) as api:
         assert (await shown(api, kept["id"]))["fields"]["birth_name"] == "AUTRE"
 

@@ -25,6 +25,7 @@ from tests.infra.platform.waiting import eventually
 
 BULK = {
     "records /records/{record_id}/what-if",
+    "records /records/{record_id}/export/file",
     "records /quarantine/resendings",
     "consent /matrices",
     "audit /replay",

@@ -37,6 +37,7 @@ OPEN_TO_ALL = {
     "records GET /fhir/metadata",
     "records GET /certificates/.well-known/jwks.json",
     "records GET /certificates/.well-known/crl/{kid}.json",
+    "records GET /.well-known/export-keys.json",
     "audit GET /.well-known/access-list-keys.json",
 }
 """Routes for callers without a token yet, and for public information."""

@@ -8,8 +8,8 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.records.documents.adapters.resources import document_reference, etag_of
 from services.records.documents.api.documentation import PATCH_REFERENCE
-from services.records.documents.api.resources import document_reference, etag_of
 from services.records.documents.domain.json_patch import Operation, PatchInvalidError, patched_state, read_patch
 from services.records.documents.domain.label_changes import TargetState
 from services.records.documents.usecases.change_document import change_document

@@ -8,9 +8,9 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.records.documents.adapters.resources import document_reference, etag_of, url_of
 from services.records.documents.api.documentation import METADATA, POST_SEARCH, READ_CONTENT, READ_REFERENCE, SEARCH
 from services.records.documents.api.filters import after_text
-from services.records.documents.api.resources import document_reference, etag_of, url_of
 from services.records.documents.api.search import PATIENTS, parse_query
 from services.records.documents.domain.metadata import served_type
 from services.records.documents.usecases.find_documents import DocumentPage, find_documents

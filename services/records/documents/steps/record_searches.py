@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from services.records.copies.domain.copies import RecordContext
@@ -66,9 +67,11 @@ async def search_one(
     record: RecordContext,
     period: CarePeriod = EVER,
     since: datetime | None = None,
+    action: Literal["find", "export"] = "find",
 ) -> RecordSearch:
-    """Returns the decisions on a search in one record; `since`: what was published after it counts as new."""
-    common = request_facts(caller, "find", record, now=clock.now(), rules=context.rules)
+    """Returns the decisions on a search in one record; `since`: what was published after it counts as new. `action`:
+    what the rules decide on."""
+    common = request_facts(caller, action, record, now=clock.now(), rules=context.rules)
     if record.id is None:
         return search_record(common, caller, record, {})
     combinations = await store.load_combinations(connection, record.id, caller, period, since)

@@ -19,6 +19,9 @@ select c.document_id, c.metadata, k.kid, k.wrapped
 from contents c join record_keys k on k.bucket = $1 and k.record_id = $3
 where c.bucket = $1 and c.document_id = any($2::uuid[])"""
 
+SELECT_CONTENTS = """
+select document_id, content from contents where bucket = $1 and document_id = any($2::uuid[])"""
+
 
 @dataclass(frozen=True, slots=True)
 class SealedDocument:
@@ -43,6 +46,14 @@ async def read_metadata(connection: Connection, permit: Permit, record_id: UUID,
     if not sealed_by_id:
         raise NotFoundError
     return sealed_by_id[document_id]
+
+
+async def list_contents(
+    connection: Connection, _permit: Permit, record_id: UUID, document_ids: Sequence[UUID]
+) -> dict[UUID, bytes]:
+    """Returns the sealed contents of several documents of one record, by document id; only with a Permit."""
+    rows = await connection.fetch(SELECT_CONTENTS, bucket_of(record_id), document_ids)
+    return {row["document_id"]: row["content"] for row in rows}
 
 
 async def list_metadata(

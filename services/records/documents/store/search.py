@@ -82,6 +82,14 @@ cross join lateral unnest(sheet.cites) as cited(id)
 left join document_combinations had on had.bucket = $1 and had.record_id = $2 and had.document_id = cited.id
 left join combinations on combinations.id = had.combination_id
 where sheet.bucket = $1 and sheet.record_id = $2 and sheet.document_id = any($6::uuid[])"""
+COUNT_PERMITTED_AMONG = """
+select count(*) from document_combinations
+where bucket = $1 and record_id = $2 and document_id = any($6::uuid[])
+  and (case
+         when coalesce(organisation_id = $3, false) or coalesce($4 = any(author_ids), false)
+           or coalesce(depositor_id = $5, false)
+         then combination_id = any($7::bigint[]) else combination_id = any($8::bigint[]) end
+       or document_id = any($9::uuid[]))"""
 # Serves many imagined readers at once, so the rows have the authors; none of these readers is a depositor.
 SELECT_ALL_COMBINATIONS = """
 select combinations.facts, had.author_ids, had.documents
@@ -169,10 +177,9 @@ async def load_permitted(
 ) -> list[DocumentSummary]:
     """Returns the documents of the page that have one of these combinations, in its order."""
     start, days = page.start.id, (page.period.first, page.period.last)
-    keys = [_parse_key(key) for key in permitted]
-    numbers = ([key.number for key in keys if key.sheet_id is None and key.mine is mine] for mine in (True, False))
-    ownership, sheets = _ownership_keys(requester), [key.sheet_id for key in keys if key.sheet_id is not None]
-    arguments = (bucket_of(record_id), record_id, *ownership, start, *numbers, *days, page.limit, sheets)
+    mine, others, sheets = _selection(permitted)
+    ownership = _ownership_keys(requester)
+    arguments = (bucket_of(record_id), record_id, *ownership, start, mine, others, *days, page.limit, sheets)
     if page.start.care_on is None:
         rows = await connection.fetch(SELECT_PERMITTED, *arguments)
     else:
@@ -191,6 +198,33 @@ class _Key(NamedTuple):
 def _parse_key(key: str) -> _Key:
     number, mine, *sheet = key.split("|")
     return _Key(int(number), mine == "true", UUID(sheet[0]) if sheet else None)
+
+
+async def count_permitted_among(
+    connection: Connection, record_id: UUID, requester: Requester, permitted: Sequence[str], ids: Sequence[UUID]
+) -> int:
+    """Returns how many of these documents are in the record and have one of these combinations."""
+    counted: int = await connection.fetchval(
+        COUNT_PERMITTED_AMONG,
+        *(bucket_of(record_id), record_id, *_ownership_keys(requester), ids, *_selection(permitted)),
+    )
+    return counted
+
+
+class _Selection(NamedTuple):
+    """Keys by what statements compare: the numbers of combinations, of own and of others' documents, and sheets."""
+
+    mine: list[int]
+    others: list[int]
+    sheets: list[UUID]
+
+
+def _selection(keys: Sequence[str]) -> _Selection:
+    parsed = [_parse_key(key) for key in keys]
+    mine, others = (
+        [key.number for key in parsed if key.sheet_id is None and key.mine is mine] for mine in (True, False)
+    )
+    return _Selection(mine, others, [key.sheet_id for key in parsed if key.sheet_id is not None])
 
 
 def _ownership_keys(requester: Requester) -> tuple[str | None, str | None, str | None]:

@@ -23,9 +23,10 @@ def document_reference(
     access_mode: str | None = None,
     *,
     french: bool,
+    url: str | None = None,
 ) -> bytes:
     """Returns the DocumentReference; its meta has `notices`, the emergency mode of the answer, and what became of
-    reading the facts, in French or English."""
+    reading the facts, in French or English. `url`: where the content is; None: as a Binary on this server."""
     labels = normalised(known_label for code in summary.labels if (known_label := label(code)) is not None)
     return write.document_reference(
         write.StoredDocument(
@@ -51,7 +52,7 @@ def document_reference(
             creation=metadata.creation,
             size=metadata.size,
             sha1=bytes.fromhex(metadata.sha1),
-            url=f"Binary/{summary.id}",
+            url=url or f"Binary/{summary.id}",
             format=_coding(metadata.format),
             period_start=metadata.period_start,
             period_end=metadata.period_end,

@@ -1,0 +1,1 @@
+"""The pages, the sealed parts and the verification of copies."""

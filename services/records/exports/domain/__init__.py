@@ -1,0 +1,1 @@
+"""The rules of the room `exports`: pure functions and values, without clock, input or output."""

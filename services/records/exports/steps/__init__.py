@@ -1,0 +1,1 @@
+"""Pieces of the use cases of copies that run in a caller's transaction."""
