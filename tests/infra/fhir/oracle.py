@@ -20,6 +20,7 @@ ANSWERED: Final = frozenset(
         *("OperationOutcome", "Patient"),
         *("AdverseEvent", "AllergyIntolerance", "Condition", "DeviceUseStatement", "FamilyMemberHistory"),
         *("Immunization", "MedicationStatement", "Observation", "Procedure", "Provenance"),
+        *("Composition", "Device", "Organization", "Practitioner"),
     }
 )
 """Types of resources that are known to be equal in R4B and R4."""

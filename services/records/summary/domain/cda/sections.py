@@ -1,7 +1,7 @@
 """The sections of the document: which chapter stands in which, by its models, and what stands in an empty one."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from services.records.clinical_facts.domain.values import Concept
@@ -11,10 +11,9 @@ from services.records.summary.domain.cda.coded import Anchors
 from services.records.summary.domain.cda.entry_parts import derived, loinc
 from services.records.summary.domain.cda.narrative import chapter_text, paragraphs
 from services.records.summary.domain.cda.no_information import NO_ENTRIES
-from services.records.summary.domain.lines_in_words import LineWords
+from services.records.summary.domain.coded_lines import coded_concept, part_problems
 from services.records.summary.domain.sheet import Chapter, Language, SummaryLine, SummarySheet
 from services.records.summary.domain.sheet_in_words import COUNTS, PEOPLE, ChapterWords, SheetWords
-from services.records.summary.domain.words import Words
 from shared.terminology.value_sets import is_in
 
 WriteEntry = Callable[[SummaryLine, Concept, Anchors], str]
@@ -122,37 +121,27 @@ def sections(sheet: SummarySheet, words: SheetWords) -> Iterator[str]:
 def entry_concept(line: SummaryLine) -> Concept | None:
     """Returns what the entry of a line is about; None for a line that stands in words alone.
 
-    Such are rejected lines, statements of none or unknown, whose scope a code would widen, what nothing names, planned
-    vaccinations, and directives of kinds that the model does not have.
+    Such are those of `coded_concept`, planned vaccinations, and directives of kinds that the model does not have.
     """
-    fact = line.fact
-    if line.state == "rejected" or fact.statement != "stated" or fact.code is None or fact.code.label is None:
+    concept = coded_concept(line)
+    if concept is None:
         return None
     match line.chapter:
-        case Chapter.VACCINATIONS if fact.is_planned:
+        case Chapter.VACCINATIONS if line.fact.is_planned:
             return None
         case Chapter.DIRECTIVES:
-            kinds = (coding for coding in fact.code.codings if is_in("directive-kind", coding.code, coding.system))
-            return next((Concept(coding, (), fact.code.text) for coding in kinds), None)
+            kinds = (coding for coding in concept.codings if is_in("directive-kind", coding.code, coding.system))
+            return next((Concept(coding, (), concept.text) for coding in kinds), None)
         case _:
-            return fact.code
+            return concept
 
 
 def _with_entries(sheet: SummarySheet, chapter: Chapter, words: ChapterWords, language: Language) -> Iterator[str]:
     """Yields the section of a chapter; problems that are over stand in another one."""
-    past = tuple(line for line in words.lines if chapter is Chapter.PROBLEMS and _is_past(line))
-    current = replace(words, lines=tuple(line for line in words.lines if line not in past))
-    if past and not current.lines:
-        current = replace(current, empty=Words(language)("nothing-else"))
+    current, past = part_problems(words, language)
     yield _chapter(sheet, chapter, MODELS[chapter], current)
-    if past:
-        title = Words(language)("past-problems")
-        yield _chapter(sheet, chapter, _PAST_PROBLEMS, ChapterWords("past-problems", title, past))
-
-
-def _is_past(words: LineWords) -> bool:
-    line = words.line
-    return line is not None and line.is_over and entry_concept(line) is not None
+    if past is not None:
+        yield _chapter(sheet, chapter, _PAST_PROBLEMS, past)
 
 
 def _chapter(sheet: SummarySheet, chapter: Chapter, model: SectionModel, words: ChapterWords) -> str:
