@@ -119,6 +119,7 @@ def test_the_page_the_paper_and_the_bundle_say_all_of_a_sheet_and_nothing_else(n
 def test_the_cda_says_all_of_a_sheet_in_its_order_beside_its_codes(name: str) -> None:
     text, place = squeezed(text_of_cda(SHEETS[name])), 0
     for shown in texts_with_past_problems(sheet_in_words(SHEETS[name], "fr")):
+        assert squeezed(shown) in text[place:]
         place = text.index(squeezed(shown), place) + len(squeezed(shown))
 
 
