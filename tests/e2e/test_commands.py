@@ -209,6 +209,33 @@ async def test_a_patient_keeps_people_to_call_and_devices(stack: Stack, dmp: Dmp
     assert (await run_command(stack, "devices", "sign-out", *record, "--all")).exit_code == 0
 
 
+async def test_a_patient_keeps_a_personal_space(stack: Stack, dmp: Dmp) -> None:
+    record = ("--record", (await set_scene(stack, dmp)).record_id)
+    states = ("--state", "allergy:Amoxicilline:2011", "--state", "disease:Asthme")
+    stated = (await run_command(stack, "statements", "put", "health-profile", *record, *states, "--json")).json
+    assert stated["status"] == "published"
+    added = (await run_command(stack, "measures", "add", "WEIGHT", "724", *record)).exit_code
+    assert added == 1, "it is refused"
+    entered = (await run_command(stack, "measures", "add", "WEIGHT", "74.2", *record, "--json")).json
+    corrected = await run_command(stack, "measures", "correct", entered["measure_id"], "72.4", *record)
+    assert corrected.exit_code == 0, corrected.stderr
+    pressure = await run_command(stack, "measures", "add", "BLOOD_PRESSURE", "131/82", *record)
+    assert pressure.exit_code == 0, pressure.stderr
+    space = (await run_command(stack, "personal-space", *record, "--json")).json
+    assert [statement["text"] for statement in space["statements"][0]["statements"]] == ["Amoxicilline", "Asthme"]
+    assert [document["type"] for document in space["documents"]] == ["DOCPAT08"]
+    assert {trend["code"]: trend["last"]["value"] for trend in space["trends"]} == {
+        "WEIGHT": 72.4,
+        "SYSTOLIC_BLOOD_PRESSURE": 131,
+        "DIASTOLIC_BLOOD_PRESSURE": 82,
+    }
+    shown = await run_command(stack, "personal-space", *record)
+    assert ("Amoxicilline" in shown.stdout, "Body weight" in shown.stdout) == (True, True)
+    assert (await run_command(stack, "measures", "delete", entered["measure_id"], *record)).exit_code == 0
+    listed = (await run_command(stack, "measures", "list", *record, "--json")).json["measures"]
+    assert [measure["code"] for measure in listed] == ["BLOOD_PRESSURE"]
+
+
 @pytest.mark.long
 async def test_an_administrator_records_a_death_and_erases_only_when_it_is_confirmed(stack: Stack, dmp: Dmp) -> None:
     record = (await set_scene(stack, dmp)).record_id

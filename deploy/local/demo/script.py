@@ -24,6 +24,7 @@ from deploy.local.demo.first_steps import (
 from deploy.local.demo.laboratory import send_a_report
 from deploy.local.demo.last_steps import close_record, erase_record
 from deploy.local.demo.openings import open_alone, open_at_a_pharmacy, run_campaign
+from deploy.local.demo.personal_space import keep_a_personal_space
 from deploy.local.demo.reimbursements import show_reimbursements
 from deploy.local.demo.rights import ask_and_hide, break_the_glass, decide_again
 from deploy.local.demo.rubrics import look_by_rubrics
@@ -39,6 +40,7 @@ STEPS: tuple[tuple[str, Callable[[Story], Awaitable[None]]], ...] = (
     ("A laboratory sends its report as HL7 v2, and learns that it is published", send_a_report),
     ("The patient looks at the record by rubrics", look_by_rubrics),
     ("The health insurance sends reimbursements; the doctor sees them, the patient hides them", show_reimbursements),
+    ("The patient states an allergy and enters measures; the doctor sees them as the patient's", keep_a_personal_space),
     ("The patient asks what masking would do, masks, and asks why the doctor is refused", ask_and_hide),
     ("Another doctor breaks the glass; the patient receives a mail at once", break_the_glass),
     ("The doctor is blocked, and refused", block_the_doctor),

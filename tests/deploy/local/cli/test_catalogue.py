@@ -36,6 +36,8 @@ WITHOUT_COMMAND = {
     "/fhir/metadata": "read by software",
     "/fhir/List/{id}": "the deposit of `dmp track`, in FHIR",
     "/fhir/ExplanationOfBenefit": "the history of a record, in FHIR; software reads it",
+    "/fhir/Observation": "the measures of `dmp measures`, in FHIR",
+    "/fhir/Observation/{id}": "the measures of `dmp measures`, in FHIR",
     "/fhir/Consent": "the authorisations of `dmp authorise`, in FHIR",
     "/fhir/Consent/{id}": "the authorisations of `dmp authorise`, in FHIR",
 }
