@@ -11,6 +11,7 @@ from typing import Final
 from services.records import app
 from services.records.business_acknowledgements.store import list_failed
 from services.records.kit.keys import make_keys
+from services.records.medicine_commands import COMMANDS as MEDICINE_COMMANDS
 from services.records.recovery.store import list_lost
 from services.records.settings import Settings
 from shared.db.pool import Pool
@@ -124,5 +125,12 @@ if __name__ == "__main__":
         worker=app.make_worker,
         plan=app.make_plan,
         keys=lambda settings: make_keys(settings.keys),
-        commands=[MLLP, EXTRACT, LOST_DEPOSITS, FAILED_ACKNOWLEDGEMENTS, IMPORT_REIMBURSEMENTS],
+        commands=[
+            MLLP,
+            EXTRACT,
+            LOST_DEPOSITS,
+            FAILED_ACKNOWLEDGEMENTS,
+            IMPORT_REIMBURSEMENTS,
+            *MEDICINE_COMMANDS,
+        ],
     )

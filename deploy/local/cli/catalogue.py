@@ -85,7 +85,7 @@ COMMANDS = (
     Command("track", "commands.deposits", _SOFTWARE, "Follow a deposit."),
     Command("deposits", "commands.deposits", _SOFTWARE, "List a client's own deposits."),
     Command("quarantine", "commands.quarantine", _SOFTWARE, "Refused submissions: correct, resend, drop."),
-    Command("import", "commands.imports", _PROGRAMME, "Import the insured register, the directory, reimbursements."),
+    Command("import", "commands.imports", _PROGRAMME, "Import the register, the directory, reimbursements, medicines."),
     Command("campaign", "commands.campaigns", _PROGRAMME, "Open records for all who do not object."),
     Command("matrix", "commands.matrix", _PROGRAMME, "Versions of the matrix: who may read which document."),
     Command("figures", "commands.figures", _PROGRAMME, "Show the published figures."),

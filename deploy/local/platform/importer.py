@@ -13,6 +13,7 @@ from services.identity.settings import ImportSettings
 from services.records import app as records
 from services.records.reimbursements.usecases.import_file import ReimbursementImporter
 from services.records.settings import ImportSettings as RecordsImportSettings
+from shared.runtime.settings import PostgresSettings
 
 OVERRIDE = "IDENTITY_POSTGRES__DSN"
 RECORDS_OVERRIDE = "RECORDS_POSTGRES__DSN"
@@ -50,3 +51,12 @@ def reimbursement_importer_of(var: Path) -> ReimbursementImporter:
         "keys": keyrings_of(secrets, "records"),
     }
     return records.make_importer(RecordsImportSettings.model_validate(values))
+
+
+def records_postgres_of(var: Path) -> PostgresSettings:
+    """Returns the database of RECORDS_POSTGRES__DSN, by default that of records in the running installation.
+
+    Raises LocalError.
+    """
+    dsn = os.environ.get(RECORDS_OVERRIDE) or endpoints.read(Layout(var))["services"]["records"]["app_dsn"]
+    return PostgresSettings.model_validate({"dsn": dsn})

@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 
+from services.records.medicines.domain.interaction_files import parse_member, parse_pair
 from services.records.medicines.domain.interactions import (
     GroupMember,
     Interaction,
@@ -15,6 +16,7 @@ from services.records.medicines.domain.interactions import (
     parse_level,
 )
 from services.records.medicines.domain.medicines import is_atc_substance
+from services.records.medicines.domain.public_files import MedicineLineError
 from shared.terminology.tables import rows
 
 VERSION = TableVersion("an invented table", date(2026, 11, 1))
@@ -100,3 +102,34 @@ def test_an_atc_code_of_any_level_is_read() -> None:
         None,
         None,
     ]
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"level": "grave"}, "level-unknown"),
+        ({"risk": " "}, "risk-missing"),
+        ({"first": "()"}, "name-missing"),
+        ({"second": "x" * 301}, "name-too-long"),
+        ({"advice": "x" * 4001}, "text-too-long"),
+    ],
+)
+def test_a_pair_that_cannot_be_taken_says_why(changed: dict[str, str], reason: str) -> None:
+    with pytest.raises(MedicineLineError) as refused:
+        parse_pair({"first": "a b", "second": "c d", "level": "CI", "risk": "un risque", **changed})
+    assert refused.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"substance": "", "atc": ""}, "member-missing"),
+        ({"atc": "123"}, "atc-invalid"),
+        ({"group": ""}, "name-missing"),
+    ],
+)
+def test_a_member_that_cannot_be_taken_says_why(changed: dict[str, str], reason: str) -> None:
+    with pytest.raises(MedicineLineError) as refused:
+        parse_member({"group": "g", "substance": "INVENTOL", "atc": "n99aa01", **changed})
+    assert refused.value.reason == reason
+    assert parse_member({"group": "g", "substance": "", "atc": "n99"}) == GroupMember("g", None, "N99")

@@ -6,8 +6,8 @@ import pytest
 
 from services.records.clinical_facts.domain.model import CODE_TEXT_DISAGREE, FactKind
 from services.records.clinical_facts.domain.values import BooleanValue, Coding, Concept
-from services.records.warnings.domain.checking import check_prescription
 from services.records.warnings.domain.prescription import OrderedMedicine, Prescription
+from services.records.warnings.domain.prescription_check import check_prescription
 from services.records.warnings.domain.tables import Tables
 from services.records.warnings.domain.warnings import CheckResult, RecordFact
 from services.records.warnings.domain.words import ADVICE, Language, acknowledged_sentence, item_and_other, sentence

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from deploy.local.cli.commands.common import fail, read_installation, show_json, show_table
+from deploy.local.cli.commands.medicine_tables import interactions, medicines
 from deploy.local.cli.commands.reimbursements import reimbursements
 from deploy.local.cli.installation import JsonOption, VarOption
 from deploy.local.cli.interruptible import run
@@ -36,9 +37,11 @@ Report = Callable[[ImportProgress, FileIdentity], None]
 def register(app: typer.Typer) -> None:
     """Adds the commands to the application."""
     group = typer.Typer(
-        name="import", help="Import files: the insured register, the directory, reimbursements.", no_args_is_help=True
+        name="import",
+        help="Import files: the insured register, the directory, reimbursements, medicines.",
+        no_args_is_help=True,
     )
-    for command in (insured, directory, reimbursements):
+    for command in (insured, directory, reimbursements, medicines, interactions):
         group.command()(command)
     app.add_typer(group)
 

@@ -1,6 +1,7 @@
 """A medicine of the public files, its substances, and the ATC codes by which tables know them."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -50,3 +51,28 @@ def is_atc(code: str) -> bool:
 def is_atc_substance(code: str) -> bool:
     """Whether this is an ATC code of the level that names a substance."""
     return len(code) == SUBSTANCE_LEVEL and is_atc(code)
+
+
+def common_substances(medicines: Sequence[tuple[MedicineSubstance, ...]]) -> tuple[MedicineSubstance, ...]:
+    """Returns the substances of all these medicines of one ATC code; none where they do not have the same ones.
+
+    Medicines of one substance have the same by the code's definition, whatever their salts. Of combinations, each
+    substance has a code in common with one of every other medicine.
+    """
+    first, *others = medicines or [()]
+    if all(len(substances) == 1 for substances in medicines):
+        return (_united([substance for substances in medicines for substance in substances]),)
+    united = []
+    for substance in first:
+        same = [other for substances in others for other in substances if not substance.codes.isdisjoint(other.codes)]
+        if len(same) < len(others):
+            return ()
+        united.append(_united([substance, *same]))
+    return tuple(united) if all(len(substances) == len(first) for substances in others) else ()
+
+
+def _united(substances: Sequence[MedicineSubstance]) -> MedicineSubstance:
+    return MedicineSubstance(
+        frozenset().union(*(substance.codes for substance in substances)),
+        frozenset().union(*(substance.names for substance in substances)),
+    )

@@ -1,0 +1,1 @@
+"""The use cases of the room `medicines`: one file each, named by its verb."""
