@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from services.records.clinical_facts.domain.model import MARKS
 from services.records.clinical_facts.domain.values import FactTime, Quantity, QuantityRange
 from services.records.summary.domain.sheet import Chapter, Language
 from services.records.summary.domain.sheet_in_words import PEOPLE, sheet_in_words
+from services.records.summary.domain.signing import SOURCE_CHANGED
 from services.records.summary.domain.values_in_words import amount_in_words, time_in_words
 from services.records.summary.domain.words import Words, word_table
 from tests.infra.records.summary_sheets import PENICILLIN, REJECTED, a_full_sheet, a_sheet, a_usual_sheet, line
@@ -20,6 +22,10 @@ def test_every_word_has_both_languages_with_the_same_places() -> None:
     for name, texts in word_table().items():
         assert texts.keys() == {"fr", "en"}, name
         assert {*re.findall(r"{\w+}", texts["fr"])} == {*re.findall(r"{\w+}", texts["en"])}, name
+
+
+def test_every_mark_of_a_line_has_words() -> None:
+    assert {*MARKS, SOURCE_CHANGED} <= word_table().keys()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
