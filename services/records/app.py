@@ -65,6 +65,7 @@ from services.records.reimbursements.steps.open_history import HistoryRules
 from services.records.reimbursements.usecases.import_file import ReimbursementImporter
 from services.records.settings import ImportSettings, Settings
 from services.records.statements import api as statements
+from services.records.summary.api import sheets
 from services.records.tracking import api as tracking
 from services.records.what_if import api as what_if
 from shared.access.decide import reasons_of
@@ -89,6 +90,7 @@ REFUSALS: Final = {
     "read-document": reasons_of("read"),
     "export-record": reasons_of("export"),
     "read-reimbursements": reasons_of("read-reimbursements"),
+    "read-summary": reasons_of("read-summary"),
     "deposit-document": (RecordUnknownError.code, *reasons_of("deposit"), *reasons_of("replace")),
     "label-document": reasons_of("label"),
     "archive-document": reasons_of("archive"),
@@ -127,7 +129,7 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
     )
     for module in (changes, deposits, cda, xdm, personal, fhir, record_check, tracking, recovery, what_if, quarantine):
         app.include_router(module.router)
-    for module in (overview, history, benefits, measures, observations, publication, statements, exports_api):
+    for module in (overview, history, benefits, measures, observations, publication, statements, exports_api, sheets):
         app.include_router(module.router)
     start_refusals(REFUSALS)
     return app

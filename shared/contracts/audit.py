@@ -99,12 +99,16 @@ MOTIVE: Final = "motive"
 
 
 class CombinationDecided(BaseModel):
-    """The decision about all documents of a search that have these facts in common."""
+    """The decision about all documents of a search that have these facts in common.
+
+    `sources`: for a summary sheet, the document versions among them of which it was made; never what stands in them.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     facts: RecordedFacts
     outcome: Annotated[Outcome, OPEN]
     reason: Code
+    sources: tuple[UUID, ...] = ()
 
 
 MOST_IN_CLEAR = 200
@@ -148,8 +152,8 @@ class AccessRecorded(RecordEvent):
         return self
 
     def packed(self) -> "AccessRecorded":
-        """Returns this event for the broker: more than `MOST_IN_CLEAR` combinations are packed."""
-        if len(self.combinations) <= MOST_IN_CLEAR:
+        """Returns this event for the broker: more than `MOST_IN_CLEAR` combinations and sources are packed."""
+        if sum(1 + len(combination.sources) for combination in self.combinations) <= MOST_IN_CLEAR:
             return self
         body = _COMBINATIONS.dump_json(self.combinations)
         packed = base64.b64encode(zlib.compress(body)).decode()

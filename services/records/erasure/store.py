@@ -62,6 +62,9 @@ with chosen as materialized (
 ), gone_blocks as (
   delete from fact_blocks b using doomed
   where b.bucket = $1 and b.record_id = $2 and b.document_id = doomed.id returning b.document_id
+), gone_summaries as (
+  delete from summary_versions v using doomed
+  where v.bucket = $1 and v.record_id = $2 and v.document_id = doomed.id returning v.document_id
 ), gone_documents as (
   delete from documents d using doomed where d.bucket = $1 and d.id = doomed.id returning d.id
 )
@@ -70,7 +73,8 @@ select (select count(*) from gone_documents) as documents, (select count(*) from
        (select count(*) from gone_listed) as organisation_deposits,
        (select count(*) from gone_acknowledgements) as business_acknowledgements,
        (select count(*) from gone_missing_days) as care_days_missing,
-       (select count(*) from gone_blocks) as fact_blocks"""
+       (select count(*) from gone_blocks) as fact_blocks,
+       (select count(*) from gone_summaries) as summary_versions"""
 
 # A line's key goes with the line: what came for an erased record may come for a new one.
 REMOVE_REIMBURSEMENTS = """

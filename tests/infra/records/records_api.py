@@ -80,7 +80,7 @@ _TABLES = (
     "measures",
     *("organisation_deposits", "documents", "contents", "lost_documents"),
     *("quarantined_submissions", "exports", "export_parts", "reader_visits", "care_days_missing"),
-    *("certificate_sources", "fact_blocks"),
+    *("certificate_sources", "fact_blocks", "summary_versions"),
     *("outbox", "inbox", "parked_messages", "copy_watermarks", "broken_copies"),
 )
 EMPTY = "".join(f"delete from {table};" for table in _TABLES)

@@ -27,7 +27,7 @@ from services.records.clinical_facts.domain.values import (
     TextValue,
 )
 from services.records.summary.domain.citations import CITED_FACT
-from services.records.summary.domain.lines import lines_of
+from services.records.summary.domain.lines import draft_lines, finish_lines
 from services.records.summary.domain.sheet import Chapter, SummaryLine
 from services.records.summary.domain.signatures import (
     FORMAT,
@@ -80,7 +80,7 @@ def document(*facts: ClinicalFact, day: str = "2026-10-01", **members: Any) -> S
 
 def lines(*documents: SheetSource, versions: Sequence[SignedVersion] = ()) -> list[SummaryLine]:
     """The lines of these documents."""
-    return list(lines_of(documents, versions, NOW))
+    return list(finish_lines(draft_lines(documents, versions, NOW), {}, NOW))
 
 
 def signed(*signed_lines: SignedLine, doctor: str = DOCTOR, **members: Any) -> SignedVersion:

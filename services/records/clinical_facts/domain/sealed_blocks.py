@@ -4,9 +4,11 @@ Data keys, and the associated data that binds sealed bytes to their place: `shar
 """
 
 import sys
+from functools import cache
 from typing import Final
 from uuid import UUID
 
+from services.records.clinical_facts.domain.codec import encode_block
 from shared.crypto.keyring import seal, unseal
 from shared.crypto.vault import place
 
@@ -26,6 +28,12 @@ def seal_block(key: bytes, document_id: UUID, group: str, block: bytes) -> bytes
 def open_block(key: bytes, document_id: UUID, group: str, sealed: bytes) -> bytes:
     """Returns a block of facts from its sealed bytes. Raises SealBrokenError."""
     return zstd.decompress(unseal(key, sealed, _place(document_id, group)))
+
+
+@cache
+def empty_block_bytes() -> int:
+    """Returns the size of a sealed block that holds nothing; a block with a fact or a count in it is longer."""
+    return len(seal_block(bytes(32), UUID(int=0), "summary", encode_block(())))
 
 
 def _place(document_id: UUID, group: str) -> bytes:

@@ -9,7 +9,13 @@ from uuid import UUID
 
 from services.records.copies.domain.copies import RecordContext
 from services.records.documents.domain.filters import DocumentFilters
-from services.records.facts.domain.citations import CitedCombinations, reading_facts, unchecked, with_citations
+from services.records.facts.domain.citations import (
+    CitedCombinations,
+    readable_citations,
+    reading_facts,
+    unchecked,
+    with_citations,
+)
 from services.records.facts.domain.decisions import RuleDecision, recorded_combination, require_permit
 from services.records.facts.domain.facts import FactCombination, RecordPolicy, Requester, policy_for, with_document
 from shared.access import Facts, Permit, Refusal, decide
@@ -66,6 +72,10 @@ class RecordSearch:
     decisions: Mapping[str, CombinationDecision]
     sizes: Mapping[str, CombinationSize] = field(default_factory=dict)
     """The sizes of each combination."""
+    readable: Mapping[str, frozenset[UUID]] = field(default_factory=dict)
+    """Of each version of the summary sheet, the documents that it cites and the requester may read."""
+    sources: Mapping[str, tuple[UUID, ...]] = field(default_factory=dict)
+    """The document versions of which a summary sheet is made, by combination."""
 
     def total(self, statuses: frozenset[str], filters: DocumentFilters) -> int:
         """Returns how many documents with one of these DocumentReference statuses may be listed, by the filters on
@@ -113,7 +123,11 @@ def search_record(
     decision = decide(common)
     if isinstance(decision, Refusal) and not decision.hides_existence:
         return RecordSearch(record, common, decision, {}, {})
-    combinations = {**combinations, **_checked_sheets(common, requester, record, combinations, cited)}
+    readable = _readable_citations(common, requester, record, cited)
+    combinations = {
+        **combinations,
+        **{key: with_citations(combinations[key], cited[key], ids) for key, ids in readable.items()},
+    }
     decide_combination = _cached_decisions(common)
     decisions = {
         key: decide_combination(combination, policy_for(requester, record, combination))
@@ -124,17 +138,25 @@ def search_record(
             combination.decision for combination in decisions.values() if isinstance(combination.decision, Permit)
         )
         decision = next(permits, decision)
-    return RecordSearch(record, common, decision, combinations, decisions)
+    return RecordSearch(record, common, decision, combinations, decisions, readable=readable)
 
 
-def _checked_sheets(
-    common: Facts,
-    requester: Requester,
-    record: RecordContext,
-    combinations: Mapping[str, FactCombination],
-    cited: Mapping[str, CitedCombinations],
-) -> dict[str, FactCombination]:
-    """Returns the combinations of the versions of the summary sheet, with what they cite checked."""
+def permitted_keys(
+    common: Facts, requester: Requester, record: RecordContext, combinations: Mapping[str, FactCombination]
+) -> frozenset[str]:
+    """Returns the keys of the combinations that the rules permit for the action of these facts."""
+    decide_combination = _cached_decisions(common)
+    return frozenset(
+        key
+        for key, combination in combinations.items()
+        if isinstance(decide_combination(combination, policy_for(requester, record, combination)).decision, Permit)
+    )
+
+
+def _readable_citations(
+    common: Facts, requester: Requester, record: RecordContext, cited: Mapping[str, CitedCombinations]
+) -> dict[str, frozenset[UUID]]:
+    """Returns which of the documents that each version of the summary sheet cites the requester may read."""
     if not cited:
         return {}
     decide_reading = _cached_decisions(reading_facts(common))
@@ -142,7 +164,7 @@ def _checked_sheets(
     def is_readable(document: FactCombination) -> bool:
         return isinstance(decide_reading(document, policy_for(requester, record, document)).decision, Permit)
 
-    return {key: with_citations(combinations[key], documents, is_readable) for key, documents in cited.items()}
+    return {key: readable_citations(documents, is_readable) for key, documents in cited.items()}
 
 
 @lru_cache(maxsize=CACHED_SEARCHES)

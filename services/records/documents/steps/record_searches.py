@@ -12,7 +12,7 @@ from services.records.documents.domain.filters import EVER, CarePeriod
 from services.records.documents.domain.search import RecordSearch, search_record
 from services.records.documents.store import search as store
 from services.records.facts.context import ReadContext
-from services.records.facts.domain.decisions import RuleDecision, access_event
+from services.records.facts.domain.decisions import ReadAction, RuleDecision, access_event
 from services.records.facts.domain.facts import request_facts
 from services.records.kit.announcements import announce
 from shared.access import Refusal
@@ -21,6 +21,9 @@ from shared.http.tokens import Caller
 from shared.messaging.outbox import append
 from shared.runtime import clock
 from shared.runtime.metrics import REFUSED
+
+SearchAction = Literal["find", "export", "read-summary"]
+"""The actions of the rules that are decided for the record and then for each of its documents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ async def search_one(
     record: RecordContext,
     period: CarePeriod = EVER,
     since: datetime | None = None,
-    action: Literal["find", "export"] = "find",
+    action: SearchAction = "find",
 ) -> RecordSearch:
     """Returns the decisions on a search in one record; `since`: what was published after it counts as new. `action`:
     what the rules decide on."""
@@ -79,13 +82,23 @@ async def search_one(
     return replace(search, sizes=combinations.sizes)
 
 
-async def trace_searches(connection: Connection, caller: Caller, searches: Iterable[RecordSearch]) -> None:
+async def trace_searches(
+    connection: Connection,
+    caller: Caller,
+    searches: Iterable[RecordSearch],
+    action: ReadAction = "find-documents",
+) -> None:
     """Announces the searches to the ledger; called last in the transaction."""
     accesses = []
     for search in searches:
         if isinstance(search.decision, Refusal):
-            REFUSED.labels("find-documents", search.decision.reason).inc()
-        combinations = [decided.recorded for decided in search.decisions.values()]
+            REFUSED.labels(action, search.decision.reason).inc()
+        combinations = [
+            decided.recorded.model_copy(update={"sources": search.sources[key]})
+            if key in search.sources
+            else decided.recorded
+            for key, decided in search.decisions.items()
+        ]
         rule_decision = RuleDecision(search.common, search.decision)
-        accesses.append(access_event(caller, "find-documents", rule_decision, search.record, None, combinations))
+        accesses.append(access_event(caller, action, rule_decision, search.record, None, combinations))
     await append(connection, [announce(access.packed()) for access in accesses if access is not None])

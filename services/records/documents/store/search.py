@@ -1,7 +1,7 @@
 """Searches a record: loads its documents' combinations of facts, and the documents of permitted combinations."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -74,7 +74,7 @@ from listed join documents d on d.bucket = $1 and d.id = listed.document_id
 order by coalesce(d.care_on, '-infinity') desc, d.id desc"""  # noqa: S608  # a constant
 # The documents that each of these versions of the summary sheet cites; null: the document is not in the record.
 SELECT_CITED = """
-select sheet.document_id as sheet_id, combinations.facts,
+select sheet.document_id as sheet_id, cited.id as cited_id, combinations.facts,
        coalesce(had.organisation_id = $3, false) or coalesce($4 = any(had.author_ids), false)
          or coalesce(had.depositor_id = $5, false) as mine
 from document_combinations sheet
@@ -119,7 +119,7 @@ class RecordCombinations:
 
     facts: dict[str, FactCombination]
     sizes: dict[str, CombinationSize]
-    cited: dict[str, list[FactCombination | None]]
+    cited: dict[str, dict[UUID, FactCombination | None]]
 
 
 async def load_combinations(
@@ -137,7 +137,7 @@ async def load_combinations(
         SELECT_COMBINATIONS,
         bucket_of(record_id),
         record_id,
-        *_ownership_keys(requester),
+        *ownership_keys(requester),
         period.first,
         period.last,
         since,
@@ -152,13 +152,13 @@ async def load_combinations(
 
 async def _load_cited(
     connection: Connection, record_id: UUID, requester: Requester, sheets: Mapping[UUID, str]
-) -> dict[str, list[FactCombination | None]]:
-    keys = _ownership_keys(requester)
+) -> dict[str, dict[UUID, FactCombination | None]]:
+    keys = ownership_keys(requester)
     rows = await connection.fetch(SELECT_CITED, bucket_of(record_id), record_id, *keys, list(sheets))
-    cited: dict[str, list[FactCombination | None]] = {key: [] for key in sheets.values()}
+    cited: dict[str, dict[UUID, FactCombination | None]] = {key: {} for key in sheets.values()}
     for row in rows:
         combination = None if row["facts"] is None else _parse_combination(row["facts"], row["mine"])
-        cited[sheets[row["sheet_id"]]].append(combination)
+        cited[sheets[row["sheet_id"]]][row["cited_id"]] = combination
     return cited
 
 
@@ -177,9 +177,9 @@ async def load_permitted(
 ) -> list[DocumentSummary]:
     """Returns the documents of the page that have one of these combinations, in its order."""
     start, days = page.start.id, (page.period.first, page.period.last)
-    mine, others, sheets = _selection(permitted)
-    ownership = _ownership_keys(requester)
-    arguments = (bucket_of(record_id), record_id, *ownership, start, mine, others, *days, page.limit, sheets)
+    keys, ownership = parse_keys(permitted), ownership_keys(requester)
+    numbers = (keys.mine, keys.others)
+    arguments = (bucket_of(record_id), record_id, *ownership, start, *numbers, *days, page.limit, keys.sheets)
     if page.start.care_on is None:
         rows = await connection.fetch(SELECT_PERMITTED, *arguments)
     else:
@@ -187,17 +187,24 @@ async def load_permitted(
     return [summary_of(row) for row in rows]
 
 
-class _Key(NamedTuple):
-    """A key of `SELECT_COMBINATIONS`: the number of a combination, whose documents, and which sheet."""
+class CombinationKeys(NamedTuple):
+    """The numbers of combinations, of the requester's own documents and of others, and versions of the sheet."""
 
-    number: int
-    mine: bool
-    sheet_id: UUID | None
+    mine: list[int]
+    others: list[int]
+    sheets: list[UUID]
 
 
-def _parse_key(key: str) -> _Key:
-    number, mine, *sheet = key.split("|")
-    return _Key(int(number), mine == "true", UUID(sheet[0]) if sheet else None)
+def parse_keys(keys: Iterable[str]) -> CombinationKeys:
+    """Returns what the keys of `load_combinations` name."""
+    parsed = CombinationKeys([], [], [])
+    for key in keys:
+        number, mine, *sheet = key.split("|")
+        if sheet:
+            parsed.sheets.append(UUID(sheet[0]))
+        else:
+            (parsed.mine if mine == "true" else parsed.others).append(int(number))
+    return parsed
 
 
 async def count_permitted_among(
@@ -206,28 +213,17 @@ async def count_permitted_among(
     """Returns how many of these documents are in the record and have one of these combinations."""
     counted: int = await connection.fetchval(
         COUNT_PERMITTED_AMONG,
-        *(bucket_of(record_id), record_id, *_ownership_keys(requester), ids, *_selection(permitted)),
+        *(bucket_of(record_id), record_id, *ownership_keys(requester), ids, *parse_keys(permitted)),
     )
     return counted
 
 
-class _Selection(NamedTuple):
-    """Keys by what statements compare: the numbers of combinations, of own and of others' documents, and sheets."""
-
-    mine: list[int]
-    others: list[int]
-    sheets: list[UUID]
+def sheet_of(key: str) -> UUID | None:
+    """Returns the version of the summary sheet that a key of `load_combinations` names."""
+    return next(iter(parse_keys([key]).sheets), None)
 
 
-def _selection(keys: Sequence[str]) -> _Selection:
-    parsed = [_parse_key(key) for key in keys]
-    mine, others = (
-        [key.number for key in parsed if key.sheet_id is None and key.mine is mine] for mine in (True, False)
-    )
-    return _Selection(mine, others, [key.sheet_id for key in parsed if key.sheet_id is not None])
-
-
-def _ownership_keys(requester: Requester) -> tuple[str | None, str | None, str | None]:
+def ownership_keys(requester: Requester) -> tuple[str | None, str | None, str | None]:
     """Returns the organisation, author and depositor whose documents are the requester's own; one of them is set."""
     match requester.kind:
         case "software":

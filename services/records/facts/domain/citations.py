@@ -1,6 +1,6 @@
 """Decides who sees a version of the summary sheet: those who may read each document version that it cites."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from uuid import UUID
 
@@ -9,16 +9,20 @@ from services.records.facts.domain.documents import DocumentSummary
 from services.records.facts.domain.facts import FactCombination, Requester, combination_of, document_facts
 from shared.access import Facts, Permit, decide
 
-CitedCombinations = Sequence[FactCombination | None]
-"""The combinations of the documents that a version cites; None: the document is not in the record."""
+CitedCombinations = Mapping[UUID, FactCombination | None]
+"""Id -> the combination of a document that a version cites; None: the document is not in the record."""
+
+
+def readable_citations(cited: CitedCombinations, is_readable: Callable[[FactCombination], bool]) -> frozenset[UUID]:
+    """Returns which of the cited documents the caller may read."""
+    return frozenset(id for id, document in cited.items() if document is not None and is_readable(document))
 
 
 def with_citations(
-    combination: FactCombination, cited: CitedCombinations, is_readable: Callable[[FactCombination], bool]
+    combination: FactCombination, cited: CitedCombinations, readable: frozenset[UUID]
 ) -> FactCombination:
     """Returns the combination of a version of the sheet, with what it cites checked."""
-    readable = all(document is not None and is_readable(document) for document in cited)
-    return replace(combination, citations="readable" if readable else "hidden")
+    return replace(combination, citations="readable" if readable.issuperset(cited) else "hidden")
 
 
 def unchecked(combination: FactCombination) -> FactCombination:
@@ -50,11 +54,12 @@ def checked_combination(
     def is_readable(document: FactCombination) -> bool:
         return isinstance(decide(document_facts(reading, requester, record, document)), Permit)
 
-    return with_citations(combination, _combinations(summary.cites, cited, requester), is_readable)
+    combinations = _combinations(summary.cites, cited, requester)
+    return with_citations(combination, combinations, readable_citations(combinations, is_readable))
 
 
 def _combinations(
     ids: Iterable[UUID], documents: Mapping[UUID, DocumentSummary], requester: Requester
 ) -> CitedCombinations:
-    cited = (documents.get(id) for id in ids)
-    return [None if document is None else combination_of(document, requester) for document in cited]
+    cited = {id: documents.get(id) for id in ids}
+    return {id: None if document is None else combination_of(document, requester) for id, document in cited.items()}

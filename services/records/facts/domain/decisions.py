@@ -11,7 +11,7 @@ from shared.contracts.audit import AccessRecorded, Action, CombinationDecided, R
 from shared.errors import ClientError, ForbiddenError, NotFoundError, UncheckableError
 from shared.terminology.access_modes import EMERGENCY_MODES
 
-ReadAction = Literal["read-document", "find-documents", "read-reimbursements"]
+ReadAction = Literal["read-document", "find-documents", "read-reimbursements", "read-summary"]
 
 
 class RuleDecision(NamedTuple):

@@ -21,6 +21,9 @@ PATIENT_STATEMENT: Final = "2.25.227259326520096936382995295918022970023"
 NO_INFORMATION: Final = "2.25.197935076891631380937847673726691046663"
 
 
+_ROOTS: Final = (CITED_FACT, DOCTOR_STATEMENT, PATIENT_STATEMENT)
+
+
 @dataclass(frozen=True, slots=True)
 class LineId:
     """The id of an entry: its root, an OID, and its extension."""
@@ -49,6 +52,8 @@ def line_id(line: SummaryLine) -> LineId:
 def citation_of(ids: Iterable[str]) -> Citation | None:
     """Returns what a fact cites by the ids of its entry (`OID^extension`); None where it is no entry of a sheet."""
     for id in ids:
+        if not id.startswith(_ROOTS):
+            continue
         root, _, extension = id.partition("^")
         try:
             if root == CITED_FACT:

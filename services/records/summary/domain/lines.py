@@ -1,13 +1,15 @@
 """Makes the lines of a sheet for its reader, in the order in which they are shown."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from uuid import UUID
 
 from services.records.clinical_facts.domain.model import ClinicalFact
+from services.records.documents.domain.sealed_contents import DocumentTitle
 from services.records.summary.domain.chapters import is_old
 from services.records.summary.domain.conflicts import conflict_numbers
-from services.records.summary.domain.drafts import LineDraft
+from services.records.summary.domain.drafts import LineDraft, StatingDocument
 from services.records.summary.domain.proposals import propose_lines, stated_facts
 from services.records.summary.domain.sheet import Chapter, CitedDocument, SummaryLine
 from services.records.summary.domain.signatures import SignedVersion
@@ -19,10 +21,8 @@ _STATEMENTS = ("stated", "none", "unknown")
 _STATES = ("confirmed", "proposed", "rejected")
 
 
-def lines_of(
-    documents: Sequence[SheetSource], versions: Sequence[SignedVersion], now: datetime
-) -> tuple[SummaryLine, ...]:
-    """Returns the lines of what the reader may see.
+def draft_lines(documents: Sequence[SheetSource], versions: Sequence[SignedVersion], now: datetime) -> list[LineDraft]:
+    """Returns the drafts of what the reader may see.
 
     `documents`: the current ones that the reader may see. `versions`: the current version of each doctor's chain.
     """
@@ -32,13 +32,21 @@ def lines_of(
     drafts = propose_lines(facts, confirmed)
     reject_lines(drafts, versions, now)
     drafts += statements(versions, now)
-    lines = [_line(draft, today) for draft in drafts]
+    return drafts
+
+
+def finish_lines(
+    drafts: Iterable[LineDraft], titles: Mapping[UUID, DocumentTitle], now: datetime
+) -> tuple[SummaryLine, ...]:
+    """Returns the lines in the order in which they are shown. `titles`: of the documents that state them."""
+    today = now.astimezone(FRANCE).date()
+    lines = [_line(draft, titles, today) for draft in drafts]
     lines.sort(key=lambda line: _order(line, today))
     numbers = conflict_numbers(lines)
     return tuple(replace(line, conflict=numbers[line.id]) if line.id in numbers else line for line in lines)
 
 
-def _line(draft: LineDraft, today: date) -> SummaryLine:
+def _line(draft: LineDraft, titles: Mapping[UUID, DocumentTitle], today: date) -> SummaryLine:
     decisions = tuple(sorted(draft.decisions, key=lambda decision: decision.at, reverse=True))
     confirmed = [decision.at.astimezone(FRANCE).date() for decision in decisions if decision.action == "confirmed"]
     days = [*confirmed, *(source.day for source in draft.sources if source.day is not None)]
@@ -48,15 +56,29 @@ def _line(draft: LineDraft, today: date) -> SummaryLine:
         fact=draft.fact,
         origin=draft.origin,
         state=draft.state,
-        sources=tuple(
-            CitedDocument(source.document_id, source.fact_id, day=source.day, section=source.section)
-            for source in draft.sources
-        ),
+        sources=tuple(_cited(source, titles.get(id)) for id, source in _sources(draft).items()),
         decisions=decisions,
         declaration=draft.declaration,
         is_old=is_old(draft.chapter, max(days, default=None), today),
         where=draft.where,
     )
+
+
+def _sources(draft: LineDraft) -> dict[UUID, StatingDocument]:
+    """Returns each document once, in the draft's order."""
+    sources: dict[UUID, StatingDocument] = {}
+    for source in draft.sources:
+        sources.setdefault(source.document_id, source)
+    return sources
+
+
+def _cited(source: StatingDocument, title: DocumentTitle | None) -> CitedDocument:
+    document_id, fact_id, day, section = source
+    if title is None:
+        return CitedDocument(document_id, fact_id, None, None, None, day, section)
+    author = title.first_author
+    name, organisation = (author.name, author.organisation_name) if author is not None else (None, None)
+    return CitedDocument(document_id, fact_id, title.title, name, organisation, day, section)
 
 
 def _order(line: SummaryLine, today: date) -> tuple[object, ...]:

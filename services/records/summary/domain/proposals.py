@@ -1,9 +1,8 @@
 """Proposes the lines of a sheet from the facts of the documents that its reader may see."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from services.records.clinical_facts.domain.codec import fact_id
@@ -11,12 +10,18 @@ from services.records.clinical_facts.domain.model import ClinicalFact, FactKind,
 from services.records.clinical_facts.domain.values import Coding, Concept
 from services.records.summary.domain.chapters import chapter_of
 from services.records.summary.domain.citations import citation_of
-from services.records.summary.domain.drafts import LineDraft, StatingDocument
-from services.records.summary.domain.merging import Subject, details_of, subject_of
+from services.records.summary.domain.drafts import LineDraft, StatedFact
+from services.records.summary.domain.merging import (
+    Details,
+    Subject,
+    adds_nothing,
+    count_details,
+    details_of,
+    subject_of,
+)
 from services.records.summary.domain.sheet import Chapter
 from services.records.summary.domain.sources import SheetSource
 from shared.terminology.documents import document_types
-from shared.values import RedactedRepr
 
 DIRECTIVE_TYPES: Final = frozenset({"EXPPAT_1", "EXPPAT_3"})
 """Wishes, organ donation among them, and advance directives: that they exist is a line, whatever stands in them."""
@@ -30,32 +35,13 @@ class FactKey(NamedTuple):
     fact_id: UUID
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class StatedFact(RedactedRepr):
-    """A fact that feeds a chapter, and its document."""
-
-    document: SheetSource
-    chapter: Chapter
-    fact: ClinicalFact
-
-    @property
-    def key(self) -> FactKey:
-        """The fact's place."""
-        return FactKey(self.document.id, self.fact.id)
-
-    @property
-    def source(self) -> StatingDocument:
-        """The document as the source of a line."""
-        return StatingDocument.of(self.document, self.fact)
-
-
 def stated_facts(documents: Sequence[SheetSource], today: date) -> list[StatedFact]:
     """Returns the facts that feed the sheet, newest documents first. What restates a sheet proposes nothing."""
-    newest_first = sorted(documents, key=lambda document: (document.day, document.id), reverse=True)
+    newest_first = sorted(documents, key=lambda document: (document.day, document.id.int), reverse=True)
     return [
         StatedFact(document, chapter, fact)
         for document in newest_first
-        for fact in (*document.facts, *_existence(document))
+        for fact in (document.facts if document.type not in DIRECTIVE_TYPES else _with_existence(document))
         if (chapter := chapter_of(fact, today)) is not None and citation_of(fact.source.ids) is None
     ]
 
@@ -66,55 +52,57 @@ def propose_lines(facts: Sequence[StatedFact], signed: Mapping[FactKey, LineDraf
     What several documents state is a draft with several sources. What the patient side states is never merged, and
     gives no blood group.
     """
-    drafts = [*signed.values()]
-    groups: dict[Subject, list[StatedFact]] = {}
+    drafts, by_subject = [*signed.values()], _by_subject(signed.values())
+    equal: dict[tuple[Subject, Details], list[StatedFact]] = {}
     for stated in facts:
-        if stated.key in signed:
+        document, chapter, fact = stated
+        if signed and (document.id, fact.id) in signed:
             continue
-        if not stated.document.is_of_patient_side:
-            groups.setdefault(subject_of(stated.fact), []).append(stated)
-        elif stated.chapter is not Chapter.BLOOD_GROUP:
-            draft = LineDraft.of(stated.chapter, stated.fact, [stated.source])
-            draft.declare(stated.document)
+        if not document.is_of_patient_side:
+            equal.setdefault((subject_of(fact), details_of(fact)), []).append(stated)
+        elif chapter is not Chapter.BLOOD_GROUP:
+            draft = LineDraft.of(chapter, fact, [stated.source])
+            draft.declare(document)
             drafts.append(draft)
-    signed_drafts: dict[Subject, list[LineDraft]] = {}
-    for draft in signed.values():
+    for subject, details in sorted(equal, key=lambda key: count_details(key[1]), reverse=True):
+        merged = _merged(subject, details, equal[subject, details], by_subject)
+        drafts += [] if merged is None else [merged]
+    return drafts
+
+
+def _with_existence(document: SheetSource) -> Iterator[ClinicalFact]:
+    """Yields the facts of a document, and that there are directives or wishes: the whole document is that."""
+    kind = document_types()[document.type]
+    yield from document.facts
+    yield ClinicalFact(
+        id=fact_id(document.id, _WHOLE_DOCUMENT, FactKind.DIRECTIVE),
+        kind=FactKind.DIRECTIVE,
+        source=FactSource(_WHOLE_DOCUMENT),
+        code=Concept(Coding(kind.code, kind.system_oid, kind.label)),
+    )
+
+
+def _by_subject(drafts: Iterable[LineDraft]) -> dict[Subject, list[LineDraft]]:
+    by_subject: dict[Subject, list[LineDraft]] = {}
+    for draft in drafts:
         if draft.origin == "document":
-            signed_drafts.setdefault(draft.subject, []).append(draft)
-    for subject, group in groups.items():
-        drafts += _merge(subject, group, signed_drafts.get(subject, []))
-    return drafts
+            by_subject.setdefault(draft.subject, []).append(draft)
+    return by_subject
 
 
-def _existence(document: SheetSource) -> Iterator[ClinicalFact]:
-    """Yields that there are directives or wishes, where the whole document is that."""
-    if document.type in DIRECTIVE_TYPES:
-        kind = document_types()[document.type]
-        yield ClinicalFact(
-            id=fact_id(document.id, _WHOLE_DOCUMENT, FactKind.DIRECTIVE),
-            kind=FactKind.DIRECTIVE,
-            source=FactSource(_WHOLE_DOCUMENT),
-            code=Concept(Coding(kind.code, kind.system_oid, kind.label)),
-        )
+def _merged(
+    subject: Subject, details: Details, equal: Sequence[StatedFact], by_subject: dict[Subject, list[LineDraft]]
+) -> LineDraft | None:
+    """Returns a new draft of facts that say the same, None where one takes them in: one to which they add nothing.
 
-
-def _merge(subject: Subject, group: Sequence[StatedFact], signed: Sequence[LineDraft]) -> list[LineDraft]:
-    """Returns the new drafts of facts about one subject.
-
-    The signed lines, then the fact that says most and is newest, take in those that add nothing to them.
+    The signed lines come first, then what says most, newest first.
     """
-    if len(group) == 1 and not signed:
-        [stated] = group
-        return [LineDraft(stated.chapter, stated.fact, subject, details_of(stated.fact), [stated.source])]
-    detailed: list[tuple[frozenset[tuple[str, Any]], StatedFact]] = [
-        (details_of(stated.fact), stated) for stated in group
-    ]
-    detailed.sort(key=lambda pair: -len(pair[0]))
-    drafts: list[LineDraft] = []
-    for details, stated in detailed:
-        draft = next((draft for draft in (*signed, *drafts) if details <= draft.details), None)
-        if draft is None:
-            drafts.append(LineDraft(stated.chapter, stated.fact, subject, details, [stated.source]))
-        else:
-            draft.add_source(stated.source)
-    return drafts
+    drafts = by_subject.setdefault(subject, [])
+    sources = [stated.source for stated in equal]
+    for draft in drafts:
+        if adds_nothing(details, draft.details):
+            draft.sources += sources
+            return None
+    draft = LineDraft(equal[0].chapter, equal[0].fact, subject, details, sources)
+    drafts.append(draft)
+    return draft

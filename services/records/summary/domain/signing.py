@@ -12,9 +12,9 @@ from uuid import UUID
 import msgspec
 
 from services.records.clinical_facts.domain.model import ClinicalFact
-from services.records.summary.domain.drafts import LineDraft, StatingDocument
-from services.records.summary.domain.merging import Subject, details_of, subject_of
-from services.records.summary.domain.proposals import FactKey, StatedFact
+from services.records.summary.domain.drafts import LineDraft, StatedFact, StatingDocument
+from services.records.summary.domain.merging import Subject, adds_nothing, details_of, subject_of
+from services.records.summary.domain.proposals import FactKey
 from services.records.summary.domain.sheet import LineDecision
 from services.records.summary.domain.signatures import SignedAction, SignedLine, SignedVersion
 from services.records.summary.domain.sources import SheetSource
@@ -39,16 +39,20 @@ def confirmed_lines(
 
     The fact is the one that was signed last. `documents`: the current ones that the reader may see.
     """
-    present = {stated.key: stated.fact for stated in facts}
+    signed: dict[FactKey, list[_Signature]] = {}
+    for signature in _signatures(versions, "confirmed"):
+        document_id = signature.line.document_id
+        if document_id is not None and document_id in signature.version.readable:
+            signed.setdefault(FactKey(document_id, signature.line.fact.id), []).append(signature)
+    present = {
+        stated.fact.id: stated.fact for stated in facts if signed and (stated.document.id, stated.fact.id) in signed
+    }
     drafts: dict[FactKey, LineDraft] = {}
-    signatures = [*_signatures(versions, "confirmed")]
-    for version, line in sorted(signatures, key=lambda signature: signature.line.at, reverse=True):
-        if line.document_id is None or line.document_id not in version.readable:
-            continue
-        key = FactKey(line.document_id, line.fact.id)
-        if key not in drafts:
-            drafts[key] = _confirmed(line, documents.get(line.document_id), present.get(key), line.document_id)
-        _decide(drafts[key], version, line, now)
+    for key, signatures in signed.items():
+        signatures.sort(key=lambda signature: signature.line.at, reverse=True)
+        drafts[key] = _confirmed(signatures[0].line, documents, present.get(key.fact_id), key.document_id)
+        for version, line in signatures:
+            _decide(drafts[key], version, line, now)
     return drafts
 
 
@@ -79,8 +83,9 @@ def _signatures(versions: Sequence[SignedVersion], action: SignedAction) -> Iter
 
 
 def _confirmed(
-    line: SignedLine, document: SheetSource | None, present: ClinicalFact | None, document_id: UUID
+    line: SignedLine, documents: Mapping[UUID, SheetSource], present: ClinicalFact | None, document_id: UUID
 ) -> LineDraft:
+    document = documents.get(document_id)
     fact = line.fact if present == line.fact else _marked(line.fact)
     day = None if document is None else document.day
     draft = LineDraft.of(line.chapter, fact, [StatingDocument(document_id, fact.id, day, fact.source.section_title)])
@@ -95,8 +100,8 @@ def _marked(fact: ClinicalFact) -> ClinicalFact:
 
 
 def _reject(draft: LineDraft, version: SignedVersion, line: SignedLine, now: datetime) -> None:
-    sources, rejected = {source.document_id for source in draft.sources}, frozenset(line.sources)
-    if draft.details <= details_of(line.fact) and sources & rejected:
+    sources, rejected = draft.document_ids, frozenset(line.sources)
+    if adds_nothing(draft.details, details_of(line.fact)) and sources & rejected:
         draft.decisions.append(_decision(version, line, now))
         if draft.state == "proposed" and sources <= rejected:
             draft.state = "rejected"

@@ -1,9 +1,11 @@
 """The documents of which a sheet is made: those that its reader may see, with the facts read out of them."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Final, Literal
 from uuid import UUID
+
+from msgspec import Struct
 
 from services.records.clinical_facts.domain.model import ClinicalFact
 from services.records.facts.domain.documents import DepositorKind
@@ -16,8 +18,7 @@ SourceState = Literal["pending", "none", "unstructured", "read", "in-part", "unr
 _UNREAD: Final = frozenset({"in-part", "unreadable"})
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class SheetSource(RedactedRepr):
+class SheetSource(RedactedRepr, Struct, frozen=True, gc=False):
     """A current document version that the reader may see.
 
     `day`: of care, else of its receipt. `facts`: of the groups that a sheet needs. `text_only`: statements in it
@@ -43,7 +44,7 @@ class SheetSource(RedactedRepr):
         return self.deposited_by != "organisation"
 
 
-def counts_of(documents: list[SheetSource]) -> SheetCounts:
+def counts_of(documents: Sequence[SheetSource]) -> SheetCounts:
     """Returns what stands in these documents and in no line."""
     unstructured = sum(document.state == "unstructured" for document in documents)
     return SheetCounts(

@@ -1,0 +1,1 @@
+"""Steps of the room `summary`, which run in a transaction of their caller."""

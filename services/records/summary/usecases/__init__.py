@@ -1,0 +1,1 @@
+"""The use cases of the room `summary`, one in each file."""
