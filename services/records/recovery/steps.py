@@ -70,7 +70,9 @@ async def recover_documents(connection: Connection, facts: Sequence[SentRecord])
     by_record: dict[UUID, list[DocumentEvent]] = {}
     for event in _events(facts):
         by_record.setdefault(event.record_id, []).append(event)
-    await recover_certificates(connection, _accesses(facts))
+    accesses = list(_accesses(facts))
+    await recover_certificates(connection, accesses)
+    await store.mask_measures(connection, sorted({event.record_id for event in accesses if _changed_measure(event)}))
     for ids in _pages(sorted(by_record)):
         await copies.lock_records(connection, ids)
         await _recover(connection, [event for id in ids for event in by_record[id]])
@@ -116,6 +118,14 @@ def _accesses(facts: Iterable[SentRecord]) -> Iterable[AccessRecorded]:
     for record in facts:
         if record.event_type == AccessRecorded.ce_type and record.body is not None:
             yield AccessRecorded.model_validate_json(record.body)
+
+
+def _changed_measure(event: AccessRecorded) -> bool:
+    """Returns whether a measure was corrected, and perhaps masked, or deleted by a commit that the database lost.
+
+    The event says neither which nor how. So all measures of the record are masked, until the patient side lifts it.
+    """
+    return event.action in ("correct-measure", "delete-measure") and event.outcome == "permitted"
 
 
 def _pages(ids: list[UUID]) -> Iterable[list[UUID]]:

@@ -10,7 +10,7 @@ from services.records.documents.domain.label_changes import sorted_labels
 from services.records.documents.store.summaries import COLUMNS, summary_of
 from services.records.facts.domain.documents import DocumentSummary
 from shared.db.pool import Connection
-from shared.runtime.clock import bucket_in, made_at, now
+from shared.runtime.clock import bucket_in, bucket_of, made_at, now
 
 LOCK_SUMMARIES = f"""
 select {COLUMNS}
@@ -32,6 +32,8 @@ from unnest($1::integer[], $2::uuid[], $3::text[], $4::text[], $5::boolean[], $6
            settled_at, decision_id, reason)
 where d.bucket = given.bucket and d.id = given.id"""
 
+MASK_MEASURES = "update measures set masked = true where bucket = $1 and record_id = $2 and not masked"
+
 
 @dataclass(frozen=True, slots=True)
 class RecoveredDocument:
@@ -41,6 +43,12 @@ class RecoveredDocument:
     settled_at: datetime | None = None
     decision_id: UUID | None = None
     reason: str | None = None
+
+
+async def mask_measures(connection: Connection, record_ids: Sequence[UUID]) -> None:
+    """Hides every measure of these records from professionals."""
+    for record_id in record_ids:
+        await connection.execute(MASK_MEASURES, bucket_of(record_id), record_id)
 
 
 async def lock_summaries(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, DocumentSummary]:

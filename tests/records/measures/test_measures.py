@@ -10,11 +10,17 @@ import pytest
 from services.records.erasure.steps import erase_record
 from services.records.erasure.store import remove_rows
 from services.records.measures.store import entries
+from services.records.recovery.steps import recover_documents
 from shared.access import Permit, decide, decode_facts
-from shared.contracts.audit import AccessRecorded
+from shared.contracts.audit import AccessRecorded, Action, Outcome
+from shared.contracts.base import Actor
 from shared.contracts.consent import ApplicationChoice
+from shared.contracts.topics import ACCESSES
+from shared.db.pool import transaction
 from shared.erasure.erased_records import ErasureFinisher
 from shared.fhir.write import FHIR_JSON
+from shared.messaging.outbox.lost import SentRecord
+from shared.messaging.outbox.partitions import TopicPartition
 from shared.runtime import clock
 from tests.infra.erasure.erasing import erase, finish
 from tests.infra.http.tokens import bearer, make_token, professional_token
@@ -370,6 +376,29 @@ async def test_measures_come_and_go_as_observations(api: RecordsApi, record: UUI
         assert (await api.get(f"/fhir/Observation/{answer.json()['id']}", token)).status_code == 404
     for query in ("date=2026", "date=gt2026-01-01", "_count=0", "patient=x", "status=final", "date=1&date=2&date=3"):
         assert (await api.get(f"/fhir/Observation?patient={record}&{query}", as_doctor())).status_code == 400, query
+
+
+@pytest.mark.parametrize(
+    ("action", "outcome", "masked"),
+    [
+        ("correct-measure", "permitted", True),
+        ("delete-measure", "permitted", True),
+        ("delete-measure", "refused", False),
+        ("add-measure", "permitted", False),
+    ],
+)
+async def test_after_lost_commits_a_mask_or_deletion_that_is_not_known_any_more_shows_nothing(
+    api: RecordsApi, record: UUID, action: Action, outcome: Outcome, masked: bool
+) -> None:
+    await entered(api, record, as_patient(record), a_weight())
+    actor = Actor(kind="patient", id=str(record))
+    event = AccessRecorded(record_id=record, actor=actor, action=action, outcome=outcome, reason="patient-side")
+    place = TopicPartition(ACCESSES["records"].name, 0)
+    lost = SentRecord(place, 7, str(record), uuid4(), event.ce_type, event.model_dump_json().encode())
+    async with transaction(api.pool) as connection:
+        await recover_documents(connection, [lost])
+    assert await numbers(api, record, as_doctor()) == ([] if masked else [72.4])
+    assert await numbers(api, record, as_patient(record)) == [72.4]
 
 
 async def test_an_erasure_removes_every_version(api: RecordsApi, record: UUID) -> None:

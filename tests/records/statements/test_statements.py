@@ -199,6 +199,7 @@ async def test_a_scan_of_the_same_type_stands_beside_and_is_no_statement(api: Re
     answer = await api.client.put(f"/records/{record}/documents/{uuid4()}", json=scan, headers=headers)
     await api.decide(UUID(answer.json()["documents"][0]["document_id"]))
     assert await read(api, record, as_doctor(), "directives") == []
+    assert "read-document" not in [event.action for event in await api.announced(AccessRecorded)], "nor is it opened"
 
 
 async def test_an_erasure_leaves_nothing(api: RecordsApi, record: UUID) -> None:

@@ -81,10 +81,21 @@ def trends_of(
 
     `first_day`: the first day of the period. Earlier measures, such as an adult's height, only serve to compute.
     """
-    codes = _trend_codes(code)
-    series = {code: series_of(code, measures, is_minor=is_minor) for code in codes}
-    in_period = {code: [point for point in points if is_since(point, first_day)] for code, points in series.items()}
-    return [Trend(code, len(points), points[0], points[-1]) for code, points in in_period.items() if points]
+    points: dict[str, list[Point]] = {each: [] for each in _trend_codes(code)}
+    for stored in measures:
+        for kind, number in stored.measure.parts():
+            if kind.code in points:
+                points[kind.code].append(Point(stored.measure.measured_at, number, stored.id))
+    if BODY_MASS_INDEX in points:
+        points[BODY_MASS_INDEX] = _body_mass_indexes(measures, is_minor=is_minor)
+    in_period = {
+        each: [point for point in series if is_since(point, first_day)] for each, series in points.items() if series
+    }
+    return [
+        Trend(each, len(series), min(series, key=_order), max(series, key=_order))
+        for each, series in in_period.items()
+        if series
+    ]
 
 
 def _trend_codes(code: str | None) -> tuple[str, ...]:

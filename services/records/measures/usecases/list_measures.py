@@ -16,6 +16,7 @@ from services.records.facts.domain.decisions import RuleDecision, access_event
 from services.records.facts.domain.facts import request_facts
 from services.records.kit.announcements import announce
 from services.records.kit.held_records import retry_while_locked
+from services.records.kit.threads import in_thread_if_large
 from services.records.measures.domain.combinations import every_combination
 from services.records.measures.domain.measures import StoredMeasure
 from services.records.measures.domain.trends import Point, Trend, is_since, series_of, source_codes, trends_of
@@ -31,6 +32,8 @@ from shared.runtime.metrics import REFUSED
 from shared.terminology.measures import measure_types
 
 ACTION: Final = "read-measures"
+AS_BYTES: Final = 3000
+"""Opening and listing one measure takes as long as sealing so many bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,12 @@ async def list_measures(
         permit = first_permit([search])
         selection = MeasureSelection(source_codes(code), first, last)
         sealed = await read_measures(connection, permit, record_id, search.permitted, selection)
-    opened = open_measures(context.vault, permit, record_id, sealed[:MOST_MEASURES])
-    listed = _listed(opened, code, first, is_minor=search.record.people.is_minor)
+
+    def list_opened() -> MeasureList:
+        opened = open_measures(context.vault, permit, record_id, sealed[:MOST_MEASURES])
+        return _listed(opened, code, first, is_minor=search.record.people.is_minor)
+
+    listed = await in_thread_if_large(len(sealed) * AS_BYTES, list_opened)
     notices = next(iter(search.notices().values()), ())
     return replace(listed, is_complete=len(sealed) <= MOST_MEASURES, notices=notices)
 
