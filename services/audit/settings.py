@@ -16,7 +16,8 @@ class KeySettings(Section):
     motives: KeyringText
     kek: KeyringText
     signatures: SignatureKeysText = Field(
-        description="private JWKs (OKP Ed25519 with `kid`) of lists of accesses: the first signs, all are published"
+        description="private JWKs (OKP Ed25519 with `kid`) of copies of records, or of lists of accesses: the first "
+        "signs, all are published"
     )
 
 

@@ -47,6 +47,8 @@ COMMANDS = (
     Command("personal-space", "commands.statements", _DOCUMENTS, "Show all that a personal space holds."),
     Command("label", "commands.own", _DOCUMENTS, "Mask, archive or delete a document, or revert that."),
     Command("accesses", "commands.reading", _DOCUMENTS, "List who did what with a record, refusals included."),
+    Command("export", "commands.exports", _DOCUMENTS, "Take a copy of a whole record and of its list of accesses."),
+    Command("verify-export", "commands.exports", _DOCUMENTS, "Check a copy of a record, or a list of accesses."),
     Command("explain", "commands.asking", _DOCUMENTS, "Explain why an access was permitted or refused."),
     Command("my-emergencies", "commands.emergencies", _DOCUMENTS, "List who opened a record in an emergency, and why."),
     Command("choices", "commands.choices", _CHOICES, "Show the choices about a record."),

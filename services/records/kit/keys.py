@@ -46,7 +46,8 @@ class KeySettings(RingSettings):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     signatures: SignatureKeysText = Field(
-        description="private JWKs (OKP Ed25519 with `kid`) of copies of records: the first signs, all are published"
+        description="private JWKs (OKP Ed25519 with `kid`) of copies of records, or of lists of accesses: the first "
+        "signs, all are published"
     )
     certificates: IssuerKeysText | None = Field(
         default=None,
