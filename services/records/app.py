@@ -10,9 +10,10 @@ from typing import Final, get_args
 from fastapi import FastAPI
 
 from services.records.business_acknowledgements.adapters import MllpSender, client_tls
-from services.records.certificates.api import publication
+from services.records.certificates.api import certificates, publication
 from services.records.certificates.context import CertificateContext
 from services.records.certificates.domain.health_card import CardIssuer
+from services.records.certificates.steps.changed_doses import revoke_changed_doses
 from services.records.clinical_facts.adapters.extractor import Extractor
 from services.records.clinical_facts.context import ExtractionContext
 from services.records.consumers import extraction, subscriptions
@@ -100,6 +101,7 @@ REFUSALS: Final = {
     "add-measure": reasons_of("deposit"),
     "correct-measure": reasons_of("replace"),
     "delete-measure": reasons_of("delete"),
+    "issue-certificate": reasons_of("certify"),
 }
 """The refusals that this service counts, by action."""
 EXTRACTED_AT_ONCE: Final = 32
@@ -113,12 +115,10 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with serving(app, settings, "records", keys):
             read, large = _read_context(app.state.pool, settings), LargeBodyLimit(settings.http.body_limit)
-            certificates = CertificateContext(_card_issuer(settings))
+            issuing = CertificateContext(_card_issuer(settings), _ins_hmac(settings))
             history_rules = HistoryRules(settings.reimbursements.months)
             exports = _exports(read, settings)
-            provide(
-                app, read, _ins_hmac(settings), large, _quarantine(read, settings), history_rules, certificates, exports
-            )
+            provide(app, read, _ins_hmac(settings), large, _quarantine(read, settings), history_rules, issuing, exports)
             yield
 
     app = make_app(
@@ -129,7 +129,9 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
     )
     for module in (changes, deposits, cda, xdm, personal, fhir, record_check, tracking, recovery, what_if, quarantine):
         app.include_router(module.router)
-    for module in (overview, history, benefits, measures, observations, publication, statements, exports_api, sheets):
+    for module in (overview, history, benefits, measures, observations, statements, exports_api, sheets):
+        app.include_router(module.router)
+    for module in (certificates, publication):
         app.include_router(module.router)
     start_refusals(REFUSALS)
     return app
@@ -227,7 +229,7 @@ def _fill_context(settings: Settings | ImportSettings) -> FillContext:
 
 
 def _extraction_context(settings: Settings) -> ExtractionContext:
-    return ExtractionContext(_vault(settings), _ins_hmac(settings), Extractor())
+    return ExtractionContext(_vault(settings), _ins_hmac(settings), Extractor(), revoke_changed_doses)
 
 
 def _vault(settings: Settings | ImportSettings) -> Vault:

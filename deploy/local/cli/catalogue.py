@@ -37,6 +37,7 @@ COMMANDS = (
     Command("unlink", "commands.links", _RECORD, "End the link of two records."),
     Command("erase", "commands.erasures", _RECORD, "Erase a record for ever (GDPR)."),
     Command("verify-receipt", "commands.erasures", _RECORD, "Check the signed receipt of an erasure."),
+    Command("certificate", "commands.certificates", _DOCUMENTS, "Get a vaccination certificate."),
     Command("verify-certificate", "commands.certificates", _DOCUMENTS, "Check a vaccination certificate."),
     Command("rubrics", "commands.rubrics", _DOCUMENTS, "Show the eight rubrics of a record, and what is new."),
     Command("documents", "commands.reading", _DOCUMENTS, "List the documents that a caller may see."),

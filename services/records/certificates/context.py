@@ -1,4 +1,4 @@
-"""The issuer of certificates, which an installation may lack, and the route parameter that provides it."""
+"""What certificates need, which an installation may lack, and the route parameters that provide it."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends
 
 from services.records.certificates.domain.health_card import CardIssuer
+from shared.crypto.keyring import Keyring
 from shared.errors import NotFoundError
 from shared.http.dependencies import provided
 
@@ -19,9 +20,18 @@ class CertificatesOffError(NotFoundError):
 
 @dataclass(frozen=True, slots=True)
 class CertificateContext:
-    """`issuer` is None where the settings name none."""
+    """The issuer, None where the settings name none, and the ring of fingerprints, which confirms a person."""
 
     issuer: CardIssuer | None
+    ins_hmac: Keyring
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateIssuing:
+    """What issuing needs: the issuer, and the ring of fingerprints, which confirms a person."""
+
+    issuer: CardIssuer
+    ins_hmac: Keyring
 
 
 def card_issuer(context: Annotated[CertificateContext, Depends(provided(CertificateContext))]) -> CardIssuer:
@@ -31,5 +41,15 @@ def card_issuer(context: Annotated[CertificateContext, Depends(provided(Certific
     return context.issuer
 
 
+def certificate_issuing(
+    issuer: Annotated[CardIssuer, Depends(card_issuer)],
+    context: Annotated[CertificateContext, Depends(provided(CertificateContext))],
+) -> CertificateIssuing:
+    """Returns what issuing needs. Raises CertificatesOffError."""
+    return CertificateIssuing(issuer, context.ins_hmac)
+
+
+InjectedIssuing = Annotated[CertificateIssuing, Depends(certificate_issuing)]
+"""A route's parameter: what issuing needs."""
 InjectedCardIssuer = Annotated[CardIssuer, Depends(card_issuer)]
 """A route's parameter: the issuer of the settings."""

@@ -8,10 +8,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from msgspec import structs
 
 from services.records.certificates.domain.certifiable import Lifetime, certifiable_doses, is_signed_by_professional
 from services.records.certificates.domain.doses import PerformedDose, VaccineCode
 from services.records.clinical_facts.domain.extraction import extract
+from services.records.clinical_facts.domain.model import MARKS
 from services.records.documents.domain.metadata import StoredAuthor
 from services.records.facts.domain.documents import DocumentSummary
 from services.records.summary.domain.citations import CITED_FACT, DOCTOR_STATEMENT
@@ -84,6 +86,14 @@ def test_a_package_is_left_out_where_the_vaccine_has_a_code_and_stands_alone_oth
 )
 def test_what_leaves_a_doubt_is_not_certified(entry: str, section: str) -> None:
     assert certifiable(entry, section=section) == []
+
+
+@pytest.mark.parametrize("mark", sorted(MARKS))
+def test_a_marked_dose_is_not_certified(mark: str) -> None:
+    extraction = extract(cda.a_structured_cda(cda.section("147", dose())), "text/xml", VERSION)
+    marked = [structs.replace(fact, marks=(mark,)) for fact in extraction.facts]
+    assert len(certifiable_doses(VERSION, extraction.facts, LIFETIME)) == 1
+    assert certifiable_doses(VERSION, marked, LIFETIME) == []
 
 
 def test_a_dose_without_a_date_is_not_certified() -> None:

@@ -6,7 +6,12 @@ from uuid import UUID, uuid4
 import httpx2
 import orjson
 import pytest
+from msgspec import structs
 
+from services.records.certificates.steps.changed_doses import revoke_changed_doses
+from services.records.clinical_facts.domain.model import ClinicalFact, FactKind, FactSource
+from services.records.clinical_facts.domain.swaps import FactSwap
+from services.records.clinical_facts.domain.values import Coding, Concept, FactTime
 from services.records.erasure.steps import erase_record
 from services.records.recovery.steps import recover_documents
 from services.records.revocations import store
@@ -166,3 +171,29 @@ async def test_what_a_database_has_lost_is_restored_and_revoked_from_what_was_an
     async with transaction(api.pool) as connection:
         await recover_documents(connection, sent)
     assert await revoked(api, card, other_card) == {card, other_card}
+
+
+async def test_a_dose_that_is_read_otherwise_than_it_was_certified_revokes_its_certificates(
+    api: RecordsApi, record: UUID, card: str, other_card: str
+) -> None:
+    document, other = await api.publish(a_deposit(SOMEBODY), a_deposit(SOMEBODY))
+    await certify(api, record, document, card)
+    await certify(api, record, other, other_card)
+    vaccine = Concept(Coding("J07BD52", "2.16.840.1.113883.6.73"))
+    dose = ClinicalFact(
+        id=uuid4(),
+        kind=FactKind.VACCINATION,
+        status="given",
+        source=FactSource("0/1"),
+        code=vaccine,
+        time=FactTime("2025-03-01"),
+    )
+    reworded = structs.replace(dose, comments=("Bien toléré.",), source=FactSource("0/1", section="11369-6"))
+    corrected = structs.replace(dose, time=FactTime("2025-03-02"))
+    async with transaction(api.pool) as connection:
+        swaps = [
+            FactSwap(record, document, (dose,), (corrected,)),
+            FactSwap(record, other, (dose,), (reworded, corrected)),
+        ]
+        await revoke_changed_doses(connection, swaps)
+    assert await revoked(api, card, other_card) == {card}

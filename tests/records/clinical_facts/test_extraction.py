@@ -2,18 +2,22 @@
 
 import os
 import signal
+from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
 
 from services.records.clinical_facts.adapters.extractor import Extractor, ExtractorStalledError
 from services.records.clinical_facts.domain.model import EXTRACTOR_VERSION
+from services.records.clinical_facts.domain.swaps import FactSwap
 from services.records.clinical_facts.steps import extraction
 from services.records.documents.domain import sealed_contents
 from services.records.erasure.steps import erase_record
 from services.records.erasure.store import remove_rows
 from shared.crypto.keyring import SealBrokenError
 from shared.crypto.vault import WrappedKey
+from shared.db.pool import Connection
 from shared.erasure.erased_records import ErasureFinisher
 from shared.terminology import oids
 from tests.infra.erasure.erasing import erase, finish
@@ -127,9 +131,16 @@ async def test_a_reading_again_swaps_the_blocks_and_corrected_traits_lose_no_fac
     before = (await facts.blocks(document))["summary"].facts
     assert await facts.extract_again() == 0
     await facts.api.pool.execute("update records set traits = traits || jsonb_build_object('sex', 'test.00ff')")
+    swaps: list[FactSwap] = []
+
+    async def on_swap(_: Connection, seen: Sequence[FactSwap]) -> None:
+        swaps.extend(seen)
+
+    facts.context = replace(facts.context, on_swap=on_swap)
     monkeypatch.setattr(extraction, "EXTRACTOR_VERSION", EXTRACTOR_VERSION + 1)
     assert await facts.extract_again() == 1
     assert (await facts.blocks(document))["summary"].facts == before, "ids included"
+    assert [(swap.document_id, swap.before, swap.after) for swap in swaps] == [(document, before, before)]
     assert await facts.extract_again() == 0
     assert await facts.api.pool.fetchval("select array_agg(extractor_version) from fact_blocks") == [
         EXTRACTOR_VERSION + 1

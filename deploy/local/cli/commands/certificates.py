@@ -1,30 +1,86 @@
-"""`dmp verify-certificate`: checks a vaccination certificate with published keys and lists alone."""
+"""`dmp certificate` and `dmp verify-certificate`: gets a vaccination certificate, checks one with published keys."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 import orjson
 import typer
 
-from deploy.local.cli.commands.common import perform, show_json
+from deploy.local.cli.commands.common import (
+    EXIT_USAGE,
+    AsPatientOption,
+    RecordOption,
+    check_value,
+    fail,
+    patient_session,
+    perform,
+    show_json,
+)
+from deploy.local.cli.commands.reading import write_content
 from deploy.local.cli.installation import JsonOption, VarOption
 from deploy.local.demo.client import Dmp, send
 from deploy.local.platform.errors import LocalError
 from deploy.local.platform.services import CERTIFICATE_ISSUER
 from services.records.certificates.domain.card_content import LARGEST_FILE, cards_in, issuer_of
 from services.records.certificates.domain.verification import CardVerifier, VerifiedCard
+from services.records.certificates.models import CertificateFormat
 from services.records.revocations.domain import RevocationList
 from shared.errors import CodedError
 from shared.runtime import clock
+from shared.terminology.vaccines import vaccine_diseases
 
 PLACE = "/certificates/.well-known"
 """Where records publishes what its issuer's URL promises."""
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command to the application."""
+    """Adds the commands to the application."""
+    app.command()(certificate)
     app.command("verify-certificate")(verify_certificate)
+
+
+def certificate(  # noqa: PLR0913  # each is an option of the command line
+    var: VarOption,
+    record: RecordOption,
+    birth_name: Annotated[str, typer.Option("--birth-name", help="As on the identity document.")],
+    given_name: Annotated[str, typer.Option("--given-name", help="First given name.")],
+    birth_date: Annotated[str, typer.Option("--birth-date", metavar="YYYY-MM-DD")],
+    disease: Annotated[str | None, typer.Option("--disease", help="All doses against it, such as measles.")] = None,
+    dose: Annotated[
+        list[UUID] | None, typer.Option("--dose", metavar="UUID", help="Or this dose, by the id of its fact.")
+    ] = None,
+    form: Annotated[
+        CertificateFormat, typer.Option("--format", help="A file for wallets, a page, or a QR code.")
+    ] = CertificateFormat.CARD,
+    who: AsPatientOption = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", dir_okay=False, help="A file; default: standard output.")
+    ] = None,
+) -> None:
+    """Get a vaccination certificate (SMART Health Card), as the patient or a representative.
+
+    It states doses that professionals recorded: those against a disease, or the ones that are named.
+
+    Exit codes: 0 issued, 1 refused or nothing to certify, 2 usage, 3 nothing runs.
+
+    Example: dmp certificate --record UUID --birth-name INVENTEE --given-name Zoe --birth-date 1984-02-29
+    --disease measles --format pdf -o measles.pdf
+    """
+    if (disease is None) == (not dose):
+        fail(EXIT_USAGE, "give either --disease or --dose")
+    if disease is not None:
+        check_value("--disease", disease, vaccine_diseases())
+    chosen = {"disease": disease} if disease is not None else {"doses": [str(id) for id in dose or ()]}
+    body = {"birth_name": birth_name, "given_name": given_name, "birth_date": birth_date, **chosen}
+
+    async def issue(dmp: Dmp, installation: Mapping[str, Any]) -> bytes:
+        session = patient_session(dmp, installation, record, who)
+        path = f"/records/{record}/certificates?format={form.value}"
+        return (await session.call("POST", "records", path, json=body)).content
+
+    write_content(perform(var, issue), output)
 
 
 def verify_certificate(

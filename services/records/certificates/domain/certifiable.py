@@ -95,9 +95,7 @@ def _vaccine_codes(concept: Concept) -> tuple[VaccineCode, ...]:
 def _day(fact: ClinicalFact) -> date | None:
     """Returns the day of a dose; None for a period, and for what is less precise than a day."""
     at = fact.time.at if fact.time is not None else None
-    if at is None or len(at) < _DAY:
-        return None
     try:
-        return date.fromisoformat(at[:_DAY])
+        return None if at is None else date.fromisoformat(at[:_DAY])
     except ValueError:
         return None

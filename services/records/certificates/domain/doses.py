@@ -25,10 +25,10 @@ class NoDoseError(InvalidError):
 
 
 class TooManyDosesError(InvalidError):
-    """A certificate states 12 doses at most: select fewer of them."""
+    """A certificate states 12 doses at most, and a picture what fits in one QR code: select fewer of them."""
 
     code = "too-many-doses"
-    french = "Un certificat atteste 12 doses au plus : choisissez-en moins."
+    french = "Un certificat atteste 12 doses au plus, et une image ce qui tient dans un code QR : choisissez-en moins."
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import orjson
 
 from services.records.certificates.domain.bundle import bundle
 from services.records.certificates.domain.doses import Holder, PerformedDose, TooManyDosesError
-from services.records.certificates.domain.qr_text import QrText, qr_texts
+from services.records.certificates.domain.qr_text import MOST_CODES, QrText, qr_texts
 from services.records.kit.issuer_keys import IssuerKeys
 from shared.values import RedactedRepr
 
@@ -48,15 +48,20 @@ class CardIssuer:
     url: str
     keys: IssuerKeys
 
-    def issue(self, holder: Holder, doses: Sequence[PerformedDose], rid: str, at: datetime) -> IssuedCard:
-        """Returns a card about these doses, valid from `at` on. Raises TooManyDosesError where it is too long."""
-        seconds = int(at.timestamp())
-        text = self.keys.sign(_deflated(_claims(self.url, holder, doses, rid, seconds)))
+    def issue(
+        self, holder: Holder, doses: Sequence[PerformedDose], rid: str, at: datetime, most_codes: int = MOST_CODES
+    ) -> IssuedCard:
+        """Returns a card about these doses, valid from `at` on.
+
+        Raises TooManyDosesError where more than `most_codes` QR codes would be needed.
+        """
+        whole = at.replace(microsecond=0)
+        text = self.keys.sign(_deflated(_claims(self.url, holder, doses, rid, int(whole.timestamp()))))
         try:
-            codes = qr_texts(text)
+            codes = qr_texts(text, most_codes)
         except ValueError:
             raise TooManyDosesError from None
-        return IssuedCard(text, self.keys.active, rid, self.url, holder, tuple(doses), at, codes)
+        return IssuedCard(text, self.keys.active, rid, self.url, holder, tuple(doses), whole, codes)
 
 
 def _claims(issuer: str, holder: Holder, doses: Sequence[PerformedDose], rid: str, seconds: int) -> dict[str, Any]:

@@ -29,15 +29,15 @@ class QrText:
         return self.prefix + self.digits
 
 
-def qr_texts(card: str) -> tuple[QrText, ...]:
+def qr_texts(card: str, most: int = MOST_CODES) -> tuple[QrText, ...]:
     """Returns the texts of the codes that show a card (compact JWS): one, or several of about the same length.
 
-    Raises ValueError where more than three are needed.
+    Raises ValueError where more than `most` are needed.
     """
     if len(card) <= LONGEST_SINGLE:
         return (QrText("shc:/", _digits(card)),)
     count = ceil(len(card) / LONGEST_PART)
-    if count > MOST_CODES:
+    if count > most:
         raise ValueError("the card is too long for QR codes")
     length = ceil(len(card) / count)
     parts = [card[start : start + length] for start in range(0, len(card), length)]

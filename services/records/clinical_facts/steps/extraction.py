@@ -10,10 +10,11 @@ from typing import Final, NamedTuple
 from services.records.clinical_facts.adapters.extractor_messages import ExtractionReply
 from services.records.clinical_facts.context import ExtractionContext
 from services.records.clinical_facts.domain import sealed_blocks
-from services.records.clinical_facts.domain.codec import encode_block
+from services.records.clinical_facts.domain.codec import decode_block, encode_block
 from services.records.clinical_facts.domain.extraction_permit import ExtractionPermit
 from services.records.clinical_facts.domain.identity import HolderIdentity, identity_fault
 from services.records.clinical_facts.domain.model import EXTRACTOR_VERSION
+from services.records.clinical_facts.domain.swaps import FactSwap
 from services.records.clinical_facts.store import extraction as store
 from services.records.clinical_facts.store.extraction import ContentToRead, ReadFacts
 from services.records.documents.domain import sealed_contents
@@ -62,9 +63,25 @@ async def _extract(
     """Reads all documents, and then writes: records' rows are locked no longer than writing takes."""
     if documents:
         facts = [await _read(context, document) for document in documents]
+        if swaps:
+            await context.on_swap(connection, await _swaps(context, connection, facts))
         await store.store_facts(connection, EXTRACTOR_VERSION, facts, swaps=swaps)
         for read in facts:
             EXTRACTIONS.labels(read.state).inc()
+
+
+async def _swaps(context: ExtractionContext, connection: Connection, facts: Sequence[ReadFacts]) -> list[FactSwap]:
+    """Returns what was read before of these documents, and what is read now."""
+    blocks = await store.load_summary_blocks(connection, _PERMIT, [read.document for read in facts])
+    swaps = []
+    for document, block in ((read.document, read.blocks["summary"]) for read in facts if read.document.id in blocks):
+        key = context.vault.unwrap(document.record_id, document.key)
+        before, after = (
+            decode_block(sealed_blocks.open_block(key, document.id, "summary", sealed)).facts
+            for sealed in (blocks[document.id], block)
+        )
+        swaps.append(FactSwap(document.record_id, document.id, before, after))
+    return swaps
 
 
 async def _read(context: ExtractionContext, document: ContentToRead) -> ReadFacts:

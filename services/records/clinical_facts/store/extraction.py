@@ -82,6 +82,11 @@ insert into fact_blocks (bucket, record_id, fact_group, document_id, extractor_v
 select bucket, record_id, fact_group, document_id, $1, block
 from unnest($2::integer[], $3::uuid[], $4::text[], $5::uuid[], $6::bytea[])
   as given(bucket, record_id, fact_group, document_id, block)"""
+SELECT_SUMMARY_BLOCKS = """
+select b.document_id, b.block
+from unnest($1::integer[], $2::uuid[], $3::uuid[]) as given(bucket, record_id, document_id)
+join fact_blocks b on b.bucket = given.bucket and b.record_id = given.record_id and b.document_id = given.document_id
+where b.fact_group = 'summary' and b.extractor_version > 0"""
 LARGEST_SEALED: Final = 8 * 1024 * 1024
 """Bytes of a compressed, sealed content from which it is not read. Structured documents take a twentieth of it."""
 
@@ -132,6 +137,16 @@ async def count_outdated(connection: Connection, version: int, limit: int) -> in
     """Returns how many documents are to be read again or for the first time, at most `limit`."""
     count: int = await connection.fetchval(COUNT_OUTDATED, version, limit)
     return count
+
+
+async def load_summary_blocks(
+    connection: Connection, _permit: ExtractionPermit, documents: Sequence[ContentToRead]
+) -> dict[UUID, bytes]:
+    """Returns the sealed block of the summary's group of those of these documents that were read before."""
+    buckets = [bucket_in(document.id) for document in documents]
+    records, ids = [document.record_id for document in documents], [document.id for document in documents]
+    rows = await connection.fetch(SELECT_SUMMARY_BLOCKS, buckets, records, ids)
+    return {row["document_id"]: row["block"] for row in rows}
 
 
 async def store_facts(connection: Connection, version: int, facts: Sequence[ReadFacts], *, swaps: bool) -> None:

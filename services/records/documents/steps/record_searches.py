@@ -22,7 +22,7 @@ from shared.messaging.outbox import append
 from shared.runtime import clock
 from shared.runtime.metrics import REFUSED
 
-SearchAction = Literal["find", "export", "read-summary"]
+SearchAction = Literal["find", "export", "certify", "read-summary"]
 """The actions of the rules that are decided for the record and then for each of its documents."""
 
 

@@ -1,0 +1,1 @@
+"""Pieces of certificates that run in a caller's transaction."""
