@@ -14,6 +14,7 @@ from services.records.certificates.api import certificates, publication
 from services.records.certificates.context import CertificateContext
 from services.records.certificates.domain.health_card import CardIssuer
 from services.records.certificates.steps.changed_doses import revoke_changed_doses
+from services.records.clinical_facts import api as clinical_facts
 from services.records.clinical_facts.adapters.extractor import Extractor
 from services.records.clinical_facts.context import ExtractionContext
 from services.records.consumers import extraction, subscriptions
@@ -131,7 +132,7 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
         app.include_router(module.router)
     for module in (overview, history, benefits, measures, observations, statements, exports_api, sheets):
         app.include_router(module.router)
-    for module in (certificates, publication):
+    for module in (certificates, publication, clinical_facts):
         app.include_router(module.router)
     start_refusals(REFUSALS)
     return app

@@ -32,20 +32,23 @@ def transaction_response(entries: Sequence[EntryResponse]) -> bytes:
 def searchset(
     resources: Sequence[tuple[str, bytes]],
     *,
+    included: Sequence[tuple[str, bytes]] = (),
     self_url: str,
     next_url: str | None = None,
     total: int | None,
     issues: Sequence[Issue] = (),
     access_mode: str | None = None,
 ) -> bytes:
-    """Returns the Bundle that answers a search: (fullUrl, resource) pairs, and issues as an OperationOutcome.
+    """Returns the Bundle that answers a search: (fullUrl, resource) pairs, those that they go with, and issues as an
+    OperationOutcome.
 
     `self_url` holds the parameters that were used; a `next_url` means that more results follow. `total`: the number of
     matches on all pages, None where it is not known. `access_mode`: the emergency mode (TRE_R248) of the answer.
     """
     entries: list[Json] = [
-        {"fullUrl": url, "resource": orjson.Fragment(resource), "search": {"mode": "match"}}
-        for url, resource in resources
+        {"fullUrl": url, "resource": orjson.Fragment(resource), "search": {"mode": mode}}
+        for mode, pairs in (("match", resources), ("include", included))
+        for url, resource in pairs
     ]
     if issues:
         entries.append({"resource": outcome_resource(issues), "search": {"mode": "outcome"}})

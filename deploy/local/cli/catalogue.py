@@ -40,6 +40,7 @@ COMMANDS = (
     Command("certificate", "commands.certificates", _DOCUMENTS, "Get a vaccination certificate."),
     Command("verify-certificate", "commands.certificates", _DOCUMENTS, "Check a vaccination certificate."),
     Command("rubrics", "commands.rubrics", _DOCUMENTS, "Show the eight rubrics of a record, and what is new."),
+    Command("facts", "commands.facts", _DOCUMENTS, "List what structured documents say in codes."),
     Command("documents", "commands.reading", _DOCUMENTS, "List the documents that a caller may see."),
     Command("get", "commands.reading", _DOCUMENTS, "Read a document."),
     Command("add", "commands.own", _DOCUMENTS, "Add a patient's own document."),

@@ -32,6 +32,7 @@ def a_synthesis(
     condition: str = "J45",
     allergen: str = "J01CA04",
     drug: str = "H03AA01",
+    replaces: UUID | None = None,
     **changed: str,
 ) -> bytes:
     """Returns a summary of health with a problem (CIM-10), an allergen and a medicine (ATC), and a section in words.
@@ -45,6 +46,7 @@ def a_synthesis(
         section("69", title="Commentaire", words={"seul": "La personne vit seule."}),
         person=person,
         unique_id=unique_id,
+        replaces=replaces,
         **{"type": SYNTHESIS, **changed},
     )
 
@@ -54,6 +56,5 @@ def a_report(
 ) -> bytes:
     """Returns a laboratory's report with a value in mmol/L for each LOINC code."""
     results = [result(loinc, "Analyse", pq(value, "mmol/L"), time(day)) for loinc, value in values.items()]
-    return a_structured_cda(
-        section("70", *results), person=person, unique_id=unique_id, **{"type": LABORATORY, **changed}
-    )
+    header: dict[str, str] = {"type": LABORATORY, **changed}
+    return a_structured_cda(section("70", *results), person=person, unique_id=unique_id, replaces=None, **header)

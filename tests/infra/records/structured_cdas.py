@@ -22,11 +22,16 @@ NO_TIME = '<effectiveTime nullFlavor="UNK"/>'
 
 
 def a_structured_cda(
-    *sections: str, person: Person = PERSON, unique_id: UUID = UNIQUE_ID, type_code: str = "60591-5", **changed: str
+    *sections: str,
+    person: Person = PERSON,
+    unique_id: UUID = UNIQUE_ID,
+    type_code: str = "60591-5",
+    replaces: UUID | None = None,
+    **changed: str,
 ) -> bytes:
     """Returns a CDA of the person with these sections as its body. `changed`: as for `a_cda`."""
     header: dict[str, str] = {"type": type_code, **changed}
-    plain = a_cda(person, unique_id, replaces=None, **header).decode()
+    plain = a_cda(person, unique_id, replaces=replaces, **header).decode()
     head, _, rest = plain.partition("<structuredBody>")
     body = "".join(f"<component>{part}</component>" for part in sections)
     xsi = 'xmlns="urn:hl7-org:v3" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'

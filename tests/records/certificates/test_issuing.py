@@ -36,7 +36,6 @@ REPRESENTATIVE, CARER = uuid4(), uuid4()
 MEASLES, TETANUS = ("J07BD52", "20250301", "LOT-M"), ("J07AM01", "20240610", "LOT-T")
 PLACE = "/certificates/.well-known"
 NOTE = "11369-6"
-REPLACES = '<relatedDocument typeCode="RPLC"><parentDocument><id root="{}"/></parentDocument></relatedDocument>'
 INSERT_BLOCK = """
 insert into fact_blocks (bucket, record_id, fact_group, document_id, extractor_version, block)
 values ($1, $2, 'summary', $3, 1, $4)"""
@@ -67,9 +66,9 @@ class Certificates:
             for atc, day, lot in doses
         ]
         unique_id = unique_id or uuid4()
-        relation = "" if replaces is None else REPLACES.format(replaces)
-        header = {"type": NOTE, "relation": relation}
-        content = cda.a_structured_cda(cda.section("147", *entries), person=SOMEBODY, unique_id=unique_id, **header)
+        content = cda.a_structured_cda(
+            cda.section("147", *entries), person=SOMEBODY, unique_id=unique_id, type_code=NOTE, replaces=replaces
+        )
         stated = {"content_type": "text/xml", "type": document_type(NOTE), "unique_id": f"urn:uuid:{unique_id}"}
         stated |= {} if replaces is None else {"replaces": f"urn:uuid:{replaces}"}
         [document] = await self.api.publish(a_deposit(SOMEBODY, content=content, **{**stated, **changed}))

@@ -117,7 +117,7 @@ async def test_a_document_that_is_not_about_the_holder_gives_no_fact(
     """Its deposit would be refused today: it came with an older release."""
     record = await facts.api.open_record(SOMEBODY)
     document = await facts.publish(SOMEBODY, extracted=False)
-    await _overwrite(facts, record, document, a_synthesis(SOMEBODY, uuid4(), **header))
+    await _overwrite(facts, record, document, a_synthesis(SOMEBODY, uuid4(), replaces=None, **header))
     await facts.extract(document)
     assert await facts.state(document) == ("unreadable", reason)
     assert (await facts.blocks(document))["summary"].facts == ()

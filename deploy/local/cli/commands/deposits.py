@@ -114,7 +114,7 @@ def track(
         show_json(progress)
         return
     show_table(
-        ("document", "status", "reason", "received", "checked", "decided", "in the ledger", "alert handled"),
+        ("document", "status", "reason", "received", "checked", "decided", "in the ledger", "alert handled", "facts"),
         [_stations(document) for document in progress["documents"]],
         "this deposit has no documents",
     )
@@ -281,4 +281,5 @@ def _stations(document: Mapping[str, Any]) -> tuple[object, ...]:
         document["reason"],
         start,
         *(after(start, moment_reached) for moment_reached in times),
+        (document["facts"] or {}).get("state"),
     )

@@ -56,6 +56,12 @@ _GROUPS: Final[dict[FactKind, FactGroup]] = {
     FactKind.LIFESTYLE: "other",
 }
 
+
+def group_of(kind: FactKind) -> FactGroup:
+    """Returns the group in which facts of this kind are stored."""
+    return _GROUPS.get(kind, "summary")
+
+
 FactStatus = Literal["planned", "prescribed", "recommended", "dispensed", "performed", "given", "stated"]
 """`stated`: it holds and nothing is done, as a problem. `performed`: done or measured. `given`: administered.
 
@@ -212,7 +218,7 @@ class ClinicalFact(RedactedRepr, Struct, frozen=True, omit_defaults=True, gc=Fal
     @property
     def group(self) -> FactGroup:
         """The block in which the fact is stored."""
-        return _GROUPS.get(self.kind, "summary")
+        return group_of(self.kind)
 
     @property
     def is_positive(self) -> bool:

@@ -1,9 +1,11 @@
-"""Seals blocks of facts: compressed with zstd, then encrypted under the record's data key, bound to document and group.
+"""Seals blocks of facts: compressed, then encrypted under the record's data key, bound to document and group.
 
-Data keys, and the associated data that binds sealed bytes to their place: `shared.crypto.vault`.
+They are compressed with deflate (RFC 1951): a sheet opens a thousand small blocks, and zstd takes 21 us to begin where
+zlib takes 3 us for the whole. Data keys, and the associated data that binds sealed bytes to their place:
+`shared.crypto.vault`.
 """
 
-import sys
+import zlib
 from functools import cache
 from typing import Final
 from uuid import UUID
@@ -12,22 +14,19 @@ from services.records.clinical_facts.domain.codec import encode_block
 from shared.crypto.keyring import seal, unseal
 from shared.crypto.vault import place
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
-_LEVEL: Final = 1
+_LEVEL: Final = 6
+_RAW: Final = -zlib.MAX_WBITS
+"""Without a header of zlib and its checksum: the encryption has its own."""
 
 
 def seal_block(key: bytes, document_id: UUID, group: str, block: bytes) -> bytes:
     """Returns a block of facts, sealed."""
-    return seal(key, zstd.compress(block, _LEVEL), _place(document_id, group))
+    return seal(key, zlib.compress(block, _LEVEL, _RAW), _place(document_id, group))
 
 
 def open_block(key: bytes, document_id: UUID, group: str, sealed: bytes) -> bytes:
     """Returns a block of facts from its sealed bytes. Raises SealBrokenError."""
-    return zstd.decompress(unseal(key, sealed, _place(document_id, group)))
+    return zlib.decompress(unseal(key, sealed, _place(document_id, group)), _RAW)
 
 
 @cache
