@@ -80,7 +80,12 @@ def _serve_extract(invocation: Invocation) -> int:
     return EXIT_DONE
 
 
-EXTRACT = Command("extract", PROCESS_GROUP, "Read the facts of published documents, until it is ended.", _serve_extract)
+EXTRACT = Command(
+    "extract",
+    PROCESS_GROUP,
+    "Read the facts of published documents and prepare copies of records, until it is ended.",
+    _serve_extract,
+)
 
 
 def _files(parser: argparse.ArgumentParser) -> None:

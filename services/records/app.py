@@ -47,7 +47,7 @@ from services.records.kit.metrics import (
     QUARANTINED,
 )
 from services.records.kit.operation_outcomes import render
-from services.records.loops import export_loops, extraction_loops, loops
+from services.records.loops import extraction_loops, loops
 from services.records.measures.api import fhir as observations
 from services.records.measures.api import measures
 from services.records.quarantine import api as quarantine
@@ -144,7 +144,7 @@ def make_worker(settings: Settings, keys: Keys | None = None) -> FastAPI:
     start_at_zero(STEP_SECONDS, ["published", "audited"])
     start_at_zero(BUSINESS_ACKNOWLEDGEMENTS, ["sent", "deferred", "failed"])
     start_at_zero(REIMBURSEMENT_LINES, [*get_args(Effect), *get_args(Dropped)])
-    start_at_zero(EXPORTS, ["ready", "refused", "failed", "expired"])
+    start_at_zero(EXPORTS, ["expired"])
     return make_worker_app(make_plan(settings, keys), settings)
 
 
@@ -156,18 +156,19 @@ def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
     def quarantine_of(pool: Pool) -> QuarantineContext:
         return _quarantine(_read_context(pool, settings), settings)
 
-    exports = PrepareExports(lambda pool: _exports(_read_context(pool, settings), settings))
     subscribed = subscriptions(_vault(settings), _fill_context(settings))
-    own = loops(sender, quarantine_of, settings.reimbursements.months, _vault(settings)) | export_loops(exports)
+    own = loops(sender, quarantine_of, settings.reimbursements.months, _vault(settings))
     elsewhere = [extraction(_extraction_context(settings))]
     return Plan("records", subscribed, own, keys, make_recovery(settings), elsewhere)
 
 
 def make_extract(settings: Settings) -> FastAPI:
-    """Returns the process that reads the facts of documents after their publication."""
+    """Returns the process that reads documents where nobody waits: their facts after publication, and for copies."""
     context = _extraction_context(settings)
+    exports = PrepareExports(lambda pool: _exports(_read_context(pool, settings), settings))
     start_at_zero(EXTRACTIONS, get_args(StoredFactsState))
-    plan = Plan("records", [extraction(context)], extraction_loops(context))
+    start_at_zero(EXPORTS, ["ready", "refused", "failed"])
+    plan = Plan("records", [extraction(context)], extraction_loops(context, exports))
     most = min(settings.kafka.max_poll_records, EXTRACTED_AT_ONCE)
     kafka = settings.kafka.model_copy(update={"max_poll_records": most})
     return make_consumer_app(plan, settings.model_copy(update={"kafka": kafka}), "extract", context.extractor.stop)

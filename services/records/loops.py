@@ -69,17 +69,17 @@ def loops(
         "sweep-received-messages": sweep_received_messages,
         "resend-quarantined": _resend_loop(quarantine_of),
         "sweep-quarantine": sweep_quarantine,
+        "sweep-exports": sweep_exports,
     }
 
 
-def extraction_loops(context: ExtractionContext) -> dict[str, Loop]:
-    """Returns the loops of the process that reads documents."""
-    return {"extract-again": partial(extract_again, context), "observe-outdated": observe_outdated}
-
-
-def export_loops(exports: PrepareExports) -> dict[str, Loop]:
-    """Returns the loops of copies of records by name."""
-    return {"prepare-exports": exports.run_once, "expire-exports": sweep_exports}
+def extraction_loops(context: ExtractionContext, exports: PrepareExports) -> dict[str, Loop]:
+    """Returns the loops of the process that reads documents. `exports`: prepares copies of records."""
+    return {
+        "extract-again": partial(extract_again, context),
+        "observe-outdated": observe_outdated,
+        "prepare-exports": exports.run_once,
+    }
 
 
 def _resend_loop(quarantine_of: Callable[[Pool], QuarantineContext]) -> Loop:

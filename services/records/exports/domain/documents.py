@@ -2,7 +2,7 @@
 
 import hashlib
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any, Final
 from uuid import UUID
@@ -61,13 +61,17 @@ class ExportedDocument:
 
     def encoded(self) -> dict[str, Any]:
         """Returns its JSON form."""
-        return {**asdict(self), "id": str(self.id), "record_id": str(self.record_id)}
+        members = {name: getattr(self, name) for name in _MEMBERS}
+        return {**members, "id": str(self.id), "record_id": str(self.record_id)}
 
     @classmethod
     def decoded(cls, row: dict[str, Any]) -> "ExportedDocument":
         """Returns the document from its JSON form."""
         ids = {name: UUID(row[name]) for name in ("id", "record_id")}
         return cls(**{**row, **ids, "authors": tuple(row["authors"])})
+
+
+_MEMBERS: Final = tuple(member.name for member in fields(ExportedDocument))
 
 
 def exported_document(

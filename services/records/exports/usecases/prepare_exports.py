@@ -1,4 +1,5 @@
-"""Prepares copies of records: a loop of the worker takes one that is due and goes on with it, part after part.
+"""Prepares copies of records: a loop of the process `extract`, which gives way to live requests, takes one that is due
+and goes on with it, part after part.
 
 Each part is decided, announced and committed before its contents are read, and stored in a transaction that notes the
 position, so that a copy goes on where it was after any interruption. What was read but not stored is decided, announced
@@ -45,7 +46,7 @@ MOST_ATTEMPTS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class PrepareExports:
-    """The loop of the worker. `context_of`: makes the context for the worker's pool."""
+    """The loop. `context_of`: makes the context for the pool of its process."""
 
     context_of: Callable[[Pool], ExportContext]
     _made: dict[Pool, ExportContext] = field(default_factory=dict)
