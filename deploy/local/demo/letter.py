@@ -1,4 +1,4 @@
-"""Fills in the invented discharge letter and laboratory report of `documents/`."""
+"""Fills in the invented documents of `documents/`."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +12,7 @@ from deploy.local.platform.paths import REPOSITORY
 _DOCUMENTS = REPOSITORY / "deploy" / "local" / "demo" / "documents"
 TEMPLATE = _DOCUMENTS / "discharge-letter.xml"
 REPORT_TEMPLATE = _DOCUMENTS / "laboratory-report.xml"
+VACCINATIONS_TEMPLATE = _DOCUMENTS / "vaccination-record.xml"
 
 
 def letter(person: InventedPerson, hospital: Structure, now: datetime | None = None) -> bytes:
@@ -22,6 +23,11 @@ def letter(person: InventedPerson, hospital: Structure, now: datetime | None = N
 def laboratory_report(person: InventedPerson, hospital: Structure) -> bytes:
     """Returns a laboratory report (CDA) about the person, from the hospital; each call makes a new document."""
     return _filled(REPORT_TEMPLATE, person, hospital)
+
+
+def vaccination_record(person: InventedPerson, hospital: Structure) -> bytes:
+    """Returns a structured record of vaccinations (CDA) of the person; each call makes a new document."""
+    return _filled(VACCINATIONS_TEMPLATE, person, hospital)
 
 
 def _filled(template: Path, person: InventedPerson, hospital: Structure, now: datetime | None = None) -> bytes:

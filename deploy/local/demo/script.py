@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from deploy.local.demo.bootstrap import bootstrap
+from deploy.local.demo.certificates import certify_a_vaccination
 from deploy.local.demo.client import connect
 from deploy.local.demo.first_steps import (
     block_the_doctor,
@@ -41,6 +42,7 @@ STEPS: tuple[tuple[str, Callable[[Story], Awaitable[None]]], ...] = (
     ("The patient looks at the record by rubrics", look_by_rubrics),
     ("The health insurance sends reimbursements; the doctor sees them, the patient hides them", show_reimbursements),
     ("The patient states an allergy and enters measures; the doctor sees them as the patient's", keep_a_personal_space),
+    ("The patient gets a vaccination certificate; a verifier checks it, and sees it revoked", certify_a_vaccination),
     ("The patient asks what masking would do, masks, and asks why the doctor is refused", ask_and_hide),
     ("Another doctor breaks the glass; the patient receives a mail at once", break_the_glass),
     ("The doctor is blocked, and refused", block_the_doctor),

@@ -28,6 +28,7 @@ from shared.runtime.metrics import IN_FORCE_SECONDS
 RECORD = "0199a3c4-5d00-8a11-9b7e-2f6c1d4e9a3b"
 T0, T1 = "2026-11-22T10:00:00.000000Z", "2026-11-22T10:00:00.310000Z"
 LIMITS = (0.1, 0.2, 1.0)
+PERSON = ("--birth-name", "PAT-TROIS", "--given-name", "DOMINIQUE", "--birth-date", "1955-06-12")
 
 
 def run(*arguments: str, var: Path) -> Any:
@@ -48,6 +49,7 @@ def run(*arguments: str, var: Path) -> Any:
         ("explain", RECORD, "--as", "doctor"),
         ("get", RECORD, "--as", "doctor"),
         ("accesses", "--record", RECORD),
+        ("certificate", "--record", RECORD, *PERSON, "--disease", "measles"),
         ("authorise", "899900000101", "--record", RECORD),
         ("authorise", "899900000101", "--record", RECORD, "--until", "2027-01-01"),
         ("hide-section", "BIOLOGIE", "--record", RECORD),
