@@ -36,14 +36,14 @@ class Kubectl:
 
     def build(self, folder: Path) -> list[Manifest]:
         """Returns the objects of a kustomization. Raises KubectlError."""
-        return list(yaml.safe_load_all(self._run(["kustomize", str(folder)])))
+        return list(yaml.load_all(self._run(["kustomize", str(folder)]), yaml.CSafeLoader))
 
     def apply(self, manifests: Sequence[Manifest]) -> None:
         """Applies objects, on the server's side: fields that they do not name, such as replicas, stay. Raises
         KubectlError."""
         if manifests:
             arguments = ["apply", "--server-side", "--force-conflicts", f"--field-manager={_FIELD_MANAGER}", "-f", "-"]
-            self._run(arguments, text=yaml.safe_dump_all(manifests, sort_keys=False))
+            self._run(arguments, text=yaml.dump_all(manifests, Dumper=yaml.CSafeDumper, sort_keys=False))
 
     def get(self, namespace: str, kind: str, name: str) -> Manifest | None:
         """Returns an object; None if there is none, or no namespace. Raises KubectlError."""

@@ -5,11 +5,10 @@ changes something, FOLDER/failing the names of Jobs that fail.
 """
 
 import json
+import site
 import sys
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 Objects = dict[str, Any]
 
@@ -22,7 +21,7 @@ def main(folder: Path, arguments: list[str]) -> int:
             name = "-".join(Path(built).parts[-2:])
             print((folder / f"{name}.yaml").read_text())
         case ["apply", *_]:
-            applied = list(yaml.safe_load_all(sys.stdin))
+            applied = read(sys.stdin.read())
             for each in applied:
                 apply(folder, objects, each)
             note(folder, "apply " + " ".join(f"{each['kind']}/{each['metadata']['name']}" for each in applied))
@@ -45,6 +44,13 @@ def main(folder: Path, arguments: list[str]) -> int:
             print("permission denied for table documents")
     state.write_text(json.dumps(objects))
     return 0
+
+
+def read(text: str) -> list[Any]:
+    site.main()  # most calls read nothing, and each is a process: it starts without packages (-S)
+    import yaml
+
+    return list(yaml.load_all(text, yaml.CSafeLoader))
 
 
 def apply(folder: Path, objects: Objects, each: Any) -> None:

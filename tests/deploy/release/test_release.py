@@ -29,7 +29,7 @@ class Cluster:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.kubectl = folder / "kubectl"
-        self.kubectl.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{fake_kubectl.__file__}" "{folder}" "$@"\n')
+        self.kubectl.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "{fake_kubectl.__file__}" "{folder}" "$@"\n')
         self.kubectl.chmod(0o755)
         dumps = [
             each for each in archives() if each["metadata"]["name"] == "consent-dump" and each["kind"] == "CronJob"
@@ -37,10 +37,10 @@ class Cluster:
         overlay = [manifest("v1", "Namespace", "dmp"), *objects_of("consent"), *dumps]
         for each in overlay:
             each["metadata"]["namespace"] = "dmp"
-        (folder / "overlays-small.yaml").write_text(yaml.safe_dump_all(overlay))
+        (folder / "overlays-small.yaml").write_text(yaml.dump_all(overlay, Dumper=yaml.CSafeDumper))
         for phase in PHASES:
             consents = [job for job in jobs(phase) if job["metadata"]["name"].startswith("consent")]
-            (folder / f"migrate-{phase}.yaml").write_text(yaml.safe_dump_all(consents))
+            (folder / f"migrate-{phase}.yaml").write_text(yaml.dump_all(consents, Dumper=yaml.CSafeDumper))
 
     def release(self, command: str, *arguments: str) -> int:
         """Runs the command and returns its exit code."""
