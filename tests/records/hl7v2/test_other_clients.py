@@ -17,7 +17,7 @@ from tests.infra.records.hl7v2_messages import MessageParts
 from tests.infra.records.mllp import MllpTarget
 
 SOMEBODY = Person(71)
-HAPI = ROOT / "tests" / "clients" / "hapi_hl7v2"
+HAPI = ROOT / "tests" / "e2e" / "clients" / "hapi_hl7v2"
 JAVA = shutil.which("java")
 
 

@@ -12,7 +12,6 @@ from deploy.local.demo.credentials import DOCTOR, HOSPITAL, PROFESSIONALS, STRUC
 from deploy.local.platform import endpoints
 from deploy.local.platform.stack import Stack
 from tests.e2e.acting import Scene, set_scene
-from tests.e2e.conftest import dmp, stack  # noqa: F401  # fixtures
 from tests.infra.platform.paths import ROOT
 from tests.infra.platform.waiting import UNTIL_DONE
 
@@ -67,7 +66,7 @@ class Hospital:
 
 
 @pytest.fixture
-async def hospital(stack: Stack, dmp: Dmp, tmp_path: Path) -> Hospital:  # noqa: F811
+async def hospital(stack: Stack, dmp: Dmp, tmp_path: Path) -> Hospital:
     """Registers software with a key of its own; a new patient lets the doctor read."""
     installation = endpoints.read(stack.layout)
     administrator = session_of(dmp, installation["credentials"], "administrator")

@@ -19,7 +19,7 @@ from joserfc.jwk import ECKey
 from deploy.local.demo.client import assertion
 from deploy.local.platform.errors import FetchError
 from deploy.local.platform.jars import ensure_jars
-from tests.clients.conftest import PDF, Hospital
+from tests.e2e.clients.conftest import PDF, Hospital
 from tests.infra.platform.waiting import eventually
 
 HAPI = Path(__file__).parent / "hapi"
