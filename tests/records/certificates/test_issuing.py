@@ -229,6 +229,17 @@ async def test_a_deleted_source_revokes_the_certificate(certificates: Certificat
     assert (await certificates.ask()).status_code == 422
 
 
+async def test_the_persons_other_record_certifies_its_own_doses(certificates: Certificates) -> None:
+    api, record = certificates.api, certificates.record
+    await certificates.publish(MEASLES)
+    other = await api.open_record(ANOTHER, linked_to=record)
+    await api.open_record(SOMEBODY, record_id=record, linked_to=other)
+    await api.choose(other, 1)
+    assert (await certificates.ask()).status_code == 200
+    elsewhere = Certificates(api, other)
+    assert refusal(await elsewhere.ask(as_patient(record), person=ANOTHER)) == (422, "no-certifiable-dose")
+
+
 @pytest.mark.parametrize(
     "chosen",
     [

@@ -4,7 +4,6 @@ Whoever takes a document back waits for the fence or comes first: a certificate 
 issued, and what is taken back afterwards revokes it. The certificate leaves only after the commit.
 """
 
-from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
@@ -16,7 +15,7 @@ from services.records.certificates.steps.certified_doses import DoseSources, fin
 from services.records.copies.store import reads
 from services.records.copies.store.records import find_record_by_id
 from services.records.documents.domain.search import RecordSearch
-from services.records.documents.steps.record_searches import RecordQuery, load_records, search_one
+from services.records.documents.steps.record_searches import search_one
 from services.records.facts.context import ReadContext
 from services.records.facts.domain.decisions import RuleDecision, access_event, require_permit
 from services.records.facts.domain.facts import combination_of, document_facts
@@ -40,22 +39,24 @@ from shared.runtime.metrics import REFUSED
 async def issue_certificate(
     context: ReadContext, issuing: CertificateIssuing, caller: Caller, record_id: UUID, request: CertificateRequest
 ) -> IssuedCard:
-    """Returns a new certificate about the selected doses of the record and of the person's other record.
+    """Returns a new certificate about the selected doses of this record.
 
-    Raises NotFoundError, ForbiddenError, UncheckableError, SessionOverError, HolderMismatchError, NoDoseError,
+    The person's other record, if there is one, certifies its own doses: a link can turn out to be wrong. Raises
+    NotFoundError, ForbiddenError, UncheckableError, SessionOverError, HolderMismatchError, NoDoseError,
     TooManyDosesError.
     """
     refusal: ClientError | None = None
     async with context.pool.acquire() as connection, reads.read_locked(connection):
-        records = await load_records(connection, context, RecordQuery(record_id))
-        searches = [await search_one(connection, context, caller, record, action="certify") for record in records]
+        fenced = await reads.fence_by_id(connection, record_id)
+        record = await reads.load_context(connection, context.matrices, fenced, record_id.int)
+        search = await search_one(connection, context, caller, record, action="certify")
         try:
             await check_session(connection, caller.session_id)
-            require_permit(searches[0].decision)
-            card = await _issue(connection, context, issuing, caller, searches, request)
+            require_permit(search.decision)
+            card = await _issue(connection, context, issuing, caller, search, request)
         except ClientError as error:
             refusal = error
-            await _record_refusal(connection, caller, searches[0], error)
+            await _record_refusal(connection, caller, search, error)
     if refusal is not None:
         raise refusal
     return card
@@ -66,46 +67,37 @@ async def _issue(
     context: ReadContext,
     issuing: CertificateIssuing,
     caller: Caller,
-    searches: Sequence[RecordSearch],
+    search: RecordSearch,
     request: CertificateRequest,
 ) -> IssuedCard:
     """Returns the certificate, after what it rests on is stored and announced."""
     at = clock.now()
+    copy = None if search.record.id is None else await find_record_by_id(connection, search.record.id)
+    if copy is None:
+        raise NotFoundError
+    check_holder(issuing.ins_hmac, copy.id, copy.traits, request.holder)
     lifetime = Lifetime(date.fromisoformat(request.holder.birth_date), at.astimezone(FRANCE).date())
-    by_record: list[DoseSources] = []
-    for search in searches:
-        copy = None if search.record.id is None else await find_record_by_id(connection, search.record.id)
-        if copy is None:
-            raise NotFoundError
-        if search is searches[0]:
-            check_holder(issuing.ins_hmac, copy.id, copy.traits, request.holder)
-        key = context.vault.unwrap(copy.id, copy.key)
-        by_record.append(await find_doses(connection, key, caller, search, lifetime))
-    doses = request.selection.select(dose for sources in by_record for dose in sources.doses)
+    key = context.vault.unwrap(copy.id, copy.key)
+    sources = await find_doses(connection, key, caller, search, lifetime)
+    doses = request.selection.select(sources.doses)
     card = issuing.issuer.issue(request.holder, doses, new_rid(), at, request.most_codes)
-    await _announce(connection, caller, searches, by_record, card)
+    await _announce(connection, caller, search, sources, card)
     return card
 
 
 async def _announce(
-    connection: Connection,
-    caller: Caller,
-    searches: Sequence[RecordSearch],
-    by_record: Sequence[DoseSources],
-    card: IssuedCard,
+    connection: Connection, caller: Caller, search: RecordSearch, sources: DoseSources, card: IssuedCard
 ) -> None:
     """Stores and announces on which documents the certificate rests: an entry of the ledger for each."""
-    cited = {dose.document_id for dose in card.doses}
     accesses, stored = [], []
-    for search, sources in zip(searches, by_record, strict=True):
-        for id in sorted(cited & sources.documents.keys()):
-            document = sources.documents[id]
-            source = CertificateSource(document.record_id, id, card.kid, card.rid)
-            facts = document_facts(search.common, caller, search.record, combination_of(document, caller))
-            event = access_event(caller, ISSUE, RuleDecision(facts, decide(facts)), search.record, id)
-            assert event is not None, "there is a record"
-            accesses.append(event.model_copy(update={"subject_id": source.subject}))
-            stored.append(source)
+    for id in sorted({dose.document_id for dose in card.doses}):
+        document = sources.documents[id]
+        source = CertificateSource(document.record_id, id, card.kid, card.rid)
+        facts = document_facts(search.common, caller, search.record, combination_of(document, caller))
+        event = access_event(caller, ISSUE, RuleDecision(facts, decide(facts)), search.record, id)
+        assert event is not None, "there is a record"
+        accesses.append(event.model_copy(update={"subject_id": source.subject}))
+        stored.append(source)
     await insert_sources(connection, stored)
     await append(connection, [announce(access) for access in accesses])
 
