@@ -33,6 +33,7 @@ BROKERS = ("kafka-1", "kafka-2", "kafka-3")
 KEYRINGS = {
     "ins-hmac": ("identity", "records"),
     "contacts": ("identity", "notify"),
+    "people-to-call": ("identity", "records"),
     "persons": ("identity",),
     "motives": ("identity", "audit"),
     "edge-keys": ("identity", "edge"),

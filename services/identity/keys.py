@@ -42,7 +42,12 @@ def make_keys(settings: KeySettings | ImportKeySettings) -> KeyPlan:
     """Returns the key plan of the settings' section KEYS__."""
     keyrings = make_keyrings(settings)
     columns = [_column(keyrings.persons, *column) for column in COLUMNS]
-    rings = {"ins_hmac": keyrings.ins, "contacts": keyrings.contacts, "persons": keyrings.persons}
+    rings = {
+        "ins_hmac": keyrings.ins,
+        "contacts": keyrings.contacts,
+        "people_to_call": keyrings.people_to_call,
+        "persons": keyrings.persons,
+    }
     return KeyPlan(rings, columns, partial(refingerprint_identifiers, keyrings.persons))
 
 
@@ -51,6 +56,7 @@ def make_keyrings(settings: KeySettings | ImportKeySettings) -> Keyrings:
     return Keyrings(
         ins=Keyring.parse(settings.ins_hmac.get_secret_value()),
         contacts=Keyring.parse(settings.contacts.get_secret_value()),
+        people_to_call=Keyring.parse(settings.people_to_call.get_secret_value()),
         persons=Keyring.parse(settings.persons.get_secret_value()),
     )
 

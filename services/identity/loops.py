@@ -1,6 +1,7 @@
 """The periodic loops of identity's worker."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -25,6 +26,7 @@ from services.identity.openings.store import online, proposals
 from services.identity.openings.usecases.send_opening_codes import send_opening_codes
 from services.identity.professionals import store as professional_sessions
 from services.identity.recovery.usecases.export_erasures import ExportRules, export_erasures, watch_exports
+from services.identity.relations.usecases.announce_people_to_call import announce_people_to_call
 from services.identity.relations.usecases.sweep_invitations import sweep_invitations
 from services.identity.relations.usecases.sweep_minors import sweep_minors
 from services.identity.relations.usecases.sweep_representations import sweep_representations
@@ -183,25 +185,25 @@ async def _sweep_openings(pool: Pool) -> None:
 def relation_loops(keyrings: Keyrings) -> dict[str, Loop]:
     """Returns the loops by name. They can be interrupted at any point: each record is one transaction."""
 
-    async def minors(pool: Pool) -> None:
-        if not await sweep_minors(Storage(pool, keyrings), clock.now()):
-            await asyncio.sleep(SWEEP_EVERY_S)
+    def swept(sweep_page: Callable[[Storage, datetime], Awaitable[int]]) -> Loop:
+        async def sweep_or_wait(pool: Pool) -> None:
+            if not await sweep_page(Storage(pool, keyrings), clock.now()):
+                await asyncio.sleep(SWEEP_EVERY_S)
 
-    async def representations(pool: Pool) -> None:
-        if not await sweep_representations(Storage(pool, keyrings), clock.now()):
-            await asyncio.sleep(SWEEP_EVERY_S)
+        return sweep_or_wait
 
     async def invitations(pool: Pool) -> None:
         if not await sweep_invitations(pool, clock.now()):
             await asyncio.sleep(SWEEP_EVERY_S)
 
-    async def deaths(pool: Pool) -> None:
-        if not await sweep_deaths(Storage(pool, keyrings), clock.now()):
+    async def people_to_call(pool: Pool) -> None:
+        if not await announce_people_to_call(Storage(pool, keyrings)):
             await asyncio.sleep(SWEEP_EVERY_S)
 
     return {
-        "sweep-deaths": deaths,
-        "sweep-minors": minors,
-        "sweep-representations": representations,
+        "announce-people-to-call": people_to_call,
+        "sweep-deaths": swept(sweep_deaths),
+        "sweep-minors": swept(sweep_minors),
+        "sweep-representations": swept(sweep_representations),
         "sweep-invitations": invitations,
     }

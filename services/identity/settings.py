@@ -37,14 +37,15 @@ class KeySettings(Section):
     sealed under it (`keys status`, `keys rewrap`). Never remove a key of `ins_hmac`: a record is found only under the
     key with which it was opened.
 
-    `ins_hmac`: fingerprints, shared with records; `contacts`: data sealed for notify; `persons`: data in identity's own
-    database; `signing`: a JSON array of private JWKs (EC P-256 with `kid`), of which the first signs and all are
-    published. To rotate signing keys, add the new key last, move it first 10 minutes later, and remove the old one
-    another 10 minutes later.
+    `ins_hmac`: fingerprints, shared with records; `contacts`: data sealed for notify; `people_to_call`: lists sealed
+    for records; `persons`: data in identity's own database; `signing`: a JSON array of private JWKs (EC P-256 with
+    `kid`), of which the first signs and all are published. To rotate signing keys, add the new key last, move it first
+    10 minutes later, and remove the old one another 10 minutes later.
     """
 
     ins_hmac: KeyringText
     contacts: KeyringText
+    people_to_call: KeyringText
     persons: KeyringText
     signing: SigningKeysText
     receipts: SignatureKeysText = Field(
@@ -208,6 +209,7 @@ class ImportKeySettings(Section):
     model_config = ConfigDict(frozen=True, extra="ignore")
     ins_hmac: KeyringText
     contacts: KeyringText
+    people_to_call: KeyringText
     persons: KeyringText
 
 

@@ -156,7 +156,7 @@ def make_plan(settings: Settings, keys: Keys | None = None) -> Plan:
     def quarantine_of(pool: Pool) -> QuarantineContext:
         return _quarantine(_read_context(pool, settings), settings)
 
-    subscribed = subscriptions(_vault(settings), _fill_context(settings))
+    subscribed = subscriptions(_vault(settings), _fill_context(settings), _people_to_call(settings))
     own = loops(sender, quarantine_of, settings.reimbursements.months, _vault(settings))
     elsewhere = [extraction(_extraction_context(settings))]
     return Plan("records", subscribed, own, keys, make_recovery(settings), elsewhere)
@@ -236,6 +236,10 @@ def _extraction_context(settings: Settings) -> ExtractionContext:
 
 def _vault(settings: Settings | ImportSettings) -> Vault:
     return Vault(Keyring.parse(settings.keys.kek.get_secret_value()))
+
+
+def _people_to_call(settings: Settings) -> Keyring:
+    return Keyring.parse(settings.keys.people_to_call.get_secret_value())
 
 
 def _ins_hmac(settings: Settings) -> Keyring:

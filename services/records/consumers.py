@@ -5,6 +5,7 @@ from functools import partial
 from services.records.clinical_facts.context import ExtractionContext
 from services.records.clinical_facts.steps.extraction import extract_published
 from services.records.copies.steps import (
+    apply_call_copies,
     apply_client_copies,
     apply_consent_copies,
     apply_matrix_copies,
@@ -23,6 +24,7 @@ from shared.contracts.consent import ConsentStateChanged, DepositDecided, Matrix
 from shared.contracts.identity import (
     ClientChanged,
     PeopleChanged,
+    PeopleToCallChanged,
     ProfessionalChanged,
     RecordChanged,
     RecordErased,
@@ -33,6 +35,7 @@ from shared.contracts.insurance import ReimbursementReported
 from shared.contracts.notify import AlertEvent, AlertFailed, AlertSent, AlertUnwanted, AlertWithheld
 from shared.contracts.records import DocumentPublished
 from shared.contracts.topics import (
+    RECORDS_CALL_COPIES,
     RECORDS_CLIENT_COPIES,
     RECORDS_CONSENT_COPIES,
     RECORDS_DEPOSIT_DECISIONS,
@@ -46,6 +49,7 @@ from shared.contracts.topics import (
     RECORDS_RECORD_COPIES,
     RECORDS_REIMBURSEMENT_FEED,
 )
+from shared.crypto.keyring import Keyring
 from shared.crypto.vault import Vault
 from shared.db.pool import Connection
 from shared.http.ended_sessions import keep_ended_sessions
@@ -58,16 +62,20 @@ async def follow_and_list_lost(connection: Connection, messages: list[Message[En
     await record_lost_documents(connection, await follow_deposits(connection, messages))
 
 
-def subscriptions(vault: Vault, filling: FillContext) -> list[Subscription]:
+def subscriptions(vault: Vault, filling: FillContext, people_to_call: Keyring) -> list[Subscription]:
     """Returns the subscriptions. None uses the inbox, because every handler is idempotent.
+
+    `people_to_call`: the keyring shared with identity.
 
     Copies have versions, a document is decided once, tracking keeps the first time, a line of reimbursement has
     versions, and a record is erased once.
     """
+    calls = partial(apply_call_copies, vault, people_to_call)
     return [
         Subscription(RECORDS_RECORD_COPIES, (RecordChanged,), partial(apply_record_openings, vault), uses_inbox=False),
         Subscription(RECORDS_CONSENT_COPIES, (ConsentStateChanged,), apply_consent_copies, uses_inbox=False),
         Subscription(RECORDS_PEOPLE_COPIES, (PeopleChanged,), apply_people_copies, uses_inbox=False),
+        Subscription(RECORDS_CALL_COPIES, (PeopleToCallChanged,), calls, uses_inbox=False),
         Subscription(RECORDS_MATRIX_COPIES, (MatrixChanged,), apply_matrix_copies, uses_inbox=False),
         Subscription(
             RECORDS_PROFESSION_COPIES,

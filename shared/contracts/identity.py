@@ -100,6 +100,22 @@ class ContactChanged(StateEvent):
     sealed: str = Field(min_length=1, max_length=4096)
 
 
+CallRole = Literal["emergency", "trusted", "help"]
+
+
+class PeopleToCallChanged(StateEvent):
+    """Whom to call for the holder of a record; sealed for records (JWE). Topic `identity.people-to-call.v1`.
+
+    Plain text of `sealed`: a JSON array in the holder's order, of `{"role": "emergency" | "trusted" | "help", "name":
+    ..., "phone": ..., "relation": ...}`, the phone in E.164, the relation in the holder's words; empty: nobody. The
+    protected header binds it to the record: `cty` is `people-to-call;id=<record_id>`.
+    """
+
+    ce_type: ClassVar[str] = "identity.people-to-call-changed.v1"
+    record_id: UUID
+    sealed: str = Field(min_length=1, max_length=16384)
+
+
 class PersonNamed(BaseModel):
     """A person who may act for the holder of a record, for a time. `person_id` is an id internal to identity."""
 

@@ -40,6 +40,9 @@ IDENTITY_CONTACTS = Topic(
     (identity.ContactChanged,),
     "Where and in which language a person is notified, sealed for notify.",
 )
+IDENTITY_PEOPLE_TO_CALL = Topic(
+    "identity.people-to-call.v1", "identity", "state", (identity.PeopleToCallChanged,), "Whom to call, for records."
+)
 IDENTITY_PROFESSIONALS = Topic(
     "identity.professionals.v1",
     "identity",
@@ -225,7 +228,7 @@ FORMER_ACKNOWLEDGEMENTS = Topic(
 
 TOPICS: tuple[Topic, ...] = (
     *(IDENTITY_RECORDS, IDENTITY_PEOPLE, IDENTITY_CONTACTS, IDENTITY_PROFESSIONALS, IDENTITY_ERASURES),
-    *(IDENTITY_ENDED_SESSIONS, IDENTITY_CLIENTS),
+    *(IDENTITY_ENDED_SESSIONS, IDENTITY_CLIENTS, IDENTITY_PEOPLE_TO_CALL),
     *(RECORDS_DOCUMENTS, RECORDS_COPIES, RECORDS_COLLECTED_CONSENTS, RECORDS_HISTORIES),
     *(CONSENT_STATES, CONSENT_DECISIONS, CONSENT_MATRICES),
     AUDIT_ENTRIES,
@@ -238,9 +241,7 @@ TOPICS: tuple[Topic, ...] = (
 
 IDENTITY_COPY_ACKNOWLEDGEMENTS = Group("identity.copy-acknowledgements", (RECORDS_COPIES,), "Openings in force.")
 IDENTITY_ACKNOWLEDGED_ERASURES = Group(
-    "identity.acknowledged-erasures",
-    (*ERASURE_ACKNOWLEDGEMENTS.values(), FORMER_ACKNOWLEDGEMENTS),
-    "Completes erasures.",
+    "identity.acknowledged-erasures", (*ERASURE_ACKNOWLEDGEMENTS.values(), FORMER_ACKNOWLEDGEMENTS), "Ends erasures."
 )
 RECORDS_ERASURES = Group("records.erasures", (IDENTITY_ERASURES,), "Destroys what records holds of a record.")
 CONSENT_ERASURES = Group("consent.erasures", (IDENTITY_ERASURES,), "Destroys what consent holds of a record.")
@@ -255,12 +256,11 @@ RECORDS_CONSENT_COPIES = Group("records.consent-copies", (CONSENT_STATES,), "Cop
 RECORDS_PEOPLE_COPIES = Group("records.people-copies", (IDENTITY_PEOPLE,), "Copy of who may act for a holder.")
 RECORDS_MATRIX_COPIES = Group("records.matrix-copies", (CONSENT_MATRICES,), "Copy of the matrices.")
 RECORDS_PROFESSION_COPIES = Group("records.profession-copies", (IDENTITY_PROFESSIONALS,), "Professions, for what-if.")
+RECORDS_CALL_COPIES = Group("records.call-copies", (IDENTITY_PEOPLE_TO_CALL,), "Copy of whom to call.")
 RECORDS_CLIENT_COPIES = Group("records.client-copies", (IDENTITY_CLIENTS,), "Who sends messages over MLLP.")
 RECORDS_DEPOSIT_DECISIONS = Group("records.deposit-decisions", (CONSENT_DECISIONS,), "Publishes or refuses.")
 RECORDS_DEPOSIT_TRACKING = Group("records.deposit-tracking", (AUDIT_ENTRIES, NOTIFY_ALERTS), "Tracks deposits.")
-RECORDS_REIMBURSEMENT_FEED = Group(
-    "records.reimbursement-feed", (INSURANCE_REIMBURSEMENTS,), "Fills the histories of reimbursements."
-)
+RECORDS_REIMBURSEMENT_FEED = Group("records.reimbursement-feed", (INSURANCE_REIMBURSEMENTS,), "Fills histories.")
 RECORDS_FACT_EXTRACTION = Group("records.fact-extraction", (RECORDS_DOCUMENTS,), "Reads the facts.", "extract")
 CONSENT_RECORD_COPIES = Group("consent.record-copies", (IDENTITY_RECORDS,), "Announces the state of a new record.")
 CONSENT_PEOPLE_COPIES = Group("consent.people-copies", (IDENTITY_PEOPLE,), "Who acts for a person; médecin traitant.")
@@ -289,7 +289,7 @@ NOTIFY_MESSAGES = Group("notify.messages", (NOTIFY_REQUESTS,), "Codes, notices a
 GROUPS: tuple[Group, ...] = (
     *(IDENTITY_COPY_ACKNOWLEDGEMENTS, IDENTITY_ACKNOWLEDGED_ERASURES),
     *(RECORDS_ERASURES, RECORDS_RECORD_COPIES, RECORDS_CONSENT_COPIES, RECORDS_PEOPLE_COPIES),
-    *(RECORDS_MATRIX_COPIES, RECORDS_PROFESSION_COPIES, RECORDS_CLIENT_COPIES),
+    *(RECORDS_MATRIX_COPIES, RECORDS_PROFESSION_COPIES, RECORDS_CLIENT_COPIES, RECORDS_CALL_COPIES),
     *(RECORDS_DEPOSIT_DECISIONS, RECORDS_DEPOSIT_TRACKING, RECORDS_REIMBURSEMENT_FEED, RECORDS_FACT_EXTRACTION),
     *(CONSENT_ERASURES, CONSENT_RECORD_COPIES, CONSENT_PEOPLE_COPIES, CONSENT_DEPOSIT_CHECKS),
     *(CONSENT_COPY_ACKNOWLEDGEMENTS, CONSENT_DIRECTORY_COPIES, CONSENT_COLLECTED_CONSENTS),

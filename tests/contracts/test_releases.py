@@ -10,10 +10,12 @@ from uuid import UUID, uuid4
 import pytest
 from pydantic import BaseModel
 
+from services.identity.relations.domain.emergency_contacts import people_to_call_event
 from services.records.reimbursements.domain.feed import seal_report
 from shared.contracts.base import Event, StateEvent
 from shared.contracts.consent import DepositDecided
 from shared.contracts.declarations import Group, Topic
+from shared.contracts.identity import PeopleToCallChanged
 from shared.contracts.insurance import ReimbursementReported
 from shared.contracts.notify import MessageRequested
 from shared.contracts.open_enumerations import ENUMERATIONS, Enumeration, UnknownValuePolicy
@@ -28,6 +30,7 @@ from tests.infra.messaging.plumbing import record_changed
 from tests.infra.messaging.subscriptions import ALL, subscription_of
 from tests.infra.notify.notify import contact, requested
 from tests.infra.records.records_api import (
+    CALL_RING,
     FILLING,
     a_deposit,
     bundle_of,
@@ -91,6 +94,8 @@ async def group_at_work(
             return requested("someone@mail.example", record_id=record_id, code="482913", minutes="10")
         if event is ReimbursementReported:
             return seal_report(FILLING.feed, uuid4(), recent_line(Person(1)))
+        if event is PeopleToCallChanged:
+            return people_to_call_event(CALL_RING, record_id, 1, ())
         return example(event, record_id)
 
     yield Consumer(pool, subscription_of(name)), make

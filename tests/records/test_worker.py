@@ -24,6 +24,7 @@ from tests.infra.platform.databases import Database
 from tests.infra.platform.topics import Topics
 from tests.infra.platform.waiting import eventually
 from tests.infra.records.records_api import (
+    CALL_RING,
     DOCTOR,
     FILLING,
     HOSPITAL,
@@ -47,7 +48,7 @@ SOMEBODY = Person(41)
 
 @asynccontextmanager
 async def working(database: Database, kafka: Topics) -> AsyncIterator[WorkerRuntime]:
-    plan = Plan("records", subscriptions(FILLING.vault, FILLING), keys=TestKeys())
+    plan = Plan("records", subscriptions(FILLING.vault, FILLING, CALL_RING), keys=TestKeys())
     async with at_work(plan, settings_of(database, kafka=kafka.settings("records"))) as runtime:
         yield runtime
 

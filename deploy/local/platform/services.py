@@ -28,8 +28,13 @@ ROLES: Mapping[str, tuple[Role, ...]] = {"records": ("api", "worker", "mllp", "e
 _CONSUMERS: frozenset[Role] = frozenset({"worker", "extract"})
 """The long-running processes of services that have more than an API and a worker."""
 RINGS: Mapping[str, Mapping[str, str]] = {
-    "identity": {"ins_hmac": "ins-hmac", "contacts": "contacts", "persons": "persons"},
-    "records": {"ins_hmac": "ins-hmac", "kek": "kek", "insurance": "insurance"},
+    "identity": {
+        "ins_hmac": "ins-hmac",
+        "contacts": "contacts",
+        "people_to_call": "people-to-call",
+        "persons": "persons",
+    },
+    "records": {"ins_hmac": "ins-hmac", "kek": "kek", "people_to_call": "people-to-call", "insurance": "insurance"},
     "audit": {"motives": "motives", "kek": "audit-kek"},
     "notify": {"contacts": "contacts"},
 }

@@ -118,6 +118,14 @@ RAISE_PEOPLE = "update people_states set version = $3 where bucket = $1 and reco
 RAISE_CONTACT = "update contacts set version = $3 where bucket = $1 and record_id = $2 and version < $3"
 
 
+RAISE_PEOPLE_TO_CALL = "update people_to_call set version = $3 where bucket = $1 and record_id = $2 and version < $3"
+
+
+async def raise_people_to_call_version(connection: Connection, record_id: UUID, version: int) -> None:
+    """Raises the version of a list of people to call to at least this one."""
+    await connection.execute(RAISE_PEOPLE_TO_CALL, bucket_of(record_id), record_id, version)
+
+
 async def raise_record_version(connection: Connection, record_id: UUID, version: int) -> None:
     """Raises the version of a record to at least this one."""
     await connection.execute(RAISE_RECORD, bucket_of(record_id), record_id, version)

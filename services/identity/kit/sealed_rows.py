@@ -10,11 +10,13 @@ from shared.crypto.keyring import Keyring
 class Keyrings:
     """The keyrings of identity.
 
-    `ins`: fingerprints of INS; `contacts`: data sealed for notify; `persons`: identity's own rows.
+    `ins`: fingerprints of INS; `contacts`: data sealed for notify; `people_to_call`: lists sealed for records;
+    `persons`: identity's own rows.
     """
 
     ins: Keyring
     contacts: Keyring
+    people_to_call: Keyring
     persons: Keyring
 
 

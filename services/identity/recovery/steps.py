@@ -16,14 +16,16 @@ from services.identity.lifecycle.steps import open_holder
 from services.identity.lifecycle.store import LifecycleRecord
 from services.identity.people.domain.contacts import Contact, seal_contact
 from services.identity.recovery import store
+from services.identity.relations.domain.emergency_contacts import people_to_call_event, people_to_call_from_json
 from services.identity.relations.domain.people import RecordPeople
 from shared.contracts.base import Event
-from shared.contracts.identity import ContactChanged, RecordChanged, RecordErased
+from shared.contracts.identity import ContactChanged, PeopleToCallChanged, RecordChanged, RecordErased
 from shared.contracts.topics import (
     IDENTITY_CLIENTS,
     IDENTITY_CONTACTS,
     IDENTITY_ERASURES,
     IDENTITY_PEOPLE,
+    IDENTITY_PEOPLE_TO_CALL,
     IDENTITY_PROFESSIONALS,
     IDENTITY_RECORDS,
 )
@@ -46,6 +48,7 @@ def state_sources(keyrings: Keyrings) -> list[StateSource]:
         IDENTITY_RECORDS.name: partial(_records, keyrings),
         IDENTITY_PEOPLE.name: _people,
         IDENTITY_CONTACTS.name: partial(_contacts, keyrings),
+        IDENTITY_PEOPLE_TO_CALL.name: partial(_people_to_call, keyrings),
     }
     return [StateSource(name, load) for name, load in sources.items()]
 
@@ -88,6 +91,16 @@ async def _contacts(keyrings: Keyrings, connection: Connection, position: str) -
         return ContactChanged(record_id=row["id"], version=row["version"], sealed=sealed)
 
     rows = await store.page_contacts(connection, _place(position))
+    return _page(rows, event_of, lambda row: f"{row['bucket']}/{row['id']}")
+
+
+async def _people_to_call(keyrings: Keyrings, connection: Connection, position: str) -> StatePage:
+    def event_of(row: asyncpg.Record) -> PeopleToCallChanged:
+        plain = open_row(keyrings.persons, Sealed(row["key_id"], row["sealed"]), "people-to-call", row["id"])
+        people = people_to_call_from_json(plain)
+        return people_to_call_event(keyrings.people_to_call, row["id"], row["version"], people)
+
+    rows = await store.page_people_to_call(connection, _place(position))
     return _page(rows, event_of, lambda row: f"{row['bucket']}/{row['id']}")
 
 

@@ -44,6 +44,15 @@ cross join lateral (
   select c.bucket, c.record_id, c.version, c.key_id, c.sealed from contacts c
   where c.bucket = page.bucket and c.record_id = page.record_id for share
 ) as contact"""
+PAGE_PEOPLE_TO_CALL = """
+select called.bucket, called.record_id as id, called.version, called.key_id, called.sealed
+from (
+  select bucket, record_id from people_to_call where (bucket, record_id) > ($1, $2) order by bucket, record_id limit $3
+) as page
+cross join lateral (
+  select p.bucket, p.record_id, p.version, p.key_id, p.sealed from people_to_call p
+  where p.bucket = page.bucket and p.record_id = page.record_id for share
+) as called"""
 PAGE_ERASURES = """
 select bucket, id, record_id, reason, decided_at from erasures
 where (bucket, id) > ($1, $2) order by bucket, id limit $3"""
@@ -66,6 +75,11 @@ async def page_people(connection: Connection, after: tuple[int, UUID]) -> Sequen
 async def page_contacts(connection: Connection, after: tuple[int, UUID]) -> Sequence[asyncpg.Record]:
     """Returns the next rows (bucket, id of the record, version, key_id, sealed) in their order."""
     return _in_order(await connection.fetch(PAGE_CONTACTS, *after, PAGE))
+
+
+async def page_people_to_call(connection: Connection, after: tuple[int, UUID]) -> Sequence[asyncpg.Record]:
+    """Returns the next rows (bucket, id of the record, version, key_id, sealed) in their order."""
+    return _in_order(await connection.fetch(PAGE_PEOPLE_TO_CALL, *after, PAGE))
 
 
 def _in_order(rows: Sequence[asyncpg.Record]) -> list[asyncpg.Record]:

@@ -3,14 +3,24 @@
 After the commit of a copy, no read under the older version can follow.
 """
 
+from services.records.copies.domain.people_to_call import resealed
 from services.records.copies.store import copies as store
 from services.records.copies.store.clients import upsert_clients
 from services.records.copies.store.copies import RecordFingerprint
+from services.records.copies.store.people_to_call import SealedPeopleToCall, load_keys, upsert_people_to_call
 from services.records.copies.store.professions import upsert_professions
 from services.records.kit.announcements import announce_effect
 from shared.contracts.consent import ConsentStateChanged, MatrixChanged
-from shared.contracts.identity import ClientChanged, PeopleChanged, ProfessionalChanged, RecordChanged, StructureChanged
+from shared.contracts.identity import (
+    ClientChanged,
+    PeopleChanged,
+    PeopleToCallChanged,
+    ProfessionalChanged,
+    RecordChanged,
+    StructureChanged,
+)
 from shared.contracts.records import CopyApplied
+from shared.crypto.keyring import Keyring
 from shared.crypto.vault import Vault
 from shared.db.pool import Connection
 from shared.messaging.copies import newest_of_each
@@ -113,6 +123,30 @@ async def apply_people_copies(connection: Connection, messages: list[Message[Peo
         ],
     )
     return {message.key for message in applied_messages}
+
+
+async def apply_call_copies(
+    vault: Vault, ring: Keyring, connection: Connection, messages: list[Message[PeopleToCallChanged]]
+) -> set[bytes]:
+    """Stores newer lists of people to call under the records' data keys, which are made where a record is not here yet.
+
+    No decision rests on them. Returns the message keys whose copy is newer now. Raises PeopleToCallInvalidError,
+    SealBrokenError, KeyUnknownError.
+    """
+    latest = newest_of_each(messages, lambda event: event.record_id)
+    ids = sorted(latest)
+    await store.lock_records(connection, ids)
+    keys = await load_keys(connection, ids)
+    if missing := [id for id in ids if id not in keys]:
+        await store.insert_keys(connection, {id: vault.new_key(id) for id in missing})
+        keys |= await load_keys(connection, missing)
+    lists = [
+        SealedPeopleToCall(
+            id, message.event.version, message.partition, resealed(ring, vault.unwrap(id, keys[id]), message.event)
+        )
+        for id, message in sorted(latest.items())
+    ]
+    return {str(id).encode() for id in await upsert_people_to_call(connection, lists)}
 
 
 async def apply_matrix_copies(connection: Connection, messages: list[Message[MatrixChanged]]) -> set[bytes]:

@@ -23,6 +23,8 @@ with gone_records as (
   delete from consent_states where bucket = $1 and record_id = $2 returning record_id
 ), gone_people as (
   delete from record_people where bucket = $1 and record_id = $2 returning record_id
+), gone_calls as (
+  delete from people_to_call where bucket = $1 and record_id = $2 returning record_id
 ), gone_visits as (
   delete from reader_visits where bucket = $1 and record_id = $2 returning record_id
 ), gone_histories as (
@@ -33,6 +35,7 @@ with gone_records as (
 select (select count(*) from gone_records) as records, (select count(*) from gone_fingerprints) as fingerprints,
        (select count(*) from gone_keys) as keys, (select count(*) from gone_states) as consent_states,
        (select count(*) from gone_people) as record_people,
+       (select count(*) from gone_calls) as people_to_call,
        (select count(*) from gone_visits) as reader_visits,
        (select count(*) from gone_histories) as reimbursement_histories,
        (select count(*) from gone_certificates) as certificate_sources,

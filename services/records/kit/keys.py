@@ -31,13 +31,14 @@ class RingSettings(Section):
 
     `ins_hmac`: makes fingerprints, shared with identity. `kek`: wraps the data keys of records and organisations. A
     data key stays wrapped by the key-encryption key that was active when it was made, until `keys rewrap` wraps it
-    anew. `insurance`: shared with the health insurance; encrypts its feed and finds its lines. A key of it stays as
-    long as lines that came under it.
+    anew. `people_to_call`: shared with identity; opens whom to call. `insurance`: shared with the health insurance;
+    encrypts its feed and finds its lines. A key of it stays as long as lines that came under it.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     ins_hmac: KeyringText
     kek: KeyringText
+    people_to_call: KeyringText
     insurance: KeyringText
 
 
@@ -62,6 +63,7 @@ def make_keys(settings: RingSettings) -> KeyPlan:
     rings = {
         "ins_hmac": Keyring.parse(settings.ins_hmac.get_secret_value()),
         "kek": kek,
+        "people_to_call": Keyring.parse(settings.people_to_call.get_secret_value()),
         "insurance": Keyring.parse(settings.insurance.get_secret_value()),
     }
     organisations = wrapped_keys(Vault(kek, ORGANISATION_KEY), "organisation_keys", "id", bucket=False)

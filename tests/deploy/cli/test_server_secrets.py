@@ -38,7 +38,12 @@ def test_every_role_has_a_password_of_its_own(tmp_path: Path) -> None:
 
 def test_services_that_share_a_keyring_get_the_same(tmp_path: Path) -> None:
     make_secrets(tmp_path)
-    for name, services in (("ins-hmac", ("identity", "records")), ("contacts", ("identity", "notify"))):
+    shared = {
+        "ins-hmac": ("identity", "records"),
+        "people-to-call": ("identity", "records"),
+        "contacts": ("identity", "notify"),
+    }
+    for name, services in shared.items():
         assert len({(tmp_path / service / name).read_text() for service in services}) == 1
 
 

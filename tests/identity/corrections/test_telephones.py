@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
+import orjson
 import pytest
 
 from services.identity.corrections import domain
@@ -23,7 +24,7 @@ from services.identity.relations.domain.emergency_contacts import (
     people_to_call_from_json,
 )
 from shared.contracts.base import sealed_place
-from shared.contracts.identity import ContactChanged
+from shared.contracts.identity import ContactChanged, PeopleToCallChanged
 from shared.db.key_rewrap import Rewrapped
 from shared.runtime.clock import bucket_of
 from shared.runtime.settings import PostgresSettings
@@ -158,7 +159,10 @@ async def test_every_place_that_keeps_a_number_is_corrected(new_database: NewDat
     assert OpeningRequest.from_json(opened) == replace(request, contact=replace(RIGHT, mail=None))
     assert (await query(database, "select card, content from insured"))[0]["card"] == row.card
     assert await corrected(database) == {}
-    assert await announced(database) == []
+    [event] = await announced(database)
+    assert isinstance(event, PeopleToCallChanged)
+    plain = orjson.loads(RING.decrypt_jwe(event.sealed, sealed_place("people-to-call", id)))
+    assert (event.version, plain[0]["phone"]) == (1, "+262692123456")
 
 
 async def test_an_interrupted_run_is_started_again_and_finishes(
@@ -213,7 +217,11 @@ async def test_the_operator_runs_it_as_a_process_and_learns_what_could_not_be_op
     await insert_contact(database, WRONG)
     id = await insert_contact(database, WRONG)
     await query(database, "update contacts set sealed = 'altered' where record_id = $1", id)
-    ended = await run(database, "correct-telephones", rings=dict.fromkeys(("ins_hmac", "contacts", "persons"), KEYRING))
+    ended = await run(
+        database,
+        "correct-telephones",
+        rings=dict.fromkeys(("ins_hmac", "contacts", "people_to_call", "persons"), KEYRING),
+    )
     assert ended.code == 1, ended.errors
     assert '"column": "contacts.sealed",\n    "done": 1,\n    "without_key": 0,\n    "broken": 1' in ended.output
     assert "690123456" not in ended.output + ended.errors

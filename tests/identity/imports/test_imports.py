@@ -58,7 +58,7 @@ class Killed(BaseException):
 
 
 def importer_of(database: Database, keyring: str = KEYRING) -> Importer:
-    keys = {"ins_hmac": keyring, "contacts": KEYRING, "persons": keyring}
+    keys = {"ins_hmac": keyring, "contacts": KEYRING, "people_to_call": KEYRING, "persons": keyring}
     values: dict[str, Any] = {"postgres": {"dsn": SecretStr(database.dsn)}, "keys": keys}
     return make_importer(ImportSettings.model_validate(values))
 

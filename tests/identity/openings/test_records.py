@@ -161,7 +161,7 @@ async def test_a_record_is_found_again_after_a_change_of_every_key(database: Dat
     async with running(settings_of(database)) as client:
         record_id = await open_one(client)
     ring = f"{OTHER_KEYRING},{KEYRING}"
-    keys = {"ins_hmac": ring, "contacts": ring, "persons": ring}
+    keys = {"ins_hmac": ring, "contacts": ring, "people_to_call": ring, "persons": ring}
     async with running(settings_of(database, keys=keys)) as client:
         assert await open_one(client) == record_id
         assert await open_one(client, 2) != record_id

@@ -6,14 +6,19 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx2
+import orjson
 import pytest
 
+from services.identity.kit.unit_of_work import Storage
 from services.identity.relations.domain.care import UNANSWERED_RETENTION
+from services.identity.relations.usecases.announce_people_to_call import announce_people_to_call
 from services.identity.relations.usecases.sweep_invitations import sweep_invitations
+from shared.contracts.base import sealed_place
+from shared.contracts.identity import PeopleToCallChanged
 from shared.runtime import clock
 from tests.infra.http.tokens import bearer, make_token, patient_token, professional_token
-from tests.infra.identity.accounts import IdentityApi
-from tests.infra.identity.identity_api import administrator, query
+from tests.infra.identity.accounts import KEYRINGS, RING, IdentityApi
+from tests.infra.identity.identity_api import administrator, announced, query
 from tests.infra.identity.people import (
     MINOR,
     acting,
@@ -388,8 +393,23 @@ async def test_people_to_call_are_given_by_the_holder_and_seen_by_the_carer(api:
     assert [entry.reason for entry in await entries(api, record_id, "change-contact")] == ["people-to-call"]
     again = await api.client.put(path, json={"people": CALL[:1]}, headers=own(record_id))
     assert len(again.json()["people"]) == 1
+    first, second = [event for event in await announced(api.database) if isinstance(event, PeopleToCallChanged)]
+    assert (first.version, second.version, "PAT-TROIS" in first.sealed) == (1, 2, False)
+    [called] = orjson.loads(RING.decrypt_jwe(second.sealed, sealed_place("people-to-call", record_id)))
+    assert called == {**CALL[0], "phone": "+33123456789"}
     two = await api.client.put(path, json={"people": [CALL[1], CALL[1]]}, headers=own(record_id))
     assert (two.status_code, two.json()["code"]) == (422, "people-to-call-invalid")
+
+
+async def test_a_list_that_is_older_than_its_topic_is_announced_once(api: IdentityApi) -> None:
+    record_id = await adult(api, 5)
+    await api.client.put(f"/records/{record_id}/people-to-call", json={"people": CALL}, headers=own(record_id))
+    await query(api.database, "update people_to_call set version = 0")
+    storage = Storage(api.pool, KEYRINGS)
+    assert [await announce_people_to_call(storage) for _ in range(2)] == [1, 0]
+    again = [event for event in await announced(api.database) if isinstance(event, PeopleToCallChanged)][-1]
+    called = orjson.loads(RING.decrypt_jwe(again.sealed, sealed_place("people-to-call", record_id)))
+    assert (again.version, [person["name"] for person in called]) == (1, [person["name"] for person in CALL])
 
 
 async def test_a_refusal_is_told_in_french_to_who_reads_french(api: IdentityApi) -> None:

@@ -34,7 +34,7 @@ from tests.infra.messaging.crashing import die, replace_for_good
 from tests.infra.messaging.messages import message
 
 RING = Keyring.parse(KEYRING)
-KEYRINGS = Keyrings(ins=RING, contacts=RING, persons=RING)
+KEYRINGS = Keyrings(ins=RING, contacts=RING, people_to_call=RING, persons=RING)
 LIFECYCLE = LifecycleRules(closed_years=10)
 RECEIPT_KEYS = SignatureKeys.parse(RECEIPTS)
 ERASURE = ErasureRules(RECEIPT_KEYS, backups_days=90, acknowledgement_s=3600)

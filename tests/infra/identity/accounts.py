@@ -35,7 +35,7 @@ OTHER_PASSWORD = "une lampe verte mange du sable"
 MAIL = "zoe.inventee@patient.example"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 RING = Keyring.parse(KEYRING)
-KEYRINGS = Keyrings(ins=RING, contacts=RING, persons=RING)
+KEYRINGS = Keyrings(ins=RING, contacts=RING, people_to_call=RING, persons=RING)
 RULES = AccountRules(lookup_keys(RING), Argon2Hasher(CHEAP["password_memory_kib"], CHEAP["password_passes"]))
 
 

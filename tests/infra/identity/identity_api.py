@@ -37,7 +37,7 @@ SELECT_OUTBOX = "select topic, key, event_type, payload, traceparent from outbox
 
 def settings_of(database: Database, **changes: Any) -> Settings:
     """Returns settings like those from the environment."""
-    rings = {"ins_hmac": KEYRING, "contacts": KEYRING, "persons": KEYRING}
+    rings = {"ins_hmac": KEYRING, "contacts": KEYRING, "people_to_call": KEYRING, "persons": KEYRING}
     keys = {**rings, "signing": SIGNING, "receipts": RECEIPTS, **changes.pop("keys", {})}
     values: dict[str, Any] = {
         "postgres": {"dsn": database.dsn},

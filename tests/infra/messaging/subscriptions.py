@@ -17,7 +17,7 @@ from shared.messaging.subscription import Subscription
 from tests.infra.audit.keys import MOTIVES
 from tests.infra.erasure.erasures import ERASURE
 from tests.infra.notify.notify import KEYRING, SENDER
-from tests.infra.records.records_api import FILLING, RING
+from tests.infra.records.records_api import CALL_RING, FILLING, RING
 
 
 def subscriptions_of(service: str) -> Sequence[Subscription]:
@@ -27,7 +27,7 @@ def subscriptions_of(service: str) -> Sequence[Subscription]:
             return of_identity(ERASURE)
         case "records":
             reading = ExtractionContext(FILLING.vault, RING, Extractor())
-            return [*of_records(FILLING.vault, FILLING), extraction(reading)]
+            return [*of_records(FILLING.vault, FILLING, CALL_RING), extraction(reading)]
         case "consent":
             return of_consent()
         case "audit":

@@ -15,9 +15,11 @@ from fastapi import FastAPI
 from joserfc.jwk import OKPKey
 from prometheus_client import REGISTRY
 
+from services.identity.relations.domain.emergency_contacts import PersonToCall, people_to_call_event
 from services.records.app import make_api
 from services.records.copies.domain.copies import COPIED_TOPICS
 from services.records.copies.steps import (
+    apply_call_copies,
     apply_consent_copies,
     apply_people_copies,
     apply_profession_copies,
@@ -66,14 +68,24 @@ INSURANCE = "insurance-1:" + "E" * 43
 SIGNATURES = json.dumps(
     [OKPKey.import_key(Ed25519PrivateKey.from_private_bytes(b"S" * 32), {"kid": "copies"}).as_dict(private=True)]
 )
-KEYS = {"ins_hmac": INS_HMAC, "kek": KEK, "insurance": INSURANCE, "signatures": SIGNATURES, "certificates": CARD_KEYS}
+CALLS = "people-to-call-1:" + "F" * 43
+KEYS = {
+    "ins_hmac": INS_HMAC,
+    "kek": KEK,
+    "people_to_call": CALLS,
+    "insurance": INSURANCE,
+    "signatures": SIGNATURES,
+    "certificates": CARD_KEYS,
+}
 FILLING = FillContext(Vault(Keyring.parse(KEK)), Keyring.parse(INS_HMAC), Keyring.parse(INSURANCE), months=24)
 """What storing lines of reimbursement needs."""
 RING = Keyring.parse(INS_HMAC)
+CALL_RING = Keyring.parse(CALLS)
 HOSPITAL, CLINIC = "1750000001", "1750000002"
 DOCTOR, OTHER_DOCTOR = "899900000018", "899900000026"
 _TABLES = (
-    *("records", "record_fingerprints", "record_keys", "consent_states", "record_people", "matrices", "professions"),
+    *("records", "record_fingerprints", "record_keys", "consent_states", "record_people", "people_to_call"),
+    *("matrices", "professions"),
     *("deposits", "deposit_requests"),
     *("reimbursements", "reimbursement_keys", "reimbursement_histories", "reimbursement_files"),
     "reimbursement_rejections",
@@ -206,6 +218,12 @@ class RecordsApi:
         async with transaction(self.pool) as connection:
             event = PeopleChanged(record_id=record_id, version=version, **named)
             await apply_people_copies(connection, [message(event)])
+
+    async def call(self, record_id: UUID, version: int, *people: PersonToCall) -> None:
+        """Applies identity's event of whom to call."""
+        async with transaction(self.pool) as connection:
+            event = people_to_call_event(CALL_RING, record_id, version, people)
+            await apply_call_copies(self.vault, CALL_RING, connection, [message(event)])
 
     async def enter_professional(
         self, professional_id: str, profession: str, version: int = 1, *, active: bool = True

@@ -18,11 +18,11 @@ from shared.db.pool import transaction
 from shared.runtime import clock, tracing
 from tests.infra.load.documents import Person
 from tests.infra.platform.databases import Database
-from tests.infra.records.records_api import FILLING, INS_HMAC, INSURANCE, KEK, RecordsApi
+from tests.infra.records.records_api import CALLS, FILLING, INS_HMAC, INSURANCE, KEK, RecordsApi
 from tests.infra.records.reimbursement_files import Fields, a_line
 
 MONTHS = 24
-RINGS = {"ins_hmac": INS_HMAC, "kek": KEK, "insurance": INSURANCE}
+RINGS = {"ins_hmac": INS_HMAC, "kek": KEK, "people_to_call": CALLS, "insurance": INSURANCE}
 SELECT_STORED = """
 select r.month, r.record_id, r.line_key, r.version, r.kind, r.care, k.kid, k.wrapped
 from reimbursements r join record_keys k on k.bucket = r.bucket and k.record_id = r.record_id

@@ -22,6 +22,7 @@ from tests.infra.http.tokens import bearer, make_token
 from tests.infra.load.documents import Person
 from tests.infra.records.mixes import in_mode
 from tests.infra.records.records_api import (
+    CALL_RING,
     DOCTOR,
     FILLING,
     OTHER_DOCTOR,
@@ -145,7 +146,9 @@ class Feed:
 
     def __init__(self, api: RecordsApi, group: str, topic: str) -> None:
         [subscription] = [
-            subscription for subscription in subscriptions(api.vault, FILLING) if subscription.group.name == group
+            subscription
+            for subscription in subscriptions(api.vault, FILLING, CALL_RING)
+            if subscription.group.name == group
         ]
         self.consumer, self.topic, self.offset = Consumer(api.pool, subscription), topic, 0
 

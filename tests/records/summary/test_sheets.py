@@ -1,25 +1,30 @@
 """Reading the sheet: its form and its ETag, its trace, two records of a person, its cost in statements, its end."""
 
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 import httpx2
 import pytest
 
+from services.identity.relations.domain.emergency_contacts import PersonToCall, people_to_call_event
 from services.records.clinical_facts.domain.model import FactKind
+from services.records.copies.steps import apply_call_copies
 from services.records.erasure.steps import erase_record
 from services.records.erasure.store import remove_rows
 from services.records.summary.domain.sheet import Chapter
 from services.records.summary.domain.signatures import SignedLine
 from services.records.summary.models import SummaryView
 from shared.contracts.audit import MOST_IN_CLEAR, AccessRecorded, CombinationDecided
+from shared.crypto.keyring import SealBrokenError
 from shared.db.pool import Connection
 from shared.erasure.erased_records import ErasureFinisher
 from shared.runtime import clock
 from tests.infra.erasure.erasing import erase, finish
 from tests.infra.load.documents import Person
+from tests.infra.messaging.messages import message
 from tests.infra.records.records_api import (
+    CALL_RING,
     OTHER_DOCTOR,
     RecordsApi,
     a_deposit,
@@ -221,11 +226,49 @@ def _counting(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return counted
 
 
+async def test_whom_to_call_is_shown_with_the_medical_profile_and_kept_under_the_records_key(
+    api: RecordsApi, record: UUID
+) -> None:
+    sister = PersonToCall("emergency", "Dominique INVENTÉE", "+33639980001", "sœur")
+    neighbour = PersonToCall("help", "Alix INVENTÉE", "+33639980002", "voisin")
+    await api.call(record, 2, sister, neighbour)
+    await api.call(record, 1)
+    names = {}
+    for token in (as_patient(record), as_doctor(OTHER_DOCTOR), as_doctor(ATTENDING)):
+        shown = (await read(api, record, token)).json()["people_to_call"]
+        names[token] = [(person["role"], person["name"], person["phone"]) for person in shown]
+    called = [("emergency", "Dominique INVENTÉE", "+33639980001"), ("help", "Alix INVENTÉE", "+33639980002")]
+    assert [*names.values()] == [called] * 3
+    stored = await api.pool.fetchval("select sealed from people_to_call")
+    assert b"INVENT" not in stored
+    await api.choose(record, 2, authorisations=[GRANT], attending_doctors=(ATTENDING,), hidden_sections=("SYNTH_PML",))
+    assert (await read(api, record, as_doctor(OTHER_DOCTOR))).json()["people_to_call"] == []
+    assert len((await read(api, record, as_doctor(ATTENDING))).json()["people_to_call"]) == 2
+    await api.call(record, 3)
+    assert (await read(api, record, as_patient(record))).json()["people_to_call"] == []
+
+
+async def test_a_list_that_comes_before_its_record_is_kept_and_a_damaged_one_refused(api: RecordsApi) -> None:
+    early = uuid4()
+    await api.call(early, 1, PersonToCall("trusted", "Alix INVENTÉE", "+33639980002", "voisin"))
+    await api.open_record(SOMEBODY, record_id=early)
+    assert [person["role"] for person in (await read(api, early, as_patient(early))).json()["people_to_call"]] == [
+        "trusted"
+    ]
+    other = people_to_call_event(CALL_RING, uuid4(), 2, ())
+    moved = message(other.model_copy(update={"record_id": early}))
+    async with api.pool.acquire() as connection:
+        with pytest.raises(SealBrokenError):
+            await apply_call_copies(api.vault, CALL_RING, connection, [moved])
+
+
 async def test_what_was_signed_is_erased_with_the_record(api: RecordsApi, record: UUID) -> None:
     fact = a_fact()
     document = await publish_facts(api, SOMEBODY, [fact])
     await sign(api, SOMEBODY, ATTENDING, SignedLine("confirmed", Chapter.PROBLEMS, fact, clock.now(), document))
+    await api.call(record, 1)
     await erase(api.pool, erase_record, record)
     await finish(api.pool, ErasureFinisher("records", remove_rows), record)
     assert await api.pool.fetchval("select count(*) from summary_versions") == 0
+    assert await api.pool.fetchval("select count(*) from people_to_call") == 0
     assert (await api.get(f"/records/{record}/summary", as_patient(record))).status_code == 404

@@ -43,8 +43,8 @@ ROWS = {
     ("notify", "contacts"): "insert into contacts values ($1, 1, 0, 'eyJhbGciOiJBMjU2S1ciLCJraWQiOiJ0ZXN0In0.e.e.e.e')",
 }
 RINGS = {
-    "identity": ("ins_hmac", "contacts", "persons"),
-    "records": ("ins_hmac", "kek", "insurance"),
+    "identity": ("ins_hmac", "contacts", "people_to_call", "persons"),
+    "records": ("ins_hmac", "kek", "people_to_call", "insurance"),
     "audit": ("motives", "kek"),
     "notify": ("contacts",),
 }

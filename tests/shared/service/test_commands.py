@@ -178,7 +178,7 @@ async def test_the_first_administrator_is_registered_by_a_public_key(new_databas
     database, file = await new_database("identity"), tmp_path / "key.jwk.json"
     key = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"})
     words = ("first-administrator", "--name", "operations", "--key", str(file))
-    rings = dict.fromkeys(("ins_hmac", "contacts", "persons"), RING)
+    rings = dict.fromkeys(("ins_hmac", "contacts", "people_to_call", "persons"), RING)
     file.write_text(json.dumps(key.as_dict(private=True)))
     refused = await run(database, *words, rings=rings)
     assert refused.code == 1

@@ -17,7 +17,7 @@ from tests.infra.platform.waiting import eventually
 
 PREFERRED_S = 5
 """Longer than any end took before, so that the answer shows that it was waited for."""
-RINGS = {"ins_hmac": KEYRING, "contacts": KEYRING, "persons": KEYRING}
+RINGS = {"ins_hmac": KEYRING, "contacts": KEYRING, "people_to_call": KEYRING, "persons": KEYRING}
 IS_READING = """
 select exists (
   select from pg_stat_activity

@@ -191,7 +191,7 @@ async def test_notify_starts_only_where_the_gateways_are_named(
 async def test_a_file_of_authorities_that_is_not_there_is_named(new_database: NewDatabase, tmp_path: Path) -> None:
     names = ("ROOTS", "PERSONS", "ORGANISATIONS", "REVOCATIONS")
     files = {f"PROFESSIONALS__CARD_{name}": str(tmp_path / name) for name in names}
-    rings = dict.fromkeys(("ins_hmac", "contacts", "persons"), RING)
+    rings = dict.fromkeys(("ins_hmac", "contacts", "people_to_call", "persons"), RING)
     ended = await failing(await new_database("identity"), "api", {**files, "PROFESSIONALS__EDGE_KEYS": RING}, **rings)
     reason = f"{tmp_path / 'ROOTS'} cannot be read as certificates in PEM"
     assert ended.errors == f"identity: IDENTITY_PROFESSIONALS__CARD_ROOTS: {reason}\n"

@@ -15,12 +15,14 @@ from services.identity.corrections.domain import (
     corrected_opening,
     corrected_people_to_call,
 )
-from services.identity.corrections.store import replace_contacts
+from services.identity.corrections.store import replace_contacts, replace_people_to_call
 from services.identity.kit.announcements import announce
 from services.identity.kit.sealed_rows import Keyrings, Sealed, open_row, seal_row
 from services.identity.openings.domain import online
 from services.identity.people.domain import insured
 from services.identity.people.domain.contacts import Contact, seal_contact
+from services.identity.relations.domain.emergency_contacts import people_to_call_event, people_to_call_from_json
+from shared.contracts.base import Event
 from shared.contracts.identity import ContactChanged
 from shared.crypto.keyring import KeyUnknownError, SealBrokenError
 from shared.db.key_rewrap import Report, Rewrapped, SealedColumn, rewrite_column, update_rows
@@ -78,7 +80,7 @@ async def correct_telephones(
     postgres: PostgresSettings, keyrings: Keyrings, report: Report = lambda _: None
 ) -> Sequence[Rewrapped]:
     """Gives stored numbers the country code of their part of France, and returns the results by column: `done` counts
-    corrected rows. Changed contacts are announced again.
+    corrected rows. Changed contacts and people to call are announced again.
 
     An interrupted run is simply started again: what is corrected stays as it is.
     """
@@ -122,21 +124,21 @@ async def _write(connection: Connection, keyrings: Keyrings, content: _SealedCon
     for row in made:
         sealed = seal_row(keyrings.persons, row.corrected, content.kind, row.id)
         rows.append((row.bucket, row.id, row.sealed, sealed.data, sealed.key_id))
-    if content.column.table != "contacts":
-        await update_rows(connection, content.column, rows)
-        return
-    versions = await replace_contacts(connection, rows)
-    contacts = [(row.id, Contact.from_json(row.corrected)) for row in made if row.id in versions]
-    await append(
-        connection,
-        [
-            announce(
-                ContactChanged(
-                    record_id=record_id,
-                    version=versions[record_id],
-                    sealed=seal_contact(keyrings, record_id, contact),
-                )
-            )
-            for record_id, contact in contacts
-        ],
-    )
+    match content.column.table:
+        case "contacts":
+            versions = await replace_contacts(connection, rows)
+        case "people_to_call":
+            versions = await replace_people_to_call(connection, rows)
+        case _:
+            await update_rows(connection, content.column, rows)
+            return
+    changed = [row for row in made if row.id in versions]
+    await append(connection, [announce(_event(keyrings, content, row, versions[row.id])) for row in changed])
+
+
+def _event(keyrings: Keyrings, content: _SealedContent, row: _NewRow, version: int) -> Event:
+    if content.column.table == "people_to_call":
+        people = people_to_call_from_json(row.corrected)
+        return people_to_call_event(keyrings.people_to_call, row.id, version, people)
+    sealed = seal_contact(keyrings, row.id, Contact.from_json(row.corrected))
+    return ContactChanged(record_id=row.id, version=version, sealed=sealed)

@@ -32,7 +32,7 @@ from services.identity.relations.steps.release_people import release_people
 from services.identity.relations.store import care, emergency_contacts, minors, people, representations
 from shared.contracts.base import Actor
 from shared.contracts.identity import RecordErased
-from shared.contracts.topics import IDENTITY_CONTACTS, IDENTITY_PEOPLE, IDENTITY_RECORDS
+from shared.contracts.topics import IDENTITY_CONTACTS, IDENTITY_PEOPLE, IDENTITY_PEOPLE_TO_CALL, IDENTITY_RECORDS
 from shared.db.pool import Connection
 from shared.erasure import erased_records
 from shared.errors import CodedError
@@ -40,7 +40,7 @@ from shared.messaging.outbox import Announcement, tombstone
 
 Destroyer = Callable[[Connection, UUID], Awaitable[Mapping[str, int]]]
 IDENTITY_ACTOR: Final = Actor(kind="system", id="identity")
-STATE_TOPICS: Final = (IDENTITY_RECORDS, IDENTITY_CONTACTS, IDENTITY_PEOPLE)
+STATE_TOPICS: Final = (IDENTITY_RECORDS, IDENTITY_CONTACTS, IDENTITY_PEOPLE, IDENTITY_PEOPLE_TO_CALL)
 """The compacted topics of identity whose key is a record's id."""
 
 

@@ -1,7 +1,7 @@
 """Recovers after this database lost commits: repeats erasures, ends sessions, and raises versions.
 
-Versions are raised above those on the topics. Events of records, people and contacts hold fingerprints and values
-sealed for others, not the data of identity itself: an operator decides about each key.
+Versions are raised above those on the topics. Events of records, people, contacts and people to call hold fingerprints
+and values sealed for others, not the data of identity itself: an operator decides about each key.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,8 +12,20 @@ from services.identity.erasure.steps.destruction import erase_again
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.kit.unit_of_work import UnitOfWork
 from shared.contracts.base import StateEvent
-from shared.contracts.identity import ContactChanged, PeopleChanged, RecordChanged, RecordErased
-from shared.contracts.topics import IDENTITY_CONTACTS, IDENTITY_ERASURES, IDENTITY_PEOPLE, IDENTITY_RECORDS
+from shared.contracts.identity import (
+    ContactChanged,
+    PeopleChanged,
+    PeopleToCallChanged,
+    RecordChanged,
+    RecordErased,
+)
+from shared.contracts.topics import (
+    IDENTITY_CONTACTS,
+    IDENTITY_ERASURES,
+    IDENTITY_PEOPLE,
+    IDENTITY_PEOPLE_TO_CALL,
+    IDENTITY_RECORDS,
+)
 from shared.db.pool import Connection
 from shared.messaging.outbox import Announcement
 from shared.messaging.outbox.lost import SentRecord
@@ -24,6 +36,7 @@ VERSION_RAISERS: dict[str, tuple[type[StateEvent], VersionRaiser]] = {
     IDENTITY_RECORDS.name: (RecordChanged, erasures.raise_record_version),
     IDENTITY_PEOPLE.name: (PeopleChanged, erasures.raise_people_version),
     IDENTITY_CONTACTS.name: (ContactChanged, erasures.raise_contact_version),
+    IDENTITY_PEOPLE_TO_CALL.name: (PeopleToCallChanged, erasures.raise_people_to_call_version),
 }
 
 

@@ -5,17 +5,20 @@ and people who help at home.
 """
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
-from typing import Final, Literal, get_args
+from dataclasses import asdict, astuple, dataclass
+from typing import Final, get_args
+from uuid import UUID
 
 import orjson
 
+from shared.contracts.base import sealed_place
+from shared.contracts.identity import CallRole, PeopleToCallChanged
+from shared.crypto.keyring import Keyring
 from shared.errors import InvalidError
 from shared.human_text import clean_line, has_control_character
 from shared.telephones import telephone_number
 from shared.values import RedactedRepr
 
-CallRole = Literal["emergency", "trusted", "help"]
 MAX_PEOPLE: Final = 10
 MAX_TEXT_LENGTH: Final = 100
 
@@ -61,6 +64,15 @@ def check_people_to_call(people: Sequence[PersonToCall]) -> None:
 def people_to_call_as_json(people: Sequence[PersonToCall]) -> bytes:
     """Returns the JSON that is sealed for storage."""
     return orjson.dumps([astuple(person) for person in people])
+
+
+def people_to_call_event(
+    ring: Keyring, record_id: UUID, version: int, people: Sequence[PersonToCall]
+) -> PeopleToCallChanged:
+    """Returns the event of a list, encrypted for records and bound to this record. `ring`: of people to call."""
+    plain = orjson.dumps([asdict(person) for person in people])
+    sealed = ring.encrypt_jwe(plain, sealed_place("people-to-call", record_id))
+    return PeopleToCallChanged(record_id=record_id, version=version, sealed=sealed)
 
 
 def people_to_call_from_json(data: bytes) -> tuple[PersonToCall, ...]:

@@ -10,11 +10,12 @@ from services.identity.clients.domain.tokens import AccessToken
 from services.identity.kit.bodies import Body, Name, Text, one_of
 from services.identity.people.models import InsBody
 from services.identity.relations.domain.acts_for_holder import Proxy
-from services.identity.relations.domain.emergency_contacts import CallRole, PersonToCall, person_to_call
+from services.identity.relations.domain.emergency_contacts import PersonToCall, person_to_call
 from services.identity.relations.domain.representation import Basis, Evidence, RepresentationStatus
 from services.identity.relations.steps.admit_representative import AdmittedRepresentation, StatedRepresentation
 from services.identity.relations.steps.find_representative import UNKNOWN_RECORD
 from services.identity.relations.usecases.list_people import NamedRepresentation, ProxyRecord
+from shared.contracts.identity import CallRole
 from shared.moments import Moment
 from shared.values import Ins
 

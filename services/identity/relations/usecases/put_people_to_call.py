@@ -13,6 +13,7 @@ from services.identity.relations.domain.emergency_contacts import (
     PersonToCall,
     check_people_to_call,
     people_to_call_as_json,
+    people_to_call_event,
 )
 from services.identity.relations.steps.check_relation import check_relation
 from services.identity.relations.store import emergency_contacts, representations
@@ -32,7 +33,7 @@ async def put_people_to_call(storage: Storage, caller: Caller, record_id: UUID, 
             raise RecordUnknownError
         await check_relation(work, caller, record_id, "change-people-to-call")
         sealed = seal_row(storage.keyrings.persons, people_to_call_as_json(people), "people-to-call", record_id)
-        await emergency_contacts.put_people_to_call(work.connection, record_id, sealed)
-        await append(
-            work.connection, [announce(permitted_access(record_id, actor, "change-contact", "people-to-call"))]
-        )
+        version = await emergency_contacts.put_people_to_call(work.connection, record_id, sealed)
+        changed = people_to_call_event(storage.keyrings.people_to_call, record_id, version, people)
+        access = permitted_access(record_id, actor, "change-contact", "people-to-call")
+        await append(work.connection, [announce(changed), announce(access)])

@@ -8,13 +8,14 @@ from uuid import UUID
 
 from services.records.clinical_facts.domain.codec import FactBlock, decode_block
 from services.records.clinical_facts.domain.sealed_blocks import open_block
+from services.records.copies.domain.people_to_call import open_people_to_call
 from services.records.documents.domain.sealed_contents import DocumentTitle, open_title
 from services.records.documents.store import contents
 from services.records.facts.context import ReadContext
 from services.records.kit.threads import in_thread_if_large
 from services.records.summary.domain.drafts import LineDraft
 from services.records.summary.domain.lines import draft_lines, finish_lines
-from services.records.summary.domain.sheet import Audience, SummarySheet
+from services.records.summary.domain.sheet import Audience, PersonToCall, SummarySheet
 from services.records.summary.domain.signatures import SignedVersion, open_signatures
 from services.records.summary.domain.sources import SheetSource, SourceState, counts_of
 from services.records.summary.steps.sheet_searches import SheetSearch
@@ -45,6 +46,7 @@ class _SealedRecord:
     key: bytes
     blocks: Mapping[UUID, bytes]
     versions: Sequence[SealedVersion]
+    people: bytes | None
 
     @property
     def citable(self) -> frozenset[UUID]:
@@ -72,7 +74,7 @@ async def open_sheet(
     record_id = searches[0].search.record.id
     assert record_id is not None, "a sheet that is permitted is of a record"
     audience: Audience = "professional" if caller.kind == "professional" else "patient-side"
-    sheet = SummarySheet(record_id, now, audience, lines, counts=counts_of(documents))
+    sheet = SummarySheet(record_id, now, audience, lines, _people_to_call(sealed), counts_of(documents))
     return OpenedSheet(sheet, frozenset(cited))
 
 
@@ -87,7 +89,19 @@ async def _load(
     if signed is None:
         return None
     blocks = await load_blocks(connection, permit, record_id, sheet.with_facts)
-    return _SealedRecord(sheet, context.vault.unwrap(record_id, signed.key), blocks, signed.versions)
+    key = context.vault.unwrap(record_id, signed.key)
+    return _SealedRecord(sheet, key, blocks, signed.versions, signed.people_to_call if sheet.shows_people else None)
+
+
+def _people_to_call(sealed: Iterable[_SealedRecord]) -> tuple[PersonToCall, ...]:
+    """Returns whom to call, of both records of a person once."""
+    people: dict[PersonToCall, None] = {}
+    for record in sealed:
+        record_id = record.sheet.search.record.id
+        if record.people is not None and record_id is not None:
+            called = open_people_to_call(record.key, record_id, record.people)
+            people |= {PersonToCall(each.role, each.name, each.phone, each.relation): None for each in called}
+    return tuple(people)
 
 
 def _open(caller: Caller, sealed: Iterable[_SealedRecord]) -> tuple[list[SheetSource], list[SignedVersion]]:

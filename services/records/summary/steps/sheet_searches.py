@@ -10,14 +10,28 @@ from services.records.documents.domain.search import RecordSearch, permitted_key
 from services.records.documents.steps.record_searches import RecordQuery, load_records, search_one, trace_searches
 from services.records.documents.store.search import sheet_of
 from services.records.facts.context import ReadContext
-from services.records.facts.domain.facts import request_facts
+from services.records.facts.domain.facts import FactCombination, request_facts
 from services.records.summary.store.sources import HAS_FACTS, ListedSource, list_sources
 from shared.access import Facts, Permit, decide
 from shared.db.pool import Connection
 from shared.http.tokens import Caller
 from shared.runtime import clock
+from shared.terminology.visibility import Confidentiality
 
 CURRENT: Final = frozenset({"current"})
+PEOPLE_TO_CALL: Final = FactCombination(
+    status="published",
+    type="DOCPAT08",
+    class_code="11",
+    section="SYNTH_PML",
+    labels=frozenset({Confidentiality.NORMAL.value}),
+    masked_by=None,
+    shown_to_representatives=False,
+    deposited_by="patient",
+    in_secret=False,
+    is_own=False,
+)
+"""Whom to call as the rules see it: a part of the medical profile, hidden with that section."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +39,13 @@ class SheetSearch:
     """The decisions on a sheet in one record, and its sources.
 
     `offered`: the keys of the combinations whose lines the caller may confirm; none for whoever confirms nothing.
+    `shows_people`: whether the caller may see whom to call.
     """
 
     search: RecordSearch
     sources: Sequence[ListedSource] = ()
     offered: frozenset[str] = frozenset()
+    shows_people: bool = False
 
     @property
     def with_facts(self) -> list[UUID]:
@@ -64,7 +80,8 @@ async def search_sheets(
         keys = search.listed(CURRENT, NO_FILTERS)
         listed = await list_sources(connection, record.id, caller, keys) if keys and record.id is not None else []
         confirming = request_facts(caller, "confirm-summary", record, now=clock.now(), rules=context.rules)
-        sheets.append(SheetSearch(_with_sources(search, listed), listed, _offered(confirming, caller, search)))
+        offered, shows_people = _offered(confirming, caller, search), _shows_people(caller, search)
+        sheets.append(SheetSearch(_with_sources(search, listed), listed, offered, shows_people))
     await trace_searches(connection, caller, [sheet.search for sheet in sheets], "read-summary")
     return sheets
 
@@ -75,6 +92,10 @@ def _with_sources(search: RecordSearch, listed: Iterable[ListedSource]) -> Recor
         if source.state in HAS_FACTS:
             sources.setdefault(source.key, []).append(source.id)
     return replace(search, sources={key: tuple(ids) for key, ids in sources.items()})
+
+
+def _shows_people(caller: Caller, search: RecordSearch) -> bool:
+    return bool(permitted_keys(search.common, caller, search.record, {"people": PEOPLE_TO_CALL}))
 
 
 def _offered(confirming: Facts, caller: Caller, search: RecordSearch) -> frozenset[str]:

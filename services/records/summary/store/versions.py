@@ -1,4 +1,4 @@
-"""Loads what doctors signed in a record, and the key that opens everything in it; only with a Permit."""
+"""Loads what doctors signed in a record, whom to call, and the key that opens all of it; only with a Permit."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,8 +10,9 @@ from shared.db.pool import Connection
 from shared.runtime.clock import bucket_of
 
 SELECT_SIGNED = """
-select k.kid, k.wrapped, v.document_id, v.doctor_id, v.ended_at, v.lines
+select k.kid, k.wrapped, p.sealed as people, v.document_id, v.doctor_id, v.ended_at, v.lines
 from record_keys k
+left join people_to_call p on p.bucket = $1 and p.record_id = k.record_id
 left join (
   summary_versions v
   join documents d on d.bucket = $1 and d.id = v.document_id and d.status = 'published' and d.life = 'current'
@@ -31,10 +32,11 @@ class SealedVersion:
 
 @dataclass(frozen=True, slots=True)
 class SignedOfRecord:
-    """The record's key, and what was signed in it."""
+    """The record's key, what was signed in it, and the sealed list of people to call."""
 
     key: WrappedKey
     versions: tuple[SealedVersion, ...]
+    people_to_call: bytes | None
 
 
 async def load_signed(connection: Connection, _permit: Permit, record_id: UUID) -> SignedOfRecord | None:
@@ -47,4 +49,4 @@ async def load_signed(connection: Connection, _permit: Permit, record_id: UUID) 
         for row in rows
         if row["document_id"] is not None
     )
-    return SignedOfRecord(WrappedKey(rows[0]["kid"], rows[0]["wrapped"]), versions)
+    return SignedOfRecord(WrappedKey(rows[0]["kid"], rows[0]["wrapped"]), versions, rows[0]["people"])
