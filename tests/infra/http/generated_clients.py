@@ -14,9 +14,14 @@ from deploy.generate import openapi
 from shared.contracts.declarations import SERVICES
 
 CONFIGURATION = ConfigFile(
-    post_hooks=[], content_type_overrides={"application/jose": "text/plain", "application/jsonl": "text/plain"}
+    post_hooks=[],
+    content_type_overrides={
+        "application/jose": "text/plain",
+        "application/jsonl": "text/plain",
+        "application/smart-health-card": "application/octet-stream",
+    },
 )
-"""The generator does not know the media types of signed receipts and lists, which are text."""
+"""The generator does not know the media types of signed receipts and lists, which are text, and of certificates."""
 
 
 @dataclass(frozen=True)
