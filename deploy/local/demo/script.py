@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from deploy.local.demo.bootstrap import bootstrap
 from deploy.local.demo.certificates import certify_a_vaccination
 from deploy.local.demo.client import connect
+from deploy.local.demo.copies import take_a_copy
 from deploy.local.demo.first_steps import (
     block_the_doctor,
     deposit,
@@ -47,6 +48,7 @@ STEPS: tuple[tuple[str, Callable[[Story], Awaitable[None]]], ...] = (
     ("Another doctor breaks the glass; the patient receives a mail at once", break_the_glass),
     ("The doctor is blocked, and refused", block_the_doctor),
     ("The patient lists who did what", list_accesses),
+    ("The patient takes a copy of the record, and a verifier checks every byte of it", take_a_copy),
     ("Every decision is decided again from its facts", decide_again),
     ("Somebody opens a record alone, online, and signs in with a second factor", open_alone),
     ("A pharmacist opens a record for somebody who is there with the card", open_at_a_pharmacy),
