@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from shared.contracts.declarations import Service
 from shared.db.pool import Pool, create_pool
 from shared.http import prefer
 from shared.runtime.settings import PostgresSettings
@@ -115,16 +114,10 @@ async def supply(servers: Parts) -> Supply:
     return Supply(servers)
 
 
-@pytest.fixture
-def topics_for() -> Service | None:
-    """The service whose topics `kafka` has, None for those of all; tests of one worker say theirs."""
-    return None
-
-
 @pytest_asyncio.fixture
-async def kafka(supply: Supply, topics_for: Service | None) -> AsyncIterator[Topics]:
-    """Declared topics and their permissions under a prefix of this test's own."""
-    topics = await supply.new(topics_for)
+async def kafka(supply: Supply) -> AsyncIterator[Topics]:
+    """All declared topics and their permissions under a prefix of this test's own."""
+    topics = await supply.new()
     yield topics
     await supply.give_back(topics)
 

@@ -4,16 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shared.contracts.declarations import Service
 from tests.conftest import NewDatabase
 from tests.infra.audit.ledger import Ledger, audit_api
 from tests.infra.platform.databases import Database
-
-
-@pytest.fixture
-def topics_for() -> Service:
-    """The worker of audit is looked at alone."""
-    return "audit"
 
 
 @pytest.fixture

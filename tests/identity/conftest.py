@@ -9,18 +9,11 @@ import pytest_asyncio
 
 from deploy.local.platform.pki import Pki, make_pki
 from deploy.local.platform.psc import Provider
-from shared.contracts.declarations import Service
 from tests.conftest import NewDatabase
 from tests.infra.identity.accounts import IdentityApi, run_identity_api
 from tests.infra.identity.identity_api import running, settings_of
 from tests.infra.identity.professionals import DOCTOR, HOSPITAL, providing
 from tests.infra.platform.databases import Database, Databases
-
-
-@pytest.fixture
-def topics_for() -> Service:
-    """The worker of identity is looked at alone."""
-    return "identity"
 
 
 @pytest_asyncio.fixture

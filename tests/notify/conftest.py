@@ -5,15 +5,8 @@ from pathlib import Path
 import pytest
 
 from services.notify.settings import FoldersSettings
-from shared.contracts.declarations import Service
 from tests.conftest import NewDatabase
 from tests.infra.platform.databases import Database
-
-
-@pytest.fixture
-def topics_for() -> Service:
-    """The worker of notify is looked at alone."""
-    return "notify"
 
 
 @pytest.fixture

@@ -5,16 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from shared.contracts.declarations import Service
 from tests.conftest import NewDatabase
 from tests.infra.platform.databases import Database, Databases
 from tests.infra.records.records_api import RecordsApi, run_records_api
-
-
-@pytest.fixture
-def topics_for() -> Service:
-    """The worker of records is looked at alone."""
-    return "records"
 
 
 @pytest.fixture

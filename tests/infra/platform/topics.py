@@ -1,4 +1,4 @@
-"""Declared topics under a separate prefix for a test, and a client that reads and writes them."""
+"""The declared topics under a separate prefix for a test, and a client that reads and writes them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from shared.contracts.base import Event
-from shared.contracts.declarations import Principal, Service
+from shared.contracts.declarations import Principal
 from shared.messaging.envelope import InvalidRecord, Message, decode
 from shared.messaging.outbox import Announcement, announce
 from shared.runtime.settings import KafkaSettings
@@ -18,14 +18,10 @@ from tests.infra.platform.waiting import eventually
 
 @dataclass
 class Topics:
-    """The topics of one test. `settings(service)` returns the Kafka settings of that service's worker.
-
-    `service`: there is only what its worker reads and writes; None: there are all topics.
-    """
+    """The topics of one test. `settings(service)` returns the Kafka settings of that service's worker."""
 
     parts: Parts
     prefix: str
-    service: Service | None = None
     _producer: AIOKafkaProducer | None = field(default=None, repr=False)
 
     def settings(self, service: str) -> KafkaSettings:
