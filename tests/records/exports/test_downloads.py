@@ -6,17 +6,33 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from uuid import UUID
 
+import httpx2
 import pytest
 
+from services.records.app import make_api
 from services.records.exports.domain.exports import ExportOutdatedError, ExportUnknownError
 from services.records.exports.steps import document_pages
+from services.records.exports.usecases import download_export
 from services.records.exports.usecases.download_export import Download, open_download, stream
 from shared.errors import ClientError, NotFoundError
 from shared.http.tokens import Caller
+from shared.runtime.settings import HttpSettings
+from shared.service.serving import http_config
+from tests.infra.http.servers import listening
+from tests.infra.http.tokens import TestKeys
 from tests.infra.load.documents import Person
+from tests.infra.platform.databases import Database
 from tests.infra.records.exports import Copies, context_of
 from tests.infra.records.mixes import acting
-from tests.infra.records.records_api import TEXT, RecordsApi, a_deposit, as_patient, named
+from tests.infra.records.records_api import (
+    TEXT,
+    RecordsApi,
+    a_deposit,
+    as_patient,
+    named,
+    records_api_of,
+    settings_of,
+)
 
 SOMEBODY, MOTHER = Person(65), UUID(int=0x6565)
 LARGE, MOST_HELD = 600_000, 16_000_000
@@ -115,3 +131,28 @@ async def test_a_copy_that_is_deleted_while_it_is_given_out_ends_there(api: Reco
     await api.pool.execute("delete from export_parts")
     with pytest.raises(ExportUnknownError):
         await anext(piece async for piece in stream(context_of(api.pool), download, at_once) if piece == TEXT)
+
+
+async def test_a_download_that_ends_early_is_no_whole_answer(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a real server: the length that was announced is not reached, so that no client takes the part for the copy."""
+    app = make_api(settings_of(database), TestKeys())
+    async with (
+        listening(http_config(app, HttpSettings())) as port,
+        httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
+    ):
+        api = records_api_of(app, client)
+        await api.be_fresh()
+        record = await api.open_record(SOMEBODY)
+        await api.choose(record, 1)
+        await api.publish(a_deposit(SOMEBODY))
+        copies = Copies(api, record, as_patient(record))
+        assert len(await copies.fetch()) > len(TEXT)
+
+        async def decide_otherwise(*_: object) -> None:
+            raise ExportOutdatedError
+
+        monkeypatch.setattr(download_export, "_decide_part", decide_otherwise)
+        with pytest.raises(httpx2.RemoteProtocolError):
+            await copies.send("GET", "/file")
