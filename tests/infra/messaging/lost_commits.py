@@ -22,6 +22,10 @@ from tests.infra.platform.databases import Database
 from tests.infra.platform.topics import Topics
 from tests.infra.platform.waiting import eventually
 
+END_OWN_SESSIONS = """
+select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = $1 and usename = current_user"""
+"""Also waits until they have ended; the superuser's session stays open from test to test."""
+
 
 @asynccontextmanager
 async def app_pool(database: Database) -> AsyncIterator[Pool]:
@@ -88,10 +92,11 @@ async def compare_once(database: Database, kafka: Topics) -> None:
 
 
 async def copy_database(database: Database, kafka: Topics) -> Database:
-    """Copies the database, like a backup to be restored. No session may be connected to it."""
+    """Copies the database, like a backup to be restored. No session of a service may be connected to it."""
     name = f"{database.name}_{uuid4().hex[:8]}"
     admin = await asyncpg.connect(kafka.parts.postgres_dsn)
     try:
+        await admin.fetch(END_OWN_SESSIONS, database.name)
         await admin.execute(f'create database "{name}" template "{database.name}"')
     finally:
         await admin.close()

@@ -28,7 +28,7 @@ select exists (
     select from pg_stat_activity
     where datname = current_database() and pid <> pg_backend_pid() and backend_type <> 'autovacuum worker')"""
 _CATALOGS = (
-    *("pg_class", "pg_attribute", "pg_attrdef", "pg_constraint", "pg_index", "pg_trigger", "pg_proc", "pg_type"),
+    *("pg_attribute", "pg_attrdef", "pg_constraint", "pg_index", "pg_trigger", "pg_proc", "pg_type"),
     *("pg_namespace", "pg_policy", "pg_rewrite", "pg_default_acl", "pg_sequence", "pg_event_trigger", "pg_extension"),
 )
 _SELECT_CATALOGS = " union all ".join(
@@ -38,6 +38,13 @@ _SELECT_CATALOGS = " union all ".join(
 )
 """The result stays equal until something is declared, changed, dropped or granted, since each change makes a new row
 version."""
+_SELECT_VERSIONS = "select count(*), coalesce(sum(xmin::text::bigint), 0)::text from pg_class"
+_SELECT_RELATIONS = """
+select count(*), coalesce(sum(hashtextextended(concat_ws(
+    '|', relname, relnamespace, relowner, relam, reltablespace, relkind, relpersistence, relispartition, relrowsecurity,
+    relforcerowsecurity, relreplident, relacl, reloptions, pg_get_expr(relpartbound, oid)), 0)), 0)::text
+from pg_class"""
+"""What is declared of tables, indexes and sequences. A truncated table has a new file, and so a new row version too."""
 _SELECT_SETTINGS = "select count(*) from pg_db_role_setting"
 _SELECT_TABLES = """
 select format('%I.%I', relnamespace::regnamespace::text, relname) as name, pg_relation_size(oid) > 0 as used
@@ -63,6 +70,8 @@ class Template:
     name: str
     rows: dict[str, bytes]
     declared: list[tuple[object, ...]]
+    versions: tuple[object, ...]
+    relations: tuple[object, ...]
 
 
 class Databases:
@@ -72,11 +81,13 @@ class Databases:
         self._superuser_dsn = superuser_dsn
         self._templates: dict[str, Template] = {}
         self._free: dict[str, list[Database]] = defaultdict(list)
+        self._sessions: dict[str, asyncpg.Connection] = {}
 
     async def prepare(self) -> None:
-        """Creates the two roles of all test databases."""
+        """Creates the two roles of all test databases, whose password is checked a thousand times, and quickly."""
         for role in (OWNER, APP):
             await self._run(
+                "set scram_iterations = 1; "
                 f"do $$ begin create role {role} login password '{PASSWORD}'; "
                 "exception when duplicate_object or unique_violation then null; end $$"
             )
@@ -119,14 +130,18 @@ class Databases:
     async def _emptied(self, database: Database) -> bool:
         template = self._templates[database.service]
         with suppress(asyncpg.InvalidCatalogNameError):  # a test may have dropped it
-            connection = await asyncpg.connect(self.superuser_dsn(database.name))
-            try:
-                if await _left_alone(connection) and await _declared(connection) == template.declared:
-                    await _empty(connection, template.rows)
-                    return True
-            finally:
-                await connection.close()
+            session = await self._session(database)
+            if await _left_alone(session) and await _is_as_declared(session, template):
+                await _empty(session, template.rows)
+                return True
         return False
+
+    async def _session(self, database: Database) -> asyncpg.Connection:
+        """Returns the superuser's session on a database; to open one for each test takes longer than to empty it."""
+        session = self._sessions.get(database.name)
+        if session is None or session.is_closed():
+            session = self._sessions[database.name] = await asyncpg.connect(self.superuser_dsn(database.name))
+        return session
 
     async def _template(self, service: str) -> Template:
         name = f"template_{os.getpid()}_{service}"
@@ -137,13 +152,16 @@ class Databases:
         connection = await asyncpg.connect(self.superuser_dsn(name))
         try:
             rows = await _rows(connection)
-            template = Template(name, rows, await _declared(connection))
+            versions, relations = await _row(connection, _SELECT_VERSIONS), await _row(connection, _SELECT_RELATIONS)
+            template = Template(name, rows, await _declared(connection), versions, relations)
         finally:
             await connection.close()
         self._templates[service] = template
         return template
 
     async def _drop(self, name: str) -> None:
+        if session := self._sessions.pop(name, None):
+            session.terminate()
         await self._run(f'drop database if exists "{name}" with (force)')
 
     def _database(self, service: str, name: str) -> Database:
@@ -181,9 +199,24 @@ async def _left_alone(connection: asyncpg.Connection) -> bool:
         return False
 
 
+async def _is_as_declared(connection: asyncpg.Connection, template: Template) -> bool:
+    """Whether nothing was declared, changed, dropped or granted."""
+    if await _declared(connection) != template.declared:
+        return False
+    # Hashing all relations takes longer than adding their versions up.
+    return (
+        await _row(connection, _SELECT_VERSIONS) == template.versions
+        or await _row(connection, _SELECT_RELATIONS) == template.relations
+    )
+
+
 async def _declared(connection: asyncpg.Connection) -> list[tuple[object, ...]]:
-    """Returns tables, constraints, functions, permissions and settings in a form that can be compared."""
+    """Returns columns, constraints, functions, permissions and settings in a form that can be compared."""
     return [*map(tuple, await connection.fetch(_SELECT_CATALOGS)), (await connection.fetchval(_SELECT_SETTINGS),)]
+
+
+async def _row(connection: asyncpg.Connection, query: str) -> tuple[object, ...]:
+    return tuple(await fetch_row(connection, query))
 
 
 async def _rows(connection: asyncpg.Connection) -> dict[str, bytes]:
