@@ -12,7 +12,7 @@ from services.audit.consumers import subscriptions
 from services.audit.copies.store import COPIES
 from services.audit.emergencies import api as emergencies_api
 from services.audit.explanations import api as explanations_api
-from services.audit.ledger.adapters import MotiveVault
+from services.audit.ledger.adapters import MotiveVault, transport_keys
 from services.audit.ledger.store import remove_visibilities
 from services.audit.loops import PartitionMaintainer, open_late_motives
 from services.audit.replay import api as replay_api
@@ -66,8 +66,10 @@ def make_worker(settings: Settings) -> FastAPI:
 
 
 def make_motive_vault(settings: Settings) -> MotiveVault:
-    """Builds the vault that opens and stores the motives of emergencies."""
-    sent = Keyring.parse(settings.keys.motives.get_secret_value())
+    """Builds the vault that opens and stores the motives of emergencies, and the reasons of acknowledgements."""
+    keys = settings.keys
+    reasons = keys.reasons.get_secret_value() if keys.reasons is not None else None
+    sent = transport_keys(keys.motives.get_secret_value(), reasons)
     return MotiveVault(sent, Vault(Keyring.parse(settings.keys.kek.get_secret_value())))
 
 

@@ -71,6 +71,7 @@ Action = Literal[
     "handle-quarantined",
     "export-record",
     "confirm-summary",
+    "acknowledge-warning",
     "issue-certificate",
     "read-measures",
     "add-measure",
@@ -122,8 +123,8 @@ class AccessRecorded(RecordEvent):
     The service writes it in the transaction of the act, on its own topic; the ledger enters only what that service may
     report. `facts`: the input of the decision; for a search the facts common to all its documents, with the others in
     `combinations`. Combinations too large for the broker travel in `combinations_packed` (base64 of zlib of their JSON)
-    and are unpacked into `combinations` when the event is read. `motive`: the motive of an emergency, sealed for audit
-    (JWE). `session_id`: the session in which it happened.
+    and are unpacked into `combinations` when the event is read. `motive`: the motive of an emergency, or the
+    reason for which a warning was acknowledged, sealed for audit (JWE). `session_id`: the session in which it happened.
     """
 
     ce_type: ClassVar[str] = "audit.access-recorded.v1"

@@ -42,6 +42,7 @@ ACTION_LABELS = {
     "read-summary": "read the summary",
     "read-reimbursements": "read the reimbursements",
     "confirm-summary": "confirmed the summary",
+    "acknowledge-warning": "acknowledged a warning at a prescription",
     "export-record": "took a copy of the record",
     "issue-certificate": "got a vaccination certificate",
     "read-measures": "read the measures",

@@ -1,4 +1,5 @@
-"""Motives of emergencies: identity encrypts them for audit, and audit stores them under the record's own key.
+"""Motives: identity encrypts those of emergencies for audit, records the reasons of acknowledgements; audit stores them
+under the record's own key.
 
 The ledger is never altered: once the key of a record is destroyed, its motives can no longer be read.
 """
@@ -12,11 +13,17 @@ from shared.crypto.keyring import Keyring, KeyUnknownError, SealBrokenError, sea
 from shared.crypto.vault import Vault, WrappedKey, place
 
 
+def transport_keys(*rings: str | None) -> Keyring:
+    """Returns the keys of all senders as one ring; no kid stands for two keys (the settings see to that)."""
+    parsed = [Keyring.parse(ring).keys for ring in rings if ring is not None]
+    return Keyring({kid: key for keys in parsed for kid, key in keys.items()})
+
+
 @dataclass(frozen=True, repr=False)
 class MotiveVault:
     """Opens and stores motives.
 
-    `transport_keys`: the keyring shared with identity; `vault`: makes and opens the records' keys.
+    `transport_keys`: the keys shared with identity and with records; `vault`: makes and opens the records' keys.
     """
 
     transport_keys: Keyring
@@ -25,7 +32,7 @@ class MotiveVault:
     def reseal(self, key: bytes, event_id: UUID, sent: str) -> str | None:
         """Returns a motive encrypted under the record's key, in base64; None if it can never be decrypted.
 
-        Raises KeyUnknownError if audit does not have identity's key yet.
+        Raises KeyUnknownError if audit does not have the sender's key yet.
         """
         try:
             plain = self.transport_keys.decrypt_jwe(

@@ -27,6 +27,7 @@ ACTIONS_BY_SERVICE: Final[dict[Service, frozenset[Action]]] = {
             "handle-quarantined",
             "export-record",
             "confirm-summary",
+            "acknowledge-warning",
             "issue-certificate",
             "fill-history",
             *("read-measures", "add-measure", "correct-measure", "delete-measure"),
