@@ -30,6 +30,26 @@ def code_systems() -> dict[str, CodeSystem]:
     return {oid: CodeSystem(oid, name, uri or f"urn:oid:{oid}") for oid, name, uri in systems}
 
 
+def first_oid(oid: str) -> str:
+    """Returns the first OID of the code system that has this one: some systems have several. An unknown OID stays."""
+    system = code_systems().get(oid)
+    return _first_oids()[system.name] if system is not None else oid
+
+
+@cache
+def _first_oids() -> dict[str, str]:
+    oids: dict[str, str] = {}
+    for oid, system in code_systems().items():
+        oids.setdefault(system.name, oid)
+    return oids
+
+
+def oid_of_system(system: str) -> str:
+    """Returns the OID of a code system that is named by its FHIR system, as `urn:oid:...` or by its OID."""
+    by_uri = (oid for oid, each in code_systems().items() if each.uri == system)
+    return first_oid(next(by_uri, system.removeprefix("urn:oid:")))
+
+
 def absent_statement(code: str, system_oid: str | None) -> AbsentStatement | None:
     """Returns what a code says when it states that there is nothing, or that nothing is known; None for any other."""
     if code[:3].lower() == "no-":

@@ -11,6 +11,7 @@ from services.records.clinical_facts.domain.model import ClinicalFact
 from services.records.clinical_facts.domain.same_results import group_same_results
 from services.records.clinical_facts.domain.values import Coding, FactTime, Quantity
 from shared.cda.times import moment_of
+from shared.terminology.clinical import first_oid
 from shared.terminology.oids import LOINC
 from shared.values import RedactedRepr
 
@@ -99,7 +100,9 @@ def analysis_of(fact: ClinicalFact) -> Analysis | None:
     codings: tuple[Coding, ...] = fact.code.codings if fact.code is not None else ()
     loinc = (coding for coding in codings if coding.system == LOINC)
     coding = next(loinc, next(iter(codings), None))
-    return Analysis(coding.system, coding.code) if coding is not None else None
+    if coding is None:
+        return None
+    return Analysis(first_oid(coding.system) if coding.system is not None else None, coding.code)
 
 
 def points_of(results: Iterable[ReadableResult]) -> list[ResultPoint]:

@@ -1,0 +1,1 @@
+"""The use cases of the room `results`, one in each file."""
