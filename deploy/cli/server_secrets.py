@@ -36,6 +36,7 @@ KEYRINGS = {
     "people-to-call": ("identity", "records"),
     "persons": ("identity",),
     "motives": ("identity", "audit"),
+    "reasons": ("records", "audit"),
     "edge-keys": ("identity", "edge"),
     "kek": ("records",),
     "insurance": ("records",),

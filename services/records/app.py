@@ -50,6 +50,7 @@ from services.records.kit.operation_outcomes import render
 from services.records.loops import extraction_loops, loops
 from services.records.measures.api import fhir as observations
 from services.records.measures.api import measures
+from services.records.medicines.steps.reference_tables import InteractionCache
 from services.records.quarantine import api as quarantine
 from services.records.quarantine.context import QuarantineContext
 from services.records.quarantine.domain.rules import QuarantineRules
@@ -65,10 +66,13 @@ from services.records.reimbursements.domain.versions import Effect
 from services.records.reimbursements.steps.arrivals import Dropped, FillContext
 from services.records.reimbursements.steps.open_history import HistoryRules
 from services.records.reimbursements.usecases.import_file import ReimbursementImporter
+from services.records.results import api as results
 from services.records.settings import ImportSettings, Settings
 from services.records.statements import api as statements
 from services.records.summary.api import sheets
 from services.records.tracking import api as tracking
+from services.records.warnings import api as warnings
+from services.records.warnings.context import WarningContext
 from services.records.what_if import api as what_if
 from shared.access.decide import reasons_of
 from shared.crypto.keyring import Keyring
@@ -119,7 +123,8 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
             issuing = CertificateContext(_card_issuer(settings), _ins_hmac(settings))
             history_rules = HistoryRules(settings.reimbursements.months)
             exports = _exports(read, settings)
-            provide(app, read, _ins_hmac(settings), large, _quarantine(read, settings), history_rules, issuing, exports)
+            quarantined, warning = _quarantine(read, settings), _warnings(settings)
+            provide(app, read, _ins_hmac(settings), large, quarantined, history_rules, issuing, exports, warning)
             yield
 
     app = make_app(
@@ -132,7 +137,7 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
         app.include_router(module.router)
     for module in (overview, history, benefits, measures, observations, statements, exports_api, sheets):
         app.include_router(module.router)
-    for module in (certificates, publication, clinical_facts):
+    for module in (certificates, publication, clinical_facts, results, warnings):
         app.include_router(module.router)
     start_refusals(REFUSALS)
     return app
@@ -244,6 +249,11 @@ def _people_to_call(settings: Settings) -> Keyring:
 
 def _ins_hmac(settings: Settings) -> Keyring:
     return Keyring.parse(settings.keys.ins_hmac.get_secret_value())
+
+
+def _warnings(settings: Settings) -> WarningContext:
+    ring = settings.keys.reasons if settings.warnings.enabled else None
+    return WarningContext(None if ring is None else Keyring.parse(ring.get_secret_value()), InteractionCache())
 
 
 def _card_issuer(settings: Settings) -> CardIssuer | None:

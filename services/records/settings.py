@@ -82,6 +82,16 @@ class CertificateSettings(Section):
     )
 
 
+class WarningSettings(Section):
+    """Warnings at a prescription (docs/warnings.md)."""
+
+    enabled: bool = Field(
+        default=False,
+        description="whether prescriptions are compared with records. This software is no certified medical device: "
+        "whoever turns it on answers for that",
+    )
+
+
 class Settings(ServiceSettings):
     """The settings of the service records."""
 
@@ -92,11 +102,18 @@ class Settings(ServiceSettings):
     quarantine: QuarantineSettings = QuarantineSettings()
     reimbursements: ReimbursementSettings = ReimbursementSettings()
     certificates: CertificateSettings = CertificateSettings()
+    warnings: WarningSettings = WarningSettings()
 
     @model_validator(mode="after")
     def _check_certificates(self) -> Self:
         if (self.certificates.issuer is None) != (self.keys.certificates is None):
             raise ValueError("RECORDS_CERTIFICATES__ISSUER and RECORDS_KEYS__CERTIFICATES come together")
+        return self
+
+    @model_validator(mode="after")
+    def _check_warnings(self) -> Self:
+        if self.warnings.enabled and self.keys.reasons is None:
+            raise ValueError("RECORDS_WARNINGS__ENABLED needs RECORDS_KEYS__REASONS")
         return self
 
 

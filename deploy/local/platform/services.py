@@ -35,7 +35,7 @@ RINGS: Mapping[str, Mapping[str, str]] = {
         "persons": "persons",
     },
     "records": {"ins_hmac": "ins-hmac", "kek": "kek", "people_to_call": "people-to-call", "insurance": "insurance"},
-    "audit": {"motives": "motives", "kek": "audit-kek"},
+    "audit": {"motives": "motives", "reasons": "reasons", "kek": "audit-kek"},
     "notify": {"contacts": "contacts"},
 }
 """The keyrings of each service: the setting in its section KEYS__, and the name of the secret."""
@@ -112,6 +112,15 @@ class Services:
         }
         return {f"{service.upper()}_{name}": value for name, value in common.items()}
 
+    def _own_of_records(self) -> dict[str, str]:
+        """Returns the settings of certificates, and of warnings, which are on: every patient here is invented."""
+        return {
+            "KEYS__CERTIFICATES": self.secrets.certificate_keys(),
+            "CERTIFICATES__ISSUER": CERTIFICATE_ISSUER,
+            "KEYS__REASONS": self.secrets.keyring("reasons"),
+            "WARNINGS__ENABLED": "true",
+        }
+
     def _own(self, service: str) -> dict[str, str]:
         """Returns the settings that only this service has."""
         match service:
@@ -132,8 +141,7 @@ class Services:
                     "MLLP__PORT": str(self.ports["mllp"]),
                     "MLLP__PLAINTEXT": "true",
                     "MLLP__PROCESSING_IDS": '["P", "T", "D"]',
-                    "KEYS__CERTIFICATES": self.secrets.certificate_keys(),
-                    "CERTIFICATES__ISSUER": CERTIFICATE_ISSUER,
+                    **self._own_of_records(),
                 }
             case "audit":
                 return {"KEYS__SIGNATURES": self.secrets.signature_keys("signatures", "audit")}

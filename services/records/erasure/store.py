@@ -31,6 +31,8 @@ with gone_records as (
   delete from reimbursement_histories where bucket = $1 and record_id = $2 returning record_id
 ), gone_certificates as (
   delete from certificate_sources where bucket = $1 and record_id = $2 returning record_id
+), gone_warnings as (
+  delete from warning_acknowledgements where bucket = $1 and record_id = $2 returning id
 )
 select (select count(*) from gone_records) as records, (select count(*) from gone_fingerprints) as fingerprints,
        (select count(*) from gone_keys) as keys, (select count(*) from gone_states) as consent_states,
@@ -39,6 +41,7 @@ select (select count(*) from gone_records) as records, (select count(*) from gon
        (select count(*) from gone_visits) as reader_visits,
        (select count(*) from gone_histories) as reimbursement_histories,
        (select count(*) from gone_certificates) as certificate_sources,
+       (select count(*) from gone_warnings) as warning_acknowledgements,
        (select linked_to from records where bucket = $1 and id = $2) as linked_to"""
 UNLINK = "update records set linked_to = null where bucket = $1 and id = $2 and linked_to = $3"
 # A deposit is in one record with all its documents: they are deleted together, so that no orphaned row is left.

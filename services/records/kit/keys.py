@@ -50,6 +50,11 @@ class KeySettings(RingSettings):
         description="private JWKs (OKP Ed25519 with `kid`) of copies of records, or of lists of accesses: the first "
         "signs, all are published"
     )
+    reasons: KeyringText | None = Field(
+        default=None,
+        description="keyring shared with audit, to which it carries why professionals acknowledged warnings; needed "
+        "with WARNINGS__ENABLED",
+    )
     certificates: IssuerKeysText | None = Field(
         default=None,
         description="JWKs (EC P-256, `kid`: the thumbprint) of vaccination certificates: the first is private and "

@@ -30,7 +30,7 @@ from services.records.kit.keys import KeySettings
 from services.records.quarantine.context import QuarantineContext
 from services.records.quarantine.steps.record_openings import apply_record_openings
 from services.records.reimbursements.steps.arrivals import FillContext
-from services.records.settings import CertificateSettings, Settings
+from services.records.settings import CertificateSettings, Settings, WarningSettings
 from shared.contracts.base import Event
 from shared.contracts.consent import ConsentStateChanged, DepositDecided
 from shared.contracts.identity import (
@@ -69,7 +69,9 @@ SIGNATURES = json.dumps(
     [OKPKey.import_key(Ed25519PrivateKey.from_private_bytes(b"S" * 32), {"kid": "copies"}).as_dict(private=True)]
 )
 CALLS = "people-to-call-1:" + "F" * 43
+REASONS = "reasons-1:" + "R" * 43
 KEYS = {
+    "reasons": REASONS,
     "ins_hmac": INS_HMAC,
     "kek": KEK,
     "people_to_call": CALLS,
@@ -92,7 +94,9 @@ _TABLES = (
     "measures",
     *("organisation_deposits", "documents", "contents", "lost_documents"),
     *("quarantined_submissions", "exports", "export_parts", "reader_visits", "care_days_missing"),
-    *("certificate_sources", "fact_blocks", "summary_versions"),
+    *("certificate_sources", "fact_blocks", "summary_versions", "warning_acknowledgements"),
+    *("medicine_tables", "medicine_rejections", "medicines", "medicine_packages", "medicine_substances"),
+    *("medicine_classes", "interactions", "interaction_members"),
     *("outbox", "inbox", "parked_messages", "copy_watermarks", "broken_copies"),
 )
 EMPTY = "".join(f"delete from {table};" for table in _TABLES)
@@ -366,6 +370,7 @@ def settings_of(database: Database, **changed: Any) -> Settings:
         "freshness": FreshnessSettings(heartbeat_s=0.2),
         "keys": KeySettings.model_validate(KEYS),
         "certificates": CertificateSettings(issuer=ISSUER),
+        "warnings": WarningSettings(enabled=True),
     }
     return Settings(**{**values, **changed})
 

@@ -18,6 +18,7 @@ from services.records.deposits.domain.submissions import parse_and_check
 from services.records.documents.domain.metadata import metadata_of
 from tests.infra.http.tokens import bearer
 from tests.infra.load.documents import Person
+from tests.infra.records.acknowledgements import insert_acknowledgements
 from tests.infra.records.deposited_facts import a_report, a_synthesis
 from tests.infra.records.facts import insert_blocks
 from tests.infra.records.mixes import every_sort, fill, requesters
@@ -40,10 +41,28 @@ def get(path: str, **parameters: Any) -> Answer:
     return send
 
 
+def post(path: str, body: object) -> Answer:
+    """Returns a request with a body."""
+
+    def send(api: RecordsApi, record: UUID, token: str) -> Awaitable[httpx2.Response]:
+        return api.client.post(path.format(record=record), json=body, headers=bearer(token))
+
+    return send
+
+
+PRESCRIPTION: Final = {
+    "medicines": [{"codes": [{"system": "http://www.whocc.no/atc", "code": code}]} for code in ("J01CA04", "H03AA01")],
+    "exams": [{"codes": [{"system": "http://loinc.org", "code": "1-8"}]}],
+}
+"""What the facts of every document warn of."""
 ANSWERS: Final[dict[str, Answer]] = {
     "facts": get("/records/{record}/facts"),
     "facts of a kind": get("/records/{record}/facts", kind=["allergy", "result"]),
     "facts of a time": get("/records/{record}/facts", **{"from": "2026-01-01"}),
+    "results": get("/records/{record}/results"),
+    "results of an analysis": get("/records/{record}/results/1-8"),
+    "warnings": post("/records/{record}/warnings", PRESCRIPTION),
+    "acknowledged warnings": get("/records/{record}/warnings/acknowledgements"),
     "documents": get("/fhir/DocumentReference", patient=RECORD, status="current", _count="20"),
     "rubrics": get("/records/{record}/rubrics"),
 }
@@ -75,6 +94,7 @@ async def filled(api: RecordsApi) -> tuple[UUID, set[UUID]]:
         *_facts_in(a_report(SOMEBODY, uuid4(), values={"1-8": "5"})),
     ]
     await insert_blocks(api, {id: [_of(id, fact) for fact in templates] for id in made}, text_only=1)
+    await insert_acknowledgements(api, record, sorted(made))
     await api.choose(record, 1, **CHOICES)
     return record, set(made)
 

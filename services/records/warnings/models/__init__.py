@@ -1,0 +1,1 @@
+"""The models of warnings: bodies of requests, and what is answered."""
