@@ -42,6 +42,7 @@ COMMANDS = (
     Command("rubrics", "commands.rubrics", _DOCUMENTS, "Show the eight rubrics of a record, and what is new."),
     Command("facts", "commands.facts", _DOCUMENTS, "List what structured documents say in codes."),
     Command("results", "commands.results", _DOCUMENTS, "Results over time: all analyses, or one of them."),
+    Command("summary", "commands.summary", _DOCUMENTS, "Show the summary sheet of a record."),
     Command("documents", "commands.reading", _DOCUMENTS, "List the documents that a caller may see."),
     Command("get", "commands.reading", _DOCUMENTS, "Read a document."),
     Command("add", "commands.own", _DOCUMENTS, "Add a patient's own document."),
