@@ -6,18 +6,24 @@ DOCTYPE is refused, so that no entity exists.
 
 import codecs
 import re
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 from xml.etree import ElementTree
 
+from shared.cda.element import Element
 from shared.cda.errors import EncodingError, InvalidCdaError, NotCdaError, TooLargeError
-from shared.cda.xml import HL7, new_parser, parse, refuse_by_bytes
+from shared.cda.summary import CdaSummary, summary_of
+from shared.cda.xml import HL7, MAX_HEADER_ELEMENTS, MAX_TEXT, new_parser, parse, refuse_by_bytes
 
 CDA: Final = f"{{{HL7}}}"
 """What stands before the names of the elements of a CDA."""
 
 _DOCUMENT: Final = f"{CDA}ClinicalDocument"
+_SUMMARISED: Final = frozenset(
+    f"{CDA}{name}" for name in ("id", "code", "effectiveTime", "confidentialityCode", "recordTarget", "relatedDocument")
+)
 _CHUNK: Final = 256 * 1024
 _WRAPPED_LEVELS: Final = 2
 _DECLARED: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*<\?xml[^>]{0,80}?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
@@ -64,6 +70,26 @@ def read_document(content: bytes, limits: BodyLimits, checkpoint: Callable[[], N
     except (LookupError, ValueError):
         raise EncodingError from None
     return _document(root)
+
+
+def summary_in(document: ElementTree.Element) -> CdaSummary:
+    """Returns the values that identify a ClinicalDocument of `read_document`, as `check_xml` returns them.
+
+    Raises TooLargeError.
+    """
+    summarised = Element("ClinicalDocument", dict(document.attrib))
+    waiting = deque((child, summarised) for child in document if child.tag in _SUMMARISED)
+    count = 0
+    while waiting:
+        source, parent = waiting.popleft()
+        count += 1
+        if count > MAX_HEADER_ELEMENTS:
+            raise TooLargeError
+        text = "".join([source.text or "", *(child.tail or "" for child in source)])[:MAX_TEXT]
+        element = Element(source.tag.removeprefix(CDA), dict(source.attrib), text)
+        parent.children.append(element)
+        waiting.extend((child, element) for child in source)
+    return summary_of(summarised)
 
 
 def _document(root: ElementTree.Element) -> ElementTree.Element:

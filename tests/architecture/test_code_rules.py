@@ -86,6 +86,12 @@ def test_log_lines_have_fields_of_the_list_only() -> None:
     assert strange == []
 
 
+def test_only_the_extraction_of_facts_makes_its_permit() -> None:
+    """It reads contents without a decision of the rules: no API imports it, which an import contract holds."""
+    makers = [name_of(path) for path in sources(*OURS) if "ExtractionPermit()" in path.read_text("utf-8")]
+    assert makers == ["services/records/clinical_facts/steps/extraction.py"]
+
+
 def test_each_test_asserts_something() -> None:
     """Or a test that checks nothing passes unnoticed: not to raise is what every line of code does."""
     silent = [

@@ -15,7 +15,7 @@ from tests.records.conftest import api, shared_records_api  # noqa: F401  # fixt
 
 @pytest_asyncio.fixture(scope="package")
 async def stack() -> AsyncIterator[Stack]:
-    """Five services in ten processes, PostgreSQL, Kafka and the mail catcher, in a temporary folder."""
+    """Five services in their processes, PostgreSQL, Kafka and the mail catcher, in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="dmp-e2e-") as folder:
         async with Stack(Path(folder) / "var") as running:
             await bootstrap(running.layout)

@@ -86,7 +86,9 @@ async def metrics(urls: Mapping[str, str]) -> Places:
 def metrics_urls(stack: Stack) -> dict[str, str]:
     """Returns where each process shows its metrics."""
     names = [f"{service}-{role}" for service in SERVICES for role in ("metrics", "worker")]
-    return {name: f"http://127.0.0.1:{stack.ports[name]}/metrics" for name in (*names, "records-mllp")}
+    return {
+        name: f"http://127.0.0.1:{stack.ports[name]}/metrics" for name in (*names, "records-mllp", "records-extract")
+    }
 
 
 def files(folder: Path, besides: Iterable[Path] = ()) -> Places:

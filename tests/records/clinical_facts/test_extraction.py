@@ -8,7 +8,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from services.records.clinical_facts.adapters import extractor_process
 from services.records.clinical_facts.adapters.extractor import Extractor, ExtractorStalledError
+from services.records.clinical_facts.adapters.extractor_messages import ENCODER, ExtractionRequest
 from services.records.clinical_facts.domain.model import EXTRACTOR_VERSION
 from services.records.clinical_facts.domain.swaps import FactSwap
 from services.records.clinical_facts.steps import extraction
@@ -164,6 +166,16 @@ async def test_a_document_that_ends_the_process_is_unreadable_and_the_next_one_i
     reply = await extractor.extract(uuid4(), "text/xml", good)
     assert (reply.outcome, reply.reason) == ("unreadable", "time-limit")
     assert (await extractor.extract(uuid4(), "text/xml", good)).outcome == "read"
+
+
+def test_an_error_of_the_extractor_is_a_reply_that_quotes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("Amoxicilline")
+
+    monkeypatch.setattr(extractor_process, "extract", fail)
+    reply = extractor_process.read(ExtractionRequest(uuid4(), "text/xml", b"<a/>"))
+    assert (reply.outcome, reply.reason, reply.error) == ("unreadable", "extractor-failed", "ValueError")
+    assert b"Amoxicilline" not in ENCODER.encode(reply)
 
 
 async def test_a_document_that_gets_no_answer_is_tried_three_times() -> None:

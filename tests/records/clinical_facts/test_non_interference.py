@@ -1,6 +1,7 @@
 """Non-interference: what a reader may not see changes no byte of any answer about facts for this reader."""
 
 import random
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -28,6 +29,8 @@ from tests.records.documents.test_lists import CARER, CHOICES, REPRESENTATIVE, d
 SOMEBODY = Person(86)
 RECORD: Final = object()
 """Stands for the record's id among the parameters of a request."""
+MOMENT: Final = re.compile(rb'"written_at":"[^"]*",?')
+"""When a sheet was made for its reader."""
 Answer = Callable[[RecordsApi, UUID, str], Awaitable[httpx2.Response]]
 
 
@@ -64,6 +67,7 @@ ANSWERS: Final[dict[str, Answer]] = {
     "warnings": post("/records/{record}/warnings", PRESCRIPTION),
     "acknowledged warnings": get("/records/{record}/warnings/acknowledgements"),
     "documents": get("/fhir/DocumentReference", patient=RECORD, status="current", _count="20"),
+    "summary": get("/records/{record}/summary"),
     "rubrics": get("/records/{record}/rubrics"),
 }
 """Every answer in which something of a document stands, or a number of documents. A new one is a line here."""
@@ -144,7 +148,7 @@ async def _bytes(answer: Answer, api: RecordsApi, record: UUID, token: str) -> t
     """Returns status, body and headers; those of the moment are left out."""
     response = await answer(api, record, token)
     headers = {name: value for name, value in response.headers.items() if name not in ("date", "traceparent")}
-    return response.status_code, response.content, headers
+    return response.status_code, MOMENT.sub(b"", response.content), headers
 
 
 @asynccontextmanager

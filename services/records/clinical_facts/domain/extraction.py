@@ -36,10 +36,9 @@ from services.records.clinical_facts.domain.statements import (
     Statement,
 )
 from services.records.clinical_facts.domain.templates import KIND_ORDER, KINDS, NEVER_FACTS
-from shared.cda.body import BodyLimits, TooManyElementsError, read_document
+from shared.cda.body import BodyLimits, TooManyElementsError, read_document, summary_in
 from shared.cda.errors import InvalidCdaError, NotCdaError, TooDeepError, TooLargeError
 from shared.cda.summary import CdaSummary
-from shared.cda.xml import check_xml
 from shared.terminology.oids import TRE_A05
 
 ReadFacts = Callable[[Statement, FactBuilder, FactKind], Iterator[ClinicalFact]]
@@ -100,8 +99,8 @@ def extract(
 ) -> Extraction:
     """Returns the facts of a document version, or why there are none; no content makes it raise.
 
-    `is_over` is asked during the work and ends it when true. `is_of_patient` is asked about the header of a document
-    that was deposited before headers were compared; a False makes the document unreadable.
+    `is_over` is asked during the work and ends it when true. `is_of_patient` is asked about the header; a False makes
+    the document unreadable.
     """
     if content_type.partition(";")[0].strip().lower() not in _XML_TYPES:
         return Extraction("none", reason="not-structured")
@@ -111,9 +110,9 @@ def extract(
             raise _LimitReachedError("time-limit")
 
     try:
-        if is_of_patient is not None and not _is_of(content, is_of_patient):
-            return Extraction("unreadable", reason="other-patient")
         document = read_document(content, BodyLimits(limits.size, limits.elements), checkpoint)
+        if is_of_patient is not None and not is_of_patient(summary_in(document)):
+            return Extraction("unreadable", reason="other-patient")
     except _LimitReachedError as limit:
         return Extraction("unreadable", reason=limit.reason)
     except NotCdaError:
@@ -121,13 +120,6 @@ def extract(
     except InvalidCdaError as error:
         return Extraction("unreadable", reason=_reason_of(error))
     return _facts_of(document, version_id, limits, checkpoint)
-
-
-def _is_of(content: bytes, is_of_patient: Callable[[CdaSummary], bool]) -> bool:
-    summary = check_xml(content)
-    if summary is None:
-        raise NotCdaError
-    return is_of_patient(summary)
 
 
 def _reason_of(error: InvalidCdaError) -> UnreadableReason:
