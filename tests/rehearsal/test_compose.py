@@ -38,6 +38,7 @@ JOBS: Final = {"topics", "databases", "edge-settings", *(f"{service}-migrate" fo
 PROCESSES: Final = (
     *("postgres", "kafka-1", "edge", "edge-signer"),
     *(f"{service}-{role}" for service in SERVICES for role in ("api", "worker")),
+    "records-extract",
 )
 READY_S: Final = 600
 

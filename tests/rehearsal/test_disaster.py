@@ -54,7 +54,7 @@ where document_id is not null and occurred_at >= $1 group by document_id, event_
 ALERTS = "select document_id, count(*) as count from alerts where kind = 'document' group by document_id"
 LOST = "select document_id as id from lost_documents"
 APIS = [*(f"{name}-api" for name in NAMES), "records-mllp"]
-WORKERS = [f"{name}-worker" for name in NAMES]
+WORKERS = [*(f"{name}-worker" for name in NAMES), "records-extract"]
 
 
 @dataclass
