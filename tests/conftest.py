@@ -32,6 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """The process that starts workers starts their servers."""
     if config.getoption("tx", None) and not hasattr(config, "workerinput") and not config.getoption("collectonly"):
         os.environ.setdefault("PYTHONHASHSEED", "0")  # sets have one order in all workers
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a hundred processes of services need not compile them anew
         config.option.loadscopereorder = False
         config.stash[_SHARED] = Shared()
         config.stash[_SHARED].start()
