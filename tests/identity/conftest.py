@@ -41,7 +41,7 @@ async def unchanged(databases: Databases) -> AsyncIterator[Database]:
     """One database for all the tests of a file in which nothing may change."""
     made = await databases.new("identity")
     yield made
-    await databases.drop(made)
+    await databases.give_back(made)
 
 
 @pytest_asyncio.fixture(scope="module")

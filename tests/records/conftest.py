@@ -22,7 +22,7 @@ async def shared_records_api(databases: Databases) -> AsyncIterator[RecordsApi]:
     database = await databases.new("records")
     async with run_records_api(database) as made:
         yield made
-    await databases.drop(database)
+    await databases.give_back(database)
 
 
 @pytest.fixture

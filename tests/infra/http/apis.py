@@ -68,7 +68,7 @@ async def all_apis(databases: Databases) -> AsyncIterator[dict[str, Api]]:
         made = {}
         for name in NAMES:
             database = await databases.new(name)
-            stack.push_async_callback(databases.drop, database)
+            stack.push_async_callback(databases.give_back, database)
             app = make(name, database)
             await stack.enter_async_context(app.router.lifespan_context(app))
             app.state.verifier = TokenVerifier(SETTINGS, TestKeys())

@@ -46,7 +46,7 @@ async def api(databases: Databases) -> AsyncIterator[RecordsApi]:
         await made.be_fresh()
         await made.open_record(SOMEBODY)
         yield made
-    await databases.drop(database)
+    await databases.give_back(database)
 
 
 def is_outcome(answer: httpx2.Response) -> bool:

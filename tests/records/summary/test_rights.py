@@ -114,12 +114,12 @@ class World:
         return shown
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module")
 async def world(databases: Databases) -> AsyncIterator[World]:
     database = await databases.new("records")
     async with run_records_api(database) as api:
         yield await _filled(api)
-    await databases.drop(database)
+    await databases.give_back(database)
 
 
 async def _filled(api: RecordsApi) -> World:
@@ -171,7 +171,6 @@ async def _filled(api: RecordsApi) -> World:
     return World(api, record, sources, tokens)
 
 
-@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("reader", sorted(SEEN))
 async def test_each_reader_sees_the_lines_of_the_sources_that_are_theirs_to_see(world: World, reader: str) -> None:
     seen = SEEN[reader]
@@ -196,7 +195,6 @@ async def test_each_reader_sees_the_lines_of_the_sources_that_are_theirs_to_see(
     assert sheet["may_hold_masked"] is (sheet["audience"] == "professional")
 
 
-@pytest.mark.asyncio(loop_scope="module")
 async def test_the_lines_that_the_medecin_traitant_may_confirm_are_of_what_is_hidden_from_nobody(world: World) -> None:
     names = {str(document): name for name, document in world.sources.items()}
     sheet = await world.sheet("médecin traitant")
@@ -206,7 +204,6 @@ async def test_the_lines_that_the_medecin_traitant_may_confirm_are_of_what_is_hi
         assert not any(line["confirmable"] for line in (await world.sheet(reader))["lines"]), reader
 
 
-@pytest.mark.asyncio(loop_scope="module")
 async def test_an_emergency_opens_what_is_masked_only_where_the_person_permits_it(world: World) -> None:
     await world.api.choose(
         world.record, 2, emergency={"break_glass": True, "regulation_centre": True, "masked_documents": True}
