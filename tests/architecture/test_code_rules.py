@@ -19,6 +19,12 @@ def sources(*folders: str) -> Iterator[Path]:
         yield from sorted((ROOT / folder).rglob("*.py"))
 
 
+@pytest.fixture(scope="module")
+def trees() -> dict[Path, ast.Module]:
+    """All files of the program, parsed once."""
+    return {path: ast.parse(path.read_text("utf-8")) for path in sources(*OURS)}
+
+
 def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
@@ -52,33 +58,32 @@ def test_time_ids_sleep_and_errors_keep_to_their_places() -> None:
 
 
 @pytest.mark.parametrize("folder", OURS)
-def test_files_and_functions_stay_short(folder: str) -> None:
+def test_files_and_functions_stay_short(folder: str, trees: dict[Path, ast.Module]) -> None:
     for path in sources(folder):
-        text = path.read_text("utf-8")
-        assert text.count("\n") <= 300, name_of(path)
-        for node in ast.walk(ast.parse(text)):
+        assert path.read_text("utf-8").count("\n") <= 300, name_of(path)
+        for node in ast.walk(trees[path]):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 first = node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node.body[0]
                 length = (node.end_lineno or 0) - first.lineno + 1
                 assert length <= 40, f"{name_of(path)}:{node.name} has {length} lines"
 
 
-def test_sql_stands_in_stores_and_plumbing_only() -> None:
+def test_sql_stands_in_stores_and_plumbing_only(trees: dict[Path, ast.Module]) -> None:
     verbs = ("select ", "insert into ", "update ", "delete from ", "with ")
     for path in sources("services"):
         if path.name == "store.py" or path.parent.name == "store":
             continue
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in ast.walk(trees[path]):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 text = node.value.strip().lower()
                 assert not (text.startswith(verbs) and " from " in text), f"{name_of(path)}: {text[:60]}"
 
 
-def test_log_lines_have_fields_of_the_list_only() -> None:
+def test_log_lines_have_fields_of_the_list_only(trees: dict[Path, ast.Module]) -> None:
     strange = [
         f"{name_of(path)}:{node.lineno}: {keyword.arg}"
         for path in sources("services", "shared")
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in ast.walk(trees[path])
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("log", "log_limited")
         for keyword in node.keywords
         if keyword.arg is not None and keyword.arg not in FIELDS

@@ -159,13 +159,14 @@ def clients() -> dict[str, set[str]]:
     by_path: dict[str, set[str]] = {}
     for folder in ("services", "shared"):
         for path in (ROOT / folder).rglob("*.py"):
+            dependencies = set(imported(path))
             names = {
                 name
-                for dependency in imported(path)
+                for dependency in dependencies
                 for name in NETWORK
                 if dependency == name or dependency.startswith(f"{name}.")
             }
-            names |= {dependency for dependency in imported(path) if dependency.startswith("call ")}
+            names |= {dependency for dependency in dependencies if dependency.startswith("call ")}
             if names - OWN:
                 by_path[path.relative_to(ROOT).as_posix()] = names - OWN
     return by_path

@@ -5,6 +5,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
@@ -60,8 +61,13 @@ def declared(extra: str | None) -> set[str]:
     return {normalised(re.split(r"[^\w.-]", requirement)[0]) for requirement in listed}
 
 
-def imported(folder: str) -> Iterator[tuple[str, str]]:
-    """Yields each file of a folder with each top-level name that it imports, except the standard library's."""
+@cache
+def imported(folder: str) -> list[tuple[str, str]]:
+    """Returns each file of a folder with each top-level name that it imports, except the standard library's."""
+    return list(_imported(folder))
+
+
+def _imported(folder: str) -> Iterator[tuple[str, str]]:
     for path in sorted((ROOT / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             match node:

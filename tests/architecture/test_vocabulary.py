@@ -22,6 +22,15 @@ WORDS = frozenset(
 """These are not used within names either."""
 
 
+Trees = dict[str, list[tuple[Path, ast.Module]]]
+
+
+@pytest.fixture(scope="module")
+def trees() -> Trees:
+    """The files of each folder, parsed once."""
+    return {folder: list(sources(folder)) for folder in OURS}
+
+
 def sources(folder: str) -> Iterator[tuple[Path, ast.Module]]:
     for path in sorted((ROOT / folder).rglob("*.py")):
         yield path.relative_to(ROOT), ast.parse(path.read_text("utf-8"))
@@ -44,10 +53,10 @@ def words_of(name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("folder", OURS)
-def test_no_name_is_a_retired_word(folder: str) -> None:
+def test_no_name_is_a_retired_word(folder: str, trees: Trees) -> None:
     retired = [
         f"{path}:{line}: {name}"
-        for path, tree in sources(folder)
+        for path, tree in trees[folder]
         for name, line in names_in(tree)
         if name.strip("_").lower() in WHOLE_NAMES or not WORDS.isdisjoint(words_of(name))
     ]
@@ -55,9 +64,9 @@ def test_no_name_is_a_retired_word(folder: str) -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_no_two_public_types_of_a_service_share_a_name(service: str) -> None:
+def test_no_two_public_types_of_a_service_share_a_name(service: str, trees: Trees) -> None:
     places: dict[str, list[str]] = defaultdict(list)
-    for path, tree in sources(f"services/{service}"):
+    for path, tree in trees[f"services/{service}"]:
         for node in tree.body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(str(path))
