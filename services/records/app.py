@@ -69,7 +69,7 @@ from services.records.reimbursements.usecases.import_file import ReimbursementIm
 from services.records.results import api as results
 from services.records.settings import ImportSettings, Settings
 from services.records.statements import api as statements
-from services.records.summary.api import sheets
+from services.records.summary.api import sheets, signatures
 from services.records.tracking import api as tracking
 from services.records.warnings import api as warnings
 from services.records.warnings.context import WarningContext
@@ -97,6 +97,7 @@ REFUSALS: Final = {
     "export-record": reasons_of("export"),
     "read-reimbursements": reasons_of("read-reimbursements"),
     "read-summary": reasons_of("read-summary"),
+    "confirm-summary": reasons_of("confirm-summary"),
     "deposit-document": (RecordUnknownError.code, *reasons_of("deposit"), *reasons_of("replace")),
     "label-document": reasons_of("label"),
     "archive-document": reasons_of("archive"),
@@ -135,7 +136,7 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
     )
     for module in (changes, deposits, cda, xdm, personal, fhir, record_check, tracking, recovery, what_if, quarantine):
         app.include_router(module.router)
-    for module in (overview, history, benefits, measures, observations, statements, exports_api, sheets):
+    for module in (overview, history, benefits, measures, observations, statements, exports_api, sheets, signatures):
         app.include_router(module.router)
     for module in (certificates, publication, clinical_facts, results, warnings):
         app.include_router(module.router)

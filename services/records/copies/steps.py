@@ -75,6 +75,7 @@ async def apply_consent_copies(connection: Connection, messages: list[Message[Co
     ids = sorted(latest)
     await store.lock_records(connection, ids)
     applied = await store.upsert_consent_states(connection, [latest[id] for id in ids])
+    await store.note_ended_doctors(connection, [latest[id].event for id in ids if id in applied])
     applied_messages = [latest[id] for id in ids if id in applied]
     newer = await store.newer_choices(connection, [latest[id].event for id in ids if id not in applied])
     await append(

@@ -1,11 +1,13 @@
-"""The models of the summary sheet, which describe the bytes that `api.resources` writes."""
+"""The models of the summary sheet: what `domain.sheet_json` writes, and what a doctor signs."""
 
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from services.records.clinical_facts.domain.values import Coding
+from services.records.reimbursements.models import PatientBody
 from services.records.summary.domain.sheet import (
     Audience,
     CallRole,
@@ -13,7 +15,13 @@ from services.records.summary.domain.sheet import (
     LineOrigin,
     LineState,
     PatientSideRole,
+    SheetDoctor,
+    SheetPatient,
 )
+from services.records.summary.domain.signing_requests import OwnStatement, SigningRequest
+from shared.http.tokens import Caller
+from shared.moments import Moment
+from shared.values import NationalProfessionalId, NationalStructureId
 
 
 class CitedDocumentView(BaseModel):
@@ -91,3 +99,84 @@ class SummaryView(BaseModel):
     people_to_call: list[PersonToCallView]
     counts: SheetCountsView
     written_at: datetime
+
+
+class DoctorBody(BaseModel):
+    """The doctor who signs, as the version names them; the identity is that of the token."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+    family_name: str = Field(min_length=1, max_length=100, examples=["FICTIF"])
+    given_name: str = Field(min_length=1, max_length=100, examples=["Camille"])
+    specialty: str = Field(default="G15_10/SM26", pattern=r"^G15_10/S[A-Z]{1,2}\d{2}$", max_length=20)
+    specialty_label: str = Field(default="Médecin - Qualifié en Médecine Générale (SM)", min_length=1, max_length=200)
+    organisation: str | None = Field(default=None, max_length=200)
+
+    def signer(self, caller: Caller) -> SheetDoctor:
+        """Returns the doctor."""
+        structure = caller.organisation_id
+        return SheetDoctor(
+            NationalProfessionalId(caller.id),
+            self.family_name,
+            self.given_name,
+            self.specialty,
+            self.specialty_label,
+            None if structure is None else NationalStructureId(structure),
+            self.organisation,
+        )
+
+
+class RejectedLineBody(BaseModel):
+    """A line that the doctor rejects."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+    id: UUID
+    reason: str | None = Field(default=None, max_length=500)
+
+
+class OwnLineBody(BaseModel):
+    """A line that the doctor states."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+    id: UUID
+    chapter: Chapter
+    text: str = Field(min_length=1, max_length=300)
+    code: str | None = Field(default=None, max_length=40)
+    code_system: str | None = Field(default=None, max_length=64, pattern=r"^[0-9.]+$")
+    since: str | None = Field(default=None, pattern=r"^\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?$")
+    where: str | None = Field(default=None, max_length=300)
+    negated: bool = False
+
+    def statement(self) -> OwnStatement:
+        """Returns the statement."""
+        coding = None if self.code is None else Coding(self.code, self.code_system, self.text)
+        return OwnStatement(self.id, self.chapter, self.text, coding, self.since, self.where, self.negated)
+
+
+class SigningBody(BaseModel):
+    """A version of the sheet: the lines that the doctor confirms, rejects and states; no other one is signed."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+    written_at: Moment
+    doctor: DoctorBody
+    patient: PatientBody
+    confirmed: list[UUID] = Field(default=[], max_length=2000)
+    rejected: list[RejectedLineBody] = Field(default=[], max_length=2000)
+    statements: list[OwnLineBody] = Field(default=[], max_length=100)
+
+    def request(self, caller: Caller) -> SigningRequest:
+        """Returns the request. Raises InvalidInsError, UnknownInsSystemError, InvalidTraitsError."""
+        person = self.patient.parsed()
+        return SigningRequest(
+            doctor=self.doctor.signer(caller),
+            patient=SheetPatient(person.ins, person.traits),
+            written_at=self.written_at,
+            confirmed=tuple(self.confirmed),
+            rejected={line.id: line.reason for line in self.rejected},
+            statements=tuple(statement.statement() for statement in self.statements),
+        )
+
+
+class SignatureBody(SigningBody):
+    """A version, and the SHA-256 of its preview."""
+
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")

@@ -14,9 +14,10 @@ from services.records.summary.domain.signatures import (
     SignedBlock,
     SignedLine,
     cited_documents,
-    seal_signatures,
+    encode_signatures,
 )
-from shared.crypto.vault import WrappedKey
+from shared.crypto.keyring import seal
+from shared.crypto.vault import WrappedKey, place
 from shared.runtime.clock import bucket_of
 from shared.terminology.documents import document_type
 from tests.infra.load.documents import Person
@@ -74,7 +75,8 @@ async def sign(api: RecordsApi, person: Person, doctor: str, *lines: SignedLine,
     assert kind is not None
     [version] = await api.publish(a_deposit(person, type=kind, **changed))
     record_id, key = await record_key(api, version)
-    sealed = seal_signatures(key, version, SignedBlock(FORMAT, "Dr Camille FICTIF", lines))
+    block = encode_signatures(SignedBlock(FORMAT, "Dr Camille FICTIF", lines))
+    sealed = seal(key, block, place("signatures", version))
     await api.pool.execute(INSERT_VERSION, bucket_of(record_id), record_id, version, doctor, sealed)
     await api.pool.execute("update documents set cites = $2 where id = $1", version, cited_documents(lines))
     return version

@@ -34,12 +34,13 @@ from services.records.summary.domain.signatures import (
     SignedBlock,
     SignedLine,
     SignedVersion,
+    encode_signatures,
     open_signatures,
-    seal_signatures,
 )
 from services.records.summary.domain.signing import SOURCE_CHANGED
 from services.records.summary.domain.sources import SheetSource, counts_of
-from shared.crypto.keyring import SealBrokenError
+from shared.crypto.keyring import SealBrokenError, seal
+from shared.crypto.vault import place
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 SIGNED_AT = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -90,6 +91,7 @@ def signed(*signed_lines: SignedLine, doctor: str = DOCTOR, **members: Any) -> S
     return SignedVersion(
         **{
             "document_id": UUID(int=0xE0000 + next(_numbers)),
+            "record_id": UUID(int=1),
             "doctor_id": doctor,
             "block": block,
             "is_holder": True,
@@ -431,7 +433,7 @@ def test_what_was_signed_is_sealed_to_its_version_and_read_again() -> None:
     source = document(fact(reactions=(Reaction(Concept(text="œdème")),)))
     block = signed(confirmed(source), rejected(source)).block
     key, version = bytes(32), UUID(int=9)
-    sealed = seal_signatures(key, version, block)
+    sealed = seal(key, encode_signatures(block), place("signatures", version))
     assert open_signatures(key, version, sealed) == block
     with pytest.raises(SealBrokenError):
         open_signatures(key, UUID(int=8), sealed)

@@ -5,8 +5,16 @@ from uuid import UUID
 
 from shared.crypto.fingerprints import trait_parts
 from shared.crypto.keyring import Keyring
+from shared.errors import InvalidError
 from shared.former_names import former_normal_form
 from shared.values import SentTraits, Sex
+
+
+class PatientMismatchError(InvalidError):
+    """The INS or the traits are not those of the person of this record."""
+
+    code = "patient-mismatch"
+    french = "L’INS ou les traits ne sont pas ceux de la personne de ce dossier."
 
 
 def differing_traits(

@@ -67,6 +67,13 @@ set version = excluded.version, partition = excluded.partition, authorised = exc
     blocked = excluded.blocked, emergency = excluded.emergency, state = excluded.state
 where excluded.version > consent_states.version
 returning record_id"""
+# Of each chain of versions of the summary sheet: when its doctor's status as médecin traitant ended.
+NOTE_ENDED_DOCTORS = """
+update summary_versions v
+set ended_at = case when given.doctors ? v.doctor_id then null else coalesce(v.ended_at, given.changed_at) end
+from unnest($1::integer[], $2::uuid[], $3::jsonb[], $4::timestamptz[]) as given(bucket, record_id, doctors, changed_at)
+where v.bucket = given.bucket and v.record_id = given.record_id
+  and (given.doctors ? v.doctor_id) is distinct from (v.ended_at is null)"""
 SELECT_NEWER_CHOICES = """
 select stored.record_id, stored.version, stored.state
 from unnest($1::integer[], $2::uuid[], $3::bigint[]) as older(bucket, record_id, version)
@@ -210,6 +217,18 @@ class StoredChoices:
 
     version: int
     choices: CopiedChoices
+
+
+async def note_ended_doctors(connection: Connection, events: Sequence[ConsentStateChanged]) -> None:
+    """Notes with what a doctor signed when the doctor's status ended, until the status is given again."""
+    if events:
+        await connection.execute(
+            NOTE_ENDED_DOCTORS,
+            _buckets([event.record_id for event in events]),
+            [event.record_id for event in events],
+            [orjson.dumps(event.attending_doctors).decode() for event in events],
+            [event.changed_at for event in events],
+        )
 
 
 async def newer_choices(connection: Connection, events: Sequence[ConsentStateChanged]) -> dict[UUID, StoredChoices]:

@@ -7,9 +7,13 @@ import asyncpg
 import orjson
 
 from services.records.copies.domain.copies import RecordCopy
+from services.records.copies.domain.traits import PatientMismatchError, differing_traits
+from shared.crypto.fingerprints import ins_parts
+from shared.crypto.keyring import Keyring
 from shared.crypto.vault import WrappedKey
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_of
+from shared.values import Ins, StrictTraits
 
 # A fingerprint does not reveal the bucket; the row found by it does, for the other tables.
 FIND_RECORD = """
@@ -32,6 +36,16 @@ async def find_record(connection: Connection, ins_fingerprints: Sequence[str]) -
 async def find_record_by_id(connection: Connection, record_id: UUID) -> RecordCopy | None:
     """Returns the record with this id, None if there is none."""
     return _record_copy(await connection.fetchrow(FIND_RECORD_BY_ID, bucket_of(record_id), record_id))
+
+
+async def confirm_person(
+    connection: Connection, ring: Keyring, record_id: UUID, ins: Ins, traits: StrictTraits
+) -> None:
+    """Checks that this is the person of the record: the INS finds it, and no trait differs. Raises
+    PatientMismatchError."""
+    record = await find_record(connection, ring.fingerprints(*ins_parts(ins)))
+    if record is None or record.id != record_id or differing_traits(ring, record_id, record.traits, traits):
+        raise PatientMismatchError
 
 
 def _record_copy(row: asyncpg.Record | None) -> RecordCopy | None:

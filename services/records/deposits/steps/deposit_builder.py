@@ -5,7 +5,7 @@ from uuid import UUID
 
 from services.records.copies.domain.copies import RecordCopy
 from services.records.deposits.domain.submissions import as_code, professionals_of
-from services.records.deposits.store.deposits import NewDeposit, NewDocument
+from services.records.deposits.store.deposits import NewDeposit, NewDocument, NewSheet
 from services.records.documents.domain import sealed_contents
 from services.records.documents.domain.label_changes import sorted_labels
 from services.records.documents.domain.metadata import care_day, metadata_of
@@ -13,9 +13,12 @@ from services.records.tracking.steps.depositor import Depositor
 from shared.contracts.audit import RecordedFacts
 from shared.contracts.base import Seen
 from shared.contracts.records import DocumentReceived
+from shared.crypto.keyring import seal
+from shared.crypto.vault import place
 from shared.fhir.submission import Submission, SubmittedDocument
 from shared.runtime import clock
 from shared.terminology import access_modes
+from shared.values import RedactedRepr
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +36,22 @@ class ReplacedDocument:
     in_secret: bool = False
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class SignedSheet(RedactedRepr):
+    """What goes with a version of the summary sheet: the doctor whose chain it continues, the document versions that it
+    cites, and what the doctor signed in it, not sealed yet."""
+
+    doctor_id: str
+    cites: tuple[UUID, ...]
+    lines: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class DepositBuilder:
-    """Builds a sealed deposit from a submission. `replaced`: the replaced documents by the entry of the new one."""
+    """Builds a sealed deposit from a submission. `replaced`: the replaced documents by the entry of the new one.
+
+    `sheet`: where the only document of the submission is a version of the summary sheet.
+    """
 
     record: RecordCopy
     key: bytes
@@ -43,6 +59,7 @@ class DepositBuilder:
     submission: Submission
     body: bytes
     replaced: dict[int, ReplacedDocument]
+    sheet: SignedSheet | None = None
 
     def sealed_deposit(self) -> NewDeposit:
         """Returns the deposit, ready to be stored. Ids are made after `received_at`, so that none sorts before it."""
@@ -83,7 +100,11 @@ class DepositBuilder:
             or (replaced is not None and replaced.in_secret),
             replaces=None if replaced is None else replaced.id,
             chain_id=None if replaced is None else replaced.first_version,
+            sheet=None if self.sheet is None else self._seal_sheet(self.sheet, id),
         )
+
+    def _seal_sheet(self, sheet: SignedSheet, id: UUID) -> NewSheet:
+        return NewSheet(sheet.doctor_id, sheet.cites, seal(self.key, sheet.lines, place("signatures", id)))
 
     def received_event(
         self, deposit: NewDeposit, new: NewDocument, document: SubmittedDocument, seen: Seen

@@ -62,7 +62,22 @@ select documents from counted"""  # noqa: S608  # a constant
 SELECT_EARLIER = """
 select id, deposit_id, unique_id, fingerprint from documents
 where bucket = $1 and record_id = $2 and unique_id = any($3::bytea[])"""
+# The trigger that follows the documents' combinations gives the version one of its own.
+INSERT_SHEET = """
+with cited as (
+  update documents set cites = $4 where bucket = $1 and id = $3
+)
+insert into summary_versions (bucket, record_id, document_id, doctor_id, lines) values ($1, $2, $3, $5, $6)"""
 COUNT_OF_DEPOSIT = "select cardinality(document_ids) from deposits where bucket = $1 and id = $2"
+
+
+@dataclass(frozen=True, slots=True)
+class NewSheet:
+    """What is stored with a version of the summary sheet: its doctor, the documents that it cites, the sealed lines."""
+
+    doctor_id: str
+    cites: tuple[UUID, ...]
+    lines: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +102,7 @@ class NewDocument:
     in_secret: bool = False
     replaces: UUID | None = None
     chain_id: UUID | None = None
+    sheet: NewSheet | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +170,21 @@ async def insert_deposit(
     )
     call_relay(connection, announcements)
     return count
+
+
+async def insert_sheets(connection: Connection, deposit: NewDeposit) -> None:
+    """Inserts what goes with versions of the summary sheet among the documents; in the transaction of the deposit."""
+    for document in deposit.documents:
+        if document.sheet is not None:
+            await connection.execute(
+                INSERT_SHEET,
+                bucket_of(deposit.record_id),
+                deposit.record_id,
+                document.id,
+                document.sheet.cites,
+                document.sheet.doctor_id,
+                document.sheet.lines,
+            )
 
 
 async def find_earlier(

@@ -13,7 +13,7 @@ from uuid import UUID
 from services.records.copies.domain.copies import RecordCopy
 from services.records.copies.store.records import find_record, find_record_by_id
 from services.records.deposits.domain.submissions import RecordUnknownError, UniqueIdTakenError, immediate_refusal
-from services.records.deposits.steps.deposit_builder import DepositBuilder
+from services.records.deposits.steps.deposit_builder import DepositBuilder, SignedSheet
 from services.records.deposits.steps.refusals import trace_refusal
 from services.records.deposits.steps.submission_checks import DepositCheck, check_deposit
 from services.records.deposits.store import deposits as store
@@ -66,10 +66,15 @@ class _IdentifiersTakenError(Exception):
     """Some identifiers of the submission already belong to documents: this attempt must be rolled back."""
 
 
-async def deposit_documents(
-    context: ReadContext, locator: RecordLocator, depositor: Depositor, submission: Submission, body: bytes
+async def deposit_documents(  # each is a part of the deposit
+    context: ReadContext,
+    locator: RecordLocator,
+    depositor: Depositor,
+    submission: Submission,
+    body: bytes,
+    sheet: SignedSheet | None = None,
 ) -> AcceptedDeposit:
-    """Stores a submission, or finds the earlier one that is identical.
+    """Stores a submission, or finds the earlier one that is identical. `sheet`: see DepositBuilder.
 
     A bulk deposit keeps its place until its documents are published or refused, so that what a backlog has in the
     pipeline, and what others wait behind, stays short.
@@ -77,14 +82,19 @@ async def deposit_documents(
     Raises RecordUnknownError, RecordClosedError, TraitsMismatchError, UniqueIdTakenError, ReplacedUnknownError; for the
     patient side SessionOverError, NotFoundError, ForbiddenError, UncheckableError.
     """
-    deposit = await _deposit(context, locator, depositor, submission, body)
+    deposit = await _deposit(context, locator, depositor, submission, body, sheet)
     if is_bulk():
         await wait_for_outcome(context.pool, depositor.owner, deposit.id, LONGEST_BULK_WAIT_S)
     return deposit
 
 
-async def _deposit(
-    context: ReadContext, locator: RecordLocator, depositor: Depositor, submission: Submission, body: bytes
+async def _deposit(  # as `deposit_documents`
+    context: ReadContext,
+    locator: RecordLocator,
+    depositor: Depositor,
+    submission: Submission,
+    body: bytes,
+    sheet: SignedSheet | None,
 ) -> AcceptedDeposit:
     async with context.pool.acquire() as connection:
         if depositor.is_of_patient_side:
@@ -96,7 +106,7 @@ async def _deposit(
             raise refusal
         key = context.vault.unwrap(record.id, record.key)
         check = await check_deposit(context, connection, depositor, record, key, submission)
-        builder = DepositBuilder(record, key, depositor, submission, body, check.replaced)
+        builder = DepositBuilder(record, key, depositor, submission, body, check.replaced, sheet)
         deposit = await in_thread_if_large(_bytes_to_seal(builder), builder.sealed_deposit)
         return await _store_once(connection, builder, deposit, check)
 
@@ -159,6 +169,7 @@ async def _store(connection: Connection, deposit: NewDeposit, builder: DepositBu
                 raise RecordUnknownError
             if inserted < len(deposit.documents):
                 raise _IdentifiersTakenError
+            await store.insert_sheets(connection, deposit)
     except _IdentifiersTakenError:
         return False
     return True
@@ -169,7 +180,8 @@ def _undoable(connection: Connection, deposit: NewDeposit) -> AbstractAsyncConte
 
     A deposit of one document, as most are, needs none: its single statement is atomic, and saves two round trips.
     """
-    return connection.transaction() if len(deposit.documents) > 1 else nullcontext()
+    is_single = len(deposit.documents) == 1 and deposit.documents[0].sheet is None
+    return nullcontext() if is_single else connection.transaction()
 
 
 async def _find_identical_deposit(connection: Connection, deposit: NewDeposit) -> AcceptedDeposit | None:

@@ -16,6 +16,7 @@ from services.records.facts.domain.decisions import ReadAction, RuleDecision, ac
 from services.records.facts.domain.facts import request_facts
 from services.records.kit.announcements import announce
 from shared.access import Refusal
+from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Connection
 from shared.http.tokens import Caller
 from shared.messaging.outbox import append
@@ -89,6 +90,13 @@ async def trace_searches(
     action: ReadAction = "find-documents",
 ) -> None:
     """Announces the searches to the ledger; called last in the transaction."""
+    await append(connection, [announce(access) for access in search_accesses(caller, searches, action)])
+
+
+def search_accesses(
+    caller: Caller, searches: Iterable[RecordSearch], action: ReadAction = "find-documents"
+) -> list[AccessRecorded]:
+    """Returns the events of the searches for the ledger, and counts the refused ones."""
     accesses = []
     for search in searches:
         if isinstance(search.decision, Refusal):
@@ -101,4 +109,4 @@ async def trace_searches(
         ]
         rule_decision = RuleDecision(search.common, search.decision)
         accesses.append(access_event(caller, action, rule_decision, search.record, None, combinations))
-    await append(connection, [announce(access.packed()) for access in accesses if access is not None])
+    return [access.packed() for access in accesses if access is not None]

@@ -33,7 +33,7 @@ def write_pdf(sheet: SummarySheet, language: Language) -> bytes:
         sys_inputs={"shown": shown},
         pdf_standards=["ua-1"],
         ignore_system_fonts=True,
-        timestamp=sheet.written_at,
+        timestamp=sheet.written_at.replace(microsecond=0),
     )
     return written
 

@@ -9,7 +9,7 @@ from services.records.clinical_facts.domain.model import ClinicalFact
 from services.records.documents.domain.sealed_contents import DocumentTitle
 from services.records.summary.domain.chapters import is_old
 from services.records.summary.domain.conflicts import conflict_numbers
-from services.records.summary.domain.drafts import LineDraft, StatingDocument
+from services.records.summary.domain.drafts import LineDraft, StatedFact, StatingDocument
 from services.records.summary.domain.proposals import propose_lines, stated_facts
 from services.records.summary.domain.sheet import Chapter, CitedDocument, SummaryLine
 from services.records.summary.domain.signatures import SignedVersion
@@ -33,6 +33,11 @@ def draft_lines(documents: Sequence[SheetSource], versions: Sequence[SignedVersi
     reject_lines(drafts, versions, now)
     drafts += statements(versions, now)
     return drafts
+
+
+def stated_by(documents: Sequence[SheetSource], now: datetime) -> list[StatedFact]:
+    """Returns the facts of these documents that feed a sheet."""
+    return stated_facts(documents, now.astimezone(FRANCE).date())
 
 
 def finish_lines(

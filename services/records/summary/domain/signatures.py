@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from services.records.clinical_facts.domain.model import ClinicalFact
 from services.records.summary.domain.sheet import Chapter
-from shared.crypto.keyring import seal, unseal
+from shared.crypto.keyring import unseal
 from shared.crypto.vault import place
 from shared.errors import InvalidError
 from shared.values import RedactedRepr
@@ -49,11 +49,12 @@ class SignedLine(RedactedRepr, Struct, frozen=True, omit_defaults=True, gc=False
 
 
 class SignedBlock(RedactedRepr, Struct, frozen=True, omit_defaults=True, gc=False):
-    """All lines of a version. `doctor`: the doctor's name as the version shows it."""
+    """All lines of a version. `doctor`: the name that the version shows; `version`: its number in the chain."""
 
     format: int
     doctor: str
     lines: tuple[SignedLine, ...] = ()
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -65,6 +66,7 @@ class SignedVersion(RedactedRepr):
     """
 
     document_id: UUID
+    record_id: UUID
     doctor_id: str
     block: SignedBlock
     is_holder: bool
@@ -77,9 +79,9 @@ _ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final = msgspec.json.Decoder(SignedBlock)
 
 
-def seal_signatures(key: bytes, document_id: UUID, block: SignedBlock) -> bytes:
-    """Returns a block, sealed."""
-    return seal(key, _ENCODER.encode(block), place("signatures", document_id))
+def encode_signatures(block: SignedBlock) -> bytes:
+    """Returns a block as JSON; deposits seal it beside the version."""
+    return _ENCODER.encode(block)
 
 
 def open_signatures(key: bytes, document_id: UUID, sealed: bytes) -> SignedBlock:

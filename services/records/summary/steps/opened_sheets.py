@@ -32,10 +32,15 @@ _NO_FACTS: Final = FactBlock(())
 
 @dataclass(frozen=True, slots=True)
 class OpenedSheet:
-    """A sheet, and the lines that its reader may confirm."""
+    """A sheet, the lines that its reader may confirm, and the documents of the requested record whose lines these are.
+
+    `own`: the current version of the reader's own chain in that record.
+    """
 
     sheet: SummarySheet
     confirmable: frozenset[UUID]
+    offered: Sequence[SheetSource]
+    own: SignedVersion | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,13 @@ class _SealedRecord:
     blocks: Mapping[UUID, bytes]
     versions: Sequence[SealedVersion]
     people: bytes | None
+
+    @property
+    def record_id(self) -> UUID:
+        """The record's id."""
+        record_id = self.sheet.search.record.id
+        assert record_id is not None, "only known records are loaded"
+        return record_id
 
     @property
     def citable(self) -> frozenset[UUID]:
@@ -69,13 +81,15 @@ async def open_sheet(
     documents, versions = await in_thread_if_large(count * BLOCK_AS_BYTES, _open, caller, sealed)
     drafts = draft_lines(documents, versions, now)
     lines = finish_lines(drafts, await _load_titles(connection, permit, sealed, drafts), now)
-    offered = {document.id for document in documents if document.is_offered}
-    cited = {line.id for line in lines if line.cited is not None and line.cited.document_id in offered}
     record_id = searches[0].search.record.id
     assert record_id is not None, "a sheet that is permitted is of a record"
+    offered = [document for document in documents if document.is_offered and document.record_id == record_id]
+    ids = {document.id for document in offered}
+    confirmable = {line.id for line in lines if ids and any(source.document_id in ids for source in line.sources)}
+    own = next((v for v in versions if v.doctor_id == caller.id and v.record_id == record_id), None)
     audience: Audience = "professional" if caller.kind == "professional" else "patient-side"
     sheet = SummarySheet(record_id, now, audience, lines, _people_to_call(sealed), counts_of(documents))
-    return OpenedSheet(sheet, frozenset(cited))
+    return OpenedSheet(sheet, frozenset(confirmable), offered, own)
 
 
 async def _load(
@@ -97,9 +111,8 @@ def _people_to_call(sealed: Iterable[_SealedRecord]) -> tuple[PersonToCall, ...]
     """Returns whom to call, of both records of a person once."""
     people: dict[PersonToCall, None] = {}
     for record in sealed:
-        record_id = record.sheet.search.record.id
-        if record.people is not None and record_id is not None:
-            called = open_people_to_call(record.key, record_id, record.people)
+        if record.people is not None:
+            called = open_people_to_call(record.key, record.record_id, record.people)
             people |= {PersonToCall(each.role, each.name, each.phone, each.relation): None for each in called}
     return tuple(people)
 
@@ -117,11 +130,9 @@ def _source(record: _SealedRecord, listed: ListedSource) -> SheetSource:
     block = _NO_FACTS
     if listed.id in record.blocks:
         block = decode_block(open_block(record.key, listed.id, "summary", record.blocks[listed.id]))
-    record_id = record.sheet.search.record.id
-    assert record_id is not None, "only known records are loaded"
     return SheetSource(
         id=listed.id,
-        record_id=record_id,
+        record_id=record.record_id,
         type=listed.type,
         day=listed.day,
         received_at=listed.received_at,
@@ -143,6 +154,7 @@ def _state(listed: ListedSource) -> SourceState:
 def _version(caller: Caller, record: _SealedRecord, version: SealedVersion) -> SignedVersion:
     return SignedVersion(
         document_id=version.document_id,
+        record_id=record.record_id,
         doctor_id=version.doctor_id,
         block=open_signatures(record.key, version.document_id, version.lines),
         is_holder=version.doctor_id in record.sheet.search.record.choices.attending_doctors,
@@ -159,8 +171,7 @@ async def _load_titles(
     ids = {source.document_id for draft in drafts for source in draft.sources}
     titles: dict[UUID, DocumentTitle] = {}
     for record in sealed:
-        record_id, cited = record.sheet.search.record.id, sorted(ids & record.citable)
-        assert record_id is not None, "only known records are loaded"
-        metadata = await contents.list_metadata(connection, permit, record_id, cited) if cited else {}
+        cited = sorted(ids & record.citable)
+        metadata = await contents.list_metadata(connection, permit, record.record_id, cited) if cited else {}
         titles |= {id: open_title(record.key, id, document.metadata) for id, document in metadata.items()}
     return titles

@@ -2,23 +2,30 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 from services.records.documents.domain.filters import NO_FILTERS
 from services.records.documents.domain.search import RecordSearch, permitted_keys
-from services.records.documents.steps.record_searches import RecordQuery, load_records, search_one, trace_searches
+from services.records.documents.steps.record_searches import RecordQuery, load_records, search_accesses, search_one
 from services.records.documents.store.search import sheet_of
 from services.records.facts.context import ReadContext
+from services.records.facts.domain.decisions import RuleDecision, access_event
 from services.records.facts.domain.facts import FactCombination, request_facts
+from services.records.kit.announcements import announce
 from services.records.summary.store.sources import HAS_FACTS, ListedSource, list_sources
-from shared.access import Facts, Permit, decide
+from shared.access import Permit, Refusal, decide
+from shared.contracts.audit import AccessRecorded
 from shared.db.pool import Connection
 from shared.http.tokens import Caller
+from shared.messaging.outbox import append
 from shared.runtime import clock
+from shared.runtime.metrics import REFUSED
 from shared.terminology.visibility import Confidentiality
 
 CURRENT: Final = frozenset({"current"})
+CONFIRM: Final = "confirm-summary"
+TracedConfirmation = Literal["no", "preview", "signature"]
 PEOPLE_TO_CALL: Final = FactCombination(
     status="published",
     type="DOCPAT08",
@@ -39,10 +46,12 @@ class SheetSearch:
     """The decisions on a sheet in one record, and its sources.
 
     `offered`: the keys of the combinations whose lines the caller may confirm; none for whoever confirms nothing.
-    `shows_people`: whether the caller may see whom to call.
+    `shows_people`: whether the caller may see whom to call. `confirmation`: the decision whether the caller may confirm
+    the sheet of this record.
     """
 
     search: RecordSearch
+    confirmation: RuleDecision
     sources: Sequence[ListedSource] = ()
     offered: frozenset[str] = frozenset()
     shows_people: bool = False
@@ -70,9 +79,12 @@ class SheetSearch:
 
 
 async def search_sheets(
-    connection: Connection, context: ReadContext, caller: Caller, record_id: UUID
+    connection: Connection, context: ReadContext, caller: Caller, record_id: UUID, traced: TracedConfirmation = "no"
 ) -> list[SheetSearch]:
-    """Returns the decisions on the sheet in the requested record, and in the person's other record; traces them."""
+    """Returns the decisions on the sheet in the requested record, and in the person's other record; traces them.
+
+    `traced`: whether the decision on a confirmation is traced too, and for what.
+    """
     records = await load_records(connection, context, RecordQuery(record_id))
     sheets = []
     for record in records:
@@ -80,10 +92,24 @@ async def search_sheets(
         keys = search.listed(CURRENT, NO_FILTERS)
         listed = await list_sources(connection, record.id, caller, keys) if keys and record.id is not None else []
         confirming = request_facts(caller, "confirm-summary", record, now=clock.now(), rules=context.rules)
-        offered, shows_people = _offered(confirming, caller, search), _shows_people(caller, search)
-        sheets.append(SheetSearch(_with_sources(search, listed), listed, offered, shows_people))
-    await trace_searches(connection, caller, [sheet.search for sheet in sheets], "read-summary")
+        confirmation = RuleDecision(confirming, decide(confirming))
+        offered, shows_people = _offered(confirmation, caller, search), _shows_people(caller, search)
+        sheets.append(SheetSearch(_with_sources(search, listed), confirmation, listed, offered, shows_people))
+    accesses = search_accesses(caller, [sheet.search for sheet in sheets], "read-summary")
+    accesses += _confirmations(caller, sheets[0], traced)
+    await append(connection, [announce(access) for access in accesses])
     return sheets
+
+
+def _confirmations(caller: Caller, sheet: SheetSearch, traced: TracedConfirmation) -> list[AccessRecorded]:
+    """Returns the event of a confirmation; a preview is none, and its refusal is one."""
+    decision = sheet.confirmation.decision
+    if traced == "no" or (traced == "preview" and isinstance(decision, Permit)):
+        return []
+    if isinstance(decision, Refusal):
+        REFUSED.labels(CONFIRM, decision.reason).inc()
+    access = access_event(caller, CONFIRM, sheet.confirmation, sheet.search.record)
+    return [] if access is None else [access]
 
 
 def _with_sources(search: RecordSearch, listed: Iterable[ListedSource]) -> RecordSearch:
@@ -98,7 +124,7 @@ def _shows_people(caller: Caller, search: RecordSearch) -> bool:
     return bool(permitted_keys(search.common, caller, search.record, {"people": PEOPLE_TO_CALL}))
 
 
-def _offered(confirming: Facts, caller: Caller, search: RecordSearch) -> frozenset[str]:
-    if not isinstance(decide(confirming), Permit):
+def _offered(confirmation: RuleDecision, caller: Caller, search: RecordSearch) -> frozenset[str]:
+    if not isinstance(confirmation.decision, Permit):
         return frozenset()
-    return permitted_keys(confirming, caller, search.record, search.combinations)
+    return permitted_keys(confirmation.facts, caller, search.record, search.combinations)
