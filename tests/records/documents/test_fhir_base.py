@@ -86,7 +86,7 @@ async def test_a_total_that_is_asked_for_changes_nothing_and_a_summary_of_resour
     ("method", "path", "status", "word"),
     [
         ("POST", "/fhir/Bundle", 404, "POST /fhir"),
-        ("GET", "/fhir/Observation/1", 404, "/fhir/metadata"),
+        ("GET", "/fhir/Appointment/1", 404, "/fhir/metadata"),
         ("POST", "/fhir/DocumentReference", 405, "GET, HEAD. GET /fhir/metadata"),
         ("GET", "/fhir", 405, "POST"),
     ],

@@ -207,4 +207,5 @@ class EntryReader(RedactedRepr):
             custodian_name=of_header.custodian_name,
             events=tuple(Concept((coding_of(code),)) for code in entry.events[:_MAX_EVENTS]) or of_header.events,
             source_patient=source_patient_of(entry) or of_header.source_patient,
+            encounters=of_header.encounters,
         )

@@ -21,9 +21,9 @@ from shared.http.admission import Urgency, urgent
 from shared.http.door import Door
 
 router = APIRouter(route_class=Door, tags=["Summary"])
-_GIVEN: Final[dict[str, Any]] = dict.fromkeys(WRITERS, BINARY)
+_STATED: Final[dict[str, Any]] = dict.fromkeys(WRITERS, BINARY)
 _ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: {"model": SummaryView, "description": "The sheet, with an ETag of its content.", "content": _GIVEN},
+    200: {"model": SummaryView, "description": "The sheet, with an ETag of its content.", "content": _STATED},
     403: {"description": "This kind of token reads no sheet."},
     404: {"description": "There is no such record, or you may not know of it."},
     406: {"description": "`format-not-given`"},
