@@ -124,6 +124,14 @@ FORMS: Final[Mapping[str, _Texts]] = {
         "un code en lettres minuscules, chiffres et traits d’union",
     ),
     r"^[^\x00-\x1f\x7f-\x9f]+$": ("a text without control characters", "un texte sans caractère de contrôle"),
+    r"^[0-9.]+$": ("an OID: numbers and dots", "un OID : des nombres et des points"),
+    r"^[0-9a-f]{64}$": ("a SHA-256: 64 digits and letters a to f", "un SHA-256 : 64 chiffres et lettres de a à f"),
+    r"^G15_10/S[A-Z]{1,2}[0-9]{2}$": ("a doctor's role: G15_10/SM26", "un rôle de médecin : G15_10/SM26"),
+    r"^[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?$": (
+        "a day, month or year: 2026-03-12, 2026-03 or 2026",
+        "un jour, un mois ou une année : 2026-03-12, 2026-03 ou 2026",
+    ),
+    r"^[!-~]+$": ("characters of ASCII without blanks", "des caractères ASCII sans espace"),
     CODE_PATTERN: (
         "a code: a letter or digit, then letters, digits and . _ : -",
         "un code : une lettre ou un chiffre, puis des lettres, des chiffres et . _ : -",

@@ -107,7 +107,7 @@ class DoctorBody(BaseModel):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
     family_name: str = Field(min_length=1, max_length=100, examples=["FICTIF"])
     given_name: str = Field(min_length=1, max_length=100, examples=["Camille"])
-    specialty: str = Field(default="G15_10/SM26", pattern=r"^G15_10/S[A-Z]{1,2}\d{2}$", max_length=20)
+    specialty: str = Field(default="G15_10/SM26", pattern=r"^G15_10/S[A-Z]{1,2}[0-9]{2}$", max_length=20)
     specialty_label: str = Field(default="Médecin - Qualifié en Médecine Générale (SM)", min_length=1, max_length=200)
     organisation: str | None = Field(default=None, max_length=200)
 
@@ -142,7 +142,7 @@ class OwnLineBody(BaseModel):
     text: str = Field(min_length=1, max_length=300)
     code: str | None = Field(default=None, max_length=40)
     code_system: str | None = Field(default=None, max_length=64, pattern=r"^[0-9.]+$")
-    since: str | None = Field(default=None, pattern=r"^\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?$")
+    since: str | None = Field(default=None, pattern=r"^[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?$")
     where: str | None = Field(default=None, max_length=300)
     negated: bool = False
 

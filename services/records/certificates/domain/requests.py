@@ -14,7 +14,7 @@ from shared.crypto.keyring import Keyring
 from shared.errors import InvalidError
 from shared.values import SentTraits
 
-_NAME: Final = re.compile(r"[^\W\d_]+(?:[ '’\-]+[^\W\d_]+)*")
+_NAME: Final = re.compile(r"[^\W_]+(?:[ '’\-]+[^\W_]+)*")
 """Letters, with blanks, hyphens and apostrophes between them: what a comparison passes over is not certified."""
 _NAMING: Final = ("birth_name", "given_name", "birth_date")
 """The traits that a certificate names, all of which the record must have."""
@@ -42,7 +42,7 @@ class CertificateRequest:
 def check_holder(ring: Keyring, record_id: UUID, stored: Mapping[str, str | None], holder: Holder) -> None:
     """Raises HolderMismatchError unless every trait that the certificate names is confirmed by its fingerprint."""
     names = [normalize("NFC", name) for name in (holder.birth_name, holder.given_name)]
-    if not all(_NAME.fullmatch(name) for name in names):
+    if not all(_NAME.fullmatch(name) and not any(char.isdigit() for char in name) for name in names):
         raise HolderMismatchError
     sent = SentTraits(holder.birth_name, holder.given_name, holder.birth_date)
     is_complete = all(stored.get(name) is not None for name in _NAMING)
