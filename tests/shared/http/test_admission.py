@@ -35,6 +35,7 @@ DEPOSITS = {
     *("records /fhir", "records /cda", "records /xdm"),
     "records /records/{record_id}/documents/{document_id}",
     "records /records/{record_id}/statements/{document_id}",
+    "records /records/{record_id}/summary",
 }
 
 
