@@ -17,10 +17,12 @@ from services.records.clinical_facts.domain.model import ClinicalFact
 from services.records.clinical_facts.domain.values import Concept
 from services.records.deposits.domain.submissions import parse_and_check
 from services.records.documents.domain.metadata import metadata_of
+from shared.runtime import clock
 from tests.infra.http.tokens import bearer
 from tests.infra.load.documents import Person
 from tests.infra.records.acknowledgements import insert_acknowledgements
 from tests.infra.records.deposited_facts import a_report, a_synthesis
+from tests.infra.records.exports import Copies
 from tests.infra.records.facts import insert_blocks
 from tests.infra.records.mixes import every_sort, fill, requesters
 from tests.infra.records.records_api import RecordsApi, a_deposit, bundle_of, named
@@ -29,6 +31,7 @@ from tests.records.documents.test_lists import CARER, CHOICES, REPRESENTATIVE, d
 SOMEBODY = Person(86)
 RECORD: Final = object()
 """Stands for the record's id among the parameters of a request."""
+ACCEPTED: Final = 202
 MOMENT: Final = re.compile(rb'"written_at":"[^"]*",?')
 """When a sheet was made for its reader."""
 Answer = Callable[[RecordsApi, UUID, str], Awaitable[httpx2.Response]]
@@ -53,6 +56,19 @@ def post(path: str, body: object) -> Answer:
     return send
 
 
+async def export(api: RecordsApi, record: UUID, token: str) -> httpx2.Response:
+    """Returns the archive of a copy, which always has the same id; or the refusal to make one."""
+    copies = Copies(api, record, token)
+    begun = await copies.send("POST")
+    if begun.status_code != ACCEPTED:
+        return begun
+    await api.pool.execute("update exports set id = $1 where record_id = $2", UUID(int=1), record)
+    await copies.prepare()
+    archive = await copies.send("GET", "/file")
+    await copies.send("DELETE")
+    return archive
+
+
 PRESCRIPTION: Final = {
     "medicines": [{"codes": [{"system": "http://www.whocc.no/atc", "code": code}]} for code in ("J01CA04", "H03AA01")],
     "exams": [{"codes": [{"system": "http://loinc.org", "code": "1-8"}]}],
@@ -69,6 +85,7 @@ ANSWERS: Final[dict[str, Answer]] = {
     "documents": get("/fhir/DocumentReference", patient=RECORD, status="current", _count="20"),
     "summary": get("/records/{record}/summary"),
     "rubrics": get("/records/{record}/rubrics"),
+    "export": export,
 }
 """Every answer in which something of a document stands, or a number of documents. A new one is a line here."""
 READERS: Final = (
@@ -83,6 +100,13 @@ def api(api: RecordsApi) -> Iterator[RecordsApi]:
     hooks, api.client.event_hooks = api.client.event_hooks, {}
     yield api
     api.client.event_hooks = hooks
+
+
+@pytest.fixture(autouse=True)
+def _at_one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy says when it was made."""
+    now = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now)
 
 
 async def filled(api: RecordsApi) -> tuple[UUID, set[UUID]]:
@@ -129,15 +153,19 @@ async def test_taking_away_what_a_reader_may_not_see_changes_no_byte(api: Record
 
 
 async def test_the_property_fails_where_something_visible_is_taken_away(api: RecordsApi) -> None:
-    """So that an answer without anything in it would not pass for one that hides."""
+    """So that an answer without anything in it would not pass for one that hides. Warnings are for professionals, a
+    copy is for the patient side."""
     record, _ = await filled(api)
-    token = requesters(record, {})["other doctor"]
-    visible = await listed(api, record, token)
-    assert isinstance(visible, set)
-    before = await _answers(api, record, token)
-    async with _taken_away(api, record, visible):
-        after = await _answers(api, record, token)
-    assert {name for name in ANSWERS if before[name] != after[name]} == ANSWERS.keys()
+    changed: set[str] = set()
+    for reader in ("other doctor", "patient"):
+        token = requesters(record, {})[reader]
+        visible = await listed(api, record, token)
+        assert isinstance(visible, set)
+        before = await _answers(api, record, token)
+        async with _taken_away(api, record, visible):
+            after = await _answers(api, record, token)
+        changed |= {name for name in ANSWERS if before[name] != after[name]}
+    assert changed == ANSWERS.keys()
 
 
 async def _answers(api: RecordsApi, record: UUID, token: str) -> dict[str, tuple[int, bytes, dict[str, str]]]:
