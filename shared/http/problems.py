@@ -52,6 +52,12 @@ def problem(_: Request, status: int, code: str, detail: str) -> Response:
 
 def prefers_french(accept_language: str) -> bool:
     """Whether French is preferred to English (RFC 9110, section 12.5.4); the default is English."""
+    weights = language_weights(accept_language)
+    return weights["fr"] > weights["en"]
+
+
+def language_weights(accept_language: str) -> dict[str, float]:
+    """Returns how much French and English are wanted, each from 0 to 1 (RFC 9110, section 12.5.4)."""
     weights = {"fr": 0.0, "en": 0.0}
     for wish in accept_language.lower().split(",")[:20]:
         tag, _, weight = wish.partition(";")
@@ -59,7 +65,7 @@ def prefers_french(accept_language: str) -> bool:
         if language in weights:
             match = _WEIGHT.fullmatch(weight.strip())
             weights[language] = max(weights[language], float(match[1]) if match else 0.0 if weight else 1.0)
-    return weights["fr"] > weights["en"]
+    return weights
 
 
 def install(app: FastAPI, render: Renderer = problem) -> None:

