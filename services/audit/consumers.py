@@ -2,7 +2,6 @@
 
 from functools import partial
 
-from services.audit.copies.steps.copy_names import copy_names
 from services.audit.copies.steps.copy_people import copy_people
 from services.audit.copies.steps.copy_records import copy_records
 from services.audit.erasure.steps import erase_record
@@ -39,6 +38,7 @@ from shared.contracts.topics import (
 )
 from shared.http.ended_sessions import keep_ended_sessions
 from shared.messaging.subscription import Subscription
+from shared.public_names import copy_names
 
 LEDGER_EVENTS = (
     AccessRecorded,

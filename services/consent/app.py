@@ -21,6 +21,7 @@ from services.consent.collected_consents.domain import DEFAULT_RULES as COLLECTE
 from services.consent.collected_consents.domain import CollectedConsentsRules
 from services.consent.consumers import subscriptions
 from services.consent.deposit_checks.domain import DEFAULT_RULES, DepositChecksRules
+from services.consent.directory import api as directory
 from services.consent.erasure.store import remove_changes
 from services.consent.matrices import api as matrices
 from services.consent.matrices.domain import MatricesRules
@@ -71,7 +72,7 @@ def make_api(settings: Settings) -> FastAPI:
         render=render,
     )
     app.add_exception_handler(VersionDiffersError, render_version_differs)
-    for router in (choices.router, changes.router, authorisations.router, matrices.router):
+    for router in (choices.router, changes.router, authorisations.router, matrices.router, directory.router):
         app.include_router(router)
     start_refusals(REFUSALS)
     return app

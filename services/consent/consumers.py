@@ -9,6 +9,7 @@ from services.consent.collected_consents.steps import judge_consents
 from services.consent.copies.steps import copy_directory
 from services.consent.deposit_checks.domain import DEFAULT_RULES, DepositChecksRules
 from services.consent.deposit_checks.steps import awaiting_version, decide_deposits
+from services.consent.directory.steps import copy_searchable_names
 from services.consent.erasure.steps import erase_record
 from shared.contracts.identity import (
     PeopleChanged,
@@ -27,6 +28,7 @@ from shared.contracts.topics import (
     CONSENT_ENDED_SESSIONS,
     CONSENT_ERASURES,
     CONSENT_PEOPLE_COPIES,
+    CONSENT_PROFESSIONAL_COPIES,
     CONSENT_RECORD_COPIES,
 )
 from shared.http.ended_sessions import keep_ended_sessions
@@ -46,6 +48,12 @@ def subscriptions(
         Subscription(CONSENT_PEOPLE_COPIES, (PeopleChanged,), copy_people, uses_inbox=False),
         Subscription(
             CONSENT_DIRECTORY_COPIES, (ProfessionalChanged, StructureChanged), copy_directory, uses_inbox=False
+        ),
+        Subscription(
+            CONSENT_PROFESSIONAL_COPIES,
+            (ProfessionalChanged, StructureChanged),
+            copy_searchable_names,
+            uses_inbox=False,
         ),
         Subscription(
             CONSENT_DEPOSIT_CHECKS,

@@ -172,6 +172,7 @@ ENUMERATIONS: tuple[Enumeration, ...] = (
             "audit.professional-copies": _INDIFFERENT,
             "records.profession-copies": Unknown("handled", "not active: of no profession in a what-if"),
             "consent.directory-copies": Unknown("handled", "not active: nobody's médecin traitant from now on"),
+            "consent.professional-copies": Unknown("handled", "not active: a search does not show it"),
         },
     ),
     Enumeration(
@@ -191,6 +192,7 @@ ENUMERATIONS: tuple[Enumeration, ...] = (
             "audit.professional-copies": _INDIFFERENT,
             "records.profession-copies": _INDIFFERENT,
             "consent.directory-copies": _INDIFFERENT,
+            "consent.professional-copies": Unknown("handled", "not active: a search does not show it"),
         },
     ),
     Enumeration(

@@ -247,6 +247,8 @@ async def test_consent_forgets_the_choices_and_their_history(
     for id in (record_id, other):
         path = f"/records/{id}/authorisations/{DOCTOR}"
         assert (await client.put(path, headers=bearer(patient_token(id)))).status_code == 202
+    searched = await client.get("/directory", params={"name": "marbeuf"}, headers=bearer(patient_token(record_id)))
+    assert searched.status_code == 200
     async with pool.acquire() as connection:
         assert await remove_changes(connection, record_id) == {"state_changes": 0}, "not erased yet"
     await erase(pool, erase_in_consent, record_id)
@@ -261,7 +263,8 @@ async def test_consent_forgets_the_choices_and_their_history(
     await finish(pool, ErasureFinisher("consent", remove_changes), record_id)
     await all_gone(database, pool, record_id)
     [acknowledgement] = await acknowledged(pool, record_id)
-    assert acknowledgement.destroyed == {"consent_states": 1, "record_copies": 1, "state_changes": 2}
+    destroyed = {"consent_states": 1, "record_copies": 1, "state_changes": 2, "directory_searches": 1}
+    assert acknowledgement.destroyed == destroyed
     assert (await client.get(f"/records/{other}/choices", headers=bearer(patient_token(other)))).status_code == 200
 
 

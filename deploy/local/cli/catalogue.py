@@ -55,6 +55,7 @@ COMMANDS = (
     Command("verify-export", "commands.exports", _DOCUMENTS, "Check a copy of a record, or a list of accesses."),
     Command("explain", "commands.asking", _DOCUMENTS, "Explain why an access was permitted or refused."),
     Command("my-emergencies", "commands.emergencies", _DOCUMENTS, "List who opened a record in an emergency, and why."),
+    Command("directory", "commands.directory", _CHOICES, "Search professionals and structures by name."),
     Command("choices", "commands.choices", _CHOICES, "Show the choices about a record."),
     Command("choices-history", "commands.choices", _CHOICES, "List the changes of the choices and their authors."),
     Command("authorise", "commands.rights", _CHOICES, "Let a professional or a structure read."),

@@ -8,8 +8,8 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from services.audit.accesses.domain import RECORD_ACTIONS, STRUCTURE_ACTIONS, AccessLine, ShownEntry, fold_refusals
-from services.audit.copies.domain import PublicNames
 from services.audit.ledger.domain.cursors import LedgerCursor
+from shared.public_names import PublicNames
 
 LIST_READER_KINDS = ("patient", "representative")
 """The kinds of actors that read the list of their record's accesses, where their own entries are marked `you`."""

@@ -1,19 +1,10 @@
-"""The local copies of a record's state, of the people who represent its patient, and of public names."""
+"""The local copies of a record's state and of the people who represent its patient."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.contracts.identity import PersonNamed
 from shared.messaging.freshness import are_fresh
-
-
-@dataclass(frozen=True, slots=True)
-class PublicNames:
-    """Public names by national id, from audit's copy of the directory."""
-
-    professionals: Mapping[str, str]
-    structures: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

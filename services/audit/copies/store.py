@@ -1,88 +1,21 @@
-"""Stores the copies: public names, the people who represent patients, records and their links."""
+"""Stores the copies: the people who represent patients, records and their links."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from services.audit.copies.domain import PublicNames, RecordCopy
+from services.audit.copies.domain import RecordCopy
 from shared.contracts.declarations import Topic
-from shared.contracts.identity import PeopleChanged, PersonNamed, ProfessionalChanged, RecordChanged, StructureChanged
+from shared.contracts.identity import PeopleChanged, PersonNamed, RecordChanged
 from shared.contracts.topics import IDENTITY_ERASURES, IDENTITY_PEOPLE, IDENTITY_PROFESSIONALS, IDENTITY_RECORDS
 from shared.db.pool import Connection
 from shared.db.tags import count_of
 from shared.messaging.envelope import Message
+from shared.public_names import SELECT_NAME_VERSIONS
 from shared.runtime.clock import bucket_of
-
-UPSERT_PROFESSIONALS = """
-insert into professional_copies (professional_id, version, name, profession, status, partition)
-select professional_id, version, name, profession, status, partition
-from unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::integer[])
-  as copy(professional_id, version, name, profession, status, partition)
-order by professional_id
-on conflict on constraint professional_copies_pkey do update
-set version = excluded.version, name = excluded.name, profession = excluded.profession, status = excluded.status,
-    partition = excluded.partition
-where excluded.version > professional_copies.version
-returning professional_id"""
-
-
-async def upsert_professionals(connection: Connection, messages: Sequence[Message[ProfessionalChanged]]) -> set[bytes]:
-    """Stores the newer copies; each professional at most once. Returns the keys of the messages that were newer."""
-    events = [message.event for message in messages]
-    rows = await connection.fetch(
-        UPSERT_PROFESSIONALS,
-        [event.professional_id for event in events],
-        [event.version for event in events],
-        [event.name for event in events],
-        [event.profession for event in events],
-        [event.status for event in events],
-        [message.partition for message in messages],
-    )
-    return {row["professional_id"].encode() for row in rows}
-
-
-UPSERT_STRUCTURES = """
-insert into structure_copies (structure_id, version, name, status, partition)
-select structure_id, version, name, status, partition
-from unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::integer[])
-  as copy(structure_id, version, name, status, partition)
-order by structure_id
-on conflict on constraint structure_copies_pkey do update
-set version = excluded.version, name = excluded.name, status = excluded.status, partition = excluded.partition
-where excluded.version > structure_copies.version
-returning structure_id"""
-
-
-async def upsert_structures(connection: Connection, messages: Sequence[Message[StructureChanged]]) -> set[bytes]:
-    """Stores the newer copies; each structure at most once. Returns the keys of the messages that were newer."""
-    events = [message.event for message in messages]
-    rows = await connection.fetch(
-        UPSERT_STRUCTURES,
-        [event.structure_id for event in events],
-        [event.version for event in events],
-        [event.name for event in events],
-        [event.status for event in events],
-        [message.partition for message in messages],
-    )
-    return {row["structure_id"].encode() for row in rows}
-
-
-SELECT_PROFESSIONAL_NAMES = """
-select professional_id as id, name from professional_copies where professional_id = any($1::text[])"""
-SELECT_STRUCTURE_NAMES = "select structure_id as id, name from structure_copies where structure_id = any($1::text[])"
-
-
-async def find_names(connection: Connection, professionals: Iterable[str], structures: Iterable[str]) -> PublicNames:
-    """Returns the public names in audit's copies; unknown ids are left out."""
-    professional_rows = await connection.fetch(SELECT_PROFESSIONAL_NAMES, list(professionals))
-    structure_rows = await connection.fetch(SELECT_STRUCTURE_NAMES, list(structures))
-    return PublicNames(
-        {row["id"]: row["name"] for row in professional_rows}, {row["id"]: row["name"] for row in structure_rows}
-    )
-
 
 _REPRESENTATIVES = TypeAdapter(tuple[PersonNamed, ...])
 UPSERT_PEOPLE = """
@@ -209,9 +142,6 @@ async def delete_record(connection: Connection, record_id: UUID) -> dict[str, in
     return {"record_copies": count_of(status)}
 
 
-SELECT_NAME_VERSIONS = """
-select professional_id as key, version from professional_copies
-union all select structure_id, version from structure_copies"""
 SELECT_PEOPLE_VERSIONS = "select record_id::text as key, version from people_copies"
 SELECT_RECORD_VERSIONS = "select record_id::text as key, version from record_copies"
 COPIES: Final[dict[Topic, str]] = {

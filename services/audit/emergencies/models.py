@@ -6,9 +6,9 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from services.audit.accesses.models import NamedView
-from services.audit.copies.domain import PublicNames
 from services.audit.emergencies.domain import EmergencySession
 from services.audit.emergencies.usecases.list_emergencies import EmergencyWithMotive
+from shared.public_names import PublicNames
 
 
 class DocumentReadView(BaseModel):

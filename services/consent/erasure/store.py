@@ -32,10 +32,13 @@ with gone_states as (
   delete from people_copies where bucket = $1 and record_id = $2 returning record_id
 ), gone_collected as (
   delete from collected_consents where bucket = $1 and record_id = $2 returning record_id
+), gone_searches as (
+  delete from directory_searches where bucket = $1 and record_id = $2 returning record_id
 )
 select (select count(*) from gone_states) as consent_states, (select count(*) from gone_copies) as record_copies,
        (select count(*) from gone_people) as people_copies,
-       (select count(*) from gone_collected) as collected_consents"""
+       (select count(*) from gone_collected) as collected_consents,
+       (select count(*) from gone_searches) as directory_searches"""
 
 
 async def destroy_state(connection: Connection, record_id: UUID) -> dict[str, int]:

@@ -9,7 +9,6 @@ import httpx2
 import pytest
 
 from services.audit.app import make_api
-from services.audit.copies.steps.copy_names import copy_names
 from services.audit.ledger.steps.write_entries import write_entries
 from services.audit.settings import Settings
 from shared.contracts.audit import AccessRecorded
@@ -19,6 +18,7 @@ from shared.contracts.notify import AlertSent, AlertWithheld
 from shared.contracts.records import DocumentPublished, DocumentReceived, DocumentRefused
 from shared.db.pool import Pool, transaction
 from shared.http.tokens import TokenVerifier
+from shared.public_names import copy_names
 from shared.runtime import clock
 from shared.runtime.settings import KafkaSettings, PostgresSettings
 from tests.infra.audit.keys import KEYS, MOTIVES

@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.audit.copies.steps.copy_names import copy_names
 from services.audit.emergencies.domain import WeekInvalidError, week_bounds
 from services.audit.ledger import store
 from shared.contracts.audit import MOTIVE as MOTIVE_PLACE
 from shared.contracts.audit import AccessRecorded
 from shared.contracts.identity import ProfessionalChanged, StructureChanged
 from shared.db.pool import transaction
+from shared.public_names import copy_names
 from shared.runtime import clock
 from tests.infra.audit.keys import MOTIVES
 from tests.infra.audit.ledger import DOCTOR, HOSPITAL, PARENT, Ledger, doctor, judged, parent_token, reading

@@ -9,7 +9,6 @@ import orjson
 import pytest
 
 from services.audit.consumers import subscriptions
-from services.audit.copies.steps.copy_names import copy_names
 from services.audit.erasure.steps import erase_record
 from services.audit.ledger import store
 from services.audit.ledger.steps.write_entries import write_entries
@@ -23,6 +22,7 @@ from shared.crypto.keyring import Keyring
 from shared.db.pool import Pool, create_pool, transaction
 from shared.messaging.consumer import Consumer
 from shared.messaging.envelope import KeptRecord, Message
+from shared.public_names import copy_names
 from shared.runtime import clock
 from shared.runtime.settings import PostgresSettings
 from shared.runtime.tracing import trace_id

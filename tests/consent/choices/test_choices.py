@@ -275,4 +275,5 @@ async def test_the_api_describes_itself(client: httpx2.AsyncClient) -> None:
         "/records/{record_id}/default-label",
         "/records/{record_id}/feeding-objections/{structure_id}",
         "/records/{record_id}/applications/{application_id}",
+        "/directory",
     }

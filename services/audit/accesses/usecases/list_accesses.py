@@ -8,12 +8,11 @@ from uuid import UUID
 from services.audit.accesses import store
 from services.audit.accesses.domain import ShownEntry
 from services.audit.accesses.steps import check_access_request
-from services.audit.copies.domain import PublicNames
-from services.audit.copies.store import find_names
 from services.audit.ledger.domain.cursors import LedgerCursor
 from shared.db.pool import Connection, Pool, transaction
 from shared.http.tokens import Caller
 from shared.messaging.outbox import append
+from shared.public_names import PublicNames, find_names
 
 WHOLE_PAGE: Final = 500
 """Entries of a page of the whole list."""

@@ -7,8 +7,6 @@ from typing import NamedTuple
 from uuid import UUID
 
 from services.audit.accesses.steps import check_access_request
-from services.audit.copies.domain import PublicNames
-from services.audit.copies.store import find_names
 from services.audit.emergencies import store
 from services.audit.emergencies.domain import EmergencyAccess, EmergencySession, sessions_of
 from services.audit.ledger.adapters import MotiveVault
@@ -18,6 +16,7 @@ from shared.crypto.vault import WrappedKey
 from shared.db.pool import Pool, transaction
 from shared.http.tokens import Caller
 from shared.messaging.outbox import append
+from shared.public_names import PublicNames, find_names
 
 MAX_READINGS = 2000
 """How many of each record's newest readings are considered."""

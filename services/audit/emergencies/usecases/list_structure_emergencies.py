@@ -2,13 +2,12 @@
 
 from typing import NamedTuple
 
-from services.audit.copies.domain import PublicNames
-from services.audit.copies.store import find_names
 from services.audit.emergencies import store
 from services.audit.emergencies.domain import EmergencySession, sessions_of, week_bounds
 from shared.db.pool import Pool
 from shared.errors import ForbiddenError
 from shared.http.tokens import Caller
+from shared.public_names import PublicNames, find_names
 
 
 class StructureForbiddenError(ForbiddenError):

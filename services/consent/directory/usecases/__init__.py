@@ -1,0 +1,1 @@
+"""The use cases of the room `directory`, one in each file."""
