@@ -82,6 +82,7 @@ COMMANDS = (
         _PROFESSIONAL,
         "Ask whether a person has a record, and one may read it.",
     ),
+    Command("sign-summary", "commands.sign_summary", _PROFESSIONAL, "Confirm lines of the summary sheet."),
     Command("warnings", "commands.warnings", _PROFESSIONAL, "Compare a prescription with a record."),
     Command("break-glass", "commands.professionals", _PROFESSIONAL, "Read a document in an emergency, with a motive."),
     Command("attest", "commands.professionals", _PROFESSIONAL, "Attest that a patient was informed of the care team."),

@@ -19,6 +19,7 @@ from deploy.local.demo.credentials import (
     HOSPITAL,
     LABORATORY,
     OPERATOR,
+    PRACTICE,
     PROFESSIONALS,
     STRUCTURES,
     Structure,
@@ -54,8 +55,12 @@ async def bootstrap(layout: Layout) -> dict[str, Any]:
         deposits, hospital = ["documents.deposit"], STRUCTURES[HOSPITAL]
         credentials[LABORATORY] = await _register(layout, session, LABORATORY, "software", deposits, hospital)
         credentials[OPERATOR] = await _register(layout, session, OPERATOR, "operator", ["operations"], None)
+        practice = {"name": PRACTICE.name, "status": "active"}
+        await session.call("PUT", "identity", f"/structures/{PRACTICE.id}", json=practice)
         for name, professional in PROFESSIONALS.items():
-            entry = {"name": professional.name, "profession": professional.profession}
+            entry: dict[str, Any] = {"name": professional.name, "profession": professional.profession}
+            if professional.structure_id is not None:
+                entry["structure_ids"] = [professional.structure_id]
             await session.call("PUT", "identity", f"/professionals/{professional.id}", json=entry)
             credentials[name] = {
                 "kind": "professional",

@@ -12,11 +12,13 @@ ADMINISTRATOR, HOSPITAL, SECOND_HOSPITAL, OPERATOR = "administrator", "hospital"
 LABORATORY = "laboratory"
 """The software of the first hospital's laboratory: it sends HL7 v2 messages."""
 DOCTOR, SECOND_DOCTOR, PHARMACIST = "doctor", "second-doctor", "pharmacist"
+ATTENDING_DOCTOR = "attending-doctor"
+"""A general practitioner, who acts for a practice: who deposits acts for a structure."""
 
 
 @dataclass(frozen=True)
 class Structure:
-    """An invented hospital; department 99 has no FINESS number."""
+    """An invented hospital or practice; department 99 has no FINESS number."""
 
     id: str
     name: str
@@ -24,21 +26,24 @@ class Structure:
 
 @dataclass(frozen=True)
 class Professional:
-    """An invented professional; no real RPPS number begins with 8999."""
+    """An invented professional; no real RPPS number begins with 8999. `structure_id`: for which one they act."""
 
     id: str
     name: str
     profession: str
+    structure_id: str | None = None
 
 
 STRUCTURES = {
     HOSPITAL: Structure("1990000105", "Hôpital des Trois Rivières"),
     SECOND_HOSPITAL: Structure("1990000204", "Clinique du Val Perdu"),
 }
+PRACTICE = Structure("1990000303", "Cabinet des Tilleuls")
 PROFESSIONALS = {
     DOCTOR: Professional("899900000101", "Dr Camille Marbeuf", "G15_10"),
     SECOND_DOCTOR: Professional("899900000202", "Dr Noé Vautrelle", "G15_10"),
     PHARMACIST: Professional("899900000303", "Ysaline Corbeval", "G15_21"),
+    ATTENDING_DOCTOR: Professional("899900000404", "Dr Ombeline Tressard", "G15_10", PRACTICE.id),
 }
 
 

@@ -93,7 +93,7 @@ def check_value(option: str, value: str, allowed: Iterable[str]) -> None:
     values = list(allowed)
     if value in values:
         return
-    near = difflib.get_close_matches(value.upper(), values, cutoff=0.5)
+    near = difflib.get_close_matches(value, values) or difflib.get_close_matches(value.upper(), values, cutoff=0.5)
     meant = f"did you mean {' or '.join(near)}? " if near else ""
     fail(EXIT_USAGE, f"{option} {value} is unknown: {meant}choose one of {', '.join(values)}")
 

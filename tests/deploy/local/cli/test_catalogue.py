@@ -34,7 +34,6 @@ WITHOUT_COMMAND = {
     "/professionals/card": "needs a professional's card in a reader",
     "/presence-proofs": "needs a patient's card in a reader",
     "/fhir/metadata": "read by software",
-    "/records/{record_id}/summary/preview": "the software of a médecin traitant shows it before signing",
     "/fhir/List/{id}": "the deposit of `dmp track`, in FHIR",
     "/fhir/ExplanationOfBenefit": "the history of a record, in FHIR; software reads it",
     "/fhir/Observation": "the measures of `dmp measures`, in FHIR",

@@ -50,6 +50,11 @@ def run(*arguments: str, var: Path) -> Any:
         ("get", RECORD, "--as", "doctor"),
         ("accesses", "--record", RECORD),
         ("certificate", "--record", RECORD, *PERSON, "--disease", "measles"),
+        ("summary", "--record", RECORD, "--format", "pdf", "-o", "summary.pdf"),
+        (
+            *("sign-summary", "--record", RECORD, "--as", "attending-doctor", "--doctor", "FICTIF:Camille"),
+            *("--ins", "1", *PERSON, "--sex", "female", "--confirm", RECORD),
+        ),
         ("authorise", "899900000101", "--record", RECORD),
         ("authorise", "899900000101", "--record", RECORD, "--until", "2027-01-01"),
         ("hide-section", "BIOLOGIE", "--record", RECORD),
