@@ -1,17 +1,16 @@
 """A step of the story: the patient gets a vaccination certificate, a verifier checks it, and its source is deleted."""
 
-from typing import Any, Final
+from typing import Final
 
-from deploy.local.demo.client import FHIR, send
+from deploy.local.demo.client import send
 from deploy.local.demo.credentials import HOSPITAL, STRUCTURES
 from deploy.local.demo.letter import vaccination_record
-from deploy.local.demo.polling import poll
 from deploy.local.demo.story import Story
+from deploy.local.demo.structured import deposit_structured
 from deploy.local.platform.services import CERTIFICATE_ISSUER
 from services.records.certificates.domain.card_content import cards_in, issuer_of
 from services.records.certificates.domain.verification import CardVerifier, CertificateRevokedError, VerifiedCard
 from services.records.revocations.domain import RevocationList
-from shared.fhir.cda_deposit import bundle_of_cda
 from shared.runtime import clock
 
 PLACE: Final = "/certificates/.well-known"
@@ -23,7 +22,7 @@ async def certify_a_vaccination(story: Story) -> None:
     """A hospital deposits two doses. The patient gets a certificate about one of them; a verifier checks it with what
     is published alone. The hospital deletes its document: the certificate is revoked."""
     hospital = STRUCTURES[HOSPITAL]
-    document_id = await _deposit_doses(story)
+    [document_id] = await deposit_structured(story, vaccination_record(story.patient, hospital))
     story.tell_event(hospital.name, "deposits a record of two vaccinations, whose facts are read")
     card = (await _certificate(story, "card")).decode()
     page = await _certificate(story, "pdf")
@@ -42,22 +41,6 @@ async def certify_a_vaccination(story: Story) -> None:
         story.tell_event("a verifier", f"after the hospital deleted the record of vaccinations: {error}")
     else:
         story.expect(False, "the certificate of a deleted document is not revoked")
-
-
-async def _deposit_doses(story: Story) -> str:
-    """Deposits the record of vaccinations and waits for its facts. Returns the document's id."""
-    software, content = story.organisation(HOSPITAL), vaccination_record(story.patient, STRUCTURES[HOSPITAL])
-    receipt = await software.call("POST", "records", "/fhir", content=bundle_of_cda(content), headers=FHIR)
-
-    async def read() -> dict[str, Any] | None:
-        answer = await software.call("GET", "records", receipt.headers["location"])
-        [document] = answer.json()["documents"]
-        facts = document["facts"]
-        return document if facts is not None and facts["state"] not in (None, "pending") else None
-
-    document = await poll(read, every_s=0.1)
-    story.expect(document["facts"]["state"] == "read", f"the facts of the document are {document['facts']}")
-    return str(document["document_id"])
 
 
 async def _certificate(story: Story, form: str) -> bytes:

@@ -14,6 +14,8 @@ from deploy.local.demo.polling import POLL_INTERVAL_S, STATIONS, describe_access
 from deploy.local.demo.story import Story
 from shared.fhir.cda_deposit import bundle_of_cda
 
+_SHOWN_ACCESSES = 30
+
 
 async def open_record(story: Story) -> None:
     """An administrator opens a record for an invented person."""
@@ -104,8 +106,10 @@ async def list_accesses(story: Story) -> None:
     }
     listed = await poll(lambda: _accesses(story, expected), every_s=0.3)  # the ledger records each request
     story.tell_event(story.patient.name, "lists who did what, the newest first:")
-    for line in listed:
+    for line in listed[:_SHOWN_ACCESSES]:
         story.tell(f"      {describe_access(line)}")
+    if len(listed) > _SHOWN_ACCESSES:
+        story.tell(f"      and {len(listed) - _SHOWN_ACCESSES} before them")
 
 
 async def follow(story: Story, software: Session, place: str) -> dict[str, Any]:
@@ -167,7 +171,7 @@ async def _refusal(session: Session, path: str) -> RefusedError | None:
 
 
 async def _accesses(story: Story, expected: set[tuple[str, str, str]]) -> list[dict[str, Any]] | None:
-    answer = await story.holder.call("GET", "audit", f"/records/{story.record_id}/accesses", params={"limit": 100})
+    answer = await story.holder.call("GET", "audit", f"/records/{story.record_id}/accesses", params={"limit": 200})
     lines: list[dict[str, Any]] = answer.json()["accesses"]
     seen = {(line["who"]["kind"], line["action"], line["outcome"]) for line in lines}
     own = [line for line in lines if line["action"] != "list-accesses"]

@@ -56,6 +56,12 @@ class CaughtText:
     text: str
 
 
+async def mail_after(folder: Path, to: str, before: int, word: str) -> CaughtMail | None:
+    """Returns the first mail to an address after a number of them whose subject has the word; None so far."""
+    later = caught_mails(folder, to)[before:]
+    return next((mail for mail in later if word in mail.subject), None)
+
+
 def caught_sms(layout: Layout, to: str | None = None) -> list[CaughtText]:
     """Returns all SMS, or those to one number, the oldest first; the first line of each names the number.
 

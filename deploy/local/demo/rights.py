@@ -6,12 +6,13 @@ from typing import Any
 from deploy.local.demo import mailbox
 from deploy.local.demo.client import RefusedError, Session
 from deploy.local.demo.credentials import DOCTOR, OPERATOR, PROFESSIONALS, SECOND_DOCTOR, session_of
-from deploy.local.demo.mailbox import CaughtMail
 from deploy.local.demo.polling import poll
 from deploy.local.demo.story import Story
 
 PATCH = {"content-type": "application/json-patch+json"}
 MASK = [{"op": "add", "path": "/securityLabel/-", "value": {"coding": [{"code": "MASQUE_PS"}]}}]
+URGENT = "urgence"
+"""A word of the subject of the mail about an emergency access."""
 MOTIVE = "Unconscious on the public highway, history unknown"
 _WAIT = {"prefer": "wait=5"}
 
@@ -51,7 +52,7 @@ async def break_the_glass(story: Story) -> None:
     mode = read.headers["x-access-mode"]
     story.expect(read.content == story.document and mode == "bris_de_glace", f"the answer says mode {mode}")
     story.tell_event(doctor.name, f"reads it; the answer is marked {mode}")
-    mail = await poll(lambda: _mail_after(story, before))
+    mail = await poll(lambda: mailbox.mail_after(story.layout.mail, story.patient.mail, before, URGENT))
     story.tell_event("mail server", f"has taken a mail to {mail.to}: {mail.subject}", mail.arrived)
     await _choose(story, "emergency", {**choices, "break_glass": False}, "opposes breaking the glass")
     story.expect(await _status(emergency, story) == 404, "the opposition was not honoured")
@@ -119,8 +120,3 @@ async def _status(session: Session, story: Story) -> int:
         return (await session.call("GET", "records", f"/fhir/Binary/{story.document_id}")).status_code
     except RefusedError as error:
         return error.status
-
-
-async def _mail_after(story: Story, before: int) -> CaughtMail | None:
-    mails = mailbox.caught_mails(story.layout.mail, story.patient.mail)
-    return mails[before] if len(mails) > before else None

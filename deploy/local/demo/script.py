@@ -28,9 +28,12 @@ from deploy.local.demo.last_steps import close_record, erase_record
 from deploy.local.demo.openings import open_alone, open_at_a_pharmacy, run_campaign
 from deploy.local.demo.personal_space import keep_a_personal_space
 from deploy.local.demo.reimbursements import show_reimbursements
+from deploy.local.demo.results import show_results_over_time
 from deploy.local.demo.rights import ask_and_hide, break_the_glass, decide_again
 from deploy.local.demo.rubrics import look_by_rubrics
 from deploy.local.demo.story import Story, StoryError
+from deploy.local.demo.summary import confirm_the_summary, read_the_summary_in_an_emergency
+from deploy.local.demo.warnings import prescribe_with_warnings
 from deploy.local.platform import endpoints
 
 STEPS: tuple[tuple[str, Callable[[Story], Awaitable[None]]], ...] = (
@@ -41,9 +44,16 @@ STEPS: tuple[tuple[str, Callable[[Story], Awaitable[None]]], ...] = (
     ("A doctor whom the patient authorises reads; the patient receives a mail", let_a_doctor_read),
     ("A laboratory sends its report as HL7 v2, and learns that it is published", send_a_report),
     ("The patient looks at the record by rubrics", look_by_rubrics),
+    ("A laboratory's three results of six months are one line", show_results_over_time),
     ("The health insurance sends reimbursements; the doctor sees them, the patient hides them", show_reimbursements),
     ("The patient states an allergy and enters measures; the doctor sees them as the patient's", keep_a_personal_space),
     ("The patient gets a vaccination certificate; a verifier checks it, and sees it revoked", certify_a_vaccination),
+    ("A summary sheet is proposed; the médecin traitant confirms it", confirm_the_summary),
+    (
+        "An emergency doctor reads it; the patient masks a source, and its lines are gone",
+        read_the_summary_in_an_emergency,
+    ),
+    ("A prescription gives warnings; the doctor says why, the patient reads it in words", prescribe_with_warnings),
     ("The patient asks what masking would do, masks, and asks why the doctor is refused", ask_and_hide),
     ("Another doctor breaks the glass; the patient receives a mail at once", break_the_glass),
     ("The doctor is blocked, and refused", block_the_doctor),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from deploy.local.demo.client import Dmp, Session
-from deploy.local.demo.credentials import DOCTOR, session_of
+from deploy.local.demo.credentials import ATTENDING_DOCTOR, DOCTOR, session_of
 from deploy.local.demo.people import InventedPerson, invent
 from deploy.local.platform.errors import LocalError
 from deploy.local.platform.paths import Layout
@@ -21,7 +21,7 @@ class StoryError(LocalError):
 
 @dataclass
 class Story:
-    """The state of the story. `tell` prints one line of it."""
+    """The state of the story. `tell` prints one line of it; `masked_id`: of the letter that the patient masks."""
 
     layout: Layout
     tell: Tell
@@ -31,6 +31,7 @@ class Story:
     record_id: str = ""
     document: bytes = b""
     document_id: str = ""
+    masked_id: str = ""
     deposited_at: datetime | None = None
     first_alert_s: float = 0
     step: str = ""
@@ -44,6 +45,11 @@ class Story:
     def doctor(self) -> Session:
         """The session of the doctor."""
         return self._once("doctor", lambda: session_of(self.dmp, self.credentials, DOCTOR))
+
+    @property
+    def attending(self) -> Session:
+        """The session of the médecin traitant."""
+        return self._once("attending", lambda: session_of(self.dmp, self.credentials, ATTENDING_DOCTOR))
 
     def organisation(self, name: str) -> Session:
         """Returns the session of a hospital's software."""

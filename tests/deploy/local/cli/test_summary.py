@@ -40,8 +40,7 @@ def test_a_sheet_is_shown_in_the_words_of_its_formats(capsys: pytest.CaptureFixt
         for line in chapter.lines if chapter.key != "counts" else ():
             assert line.label in shown
             assert all(text in shown for text in (*line.warnings, *line.state)), line.label
-    for line in SHEET.lines:
-        assert str(line.id) in shown
+    assert all(str(line.id) in shown for line in SHEET.lines)
     assert "06 39 98" in shown.replace("\u00a0", " "), "whom to call"
     for notice in (*words.notices, "Not sufficient to transfuse", "Documents still to be read: 2"):
         assert notice in beside

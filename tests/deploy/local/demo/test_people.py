@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from deploy.local.demo.credentials import PROFESSIONALS, STRUCTURES, Structure
-from deploy.local.demo.letter import letter
+from deploy.local.demo.credentials import PRACTICE, PROFESSIONALS, STRUCTURES, Structure
+from deploy.local.demo.letter import Haemoglobin, haemoglobin_report, letter, structured_letter
 from deploy.local.demo.people import NOWHERE, invent
 from shared.cda.header import read_header
 from shared.terminology.professions import role_codes
@@ -54,8 +54,25 @@ def test_each_letter_is_a_new_document_with_nothing_left_to_fill_in() -> None:
     assert b"{{" not in first.replace(b"{{DOUBLE", b"")
 
 
+def test_structured_documents_have_the_header_of_a_template_and_a_body_in_codes() -> None:
+    person, day = invent(3), datetime(2026, 5, 4, tzinfo=UTC)
+    report = haemoglobin_report(person, HOSPITAL, Haemoglobin("118", "g/L", "120", "160"), day)
+    assert read_header(report).effective_time == day
+    assert b'<value xsi:type="PQ" value="118" unit="g/L"/>' in report
+    letters = [structured_letter(person, HOSPITAL, department) for department in ("cardiology", "psychiatry")]
+    assert [read_header(content).title for content in letters] == [
+        "Lettre de liaison, cardiologie",
+        "Lettre de liaison, psychiatrie",
+    ]
+    for content in (report, *letters):
+        header = read_header(content)
+        assert (header.ins[0].matricule, header.custodian) == (person.ins, HOSPITAL.id)
+        assert content.count(b"<structuredBody") == 1
+        assert b"{{" not in content.replace(b"{{DOUBLE", b"")
+
+
 def test_the_people_and_structures_of_the_demonstration_have_national_ids() -> None:
-    for structure in STRUCTURES.values():
+    for structure in (*STRUCTURES.values(), PRACTICE):
         assert national_structure_id(structure.id) == structure.id
     for professional in PROFESSIONALS.values():
         assert national_professional_id(professional.id) == professional.id
