@@ -34,9 +34,8 @@ from rich.table import Table
 
 from deploy.local.cli.interruptible import print_progress
 from deploy.local.demo.bootstrap import bootstrap
-from deploy.local.demo.client import Dmp, Session, connect
+from deploy.local.demo.client import JSON_PATCH, MASK, Dmp, Session, connect
 from deploy.local.demo.credentials import DOCTOR, PHARMACIST, PROFESSIONALS, SECOND_DOCTOR
-from deploy.local.demo.rights import MASK, PATCH
 from deploy.local.platform import endpoints
 from deploy.local.platform.stack import Stack
 from shared.http.constant_time import RESPONSE_DELAY_S
@@ -106,7 +105,7 @@ async def _questions(scene: Scene) -> list[Question]:
         path = f"/records/{record}/{what}/{PROFESSIONALS[name].id}"
         await scene.holder.call("PUT", "consent", path, headers=wait)
     for session, id, patch in ((scene.holder, masked, MASK), (scene.hospital, deleted, DELETE)):
-        await session.call("PATCH", "records", f"/fhir/DocumentReference/{id}", json=patch, headers=PATCH)
+        await session.call("PATCH", "records", f"/fhir/DocumentReference/{id}", json=patch, headers=JSON_PATCH)
     questions = []
     for who, hidden in (
         ("authorised", {"masked": masked, "deleted": deleted}),
@@ -127,7 +126,7 @@ def _of_a_document(who: str, what: str, id: str | None) -> list[Question]:
     return [
         Question(who, "Binary", what, "GET", f"/fhir/Binary/{id}"),
         Question(who, "DocumentReference", what, "GET", f"/fhir/DocumentReference/{id}"),
-        Question(who, "PATCH", what, "PATCH", f"/fhir/DocumentReference/{id}", orjson.dumps(MASK), PATCH),
+        Question(who, "PATCH", what, "PATCH", f"/fhir/DocumentReference/{id}", orjson.dumps(MASK), JSON_PATCH),
     ]
 
 

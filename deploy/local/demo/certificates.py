@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from deploy.local.demo.client import send
+from deploy.local.demo.client import JSON_PATCH, send
 from deploy.local.demo.credentials import HOSPITAL, STRUCTURES
 from deploy.local.demo.letter import vaccination_record
 from deploy.local.demo.story import Story
@@ -15,7 +15,6 @@ from shared.runtime import clock
 
 PLACE: Final = "/certificates/.well-known"
 _DELETE: Final = [{"op": "replace", "path": "/status", "value": "entered-in-error"}]
-_PATCH: Final = {"content-type": "application/json-patch+json"}
 
 
 async def certify_a_vaccination(story: Story) -> None:
@@ -34,7 +33,7 @@ async def certify_a_vaccination(story: Story) -> None:
     story.expect([str(dose.day) for dose in verified.doses] == ["2019-04-12"], "the certificate states other doses")
     story.tell_event("a verifier", f"finds it genuine: {verified.name}, dose of {verified.doses[0].day}, nothing else")
     path = f"/fhir/DocumentReference/{document_id}"
-    await story.organisation(HOSPITAL).call("PATCH", "records", path, json=_DELETE, headers=_PATCH)
+    await story.organisation(HOSPITAL).call("PATCH", "records", path, json=_DELETE, headers=JSON_PATCH)
     try:
         await _verified(story, card)
     except CertificateRevokedError as error:

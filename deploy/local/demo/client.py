@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FHIR",
+    "JSON_PATCH",
+    "MASK",
     "Dmp",
     "RefusedError",
     "Session",
@@ -47,6 +49,9 @@ __all__ = [
     "send",
 ]
 FHIR = {"content-type": "application/fhir+json"}
+JSON_PATCH = {"content-type": "application/json-patch+json"}
+MASK = [{"op": "add", "path": "/securityLabel/-", "value": {"coding": [{"code": "MASQUE_PS"}]}}]
+"""The change of a DocumentReference that masks it from professionals."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from pathlib import Path
 from deploy.local.platform.gateway import ENDING, Opener
 from deploy.local.platform.paths import Layout
 
+EMERGENCY = "urgence"
+"""A word of the subject of the mail about an emergency access, in French."""
 _CODE = re.compile(r"\b(\d{3})\s?(\d{3})\b")
 
 

@@ -4,15 +4,11 @@ from datetime import timedelta
 from typing import Any
 
 from deploy.local.demo import mailbox
-from deploy.local.demo.client import RefusedError, Session
+from deploy.local.demo.client import JSON_PATCH, MASK, RefusedError, Session
 from deploy.local.demo.credentials import DOCTOR, OPERATOR, PROFESSIONALS, SECOND_DOCTOR, session_of
 from deploy.local.demo.polling import poll
 from deploy.local.demo.story import Story
 
-PATCH = {"content-type": "application/json-patch+json"}
-MASK = [{"op": "add", "path": "/securityLabel/-", "value": {"coding": [{"code": "MASQUE_PS"}]}}]
-URGENT = "urgence"
-"""A word of the subject of the mail about an emergency access."""
 MOTIVE = "Unconscious on the public highway, history unknown"
 _WAIT = {"prefer": "wait=5"}
 
@@ -30,7 +26,7 @@ async def ask_and_hide(story: Story) -> None:
         story.tell(f"      {sentence}")
     story.expect(await _status(story.doctor, story) == 200, "asking has changed something")
     await story.holder.call(
-        "PATCH", "records", f"/fhir/DocumentReference/{story.document_id}", json=MASK, headers=PATCH
+        "PATCH", "records", f"/fhir/DocumentReference/{story.document_id}", json=MASK, headers=JSON_PATCH
     )
     story.tell_event(story.patient.name, "masks it, in force with the answer")
     story.expect(await _status(story.doctor, story) == 404, "the doctor still reads the masked letter")
@@ -52,7 +48,7 @@ async def break_the_glass(story: Story) -> None:
     mode = read.headers["x-access-mode"]
     story.expect(read.content == story.document and mode == "bris_de_glace", f"the answer says mode {mode}")
     story.tell_event(doctor.name, f"reads it; the answer is marked {mode}")
-    mail = await poll(lambda: mailbox.mail_after(story.layout.mail, story.patient.mail, before, URGENT))
+    mail = await poll(lambda: mailbox.mail_after(story.layout.mail, story.patient.mail, before, mailbox.EMERGENCY))
     story.tell_event("mail server", f"has taken a mail to {mail.to}: {mail.subject}", mail.arrived)
     await _choose(story, "emergency", {**choices, "break_glass": False}, "opposes breaking the glass")
     story.expect(await _status(emergency, story) == 404, "the opposition was not honoured")

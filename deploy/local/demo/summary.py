@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from deploy.local.demo import mailbox
-from deploy.local.demo.client import Session
+from deploy.local.demo.client import JSON_PATCH, MASK, Session
 from deploy.local.demo.credentials import (
     ATTENDING_DOCTOR,
     HOSPITAL,
@@ -17,7 +17,6 @@ from deploy.local.demo.credentials import (
 )
 from deploy.local.demo.letter import structured_letter
 from deploy.local.demo.polling import poll
-from deploy.local.demo.rights import MASK, PATCH, URGENT
 from deploy.local.demo.story import Story
 from deploy.local.demo.structured import deposit_structured
 
@@ -55,10 +54,10 @@ async def read_the_summary_in_an_emergency(story: Story) -> None:
     page = await emergency.call("GET", "records", _path(story), headers={"accept": "application/pdf"})
     story.expect(page.content.startswith(b"%PDF"), "the sheet on paper is no PDF")
     story.tell_event(doctor.name, f"prints the same sheet ({len(page.content) / 1000:.0f} kB of PDF)")
-    mail = await poll(lambda: mailbox.mail_after(story.layout.mail, person.mail, before, URGENT))
+    mail = await poll(lambda: mailbox.mail_after(story.layout.mail, person.mail, before, mailbox.EMERGENCY))
     story.tell_event("mail server", f"has taken a mail to {mail.to}: {mail.subject}", mail.arrived)
     place = f"/fhir/DocumentReference/{story.masked_id}"
-    await story.holder.call("PATCH", "records", place, json=MASK, headers=PATCH)
+    await story.holder.call("PATCH", "records", place, json=MASK, headers=JSON_PATCH)
     story.tell_event(person.name, "masks the letter of the stay in psychiatry, in force with the answer")
     left = await _lines(story, emergency)
     gone = [line for line in lines if line["id"] not in {other["id"] for other in left}]

@@ -101,15 +101,15 @@ def sign_summary(  # noqa: PLR0913  # each is an option of the command line
 
     ... --reject LINE="Another person's result" --state problems:Asthme:2011 -o version.xml --yes
     """
-    family, _, given = signer.partition(":")
-    if not (family and given):
+    family_name, _, first_name = signer.partition(":")
+    if not (family_name and first_name):
         fail(EXIT_USAGE, f"--doctor {signer}: write FAMILY:GIVEN, such as TRESSARD:Ombeline")
     named, dropped = named_lines(confirmed or (), rejected or (), stated or ()), withdrawn or []
     if named == SignedLines() and not dropped:
         fail(EXIT_USAGE, "name a line: --confirm LINE, --reject LINE=REASON, --state CHAPTER:TEXT, --withdraw LINE")
     body = {
         "written_at": datetime.now(UTC).isoformat(),
-        "doctor": {"family_name": family, "given_name": given},
+        "doctor": {"family_name": family_name, "given_name": first_name},
         "patient": patient_of(ins, oid, birth_name, given_name, birth_date, sex, birth_place),
     }
 
@@ -121,7 +121,7 @@ def sign_summary(  # noqa: PLR0913  # each is an option of the command line
         write_content(version.content, output)
     if not as_json:
         show_table(HEADINGS, version.rows, "a version without a line")
-    confirm(f"Dr {given} {family} signs {len(version.rows)} lines of the summary sheet", yes)
+    confirm(f"Dr {first_name} {family_name} signs {len(version.rows)} lines of the summary sheet", yes)
     document = perform(var, lambda dmp, installation: _sign(dmp, installation, (who, record), version), _INTERRUPTED)
     if as_json:
         show_json(document)
