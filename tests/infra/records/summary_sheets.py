@@ -32,6 +32,9 @@ from services.records.clinical_facts.domain.values import (
     TextValue,
     TimeValue,
 )
+from services.records.statements.domain.stated_facts import place_of_directives, stated_facts_of
+from services.records.statements.domain.statements import PatientStatement, StatedCode
+from services.records.summary.domain.lines import draft_lines, finish_lines
 from services.records.summary.domain.sheet import (
     Chapter,
     CitedDocument,
@@ -44,6 +47,8 @@ from services.records.summary.domain.sheet import (
     SummaryLine,
     SummarySheet,
 )
+from services.records.summary.domain.sources import SheetSource
+from shared.terminology.statements import ORGAN_DONATION, statement_kinds
 from shared.values import Ins, NationalProfessionalId, NationalStructureId, Sex, StrictTraits
 
 RECORD = UUID("018f0000-0000-8000-8000-0000000000aa")
@@ -306,3 +311,27 @@ def a_full_sheet(**changed: Any) -> SummarySheet:
     order = list(Chapter)
     lines = sorted([*usual_lines(), *unusual_lines()], key=lambda line: order.index(line.chapter))
     return a_sheet(*lines, people_to_call=PEOPLE, counts=SheetCounts(12, 1, 2), **changed)
+
+
+def a_stated_sheet() -> SummarySheet:
+    """A sheet of what a carer states: every kind of statement, some with a code."""
+    statements = [
+        PatientStatement(kind, f"{kind}, en mots", since="2019-03", until="2024" if kind == "hospitalisation" else None)
+        for kind in statement_kinds()
+        if kind != ORGAN_DONATION
+    ]
+    statements.append(PatientStatement(ORGAN_DONATION, position="agrees"))
+    statements.append(PatientStatement("disease", "Asthme", StatedCode(CIM_10, "J45", "Asthme, sans précision")))
+    statements.append(PatientStatement("allergy", "Amoxicilline", StatedCode("1.2.3.4", "X", "Inconnu")))
+    source = SheetSource(
+        id=UUID(int=0x2000),
+        record_id=RECORD,
+        type="EXPPAT_3",
+        day=WRITTEN_AT.date(),
+        received_at=WRITTEN_AT,
+        deposited_by="carer",
+        state="read",
+        facts=tuple(stated_facts_of(UUID(int=0x2000), statements)),
+        where=place_of_directives(statements),
+    )
+    return a_sheet(*finish_lines(draft_lines([source], [], WRITTEN_AT), {}, WRITTEN_AT))

@@ -18,7 +18,7 @@ from services.records.clinical_facts.domain.values import Concept
 from services.records.deposits.domain.submissions import parse_and_check
 from services.records.documents.domain.metadata import metadata_of
 from shared.runtime import clock
-from tests.infra.http.tokens import bearer
+from tests.infra.http.tokens import bearer, patient_token
 from tests.infra.load.documents import Person
 from tests.infra.records.acknowledgements import insert_acknowledgements
 from tests.infra.records.deposited_facts import a_report, a_synthesis
@@ -115,16 +115,26 @@ async def filled(api: RecordsApi) -> tuple[UUID, set[UUID]]:
     await api.name_people(
         record, 1, representatives=[named(REPRESENTATIVE)], carers=[named(CARER, "carer")], is_minor=True
     )
+    await api.choose(record, 1, **CHOICES)
     metadata = metadata_of(parse_and_check(bundle_of(a_deposit(SOMEBODY))).documents[0])
-    made = await fill(api, desk_at(api), record, list(every_sort()), metadata)
+    made = set(await fill(api, desk_at(api), record, list(every_sort()), metadata))
     templates = [
         *_facts_in(a_synthesis(SOMEBODY, uuid4())),
         *_facts_in(a_report(SOMEBODY, uuid4(), values={"1-8": "5"})),
     ]
     await insert_blocks(api, {id: [_of(id, fact) for fact in templates] for id in made}, text_only=1)
     await insert_acknowledgements(api, record, sorted(made))
-    await api.choose(record, 1, **CHOICES)
-    return record, set(made)
+    return record, made | {await _state(api, record, masked=masked) for masked in (False, True)}
+
+
+async def _state(api: RecordsApi, record: UUID, *, masked: bool) -> UUID:
+    """Returns a document in which the holder states an allergy."""
+    body = {"form": "health-profile", "statements": [{"kind": "allergy", "text": f"Masquée : {masked}"}]}
+    path, headers = f"/records/{record}/statements/{uuid4()}", bearer(patient_token(record))
+    answer = await api.client.put(path, json={**body, "masked": masked}, headers=headers)
+    document = UUID(answer.json()["documents"][0]["document_id"])
+    await api.decide(document)
+    return document
 
 
 def _facts_in(content: bytes) -> tuple[ClinicalFact, ...]:

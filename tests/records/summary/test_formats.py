@@ -23,7 +23,7 @@ from services.records.summary.domain.html import write_html
 from services.records.summary.domain.sheet import Chapter, Language, SummarySheet
 from services.records.summary.domain.sheet_in_words import SheetWords, sheet_in_words
 from shared.terminology.clinical import code_systems
-from tests.infra.records.summary_sheets import DOCTOR, a_full_sheet, a_sheet, a_usual_sheet
+from tests.infra.records.summary_sheets import DOCTOR, a_full_sheet, a_sheet, a_stated_sheet, a_usual_sheet
 
 SHEETS = {
     "empty": a_sheet(),
@@ -31,6 +31,7 @@ SHEETS = {
     "patient-side": a_usual_sheet(audience="patient-side"),
     "usual": a_usual_sheet(),
     "full": a_full_sheet(),
+    "stated": a_stated_sheet(),
     "signed": a_full_sheet(signer=DOCTOR),
 }
 SEPARATORS = re.compile(r"[\s–·⚠!]+")

@@ -320,6 +320,13 @@ def test_what_restates_a_sheet_proposes_nothing() -> None:
     assert lines(document(fact(source=citing))) == []
 
 
+def test_a_sheet_that_restates_documents_counts_nothing_of_its_own() -> None:
+    citing = fact(source=FactSource("0/1", ids=(f"{CITED_FACT}^{UUID(int=5)}.{UUID(int=6)}",)))
+    composed = document(citing, type="60591-5", text_only=8)
+    foreign = document(citing, fact(), type="60591-5", text_only=2)
+    assert [counts_of([each]).text_only for each in (composed, foreign)] == [0, 2]
+
+
 def test_what_no_line_shows_is_counted() -> None:
     counts = counts_of(
         [

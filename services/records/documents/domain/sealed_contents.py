@@ -69,10 +69,11 @@ class TitleAuthor(RedactedRepr, Struct, frozen=True, gc=False):
 
 
 class DocumentTitle(RedactedRepr, Struct, frozen=True, gc=False):
-    """What a document is cited by. Decoding it takes a tenth of the time that all metadata take."""
+    """What a document is cited by, and its media type. Decoding it takes a tenth of the time that all metadata take."""
 
     title: str
     authors: tuple[TitleAuthor, ...] = ()
+    content_type: str = ""
 
     @property
     def first_author(self) -> TitleAuthor | None:

@@ -8,13 +8,16 @@ information has one under NO_INFORMATION, whose extension is the chapter. Readin
 The OIDs are of the arc 2.25 (ITU-T X.667: a UUID as a decimal number), which needs no registration.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 from uuid import UUID
 
+from services.records.clinical_facts.domain.model import ClinicalFact
 from services.records.summary.domain.sheet import SummaryLine
 
+SHEET_TYPE: Final = "60591-5"
+"""LOINC: medical summary."""
 CITED_FACT: Final = "2.25.138604020532819786134060243933030663299"
 DOCTOR_STATEMENT: Final = "2.25.191006383641511717235356138226474248719"
 PATIENT_STATEMENT: Final = "2.25.227259326520096936382995295918022970023"
@@ -45,6 +48,14 @@ def line_id(line: SummaryLine) -> LineId:
     if cited is not None:
         return LineId(CITED_FACT, f"{cited.document_id}.{cited.fact_id}")
     return LineId(DOCTOR_STATEMENT if line.origin == "doctor" else PATIENT_STATEMENT, str(line.id))
+
+
+def restates_sheet(document_type: str, facts: Sequence[ClinicalFact]) -> bool:
+    """Returns whether a document is a sheet that this product composed: of that type, and every fact of it cites.
+
+    What stands there in words alone stands in the documents that it cites.
+    """
+    return document_type == SHEET_TYPE and bool(facts) and all(citation_of(fact.source.ids) for fact in facts)
 
 
 def citation_of(ids: Iterable[str]) -> Citation | None:

@@ -6,7 +6,7 @@ from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
-from services.records.clinical_facts.domain.model import ClinicalFact
+from services.records.clinical_facts.domain.model import ClinicalFact, FactKind
 from services.records.summary.domain.merging import Details, Subject, details_of, subject_of
 from services.records.summary.domain.sheet import Chapter, Declaration, LineDecision, LineOrigin, LineState
 from services.records.summary.domain.sources import SheetSource
@@ -65,5 +65,7 @@ class LineDraft(RedactedRepr):
     def declare(self, document: SheetSource) -> None:
         """Marks the line as one of the patient side, whose document states it."""
         self.origin = "patient-side"
+        if self.fact.kind is FactKind.DIRECTIVE:
+            self.where = document.where
         if document.deposited_by != "organisation":
             self.declaration = Declaration(document.deposited_by, document.received_at)

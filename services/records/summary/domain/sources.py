@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from services.records.clinical_facts.domain.model import ClinicalFact
 from services.records.facts.domain.documents import DepositorKind
+from services.records.summary.domain.citations import restates_sheet
 from services.records.summary.domain.sheet import SheetCounts
 from shared.values import RedactedRepr
 
@@ -23,7 +24,7 @@ class SheetSource(RedactedRepr, Struct, frozen=True, gc=False):
 
     `day`: of care, else of its receipt. `facts`: of the groups that a sheet needs. `text_only`: statements in it
     without a code; `has_unread`: some of its facts are of a newer release. `is_offered`: the rules offer its lines to
-    this reader for confirmation.
+    this reader for confirmation. `where`: of advance directives, where they are kept, as the patient side states it.
     """
 
     id: UUID
@@ -37,6 +38,12 @@ class SheetSource(RedactedRepr, Struct, frozen=True, gc=False):
     text_only: int = 0
     has_unread: bool = False
     is_offered: bool = False
+    where: str | None = None
+
+    @property
+    def uncoded(self) -> int:
+        """How many statements stand in it alone and in words; none in a sheet that restates other documents."""
+        return 0 if restates_sheet(self.type, self.facts) else self.text_only
 
     @property
     def is_of_patient_side(self) -> bool:
@@ -48,7 +55,7 @@ def counts_of(documents: Sequence[SheetSource]) -> SheetCounts:
     """Returns what stands in these documents and in no line."""
     unstructured = sum(document.state == "unstructured" for document in documents)
     return SheetCounts(
-        text_only=unstructured + sum(document.text_only for document in documents),
+        text_only=unstructured + sum(document.uncoded for document in documents),
         unread=sum(document.state in _UNREAD or document.has_unread for document in documents),
         pending=sum(document.state == "pending" for document in documents),
     )

@@ -13,6 +13,9 @@ from services.records.documents.domain.sealed_contents import DocumentTitle, ope
 from services.records.documents.store import contents
 from services.records.facts.context import ReadContext
 from services.records.kit.threads import in_thread_if_large
+from services.records.statements.domain.stated_facts import place_of_directives, stated_facts_of
+from services.records.statements.domain.statements import PatientStatement
+from services.records.statements.steps.opened_statements import open_statements
 from services.records.summary.domain.drafts import LineDraft
 from services.records.summary.domain.lines import draft_lines, finish_lines
 from services.records.summary.domain.sheet import Audience, PersonToCall, SummarySheet
@@ -45,13 +48,14 @@ class OpenedSheet:
 
 @dataclass(frozen=True, slots=True)
 class _SealedRecord:
-    """What was loaded of one record, still sealed, and the record's data key."""
+    """What was loaded of one record, still sealed but for `statements`, by document; and the record's data key."""
 
     sheet: SheetSearch
     key: bytes
     blocks: Mapping[UUID, bytes]
     versions: Sequence[SealedVersion]
     people: bytes | None
+    statements: Mapping[UUID, Sequence[PatientStatement]]
 
     @property
     def record_id(self) -> UUID:
@@ -104,7 +108,9 @@ async def _load(
         return None
     blocks = await load_blocks(connection, permit, record_id, sheet.with_facts)
     key = context.vault.unwrap(record_id, signed.key)
-    return _SealedRecord(sheet, key, blocks, signed.versions, signed.people_to_call if sheet.shows_people else None)
+    people = signed.people_to_call if sheet.shows_people else None
+    statements = await open_statements(connection, permit, record_id, key, sheet.with_statements)
+    return _SealedRecord(sheet, key, blocks, signed.versions, people, statements)
 
 
 def _people_to_call(sealed: Iterable[_SealedRecord]) -> tuple[PersonToCall, ...]:
@@ -130,6 +136,7 @@ def _source(record: _SealedRecord, listed: ListedSource) -> SheetSource:
     block = _NO_FACTS
     if listed.id in record.blocks:
         block = decode_block(open_block(record.key, listed.id, "summary", record.blocks[listed.id]))
+    statements = record.statements.get(listed.id, ())
     return SheetSource(
         id=listed.id,
         record_id=record.record_id,
@@ -137,11 +144,12 @@ def _source(record: _SealedRecord, listed: ListedSource) -> SheetSource:
         day=listed.day,
         received_at=listed.received_at,
         deposited_by=listed.deposited_by,
-        state=_state(listed),
-        facts=block.facts,
+        state="read" if statements else _state(listed),
+        facts=(*block.facts, *stated_facts_of(listed.id, statements)),
         text_only=block.text_only,
         has_unread=block.unread > 0,
         is_offered=listed.key in record.sheet.offered,
+        where=place_of_directives(statements),
     )
 
 

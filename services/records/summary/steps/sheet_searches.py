@@ -11,6 +11,7 @@ from services.records.documents.steps.record_searches import RecordQuery, load_r
 from services.records.documents.store.search import sheet_of
 from services.records.facts.context import ReadContext
 from services.records.facts.domain.decisions import RuleDecision, access_event
+from services.records.facts.domain.documents import DepositorKind
 from services.records.facts.domain.facts import FactCombination, request_facts
 from services.records.kit.announcements import announce
 from services.records.summary.store.sources import HAS_FACTS, ListedSource, list_sources
@@ -60,6 +61,11 @@ class SheetSearch:
     def with_facts(self) -> list[UUID]:
         """The documents of which facts were read."""
         return [source.id for source in self.sources if source.state in HAS_FACTS]
+
+    @property
+    def with_statements(self) -> dict[UUID, DepositorKind]:
+        """The documents in which the patient side may state something, with who deposited each."""
+        return {source.id: source.deposited_by for source in self.sources if source.may_state}
 
     def shows(self, caller: Caller, version_id: UUID) -> bool:
         """Returns whether the rules show a version of the sheet to the caller, whatever it cites."""
@@ -115,7 +121,7 @@ def _confirmations(caller: Caller, sheet: SheetSearch, traced: TracedConfirmatio
 def _with_sources(search: RecordSearch, listed: Iterable[ListedSource]) -> RecordSearch:
     sources: dict[str, list[UUID]] = {}
     for source in listed:
-        if source.state in HAS_FACTS:
+        if source.is_opened:
             sources.setdefault(source.key, []).append(source.id)
     return replace(search, sources={key: tuple(ids) for key, ids in sources.items()})
 

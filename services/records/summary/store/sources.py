@@ -10,6 +10,7 @@ from services.records.clinical_facts.domain.sealed_blocks import empty_block_byt
 from services.records.documents.store.search import ownership_keys, parse_keys
 from services.records.facts.domain.documents import DepositorKind, StoredFactsState
 from services.records.facts.domain.facts import Requester
+from services.records.statements.domain.stated_facts import may_state_facts
 from shared.access import Permit
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_of
@@ -45,6 +46,16 @@ class ListedSource:
     deposited_by: DepositorKind
     state: StoredFactsState | None
     reason: str | None
+
+    @property
+    def may_state(self) -> bool:
+        """Whether it may hold statements of the patient side; nothing else was read out of such a document."""
+        return self.state in (None, "none") and may_state_facts(self.type, self.deposited_by)
+
+    @property
+    def is_opened(self) -> bool:
+        """Whether a sheet opens what stands in it: the facts that were read out of it, or its statements."""
+        return self.state in HAS_FACTS or self.may_state
 
 
 async def list_sources(

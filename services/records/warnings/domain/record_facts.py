@@ -5,17 +5,16 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from services.records.clinical_facts.domain.codec import fact_id
-from services.records.clinical_facts.domain.model import ClinicalFact, FactKind, FactSource
+from services.records.clinical_facts.domain.model import ClinicalFact, FactKind
 from services.records.clinical_facts.domain.readable import ReadableDocument, ReadableFacts
-from services.records.clinical_facts.domain.values import Coding, Concept, FactTime
+from services.records.statements.domain.stated_facts import stated_facts_of
 from services.records.statements.domain.statements import PatientStatement
-from services.records.summary.domain.citations import citation_of
+from services.records.summary.domain.citations import SHEET_TYPE, citation_of, restates_sheet
 from services.records.warnings.domain.warnings import RecordFact
 from shared.access.personal_space import ENTRY_TYPES
 
 PROFILE_TYPE: Final = ENTRY_TYPES["health-profile"]
-_KINDS: Final = {"allergy": FactKind.ALLERGY, "treatment": FactKind.TREATMENT}
+_CHECKED: Final = frozenset({FactKind.ALLERGY, FactKind.TREATMENT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +50,8 @@ def is_profile(document: ReadableDocument) -> bool:
 
 def facts_of_profile(document: ReadableDocument, statements: Sequence[PatientStatement]) -> Iterator[RecordFact]:
     """Yields the allergies and treatments that the patient side states."""
-    for number, statement in enumerate(statements):
-        kind = _KINDS.get(statement.kind)
-        if kind is not None:
-            fact = _fact(document.id, f"statement/{number}", kind, statement)
+    for fact in stated_facts_of(document.id, statements):
+        if fact.kind in _CHECKED:
             yield RecordFact(fact, document.id, document.deposited_by)
 
 
@@ -62,22 +59,19 @@ def counts_of(readable: ReadableFacts, profiles: Iterable[UUID]) -> UnreadCounts
     """Returns what was not looked at. `profiles`: documents whose statements were read."""
     read = set(profiles)
     states = [(document.state, document.reason) for document in readable.sources if document.id not in read]
+    restating = _restating(readable)
     unstructured = states.count(("none", "not-structured"))
     return UnreadCounts(
-        text_only=unstructured + sum(readable.text_only.values()),
+        text_only=unstructured + sum(count for id, count in readable.text_only.items() if id not in restating),
         unread=sum(state in ("in-part", "unreadable") for state, _ in states) + (readable.unread > 0),
         pending=sum(state == "pending" for state, _ in states),
     )
 
 
-def _fact(document_id: UUID, entry: str, kind: FactKind, statement: PatientStatement) -> ClinicalFact:
-    code = statement.code
-    coding = Coding(code.code, code.system, code.display) if code is not None else None
-    time = FactTime(start=statement.since, end=statement.until) if statement.since or statement.until else None
-    return ClinicalFact(
-        id=fact_id(document_id, entry, kind),
-        kind=kind,
-        source=FactSource(entry),
-        code=Concept(coding, text=statement.text),
-        time=time,
-    )
+def _restating(readable: ReadableFacts) -> set[UUID]:
+    """Returns the sheets among the documents, which only restate other ones."""
+    facts: dict[UUID, list[ClinicalFact]] = {}
+    for sourced in readable.facts:
+        if sourced.source.type == SHEET_TYPE:
+            facts.setdefault(sourced.source.id, []).append(sourced.fact)
+    return {id for id, of_document in facts.items() if restates_sheet(SHEET_TYPE, of_document)}

@@ -14,13 +14,13 @@ from services.records.kit.cda_header import INSURANCE, anonymous_target, record_
 from services.records.kit.xml import tag, templates, text
 from services.records.summary.domain.cda.coded import hl7_time
 from services.records.summary.domain.cda.sections import sections
+from services.records.summary.domain.citations import SHEET_TYPE
 from services.records.summary.domain.sheet import CallRole, PersonToCall, SheetDoctor, SummarySheet
 from services.records.summary.domain.sheet_in_words import sheet_in_words
 from shared.moments import FRANCE
 from shared.runtime import clock
 from shared.terminology.oids import CONFIDENTIALITY, LOINC, PROFESSIONAL, STRUCTURE, TRE_A02
 
-TYPE_CODE: Final = "60591-5"
 TYPE_NAME: Final = "Synthèse médicale"
 TEMPLATE: Final = ("1.2.250.1.213.1.1.1.51", "2024.01")
 _PCP: Final = {"code": "PCP", "codeSystem": "2.16.840.1.113883.5.88"}
@@ -68,7 +68,7 @@ def _envelope(sheet: SummarySheet, title: str, rest: str) -> str:
         templates("2.16.840.1.113883.2.8.2.1", "1.2.250.1.213.1.1.1.1", "2.16.840.1.113883.10.22.1.1"),
         tag("templateId", root=template, extension=extension),
         tag("id", root=str(id).upper()),
-        tag("code", code=TYPE_CODE, displayName=TYPE_NAME, codeSystem=LOINC, codeSystemName="LOINC"),
+        tag("code", code=SHEET_TYPE, displayName=TYPE_NAME, codeSystem=LOINC, codeSystemName="LOINC"),
         tag("title", text(title)),
         tag("effectiveTime", value=at),
         tag("confidentialityCode", code="N", displayName="Normal", codeSystem=CONFIDENTIALITY),

@@ -8,6 +8,7 @@ from typing import Any, Final
 import orjson
 
 from services.records.clinical_facts.domain.resources.elements import Json, present
+from services.records.summary.domain.citations import SHEET_TYPE
 from services.records.summary.domain.fhir.composition import fhir_sections
 from services.records.summary.domain.fhir.parties import author_id, custodian_id, parties, patient
 from services.records.summary.domain.sheet import Language, SummarySheet
@@ -15,7 +16,6 @@ from services.records.summary.domain.sheet_in_words import SheetWords, sheet_in_
 from shared.runtime import clock
 from shared.terminology.oids import LOINC_SYSTEM
 
-TYPE_CODE: Final = "60591-5"
 _URI: Final = "urn:ietf:rfc:3986"
 _LANGUAGES: Final[dict[Language, str]] = {"fr": "fr-FR", "en": "en"}
 
@@ -54,7 +54,7 @@ def _composition(sheet: SummarySheet, words: SheetWords, sections: list[Json]) -
             "id": "",
             "language": _LANGUAGES[words.language],
             "status": "final" if signed else "preliminary",
-            "type": {"coding": [{"system": LOINC_SYSTEM, "code": TYPE_CODE, "display": "Patient summary Document"}]},
+            "type": {"coding": [{"system": LOINC_SYSTEM, "code": SHEET_TYPE, "display": "Patient summary Document"}]},
             "subject": {"reference": f"Patient/{sheet.record_id}"},
             "date": at,
             "author": [author],

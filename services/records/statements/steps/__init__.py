@@ -1,0 +1,1 @@
+"""The steps of the room `statements`, which run within a request of their caller."""
