@@ -223,14 +223,15 @@ class ClinicalFact(RedactedRepr, Struct, frozen=True, omit_defaults=True, gc=Fal
     @property
     def is_positive(self) -> bool:
         """Whether it says that there is something: not negated, answered by no, refuted, none or unknown."""
+        if self.negated or self.statement != "stated":
+            return False
         is_false = isinstance(self.value, BooleanValue) and not self.value.value
-        return self.statement == "stated" and not (self.negated or is_false or self.is_refuted)
+        return not (is_false or self.is_refuted)
 
     @property
     def is_refuted(self) -> bool:
         """Whether its certainty leaves nothing of it."""
-        certainties = self.certainty.codings if self.certainty is not None else ()
-        return any(coding.code in _REFUTED for coding in certainties)
+        return self.certainty is not None and any(coding.code in _REFUTED for coding in self.certainty.codings)
 
     @property
     def is_planned(self) -> bool:

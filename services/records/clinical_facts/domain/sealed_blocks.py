@@ -1,8 +1,8 @@
 """Seals blocks of facts: compressed, then encrypted under the record's data key, bound to document and group.
 
-They are compressed with deflate (RFC 1951): a sheet opens a thousand small blocks, and zstd takes 21 us to begin where
-zlib takes 3 us for the whole. Data keys, and the associated data that binds sealed bytes to their place:
-`shared.crypto.vault`.
+They are compressed with deflate (RFC 1951) and its fixed codes: a sheet opens hundreds of small blocks, and zstd takes
+three times as long to begin with each. Codes of its own make a block a seventh smaller and take twice as long to open.
+Data keys, and the associated data that binds sealed bytes to their place: `shared.crypto.vault`.
 """
 
 import zlib
@@ -11,7 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from services.records.clinical_facts.domain.codec import encode_block
-from shared.crypto.keyring import seal, unseal
+from shared.crypto.keyring import SealKey, seal, unseal
 from shared.crypto.vault import place
 
 _LEVEL: Final = 3
@@ -22,10 +22,11 @@ _RAW: Final = -zlib.MAX_WBITS
 
 def seal_block(key: bytes, document_id: UUID, group: str, block: bytes) -> bytes:
     """Returns a block of facts, sealed."""
-    return seal(key, zlib.compress(block, _LEVEL, _RAW), _place(document_id, group))
+    deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW, zlib.DEF_MEM_LEVEL, zlib.Z_FIXED)
+    return seal(key, deflate.compress(block) + deflate.flush(), _place(document_id, group))
 
 
-def open_block(key: bytes, document_id: UUID, group: str, sealed: bytes) -> bytes:
+def open_block(key: SealKey, document_id: UUID, group: str, sealed: bytes) -> bytes:
     """Returns a block of facts from its sealed bytes. Raises SealBrokenError."""
     return zlib.decompress(unseal(key, sealed, _place(document_id, group)), _RAW)
 

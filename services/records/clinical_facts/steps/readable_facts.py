@@ -19,6 +19,7 @@ from services.records.documents.domain.search import LAST_ID, RecordSearch
 from services.records.facts.context import ReadContext
 from services.records.kit.threads import in_thread_if_large
 from shared.access import Permit
+from shared.crypto.keyring import SealKey, cipher_of
 from shared.crypto.vault import Vault
 from shared.db.pool import Connection
 from shared.http.tokens import Caller
@@ -66,12 +67,12 @@ async def open_facts(
 def _open_all(
     vault: Vault, records: Mapping[UUID, UUID], sealed: Sequence[SealedBlock]
 ) -> dict[tuple[UUID, FactGroup], FactBlock]:
-    keys: dict[UUID, bytes] = {}
+    keys: dict[UUID, SealKey] = {}
     opened = {}
     for block in sealed:
         record_id = records[block.document_id]
         if record_id not in keys:
-            keys[record_id] = vault.unwrap(record_id, block.key)
+            keys[record_id] = cipher_of(vault.unwrap(record_id, block.key))
         content = open_block(keys[record_id], block.document_id, block.group, block.sealed)
         opened[block.document_id, block.group] = decode_block(content)
     return opened

@@ -17,7 +17,7 @@ import orjson
 from msgspec import Struct
 
 from services.records.documents.domain.metadata import DocumentMetadata
-from shared.crypto.keyring import SealBrokenError, seal, unseal
+from shared.crypto.keyring import SealBrokenError, SealKey, seal, unseal
 from shared.crypto.vault import place
 from shared.fhir.submission import SubmittedDocument
 from shared.values import RedactedRepr
@@ -84,7 +84,7 @@ class DocumentTitle(RedactedRepr, Struct, frozen=True, gc=False):
 _TITLES: Final = msgspec.json.Decoder(DocumentTitle)
 
 
-def open_title(key: bytes, document_id: UUID, sealed: bytes) -> DocumentTitle:
+def open_title(key: SealKey, document_id: UUID, sealed: bytes) -> DocumentTitle:
     """Returns the title and the authors in a document's sealed metadata. Raises SealBrokenError."""
     return _TITLES.decode(unseal(key, sealed, place("metadata", document_id)))
 

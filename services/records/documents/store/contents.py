@@ -1,8 +1,9 @@
 """Loads the sealed bytes of documents, only with a Permit."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from uuid import UUID
+
+from msgspec import Struct
 
 from shared.access import Permit
 from shared.crypto.vault import WrappedKey
@@ -23,8 +24,7 @@ SELECT_CONTENTS = """
 select document_id, content from contents where bucket = $1 and document_id = any($2::uuid[])"""
 
 
-@dataclass(frozen=True, slots=True)
-class SealedDocument:
+class SealedDocument(Struct, frozen=True, gc=False):
     """A document's sealed bytes and the key that opens them. `content` is empty where only the metadata was loaded."""
 
     key: WrappedKey
@@ -61,4 +61,7 @@ async def list_metadata(
 ) -> dict[UUID, SealedDocument]:
     """Returns the sealed metadata of several documents of one record, by document id; only with a Permit."""
     rows = await connection.fetch(SELECT_METADATA, bucket_of(record_id), document_ids, record_id)
-    return {row["document_id"]: SealedDocument(WrappedKey(row["kid"], row["wrapped"]), row["metadata"]) for row in rows}
+    if not rows:
+        return {}
+    key = WrappedKey(rows[0]["kid"], rows[0]["wrapped"])  # they are of one record
+    return {row["document_id"]: SealedDocument(key, row["metadata"]) for row in rows}

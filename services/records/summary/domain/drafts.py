@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
-from typing import NamedTuple
 from uuid import UUID
+
+from msgspec import Struct
 
 from services.records.clinical_facts.domain.model import ClinicalFact, FactKind
 from services.records.summary.domain.merging import Details, Subject, details_of, subject_of
@@ -13,7 +14,7 @@ from services.records.summary.domain.sources import SheetSource
 from shared.values import RedactedRepr
 
 
-class StatingDocument(NamedTuple):
+class StatingDocument(Struct, frozen=True, gc=False):
     """A document version that states a line. `day`: None where it is no current version."""
 
     document_id: UUID
@@ -22,7 +23,7 @@ class StatingDocument(NamedTuple):
     section: str | None = None
 
 
-class StatedFact(NamedTuple):
+class StatedFact(Struct, frozen=True, gc=False):
     """A fact that feeds a chapter, and its document."""
 
     document: SheetSource

@@ -18,6 +18,9 @@ from services.records.summary.domain.sources import SheetSource
 from shared.moments import FRANCE
 
 _STATEMENTS = ("stated", "none", "unknown")
+_Names = tuple[str | None, str | None, str | None]
+"""Title, author and organisation of a document."""
+_NO_NAMES: _Names = (None, None, None)
 _STATES = ("confirmed", "proposed", "rejected")
 
 
@@ -45,13 +48,14 @@ def finish_lines(
 ) -> tuple[SummaryLine, ...]:
     """Returns the lines in the order in which they are shown. `titles`: of the documents that state them."""
     today = now.astimezone(FRANCE).date()
-    lines = [_line(draft, titles, today) for draft in drafts]
+    names = {id: _names(title) for id, title in titles.items()}
+    lines = [_line(draft, names, today) for draft in drafts]
     lines.sort(key=lambda line: _order(line, today))
     numbers = conflict_numbers(lines)
     return tuple(replace(line, conflict=numbers[line.id]) if line.id in numbers else line for line in lines)
 
 
-def _line(draft: LineDraft, titles: Mapping[UUID, DocumentTitle], today: date) -> SummaryLine:
+def _line(draft: LineDraft, names: Mapping[UUID, _Names], today: date) -> SummaryLine:
     decisions = tuple(sorted(draft.decisions, key=lambda decision: decision.at, reverse=True))
     confirmed = [decision.at.astimezone(FRANCE).date() for decision in decisions if decision.action == "confirmed"]
     days = [*confirmed, *(source.day for source in draft.sources if source.day is not None)]
@@ -61,7 +65,7 @@ def _line(draft: LineDraft, titles: Mapping[UUID, DocumentTitle], today: date) -
         fact=draft.fact,
         origin=draft.origin,
         state=draft.state,
-        sources=tuple(_cited(source, titles.get(id)) for id, source in _sources(draft).items()),
+        sources=tuple(_cited(source, names.get(id, _NO_NAMES)) for id, source in _sources(draft).items()),
         decisions=decisions,
         declaration=draft.declaration,
         is_old=is_old(draft.chapter, max(days, default=None), today),
@@ -77,13 +81,13 @@ def _sources(draft: LineDraft) -> dict[UUID, StatingDocument]:
     return sources
 
 
-def _cited(source: StatingDocument, title: DocumentTitle | None) -> CitedDocument:
-    document_id, fact_id, day, section = source
-    if title is None:
-        return CitedDocument(document_id, fact_id, None, None, None, day, section)
+def _names(title: DocumentTitle) -> _Names:
     author = title.first_author
-    name, organisation = (author.name, author.organisation_name) if author is not None else (None, None)
-    return CitedDocument(document_id, fact_id, title.title, name, organisation, day, section)
+    return (title.title, author.name, author.organisation_name) if author is not None else (title.title, None, None)
+
+
+def _cited(source: StatingDocument, names: _Names) -> CitedDocument:
+    return CitedDocument(source.document_id, source.fact_id, *names, source.day, source.section)
 
 
 def _order(line: SummaryLine, today: date) -> tuple[object, ...]:

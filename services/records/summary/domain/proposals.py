@@ -55,13 +55,13 @@ def propose_lines(facts: Sequence[StatedFact], signed: Mapping[FactKey, LineDraf
     drafts, by_subject = [*signed.values()], _by_subject(signed.values())
     equal: dict[tuple[Subject, Details], list[StatedFact]] = {}
     for stated in facts:
-        document, chapter, fact = stated
+        document, fact = stated.document, stated.fact
         if signed and (document.id, fact.id) in signed:
             continue
         if not document.is_of_patient_side:
             equal.setdefault((subject_of(fact), details_of(fact)), []).append(stated)
-        elif chapter is not Chapter.BLOOD_GROUP:
-            draft = LineDraft.of(chapter, fact, [stated.source])
+        elif stated.chapter is not Chapter.BLOOD_GROUP:
+            draft = LineDraft.of(stated.chapter, fact, [stated.source])
             draft.declare(document)
             drafts.append(draft)
     for subject, details in sorted(equal, key=lambda key: count_details(key[1]), reverse=True):

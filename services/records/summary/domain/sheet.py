@@ -12,6 +12,8 @@ from enum import StrEnum
 from typing import Final, Literal
 from uuid import UUID
 
+from msgspec import Struct
+
 from services.records.clinical_facts.domain.model import ClinicalFact
 from shared.values import Ins, NationalProfessionalId, NationalStructureId, RedactedRepr, StrictTraits
 
@@ -45,8 +47,7 @@ _OVER: Final = frozenset({"inactive", "remission", "resolved"})
 """Clinical statuses (HL7 condition-clinical) of what is over."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class CitedDocument(RedactedRepr):
+class CitedDocument(RedactedRepr, Struct, frozen=True, gc=False):
     """A document version that states the line, and the fact in it.
 
     `document_id`: the id of the version in the record; `title`: the document's own; `author`, `organisation`: names as

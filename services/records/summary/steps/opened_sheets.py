@@ -25,6 +25,7 @@ from services.records.summary.steps.sheet_searches import SheetSearch
 from services.records.summary.store.sources import ListedSource, load_blocks
 from services.records.summary.store.versions import SealedVersion, load_signed
 from shared.access import Permit
+from shared.crypto.keyring import SealKey, cipher_of
 from shared.db.pool import Connection
 from shared.http.tokens import Caller
 
@@ -127,15 +128,16 @@ def _open(caller: Caller, sealed: Iterable[_SealedRecord]) -> tuple[list[SheetSo
     documents: list[SheetSource] = []
     versions: list[SignedVersion] = []
     for record in sealed:
-        documents += [_source(record, listed) for listed in record.sheet.sources]
+        cipher = cipher_of(record.key)
+        documents += [_source(record, cipher, listed) for listed in record.sheet.sources]
         versions += [_version(caller, record, version) for version in record.versions]
     return documents, versions
 
 
-def _source(record: _SealedRecord, listed: ListedSource) -> SheetSource:
+def _source(record: _SealedRecord, cipher: SealKey, listed: ListedSource) -> SheetSource:
     block = _NO_FACTS
     if listed.id in record.blocks:
-        block = decode_block(open_block(record.key, listed.id, "summary", record.blocks[listed.id]))
+        block = decode_block(open_block(cipher, listed.id, "summary", record.blocks[listed.id]))
     statements = record.statements.get(listed.id, ())
     return SheetSource(
         id=listed.id,
@@ -181,5 +183,6 @@ async def _load_titles(
     for record in sealed:
         cited = sorted(ids & record.citable)
         metadata = await contents.list_metadata(connection, permit, record.record_id, cited) if cited else {}
-        titles |= {id: open_title(record.key, id, document.metadata) for id, document in metadata.items()}
+        cipher = cipher_of(record.key)
+        titles |= {id: open_title(cipher, id, document.metadata) for id, document in metadata.items()}
     return titles

@@ -1,10 +1,11 @@
 """Lists the documents of which a sheet is made, and loads the sealed facts of them, only with a Permit."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 from uuid import UUID
+
+from msgspec import Struct
 
 from services.records.clinical_facts.domain.sealed_blocks import empty_block_bytes
 from services.records.documents.store.search import ownership_keys, parse_keys
@@ -34,8 +35,7 @@ where bucket = $1 and record_id = $2 and fact_group = 'summary' and document_id 
 HAS_FACTS: Final = frozenset({"read", "in-part"})
 
 
-@dataclass(frozen=True, slots=True)
-class ListedSource:
+class ListedSource(Struct, frozen=True, gc=False):
     """A document that the reader may see. `key`: of its combination. `state`: None: its facts are not read yet."""
 
     id: UUID
@@ -66,7 +66,7 @@ async def list_sources(
     rows = await connection.fetch(
         SELECT_SOURCES, bucket_of(record_id), record_id, *ownership_keys(requester), keys.mine, keys.others
     )
-    return [ListedSource(*row.values()) for row in rows]
+    return [ListedSource(*row) for row in rows]  # the columns stand in the order of its members
 
 
 async def load_blocks(
