@@ -18,6 +18,7 @@ from services.identity.accounts.domain.passwords import Argon2Hasher, PasswordWr
 from services.identity.accounts.domain.sessions import RefreshTokenInvalidError
 from services.identity.accounts.domain.throttling import TooManyTriesError
 from services.identity.accounts.usecases.refresh_session import REUSED
+from services.identity.browser_sessions.pages import forgotten, home, session, sign_in
 from services.identity.campaigns import api as campaigns
 from services.identity.clients.adapters import RevocationLists, read_certificates
 from services.identity.clients.api import clients
@@ -28,6 +29,7 @@ from services.identity.clients.domain.tokens import SigningKeys, TokenIssuer
 from services.identity.consumers import subscriptions
 from services.identity.contact_changes import api as contact_changes
 from services.identity.demo import api as demo
+from services.identity.demo import pages as demo_pages
 from services.identity.demo.domain import DemoRules
 from services.identity.directory import api as directory
 from services.identity.directory.domain.directory import DirectoryRules
@@ -70,11 +72,13 @@ from shared.errors import ForbiddenError, NotFoundError, OverloadedError
 from shared.http.app import make_app, serving
 from shared.http.dependencies import provide
 from shared.http.described import read_api_texts
+from shared.http.problems import problem
 from shared.messaging.outbox.recovery import Recovery
 from shared.runtime.metrics import start_at_zero, start_refusals
 from shared.service.startup import check_folder, setting_errors
 from shared.service.worker import Plan, make_worker_app
 from shared.terminology.access_modes import EMERGENCY_MODES
+from shared.web.pages import Pages
 
 REFUSALS: Final = {
     "grant-token": sorted({error.code for error in OAuthError.__subclasses__()}),
@@ -119,6 +123,8 @@ ROUTERS = (
     erasures.router,
     professionals.router,
 )
+PAGE_ROUTERS = (home.router, session.router, sign_in.router, forgotten.router, demo_pages.router)
+ROOMS_WITH_PAGES = ("browser_sessions",)
 
 
 def make_api(settings: Settings) -> FastAPI:
@@ -132,13 +138,16 @@ def make_api(settings: Settings) -> FastAPI:
         async with serving(app, settings, "identity", issuer.keys):
             yield
 
+    pages = Pages("identity", ROOMS_WITH_PAGES)
     app = make_app(
         read_api_texts("services.identity"),
         lifespan=lifespan,
         body_limit=min(settings.http.body_limit, MAX_BODY_BYTES),
+        render=pages.errors(problem),
     )
+    pages.install(app)
     app.add_exception_handler(OAuthError, oauth.handle_oauth_error)
-    for router in ROUTERS:
+    for router in (*ROUTERS, *PAGE_ROUTERS):
         app.include_router(router)
     start_refusals(REFUSALS)
     start_at_zero(EMERGENCIES_OVER_LIMIT, sorted(EMERGENCY_MODES), ("permitted", "refused"))

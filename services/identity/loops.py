@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.identity.accounts.store import challenges, sessions, throttles
+from services.identity.browser_sessions import store as browser_sessions
 from services.identity.campaigns import store as campaigns
 from services.identity.campaigns.domain import Campaign
 from services.identity.campaigns.usecases.open_noticed import open_noticed
@@ -126,6 +127,8 @@ async def sweep_accounts(pool: Pool) -> None:
     now = clock.now()
     deletions = {
         challenges.SWEEP_CHALLENGES: now - CHALLENGE_RETENTION,
+        browser_sessions.SWEEP_SESSIONS: now,
+        browser_sessions.SWEEP_CONFIRMATIONS: now,
         sessions.SWEEP_REFRESH_TOKENS: now,
         sessions.SWEEP_SESSIONS: now,
         throttles.SWEEP_THROTTLES: now - THROTTLE_RETENTION,

@@ -5,6 +5,12 @@ from uuid import UUID
 
 _PAGES: Final = (("documents", "nav.documents"),)
 """The last segment of the path, and the key of the text."""
+FOOT_LINKS: Final = (
+    ("/aide", "frame.help"),
+    ("/accessibilite", "frame.accessibility"),
+    ("/vie-privee", "frame.privacy"),
+)
+"""The pages that every page names at its foot: the path, and the key of the text."""
 
 
 def record_links(record_id: UUID, path: str) -> list[tuple[str, str, bool]]:

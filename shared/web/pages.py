@@ -17,7 +17,7 @@ from shared.http.problems import NO_PATH, Renderer
 from shared.web.assets import asset, serve_asset
 from shared.web.formats import FORMATS
 from shared.web.languages import PARAMETER, Language, language_of, set_language
-from shared.web.navigation import record_links
+from shared.web.navigation import FOOT_LINKS, record_links
 from shared.web.paths import is_page_path
 from shared.web.session import (
     ACCESS,
@@ -91,11 +91,12 @@ def _may_compress(request: Request) -> bool:
 class Pages:
     """The pages of one service: its environment of templates, and its words.
 
-    `rooms`: the packages with a folder `templates`; a template is named `<room>/<file>`.
+    `rooms`: the packages with a folder `templates`; a template is named `<room>/<file>`. `root`: the package in which
+    the service is.
     """
 
-    def __init__(self, service: str, rooms: Sequence[str] = ()) -> None:
-        packages = {room: f"services.{service}.{room}" for room in rooms}
+    def __init__(self, service: str, rooms: Sequence[str] = (), *, root: str = "services") -> None:
+        packages = {room: f"{root}.{service}.{room}" for room in rooms}
         loaders: dict[str, BaseLoader] = {room: PackageLoader(package) for room, package in packages.items()}
         self._texts = read_texts(["shared.web", *packages.values()])
         self._environment = Environment(
@@ -115,7 +116,8 @@ class Pages:
         """Returns the text of a page."""
         language = language_of(request)
         frame = _frame(request, language)
-        words = {"t": self.words(language), "frame": frame, "asset": asset, "record_links": record_links}
+        links = {"record_links": record_links, "foot_links": FOOT_LINKS}
+        words = {"t": self.words(language), "frame": frame, "asset": asset, **links}
         return self._environment.get_template(template).render(**words, **FORMATS[language], **values)
 
     def words(self, language: Language) -> Any:

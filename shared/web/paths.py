@@ -3,19 +3,16 @@
 from typing import Final
 from urllib.parse import urlsplit
 
-PAGE_PATHS: Final = frozenset(
-    {
-        *("connexion", "ouvrir", "session", "compte", "static", "dossier", "soins", "etablissement", "exploitation"),
-        *("alerte", "aide", "accessibilite", "vie-privee"),
-    }
-)
+from shared.contracts.page_paths import PAGE_PATHS
+
+FIRST_SEGMENTS: Final = frozenset(page.segments[0] for page in PAGE_PATHS if page.segments)
 """The first segments of the paths of pages; the APIs use none of them."""
 LONGEST_PATH: Final = 2000
 
 
 def is_page_path(path: str) -> bool:
     """Returns whether people see this path in a browser, so that its errors are pages."""
-    return path == "/" or path.removeprefix("/").partition("/")[0] in PAGE_PATHS
+    return path == "/" or path.removeprefix("/").partition("/")[0] in FIRST_SEGMENTS
 
 
 def own_path(text: str, default: str = "/") -> str:

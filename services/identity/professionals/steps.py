@@ -54,6 +54,15 @@ async def open_session(
     connection: Connection, issuer: TokenIssuer, rules: ProfessionalRules, request: SessionRequest
 ) -> AccessToken:
     """Opens a session and returns its token. Raises what `admit_professional` raises, and NewSignInNeededError."""
+    session, profession = await insert_admitted_session(connection, rules, request)
+    subject = professional_subject(session, profession)
+    return issuer.issue(subject, token_id=clock.new_id(), now=session.started_at, expires_at=session.expires_at)
+
+
+async def insert_admitted_session(
+    connection: Connection, rules: ProfessionalRules, request: SessionRequest
+) -> tuple[ProfessionalSession, str]:
+    """Returns the new session and the profession in the directory. Raises what `open_session` raises."""
     entry = await professional_sessions.load_directory_entry(connection, request.proof.id)
     admitted = admit_professional(entry, request.proof, request.organisation_id, request.stated_access, rules)
     await count_emergency(connection, rules, request.proof, request.stated_access)
@@ -71,8 +80,7 @@ async def open_session(
         never=admitted.never,
     )
     await professional_sessions.insert_session(connection, session)
-    subject = professional_subject(session, admitted.profession)
-    return issuer.issue(subject, token_id=clock.new_id(), now=now, expires_at=session.expires_at)
+    return session, admitted.profession
 
 
 def professional_subject(

@@ -1,29 +1,17 @@
 """The second step of a sign-in: checks the code and starts a session on the device."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from services.identity.accounts.adapters.rules import AccountRules
-from services.identity.accounts.domain.codes import Challenge, open_detail
-from services.identity.accounts.domain.sessions import OpaqueToken, holder_actor, new_opaque_token, session_subject
-from services.identity.accounts.steps.answer_challenge import answer_challenge
-from services.identity.accounts.steps.end_sessions import end_device_sessions
-from services.identity.accounts.steps.keep_device import keep_device
-from services.identity.accounts.steps.record_failure import record_failure
-from services.identity.accounts.store import challenges, sessions, throttles
+from services.identity.accounts.domain.sessions import new_opaque_token, session_subject
+from services.identity.accounts.steps.sign_in_device import answer_sign_in, sign_in_device
+from services.identity.accounts.store import sessions
 from services.identity.clients.domain.tokens import AccessToken, TokenIssuer
 from services.identity.kit.announcements import announce
-from services.identity.kit.unit_of_work import Storage, UnitOfWork
-from services.identity.people.domain.contacts import MessageContent, utc_minute
-from services.identity.people.steps import notify_holder
-from services.identity.people.store import records
-from shared.contracts.audit import AccessRecorded
-from shared.contracts.base import Event
-from shared.db.pool import Connection
+from services.identity.kit.unit_of_work import Storage
 from shared.messaging.outbox import append
 from shared.runtime import clock
-from shared.runtime.clock import bucket_of
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -49,65 +37,19 @@ async def finish_sign_in(
 ) -> SessionTokens:
     """Returns the tokens of the new session. A code works once, also under concurrency.
 
-    The record is locked, so that a death recorded meanwhile ends the session.
-
     Raises CodeWrongError, CodeOverError.
     """
     async with storage.transaction() as work:
-        open_challenge = await challenges.load_challenge(work.connection, answer.challenge_id, "sign-in", clock.now())
-        if open_challenge is not None and open_challenge.record_id is not None:
-            await records.hold_record(work.connection, open_challenge.record_id)
-        challenge, error = await answer_challenge(work, rules, "sign-in", answer.challenge_id, (answer.code,))
-        record_id = None if challenge is None else challenge.record_id
-        if error is not None:
-            await record_failure(work, record_id, error.code)
-        else:
+        challenge, error = await answer_sign_in(work, rules, answer.challenge_id, answer.code)
+        if error is None:
             assert challenge is not None, "without an error there is a challenge"
-            refresh, device_token = await _sign_in_device(work, rules, challenge, answer.device_name)
+            session = await sign_in_device(work, challenge, answer.device_name, rules.session_life)
+            refresh = new_opaque_token(session.id)
+            idle_end = min(session.started_at + rules.session_idle, session.ends_at)
+            await sessions.insert_refresh_token(work.connection, refresh, idle_end)
+            await append(work.connection, [announce(event) for event in session.events])
     if error is not None:
         raise error
-    assert record_id is not None, "a decoy is never answered"
-    subject = session_subject(record_id, refresh.id)
+    subject = session_subject(session.record_id, session.id)
     access = issuer.issue(subject, token_id=clock.new_id(), now=clock.now())
-    return SessionTokens(access, refresh.text, device_token)
-
-
-async def _sign_in_device(
-    work: UnitOfWork, rules: AccountRules, challenge: Challenge, device_name: str
-) -> tuple[OpaqueToken, str | None]:
-    record_id, now = challenge.record_id, clock.now()
-    assert record_id is not None, "a decoy is never answered"
-    detail = open_detail(work.keyrings, challenge)
-    await throttles.reset_attempts(work.connection, detail["keys"], now)
-    device_id, token = UUID(detail["device"]) if detail["device"] else None, None
-    if device_id is None or not await sessions.touch_device(work.connection, record_id, device_id, now):
-        token = await keep_device(work, record_id, device_name)
-        device_id = token.id
-    # A device has one active session: an earlier one ends.
-    ended = await end_device_sessions(work.connection, record_id, device_id, "signed-in-again", now)
-    refresh = await _start_session(work.connection, rules, record_id, device_id, now)
-    events: list[Event] = [
-        *ended,
-        AccessRecorded(
-            record_id=record_id,
-            actor=holder_actor(record_id),
-            action="sign-in",
-            outcome="permitted",
-            reason="password-and-code",
-        ),
-    ]
-    if token is not None:
-        note = MessageContent("new-device", {"when": utc_minute(now), "device": device_name})
-        events += await notify_holder(work, record_id, note)
-    await append(work.connection, [announce(event) for event in events])
-    return refresh, None if token is None else token.text
-
-
-async def _start_session(
-    connection: Connection, rules: AccountRules, record_id: UUID, device_id: UUID, now: datetime
-) -> OpaqueToken:
-    refresh = new_opaque_token(clock.new_id(bucket_of(record_id)))
-    ends_at = now + rules.session_life
-    await sessions.insert_session(connection, record_id, refresh.id, device_id, now, ends_at)
-    await sessions.insert_refresh_token(connection, refresh, min(now + rules.session_idle, ends_at))
-    return refresh
+    return SessionTokens(access, refresh.text, session.device_token)

@@ -1,0 +1,1 @@
+"""The use cases of the room `browser_sessions`, one in each file."""
