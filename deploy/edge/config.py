@@ -10,7 +10,7 @@ from typing import Final
 
 from deploy.edge.clusters import cluster
 from deploy.edge.monitor import monitor
-from deploy.edge.routes import LARGEST_SIGNED_BODY, apis, cards, elsewhere, operators, seconds
+from deploy.edge.routes import LARGEST_SIGNED_BODY, apis, cards, elsewhere, operators, pages, seconds
 from deploy.edge.settings import EdgeSettings, Limits
 from deploy.edge.signer import FORWARDED_CERTIFICATE
 from deploy.edge.tls import TYPE, Json, mutual_tls, server_tls
@@ -38,16 +38,16 @@ def config(settings: EdgeSettings, folder: Path) -> Json:
     upstreams += [cluster("records-mllp", settings.mllp), cluster("signer", settings.signer)]
     upstreams += [cluster("admin", f"127.0.0.1:{settings.admin_port}")] if settings.monitor_port else []
     listeners = [
-        _listener("https", settings, server_tls(folder), [_http(settings, "https", apis(settings))]),
+        _listener(
+            "https", settings, server_tls(folder), [_http(settings, "https", [*apis(settings), pages(settings)])]
+        ),
         _listener("cards", settings, mutual_tls("cards", folder), [_http(settings, "cards", cards(settings))]),
         _listener("mllp", settings, None, _passthrough(limits.mllp_connections)),
     ]
     listeners += [monitor(settings.host, settings.monitor_port)] if settings.monitor_port else []
     if settings.workers:
-        hosts = operators(settings)
-        listeners.append(
-            _listener("operators", settings, mutual_tls("operators", folder), [_http(settings, "operators", hosts)])
-        )
+        filters = [_http(settings, "operators", operators(settings))]
+        listeners.append(_listener("operators", settings, mutual_tls("operators", folder), filters))
     counted = {
         "@type": f"{TYPE}extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
         "max_active_downstream_connections": limits.connections,

@@ -5,6 +5,7 @@ from typing import Final
 from deploy.cli.operator_routes import LONGEST_ACT_S, OPERATOR_PATHS, OPERATORS_HOST
 from deploy.edge.settings import EdgeSettings
 from deploy.edge.tls import Json
+from shared.contracts.page_paths import PAGE_PATHS, PagePath
 
 CERTIFICATE_ROUTES: Final = ("/professionals/card", "/oauth/token")
 """The routes of identity that read a client certificate."""
@@ -12,6 +13,8 @@ DOWNLOADS: Final = {"records": "/records/[^/]+/export/file", "audit": "/records/
 """The path of the file of any size that a service gives out, as a regular expression (RE2)."""
 LONGEST_PAUSE_S: Final = 150.0
 """Seconds without a byte in such a file: longer than a part of it waits for its turn."""
+PAGES_HOST: Final = "dossier"
+"""The first label of the host of all pages: one origin, so that a session's cookies are of one host."""
 LARGEST_SIGNED_BODY: Final = 64 * 1024
 """Bytes of a body on a certificate route, as identity takes them."""
 LARGEST_ACT: Final = 64 * 1024
@@ -29,6 +32,23 @@ def apis(settings: EdgeSettings) -> list[Json]:
         )
         for service in sorted(settings.services)
     ]
+
+
+def pages(settings: EdgeSettings) -> Json:
+    """Returns the one host of all pages. Those of operators are not on it: workers are reached by another listener."""
+    routes = [_route(settings, page.service, _page_match(page)) for page in PAGE_PATHS if page.role == "api"]
+    host = _host("pages", f"{PAGES_HOST}.{settings.domain}", [_too_large(settings.limits.body), *routes])
+    return {**host, "request_headers_to_remove": ["authorization"]}  # people are known by their cookies alone
+
+
+def _page_match(page: PagePath) -> Json:
+    """Returns what matches a page's path and, unless it is exact, all below it (RE2 matches the whole path)."""
+    if page.is_exact:
+        return {"path": page.path}
+    if "{" not in page.path:
+        return {"path_separated_prefix": page.path}
+    path = "".join(f"/{'[^/]+' if part.startswith('{') else part}" for part in page.segments)
+    return {"safe_regex": {"regex": f"{path}(/.*)?"}}
 
 
 def cards(settings: EdgeSettings) -> list[Json]:

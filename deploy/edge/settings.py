@@ -36,7 +36,7 @@ class EdgeSettings(BaseModel):
     """One edge. Addresses are `host:port`; files are PEM, read again when they are replaced (renamed into place)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    domain: str = Field(description="services are reached as `<service>.<domain>`, cards as `cards.<domain>`")
+    domain: str = Field(description="of the hosts `<service>.`, `dossier.` (pages) and `cards.`")
     host: str = Field(default="0.0.0.0", description="where all listeners listen")
     https_port: int = Field(default=443, description="of callers without a certificate")
     cards_port: int = Field(default=8443, description="of cards and organisations, which must show a certificate")

@@ -81,6 +81,7 @@ def refuse_second(layout: Layout) -> None:
 
 
 async def _up(var: Path) -> None:
+    from deploy.local.platform.front import front_url
     from deploy.local.platform.stack import Stack
 
     started = time.monotonic()
@@ -89,6 +90,7 @@ async def _up(var: Path) -> None:
     async with Stack(var, report=print_progress) as stack:
         print_line(f"all up after {time.monotonic() - started:.1f} s; end with Ctrl-C or `make down`")
         print_line(f"URLs and credentials: {stack.layout.endpoints}")
+        print_line(f"pages: {front_url(stack.ports)}")
         await asyncio.Event().wait()
 
 

@@ -21,6 +21,7 @@ USUAL: Mapping[str, int] = {
     "kafka": 9392,
     "kafka-controller": 9393,
     "smtp": 2525,
+    "front": 8400,
     "psc": 8420,
     "identity-api": 8401,
     "records-api": 8402,

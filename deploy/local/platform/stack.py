@@ -12,9 +12,9 @@
         stack.postgres.dsn()                                        # the superuser's; dsn("name") for a database
         stack.kafka.bootstrap, stack.kafka.credentials("admin")     # any service, "ops" or "admin"
 
-Processes: `postgres`, `kafka`, `smtp`, `psc` and `<service>-api`, `<service>-worker`. Ports: the usual ones, else free
-ones. `environment` is added to the environment of every service. `deploy.local.platform.topics` makes topics and
-permissions on a bare broker.
+Processes: `postgres`, `kafka`, `smtp`, `psc`, `<service>-api`, `<service>-worker` and `front`. Ports: the usual ones,
+else free ones. `environment` is added to the environment of every service. `deploy.local.platform.topics` makes topics
+and permissions on a bare broker.
 
 Children die with the process, and with the thread, that started them.
 """
@@ -33,6 +33,7 @@ from deploy.local.platform import endpoints, topics
 from deploy.local.platform.child import ChildSpec, run_in_thread
 from deploy.local.platform.databases import app_dsn, create_databases, owner_dsn, unsent_topics
 from deploy.local.platform.errors import LocalError
+from deploy.local.platform.front import front_spec, front_url
 from deploy.local.platform.gateway import prepare_gateway
 from deploy.local.platform.kafka import Kafka, prepare_kafka
 from deploy.local.platform.lock import hold_lock
@@ -183,7 +184,7 @@ class Stack:
         specs = [psc_spec(self.layout, self.ports["psc"]), *self.services.all()]
         self.secrets.save()
         await self._step("migrations", run_together(*(run_once(self.services.migrate(name)) for name in NAMES)))
-        await self.supervisor.start(*specs)
+        await self.supervisor.start(*specs, front_spec(self.layout, self.ports, self.services.url))
 
     def _make_services(self) -> Services:
         """Returns the services' processes; a test of the image runs them in containers."""
@@ -206,7 +207,12 @@ class Stack:
             "postgres": ["postgres"],
             "kafka": ["kafka", "kafka-controller"],
             "smtp": ["smtp"],
-            "services": ["psc", "mllp", *(f"{name}-{role}" for name in NAMES for role in (*roles_of(name), "metrics"))],
+            "services": [
+                "front",
+                "psc",
+                "mllp",
+                *(f"{name}-{role}" for name in NAMES for role in (*roles_of(name), "metrics")),
+            ],
         }
         return [name for part in self.parts for name in names[part]]
 
@@ -251,6 +257,7 @@ class Stack:
             content["smtp"] = {"host": HOST, "port": self.ports["smtp"]}
         if "services" in self.parts:
             content["pro_sante_connect"] = {"issuer": f"http://{HOST}:{self.ports['psc']}"}
+            content["pages"] = front_url(self.ports)
             content["mllp"] = {"host": HOST, "port": self.ports["mllp"]}
             content["services"] = {
                 name: {

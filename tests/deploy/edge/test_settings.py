@@ -13,10 +13,12 @@ from pydantic import ValidationError
 
 from deploy.edge.__main__ import main, write
 from deploy.edge.program import installed_envoy
+from deploy.edge.routes import pages
 from deploy.edge.settings import EdgeSettings
 from deploy.edge.signer import forwarded_certificate
 from deploy.edge.signer import main as sign
 from deploy.local.platform.pki import new_pki
+from shared.contracts.page_paths import PAGE_PATHS, PagePath
 from tests.infra.edge.running_edge import ROOT
 from tests.infra.identity.professionals import DOCTOR
 
@@ -96,3 +98,23 @@ def test_the_signer_takes_one_certificate_as_envoy_writes_it_and_nothing_else() 
     assert forwarded_certificate([f"Hash=00;{written};URI=x"]) == issued.der
     for wrong in ([], [""], [written, written], [f"{written},{written}"], [f"X{written}"], ['Cert="x"'], ["Cert=x"]):
         assert forwarded_certificate(wrong) is None
+
+
+@pytest.mark.parametrize("page", [page for page in PAGE_PATHS if page.role == "api"], ids=lambda page: page.path)
+def test_the_edge_leads_each_page_to_the_service_that_declares_it(page: PagePath) -> None:
+    host = pages(EdgeSettings.model_validate(example()))
+    path = "/" + "/".join("1" if part.startswith("{") else part for part in page.segments)
+    below = [] if page.is_exact else [f"{path}/x"]
+    for asked in (path, *below):
+        clusters = [route["route"]["cluster"] for route in host["routes"] if _matches(route["match"], asked)]
+        assert clusters[0] == page.service, asked
+
+
+def _matches(match: dict[str, Any], path: str) -> bool:
+    """Returns whether Envoy's match takes a request of that path without a body."""
+    if "headers" in match:
+        return False
+    if "safe_regex" in match:
+        return re.fullmatch(match["safe_regex"]["regex"], path) is not None
+    prefix = match.get("path_separated_prefix")
+    return path == match.get("path") if prefix is None else path == prefix or path.startswith(f"{prefix}/")
