@@ -11,48 +11,35 @@ from cryptography.x509 import Certificate
 from fastapi import FastAPI
 
 from services.identity.accounts.adapters.rules import AccountRules
-from services.identity.accounts.api import accounts, sessions
 from services.identity.accounts.domain.accounts import CredentialsWrongError, lookup_keys
 from services.identity.accounts.domain.codes import CodeOverError, CodeWrongError
 from services.identity.accounts.domain.passwords import Argon2Hasher, PasswordWrongError
 from services.identity.accounts.domain.sessions import RefreshTokenInvalidError
 from services.identity.accounts.domain.throttling import TooManyTriesError
 from services.identity.accounts.usecases.refresh_session import REUSED
-from services.identity.browser_sessions.pages import forgotten, home, session, sign_in
-from services.identity.campaigns import api as campaigns
 from services.identity.clients.adapters import RevocationLists, read_certificates
-from services.identity.clients.api import clients
 from services.identity.clients.api.dependencies import CertificateAuth
 from services.identity.clients.domain.assertions import OAuthError
 from services.identity.clients.domain.cps import CertificateAuthorities
 from services.identity.clients.domain.tokens import SigningKeys, TokenIssuer
 from services.identity.consumers import subscriptions
-from services.identity.contact_changes import api as contact_changes
-from services.identity.demo import api as demo
-from services.identity.demo import pages as demo_pages
 from services.identity.demo.domain import DemoRules
-from services.identity.directory import api as directory
 from services.identity.directory.domain.directory import DirectoryRules
-from services.identity.erasure import api as erasures
 from services.identity.erasure.domain import ErasureRules
 from services.identity.erasure.usecases.recover_commits import erase_again_and_end_sessions, raise_above, raise_versions
-from services.identity.figures import api as figures
 from services.identity.imports.usecases.import_file import Importer
 from services.identity.keys import make_keyrings, make_keys
 from services.identity.kit.sealed_rows import Keyrings
 from services.identity.kit.unit_of_work import Storage
-from services.identity.lifecycle.api import lifecycle, links
 from services.identity.lifecycle.domain.lifecycle import LifecycleRules
 from services.identity.lifecycle.steps import LEDGER_ACTIONS
 from services.identity.loops import export_loops, loops
 from services.identity.oauth import api as oauth
-from services.identity.openings.api import openings, records, represented
 from services.identity.openings.domain.activation import ActivationCodeWrongError
 from services.identity.openings.domain.online import OpeningCodeWrongError, OpeningOverError, TooManyOpeningsError
 from services.identity.openings.domain.openings import OpeningRules
 from services.identity.openings.domain.proposals import ObjectionCodeWrongError
 from services.identity.people.domain.persons import PersonRules
-from services.identity.professionals import api as professionals
 from services.identity.professionals.adapters import HttpProvider
 from services.identity.professionals.domain.professionals import ProfessionalRules, sign_in_keys
 from services.identity.professionals.domain.psc import ConfiguredProvider, RelyingParty
@@ -61,8 +48,8 @@ from services.identity.recovery.steps import state_sources
 from services.identity.recovery.store import find_missing
 from services.identity.recovery.usecases.export_erasures import ExportRules
 from services.identity.recovery.usecases.repeat_erasures import end_sessions, repeat_erasures
-from services.identity.relations.api import carers, people
 from services.identity.relations.domain.care import RelationRules
+from services.identity.routes import PAGE_ROUTERS, ROOMS_WITH_PAGES, ROUTERS
 from services.identity.settings import ImportSettings, ProfessionalSettings, Settings
 from shared.contracts.base import Actor
 from shared.crypto.keyring import Keyring
@@ -103,28 +90,6 @@ REFUSALS: Final = {
 }
 """The refusals that the API counts, by action: those that are always possible."""
 MAX_BODY_BYTES = 64 * 1024
-ROUTERS = (
-    records.router,
-    represented.router,
-    people.router,
-    carers.router,
-    openings.router,
-    campaigns.router,
-    figures.router,
-    directory.router,
-    clients.router,
-    oauth.router,
-    demo.router,
-    sessions.router,
-    accounts.router,
-    contact_changes.router,
-    lifecycle.router,
-    links.router,
-    erasures.router,
-    professionals.router,
-)
-PAGE_ROUTERS = (home.router, session.router, sign_in.router, forgotten.router, demo_pages.router)
-ROOMS_WITH_PAGES = ("browser_sessions",)
 
 
 def make_api(settings: Settings) -> FastAPI:

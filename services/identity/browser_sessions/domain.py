@@ -17,7 +17,7 @@ class BrowserSessionOverError(NotAuthenticatedError):
     """You were signed out, or were away for too long. Sign in again."""
 
     code = "browser-session-over"
-    french = "Vous avez été déconnecté, ou absent trop longtemps. Connectez-vous de nouveau."
+    french = "Votre session est terminée, ou la pause a été trop longue. Connectez-vous de nouveau."
 
 
 @dataclass(frozen=True, slots=True)

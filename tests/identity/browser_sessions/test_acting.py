@@ -41,7 +41,7 @@ async def family(site: Site) -> tuple[UUID, UUID]:
     return parent, UUID(opened.json()["record_id"])
 
 
-async def test_a_page_of_a_childs_record_asks_for_whom_and_a_button_takes_the_token(site: Site) -> None:
+async def test_a_page_of_the_record_of_a_child_asks_for_whom_and_a_button_takes_the_token(site: Site) -> None:
     parent, child = await family(site)
     browser, page = site.browser(), f"/dossier/{child}/documents"
     await demo(browser, parent)

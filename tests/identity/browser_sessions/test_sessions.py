@@ -80,7 +80,7 @@ async def test_a_wrong_code_is_said_beside_its_field_and_the_right_one_still_wor
 
 async def test_a_wrong_password_is_answered_by_a_page_that_keeps_the_identifier_alone(site: Site) -> None:
     await site.api.open_account()
-    refused = await site.browser().post("/connexion", identifier=MAIL, password="quatre chevaux sous un pont")
+    refused = await site.browser().post("/connexion", identifier=MAIL, password="quatre chevaux sur une table")
     assert refused.status_code == 403
     assert "pas le bon" in refused.text
     assert MAIL in refused.text

@@ -62,13 +62,13 @@ async def post_sign_in(request: Request, storage: ProvidedStorage, rules: Provid
         raise
     except ClientError as error:
         return _sign_in_page(request, form, problem=message_of(request, error), status=error.status)
-    asked = {
+    parameters = {
         "challenge": str(challenge.challenge_id),
         "by": challenge.second_factor,
         "own": "1" if form.is_checked("own-device") else "",
         "to": own_path(form.text("to")),
     }
-    return see_other(f"{CODE}?{urlencode(asked)}")
+    return see_other(f"{CODE}?{urlencode(parameters)}")
 
 
 @router.get(CODE)

@@ -1,0 +1,40 @@
+"""The routes of identity: those of the API, and those of the pages."""
+
+from services.identity.accounts.api import accounts, sessions
+from services.identity.browser_sessions.pages import forgotten, home, session, sign_in
+from services.identity.campaigns import api as campaigns
+from services.identity.clients.api import clients
+from services.identity.contact_changes import api as contact_changes
+from services.identity.demo import api as demo
+from services.identity.demo import pages as demo_pages
+from services.identity.directory import api as directory
+from services.identity.erasure import api as erasures
+from services.identity.figures import api as figures
+from services.identity.lifecycle.api import lifecycle, links
+from services.identity.oauth import api as oauth
+from services.identity.openings.api import openings, records, represented
+from services.identity.professionals import api as professionals
+from services.identity.relations.api import carers, people
+
+ROUTERS = (
+    records.router,
+    represented.router,
+    people.router,
+    carers.router,
+    openings.router,
+    campaigns.router,
+    figures.router,
+    directory.router,
+    clients.router,
+    oauth.router,
+    demo.router,
+    sessions.router,
+    accounts.router,
+    contact_changes.router,
+    lifecycle.router,
+    links.router,
+    erasures.router,
+    professionals.router,
+)
+PAGE_ROUTERS = (home.router, session.router, sign_in.router, forgotten.router, demo_pages.router)
+ROOMS_WITH_PAGES = ("browser_sessions",)
