@@ -11,7 +11,7 @@ from services.identity.browser_sessions.domain import IDLE
 from shared.http.tokens import TokenVerifier
 from shared.runtime import clock
 from tests.infra.http.tokens import SETTINGS, TestKeys
-from tests.infra.identity.accounts import FIREFOX, MAIL, other_code
+from tests.infra.identity.accounts import FIREFOX, MAIL, OTHER_PASSWORD, PASSWORD, other_code
 from tests.infra.identity.browser import Site, run_site
 from tests.infra.identity.identity_api import query
 from tests.infra.platform.databases import Database
@@ -68,7 +68,7 @@ async def test_on_the_own_device_the_session_outlives_the_browser_and_the_device
 async def test_a_wrong_code_is_said_beside_its_field_and_the_right_one_still_works(site: Site) -> None:
     await site.api.open_account()
     browser = site.browser()
-    started = await browser.post("/connexion", identifier=MAIL, password="trois vaches sur un toit bleu")
+    started = await browser.post("/connexion", identifier=MAIL, password=PASSWORD)
     challenge = dict(parse_qsl(urlsplit(started.headers["location"]).query, keep_blank_values=True))
     code = await site.api.code()
     refused = await browser.post("/session/code", code=other_code(code), **challenge)
@@ -80,11 +80,11 @@ async def test_a_wrong_code_is_said_beside_its_field_and_the_right_one_still_wor
 
 async def test_a_wrong_password_is_answered_by_a_page_that_keeps_the_identifier_alone(site: Site) -> None:
     await site.api.open_account()
-    refused = await site.browser().post("/connexion", identifier=MAIL, password="quatre chevaux sur une table")
+    refused = await site.browser().post("/connexion", identifier=MAIL, password=OTHER_PASSWORD)
     assert refused.status_code == 403
     assert "pas le bon" in refused.text
     assert MAIL in refused.text
-    assert "quatre chevaux" not in refused.text
+    assert OTHER_PASSWORD not in refused.text
 
 
 async def test_going_on_renews_the_token_and_leads_back_to_the_page(site: Site) -> None:
@@ -160,9 +160,7 @@ async def test_a_new_password_ends_the_sessions_of_all_browsers(site: Site) -> N
     asked = await site.browser().post("/connexion/oubli", identifier=MAIL)
     challenge = dict(parse_qsl(urlsplit(asked.headers["location"]).query))
     code = await site.api.code("password-reset-code")
-    changed = await site.browser().post(
-        "/connexion/nouveau", code=code, password="une lampe verte mange du sable", **challenge
-    )
+    changed = await site.browser().post("/connexion/nouveau", code=code, password=OTHER_PASSWORD, **challenge)
     assert changed.status_code == 200, changed.text
     assert (await browser.get("/session/renew")).status_code == 401
 
