@@ -147,11 +147,11 @@ def _source(record: _SealedRecord, cipher: SealKey, listed: ListedSource) -> She
         received_at=listed.received_at,
         deposited_by=listed.deposited_by,
         state="read" if statements else _state(listed),
-        facts=(*block.facts, *stated_facts_of(listed.id, statements)),
+        facts=(*block.facts, *stated_facts_of(listed.id, statements)) if statements else block.facts,
         text_only=block.text_only,
         has_unread=block.unread > 0,
         is_offered=listed.key in record.sheet.offered,
-        where=place_of_directives(statements),
+        where=place_of_directives(statements) if statements else None,
     )
 
 
