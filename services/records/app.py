@@ -122,8 +122,7 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
         async with serving(app, settings, "records", keys):
             read, large = _read_context(app.state.pool, settings), LargeBodyLimit(settings.http.body_limit)
             issuing = CertificateContext(_card_issuer(settings), _ins_hmac(settings))
-            history_rules = HistoryRules(settings.reimbursements.months)
-            exports = _exports(read, settings)
+            history_rules, exports = HistoryRules(settings.reimbursements.months), _exports(read, settings)
             quarantined, warning = _quarantine(read, settings), _warnings(settings)
             provide(app, read, _ins_hmac(settings), large, quarantined, history_rules, issuing, exports, warning)
             yield
@@ -254,7 +253,8 @@ def _ins_hmac(settings: Settings) -> Keyring:
 
 def _warnings(settings: Settings) -> WarningContext:
     ring = settings.keys.reasons if settings.warnings.enabled else None
-    return WarningContext(None if ring is None else Keyring.parse(ring.get_secret_value()), InteractionCache())
+    reasons = None if ring is None else Keyring.parse(ring.get_secret_value())
+    return WarningContext(reasons, InteractionCache(), _ins_hmac(settings))
 
 
 def _card_issuer(settings: Settings) -> CardIssuer | None:

@@ -1,4 +1,4 @@
-"""`dmp summary` and `dmp sign-summary` on running services: what is previewed is signed, and counts."""
+"""`dmp summary`, `dmp sign-summary` and `dmp warnings` on running services, about a letter in codes."""
 
 from pathlib import Path
 
@@ -96,3 +96,17 @@ async def test_a_sheet_is_written_to_files_that_may_name_the_person(stack: Stack
     assert written.exit_code == 0, written.stderr
     assert scene.person.birth_name in file.read_text("utf-8")
     assert "Synthèse médicale" in file.read_text("utf-8")
+
+
+async def test_a_patient_reads_in_words_which_warnings_a_doctor_acknowledged(stack: Stack, scene: Scene) -> None:
+    prescribed = ("warnings", "--record", scene.record_id, "--medicine", "ATC=J01CA04:Amoxicilline 500 mg")
+    warned = (await run_command(stack, *prescribed, "--as", ATTENDING_DOCTOR)).stdout
+    assert "Amoxicilline 500 mg contains this substance" in warned
+    reason = "Tolerated under supervision"
+    done = await run_command(stack, *prescribed, "--as", ATTENDING_DOCTOR, "--acknowledge", reason)
+    assert (done.exit_code, reason in done.stdout) == (0, True), done.stderr
+    read = (await run_command(stack, "warnings", "--record", scene.record_id)).stdout
+    for words in ("Amoxicilline 500 mg was prescribed to you", "Do not stop or change your treatment", reason):
+        assert words in read
+    refused = await run_command(stack, *prescribed)
+    assert (refused.exit_code, "not-a-professional" in refused.stderr) == (1, True), refused.stderr

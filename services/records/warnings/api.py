@@ -1,5 +1,6 @@
 """The routes of warnings at a prescription."""
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from services.records.facts.context import InjectedReadContext
 from services.records.kit.documentation import AUTHENTICATED
 from services.records.kit.requests import access_headers, caller_of, is_french
 from services.records.warnings.context import InjectedWarningContext
+from services.records.warnings.domain.prescription import Prescription
 from services.records.warnings.domain.words import Language
 from services.records.warnings.models.bodies import AcknowledgementBody, PrescriptionBody
 from services.records.warnings.models.views import (
@@ -27,6 +29,7 @@ from shared.http.door import Door
 
 router = APIRouter(route_class=Door, tags=["Warnings"])
 _OFF = "`warnings-off`: this installation gives none. "
+_OTHER = {"description": "`prescription-unreadable`; `patient-mismatch`: the document names another person."}
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     403: {"description": _OFF + "`not-a-professional`; or this kind of token does not permit it."},
     404: {"description": "There is no such record, or you may not know of it."},
@@ -40,7 +43,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     summary="Compare a prescription with a record",
     response_model_exclude_none=True,
     openapi_extra=AUTHENTICATED,
-    responses=_ANSWERS,
+    responses={**_ANSWERS, 422: _OTHER},
 )
 @urgent(Urgency.READ)
 async def post_warnings(
@@ -53,10 +56,13 @@ async def post_warnings(
 ) -> WarningsView:
     """Returns warnings: allergies, interactions, the same substance twice, the same exam a short time ago.
 
-    They rest on the documents that you may see, and name them; the person may have masked others. Nothing of the
-    prescription is kept. The reading is in the ledger as one of the summary sheet. This is no certified medical device.
+    The prescription is its items, or its document (CDA), whose header names the person of the record. Warnings rest on
+    the documents that you may see, and name them; the person may have masked others. Nothing of the prescription is
+    kept. The reading is in the ledger as one of the summary sheet. This is no certified medical device.
     """
-    checked = await give_warnings(context, warnings, await caller_of(request), record_id, body.parsed())
+    caller = await caller_of(request)
+    warnings.require(caller)
+    checked = await give_warnings(context, warnings, caller, record_id, await _parsed(body))
     response.headers.update({"cache-control": "no-store", **access_headers(request)})
     return WarningsView.of(checked, _language(request))
 
@@ -69,6 +75,7 @@ async def post_warnings(
     openapi_extra=AUTHENTICATED,
     responses={
         **_ANSWERS,
+        422: _OTHER,
         409: {"description": "`warnings-changed`: one of them is none any more; compare the prescription again."},
     },
 )
@@ -84,8 +91,10 @@ async def post_acknowledgements(
     The patient reads it in words. It follows the document on which the warning rests: whoever may not see that sees
     nothing of it.
     """
-    acknowledged = AcknowledgedWarnings(body.prescription.parsed(), body.warnings, body.reason)
-    made = await acknowledge_warnings(context, warnings, await caller_of(request), record_id, acknowledged)
+    caller = await caller_of(request)
+    warnings.require(caller)
+    acknowledged = AcknowledgedWarnings(await _parsed(body.prescription), body.warnings, body.reason)
+    made = await acknowledge_warnings(context, warnings, caller, record_id, acknowledged)
     return MadeAcknowledgementsView(acknowledgements=made)
 
 
@@ -108,6 +117,10 @@ async def get_acknowledgements(
     response.headers.update({"cache-control": "no-store", **access_headers(request)})
     language = _language(request)
     return AcknowledgementListView(acknowledgements=[AcknowledgementView.of(each, language) for each in stored])
+
+
+async def _parsed(body: PrescriptionBody) -> Prescription:
+    return body.parsed() if body.cda is None else await asyncio.to_thread(body.parsed)
 
 
 def _language(request: Request) -> Language:

@@ -32,10 +32,11 @@ class NotPrescriberError(ForbiddenError):
 
 @dataclass(frozen=True, slots=True)
 class WarningContext:
-    """`reasons`: the keyring shared with audit; None where warnings are off."""
+    """`reasons`: the keyring shared with audit; None where warnings are off. `ins_hmac`: of the fingerprints."""
 
     reasons: Keyring | None
     interactions: InteractionCache
+    ins_hmac: Keyring
 
     def require(self, caller: Caller) -> Keyring:
         """Returns the keyring of reasons. Raises WarningsOffError, and NotPrescriberError for all but professionals."""

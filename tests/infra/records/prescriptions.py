@@ -21,6 +21,8 @@ from services.records.warnings.domain.tables import Tables
 from services.records.warnings.domain.warnings import RecordFact
 from shared.runtime import clock
 from shared.terminology.oids import LOINC
+from tests.infra.load.documents import Person
+from tests.infra.records.structured_cdas import NO_TIME, a_structured_cda, medicine, section, treatment
 
 ATC: Final = "2.16.840.1.113883.6.73"
 CIS: Final = "1.2.250.1.213.2.3.1"
@@ -47,6 +49,16 @@ KNOWN: Final = KnownMedicines(
 )
 TABLES: Final = Tables(KNOWN, built_in_table())
 NO_FILES: Final = Tables(KnownMedicines(), built_in_table())
+
+
+def a_prescription_cda(person: Person, *more: str, text: str = "", **medicines: str) -> bytes:
+    """Returns a prescription (CDA) with these medicines: their ATC codes and names. `more`: other entries."""
+    entries = [
+        treatment(NO_TIME, medicine(code, name, system=ATC), numbers=("83",), mood="INT")
+        for code, name in medicines.items()
+    ]
+    part = section("151", *entries, *more, words={"text": text} if text else None)
+    return a_structured_cda(part, person=person, type="57833-6")
 
 
 def atc(code: str, label: str | None = None) -> Coding:

@@ -1,5 +1,6 @@
 """Warnings at a prescription by a professional who may read, and their acknowledgement with a reason."""
 
+import base64
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,7 +17,7 @@ from tests.conftest import NewDatabase
 from tests.infra.http.tokens import bearer
 from tests.infra.load.documents import Person
 from tests.infra.records.facts import insert_blocks
-from tests.infra.records.prescriptions import a_treatment, an_allergy, atc
+from tests.infra.records.prescriptions import a_prescription_cda, a_treatment, an_allergy, atc
 from tests.infra.records.records_api import (
     DOCTOR,
     OTHER_DOCTOR,
@@ -109,6 +110,39 @@ async def test_a_source_that_the_prescriber_may_not_see_gives_no_warning_and_no_
     await published(api, ALLERGY, text_only=3, labels=("N", "MASQUE_PS"))
     assert (await post(api, record, as_doctor(OTHER_DOCTOR), AMOXICILLIN)).content == before
     assert len((await post(api, record, as_doctor(DOCTOR), AMOXICILLIN)).json()["warnings"]) == 1
+
+
+async def test_a_prescription_is_compared_as_its_document_and_only_with_the_record_of_whom_it_names(
+    api: RecordsApi,
+) -> None:
+    record, token = await a_record(api), as_doctor(OTHER_DOCTOR)
+    await published(api, ALLERGY)
+    path, headers = f"/records/{record}/warnings", bearer(token)
+
+    async def sent(content: bytes) -> httpx2.Response:
+        body = {"cda": base64.b64encode(content).decode()}
+        return await api.client.post(path, json=body, headers=headers)
+
+    document = a_prescription_cda(SOMEBODY, J01CA04="Amoxicilline", N02BE01="Paracétamol")
+    [warning] = (await sent(document)).json()["warnings"]
+    assert (warning["rule"]["code"], warning["items"]) == ("allergy-substance", [0])
+    body = {
+        "prescription": {"cda": base64.b64encode(document).decode()},
+        "warnings": [warning["id"]],
+        "reason": REASON,
+    }
+    made = await api.client.post(f"{path}/acknowledgements", json=body, headers=headers)
+    assert made.status_code == 201, made.text
+    for refused, code in (
+        (a_prescription_cda(Person(73), J01CA04="Amoxicilline"), "patient-mismatch"),
+        (a_prescription_cda(SOMEBODY), "prescription-unreadable"),
+    ):
+        answer = await sent(refused)
+        assert (answer.status_code, answer.json()["code"]) == (422, code)
+    both = {"medicines": [AMOXICILLIN], "cda": base64.b64encode(document).decode()}
+    assert (await api.client.post(path, json=both, headers=headers)).status_code == 422
+    other = await api.client.post(path, json={"cda": "!"}, headers=bearer(as_patient(record)))
+    assert (other.status_code, other.json()["code"]) == (403, "not-a-professional")
 
 
 @pytest.mark.parametrize("token", ["patient", "software", "unknown", "blocked"])

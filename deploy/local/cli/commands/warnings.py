@@ -1,11 +1,14 @@
 """`dmp warnings`: compare a prescription with a record, acknowledge its warnings, list what was acknowledged."""
 
+import base64
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
 from deploy.local.cli.commands.common import (
+    EXIT_USAGE,
     WHO,
     RecordOption,
     fail,
@@ -16,6 +19,7 @@ from deploy.local.cli.commands.common import (
 )
 from deploy.local.cli.installation import JsonOption, VarOption
 from deploy.local.demo.client import Dmp, Session
+from deploy.local.platform.errors import LocalError
 from shared.terminology import oids
 
 HEADINGS: Final = ("kind", "warning", "acknowledged")
@@ -34,14 +38,20 @@ def register(app: typer.Typer) -> None:
     app.command()(warnings)
 
 
-def warnings(
+def warnings(  # noqa: PLR0913  # each is an option of the command line
     record: RecordOption,
     var: VarOption,
     medicine: Annotated[
         list[str] | None,
-        typer.Option("--medicine", metavar="SYSTEM=CODE", help="A prescribed medicine: ATC=, CIS= or CIP=, or a name."),
+        typer.Option(
+            "--medicine", metavar="SYSTEM=CODE[:NAME]", help="A prescribed medicine: ATC=, CIS= or CIP=, or a name."
+        ),
     ] = None,
     exam: Annotated[list[str] | None, typer.Option("--exam", metavar="LOINC", help="An ordered exam.")] = None,
+    cda: Annotated[
+        Path | None,
+        typer.Option("--cda", metavar="FILE", dir_okay=False, help="Or the prescription's document (CDA, eP-MED-DM)."),
+    ] = None,
     acknowledge: Annotated[
         str | None, typer.Option("--acknowledge", metavar="REASON", help="Acknowledge all its warnings.")
     ] = None,
@@ -59,17 +69,16 @@ def warnings(
 
     dmp warnings --record UUID --as doctor --medicine ATC=J01CA04 --exam 718-7
 
-    dmp warnings --record UUID --as doctor --medicine ATC=J01CA04 --acknowledge "Tolerated since 2020"
+    dmp warnings --record UUID --as doctor --cda prescription.xml
+
+    dmp warnings --record UUID --as doctor --medicine ATC=J01CA04:Amoxicilline --acknowledge "Tolerated since 2020"
 
     dmp warnings --record UUID
     """
-    prescription = {
-        "medicines": [_medicine(each) for each in medicine or ()],
-        "exams": [_exam(each) for each in exam or ()],
-    }
-    has_items = bool(medicine or exam)
+    prescription = _prescription(medicine or (), exam or (), cda)
+    has_items = bool(prescription)
     if acknowledge is not None and not has_items:
-        fail(2, "--acknowledge needs the prescription: --medicine, --exam")
+        fail(EXIT_USAGE, "--acknowledge needs the prescription: --medicine, --exam, or --cda")
 
     async def work(dmp: Dmp, installation: Mapping[str, Any]) -> dict[str, Any]:
         session = dmp.patient(str(record)) if who is None else session_for(dmp, installation, who)
@@ -118,13 +127,27 @@ def _show(shown: Mapping[str, Any]) -> None:
     typer.echo(shown["notice"], err=True)
 
 
+def _prescription(medicines: Sequence[str], exams: Sequence[str], cda: Path | None) -> dict[str, Any]:
+    """Returns the prescription as the API takes it; nothing where none is named. Exits with 2; raises LocalError."""
+    if cda is None:
+        items = {"medicines": [_medicine(each) for each in medicines], "exams": [_exam(each) for each in exams]}
+        return items if medicines or exams else {}
+    if medicines or exams:
+        fail(EXIT_USAGE, "give either --cda, or --medicine and --exam")
+    try:
+        return {"cda": base64.b64encode(cda.read_bytes()).decode("ascii")}
+    except OSError as error:
+        raise LocalError(f"{cda}: {(error.strerror or 'cannot be read').lower()}") from error
+
+
 def _medicine(text: str) -> dict[str, Any]:
-    system, separator, code = text.partition("=")
+    system, separator, rest = text.partition("=")
     if not separator:
         return {"name": text}
     if system.upper() not in SYSTEMS:
-        fail(2, f"{system}: a medicine is ATC=CODE, CIS=CODE, CIP=CODE, or a name")
-    return {"codes": [{"system": SYSTEMS[system.upper()], "code": code}]}
+        fail(EXIT_USAGE, f"{system}: a medicine is ATC=CODE, CIS=CODE, CIP=CODE, or a name")
+    code, _, name = rest.partition(":")
+    return {"codes": [{"system": SYSTEMS[system.upper()], "code": code}], **({"name": name} if name else {})}
 
 
 def _exam(code: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from shared.crypto.keyring import Keyring
 from shared.crypto.vault import WrappedKey
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_of
-from shared.values import Ins, StrictTraits
+from shared.values import Ins, SentTraits
 
 # A fingerprint does not reveal the bucket; the row found by it does, for the other tables.
 FIND_RECORD = """
@@ -38,9 +38,7 @@ async def find_record_by_id(connection: Connection, record_id: UUID) -> RecordCo
     return _record_copy(await connection.fetchrow(FIND_RECORD_BY_ID, bucket_of(record_id), record_id))
 
 
-async def confirm_person(
-    connection: Connection, ring: Keyring, record_id: UUID, ins: Ins, traits: StrictTraits
-) -> None:
+async def confirm_person(connection: Connection, ring: Keyring, record_id: UUID, ins: Ins, traits: SentTraits) -> None:
     """Checks that this is the person of the record: the INS finds it, and no trait differs. Raises
     PatientMismatchError."""
     record = await find_record(connection, ring.fingerprints(*ins_parts(ins)))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from services.records.clinical_facts.domain.values import Coding
-from shared.values import RedactedRepr
+from shared.values import Ins, RedactedRepr, SentTraits
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -32,8 +32,20 @@ class OrderedExam(RedactedRepr):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class PrescribedPerson(RedactedRepr):
+    """The person whom the header of a prescription names."""
+
+    ins: tuple[Ins, ...]
+    traits: SentTraits
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Prescription(RedactedRepr):
-    """A prescription. Its items are numbered from 0: medicines first, then exams."""
+    """A prescription. Its items are numbered from 0: medicines first, then exams.
+
+    `person`: None where software sends the items, and not the document.
+    """
 
     medicines: tuple[OrderedMedicine, ...] = ()
     exams: tuple[OrderedExam, ...] = ()
+    person: PrescribedPerson | None = None

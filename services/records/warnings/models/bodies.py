@@ -1,6 +1,6 @@
 """The bodies of requests: a prescription, and warnings that are acknowledged."""
 
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -8,8 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from services.records.clinical_facts.domain.values import Coding
 from services.records.warnings.domain.acknowledgements import LONGEST_REASON, MOST_AT_ONCE, SHORTEST_REASON
 from services.records.warnings.domain.prescription import OrderedExam, OrderedIngredient, OrderedMedicine, Prescription
+from services.records.warnings.domain.prescription_documents import LARGEST_DOCUMENT, prescription_of_cda
 from shared.terminology.clinical import oid_of_system
 
+LONGEST_CDA: Final = 4 * LARGEST_DOCUMENT // 3 + 4
+"""Characters of the largest document in base64."""
 Name = Annotated[str, Field(min_length=1, max_length=300)]
 
 
@@ -55,20 +58,25 @@ class ExamBody(BaseModel):
 
 
 class PrescriptionBody(BaseModel):
-    """A prescription. Its items are numbered from 0, medicines first."""
+    """A prescription. Its items are numbered from 0, medicines first; those of a document in their order in it."""
 
     model_config = ConfigDict(extra="forbid")
     medicines: Annotated[list[MedicineBody], Field(max_length=50)] = []
     exams: Annotated[list[ExamBody], Field(max_length=50)] = []
+    cda: Annotated[str, Field(min_length=1, max_length=LONGEST_CDA)] | None = Field(
+        default=None, description="or the document (CDA, level 3, such as eP-MED-DM) in base64, and no items beside it"
+    )
 
     @model_validator(mode="after")
     def _has_items(self) -> Self:
-        if not (self.medicines or self.exams):
-            raise ValueError("a prescription has a medicine or an exam")
+        if bool(self.medicines or self.exams) == (self.cda is not None):
+            raise ValueError("a prescription has a medicine or an exam, or is a document")
         return self
 
     def parsed(self) -> Prescription:
-        """Returns the prescription."""
+        """Returns the prescription. Raises PrescriptionUnreadableError."""
+        if self.cda is not None:
+            return prescription_of_cda(self.cda)
         medicines = [
             OrderedMedicine(
                 tuple(code.coding() for code in medicine.codes),

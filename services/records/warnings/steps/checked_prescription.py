@@ -1,7 +1,10 @@
 """Checks a prescription against opened facts, with the tables that are in use."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
+from services.records.copies.domain.traits import PatientMismatchError
+from services.records.copies.store.records import confirm_person
 from services.records.kit.threads import in_thread_if_large
 from services.records.medicines.domain.interactions import TableVersion
 from services.records.medicines.steps.reference_tables import look_up
@@ -27,6 +30,18 @@ class CheckedPrescription:
     result: CheckResult
     medicines: TableVersion | None
     interactions: TableVersion
+
+
+async def confirm_prescribed(
+    connection: Connection, warnings: WarningContext, record_id: UUID, prescription: Prescription
+) -> None:
+    """Checks that a prescription's document names the person of the record. Raises PatientMismatchError."""
+    person = prescription.person
+    if person is None:
+        return
+    if not person.ins:
+        raise PatientMismatchError
+    await confirm_person(connection, warnings.ins_hmac, record_id, person.ins[0], person.traits)
 
 
 async def check(

@@ -20,7 +20,7 @@ from services.records.warnings.domain.acknowledgements import (
 )
 from services.records.warnings.domain.prescription import Prescription
 from services.records.warnings.domain.warnings import PrescriptionWarning
-from services.records.warnings.steps.checked_prescription import check
+from services.records.warnings.steps.checked_prescription import check, confirm_prescribed
 from services.records.warnings.steps.record_reading import DecidedRecord, decide_record, open_record
 from services.records.warnings.store.acknowledgements import SealedAcknowledgement, insert_acknowledgements
 from shared.contracts.audit import MOTIVE, AccessRecorded
@@ -58,7 +58,7 @@ async def acknowledge_warnings(
     """Returns the ids of the acknowledgements. The warnings are given again: what is none any more is refused.
 
     Raises WarningsOffError, NotPrescriberError, ReasonInvalidError, NotFoundError, ForbiddenError, UncheckableError,
-    WarningsChangedError, SessionOverError.
+    PatientMismatchError, WarningsChangedError, SessionOverError.
     """
     ring, reason = warnings.require(caller), checked_reason(request.reason)
     acknowledged = await _warnings_of(context, warnings, caller, record_id, request)
@@ -82,6 +82,7 @@ async def _warnings_of(
         async with read_locked(connection):
             decided = await decide_record(connection, context, caller, record_id)
         permit = first_permit(decided.searches)
+        await confirm_prescribed(connection, warnings, record_id, request.prescription)
         record = await open_record(connection, context, permit, decided.documents)
         checked = await check(connection, warnings, request.prescription, record)
     current = [warning for warning in checked.result.warnings if warning.id in request.warning_ids]

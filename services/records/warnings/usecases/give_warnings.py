@@ -13,7 +13,7 @@ from services.records.warnings.domain.acknowledgements import StoredAcknowledgem
 from services.records.warnings.domain.prescription import Prescription
 from services.records.warnings.domain.record_facts import UnreadCounts
 from services.records.warnings.steps.acknowledged import open_acknowledged
-from services.records.warnings.steps.checked_prescription import CheckedPrescription, check
+from services.records.warnings.steps.checked_prescription import CheckedPrescription, check, confirm_prescribed
 from services.records.warnings.steps.record_reading import decide_record, open_record
 from shared.http.tokens import Caller
 
@@ -33,13 +33,14 @@ async def give_warnings(
 ) -> GivenWarnings:
     """Returns the warnings; the reading is traced as one of the summary sheet.
 
-    Raises WarningsOffError, NotPrescriberError, NotFoundError, ForbiddenError, UncheckableError.
+    Raises WarningsOffError, NotPrescriberError, NotFoundError, ForbiddenError, UncheckableError, PatientMismatchError.
     """
     warnings.require(caller)
     async with context.pool.acquire() as connection:
         async with read_locked(connection):
             decided = await decide_record(connection, context, caller, record_id)
         permit = first_permit(decided.searches)
+        await confirm_prescribed(connection, warnings, record_id, prescription)
         record = await open_record(connection, context, permit, decided.documents)
         checked = await check(connection, warnings, prescription, record)
         acknowledged = await open_acknowledged(connection, context, permit, decided)
