@@ -11,10 +11,12 @@ from services.consent.authorisations.api import consents as authorisations
 from services.consent.choices.adapters import InForceNotifier
 from services.consent.choices.api import changes, choices
 from services.consent.choices.api.changer import render_version_differs
-from services.consent.choices.api.context import ChoicesContext
+from services.consent.choices.context import ChoicesContext
 from services.consent.choices.domain.choices import ChangeAction
 from services.consent.choices.domain.rules import ChoicesRules
 from services.consent.choices.domain.states import VersionDiffersError
+from services.consent.choices.pages import access as access_pages
+from services.consent.choices.pages import changes as change_pages
 from services.consent.choices.steps import adopt_states
 from services.consent.choices.usecases.name_in_full import name_in_full
 from services.consent.collected_consents.domain import DEFAULT_RULES as COLLECTED_RULES
@@ -38,6 +40,7 @@ from shared.http.outcomes import render
 from shared.messaging.outbox.recovery import Recovery
 from shared.runtime.metrics import STEP_SECONDS, start_at_zero, start_refusals
 from shared.service.worker import Loop, Plan, make_worker_app
+from shared.web.pages import Pages
 
 LARGEST_BODY = 512 * 1024
 """In bytes. The largest body is a matrix of all professions and document types."""
@@ -65,14 +68,18 @@ def make_api(settings: Settings) -> FastAPI:
             provide(app, ChoicesContext(app.state.pool, rules, in_force), MatricesRules(notice=max_copy_age))
             yield
 
+    pages = Pages("consent", ["choices"])
     app = make_app(
         read_api_texts("services.consent"),
         lifespan=lifespan,
         body_limit=min(settings.http.body_limit, LARGEST_BODY),
-        render=render,
+        render=pages.errors(render),
     )
     app.add_exception_handler(VersionDiffersError, render_version_differs)
+    pages.install(app)
     for router in (choices.router, changes.router, authorisations.router, matrices.router, directory.router):
+        app.include_router(router)
+    for router in (access_pages.router, change_pages.router):
         app.include_router(router)
     start_refusals(REFUSALS)
     return app

@@ -3,7 +3,7 @@
 from typing import Final
 from uuid import UUID
 
-_PAGES: Final = (("documents", "nav.documents"),)
+_PAGES: Final = (("documents", "nav.documents"), ("acces", "nav.access"))
 """The last segment of the path, and the key of the text."""
 FOOT_LINKS: Final = (
     ("/aide", "frame.help"),

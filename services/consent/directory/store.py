@@ -1,6 +1,6 @@
 """Searches the copies of the directory, and counts the searches of each person."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -82,6 +82,17 @@ async def search(connection: Connection, query: DirectoryQuery, after: str | Non
 
 def _prefixes(words: Sequence[str]) -> str:
     return " & ".join(f"{word}:*" for word in words)
+
+
+SELECT_RESULTS = """
+select professional_id as id, name, profession from professional_copies where professional_id = any($1::text[])
+union all select structure_id, name, null from structure_copies where structure_id = any($1::text[])"""
+
+
+async def find_results(connection: Connection, ids: Iterable[str]) -> dict[str, DirectoryResult]:
+    """Returns the entries by id, inactive ones too, without their structures; unknown ids are left out."""
+    rows = await connection.fetch(SELECT_RESULTS, list(ids))
+    return {row["id"]: DirectoryResult(row["id"], row["name"], row["profession"]) for row in rows}
 
 
 COUNT_SEARCH = """

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.consent.choices.api.context import ChoicesContext
+from services.consent.choices.context import ChoicesContext
 from services.consent.choices.steps import copy_people, copy_records
 from services.consent.copies.store import COPIED_TOPICS
 from services.consent.matrices.domain import MatricesRules

@@ -16,7 +16,7 @@ from shared.web.texts import read_texts, word
 ROOT = Path(__file__).parents[3]
 FILES = sorted(path for folder in ("shared/web", "services") for path in (ROOT / folder).rglob("templates/texts.toml"))
 KEY = re.compile(r"""["']([a-z][a-z-]*\.[a-z][a-z0-9_-]*)["']""")
-MADE = re.compile(r"""["']([a-z][a-z-]*\.[a-z][a-z0-9_-]*)["'] ~|f["']([a-z][a-z-]*\.[a-z0-9-]*)\{""")
+MADE = re.compile(r"""["']([a-z][a-z-]*\.[a-z0-9_-]*)["'] ~|f["']([a-z][a-z-]*\.[a-z0-9-]*)\{""")
 """Keys that are made of a beginning and a value."""
 PLACES = re.compile(r"\{(\w+)\}")
 

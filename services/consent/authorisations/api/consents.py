@@ -33,7 +33,7 @@ from services.consent.authorisations.models import (
 )
 from services.consent.authorisations.usecases.find_consents import find_changed_consents, find_consents
 from services.consent.choices.api.changer import ChoiceChanger, IfMatch, Prefer, etag_of
-from services.consent.choices.api.context import InjectedChoicesContext
+from services.consent.choices.context import InjectedChoicesContext
 from services.consent.choices.domain.changes import check_period
 from services.consent.choices.domain.choices import Change
 from services.consent.choices.domain.identifiers import possible_ids

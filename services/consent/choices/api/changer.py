@@ -8,12 +8,13 @@ from uuid import UUID
 from fastapi import Depends, Header, Request, Response
 from fastapi.responses import JSONResponse
 
-from services.consent.choices.api.context import InjectedChoicesContext
+from services.consent.choices.context import InjectedChoicesContext
 from services.consent.choices.domain.choices import Change
 from services.consent.choices.domain.states import VersionDiffersError
 from services.consent.choices.models import UNKNOWN_ID_WARNING, UNKNOWN_ID_WARNING_FR, ChangeView, ChoicesView
 from services.consent.choices.usecases.change_choices import ChangeOutcome, change_choices
-from services.consent.choices.usecases.view_choices import find_choices, find_latest_version_about
+from services.consent.choices.usecases.view_choices import find_latest_version_about
+from services.consent.choices.usecases.wait_until_in_force import wait_until_in_force
 from shared.access.facts import PATIENT_SIDE
 from shared.errors import InvalidError
 from shared.http.app import AuthenticatedCaller
@@ -106,12 +107,7 @@ class ChoiceChanger:
         if not self._sees_choices:  # the caller must not learn that other choices have changed since
             version = await find_latest_version_about(self.pool, self.record_id, outcome.subject_id)
         if self._wait_s:
-            latest = await self._context.in_force.wait_for(
-                self.record_id,
-                lambda: find_choices(self.pool, self.record_id),
-                lambda current: current.version_in_force >= version,
-                self._wait_s,
-            )
+            latest = await wait_until_in_force(self._context, self.record_id, version, self._wait_s)
         warning = None if outcome.is_known else UNKNOWN_ID_WARNING_FR if self._answers_in_french else UNKNOWN_ID_WARNING
         view = ChangeView.of(version, latest.version_in_force, sees_choices=self._sees_choices, warning=warning)
         self._response.status_code = 200 if view.status == "in-force" else 202

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query, Response
 
 from services.consent.choices.api import changes
 from services.consent.choices.api.changer import etag_of
-from services.consent.choices.api.context import InjectedChoicesContext
+from services.consent.choices.context import InjectedChoicesContext
 from services.consent.choices.models import ChoicesView, HistoryEntryView, HistoryView, VersionView
 from services.consent.choices.usecases.view_choices import view_choices, view_history, view_version
 from shared.http.app import AuthenticatedCaller

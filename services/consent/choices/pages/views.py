@@ -1,0 +1,147 @@
+"""What the pages show of choices: names for identifiers, labels for codes, and the state of each authorisation."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from services.consent.choices.domain.choices import Choices, has_ended
+from services.consent.choices.domain.states import HistoryEntry
+from services.consent.directory.domain import DirectoryResult
+from shared.contracts.consent import Authorisation
+from shared.terminology.documents import section_labels
+from shared.terminology.professions import profession, role_code, role_codes
+
+FIELDS: Final = ("action", "subject", "duration", "break-glass", "regulation-centre", "masked-documents", "masked")
+"""The fields with which a form states a change."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedHolder:
+    """A professional or structure. `name` is None where the directory does not know the identifier."""
+
+    id: str
+    name: str | None
+    profession: str | None
+    structures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorisationLine:
+    """An authorisation or attestation with the name of its holder. `is_coming`: it begins later."""
+
+    holder: NamedHolder
+    authorisation: Authorisation
+    is_coming: bool
+
+    @property
+    def is_attestation(self) -> bool:
+        """Whether a structure stated it for its care team."""
+        return self.authorisation.how == "care-team"
+
+
+@dataclass(frozen=True, slots=True)
+class SectionLine:
+    """A section of the record, and whether the patient hides it."""
+
+    code: str
+    label: str
+    is_hidden: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChoicesPage:
+    """All that the page of the choices shows."""
+
+    attending_doctors: list[NamedHolder]
+    current: list[AuthorisationLine]
+    ended: list[AuthorisationLine]
+    blocked: list[NamedHolder]
+    deposits: list[tuple[NamedHolder, Any]]
+    attestation_objections: list[NamedHolder]
+    sections: list[SectionLine]
+    applications: list[tuple[str, str]]
+
+
+Names = Mapping[str, DirectoryResult]
+
+
+def ids_in(choices: Choices) -> set[str]:
+    """Returns the identifiers of all professionals and structures in the choices."""
+    return {
+        *(authorisation.holder_id for authorisation in choices.authorisations),
+        *choices.blocked,
+        *choices.attending_doctors,
+        *choices.feeding_objections,
+        *choices.attestation_objections,
+    }
+
+
+def choices_page(choices: Choices, names: Names, now: datetime) -> ChoicesPage:
+    """Returns what the page shows of these choices."""
+    lines = [
+        AuthorisationLine(holder_of(authorisation.holder_id, names), authorisation, authorisation.since > now)
+        for authorisation in choices.authorisations
+    ]
+    informed_on = {objection.structure_id: objection.informed_on for objection in choices.collected_objections}
+    labels = section_names()
+    return ChoicesPage(
+        attending_doctors=_holders(choices.attending_doctors, names),
+        current=_by_name(line for line in lines if not has_ended(line.authorisation, now)),
+        ended=_by_name(line for line in lines if has_ended(line.authorisation, now)),
+        blocked=_holders(choices.blocked, names),
+        deposits=[(holder, informed_on.get(holder.id)) for holder in _holders(choices.feeding_objections, names)],
+        attestation_objections=_holders(choices.attestation_objections, names),
+        sections=[SectionLine(code, label, code in choices.hidden_sections) for code, label in labels.items()],
+        applications=[
+            (application.application_id, ", ".join(labels.get(code, code) for code in application.sections))
+            for application in choices.applications
+        ],
+    )
+
+
+def holder_of(id: str, names: Names) -> NamedHolder:
+    """Returns the professional or structure with this identifier, with its name if the directory knows it."""
+    entry = names.get(id)
+    return NamedHolder(id, None, None) if entry is None else named_holder(entry)
+
+
+def named_holder(entry: DirectoryResult) -> NamedHolder:
+    """Returns the holder that a directory's entry names."""
+    label = None if entry.profession is None else profession_label(entry.profession)
+    return NamedHolder(entry.id, entry.name, label, entry.structures)
+
+
+def section_names() -> dict[str, str]:
+    """Returns the French labels of all sections, by code."""
+    return {str(code): label for code, label in section_labels().items()}
+
+
+def profession_label(role: str) -> str:
+    """Returns the French label of a profession; the code itself if it is unknown."""
+    table, _, code = role_code(role).partition("_")
+    entry = profession(code, f"TRE_{table}")
+    return role if entry is None else entry.label
+
+
+def profession_choices() -> list[tuple[str, str]]:
+    """Returns the professions that may act in a record, with their labels, in the order of the labels."""
+    return sorted(((code, profession_label(code)) for code in role_codes()), key=lambda choice: choice[1].casefold())
+
+
+def subject_label(entry: HistoryEntry, names: Names) -> str | None:
+    """Returns whom or what a change was about, in words; None for a change about nobody in particular."""
+    if entry.subject_id is None:
+        return None
+    if entry.action in ("hide-section", "show-section"):
+        return section_names().get(entry.subject_id, entry.subject_id)
+    named = names.get(entry.subject_id)
+    return entry.subject_id if named is None else named.name
+
+
+def _holders(ids: Iterable[str], names: Names) -> list[NamedHolder]:
+    return sorted((holder_of(id, names) for id in ids), key=lambda holder: (holder.name or "\uffff", holder.id))
+
+
+def _by_name(lines: Iterable[AuthorisationLine]) -> list[AuthorisationLine]:
+    return sorted(lines, key=lambda line: (line.holder.name or "\uffff", line.holder.id, line.authorisation.since))
