@@ -10,21 +10,16 @@ from typing import Final, get_args
 from fastapi import FastAPI
 
 from services.records.business_acknowledgements.adapters import MllpSender, client_tls
-from services.records.certificates.api import certificates, publication
 from services.records.certificates.context import CertificateContext
 from services.records.certificates.domain.health_card import CardIssuer
 from services.records.certificates.steps.changed_doses import revoke_changed_doses
-from services.records.clinical_facts import api as clinical_facts
 from services.records.clinical_facts.adapters.extractor import Extractor
 from services.records.clinical_facts.context import ExtractionContext
 from services.records.consumers import extraction, subscriptions
 from services.records.copies.store.matrices import MatrixCache
 from services.records.copies.store.versions import COPIES
-from services.records.deposits.api import cda, deposits, personal, xdm
 from services.records.deposits.domain.submissions import RecordUnknownError
 from services.records.deposits.usecases.quarantine_doors import CDA, FHIR, XDM, cda_door, fhir_door, xdm_door
-from services.records.documents.api import changes, fhir, overview
-from services.records.exports import api as exports_api
 from services.records.exports.context import ExportContext
 from services.records.exports.usecases.prepare_exports import PrepareExports
 from services.records.facts.context import ReadContext
@@ -48,32 +43,20 @@ from services.records.kit.metrics import (
 )
 from services.records.kit.operation_outcomes import render
 from services.records.loops import extraction_loops, loops
-from services.records.measures.api import fhir as observations
-from services.records.measures.api import measures
 from services.records.medicines.steps.reference_tables import InteractionCache
-from services.records.quarantine import api as quarantine
 from services.records.quarantine.context import QuarantineContext
 from services.records.quarantine.domain.rules import QuarantineRules
 from services.records.quarantine.steps.keep_refused import Kept
 from services.records.quarantine.steps.open_submission import Act
-from services.records.record_check import api as record_check
-from services.records.recovery import api as recovery
 from services.records.recovery.steps import recover_documents
 from services.records.recovery.store import find_missing
-from services.records.reimbursements.api import fhir as benefits
-from services.records.reimbursements.api import history
 from services.records.reimbursements.domain.versions import Effect
 from services.records.reimbursements.steps.arrivals import Dropped, FillContext
 from services.records.reimbursements.steps.open_history import HistoryRules
 from services.records.reimbursements.usecases.import_file import ReimbursementImporter
-from services.records.results import api as results
+from services.records.routes import PAGE_ROUTERS, ROOMS_WITH_PAGES, ROUTERS
 from services.records.settings import ImportSettings, Settings
-from services.records.statements import api as statements
-from services.records.summary.api import sheets, signatures
-from services.records.tracking import api as tracking
-from services.records.warnings import api as warnings
 from services.records.warnings.context import WarningContext
-from services.records.what_if import api as what_if
 from shared.access.decide import reasons_of
 from shared.crypto.keyring import Keyring
 from shared.crypto.signatures import SignatureKeys
@@ -90,6 +73,7 @@ from shared.messaging.outbox.recovery import Recovery
 from shared.runtime.metrics import REIMBURSEMENT_LINES, STEP_SECONDS, start_at_zero, start_refusals
 from shared.service.consumer_app import make_consumer_app
 from shared.service.worker import Plan, make_worker_app
+from shared.web.pages import Pages
 
 REFUSALS: Final = {
     **dict.fromkeys(("find-documents", "check-record"), reasons_of("find")),
@@ -127,18 +111,16 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
             provide(app, read, _ins_hmac(settings), large, quarantined, history_rules, issuing, exports, warning)
             yield
 
+    pages = Pages("records", ROOMS_WITH_PAGES)
     app = make_app(
         read_api_texts("services.records"),
         lifespan=lifespan,
         body_limit=settings.http.body_limit,
-        render=render,
+        render=pages.errors(render),
     )
-    for module in (changes, deposits, cda, xdm, personal, fhir, record_check, tracking, recovery, what_if, quarantine):
-        app.include_router(module.router)
-    for module in (overview, history, benefits, measures, observations, statements, exports_api, sheets, signatures):
-        app.include_router(module.router)
-    for module in (certificates, publication, clinical_facts, results, warnings):
-        app.include_router(module.router)
+    pages.install(app)
+    for router in (*ROUTERS, *PAGE_ROUTERS):
+        app.include_router(router)
     start_refusals(REFUSALS)
     return app
 

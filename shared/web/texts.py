@@ -1,5 +1,6 @@
 """The words of the pages, French and English side by side in `texts.toml` files."""
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from importlib import resources
@@ -11,6 +12,8 @@ from babel.plural import PluralRule
 from shared.web.languages import LANGUAGES, Language
 
 _PLURALS: Final[Mapping[Language, PluralRule]] = {language: Locale(language).plural_form for language in LANGUAGES}
+_BEFORE: Final = re.compile(" ([:;?!»])")
+"""What never begins a line in French."""
 FILE: Final = "templates/texts.toml"
 
 
@@ -26,7 +29,7 @@ def read_texts(packages: Iterable[str]) -> dict[str, Mapping[Language, str]]:
         for key, text in _flat(tomllib.loads(file.read_text("utf-8"))):
             if key in texts or text.keys() != {*LANGUAGES}:
                 raise TextsError(f"{package}: {key}")
-            texts[key] = text
+            texts[key] = {**text, "fr": _BEFORE.sub("\N{NO-BREAK SPACE}\\1", text["fr"])}
     return texts
 
 

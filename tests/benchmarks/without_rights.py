@@ -13,9 +13,9 @@ from services.records.copies.store import reads as store
 from services.records.documents.api import fhir
 from services.records.documents.domain import sealed_contents
 from services.records.documents.domain.search import PageStart
+from services.records.documents.steps.document_lists import DocumentPage, DocumentQuery, ListedDocument
 from services.records.documents.store.contents import list_metadata
 from services.records.documents.store.summaries import COLUMNS, summary_of
-from services.records.documents.usecases.find_documents import DocumentPage, DocumentQuery, ListedDocument
 from services.records.facts.context import ReadContext
 from services.records.kit.keys import make_keys
 from services.records.settings import Settings

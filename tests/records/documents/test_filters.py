@@ -11,7 +11,7 @@ from services.records.deposits.domain.submissions import parse_and_check
 from services.records.documents.api.filters import parse_filters
 from services.records.documents.domain.filters import CarePeriod
 from services.records.documents.domain.metadata import care_day, metadata_of
-from services.records.documents.usecases import find_documents
+from services.records.documents.steps import document_lists
 from shared.fhir import iti65
 from shared.fhir.submission import Author, AuthorKind
 from shared.moments import PartialDates
@@ -147,7 +147,7 @@ async def test_the_documents_of_a_stay_are_listed_by_its_depositor_and_its_encou
 async def test_a_filter_on_sealed_metadata_goes_through_a_long_record_page_by_page(
     api: RecordsApi, record: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(find_documents, "MOST_OPENED", 3)
+    monkeypatch.setattr(document_lists, "MOST_OPENED", 3)
     for number in range(8):
         await api.publish(a_deposit(SOMEBODY, title="Radio" if number in (0, 4) else "Consultation"))
     found = await pages(api, record, as_patient(record), title="radio", _count="1")

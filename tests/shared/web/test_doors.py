@@ -132,7 +132,7 @@ async def test_the_readers_choice_of_language_stays(client: httpx2.AsyncClient) 
 async def test_the_header_says_whose_record_it_is(client: httpx2.AsyncClient) -> None:
     holder = holder_cookie(Holder("Éloïse INVENTÉE", "child"))
     answer = await client.get(PATH, headers=cookies(access=patient_token(RECORD), holder=holder))
-    assert "Vous agissez pour votre enfant : Éloïse INVENTÉE" in answer.text
+    assert "Vous agissez pour votre enfant\N{NO-BREAK SPACE}: Éloïse INVENTÉE" in answer.text
     assert "INVENTÉE" not in answer.text.partition("<title>")[2].partition("</title>")[0]
     for broken in ("", "AAAA", "eyJuYW1lIjoxfQ"):
         assert (await client.get(PATH, headers=cookies(access=token(), holder=broken))).status_code == 200

@@ -10,11 +10,13 @@ from starlette.responses import Response
 
 from services.records.documents.adapters.resources import document_reference, etag_of, url_of
 from services.records.documents.api.documentation import METADATA, POST_SEARCH, READ_CONTENT, READ_REFERENCE, SEARCH
-from services.records.documents.api.filters import after_text
 from services.records.documents.api.search import PATIENTS, parse_query
 from services.records.documents.domain.metadata import served_type
-from services.records.documents.usecases.find_documents import DocumentPage, find_documents
-from services.records.documents.usecases.read_document import DocumentView, read_document
+from services.records.documents.domain.search import start_text
+from services.records.documents.steps.document_lists import DocumentPage
+from services.records.documents.steps.document_requests import DocumentView
+from services.records.documents.usecases.find_documents import find_documents
+from services.records.documents.usecases.read_document import read_document
 from services.records.facts.context import InjectedReadContext, ReadContext
 from services.records.kit.bodies import check_form
 from services.records.kit.forms import LONGEST_FORM, SearchError, link_query, linked_parameters, parse_form
@@ -135,7 +137,7 @@ def _searchset(
     return searchset(
         listed,
         self_url=f"{url}?{link_query(parameters)}",
-        next_url=f"{url}?{link_query({**parameters, '_after': after_text(page.after)})}" if page.after else None,
+        next_url=f"{url}?{link_query({**parameters, '_after': start_text(page.after)})}" if page.after else None,
         total=page.total,
         access_mode=mode,
     )

@@ -4,10 +4,9 @@ import re
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Final
-from uuid import UUID
 
 from services.records.documents.domain.filters import EVER, CarePeriod, DocumentFilters
-from services.records.documents.domain.search import NEWEST_CARE_FIRST, NEWEST_FIRST, PageStart
+from services.records.documents.domain.search import NEWEST_CARE_FIRST, NEWEST_FIRST, PageStart, page_start
 from services.records.kit.forms import SearchError
 from shared.fhir.submission import Identifier
 from shared.terminology.rubrics import RubricCode, rubrics
@@ -47,18 +46,10 @@ def parse_start(parameters: Mapping[str, str]) -> PageStart:
     first = NEWEST_CARE_FIRST if order else NEWEST_FIRST
     if "_after" not in parameters:
         return first
-    day, _, id = parameters["_after"].rpartition("_")
     try:
-        if bool(day) is not bool(order):
-            raise ValueError
-        return PageStart(UUID(id), date.fromisoformat(day) if day else None)
+        return page_start(parameters["_after"], by_care=bool(order))
     except ValueError as error:
         raise SearchError("_after must come from the link `next` of the page before, with the same _sort.") from error
-
-
-def after_text(start: PageStart) -> str:
-    """Returns the value of `_after` for the page that begins here."""
-    return str(start.id) if start.care_on is None else f"{start.care_on}_{start.id}"
 
 
 def _rubrics(text: str | None) -> frozenset[RubricCode] | None:

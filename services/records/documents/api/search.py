@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.records.documents.api.filters import PARAMETERS, parse_filters, parse_start
+from services.records.documents.steps.document_lists import DocumentQuery
 from services.records.documents.steps.record_searches import RecordQuery
-from services.records.documents.usecases.find_documents import DocumentQuery
 from services.records.kit.forms import SearchError, used_parameters
 from shared.crypto.fingerprints import ins_parts
 from shared.crypto.keyring import Keyring

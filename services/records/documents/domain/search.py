@@ -37,6 +37,19 @@ class PageStart:
     care_on: date | None = None
 
 
+def page_start(text: str, *, by_care: bool) -> PageStart:
+    """Returns the start that `start_text` wrote, for a page in this order. Raises ValueError for any other text."""
+    day, _, id = text.rpartition("_")
+    if bool(day) is not by_care:
+        raise ValueError(text)
+    return PageStart(UUID(id), date.fromisoformat(day) if day else None)
+
+
+def start_text(start: PageStart) -> str:
+    """Returns a start as the text that a link to its page holds."""
+    return str(start.id) if start.care_on is None else f"{start.care_on}_{start.id}"
+
+
 LAST_ID: Final = UUID(int=(1 << 128) - 1)
 NEWEST_FIRST: Final = PageStart(LAST_ID)
 """The first page in the order of receipt."""

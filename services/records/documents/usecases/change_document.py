@@ -22,9 +22,9 @@ from services.records.documents.domain.change_plan import (
 )
 from services.records.documents.domain.label_changes import sorted_labels
 from services.records.documents.domain.versions import DocumentVersions
+from services.records.documents.steps.document_requests import DocumentView
 from services.records.documents.store import changes, contents
 from services.records.documents.store.summaries import load_summaries, load_summary
-from services.records.documents.usecases.read_document import DocumentView
 from services.records.facts.context import ReadContext
 from services.records.facts.domain.decisions import access_event, error_for
 from services.records.facts.domain.documents import DocumentSummary

@@ -10,8 +10,9 @@ from typing import Final
 from uuid import UUID
 
 from services.records.documents.domain.filters import DocumentFilters
+from services.records.documents.steps.document_lists import DocumentQuery, ListedDocument
 from services.records.documents.steps.record_searches import RecordQuery
-from services.records.documents.usecases.find_documents import DocumentQuery, ListedDocument, find_documents
+from services.records.documents.usecases.find_documents import find_documents
 from services.records.documents.usecases.read_document import read_document
 from services.records.facts.context import ReadContext
 from services.records.facts.domain.documents import DepositorKind
