@@ -11,7 +11,9 @@ from services.audit.accesses import api as accesses_api
 from services.audit.consumers import subscriptions
 from services.audit.copies.store import COPIES
 from services.audit.emergencies import api as emergencies_api
+from services.audit.emergencies import pages as emergency_pages
 from services.audit.explanations import api as explanations_api
+from services.audit.explanations.pages import history as history_pages
 from services.audit.ledger.adapters import MotiveVault, transport_keys
 from services.audit.ledger.store import remove_visibilities
 from services.audit.loops import PartitionMaintainer, open_late_motives
@@ -26,9 +28,11 @@ from shared.http.app import make_app, serving
 from shared.http.dependencies import provide
 from shared.http.described import read_api_texts
 from shared.http.issuer_keys import Keys
+from shared.http.problems import problem
 from shared.messaging.outbox.recovery import Recovery
 from shared.runtime.metrics import STEP_SECONDS, start_at_zero, start_refusals
 from shared.service.worker import Loop, Plan, make_worker_app
+from shared.web.pages import Pages
 
 LARGEST_BODY = 16 * 1024
 REFUSALS: Final = {
@@ -48,12 +52,15 @@ def make_api(settings: Settings) -> FastAPI:
             provide(app, motives, keys)
             yield
 
+    pages = Pages("audit", ["explanations", "emergencies"])
     app = make_app(
         read_api_texts("services.audit"),
         lifespan=lifespan,
         body_limit=min(settings.http.body_limit, LARGEST_BODY),
+        render=pages.errors(problem),
     )
-    for room in (accesses_api, explanations_api, emergencies_api, replay_api):
+    pages.install(app)
+    for room in (accesses_api, explanations_api, emergencies_api, replay_api, history_pages, emergency_pages):
         app.include_router(room.router)
     start_refusals(REFUSALS)
     return app

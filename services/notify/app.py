@@ -10,6 +10,8 @@ from typing import Final
 from fastapi import FastAPI
 
 from services.notify import loops
+from services.notify.alerts import api as alerts_api
+from services.notify.alerts import pages as alert_pages
 from services.notify.alerts.domain.rules import AlertRules
 from services.notify.alerts.store.alert_queue import AlertQueue
 from services.notify.alerts.usecases.send_alerts import AlertSender
@@ -26,17 +28,19 @@ from services.notify.kit.sender import SenderDetails
 from services.notify.messages.store import MessageQueue
 from services.notify.messages.usecases.send_messages import MessageSender
 from services.notify.messages.usecases.settle_messages import start_metrics as start_message_metrics
-from services.notify.preferences import api
+from services.notify.preferences import api as preferences_api
 from services.notify.settings import GatewaysSettings, Settings, SmtpSettings
 from shared.crypto.keyring import Keyring
 from shared.erasure.erased_records import ErasureFinisher
 from shared.http.app import make_app, serving
 from shared.http.described import read_api_texts
 from shared.http.issuer_keys import Keys
+from shared.http.problems import problem
 from shared.messaging.outbox.recovery import Recovery
 from shared.runtime.metrics import STEP_SECONDS, start_at_zero, start_refusals
 from shared.service.startup import check_folder, setting_errors
 from shared.service.worker import Loop, Plan, make_worker_app
+from shared.web.pages import Pages
 
 REFUSALS: Final = {"change-preferences": ("not-own-record",)}
 """The refusals that this service counts, by action."""
@@ -50,12 +54,16 @@ def make_api(settings: Settings, keys: Keys | None = None) -> FastAPI:
         async with serving(app, settings, "notify", keys):
             yield
 
+    pages = Pages("notify", ["alerts"])
     app = make_app(
         read_api_texts("services.notify"),
         lifespan=lifespan,
         body_limit=min(settings.http.body_limit, 64 * 1024),
+        render=pages.errors(problem),
     )
-    app.include_router(api.router)
+    pages.install(app)
+    for room in (preferences_api, alerts_api, alert_pages):
+        app.include_router(room.router)
     start_refusals(REFUSALS)
     return app
 

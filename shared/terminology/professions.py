@@ -51,3 +51,10 @@ def role_code(role: str) -> str:
     """Returns a profession as table and code; the input is that (`G15_10`, `G15_10/SM26`) or a bare code of TRE_G15."""
     code = role.partition("/")[0]
     return code if "_" in code else f"G15_{code}"
+
+
+def role_label(role: str) -> str | None:
+    """Returns the French label of a profession (`G15_10`, `G15_10/SM26`, or a bare code); None if it is unknown."""
+    table, _, code = role_code(role).partition("_")
+    named = profession(code, f"TRE_{table}")
+    return None if named is None else named.label

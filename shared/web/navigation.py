@@ -3,7 +3,12 @@
 from typing import Final
 from uuid import UUID
 
-_PAGES: Final = (("documents", "nav.documents"), ("acces", "nav.access"))
+_PAGES: Final = (
+    ("documents", "nav.documents"),
+    ("acces", "nav.access"),
+    ("historique", "nav.history"),
+    ("alertes", "nav.alerts"),
+)
 """The last segment of the path, and the key of the text."""
 FOOT_LINKS: Final = (
     ("/aide", "frame.help"),

@@ -69,6 +69,7 @@ COMMANDS = (
     Command("application", "commands.rights", _CHOICES, "Let an application read sections."),
     Command("emergency", "commands.choices", _CHOICES, "Choose what may be read in an emergency."),
     Command("what-if", "commands.asking", _CHOICES, "Show what a change would do; nothing is changed."),
+    Command("alerts", "commands.alerts", _CHOICES, "List the alerts of a record with their state."),
     Command("preferences", "commands.choices", _CHOICES, "Show or choose which mails are sent."),
     Command("representatives", "commands.representatives", _PEOPLE, "Legal representatives: add, list, answer, end."),
     Command("carers", "commands.carers", _PEOPLE, "Carers (aidants): invite, list, end, invitations, answer."),

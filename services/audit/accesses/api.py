@@ -1,8 +1,7 @@
 """The routes with which the patient side reads who did what with a record, in pages or as one signed file."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -11,7 +10,13 @@ from starlette.responses import StreamingResponse
 
 from services.audit.accesses.adapters import MEDIA_TYPE, AccessFileWriter
 from services.audit.accesses.models import AccessesView, AccessListKeysView, whole_views
-from services.audit.accesses.usecases.list_accesses import AccessList, list_accesses, list_all_accesses
+from services.audit.accesses.usecases.list_accesses import (
+    AccessList,
+    PagePlace,
+    list_accesses,
+    list_all_accesses,
+    newest_cursor,
+)
 from services.audit.ledger.domain.cursors import LedgerCursor
 from shared.crypto.signatures import SignatureKeys
 from shared.http.admission import Urgency, urgent
@@ -21,7 +26,6 @@ from shared.http.door import Door
 from shared.runtime import clock
 
 LONGEST_PAGE = 200
-_CLOCKS_DIFFER = timedelta(days=1)
 InjectedSignatureKeys = Annotated[SignatureKeys, Depends(provided(SignatureKeys))]
 router = APIRouter(route_class=Door, tags=["accesses"])
 
@@ -37,23 +41,24 @@ router = APIRouter(route_class=Door, tags=["accesses"])
         422: {"description": "`cursor-invalid`, `invalid`"},
     },
 )
-async def get_accesses(
+async def get_accesses(  # noqa: PLR0913  # each is a parameter of the query
     record_id: UUID,
     caller: AuthenticatedCaller,
     pool: ServicePool,
     max_copy_age: MaxCopyAge,
     before: Annotated[str | None, Query(max_length=80, description="`next` of the previous page, or a time")] = None,
     limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE)] = 50,
+    own: Annotated[Literal["shown", "hidden"], Query(description="`hidden`: own acts are counted only")] = "shown",
+    document: Annotated[UUID | None, Query(description="only entries about this document")] = None,
 ) -> AccessesView:
     """Returns entries newest first, refusals included; of both records if a person has two linked ones.
 
-    Equal refusals that follow one another are one line of a page. Each request becomes an entry of the list itself, a
+    Equal entries that follow one another are one line of a page. Each request becomes an entry of the list itself, a
     moment later.
     """
-    cursor = _newest() if before is None else LedgerCursor.parse(before)
-    accesses = await list_accesses(pool, record_id, caller, cursor, limit, max_copy_age)
-    page = accesses.page
-    return AccessesView.of(page.entries, page.names, page.has_more, accesses.own_ids)
+    cursor = newest_cursor() if before is None else LedgerCursor.parse(before)
+    place = PagePlace(cursor, limit, own == "hidden", document)
+    return AccessesView.of(await list_accesses(pool, record_id, caller, place, max_copy_age))
 
 
 @router.get(
@@ -84,7 +89,7 @@ async def get_access_file(
     The signature (JWS, Ed25519) states the number of entries and the SHA-256 of all bytes before its line, so that
     neither a changed nor a missing line goes unnoticed: `dmp verify-export` checks it.
     """
-    pages = list_all_accesses(pool, record_id, caller, _newest(), max_copy_age)
+    pages = list_all_accesses(pool, record_id, caller, newest_cursor(), max_copy_age)
     first = await anext(pages)  # before the answer begins, so that a refusal is one
     headers = {"cache-control": "no-store", "content-disposition": 'attachment; filename="accesses.jsonl"'}
     return StreamingResponse(_access_file(record_id, first, pages, keys), 200, headers, MEDIA_TYPE)
@@ -114,7 +119,3 @@ async def _access_file(
 
 def _views(accesses: AccessList) -> list[BaseModel]:
     return whole_views(accesses.page.entries, accesses.page.names, accesses.own_ids)
-
-
-def _newest() -> LedgerCursor:
-    return LedgerCursor(clock.now() + _CLOCKS_DIFFER, UUID(int=0))

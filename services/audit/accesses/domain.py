@@ -8,7 +8,7 @@ from uuid import UUID
 
 from services.audit.copies.domain import RecordCopy
 from shared.access import Facts
-from shared.contracts.audit import AccessRecorded
+from shared.contracts.audit import READ_ACTIONS, AccessRecorded
 from shared.contracts.base import Actor
 from shared.contracts.records import (
     DocumentPublished,
@@ -18,8 +18,11 @@ from shared.contracts.records import (
     DocumentReplaced,
     DocumentWithdrawn,
 )
+from shared.moments import FRANCE
 from shared.terminology import access_modes
 
+LIST_READER_KINDS = ("patient", "representative")
+"""The kinds of actors that read the list of their record's accesses, where their own entries are marked `you`."""
 PATIENT_LIST_TYPES = (
     AccessRecorded.ce_type,
     DocumentReceived.ce_type,
@@ -40,6 +43,11 @@ STRUCTURE_ACTIONS = frozenset(
     }
 )
 """The actions whose subject is a structure."""
+LOOKS = READ_ACTIONS | {
+    *("list-accesses", "list-emergencies", "explain-decision", "see-choices", "ask-what-if", "check-record"),
+    *("sign-in", "sign-out"),
+}
+"""The actions that change nothing in the record."""
 RECORD_ACTIONS = frozenset({"link-records", "unlink-records"})
 """The actions whose subject is a record."""
 NON_PROFESSIONAL_ACTIONS = STRUCTURE_ACTIONS | RECORD_ACTIONS
@@ -73,14 +81,14 @@ class ShownEntry:
 
     @property
     def structure_ids(self) -> set[str]:
-        """The national ids of structures in the entry."""
+        """The national ids of structures in the entry; the subject may be one, for a structure is authorised too."""
         structures = {self.organisation_id} if self.organisation_id else set()
-        return structures | ({self.subject_id} if self.subject_id and self.action in STRUCTURE_ACTIONS else set())
+        return structures | ({self.subject_id} if self.subject_id and self.action not in RECORD_ACTIONS else set())
 
 
 @dataclass(frozen=True, slots=True)
 class AccessLine:
-    """A line of the list: one entry, or equal refusals that followed one another.
+    """A line of the list: one entry, or equal ones that followed one another.
 
     `newest`: the latest of them; `times`: their number; `first_at`: the time of the earliest.
     """
@@ -90,13 +98,14 @@ class AccessLine:
     first_at: datetime
 
 
-def fold_refusals(page: Sequence[ShownEntry]) -> list[AccessLine]:
-    """Returns the lines of a page, newest first. Repeated refusals fill one line only.
+def fold_repeats(page: Sequence[ShownEntry]) -> list[AccessLine]:
+    """Returns the lines of a page, newest first. What an actor repeats on one day (in French time) is one line.
 
-    If repeated refusals differ in the document, their line names none.
+    Only looks are folded, at the same document; each change keeps its line. Refusals are alike on any day and whatever
+    the document; if they differ in the document their line names none.
     """
     lines: list[AccessLine] = []
-    for _, alike in groupby(page, key=_refusal_of):
+    for _, alike in groupby(page, key=_likeness_of):
         group = list(alike)
         same_document = len({entry.document_id for entry in group}) == 1
         newest = group[0] if same_document else replace(group[0], document_id=None)
@@ -104,12 +113,15 @@ def fold_refusals(page: Sequence[ShownEntry]) -> list[AccessLine]:
     return lines
 
 
-def _refusal_of(entry: ShownEntry) -> object:
-    """Returns a key that is equal for equal refusals; for other entries it is unique."""
-    if entry.outcome != "refused":
-        return entry.event_id
+def _likeness_of(entry: ShownEntry) -> object:
+    """Returns a key that is equal for entries that one line shows."""
     actor = (entry.actor_kind, entry.actor_id, entry.profession, entry.organisation_id)
-    return (*actor, entry.action, entry.reason, entry.mode, entry.subject_id)
+    act = (*actor, entry.outcome, entry.action, entry.reason, entry.mode, entry.subject_id)
+    if entry.outcome == "refused":
+        return act
+    if entry.action not in LOOKS:
+        return entry.event_id
+    return (*act, entry.document_id, entry.occurred_at.astimezone(FRANCE).date())
 
 
 def access_list_facts(

@@ -7,12 +7,18 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from services.audit.accesses.domain import RECORD_ACTIONS, STRUCTURE_ACTIONS, AccessLine, ShownEntry, fold_refusals
+from services.audit.accesses.domain import (
+    LIST_READER_KINDS,
+    RECORD_ACTIONS,
+    STRUCTURE_ACTIONS,
+    AccessLine,
+    ShownEntry,
+    fold_repeats,
+)
+from services.audit.accesses.usecases.list_accesses import AccessList
 from services.audit.ledger.domain.cursors import LedgerCursor
 from shared.public_names import PublicNames
 
-LIST_READER_KINDS = ("patient", "representative")
-"""The kinds of actors that read the list of their record's accesses, where their own entries are marked `you`."""
 _EXAMPLE: dict[str, JsonValue] = {
     "accesses": [
         {
@@ -77,8 +83,8 @@ class AccessView(BaseModel):
     subject: NamedView | None = Field(
         description="the professional or structure that was authorised, blocked or objected to"
     )
-    times: int = Field(default=1, description="number of equal refusals that this line stands for")
-    first_at: datetime | None = Field(default=None, description="time of the first of several refusals")
+    times: int = Field(default=1, description="number of equal entries that this line stands for")
+    first_at: datetime | None = Field(default=None, description="time of the first of several entries")
 
     @classmethod
     def of(cls, line: AccessLine, names: PublicNames, own_ids: frozenset[str]) -> "AccessView":
@@ -106,12 +112,16 @@ class AccessesView(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
     accesses: list[AccessView]
     next: str | None
+    own_hidden: int = Field(default=0, description="own entries in this part of the list that are hidden; 1000 at most")
 
     @classmethod
-    def of(cls, page: list[ShownEntry], names: PublicNames, has_more: bool, own_ids: frozenset[str]) -> "AccessesView":
+    def of(cls, accesses: AccessList) -> "AccessesView":
         """Returns the view of a page."""
-        following = str(LedgerCursor(page[-1].occurred_at, page[-1].event_id)) if has_more else None
-        return cls(accesses=[AccessView.of(line, names, own_ids) for line in fold_refusals(page)], next=following)
+        page = accesses.page
+        last = page.entries[-1] if page.has_more else None
+        following = None if last is None else str(LedgerCursor(last.occurred_at, last.event_id))
+        lines = [AccessView.of(line, page.names, accesses.own_ids) for line in fold_repeats(page.entries)]
+        return cls(accesses=lines, next=following, own_hidden=page.own_hidden)
 
 
 class AccessListKeysView(BaseModel):
@@ -145,8 +155,9 @@ def _actor_view(entry: ShownEntry, names: PublicNames, own_ids: frozenset[str]) 
 def _subject_view(entry: ShownEntry, names: PublicNames) -> NamedView | None:
     if entry.action in RECORD_ACTIONS:  # if the link was wrong, the other record is another person's
         return None
-    public_names = names.structures if entry.action in STRUCTURE_ACTIONS else names.professionals
-    return _named_view(entry.subject_id, public_names)
+    if entry.action in STRUCTURE_ACTIONS:
+        return _named_view(entry.subject_id, names.structures)
+    return None if entry.subject_id is None else NamedView(id=entry.subject_id, name=names.name_of(entry.subject_id))
 
 
 def _named_view(id: str | None, names: Mapping[str, str]) -> NamedView | None:

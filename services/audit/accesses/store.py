@@ -1,8 +1,10 @@
 """Reads the entries of the list of accesses."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from services.audit.accesses.domain import PATIENT_LIST_TYPES, ShownEntry
+from services.audit.accesses.domain import LIST_READER_KINDS, PATIENT_LIST_TYPES, ShownEntry
 from services.audit.ledger.domain.cursors import LedgerCursor
 from shared.db.pool import Connection
 from shared.runtime.clock import bucket_of
@@ -18,11 +20,22 @@ where entry.record_id = $2 and entry.event_type = any($3::text[])
   and (entry.document_id is null
        or (document.visible_to_patient and (document.visible_to_representatives or not $7)))
   and (entry.mode <> 'secret' or not $7)
+  and ($8::uuid is null or entry.document_id = $8)
+  and not (entry.actor_kind = any($9::text[]) and entry.actor_id = any($10::text[]))
 order by entry.occurred_at desc, entry.event_id desc limit $6"""
 
 
+@dataclass(frozen=True, slots=True)
+class EntryFilter:
+    """Which entries are listed: for representatives, about one document, without those of these actors."""
+
+    to_representatives: bool
+    document_id: UUID | None = None
+    hidden_actors: tuple[str, ...] = ()
+
+
 async def find_shown_entries(
-    connection: Connection, record_id: UUID, before: LedgerCursor, limit: int, *, to_representatives: bool
+    connection: Connection, record_id: UUID, before: LedgerCursor, limit: int, entry_filter: EntryFilter
 ) -> list[ShownEntry]:
     """Returns the newest entries of a record before a cursor.
 
@@ -38,6 +51,44 @@ async def find_shown_entries(
         before.occurred_at,
         before.event_id,
         limit,
-        to_representatives,
+        entry_filter.to_representatives,
+        entry_filter.document_id,
+        LIST_READER_KINDS,
+        entry_filter.hidden_actors,
     )
     return [ShownEntry(**row) for row in rows]
+
+
+COUNT_HIDDEN = """
+select count(*) from (
+  select from ledger_entries entry
+  left join document_visibilities document
+    on document.bucket = $1 and document.record_id = $2 and document.document_id = entry.document_id
+  where entry.record_id = $2 and entry.event_type = any($3::text[])
+    and entry.occurred_at <= $4 and entry.occurred_at >= $5
+    and (entry.document_id is null
+         or (document.visible_to_patient and (document.visible_to_representatives or not $6)))
+    and (entry.mode <> 'secret' or not $6)
+    and ($7::uuid is null or entry.document_id = $7)
+    and entry.actor_kind = any($8::text[]) and entry.actor_id = any($9::text[])
+  limit 1000
+) hidden"""
+
+
+async def count_hidden(
+    connection: Connection, record_id: UUID, before: LedgerCursor, since: datetime, entry_filter: EntryFilter
+) -> int:
+    """Returns how many entries of the hidden actors lie between a moment and a cursor; 1,000 at most."""
+    count = await connection.fetchval(
+        COUNT_HIDDEN,
+        bucket_of(record_id),
+        record_id,
+        PATIENT_LIST_TYPES,
+        before.occurred_at,
+        since,
+        entry_filter.to_representatives,
+        entry_filter.document_id,
+        LIST_READER_KINDS,
+        entry_filter.hidden_actors,
+    )
+    return int(count)

@@ -175,7 +175,7 @@ def explain(entry: LedgerDecision, reader: ReaderKind, language: Language) -> Ex
     if isinstance(decision, Permit) and entry.outcome == "refused":
         return Explanation(entry, True, steps, explanation_texts().sentences["other-reason"][language], combinations)
     reason = decision.rule if isinstance(decision, Permit) else decision.reason
-    return Explanation(entry, True, steps, _reason_text(reason, entry.outcome, language), combinations)
+    return Explanation(entry, True, steps, reason_text(reason, entry.outcome, language), combinations)
 
 
 def _steps(
@@ -210,16 +210,17 @@ def _combination_answers(
         if values.get("citations", "none") != "none":  # whether the reader may know of it, what it cites decides
             continue
         document_facts = {name: values[name] for name in sorted(DOCUMENT_FACTS) if name in values}
-        yield CombinationAnswer(outcome, reason, document_facts, _reason_text(reason, outcome, language))
+        yield CombinationAnswer(outcome, reason, document_facts, reason_text(reason, outcome, language))
 
 
 def _sentence(entry: LedgerDecision, language: Language) -> str:
     """Returns the sentence for the entry's own reason."""
     of_action = explanation_texts().of_actions.get(entry.action, {}).get(entry.reason or "")
-    return _reason_text(entry.reason, entry.outcome, language) if of_action is None else of_action[language]
+    return reason_text(entry.reason, entry.outcome, language) if of_action is None else of_action[language]
 
 
-def _reason_text(reason: str | None, outcome: str, language: Language) -> str:
+def reason_text(reason: str | None, outcome: str, language: Language) -> str:
+    """Returns the sentence for a reason of the access rules; that of no decision for any other."""
     texts, code = explanation_texts(), reason or ""
     if outcome == "refused" and code in texts.requirements:
         return texts.requirements[code].words[language][2]

@@ -183,7 +183,7 @@ async def test_a_document_invisible_to_the_patient_is_betrayed_by_no_line(life: 
     await life.access(doctor(), "read-document", "refused", "blocked", **document)
     await life.access(life.patient, "read-document", "refused", "invisible-to-patient", **document)
     page = await life.page()
-    assert page == {"accesses": [], "next": None}
+    assert page == {"accesses": [], "next": None, "own_hidden": 0}
     hidden_ids = [str(hidden.document_id), str(also_refused.document_id)]
     assert not any(document_id in str(page) for document_id in hidden_ids)
 

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 
-from services.audit.accesses.models import LIST_READER_KINDS
+from services.audit.accesses.domain import LIST_READER_KINDS
 from services.audit.consumers import LEDGER_EVENTS
 from services.audit.ledger.domain.cursors import CursorInvalidError, LedgerCursor
 from services.audit.ledger.domain.entries import entry_of

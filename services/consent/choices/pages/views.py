@@ -10,7 +10,7 @@ from services.consent.choices.domain.states import HistoryEntry
 from services.consent.directory.domain import DirectoryResult
 from shared.contracts.consent import Authorisation
 from shared.terminology.documents import section_labels
-from shared.terminology.professions import profession, role_code, role_codes
+from shared.terminology.professions import role_codes, role_label
 
 FIELDS: Final = ("action", "subject", "duration", "break-glass", "regulation-centre", "masked-documents", "masked")
 """The fields with which a form states a change."""
@@ -119,9 +119,7 @@ def section_names() -> dict[str, str]:
 
 def profession_label(role: str) -> str:
     """Returns the French label of a profession; the code itself if it is unknown."""
-    table, _, code = role_code(role).partition("_")
-    entry = profession(code, f"TRE_{table}")
-    return role if entry is None else entry.label
+    return role_label(role) or role
 
 
 def profession_choices() -> list[tuple[str, str]]:

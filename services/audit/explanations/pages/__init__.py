@@ -1,0 +1,1 @@
+"""The pages of who did what with a record, and why it was possible or refused."""
