@@ -113,6 +113,10 @@ _EMPTY: Final = ("must not be empty", "ne doit pas être vide")
 _OTHER: Final = ("is not valid", "n’est pas valable")
 FORMS: Final[Mapping[str, _Texts]] = {
     r"^[0-9]{6}$": ("a code of six digits", "un code de six chiffres"),
+    r"^[0-9]{6}([0-9]{2})?$": (
+        "a code of six digits, or of eight on paper",
+        "un code de six chiffres, ou de huit sur papier",
+    ),
     r"^[0-9A-Za-z]{6,24}$": ("6 to 24 letters and digits", "une suite de 6 à 24 lettres et chiffres"),
     r"^(active|inactive)$": ("active or inactive", "active ou inactive"),
     r"^(?:Patient/)?[0-9a-fA-F-]{36}$": (

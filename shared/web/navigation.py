@@ -8,6 +8,7 @@ _PAGES: Final = (
     ("acces", "nav.access"),
     ("historique", "nav.history"),
     ("alertes", "nav.alerts"),
+    ("proches", "nav.people"),
 )
 """The last segment of the path, and the key of the text."""
 FOOT_LINKS: Final = (

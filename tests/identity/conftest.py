@@ -11,6 +11,7 @@ from deploy.local.platform.pki import Pki, make_pki
 from deploy.local.platform.psc import Provider
 from tests.conftest import NewDatabase
 from tests.infra.identity.accounts import IdentityApi, run_identity_api
+from tests.infra.identity.browser import Site, run_site
 from tests.infra.identity.identity_api import running, settings_of
 from tests.infra.identity.professionals import DOCTOR, HOSPITAL, providing
 from tests.infra.platform.databases import Database, Databases
@@ -33,6 +34,13 @@ async def client(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
 async def api(database: Database) -> AsyncIterator[IdentityApi]:
     """The API on it for the tests of accounts, whose refusals come at once."""
     async with run_identity_api(database) as made:
+        yield made
+
+
+@pytest_asyncio.fixture
+async def site(database: Database) -> AsyncIterator[Site]:
+    """Identity with its pages, whose refusals come at once."""
+    async with run_site(database) as made:
         yield made
 
 

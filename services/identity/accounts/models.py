@@ -6,12 +6,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from services.identity.accounts.domain.accounts import SECOND_FACTORS
+from services.identity.accounts.domain.accounts import SECOND_FACTORS, SignInFactor
 from services.identity.accounts.domain.sessions import Device
 from services.identity.accounts.usecases.finish_sign_in import SessionTokens
 from services.identity.accounts.usecases.start_sign_in import SignInChallenge
 from services.identity.accounts.usecases.start_totp import TotpEnrolment
-from services.identity.kit.bodies import Body, Code, one_of
+from services.identity.kit.bodies import Body, Code, SignInCode, one_of
 
 Password = Annotated[str, Field(min_length=1, max_length=1000)]
 Identifier = Annotated[str, Field(min_length=1, max_length=254, examples=["dominique.pat-trois@patient.example"])]
@@ -34,6 +34,12 @@ class CodeBody(Body):
     """The code that was sent, or that the application shows."""
 
     code: Code
+
+
+class SignInCodeBody(Body):
+    """The code that was sent, that the application shows, or that stands on the sheet of paper codes."""
+
+    code: SignInCode
 
 
 class RefreshBody(Body):
@@ -80,7 +86,7 @@ class SignInChallengeView(BaseModel):
     """A challenge that a code answers, with the second factor that brings the code."""
 
     challenge_id: UUID
-    second_factor: Literal["mail", "sms", "totp"]
+    second_factor: SignInFactor
     expires_in: int = Field(description="seconds")
 
     @classmethod
@@ -157,6 +163,12 @@ class DeviceView(BaseModel):
             signed_in=device.session_id is not None,
             current=device.session_id is not None and device.session_id == session_id,
         )
+
+
+class PaperCodesView(BaseModel):
+    """Ten single-use codes, shown once."""
+
+    codes: list[str]
 
 
 class EnrolmentView(BaseModel):

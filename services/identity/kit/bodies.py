@@ -53,6 +53,21 @@ Code = Annotated[
     ),
 ]
 """A code of six digits, as messages print it or without blanks."""
+SignInCode = Annotated[
+    str,
+    BeforeValidator(_compacted),
+    Field(pattern=r"^[0-9]{6}([0-9]{2})?$"),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^[\s.-]*(?:[0-9][\s.-]*){6}(?:(?:[0-9][\s.-]*){2})?$",
+            "maxLength": _LONGEST_TYPED,
+            "description": "six digits, or eight of a code on paper; blanks, hyphens and dots do not matter",
+            "examples": ["123456", "1234 5678"],
+        }
+    ),
+]
+"""A code of a sign-in: six digits that were sent or shown, or eight of a code on paper."""
 ReadableCode = Annotated[
     str, BeforeValidator(_compacted), Field(min_length=1, max_length=200, examples=["7K2M-9XQ4-1CVB"])
 ]

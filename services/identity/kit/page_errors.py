@@ -6,11 +6,11 @@ from typing import Final
 from starlette.requests import Request
 
 from shared.errors import ClientError
-from shared.web.forms import FieldErrors
+from shared.web.forms import FieldErrors, Form
 from shared.web.languages import language_of
 
-FIELD: Final = ""
-"""The field of an error that concerns the whole form."""
+LONGEST_TYPED: Final = 1000
+"""Characters of a field; what is longer is cut, and then refused or wrong."""
 
 
 def message_of(request: Request, error: ClientError) -> str:
@@ -28,3 +28,8 @@ def field_error(error: ClientError, fields: Mapping[str, tuple[str, str]]) -> Fi
     errors = FieldErrors()
     errors.add(*fields[error.code])
     return errors
+
+
+def typed(form: Form, name: str) -> str:
+    """Returns a field exactly as it was typed: blanks belong to a password."""
+    return next((value for key, value in reversed(form.fields) if key == name), "")[:LONGEST_TYPED]

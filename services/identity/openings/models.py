@@ -159,8 +159,12 @@ class ActivationBody(AccountBody):
 
     def parsed_addresses(self) -> tuple[str | None, str | None]:
         """Returns the mail address and the mobile number. Raises MailInvalidError, MobileInvalidError."""
-        mail = checked_contact(self.mail, "fr", "holder").mail
-        return mail, None if self.mobile is None else checked_mobile(self.mobile)
+        return self.addresses_in(self.mail, self.mobile)
+
+    @staticmethod
+    def addresses_in(mail: str | None, mobile: str | None) -> tuple[str | None, str | None]:
+        """Returns the mail address and the mobile number, each None if empty. Raises as `parsed_addresses`."""
+        return checked_contact(mail or None, "fr", "holder").mail, checked_mobile(mobile) if mobile else None
 
 
 class ActivationView(BaseModel):

@@ -1,25 +1,14 @@
 """Acting in the record of another in a browser, and the sessions of professionals there."""
 
-from collections.abc import AsyncIterator
 from uuid import UUID
-
-import pytest_asyncio
 
 from shared.http.tokens import Caller, TokenVerifier
 from tests.infra.http.tokens import SETTINGS, TestKeys
-from tests.infra.identity.browser import Browser, Site, hidden_fields, run_site
+from tests.infra.identity.browser import Browser, Site, hidden_fields
 from tests.infra.identity.identity_api import query
 from tests.infra.identity.people import adult, open_minor
-from tests.infra.platform.databases import Database
 
 ACCESS, ACTING, HOLDER_NAME = "__Host-access", "__Secure-acting", "__Secure-holder"
-
-
-@pytest_asyncio.fixture
-async def site(database: Database) -> AsyncIterator[Site]:
-    """Identity with its pages."""
-    async with run_site(database) as made:
-        yield made
 
 
 async def demo(browser: Browser, record_id: UUID) -> None:

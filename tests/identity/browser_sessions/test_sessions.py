@@ -1,29 +1,19 @@
 """Sessions of holders in a browser: signing in, going on, signing out, and what the cookies allow."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-import pytest_asyncio
 
 from services.identity.browser_sessions.domain import IDLE
 from shared.http.tokens import TokenVerifier
 from shared.runtime import clock
 from tests.infra.http.tokens import SETTINGS, TestKeys
 from tests.infra.identity.accounts import FIREFOX, MAIL, OTHER_PASSWORD, PASSWORD, other_code
-from tests.infra.identity.browser import Site, run_site
+from tests.infra.identity.browser import Site
 from tests.infra.identity.identity_api import query
-from tests.infra.platform.databases import Database
 
 SESSION, ACCESS, DEVICE, HOLDER_NAME = "__Secure-session", "__Host-access", "__Secure-device", "__Secure-holder"
-
-
-@pytest_asyncio.fixture
-async def site(database: Database) -> AsyncIterator[Site]:
-    """Identity with its pages."""
-    async with run_site(database) as made:
-        yield made
 
 
 def later(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:

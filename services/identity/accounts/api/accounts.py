@@ -21,6 +21,7 @@ from services.identity.accounts.models import (
     EnrolmentView,
     KnownDeviceView,
     NewPasswordBody,
+    PaperCodesView,
     PasswordBody,
     PasswordResetBody,
     SecondFactorBody,
@@ -29,6 +30,7 @@ from services.identity.accounts.usecases.change_password import change_password
 from services.identity.accounts.usecases.change_second_factor import change_second_factor
 from services.identity.accounts.usecases.finish_password_reset import PasswordReset, finish_password_reset
 from services.identity.accounts.usecases.finish_totp import finish_totp
+from services.identity.accounts.usecases.print_paper_codes import print_paper_codes
 from services.identity.accounts.usecases.start_password_reset import start_password_reset
 from services.identity.accounts.usecases.start_totp import start_totp
 from services.identity.kit.dependencies import ProvidedStorage
@@ -154,3 +156,21 @@ async def put_second_factor(
     """Changes the second factor, given the password. Deletes the secret of an enrolled application."""
     second_factor = cast(SecondFactor, body.second_factor)
     await change_second_factor(storage, rules, holder, second_factor, body.password)
+
+
+@router.post(
+    "/account/paper-codes",
+    operation_id="printPaperCodes",
+    summary="Make ten single-use codes to print",
+    status_code=201,
+    dependencies=[NoStore],
+    responses=problems(_401="session-over", _403=CONFIRMED, _409="account-missing", _429="too-many-tries"),
+)
+async def post_paper_codes(
+    body: PasswordBody, holder: Holder, storage: ProvidedStorage, rules: ProvidedAccountRules
+) -> PaperCodesView:
+    """Returns ten codes, given the password; each answers one sign-in in place of a sent code.
+
+    They are shown once. Codes that were made before work no more.
+    """
+    return PaperCodesView(codes=list(await print_paper_codes(storage, rules, holder, body.password)))

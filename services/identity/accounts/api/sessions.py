@@ -13,12 +13,12 @@ from services.identity.accounts.api.dependencies import (
     source_of,
 )
 from services.identity.accounts.models import (
-    CodeBody,
     DeviceView,
     PasswordSignInBody,
     RefreshBody,
     SessionView,
     SignInChallengeView,
+    SignInCodeBody,
 )
 from services.identity.accounts.usecases.finish_sign_in import SignInAnswer, finish_sign_in
 from services.identity.accounts.usecases.list_devices import list_devices
@@ -65,7 +65,7 @@ async def post_sign_in(
 )
 async def post_code(
     challenge_id: UUID,
-    body: CodeBody,
+    body: SignInCodeBody,
     request: Request,
     storage: ProvidedStorage,
     rules: ProvidedAccountRules,

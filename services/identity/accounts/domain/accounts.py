@@ -16,6 +16,8 @@ from shared.errors import ConflictError, ForbiddenError, InvalidError
 from shared.values import normalise_name
 
 SecondFactor = Literal["mail", "sms", "totp"]
+SignInFactor = Literal["mail", "sms", "totp", "paper"]
+"""Where the code of a sign-in comes from. `paper`: no address is on file, and a sheet of codes is."""
 SECOND_FACTORS: tuple[SecondFactor, ...] = get_args(SecondFactor)
 _IDENTIFIER = re.compile(r"[^\s\x00-\x1f\x7f-\x9f]{3,254}")
 _PERSONAL_NUMBER = re.compile(r"\d[\d ab]{11,14}", re.IGNORECASE | re.ASCII)

@@ -12,8 +12,9 @@ from services.identity.accounts.domain.codes import (
     codes_match,
     matching_totp_step,
 )
+from services.identity.accounts.domain.paper_codes import is_paper_code, paper_code_parts
 from services.identity.accounts.store import accounts as store
-from services.identity.accounts.store import challenges
+from services.identity.accounts.store import challenges, paper_codes
 from services.identity.kit.sealed_rows import open_row
 from services.identity.kit.unit_of_work import UnitOfWork
 from services.identity.people.store import records
@@ -50,6 +51,8 @@ async def answer_challenge(
     is_right = codes_match(rules.lookups, challenge, codes)
     if not is_right and not challenge.codes and challenge.record_id is not None:
         is_right = await _is_from_application(work, challenge.record_id, codes)
+    if not is_right and purpose == "sign-in" and challenge.record_id is not None:
+        is_right = await _is_on_paper(work, rules, challenge.record_id, codes)
     if not is_right:
         return ChallengeResult(challenge, CodeWrongError())
     if not await challenges.use_challenge(work.connection, challenge_id, now):
@@ -65,3 +68,11 @@ async def _is_from_application(work: UnitOfWork, record_id: UUID, codes: tuple[s
     secret = open_row(work.keyrings.persons, account.totp, "totp", record_id).decode()
     step = matching_totp_step(secret, codes[0], clock.now(), account.totp_step)
     return step is not None and await store.use_totp_step(work.connection, record_id, step)
+
+
+async def _is_on_paper(work: UnitOfWork, rules: AccountRules, record_id: UUID, codes: tuple[str, ...]) -> bool:
+    """Returns whether this is a code of the holder's sheet that was not used before; it is used now."""
+    if len(codes) != 1 or not is_paper_code(codes[0]):
+        return False
+    hashes = rules.lookups.fingerprints(*paper_code_parts(record_id, codes[0]))
+    return await paper_codes.use_code(work.connection, record_id, hashes, clock.now())

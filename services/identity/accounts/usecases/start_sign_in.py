@@ -7,7 +7,7 @@ from services.identity.accounts.adapters.rules import AccountRules
 from services.identity.accounts.domain.accounts import (
     Account,
     CredentialsWrongError,
-    SecondFactor,
+    SignInFactor,
     normalise_identifier,
 )
 from services.identity.accounts.domain.passwords import MAX_LENGTH, normalise_password
@@ -17,8 +17,9 @@ from services.identity.accounts.steps.find_account import find_account
 from services.identity.accounts.steps.record_failure import record_failure
 from services.identity.accounts.steps.request_codes import CodeAddressee, CodeRequest, request_codes
 from services.identity.accounts.store import accounts as store
+from services.identity.accounts.store import paper_codes
 from services.identity.kit.unit_of_work import Storage, UnitOfWork
-from services.identity.people.domain.contacts import first_reachable_channel
+from services.identity.people.domain.contacts import ContactMissingError, first_reachable_channel
 from services.identity.people.steps import load_contact
 
 
@@ -37,7 +38,7 @@ class SignInChallenge:
     """The challenge to answer next, the second factor, and for how many seconds its code is valid."""
 
     challenge_id: UUID
-    second_factor: SecondFactor
+    second_factor: SignInFactor
     seconds: int
 
 
@@ -75,11 +76,17 @@ async def _request_code(
     work: UnitOfWork, rules: AccountRules, account: Account, detail: dict[str, object]
 ) -> SignInChallenge:
     addressees: tuple[CodeAddressee, ...] = ()
-    second_factor = account.second_factor
-    if second_factor != "totp":
-        _, contact = await load_contact(work, account.record_id)
-        second_factor = first_reachable_channel(contact, second_factor)
-        addressees = (CodeAddressee(contact, second_factor),)
+    second_factor: SignInFactor = account.second_factor
+    if account.second_factor != "totp":
+        try:
+            _, contact = await load_contact(work, account.record_id)
+            channel = first_reachable_channel(contact, account.second_factor)
+        except ContactMissingError:
+            if not await paper_codes.count_unused(work.connection, account.record_id):
+                raise
+            second_factor = "paper"
+        else:
+            second_factor, addressees = channel, (CodeAddressee(contact, channel),)
     code_request = CodeRequest("sign-in", account.record_id, addressees, detail)
     challenge_id = await request_codes(work, rules, code_request)
     return SignInChallenge(challenge_id, second_factor, int(rules.code_lifetime.total_seconds()))

@@ -17,7 +17,7 @@ from services.identity.accounts.usecases.finish_password_reset import PasswordRe
 from services.identity.accounts.usecases.start_password_reset import start_password_reset
 from services.identity.browser_sessions.pages.cookies import DEVICE
 from services.identity.kit.dependencies import ProvidedStorage
-from services.identity.kit.page_errors import field_error, message_of
+from services.identity.kit.page_errors import field_error, message_of, typed
 from shared.errors import ClientError, OverloadedError
 from shared.human_text import compact_code
 from shared.web.doors import page_router
@@ -71,10 +71,12 @@ async def get_new_password(request: Request, challenge: Annotated[UUID, Query()]
 async def post_new_password(request: Request, storage: ProvidedStorage, rules: ProvidedAccountRules) -> Response:
     """Sets the new password and ends all sessions; the person signs in with it."""
     form = await read_form(request)
-    password = next((value for name, value in form.fields if name == "password"), "")[:1000]
     try:
         reset = PasswordReset(
-            UUID(form.text("challenge")), compact_code(form.text("code")[:100]), password, device_of(request)
+            UUID(form.text("challenge")),
+            compact_code(form.text("code")[:100]),
+            typed(form, "password"),
+            device_of(request),
         )
         async with min_response_time(rules.refusal_s):
             await finish_password_reset(storage, rules, reset)

@@ -12,6 +12,7 @@ from services.identity.accounts.api.dependencies import (
     min_response_time,
     source_of,
 )
+from services.identity.accounts.domain.accounts import SignInFactor
 from services.identity.accounts.domain.codes import CodeOverError, CodeWrongError
 from services.identity.accounts.usecases.start_sign_in import SignInAttempt, start_sign_in
 from services.identity.browser_sessions.pages.cookies import DEVICE, SESSION, set_session, set_whose
@@ -21,7 +22,7 @@ from services.identity.browser_sessions.usecases.finish_browser_sign_in import B
 from services.identity.browser_sessions.usecases.name_record import name_record
 from services.identity.clients.api.dependencies import ProvidedIssuer
 from services.identity.kit.dependencies import ProvidedStorage
-from services.identity.kit.page_errors import message_of
+from services.identity.kit.page_errors import LONGEST_TYPED, message_of, typed
 from services.identity.kit.unit_of_work import Storage
 from shared.errors import ClientError, OverloadedError
 from shared.human_text import compact_code
@@ -33,7 +34,6 @@ from shared.web.session import SIGN_IN, see_other
 
 router = page_router()
 CODE: Final = "/session/code"
-_LONGEST: Final = 1000
 
 
 @router.get(SIGN_IN)
@@ -47,7 +47,7 @@ async def post_sign_in(request: Request, storage: ProvidedStorage, rules: Provid
     """Checks the password, sends a code and asks for it."""
     form = await read_form(request)
     errors = FieldErrors()
-    identifier, password = form.text("identifier")[:_LONGEST], _typed(form, "password")
+    identifier, password = form.text("identifier")[:LONGEST_TYPED], typed(form, "password")
     if not identifier:
         errors.add("identifier", "sign-in.identifier-needed")
     if not password:
@@ -75,7 +75,7 @@ async def post_sign_in(request: Request, storage: ProvidedStorage, rules: Provid
 async def get_code(
     request: Request,
     challenge: UUID,
-    by: Annotated[str, Query(pattern="^(mail|sms|totp|paper)$")] = "mail",
+    by: SignInFactor = "mail",
     own: Annotated[str, Query(max_length=1)] = "",
     to: To = "/",
 ) -> Response:
@@ -90,7 +90,7 @@ async def post_code(
 ) -> Response:
     """Checks the code and starts the session."""
     form, errors = await read_form(request), FieldErrors()
-    code = compact_code(form.text("code")[:_LONGEST])
+    code = compact_code(form.text("code")[:LONGEST_TYPED])
     if not code:
         errors.add("code", "sign-in.code-needed")
         return _code_page(request, form, errors, status=422)
@@ -129,11 +129,6 @@ def _challenge_of(form: Form) -> UUID:
         return UUID(form.text("challenge"))
     except ValueError:
         raise CodeOverError from None
-
-
-def _typed(form: Form, name: str) -> str:
-    """Returns a field exactly as it was typed: blanks belong to a password."""
-    return next((value for key, value in reversed(form.fields) if key == name), "")[:_LONGEST]
 
 
 def _sign_in_page(

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from services.identity.accounts.domain.throttling import RECORD_KINDS
 from services.identity.accounts.steps.end_sessions import end_all_sessions
-from services.identity.accounts.store import accounts, challenges, sessions, throttles
+from services.identity.accounts.store import accounts, challenges, paper_codes, sessions, throttles
 from services.identity.browser_sessions.store import delete_browser_sessions_of
 from services.identity.erasure import store as erasures
 from services.identity.erasure.domain import ErasureReason
@@ -90,6 +90,7 @@ DESTROYERS: Final[tuple[Destroyer, ...]] = (
     challenges.delete_challenges_of,
     delete_browser_sessions_of,
     sessions.delete_sessions_of,
+    paper_codes.delete_paper_codes_of,
     accounts.delete_accounts_of,
     _codes,
     _people,

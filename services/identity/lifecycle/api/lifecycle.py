@@ -57,7 +57,7 @@ async def post_close(
     Once this is in force, only the holder reads and nobody deposits. It has no effect on reimbursements. Reopening
     within ten years restores everything.
     """
-    request = _lifecycle_request("close", caller, record_id)
+    request = lifecycle_request("close", caller, record_id)
     await close_record(storage, account_rules, rules, record_id, request, body.password)
     return await _record_in_force(storage.pool, record_id, prefer)
 
@@ -78,7 +78,7 @@ async def post_reopen(
     prefer: Prefer = None,
 ) -> RecordView:
     """Reopens the record, for its holder or an administrator with the scope records.open."""
-    request = _lifecycle_request("reopen", caller, record_id)
+    request = lifecycle_request("reopen", caller, record_id)
     await move_record(storage, rules, record_id, request)
     return await _record_in_force(storage.pool, record_id, prefer)
 
@@ -100,7 +100,7 @@ async def post_death(
 
     The record closes; an administrator reopens it if the death was recorded in error.
     """
-    request = _lifecycle_request("record-death", caller, record_id)
+    request = lifecycle_request("record-death", caller, record_id)
     await record_death(storage, rules, record_id, request)
     return await _record_in_force(storage.pool, record_id, prefer)
 
@@ -167,7 +167,7 @@ async def _object(
     return ObjectionView.of(outcome)
 
 
-def _lifecycle_request(action: LifecycleAction, caller: Caller, record_id: UUID) -> LifecycleRequest:
+def lifecycle_request(action: LifecycleAction, caller: Caller, record_id: UUID) -> LifecycleRequest:
     """Returns the request of this caller. Raises ForbiddenError, RecordUnknownError."""
     party = party_of(caller.kind, caller.record_id, record_id)
     if party not in ("holder", "representative", "carer"):

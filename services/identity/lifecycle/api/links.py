@@ -54,7 +54,7 @@ async def post_link(  # FastAPI injects each parameter
     No document moves: the person sees both records as one, while the state of each record and the blocks of both decide
     about its documents. Repeating the request changes nothing.
     """
-    await change_link(storage, record_id, body.linked_to, _lifecycle_request("link", caller))
+    await change_link(storage, record_id, body.linked_to, lifecycle_request("link", caller))
     return await _link_in_force(storage.pool, record_id, body.linked_to, response, prefer)
 
 
@@ -77,7 +77,7 @@ async def post_unlink(  # FastAPI injects each parameter
 
     Repeating the request changes nothing.
     """
-    await change_link(storage, record_id, body.linked_to, _lifecycle_request("unlink", caller))
+    await change_link(storage, record_id, body.linked_to, lifecycle_request("unlink", caller))
     return await _link_in_force(storage.pool, record_id, body.linked_to, response, prefer)
 
 
@@ -95,7 +95,7 @@ async def get_link(record_id: UUID, caller: AuthenticatedCaller, pool: ServicePo
     return LinkView.of(await read_link(pool, record_id))
 
 
-def _lifecycle_request(action: Literal["link", "unlink"], caller: Caller) -> LifecycleRequest:
+def lifecycle_request(action: Literal["link", "unlink"], caller: Caller) -> LifecycleRequest:
     """Returns the request of this caller. Raises ForbiddenError, RecordUnknownError."""
     caller.require(SCOPE)
     return LifecycleRequest(action, party_of(caller.kind, None, None), caller.actor())

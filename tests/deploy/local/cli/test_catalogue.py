@@ -30,6 +30,7 @@ WITHOUT_COMMAND = {
     "/.well-known/jwks.json": "read by services",
     "/.well-known/oauth-authorization-server": "read by software",
     "/token/refresh": "a command signs in anew",
+    "/account/paper-codes": "a page shows them once, to print",
     "/professionals/callback": "a browser returns from Pro Santé Connect",
     "/professionals/card": "needs a professional's card in a reader",
     "/presence-proofs": "needs a patient's card in a reader",

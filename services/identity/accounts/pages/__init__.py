@@ -1,0 +1,1 @@
+"""The pages of the room `accounts`: devices, password, and where the code of a sign-in comes from."""
