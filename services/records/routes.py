@@ -2,6 +2,7 @@
 
 from services.records.certificates.api import certificates, publication
 from services.records.clinical_facts import api as clinical_facts
+from services.records.deposits import pages as own_documents
 from services.records.deposits.api import cda, deposits, personal, xdm
 from services.records.documents.api import changes, fhir, overview
 from services.records.documents.pages import document as document_page
@@ -48,5 +49,5 @@ ROUTERS = (
     results.router,
     warnings.router,
 )
-PAGE_ROUTERS = (document_lists.router, document_page.router)
-ROOMS_WITH_PAGES = ("documents",)
+PAGE_ROUTERS = (document_lists.router, document_page.router, own_documents.router)
+ROOMS_WITH_PAGES = ("documents", "deposits")

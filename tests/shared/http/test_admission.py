@@ -36,6 +36,7 @@ DEPOSITS = {
     "records /records/{record_id}/documents/{document_id}",
     "records /records/{record_id}/statements/{document_id}",
     "records /records/{record_id}/summary",
+    "records /dossier/{record_id:uuid}/documents/ajouter",
 }
 
 

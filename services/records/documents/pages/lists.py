@@ -17,6 +17,7 @@ from services.records.documents.steps.document_lists import DocumentQuery
 from services.records.documents.steps.record_searches import RecordQuery
 from services.records.documents.usecases.list_documents import DocumentsShown, list_documents
 from services.records.facts.context import InjectedReadContext
+from shared.access.facts import PATIENT_SIDE
 from shared.http.app import AuthenticatedCaller
 from shared.http.constant_time import delay_response
 from shared.terminology.rubrics import RubricCode, rubrics
@@ -86,8 +87,8 @@ async def documents(
     if shown.page.is_empty:
         await delay_response(request)
     values = _values(shown, chosen, language_of(request))
-    done = DONE.get(sent.get("fait", ""))
-    return pages_of(request).page(request, "documents/list.html", record=record_id, done=done, **values)
+    values |= {"record": record_id, "done": DONE.get(sent.get("fait", "")), "may_add": caller.kind in PATIENT_SIDE}
+    return pages_of(request).page(request, "documents/list.html", **values)
 
 
 def _values(shown: DocumentsShown, chosen: ListParameters, language: Language) -> dict[str, Any]:
