@@ -16,6 +16,7 @@ from services.records.recovery import api as recovery
 from services.records.reimbursements.api import fhir as benefits
 from services.records.reimbursements.api import history
 from services.records.results import api as results
+from services.records.results.pages import results as result_pages
 from services.records.statements import api as statements
 from services.records.summary.api import sheets, signatures
 from services.records.tracking import api as tracking
@@ -49,5 +50,5 @@ ROUTERS = (
     results.router,
     warnings.router,
 )
-PAGE_ROUTERS = (document_lists.router, document_page.router, own_documents.router)
-ROOMS_WITH_PAGES = ("documents", "deposits")
+PAGE_ROUTERS = (document_lists.router, document_page.router, own_documents.router, result_pages.router)
+ROOMS_WITH_PAGES = ("documents", "deposits", "results")

@@ -5,6 +5,7 @@ from uuid import UUID
 
 _PAGES: Final = (
     ("documents", "nav.documents"),
+    ("resultats", "nav.results"),
     ("acces", "nav.access"),
     ("historique", "nav.history"),
     ("alertes", "nav.alerts"),

@@ -13,6 +13,8 @@ import uvicorn
 from playwright.async_api import Browser
 
 from services.records.app import make_api
+from services.records.clinical_facts.domain.model import ClinicalFact
+from services.records.clinical_facts.domain.values import Quantity, QuantityRange, ReferenceRange
 from shared.contracts.audit import AccessRecorded
 from shared.fhir import iti65
 from shared.fhir.submission import Author, AuthorKind
@@ -26,9 +28,12 @@ from tests.infra.load.documents import Person
 from tests.infra.pages.browser import Tab, tab
 from tests.infra.platform.databases import Database
 from tests.infra.records.cdas import a_cda
+from tests.infra.records.facts import insert_blocks
 from tests.infra.records.records_api import DOCTOR, HOSPITAL, RecordsApi, a_deposit, records_api_of, settings_of
+from tests.infra.records.results import a_result
 
 HOST = "dmp.localhost"
+PROTEIN = "1988-5"
 PERSON = Person(4242)
 HOLDER = Holder("Camille GRANDCLAIR", "self")
 REPORT = (
@@ -165,8 +170,19 @@ async def running_site(database: Database) -> AsyncIterator[Site]:
         record_id = await api.open_record(PERSON)
         site = Site(api, f"http://{HOST}:{port}", record_id, {}, uuid4())
         site.documents = await _fill(api)
+        await insert_blocks(api, {site.documents["laboratory"]: _results()}, text_only=0)
         await site.entries()
         yield site
+
+
+def _results() -> list[ClinicalFact]:
+    """Returns five haemoglobins of one laboratory with its range, two below it, and a C-reactive protein as a bound."""
+    bounds = QuantityRange(Quantity("12.0", "g/dL"), Quantity("16.0", "g/dL"))
+    ranges = (ReferenceRange(bounds),)
+    values = (("13.1", "2025-03-02"), ("12.6", "2025-09-10"), ("11.4", "2026-01-20"), ("11.8", "2026-03-01"))
+    results = [a_result(value, "g/dL", at, ranges=ranges) for value, at in (*values, ("12.9", "2026-03-14"))]
+    protein = a_result(Quantity("5.0", "mg/L", "<"), at="2026-03-14", code=PROTEIN)
+    return [result.fact for result in (*results, protein)]
 
 
 async def _fill(api: RecordsApi) -> dict[str, UUID]:
