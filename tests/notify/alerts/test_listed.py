@@ -1,80 +1,17 @@
 """The alerts of a record for its holder: listed with their state, in words on a page, with the preferences beside."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import timedelta
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-import httpx2
-
-from services.notify.alerts.domain.alerts import Alert, Audience
+from services.notify.alerts.domain.alerts import Audience
 from services.notify.alerts.store import alerts as restrictions
-from services.notify.alerts.store.alert_queue import RaisedAlert, insert_alerts
-from services.notify.app import make_api
 from shared.contracts.label_versions import LabelVersion
-from shared.db.pool import Pool, transaction
+from shared.db.pool import transaction
 from shared.runtime import clock
 from shared.web.languages import LANGUAGES
 from shared.web.pages import Pages
-from tests.infra.http.tokens import TestKeys, bearer, make_token, patient_token, professional_token
-from tests.infra.notify import notify
+from tests.infra.http.tokens import bearer, make_token, patient_token, professional_token
+from tests.infra.notify.alert_holder import holder_of
 from tests.infra.platform.databases import Database
-
-
-class Holder:
-    """A record's holder, with the API and the pages."""
-
-    def __init__(self, client: httpx2.AsyncClient, pool: Pool) -> None:
-        self.client, self.pool, self.record_id = client, pool, uuid4()
-        self.token = patient_token(self.record_id)
-
-    async def raise_alert(self, kind: str = "document", status: str = "sent", minutes: int = 0, **more: Any) -> UUID:
-        """Stores an alert about something that happened so many minutes ago; returns its document's id."""
-        bucket = clock.bucket_of(self.record_id)
-        fields: dict[str, Any] = {
-            "document_id": clock.new_id(bucket),
-            "channel": "mail",
-            "audience": Audience.EVERYBODY,
-            **more,
-        }
-        reason = fields.pop("reason", None)
-        alert = Alert(
-            id=clock.new_id(bucket),
-            record_id=self.record_id,
-            kind=kind,  # type: ignore[arg-type] # a kind of the tests
-            deposit_id=None,
-            caused_by=uuid4(),
-            caused_at=clock.now() - timedelta(minutes=minutes),
-            trace="",
-            **fields,
-        )
-        async with transaction(self.pool) as connection:
-            await insert_alerts(connection, [RaisedAlert(alert, status, reason)], clock.now(), timedelta())
-        document_id: UUID = fields["document_id"]
-        return document_id
-
-    async def list(self, **params: str) -> dict[str, Any]:
-        """Returns a page of the API."""
-        path = f"/records/{self.record_id}/alerts"
-        answer = await self.client.get(path, params=params, headers=bearer(self.token))
-        assert answer.status_code == 200, answer.text
-        page: dict[str, Any] = answer.json()
-        return page
-
-    async def open(self, path: str = "", token: str | None = None) -> httpx2.Response:
-        """Returns the page `/dossier/{id}/alertes`."""
-        headers = {"cookie": f"__Host-access={token or self.token}", "accept-language": "fr"}
-        return await self.client.get(f"/dossier/{self.record_id}/alertes{path}", headers=headers)
-
-
-@asynccontextmanager
-async def holder_of(database: Database) -> AsyncIterator[Holder]:
-    app = make_api(notify.settings(database, None), TestKeys())
-    async with app.router.lifespan_context(app):
-        transport = httpx2.ASGITransport(app)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://notify.test") as client:
-            yield Holder(client, app.state.pool)
 
 
 async def test_alerts_are_listed_newest_first_without_those_the_holder_may_not_know_of(database: Database) -> None:
