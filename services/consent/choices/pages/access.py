@@ -20,6 +20,7 @@ from shared.runtime import clock
 from shared.terminology.professions import DOCTOR
 from shared.web.doors import page_router
 from shared.web.forms import FieldErrors
+from shared.web.languages import language_of
 from shared.web.pages import pages_of
 
 CHANGES_ON_A_PAGE = 30
@@ -48,7 +49,7 @@ async def show_access(
         "choices/access.html",
         state=state,
         choices=state.choices,
-        shown=views.choices_page(state.choices, names, clock.now()),
+        shown=views.choices_page(state.choices, names, clock.now(), pages_of(request).words(language_of(request))),
         base=f"/dossier/{record_id}/acces",
         record=f"/dossier/{record_id}",
         took_ms=ms if 0 < version <= state.version_in_force else None,

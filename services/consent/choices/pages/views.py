@@ -1,7 +1,7 @@
 """What the pages show of choices: names for identifiers, labels for codes, and the state of each authorisation."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -18,12 +18,14 @@ FIELDS: Final = ("action", "subject", "duration", "break-glass", "regulation-cen
 
 @dataclass(frozen=True, slots=True)
 class NamedHolder:
-    """A professional or structure. `name` is None where the directory does not know the identifier."""
+    """A professional or structure. `name` is None where the directory does not know the identifier; `title`: the name,
+    or what is shown in its place."""
 
     id: str
     name: str | None
     profession: str | None
     structures: tuple[str, ...] = ()
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ class ChoicesPage:
 
 
 Names = Mapping[str, DirectoryResult]
+Words = Callable[..., str]
+"""The function that gives a text of the pages by its key."""
 
 
 def ids_in(choices: Choices) -> set[str]:
@@ -77,21 +81,26 @@ def ids_in(choices: Choices) -> set[str]:
     }
 
 
-def choices_page(choices: Choices, names: Names, now: datetime) -> ChoicesPage:
+def choices_page(choices: Choices, names: Names, now: datetime, t: Words) -> ChoicesPage:
     """Returns what the page shows of these choices."""
+
+    def titled(id: str) -> NamedHolder:
+        holder = holder_of(id, names)
+        return replace(holder, title=holder.name or t("access.not-in-directory", id=id))
+
     lines = [
-        AuthorisationLine(holder_of(authorisation.holder_id, names), authorisation, authorisation.since > now)
+        AuthorisationLine(titled(authorisation.holder_id), authorisation, authorisation.since > now)
         for authorisation in choices.authorisations
     ]
     informed_on = {objection.structure_id: objection.informed_on for objection in choices.collected_objections}
     labels = section_names()
     return ChoicesPage(
-        attending_doctors=_holders(choices.attending_doctors, names),
+        attending_doctors=_sorted(map(titled, choices.attending_doctors)),
         current=_by_name(line for line in lines if not has_ended(line.authorisation, now)),
         ended=_by_name(line for line in lines if has_ended(line.authorisation, now)),
-        blocked=_holders(choices.blocked, names),
-        deposits=[(holder, informed_on.get(holder.id)) for holder in _holders(choices.feeding_objections, names)],
-        attestation_objections=_holders(choices.attestation_objections, names),
+        blocked=_sorted(map(titled, choices.blocked)),
+        deposits=[(holder, informed_on.get(holder.id)) for holder in _sorted(map(titled, choices.feeding_objections))],
+        attestation_objections=_sorted(map(titled, choices.attestation_objections)),
         sections=[SectionLine(code, label, code in choices.hidden_sections) for code, label in labels.items()],
         applications=[
             (application.application_id, ", ".join(labels.get(code, code) for code in application.sections))
@@ -137,8 +146,8 @@ def subject_label(entry: HistoryEntry, names: Names) -> str | None:
     return entry.subject_id if named is None else named.name
 
 
-def _holders(ids: Iterable[str], names: Names) -> list[NamedHolder]:
-    return sorted((holder_of(id, names) for id in ids), key=lambda holder: (holder.name or "\uffff", holder.id))
+def _sorted(holders: Iterable[NamedHolder]) -> list[NamedHolder]:
+    return sorted(holders, key=lambda holder: (holder.name or "\uffff", holder.id))
 
 
 def _by_name(lines: Iterable[AuthorisationLine]) -> list[AuthorisationLine]:
