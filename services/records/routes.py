@@ -18,6 +18,7 @@ from services.records.reimbursements.api import history
 from services.records.results import api as results
 from services.records.results.pages import results as result_pages
 from services.records.statements import api as statements
+from services.records.summary import pages as summary_page
 from services.records.summary.api import sheets, signatures
 from services.records.tracking import api as tracking
 from services.records.warnings import api as warnings
@@ -50,5 +51,11 @@ ROUTERS = (
     results.router,
     warnings.router,
 )
-PAGE_ROUTERS = (document_lists.router, document_page.router, own_documents.router, result_pages.router)
-ROOMS_WITH_PAGES = ("documents", "deposits", "results")
+PAGE_ROUTERS = (
+    document_lists.router,
+    document_page.router,
+    own_documents.router,
+    result_pages.router,
+    summary_page.router,
+)
+ROOMS_WITH_PAGES = ("documents", "deposits", "results", "summary")

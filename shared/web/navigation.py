@@ -5,6 +5,7 @@ from uuid import UUID
 
 _PAGES: Final = (
     ("documents", "nav.documents"),
+    ("synthese", "nav.summary"),
     ("resultats", "nav.results"),
     ("acces", "nav.access"),
     ("historique", "nav.history"),

@@ -19,8 +19,9 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(scope="module")
 async def site(databases: Databases, browser: Browser) -> AsyncIterator[Site]:
-    """The pages of records, and an invented record."""
-    database = await databases.new("records")
-    async with running_site(database) as running:
+    """The pages of records and audit, and an invented record."""
+    databases_of_both = [await databases.new(service) for service in ("records", "audit")]
+    async with running_site(*databases_of_both) as running:
         yield running
-    await databases.give_back(database)
+    for database in databases_of_both:
+        await databases.give_back(database)

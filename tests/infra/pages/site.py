@@ -10,20 +10,26 @@ from uuid import UUID, uuid4
 
 import httpx2
 import uvicorn
+from fastapi import FastAPI
+from msgspec import structs
 from playwright.async_api import Browser
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.records.app import make_api
-from services.records.clinical_facts.domain.model import ClinicalFact
-from services.records.clinical_facts.domain.values import Quantity, QuantityRange, ReferenceRange
+from services.records.clinical_facts.domain.model import ClinicalFact, FactKind
+from services.records.clinical_facts.domain.values import Coding, Concept, Quantity, QuantityRange, ReferenceRange
 from shared.contracts.audit import AccessRecorded
+from shared.contracts.page_paths import page_path_of
 from shared.fhir import iti65
 from shared.fhir.submission import Author, AuthorKind
 from shared.http.protocol import LimitedProtocol
+from shared.http.tokens import TokenVerifier
 from shared.terminology.documents import document_type
 from shared.values import NationalProfessionalId, NationalStructureId
 from shared.web.session import Holder, Relation, holder_cookie
+from tests.infra.http.apis import make
 from tests.infra.http.servers import listening
-from tests.infra.http.tokens import TestKeys, make_token
+from tests.infra.http.tokens import SETTINGS, TestKeys, make_token
 from tests.infra.load.documents import Person
 from tests.infra.pages.browser import Tab, tab
 from tests.infra.platform.databases import Database
@@ -31,6 +37,7 @@ from tests.infra.records.cdas import a_cda
 from tests.infra.records.facts import insert_blocks
 from tests.infra.records.records_api import DOCTOR, HOSPITAL, RecordsApi, a_deposit, records_api_of, settings_of
 from tests.infra.records.results import a_result
+from tests.infra.records.summary_records import CIM_10, a_fact, write_facts
 
 HOST = "dmp.localhost"
 PROTEIN = "1988-5"
@@ -156,23 +163,52 @@ class Site:
         return [(access.action, access.outcome) for access in accesses]
 
 
+def _at_one_address(records: FastAPI, audit: FastAPI) -> ASGIApp:
+    """Returns an app that gives each request to the service whose page it is for, as the front does."""
+
+    async def served(scope: Scope, receive: Receive, send: Send) -> None:
+        page = page_path_of(scope["path"]) if scope["type"] == "http" else None
+        await (audit if page is not None and page.service == "audit" else records)(scope, receive, send)
+
+    return served
+
+
 @asynccontextmanager
-async def running_site(database: Database) -> AsyncIterator[Site]:
-    """Runs the API of records with its pages on a port of the loopback, and fills a record."""
-    app = make_api(settings_of(database), TestKeys())
-    config = uvicorn.Config(app, http=LimitedProtocol, ws="none", log_config=None, lifespan="on")
+async def running_site(database: Database, audit_database: Database) -> AsyncIterator[Site]:
+    """Runs the APIs of records and audit with their pages at an address of the loopback, and fills a record."""
+    app, audit = make_api(settings_of(database), TestKeys()), make("audit", audit_database)
+    config = uvicorn.Config(
+        _at_one_address(app, audit), http=LimitedProtocol, ws="none", log_config=None, lifespan="on"
+    )
     async with (
+        audit.router.lifespan_context(audit),
         listening(config) as port,
         httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://records.test") as client,
     ):
+        audit.state.verifier = TokenVerifier(SETTINGS, TestKeys())
         api = records_api_of(app, client)
         await api.be_fresh()
         record_id = await api.open_record(PERSON)
         site = Site(api, f"http://{HOST}:{port}", record_id, {}, uuid4())
         site.documents = await _fill(api)
         await insert_blocks(api, {site.documents["laboratory"]: _results()}, text_only=0)
+        await write_facts(api, site.documents["consultation"], _health())
         await site.entries()
         yield site
+
+
+def _health() -> list[ClinicalFact]:
+    """Returns an allergy, a treatment, a problem and a vaccination, as a document states them."""
+    words = {
+        FactKind.ALLERGY: "Pénicilline",
+        FactKind.TREATMENT: "Bisoprolol 2,5 mg, un comprimé le matin",
+        FactKind.PROBLEM: "Hypertension artérielle",
+        FactKind.VACCINATION: "Grippe saisonnière",
+    }
+    return [
+        structs.replace(a_fact(kind), code=Concept(Coding(f"Z{number}", CIM_10, label)))
+        for number, (kind, label) in enumerate(words.items())
+    ]
 
 
 def _results() -> list[ClinicalFact]:
