@@ -103,6 +103,7 @@ def _own(service: Service) -> dict[str, str]:
                 "PROFESSIONALS__PSC_ISSUER": f"https://psc.{DOMAIN}",
                 "PROFESSIONALS__PSC_CLIENT_ID": "dmp",
                 "PROFESSIONALS__PSC_REDIRECT_URI": f"https://identity.{DOMAIN}/professionals/callback",
+                "PROFESSIONALS__PSC_PAGES_URI": f"https://dossier.{DOMAIN}/session/pro-sante-connect",
                 **{f"PROFESSIONALS__CARD_{name.upper()}": f"{CARDS}/{name}.pem" for name in _CARD_FILES},
             }
         case "records":

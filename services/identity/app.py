@@ -42,7 +42,7 @@ from services.identity.openings.domain.proposals import ObjectionCodeWrongError
 from services.identity.people.domain.persons import PersonRules
 from services.identity.professionals.adapters import HttpProvider
 from services.identity.professionals.domain.professionals import ProfessionalRules, sign_in_keys
-from services.identity.professionals.domain.psc import ConfiguredProvider, RelyingParty
+from services.identity.professionals.domain.psc import ConfiguredProvider, PagesProvider, RelyingParty
 from services.identity.professionals.steps import EMERGENCIES_OVER_LIMIT
 from services.identity.recovery.steps import state_sources
 from services.identity.recovery.store import find_missing
@@ -184,7 +184,8 @@ def _rules(settings: Settings, keyrings: Keyrings) -> tuple[object, ...]:
         _certificates(settings.professionals),
         _accounts(settings, keyrings),
         _professionals(settings, keyrings),
-        _provider(settings.professionals),
+        ConfiguredProvider(_provider(settings.professionals, settings.professionals.psc_redirect_uri)),
+        PagesProvider(_provider(settings.professionals, settings.professionals.psc_pages_uri)),
         DemoRules(is_sign_in_enabled=settings.demo.sign_in),
         RelationRules(invitation_life=timedelta(days=settings.care.invitation_days)),
         _lifecycle(settings),
@@ -248,11 +249,11 @@ def _professionals(all_settings: Settings, keyrings: Keyrings) -> ProfessionalRu
     )
 
 
-def _provider(settings: ProfessionalSettings) -> ConfiguredProvider:
-    if not (settings.psc_issuer and settings.psc_client_id and settings.psc_secret and settings.psc_redirect_uri):
-        return ConfiguredProvider()
-    party = RelyingParty(settings.psc_issuer, settings.psc_client_id, settings.psc_redirect_uri, settings.psc_acr)
-    return ConfiguredProvider(HttpProvider(party, settings.psc_secret.get_secret_value()))
+def _provider(settings: ProfessionalSettings, redirect_uri: str | None) -> HttpProvider | None:
+    if not (settings.psc_issuer and settings.psc_client_id and settings.psc_secret and redirect_uri):
+        return None
+    party = RelyingParty(settings.psc_issuer, settings.psc_client_id, redirect_uri, settings.psc_acr)
+    return HttpProvider(party, settings.psc_secret.get_secret_value())
 
 
 def _lifecycle(settings: Settings) -> LifecycleRules:

@@ -2,7 +2,7 @@
 
 from services.identity.accounts.api import accounts, sessions
 from services.identity.accounts.pages import credentials, devices
-from services.identity.browser_sessions.pages import forgotten, home, session, sign_in
+from services.identity.browser_sessions.pages import forgotten, home, professional, session, sign_in
 from services.identity.campaigns import api as campaigns
 from services.identity.clients.api import clients
 from services.identity.contact_changes import api as contact_changes
@@ -47,6 +47,7 @@ PAGE_ROUTERS = (
     session.router,
     sign_in.router,
     forgotten.router,
+    professional.router,
     account_pages.router,
     devices.router,
     credentials.router,

@@ -107,6 +107,11 @@ class ProfessionalSettings(Section):
     psc_redirect_uri: str | None = Field(
         default=None, description="redirect URI registered there: .../professionals/callback"
     )
+    psc_pages_uri: str | None = Field(
+        default=None,
+        description="redirect URI of the pages registered there: .../session/pro-sante-connect; without it "
+        "professionals sign in over the API alone",
+    )
     psc_acr: str = Field(default="eidas1", description="requested level of authentication")
     motives: KeyringText | None = Field(
         default=None, description="keyring for motives, shared with audit; emergency modes need it"

@@ -88,6 +88,7 @@ ADDRESSES = {
     "TOKENS__JWKS_URL": "identity",
     "PROFESSIONALS__PSC_ISSUER": "Pro Santé Connect",
     "PROFESSIONALS__PSC_REDIRECT_URI": "identity, told to Pro Santé Connect",
+    "PROFESSIONALS__PSC_PAGES_URI": "identity's pages, told to Pro Santé Connect",
     "OPENINGS__OBJECTION_URL": "printed in a notice, never called",
     "SMTP__HOST": "the mail relay",
     "SMTP__PORT": "the mail relay",

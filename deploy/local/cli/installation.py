@@ -90,7 +90,7 @@ async def _up(var: Path) -> None:
     async with Stack(var, report=print_progress) as stack:
         print_line(f"all up after {time.monotonic() - started:.1f} s; end with Ctrl-C or `make down`")
         print_line(f"URLs and credentials: {stack.layout.endpoints}")
-        print_line(f"pages: {front_url(stack.ports)}")
+        print_line(f"pages: {front_url(stack.ports)}, as an invented person: {front_url(stack.ports)}/demo")
         await asyncio.Event().wait()
 
 

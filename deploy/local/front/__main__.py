@@ -5,11 +5,12 @@ import sys
 from pathlib import Path
 
 import uvicorn
-from starlette.applications import Starlette
 
+from deploy.local.front.demo import demo_app
 from deploy.local.front.routing import Front
 from deploy.local.front.server import FrontApp
 from deploy.local.platform.front import FILE
+from deploy.local.platform.paths import Layout
 from deploy.local.platform.ports import HOST
 
 
@@ -23,7 +24,7 @@ def load(folder: Path) -> Front:
 def main(folder: Path) -> None:
     """Serves until the process is ended. It listens on the loopback alone."""
     front = load(folder)
-    app = FrontApp(front, Starlette())
+    app = FrontApp(front, demo_app(Layout(folder)))
     uvicorn.run(app, host=HOST, port=front.port, access_log=False, log_config=None, proxy_headers=False, ws="none")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from deploy.local.platform.front import HOST_NAME
+from deploy.local.platform.ports import PAGES_NAME
 from shared.contracts.page_paths import page_path_of
 
 Headers = Iterable[tuple[bytes, bytes]]
@@ -31,7 +31,7 @@ class Front:
     @property
     def authority(self) -> str:
         """The only name under which the pages are reached: cookies of 127.0.0.1 would go to every port."""
-        return f"{HOST_NAME}:{self.port}"
+        return f"{PAGES_NAME}:{self.port}"
 
     @property
     def origin(self) -> str:

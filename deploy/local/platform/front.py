@@ -8,19 +8,17 @@ from typing import Final
 
 from deploy.local.platform.child import ChildSpec
 from deploy.local.platform.paths import REPOSITORY, Layout, write_private
-from deploy.local.platform.ports import Ports
+from deploy.local.platform.ports import PAGES_NAME, Ports
 from deploy.local.platform.probes import listens
 from deploy.local.platform.services import Role
 from shared.contracts.page_paths import PAGE_PATHS
 
-HOST_NAME: Final = "dmp.localhost"
-"""The name of the one origin of all pages; browsers look for it on this machine alone (RFC 6761, section 6.3)."""
 FILE: Final = "front.json"
 
 
 def front_url(ports: Ports) -> str:
     """Returns the address of the home page."""
-    return f"http://{HOST_NAME}:{ports['front']}"
+    return f"http://{PAGES_NAME}:{ports['front']}"
 
 
 def front_spec(layout: Layout, ports: Ports, url: Callable[[str, Role], str]) -> ChildSpec:

@@ -16,6 +16,8 @@ from deploy.local.platform.errors import LocalError
 from deploy.local.platform.paths import write_private
 
 HOST = "127.0.0.1"
+PAGES_NAME = "dmp.localhost"
+"""The name of the one origin of all pages; browsers look for it on this machine alone (RFC 6761, section 6.3)."""
 USUAL: Mapping[str, int] = {
     "postgres": 15432,
     "kafka": 9392,

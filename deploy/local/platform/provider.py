@@ -19,19 +19,21 @@ PEOPLE = (
 """The invented professionals of `dmp bootstrap`, without a structure, as `dmp bootstrap` enters them."""
 
 
-def psc_variables(secrets: Secrets, port: int, identity: str) -> dict[str, str]:
-    """Returns identity's settings about the provider."""
+def psc_variables(secrets: Secrets, port: int, identity: str, pages: str) -> dict[str, str]:
+    """Returns identity's settings about the provider. `pages`: the address of all pages."""
     return {
         "PROFESSIONALS__PSC_ISSUER": f"http://{HOST}:{port}",
         "PROFESSIONALS__PSC_CLIENT_ID": CLIENT_ID,
         "PROFESSIONALS__PSC_SECRET": secrets.password("psc"),
         "PROFESSIONALS__PSC_REDIRECT_URI": _redirect(identity),
+        "PROFESSIONALS__PSC_PAGES_URI": _pages_redirect(pages),
     }
 
 
-def write_psc(layout: Layout, secrets: Secrets, identity: str) -> None:
+def write_psc(layout: Layout, secrets: Secrets, identity: str, pages: str) -> None:
     """Writes the provider's configuration, secrets/psc.json."""
-    client = {"id": CLIENT_ID, "secret": secrets.password("psc"), "redirect_uri": _redirect(identity)}
+    uris = {"redirect_uri": _redirect(identity), "pages_uri": _pages_redirect(pages)}
+    client = {"id": CLIENT_ID, "secret": secrets.password("psc"), **uris}
     content = {"clients": [client], "people": PEOPLE}
     write_private(layout.secrets / "psc.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
@@ -54,3 +56,7 @@ def psc_spec(layout: Layout, port: int) -> ChildSpec:
 
 def _redirect(identity: str) -> str:
     return f"{identity}/professionals/callback"
+
+
+def _pages_redirect(pages: str) -> str:
+    return f"{pages}/session/pro-sante-connect"

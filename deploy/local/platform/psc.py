@@ -61,11 +61,16 @@ class Person:
 
 @dataclass(frozen=True)
 class Client:
-    """A registered client; its redirect URI is compared character by character."""
+    """A registered client; its redirect URIs, of the API and of the pages, are compared character by character."""
 
     id: str
     secret: str
     redirect_uri: str
+    pages_uri: str = ""
+
+    def leads_to(self, uri: str) -> bool:
+        """Whether this is one of its redirect URIs."""
+        return bool(uri) and uri in (self.redirect_uri, self.pages_uri)
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,7 @@ class _Code:
     client: Client
     nonce: str
     challenge: str
+    redirect_uri: str
     expires_at: float
 
 
@@ -97,10 +103,11 @@ class Provider:
         """Returns the person with the identifier, or None."""
         return next((person for person in self.people if person.id == identifier), None)
 
-    def hand_out(self, person: Person, client: Client, nonce: str, challenge: str) -> str:
-        """Returns a new code, valid once and for a minute."""
+    def hand_out(self, person: Person, client: Client, nonce: str, challenge: str, redirect_uri: str = "") -> str:
+        """Returns a new code, valid once and for a minute. `redirect_uri`: by default that of the API."""
         code = secrets.token_urlsafe(32)
-        self.codes[code] = _Code(person, client, nonce, challenge, time.time() + CODE_S)
+        uri = redirect_uri or client.redirect_uri
+        self.codes[code] = _Code(person, client, nonce, challenge, uri, time.time() + CODE_S)
         return code
 
     def redeem(self, form: dict[str, str]) -> dict[str, Any] | None:
@@ -113,7 +120,7 @@ class Provider:
             return None
         client, verifier = code.client, form.get("code_verifier", "")
         presented = (form.get("client_id"), form.get("client_secret"), form.get("redirect_uri"))
-        if presented != (client.id, client.secret, client.redirect_uri) or s256(verifier) != code.challenge:
+        if presented != (client.id, client.secret, code.redirect_uri) or s256(verifier) != code.challenge:
             return None
         id_token = self.id_token(code.person, client.id, nonce=code.nonce)
         access_token = self.access_token(code.person, client.id)
@@ -213,22 +220,22 @@ class _AuthorizationRequest(BaseModel):
 def _authorize(provider: Provider, request: _AuthorizationRequest) -> Response:
     """Answers an authorization request: a page with the names; with `person`, a redirect with a code."""
     client = next((client for client in provider.clients if client.id == request.client_id), None)
-    if client is None or request.redirect_uri != client.redirect_uri:
+    if client is None or not client.leads_to(request.redirect_uri):
         return JSONResponse({"error": "invalid_request"}, 400)  # no redirect to an unregistered URI
     is_valid = request.response_type == "code" and "openid" in request.scope.split() and request.state and request.nonce
     if not is_valid or request.code_challenge_method != "S256" or len(request.code_challenge) != 43:
-        return _back(client, {"error": "invalid_request", "state": request.state})
+        return _back(request.redirect_uri, {"error": "invalid_request", "state": request.state})
     if not request.person:
         return HTMLResponse(_page(provider, request))
     person = provider.person(request.person)
     if person is None:
-        return _back(client, {"error": "access_denied", "state": request.state})
-    code = provider.hand_out(person, client, request.nonce, request.code_challenge)
-    return _back(client, {"code": code, "state": request.state, "iss": provider.issuer})
+        return _back(request.redirect_uri, {"error": "access_denied", "state": request.state})
+    code = provider.hand_out(person, client, request.nonce, request.code_challenge, request.redirect_uri)
+    return _back(request.redirect_uri, {"code": code, "state": request.state, "iss": provider.issuer})
 
 
-def _back(client: Client, answer: dict[str, str]) -> Response:
-    return RedirectResponse(f"{client.redirect_uri}?{urlencode(answer)}", 303)
+def _back(redirect_uri: str, answer: dict[str, str]) -> Response:
+    return RedirectResponse(f"{redirect_uri}?{urlencode(answer)}", 303)
 
 
 def _page(provider: Provider, request: _AuthorizationRequest) -> str:

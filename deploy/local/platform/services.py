@@ -11,7 +11,7 @@ from deploy.local.platform.child import ChildSpec
 from deploy.local.platform.databases import app_dsn, owner_dsn, process_dsn
 from deploy.local.platform.kafka import Kafka
 from deploy.local.platform.paths import REPOSITORY, Layout
-from deploy.local.platform.ports import HOST, Ports
+from deploy.local.platform.ports import HOST, PAGES_NAME, Ports
 from deploy.local.platform.postgres import Postgres
 from deploy.local.platform.probes import answers
 from deploy.local.platform.provider import psc_variables
@@ -65,6 +65,10 @@ class Services:
     def url(self, service: str, role: Role = "api") -> str:
         """Returns the base URL of a service's process."""
         return f"http://{HOST}:{self.ports[f'{service}-{role}']}"
+
+    def _pages(self) -> str:
+        """Returns the address of all pages (`deploy.local.platform.front`)."""
+        return f"http://{PAGES_NAME}:{self.ports['front']}"
 
     def migrate(self, service: str) -> ChildSpec:
         """Returns the command that migrates the service's database to the present schema."""
@@ -128,7 +132,7 @@ class Services:
                 return {
                     "KEYS__SIGNING": self.secrets.signing_keys("identity"),
                     "KEYS__RECEIPTS": self.secrets.signature_keys("receipts", "identity"),
-                    **psc_variables(self.secrets, self.ports["psc"], self.url("identity")),
+                    **psc_variables(self.secrets, self.ports["psc"], self.url("identity"), self._pages()),
                     "PROFESSIONALS__MOTIVES": self.secrets.keyring("motives"),
                     "OPENINGS__WINDOW_DAYS": "0",  # a person watches a campaign on one machine to its end
                     "DEMO__SIGN_IN": "true",

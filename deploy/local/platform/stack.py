@@ -180,7 +180,7 @@ class Stack:
             self._step("databases", create_databases(self.postgres, self.secrets, NAMES)),
             self._step("topics", self._create_topics()),
         )
-        write_psc(self.layout, self.secrets, self.url("identity"))
+        write_psc(self.layout, self.secrets, self.url("identity"), front_url(self.ports))
         specs = [psc_spec(self.layout, self.ports["psc"]), *self.services.all()]
         self.secrets.save()
         await self._step("migrations", run_together(*(run_once(self.services.migrate(name)) for name in NAMES)))

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx2
 
 from services.identity.app import make_api
+from services.identity.settings import Settings
 from tests.infra.http.routes import known_routes
 from tests.infra.identity.accounts import FIREFOX, MAIL, PASSWORD, IdentityApi
 from tests.infra.identity.identity_api import settings_of
@@ -70,9 +71,11 @@ class Site:
 
 
 @asynccontextmanager
-async def run_site(database: Database, *, peer: str = "127.0.0.1") -> AsyncIterator[Site]:
+async def run_site(
+    database: Database, *, peer: str = "127.0.0.1", settings: Settings | None = None
+) -> AsyncIterator[Site]:
     """Runs identity's API with its pages; refusals are answered without delay."""
-    app = known_routes(make_api(settings_of(database, accounts={"refusal_s": 0})))
+    app = known_routes(make_api(settings or settings_of(database, accounts={"refusal_s": 0})))
     async with app.router.lifespan_context(app):
         transport = httpx2.ASGITransport(app, client=(peer, 50000))
         async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8401") as client:

@@ -42,7 +42,8 @@ PROFESSIONS = {
     OCCUPATIONAL.id: "G15_10",
 }
 REDIRECT = "http://127.0.0.1:8401/professionals/callback"
-OURS = Client("dmp", "a-secret-of-the-tests", REDIRECT)
+PAGES_REDIRECT = "https://dmp.localhost/session/pro-sante-connect"
+OURS = Client("dmp", "a-secret-of-the-tests", REDIRECT, PAGES_REDIRECT)
 SOFTWARE_CLIENT = "dpi-hopital"
 KEY = new_key()
 MOTIVES = Keyring.parse(KEYRING)
@@ -84,6 +85,7 @@ def doors(database: Database, provider: Provider | None = None, pki: Path | None
             "psc_client_id": OURS.id,
             "psc_secret": OURS.secret,
             "psc_redirect_uri": REDIRECT,
+            "psc_pages_uri": PAGES_REDIRECT,
         }
     if pki is not None:
         files = ("roots", "persons", "organisations", "revocations")

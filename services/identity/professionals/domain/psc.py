@@ -133,6 +133,10 @@ class ConfiguredProvider:
         return self.provider
 
 
+class PagesProvider(ConfiguredProvider):
+    """The provider as the pages use it: it leads the browser back to a page."""
+
+
 @dataclass(frozen=True, slots=True)
 class PendingSignIn:
     """The stored form of a started sign-in."""

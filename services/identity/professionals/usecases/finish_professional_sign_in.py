@@ -33,10 +33,19 @@ class ProviderCallback:
 async def finish_professional_sign_in(
     pool: Pool, issuer: TokenIssuer, provider: IdentityProvider, rules: ProfessionalRules, callback: ProviderCallback
 ) -> AccessToken:
-    """Returns the professional's token. A sign-in can be finished once, whatever the outcome.
+    """Returns the professional's token. Raises what `prove_professional` and `admit_professional` raise."""
+    session_request = await prove_professional(pool, provider, rules, callback)
+    async with transaction(pool) as connection:
+        return await open_session(connection, issuer, rules, session_request)
+
+
+async def prove_professional(
+    pool: Pool, provider: IdentityProvider, rules: ProfessionalRules, callback: ProviderCallback
+) -> SessionRequest:
+    """Returns who signed in, for a session. A sign-in can be finished once, whatever the outcome.
 
     Raises SignInOverError, ProviderRefusedError, ProviderUnavailableError, ProviderTokenInvalidError,
-    ProviderClaimsError and what `admit_professional` raises.
+    ProviderClaimsError.
     """
     async with transaction(pool) as connection:
         pending_sign_in = await professional_sessions.take_pending_sign_in(connection, secret_digest(callback.state))
@@ -44,11 +53,7 @@ async def finish_professional_sign_in(
     if callback.code is None or callback.issuer not in (None, provider.party.issuer):  # RFC 9207
         raise ProviderRefusedError
     proof = await _redeem_code(provider, rules, callback.code, pending.key_id, callback.state)
-    session_request = SessionRequest(
-        proof, "pro-sante-connect", PSC_CLIENT, pending.organisation_id, pending.stated_access
-    )
-    async with transaction(pool) as connection:
-        return await open_session(connection, issuer, rules, session_request)
+    return SessionRequest(proof, "pro-sante-connect", PSC_CLIENT, pending.organisation_id, pending.stated_access)
 
 
 async def _redeem_code(

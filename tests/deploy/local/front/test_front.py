@@ -1,7 +1,10 @@
 """The front of one machine: which service gets a request, what travels with it, and what the front answers itself."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
+from dataclasses import asdict
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -12,8 +15,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from deploy.local.demo.family import FILE, DemoPerson
+from deploy.local.front.demo import demo_app
 from deploy.local.front.routing import Front
 from deploy.local.front.server import FrontApp
+from deploy.local.platform.paths import Layout
 from shared.contracts.declarations import SERVICES
 from shared.contracts.page_paths import PAGE_PATHS, page_path_of
 from tests.e2e.acting import free_port
@@ -149,3 +155,28 @@ async def test_no_other_name_leads_to_the_pages(front: httpx2.AsyncClient, host:
 @pytest.mark.parametrize("path", ["/records", "/demo-sign-in", "/connexion%2f..%2frecords", "/static\\x", "/metrics"])
 async def test_what_is_no_page_reaches_no_service(front: httpx2.AsyncClient, path: str) -> None:
     assert (await front.get(path)).status_code == 404
+
+
+async def ask(folder: Path, method: str, path: str, **headers: str) -> httpx2.Response:
+    """Asks a front whose installation is in this folder."""
+    layout = Layout(folder)
+    layout.create()
+    transport = httpx2.ASGITransport(FrontApp(Front(8400, {}), demo_app(layout)))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://dmp.localhost:8400") as client:
+        return await client.request(method, path, headers={"accept-language": "fr", **headers})
+
+
+async def test_the_page_of_invented_persons_offers_to_invent_them_and_then_to_sign_in(tmp_path: Path) -> None:
+    assert 'action="/demo/famille"' in (await ask(tmp_path, "GET", "/demo")).text
+    person = DemoPerson("record", RECORD, "Hortense Grandclair", "mother")
+    (tmp_path / FILE).write_text(json.dumps([asdict(person)]))
+    shown = (await ask(tmp_path, "GET", "/demo")).text
+    assert 'action="/session/demo"' in shown
+    assert f'name="record" value="{RECORD}"' in shown
+    assert "Aucun message" in (await ask(tmp_path, "GET", "/demo/messages")).text
+
+
+async def test_no_other_site_invents_persons(tmp_path: Path) -> None:
+    refused = await ask(tmp_path, "POST", "/demo/famille", **{"sec-fetch-site": "cross-site"})
+    assert refused.status_code == 503
+    assert not (tmp_path / FILE).exists()
