@@ -22,7 +22,7 @@ class DirectoryResultView(BaseModel):
     """An entry of the directory."""
 
     id: str = Field(description="national id: PS_IdNat or Struct_IdNat")
-    name: str
+    name: str = Field(description="the public name")
     profession: str | None = Field(description="JDV_J65 as table and code (`G15_10`); null for a structure")
     structures: list[str] = Field(description="names of the structures where a professional works")
 
@@ -36,8 +36,8 @@ class DirectoryResultsView(BaseModel):
     """A page of entries in the order of their names; `next` is the `after` of the following page."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
-    results: list[DirectoryResultView]
-    next: str | None
+    results: list[DirectoryResultView] = Field(description="20 entries at most")
+    next: str | None = Field(description="`after` of the following page; null on the last one")
 
     @classmethod
     def of(cls, page: DirectoryPage) -> "DirectoryResultsView":

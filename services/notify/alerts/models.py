@@ -31,25 +31,25 @@ class AlertView(BaseModel):
     """One alert by one channel."""
 
     model_config = ConfigDict(from_attributes=True)
-    id: UUID
-    kind: AlertKind
-    channel: AlertChannel
+    id: UUID = Field(description="id of the alert")
+    kind: AlertKind = Field(description="what it was about")
+    channel: AlertChannel = Field(description="by what it is sent")
     status: Literal["queued", "sent", "failed", "unwanted"] = Field(
         description="unwanted: the preferences have switched it off, or it is about nothing any more"
     )
-    reason: str | None
+    reason: str | None = Field(description="code of why it failed or was unwanted; null otherwise")
     caused_at: datetime = Field(description="when that happened which it is about")
     due_at: datetime | None = Field(description="when it is sent next; null if it is not queued")
     handled_at: datetime | None = Field(description="when it was sent, failed or dropped; null while it is queued")
-    document_id: UUID | None
+    document_id: UUID | None = Field(description="the document that it was about; null for other kinds")
 
 
 class AlertsView(BaseModel):
     """A page of alerts, newest first; `next` is the `before` of the following page."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
-    alerts: list[AlertView]
-    next: str | None
+    alerts: list[AlertView] = Field(description="newest first")
+    next: str | None = Field(description="`before` of the following page; null on the last one")
 
     @classmethod
     def of(cls, page: AlertPage) -> "AlertsView":
