@@ -21,6 +21,7 @@ FUNCTIONS: Final = {
         "avg_over_time",
         "bool",
         "by",
+        "changes",
         "count",
         "group_left",
         "histogram_quantile",
@@ -34,6 +35,7 @@ FUNCTIONS: Final = {
         "sum",
         "time",
         "topk",
+        "unless",
         "vector",
     ),
 }
@@ -50,7 +52,7 @@ def metrics() -> dict[str, set[str]]:
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not module.name.endswith(".__main__"):
                 importlib.import_module(module.name)
-    names: dict[str, set[str]] = {"up": set()}
+    names: dict[str, set[str]] = {"up": set(), "process_start_time_seconds": set()}
     for collector in {*REGISTRY._names_to_collectors.values()}:
         for kind, suffixes in SUFFIXES.items():
             if isinstance(collector, kind):
