@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from shared.http.door import Door
 from shared.http.problems import NO_PATH, Renderer
 from shared.web.assets import asset, serve_asset
 from shared.web.formats import FORMATS
@@ -145,7 +146,7 @@ class Pages:
         """Adds what all pages need: the reader's language, and the files under `/static`."""
         app.state.pages = self
         app.add_middleware(_ReaderLanguage)
-        app.add_api_route("/static/{name}", serve_asset, include_in_schema=False)
+        app.router.add_api_route("/static/{name}", serve_asset, include_in_schema=False, route_class_override=Door)
 
 
 def pages_of(request: Request) -> Pages:

@@ -46,6 +46,7 @@ WITH_LARGE_BODIES = {
     "records /cda",
     "records /xdm",
     "records /records/{record_id}/documents/{document_id}",
+    "records /dossier/{record_id:uuid}/documents/ajouter",
     "consent /matrices",
 }
 FRAME = {"/livez", "/readyz"}
