@@ -41,6 +41,7 @@ HOLDERS: dict[tuple[str, str], Any] = {
     ("post", "/account/contact-changes"): {"mail": "thief@patient.example"},
     ("post", "/account/contact-changes/{challenge_id}/codes"): {"old_code": "000000", "new_code": "000000"},
     ("post", "/account/totp"): {"password": PASSWORD},
+    ("post", "/account/paper-codes"): {"password": PASSWORD},
     ("post", "/account/totp/{challenge_id}/code"): {"code": "000000"},
     ("put", "/account/second-factor"): {"second_factor": "mail", "password": PASSWORD},
     ("post", "/records/{record_id}/close"): {"password": PASSWORD},

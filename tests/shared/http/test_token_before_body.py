@@ -49,7 +49,7 @@ WITH_LARGE_BODIES = {
     "records /dossier/{record_id:uuid}/documents/ajouter",
     "consent /matrices",
 }
-FRAME = {"/livez", "/readyz"}
+FRAME = {"/livez", "/readyz", "/static/{name}"}
 
 
 @pytest_asyncio.fixture(scope="module")
