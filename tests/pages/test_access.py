@@ -80,6 +80,7 @@ async def test_each_page_is_for_everybody_and_has_a_title_of_its_own(rights: Rig
     assert len({*titles}) == len(PAGES)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", WAYS)
 async def test_each_page_is_whole_in_each_way_of_looking_at_it(rights: Rights, browser: Browser, way: str) -> None:
     async with rights.tab(browser, **WAYS[way]) as tab:

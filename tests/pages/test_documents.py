@@ -59,6 +59,7 @@ async def test_no_two_pages_have_one_title(site: Site, browser: Browser) -> None
     assert not any("pneumologie" in title for title in titles), "a title stays in the browser's history"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("variant", VARIANTS)
 async def test_a_page_is_whole_in_each_way_of_looking_at_it(site: Site, browser: Browser, variant: str) -> None:
     async with site.tab(browser, **VARIANTS[variant]) as tab:

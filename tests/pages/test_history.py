@@ -77,6 +77,7 @@ async def test_each_page_is_for_everybody_and_has_a_title_of_its_own(history: Hi
     assert len({*titles}) == len(titles)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", WAYS)
 async def test_each_page_is_whole_in_each_way_of_looking_at_it(history: History, browser: Browser, way: str) -> None:
     async with tab(browser, history.cookies, **WAYS[way]) as opened:

@@ -112,6 +112,7 @@ async def test_a_page_is_within_reach_of_everybody(identity: Identity, browser: 
         assert (await opened.sizes())[0] <= NEXT_PAGE
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("variant", set(VARIANTS) - {"narrow"})
 async def test_the_home_page_and_relatives_read_well_in_each_variant(
     identity: Identity, browser: Browser, variant: str

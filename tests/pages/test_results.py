@@ -22,6 +22,7 @@ async def test_a_page_of_results_is_within_reach_of_everybody(site: Site, browse
         assert await violations(tab.page) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("variant", VARIANTS, ids=["narrow", "dark", "forced-colours"])
 async def test_the_plot_is_seen_in_each_way_of_looking(
     site: Site, browser: Browser, variant: dict[str, object]
