@@ -15,6 +15,7 @@ PEOPLE = (
     {"id": "899900000101", "name": "Camille Marbeuf", "specialty": "SM26"},
     {"id": "899900000202", "name": "Noé Vautrelle", "specialty": "SM26"},
     {"id": "899900000303", "name": "Ysaline Corbeval", "profession": "21"},
+    {"id": "899900000404", "name": "Ombeline Tressard", "specialty": "SM26"},
 )
 """The invented professionals of `dmp bootstrap`, without a structure, as `dmp bootstrap` enters them."""
 
