@@ -45,6 +45,7 @@ IMAGES: Mapping[str, Recipe] = {
             "deploy/image/check_interpreter.py",
             "deploy/image/health.py",
             "deploy/image/sbom.py",
+            "deploy/image/strip_objects.py",
             "deploy/image/tools.lock",
             "requirements.lock",
         ),

@@ -18,7 +18,7 @@ from deploy.local.platform.lock import holder
 from deploy.local.platform.paths import Layout
 from deploy.local.platform.probes import answers, listens
 
-_WITHOUT_HTTP = ("postgres", "kafka", "smtp")
+_WITHOUT_HTTP = ("postgres", "kafka", "smtp", "front")
 
 
 def register(app: typer.Typer) -> None:
