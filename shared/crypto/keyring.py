@@ -186,7 +186,7 @@ SealKey = bytes | AESGCM
 
 
 def cipher_of(key: bytes) -> AESGCM:
-    """Returns the cipher of a key, for whoever opens many values: making it costs more than opening a short one."""
+    """Returns the cipher of a key, for callers that open many values: making it costs more than opening a short one."""
     return AESGCM(key)
 
 

@@ -9,7 +9,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from shared.errors import InvalidError
+from shared.errors import ClientError, InvalidError
 from shared.http.bodies import NulCharacterError
 from shared.runtime import clock
 
@@ -46,6 +46,13 @@ class Form:
         """Returns the last value of a field without blanks at its ends; empty where it was not sent."""
         return next((value.strip() for key, value in reversed(self.fields) if key == name), "")
 
+    def uuid(self, name: str, unknown: type[ClientError]) -> UUID:
+        """Returns the id in a field. Raises `unknown` where it holds none."""
+        try:
+            return UUID(self.text(name))
+        except ValueError:
+            raise unknown from None
+
     def is_checked(self, name: str) -> bool:
         """Returns whether a box is checked."""
         return bool(self.text(name))
@@ -53,10 +60,7 @@ class Form:
     @property
     def id(self) -> UUID:
         """The one-time id of the form. Raises FormUnreadableError."""
-        try:
-            return UUID(self.text(FORM_ID))
-        except ValueError as error:
-            raise FormUnreadableError from error
+        return self.uuid(FORM_ID, FormUnreadableError)
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from shared.errors import ClientError
 from shared.http.door import Door
 from shared.http.problems import NO_PATH, Renderer
 from shared.web.assets import asset, serve_asset
@@ -153,6 +154,11 @@ def pages_of(request: Request) -> Pages:
     """Returns the pages of the service that answers this request."""
     pages: Pages = request.app.state.pages
     return pages
+
+
+def message_of(request: Request, error: ClientError) -> str:
+    """Returns what an error says to a person, in the language of the page."""
+    return (error.in_french() if language_of(request) == "fr" else None) or str(error)
 
 
 class _ReaderLanguage:

@@ -1,6 +1,6 @@
 """The pages of the account: what is on file, and changing the mail address or the mobile number."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -12,12 +12,12 @@ from services.identity.accounts.usecases.read_account import read_account
 from services.identity.contact_changes.usecases.finish_contact_change import ContactChangeCodes, finish_contact_change
 from services.identity.contact_changes.usecases.start_contact_change import start_contact_change
 from services.identity.kit.dependencies import ProvidedStorage
-from services.identity.kit.page_errors import field_error, message_of
-from shared.errors import ClientError, SessionOverError
+from services.identity.kit.page_errors import form_again, form_page
+from shared.errors import ClientError
 from shared.human_text import compact_code
 from shared.web.doors import page_router
-from shared.web.forms import FieldErrors, Form, read_form
-from shared.web.pages import Page, pages_of
+from shared.web.forms import Form, read_form
+from shared.web.pages import pages_of
 from shared.web.session import see_other
 
 router = page_router()
@@ -48,7 +48,7 @@ async def get_contact(
     request: Request, field: Annotated[Literal["mail", "mobile"], Query(alias="type")] = "mail"
 ) -> Response:
     """Asks for the new mail address or mobile number."""
-    return _page(request, "contact_changes/contact.html", field=field)
+    return form_page(request, "contact_changes/contact.html", field=field)
 
 
 @router.post(CONTACT)
@@ -63,14 +63,14 @@ async def post_contact(
     try:
         challenge_id = await start_contact_change(storage, rules, signed_in, mail, mobile)
     except ClientError as error:
-        return _again(request, "contact_changes/contact.html", error, form, field=field)
+        return form_again(request, "contact_changes/contact.html", error, _FIELDS, form, field=field)
     return see_other(f"{CONTACT}/codes?{urlencode({'challenge': str(challenge_id)})}")
 
 
 @router.get(f"{CONTACT}/codes", dependencies=[Depends(holder)])
 async def get_both_codes(request: Request, challenge: UUID) -> Response:
     """Asks for both codes."""
-    return _page(request, "contact_changes/codes.html", form=Form((("challenge", str(challenge)),)))
+    return form_page(request, "contact_changes/codes.html", form=Form((("challenge", str(challenge)),)))
 
 
 @router.post(f"{CONTACT}/codes")
@@ -79,36 +79,10 @@ async def post_both_codes(
 ) -> Response:
     """Changes the contact."""
     form = await read_form(request)
-    try:
-        challenge_id = UUID(form.text("challenge"))
-    except ValueError:
-        raise CodeOverError from None
+    challenge_id = form.uuid("challenge", CodeOverError)
     old_code, new_code = (compact_code(form.text(name)[:100]) for name in ("old-code", "new-code"))
     try:
         await finish_contact_change(storage, rules, signed_in, ContactChangeCodes(challenge_id, old_code, new_code))
     except ClientError as error:
-        return _again(request, "contact_changes/codes.html", error, form)
+        return form_again(request, "contact_changes/codes.html", error, _FIELDS, form)
     return see_other("/compte?fait=contact")
-
-
-def _again(request: Request, template: str, error: ClientError, form: Form, **values: Any) -> Page:
-    """Returns the page with the error beside its field, or above the form. Raises errors that no form mends."""
-    if isinstance(error, SessionOverError):
-        raise error
-    errors = field_error(error, _FIELDS)
-    problem = "" if errors else message_of(request, error)
-    return _page(request, template, form, errors=errors, problem=problem, status=error.status, **values)
-
-
-def _page(
-    request: Request,
-    template: str,
-    form: Form | None = None,
-    *,
-    errors: FieldErrors | None = None,
-    problem: str = "",
-    status: int = 200,
-    **values: Any,
-) -> Page:
-    words = {"errors": errors or FieldErrors(), "problem": problem, "form": form or Form()}
-    return pages_of(request).page(request, template, status=status, **words, **values)

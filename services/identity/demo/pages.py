@@ -1,7 +1,6 @@
 """The direct sign-in of a demonstration in a browser: no proof of identity, so on this machine only."""
 
 from typing import Annotated, Final
-from uuid import UUID
 
 from fastapi import Depends, Request, Response
 
@@ -53,9 +52,6 @@ async def post_demo_sign_in(
         )
         tokens = await start_professional_session(storage, issuer, rules, session_request, earlier)
         return await signed_in(request, storage, tokens, own_path(form.text("to"), "/soins"))
-    try:
-        record_id = UUID(form.text("record"))
-    except ValueError:
-        raise RecordUnknownError from None
+    record_id = form.uuid("record", RecordUnknownError)
     tokens = await start_demo_session(storage, issuer, record_id, device_of(request), earlier)
     return await signed_in(request, storage, tokens, own_path(form.text("to")))

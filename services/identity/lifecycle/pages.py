@@ -7,7 +7,7 @@ from fastapi import Query, Request, Response
 
 from services.identity.accounts.api.dependencies import ProvidedAccountRules
 from services.identity.kit.dependencies import ProvidedStorage
-from services.identity.kit.page_errors import field_error, message_of, typed
+from services.identity.kit.page_errors import field_error, typed
 from services.identity.lifecycle.api.lifecycle import ProvidedLifecycleRules, lifecycle_request
 from services.identity.lifecycle.usecases.close_record import close_record
 from services.identity.lifecycle.usecases.move_record import move_record
@@ -19,7 +19,7 @@ from shared.http.app import AuthenticatedCaller
 from shared.http.prefer import wait_for
 from shared.web.doors import page_router
 from shared.web.forms import FieldErrors, read_form
-from shared.web.pages import Page, pages_of
+from shared.web.pages import Page, message_of, pages_of
 from shared.web.session import see_other
 
 router = page_router()

@@ -1,6 +1,6 @@
 """The pages on which a person opens their record alone, in three steps, or activates their account with a code."""
 
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from services.identity.accounts.api.dependencies import ProvidedAccountRules, min_response_time, source_of
 from services.identity.accounts.domain.accounts import SecondFactor
 from services.identity.kit.dependencies import ProvidedStorage
-from services.identity.kit.page_errors import LONGEST_TYPED, field_error, message_of, typed
+from services.identity.kit.page_errors import form_again, form_page, typed
 from services.identity.openings.api.openings import ProvidedOpeningRules
 from services.identity.openings.domain.online import OpeningOverError
 from services.identity.openings.models import ActivationBody, OnlineBody
@@ -20,14 +20,14 @@ from services.identity.openings.usecases.open_alone import AccountRequest, open_
 from services.identity.openings.usecases.prove_contact import prove_contact
 from services.identity.people.domain.persons import PersonRules
 from services.identity.people.models import ProvidedPersonRules
-from shared.errors import ClientError, OverloadedError
+from shared.errors import ClientError
 from shared.human_text import compact_code
 from shared.terminology.oids import INS_NIR, INS_NIR_TEST
 from shared.values import Ins, check_key
 from shared.web.doors import page_router
 from shared.web.forms import FieldErrors, Form, read_form
 from shared.web.languages import language_of
-from shared.web.pages import Page, pages_of
+from shared.web.pages import message_of
 from shared.web.session import see_other
 
 router = page_router()
@@ -57,7 +57,7 @@ _FIELDS: Final = {
 @router.get(OPEN)
 async def get_opening(request: Request) -> Response:
     """First step: the number, the card, and where the code goes."""
-    return _page(request, "openings/person.html")
+    return form_page(request, "openings/person.html")
 
 
 @router.post(OPEN)
@@ -77,19 +77,19 @@ async def post_opening(
             }
         )
     except ValidationError as error:
-        return _page(request, "openings/person.html", form, _invalid(error), status=422)
+        return form_page(request, "openings/person.html", form, _invalid(error), status=422)
     try:
         opening = body.opening_request(test_keys=persons.test_nir_keys)
         opening_id = await ask_to_open(storage, rules.lookups, opening, source_of(request))
     except ClientError as error:
-        return _again(request, "openings/person.html", form, error)
+        return form_again(request, "openings/person.html", error, _FIELDS, form)
     return see_other(f"{CONTACT}?{urlencode({'opening': str(opening_id)})}")
 
 
 @router.get(CONTACT)
 async def get_contact_code(request: Request, opening: UUID) -> Response:
     """Second step: the code that was sent."""
-    return _page(request, "openings/contact.html", Form((("opening", str(opening)),)))
+    return form_page(request, "openings/contact.html", Form((("opening", str(opening)),)))
 
 
 @router.post(CONTACT)
@@ -98,16 +98,16 @@ async def post_contact_code(
 ) -> Response:
     """Exchanges the code for a ticket, and asks for the account."""
     form = await read_form(request)
-    opening_id, code = _opening_id(form), compact_code(form.text("code")[:100])
+    opening_id, code = form.uuid("opening", OpeningOverError), compact_code(form.text("code")[:100])
     try:
         async with min_response_time(rules.refusal_s):
             ticket = await prove_contact(storage.pool, rules.lookups, opening_id, code)
     except OpeningOverError as error:
-        return _page(request, "openings/person.html", problem=message_of(request, error), status=error.status)
+        return form_page(request, "openings/person.html", problem=message_of(request, error), status=error.status)
     except ClientError as error:
-        return _again(request, "openings/contact.html", form, error)
+        return form_again(request, "openings/contact.html", error, _FIELDS, form)
     fields = (("opening", str(opening_id)), ("ticket", ticket))
-    return _page(request, "openings/account.html", Form(fields), terms=openings.terms_version)
+    return form_page(request, "openings/account.html", Form(fields), terms=openings.terms_version)
 
 
 @router.post(ACCOUNT)
@@ -116,22 +116,26 @@ async def post_account(
 ) -> Response:
     """Third step: opens the record with the account that the person chose."""
     form = await read_form(request)
-    opening_id, chosen, errors = _opening_id(form), _account(form, openings.terms_version), _account_errors(form)
+    opening_id, chosen, errors = (
+        form.uuid("opening", OpeningOverError),
+        _account(form, openings.terms_version),
+        _account_errors(form),
+    )
     if errors:
-        return _page(request, "openings/account.html", form, errors, status=422, terms=openings.terms_version)
+        return form_page(request, "openings/account.html", form, errors, status=422, terms=openings.terms_version)
     try:
         await open_alone(storage, rules, opening_id, form.text("ticket")[:100], chosen)
     except OpeningOverError as error:
-        return _page(request, "openings/person.html", problem=message_of(request, error), status=error.status)
+        return form_page(request, "openings/person.html", problem=message_of(request, error), status=error.status)
     except ClientError as error:
-        return _again(request, "openings/account.html", form, error, terms=openings.terms_version)
-    return _page(request, "openings/done.html")
+        return form_again(request, "openings/account.html", error, _FIELDS, form, terms=openings.terms_version)
+    return form_page(request, "openings/done.html")
 
 
 @router.get(ACTIVATE)
 async def get_activation(request: Request, openings: ProvidedOpeningRules) -> Response:
     """Asks for the number, the code received, and the account."""
-    return _page(request, "openings/activation.html", terms=openings.terms_version)
+    return form_page(request, "openings/activation.html", terms=openings.terms_version)
 
 
 @router.post(ACTIVATE)
@@ -145,7 +149,7 @@ async def post_activation(
     """Activates the account. A number without a record is answered as a wrong code is."""
     form = await read_form(request)
     if errors := _account_errors(form):
-        return _page(request, "openings/activation.html", form, errors, status=422, terms=openings.terms_version)
+        return form_page(request, "openings/activation.html", form, errors, status=422, terms=openings.terms_version)
     chosen = _account(form, openings.terms_version)
     try:
         stated = _ins(form, persons)
@@ -156,8 +160,8 @@ async def post_activation(
         async with min_response_time(rules.refusal_s):
             await activate_account(storage, rules, activation, chosen)
     except ClientError as error:
-        return _again(request, "openings/activation.html", form, error, terms=openings.terms_version)
-    return _page(request, "openings/done.html")
+        return form_again(request, "openings/activation.html", error, _FIELDS, form, terms=openings.terms_version)
+    return form_page(request, "openings/done.html")
 
 
 def _ins(form: Form, persons: PersonRules) -> dict[str, str]:
@@ -196,34 +200,3 @@ def _invalid(error: ValidationError) -> FieldErrors:
             case _:
                 errors.add("mail", "opening.contact-needed")
     return errors
-
-
-def _opening_id(form: Form) -> UUID:
-    """Returns the opening that the form continues. Raises OpeningOverError."""
-    try:
-        return UUID(form.text("opening")[:LONGEST_TYPED])
-    except ValueError:
-        raise OpeningOverError from None
-
-
-def _again(request: Request, template: str, form: Form, error: ClientError, **values: Any) -> Page:
-    """Returns the page with the error beside its field, or above the form."""
-    if isinstance(error, OverloadedError):
-        raise error
-    errors = field_error(error, _FIELDS)
-    problem = "" if errors else message_of(request, error)
-    return _page(request, template, form, errors, problem=problem, status=error.status, **values)
-
-
-def _page(
-    request: Request,
-    template: str,
-    form: Form | None = None,
-    errors: FieldErrors | None = None,
-    *,
-    problem: str = "",
-    status: int = 200,
-    **values: Any,
-) -> Page:
-    words = {"errors": errors or FieldErrors(), "problem": problem, "form": form or Form()}
-    return pages_of(request).page(request, template, status=status, **words, **values)

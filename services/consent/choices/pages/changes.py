@@ -26,7 +26,7 @@ from shared.runtime import clock
 from shared.web.doors import page_router
 from shared.web.forms import Form, read_form
 from shared.web.languages import language_of
-from shared.web.pages import pages_of
+from shared.web.pages import message_of, pages_of
 from shared.web.session import see_other
 
 LONGEST_WAIT_S: Final = 5.0
@@ -166,10 +166,9 @@ def version_of(form: Form) -> int | None:
 
 def _refusal_text(request: Request, error: ClientError) -> str:
     """Returns what a refusal says: in the words of the pages, which name their links, else in the error's own."""
-    language = language_of(request)
     if error.code in REWORDED:
-        return str(pages_of(request).words(language)(f"choice-refusal.{error.code}"))
-    return error.french if language == "fr" and error.french else str(error)
+        return str(pages_of(request).words(language_of(request))(f"choice-refusal.{error.code}"))
+    return message_of(request, error)
 
 
 async def _check_page(  # what a route has, and the refusal

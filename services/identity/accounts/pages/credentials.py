@@ -1,7 +1,6 @@
 """The pages of the password, of an authenticator application, and of codes on paper."""
 
-from typing import Any, Final, cast
-from uuid import UUID
+from typing import Final, cast
 
 import segno
 from fastapi import Depends, Request, Response
@@ -16,12 +15,11 @@ from services.identity.accounts.usecases.print_paper_codes import print_paper_co
 from services.identity.accounts.usecases.read_account import read_account
 from services.identity.accounts.usecases.start_totp import start_totp
 from services.identity.kit.dependencies import ProvidedStorage
-from services.identity.kit.page_errors import field_error, message_of, typed
-from shared.errors import ClientError, OverloadedError, SessionOverError
+from services.identity.kit.page_errors import form_again, form_page, typed
+from shared.errors import ClientError
 from shared.human_text import compact_code
 from shared.web.doors import page_router
-from shared.web.forms import FieldErrors, Form, read_form
-from shared.web.pages import Page, pages_of
+from shared.web.forms import read_form
 from shared.web.session import see_other
 
 router = page_router()
@@ -42,7 +40,7 @@ _FIELDS: Final = {
 @router.get(PASSWORD, dependencies=[Depends(holder)])
 async def get_password(request: Request) -> Response:
     """Asks for the present and the new password."""
-    return _page(request, "accounts/password.html")
+    return form_page(request, "accounts/password.html")
 
 
 @router.post(PASSWORD)
@@ -54,14 +52,14 @@ async def post_password(
     try:
         await change_password(storage, rules, signed_in, typed(form, "password"), typed(form, "new-password"))
     except ClientError as error:
-        return _again(request, "accounts/password.html", error)
+        return form_again(request, "accounts/password.html", error, _FIELDS)
     return see_other("/compte?fait=mot-de-passe")
 
 
 @router.get(CODES)
 async def get_codes(request: Request, signed_in: Holder, storage: ProvidedStorage) -> Response:
     """Shows where the code of a sign-in comes from, and the other ways."""
-    return _page(request, "accounts/codes.html", account=await read_account(storage, signed_in))
+    return form_page(request, "accounts/codes.html", account=await read_account(storage, signed_in))
 
 
 @router.post(CODES)
@@ -74,14 +72,16 @@ async def post_codes(
     try:
         await change_second_factor(storage, rules, signed_in, second_factor, typed(form, "password"))
     except ClientError as error:
-        return _again(request, "accounts/codes.html", error, account=await read_account(storage, signed_in))
+        return form_again(
+            request, "accounts/codes.html", error, _FIELDS, account=await read_account(storage, signed_in)
+        )
     return see_other("/compte?fait=codes")
 
 
 @router.get(APPLICATION, dependencies=[Depends(holder)])
 async def get_application(request: Request) -> Response:
     """Says what an authenticator application is, and asks for the password."""
-    return _page(request, "accounts/application.html", enrolment=None)
+    return form_page(request, "accounts/application.html", enrolment=None)
 
 
 @router.post(APPLICATION)
@@ -93,9 +93,9 @@ async def post_application(
     try:
         enrolment = await start_totp(storage, rules, signed_in, typed(form, "password"))
     except ClientError as error:
-        return _again(request, "accounts/application.html", error, enrolment=None)
+        return form_again(request, "accounts/application.html", error, _FIELDS, enrolment=None)
     shown = {"challenge": str(enrolment.challenge_id), "secret": enrolment.secret, "uri": enrolment.uri}
-    return _page(request, "accounts/application.html", enrolment=_with_qr(shown))
+    return form_page(request, "accounts/application.html", enrolment=_with_qr(shown))
 
 
 @router.post(f"{APPLICATION}/code")
@@ -104,16 +104,17 @@ async def post_first_code(request: Request, signed_in: Holder, storage: Provided
     form = await read_form(request)
     shown = {name: form.text(name)[:500] for name in ("challenge", "secret", "uri")}
     try:
-        await finish_totp(storage, signed_in, _id_in(shown["challenge"]), compact_code(form.text("code")[:100]))
+        challenge_id = form.uuid("challenge", CodeOverError)
+        await finish_totp(storage, signed_in, challenge_id, compact_code(form.text("code")[:100]))
     except ClientError as error:
-        return _again(request, "accounts/application.html", error, enrolment=_with_qr(shown))
+        return form_again(request, "accounts/application.html", error, _FIELDS, enrolment=_with_qr(shown))
     return see_other("/compte?fait=application")
 
 
 @router.get(PAPER)
 async def get_paper(request: Request, signed_in: Holder, storage: ProvidedStorage) -> Response:
     """Says what codes on paper are, and asks for the password."""
-    return _page(request, "accounts/paper.html", account=await read_account(storage, signed_in), codes=())
+    return form_page(request, "accounts/paper.html", account=await read_account(storage, signed_in), codes=())
 
 
 @router.post(PAPER)
@@ -125,8 +126,10 @@ async def post_paper(
     try:
         codes = await print_paper_codes(storage, rules, signed_in, typed(form, "password"))
     except ClientError as error:
-        return _again(request, "accounts/paper.html", error, account=await read_account(storage, signed_in), codes=())
-    return _page(request, "accounts/paper.html", account=await read_account(storage, signed_in), codes=codes)
+        return form_again(
+            request, "accounts/paper.html", error, _FIELDS, account=await read_account(storage, signed_in), codes=()
+        )
+    return form_page(request, "accounts/paper.html", account=await read_account(storage, signed_in), codes=codes)
 
 
 def _with_qr(shown: dict[str, str]) -> dict[str, str]:
@@ -134,34 +137,3 @@ def _with_qr(shown: dict[str, str]) -> dict[str, str]:
     if not shown["uri"].startswith("otpauth://totp/"):
         raise CodeOverError
     return {**shown, "picture": segno.make(shown["uri"], error="m").svg_data_uri(scale=5, border=4, light="white")}
-
-
-def _id_in(text: str) -> UUID:
-    """Returns the id of a challenge. Raises CodeOverError."""
-    try:
-        return UUID(text)
-    except ValueError:
-        raise CodeOverError from None
-
-
-def _again(request: Request, template: str, error: ClientError, **values: Any) -> Page:
-    """Returns the page with the error beside its field, or above the form. Raises errors that no form mends."""
-    if isinstance(error, OverloadedError | SessionOverError):
-        raise error
-    errors = field_error(error, _FIELDS)
-    problem = "" if errors else message_of(request, error)
-    return _page(request, template, errors, problem=problem, status=error.status, **values)
-
-
-def _page(
-    request: Request,
-    template: str,
-    errors: FieldErrors | None = None,
-    *,
-    problem: str = "",
-    status: int = 200,
-    **values: Any,
-) -> Page:
-    return pages_of(request).page(
-        request, template, status=status, errors=errors or FieldErrors(), problem=problem, form=Form(), **values
-    )

@@ -11,7 +11,6 @@ from services.identity.browser_sessions.pages.sign_in import signed_in
 from services.identity.browser_sessions.usecases.start_professional_session import start_professional_session
 from services.identity.clients.api.dependencies import ProvidedIssuer
 from services.identity.kit.dependencies import ProvidedStorage
-from services.identity.kit.page_errors import message_of
 from services.identity.professionals.api import NO_STORE, ProvidedProfessionalRules, counted_refusals
 from services.identity.professionals.domain.modes import StatedAccess
 from services.identity.professionals.domain.psc import SIGN_IN_LIFETIME, PagesProvider, cookie_name
@@ -21,7 +20,7 @@ from shared.errors import ClientError, NotAuthenticatedError
 from shared.http.app import verify_caller
 from shared.http.dependencies import provided
 from shared.web.doors import page_router
-from shared.web.pages import pages_of
+from shared.web.pages import message_of, pages_of
 from shared.web.session import ACCESS
 
 router = page_router()

@@ -22,24 +22,26 @@ from services.identity.browser_sessions.usecases.finish_browser_sign_in import B
 from services.identity.browser_sessions.usecases.name_record import name_record
 from services.identity.clients.api.dependencies import ProvidedIssuer
 from services.identity.kit.dependencies import ProvidedStorage
-from services.identity.kit.page_errors import LONGEST_TYPED, message_of, typed
+from services.identity.kit.page_errors import LONGEST_TYPED, form_page, typed
 from services.identity.kit.unit_of_work import Storage
 from shared.errors import ClientError, OverloadedError
 from shared.human_text import compact_code
 from shared.web.doors import page_router
 from shared.web.forms import FieldErrors, Form, read_form
-from shared.web.pages import Page, pages_of
+from shared.web.pages import message_of, pages_of
 from shared.web.paths import own_path
 from shared.web.session import SIGN_IN, see_other
 
 router = page_router()
 CODE: Final = "/session/code"
+SIGN_IN_FORM: Final = "browser_sessions/sign_in.html"
+CODE_FORM: Final = "browser_sessions/code.html"
 
 
 @router.get(SIGN_IN)
 async def get_sign_in(request: Request, to: To = "/") -> Response:
     """Asks for identifier and password."""
-    return _sign_in_page(request, Form((("to", own_path(to)),)))
+    return form_page(request, SIGN_IN_FORM, Form((("to", own_path(to)),)))
 
 
 @router.post(SIGN_IN)
@@ -53,7 +55,7 @@ async def post_sign_in(request: Request, storage: ProvidedStorage, rules: Provid
     if not password:
         errors.add("password", "sign-in.password-needed")
     if errors:
-        return _sign_in_page(request, form, errors, status=422)
+        return form_page(request, SIGN_IN_FORM, form, errors, status=422)
     attempt = SignInAttempt(identifier, password, request.cookies.get(DEVICE), source_of(request))
     try:
         async with min_response_time(rules.refusal_s):
@@ -61,7 +63,7 @@ async def post_sign_in(request: Request, storage: ProvidedStorage, rules: Provid
     except OverloadedError:
         raise
     except ClientError as error:
-        return _sign_in_page(request, form, problem=message_of(request, error), status=error.status)
+        return form_page(request, SIGN_IN_FORM, form, problem=message_of(request, error), status=error.status)
     parameters = {
         "challenge": str(challenge.challenge_id),
         "by": challenge.second_factor,
@@ -81,7 +83,7 @@ async def get_code(
 ) -> Response:
     """Asks for the code."""
     fields = (("challenge", str(challenge)), ("by", by), ("own", own), ("to", own_path(to)))
-    return _code_page(request, Form(fields))
+    return form_page(request, CODE_FORM, Form(fields))
 
 
 @router.post(CODE)
@@ -93,18 +95,22 @@ async def post_code(
     code = compact_code(form.text("code")[:LONGEST_TYPED])
     if not code:
         errors.add("code", "sign-in.code-needed")
-        return _code_page(request, form, errors, status=422)
+        return form_page(request, CODE_FORM, form, errors, status=422)
     answer = BrowserAnswer(
-        _challenge_of(form), code, device_of(request), form.is_checked("own"), request.cookies.get(SESSION)
+        form.uuid("challenge", CodeOverError),
+        code,
+        device_of(request),
+        form.is_checked("own"),
+        request.cookies.get(SESSION),
     )
     try:
         async with min_response_time(rules.refusal_s):
             tokens = await finish_browser_sign_in(storage, rules, issuer, answer)
     except CodeWrongError:
         errors.add("code", "sign-in.code-wrong")
-        return _code_page(request, form, errors, status=403)
+        return form_page(request, CODE_FORM, form, errors, status=403)
     except CodeOverError as error:
-        return _sign_in_page(request, form, problem=message_of(request, error), status=403)
+        return form_page(request, SIGN_IN_FORM, form, problem=message_of(request, error), status=403)
     return await signed_in(request, storage, tokens, own_path(form.text("to")))
 
 
@@ -121,30 +127,3 @@ async def signed_in(request: Request, storage: Storage, tokens: BrowserTokens, t
     if tokens.record_id is not None:
         set_whose(response, await name_record(storage, tokens.record_id, tokens.record_id), tokens.kept_until)
     return response
-
-
-def _challenge_of(form: Form) -> UUID:
-    """Returns the challenge that the form names. Raises CodeOverError."""
-    try:
-        return UUID(form.text("challenge"))
-    except ValueError:
-        raise CodeOverError from None
-
-
-def _sign_in_page(
-    request: Request, form: Form, errors: FieldErrors | None = None, *, problem: str = "", status: int = 200
-) -> Page:
-    return pages_of(request).page(
-        request,
-        "browser_sessions/sign_in.html",
-        status=status,
-        form=form,
-        errors=errors or FieldErrors(),
-        problem=problem,
-    )
-
-
-def _code_page(request: Request, form: Form, errors: FieldErrors | None = None, *, status: int = 200) -> Page:
-    return pages_of(request).page(
-        request, "browser_sessions/code.html", status=status, form=form, errors=errors or FieldErrors()
-    )

@@ -7,7 +7,7 @@ from fastapi import Request, Response
 
 from services.identity.accounts.api.dependencies import Holder, ProvidedAccountRules
 from services.identity.kit.dependencies import ProvidedStorage
-from services.identity.kit.page_errors import field_error, message_of
+from services.identity.kit.page_errors import field_error
 from services.identity.kit.unit_of_work import Storage
 from services.identity.relations.domain.care import InvitationUnknownError
 from services.identity.relations.usecases.answer_invitation import InvitationAnswer, answer_invitation
@@ -16,7 +16,7 @@ from shared.errors import ClientError, SessionOverError
 from shared.http.app import AuthenticatedCaller
 from shared.web.doors import page_router
 from shared.web.forms import FieldErrors, Form, read_form
-from shared.web.pages import Page, pages_of
+from shared.web.pages import Page, message_of, pages_of
 from shared.web.session import see_other
 
 router = page_router()

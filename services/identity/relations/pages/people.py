@@ -8,7 +8,7 @@ from fastapi import Depends, Request, Response
 
 from services.identity.accounts.api.dependencies import ProvidedAccountRules
 from services.identity.kit.dependencies import ProvidedStorage
-from services.identity.kit.page_errors import field_error, message_of
+from services.identity.kit.page_errors import field_error
 from services.identity.people.domain.contacts import checked_contact
 from services.identity.relations.api.carers import ProvidedRelationRules
 from services.identity.relations.domain.acts_for_holder import is_permitted
@@ -27,7 +27,7 @@ from shared.runtime import clock
 from shared.web.doors import page_router
 from shared.web.forms import FieldErrors, Form, read_form
 from shared.web.languages import language_of
-from shared.web.pages import Page, pages_of
+from shared.web.pages import Page, message_of, pages_of
 from shared.web.session import see_other
 
 router = page_router()
@@ -77,7 +77,7 @@ async def post_invitation(request: Request, record_id: UUID, context: ProvidedPe
 @router.post(f"{PATH}/aidant")
 async def post_end_of_care(request: Request, record_id: UUID, context: ProvidedPeopleContext) -> Response:
     """Ends the help of a carer, or withdraws an invitation."""
-    care_id = _id_in((await read_form(request)).text("care"), CareUnknownError)
+    care_id = (await read_form(request)).uuid("care", CareUnknownError)
     await end_care(context.storage, context.caller, record_id, care_id)
     return see_other(_path(record_id))
 
@@ -86,7 +86,7 @@ async def post_end_of_care(request: Request, record_id: UUID, context: ProvidedP
 async def post_representation(request: Request, record_id: UUID, context: ProvidedPeopleContext) -> Response:
     """Accepts or refuses another representative, for a representative."""
     form = await read_form(request)
-    id = _id_in(form.text("representation"), RepresentationUnknownError)
+    id = form.uuid("representation", RepresentationUnknownError)
     action = "validate" if form.text("answer") == "validate" else "refuse"
     await answer_representation(context.storage, context.caller, record_id, id, action)  # type: ignore[arg-type]
     return see_other(_path(record_id))
@@ -119,13 +119,6 @@ def _mark(person: PersonToCall) -> str:
 
 def _path(record_id: UUID) -> str:
     return PATH.format(record_id=record_id)
-
-
-def _id_in(text: str, unknown: type[ClientError]) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise unknown from None
 
 
 async def _again(request: Request, context: PeopleContext, record_id: UUID, form: Form, error: ClientError) -> Page:
