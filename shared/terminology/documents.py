@@ -72,6 +72,11 @@ def section_labels() -> dict[SectionCode, str]:
     return {SectionCode(row["code"]): row["label_fr"] for row in rows("sections")}
 
 
+def section_label(code: str) -> str | None:
+    """Returns the French label of a section; None for a code that is none."""
+    return section_labels().get(SectionCode(code))
+
+
 @cache
 def _formats() -> dict[str, str]:
     return {row["template_oid"]: row["format_code"] for row in rows("format_codes")}

@@ -14,7 +14,7 @@ from shared.contracts.audit import Action
 from shared.moments import FRANCE
 from shared.public_names import PublicNames
 from shared.terminology.access_modes import EMERGENCY_MODES
-from shared.terminology.documents import section_labels
+from shared.terminology.documents import section_label
 from shared.terminology.professions import role_label
 
 Words = Callable[..., str]
@@ -135,5 +135,5 @@ def _about(entry: ShownEntry, names: PublicNames, t: Words) -> str | None:
     if entry.action in HOLDER_ACTIONS:
         return t("who.somebody") if subject is None else names.name_of(subject) or t("who.number", id=subject)
     if entry.action in SECTION_ACTIONS and subject is not None:
-        return {str(code): label for code, label in section_labels().items()}.get(subject, subject)
+        return section_label(subject) or subject
     return None

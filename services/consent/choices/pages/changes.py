@@ -23,6 +23,7 @@ from shared.http.tokens import Caller
 from shared.moments import FRANCE
 from shared.national_ids import LONGEST_INPUT
 from shared.runtime import clock
+from shared.terminology.documents import section_label
 from shared.web.doors import page_router
 from shared.web.forms import Form, read_form
 from shared.web.languages import language_of
@@ -190,7 +191,7 @@ async def _check_page(  # what a route has, and the refusal
         status=200 if error is None else error.status,
         change=change,
         subject=None if subject is None or is_section else views.holder_of(subject, names),
-        section=views.section_names().get(subject or "") if is_section else None,
+        section=section_label(subject or "") if is_section else None,
         fields=[(name, value) for name, value in form.fields if name in (*views.FIELDS, "version") and value],
         durations=tuple(DURATIONS),
         emergency=change.emergency,

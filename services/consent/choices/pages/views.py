@@ -9,7 +9,7 @@ from services.consent.choices.domain.choices import Choices, has_ended
 from services.consent.choices.domain.states import HistoryEntry
 from services.consent.directory.domain import DirectoryResult
 from shared.contracts.consent import Authorisation
-from shared.terminology.documents import section_labels
+from shared.terminology.documents import section_label, section_labels
 from shared.terminology.professions import role_codes, role_label
 
 FIELDS: Final = ("action", "subject", "duration", "break-glass", "regulation-centre", "masked-documents", "masked")
@@ -93,7 +93,6 @@ def choices_page(choices: Choices, names: Names, now: datetime, t: Words) -> Cho
         for authorisation in choices.authorisations
     ]
     informed_on = {objection.structure_id: objection.informed_on for objection in choices.collected_objections}
-    labels = section_names()
     return ChoicesPage(
         attending_doctors=_sorted(map(titled, choices.attending_doctors)),
         current=_by_name(line for line in lines if not has_ended(line.authorisation, now)),
@@ -101,9 +100,11 @@ def choices_page(choices: Choices, names: Names, now: datetime, t: Words) -> Cho
         blocked=_sorted(map(titled, choices.blocked)),
         deposits=[(holder, informed_on.get(holder.id)) for holder in _sorted(map(titled, choices.feeding_objections))],
         attestation_objections=_sorted(map(titled, choices.attestation_objections)),
-        sections=[SectionLine(code, label, code in choices.hidden_sections) for code, label in labels.items()],
+        sections=[
+            SectionLine(code, label, code in choices.hidden_sections) for code, label in section_labels().items()
+        ],
         applications=[
-            (application.application_id, ", ".join(labels.get(code, code) for code in application.sections))
+            (application.application_id, ", ".join(section_label(code) or code for code in application.sections))
             for application in choices.applications
         ],
     )
@@ -121,11 +122,6 @@ def named_holder(entry: DirectoryResult) -> NamedHolder:
     return NamedHolder(entry.id, entry.name, label, entry.structures)
 
 
-def section_names() -> dict[str, str]:
-    """Returns the French labels of all sections, by code."""
-    return {str(code): label for code, label in section_labels().items()}
-
-
 def profession_label(role: str) -> str:
     """Returns the French label of a profession; the code itself if it is unknown."""
     return role_label(role) or role
@@ -141,7 +137,7 @@ def subject_label(entry: HistoryEntry, names: Names) -> str | None:
     if entry.subject_id is None:
         return None
     if entry.action in ("hide-section", "show-section"):
-        return section_names().get(entry.subject_id, entry.subject_id)
+        return section_label(entry.subject_id) or entry.subject_id
     named = names.get(entry.subject_id)
     return entry.subject_id if named is None else named.name
 

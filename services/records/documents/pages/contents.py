@@ -7,7 +7,7 @@ from typing import Final, Literal
 from services.records.documents.domain.metadata import DocumentMetadata
 from shared.cda.errors import InvalidCdaError
 from shared.cda.narrative import read_narrative
-from shared.fhir.contents import is_xml
+from shared.fhir.contents import is_xml, media_type
 
 LARGEST_SHOWN: Final = 4 * 1024 * 1024
 """Larger contents are only saved as files."""
@@ -28,18 +28,18 @@ class ShownContent:
 
 def is_shown(metadata: DocumentMetadata) -> bool:
     """Returns whether the page shows the content itself: a CDA, a text or an image, not a PDF."""
-    media_type = _media_type(metadata)
-    return metadata.size <= LARGEST_SHOWN and (is_xml(media_type) or media_type in IMAGES or media_type == "text/plain")
+    kind = media_type(metadata.content_type)
+    return metadata.size <= LARGEST_SHOWN and (is_xml(kind) or kind in IMAGES or kind == "text/plain")
 
 
 def shown_content(metadata: DocumentMetadata, content: bytes | None) -> ShownContent:
     """Returns how the page shows the content; `content` is None where `is_shown` is false."""
-    media_type = _media_type(metadata)
+    kind = media_type(metadata.content_type)
     if content is None:
-        return ShownContent("pdf" if media_type == PDF else "file")
-    if media_type in IMAGES:
-        return ShownContent("image", source=f"data:{media_type};base64,{base64.b64encode(content).decode()}")
-    if media_type == "text/plain":
+        return ShownContent("pdf" if kind == PDF else "file")
+    if kind in IMAGES:
+        return ShownContent("image", source=f"data:{kind};base64,{base64.b64encode(content).decode()}")
+    if kind == "text/plain":
         return ShownContent("text", text=content.decode("utf-8", "replace"))
     return _narrative(content)
 
@@ -57,7 +57,3 @@ def _narrative(content: bytes) -> ShownContent:
     if attachment.media_type.startswith("text/plain"):
         return ShownContent("text", text=attachment.content.decode("utf-8", "replace"))
     return ShownContent("file")
-
-
-def _media_type(metadata: DocumentMetadata) -> str:
-    return metadata.content_type.partition(";")[0].strip().lower()

@@ -8,8 +8,9 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.records.documents.domain.extensions import file_extension
 from services.records.documents.domain.label_changes import TargetState, labels_after
-from services.records.documents.domain.metadata import DocumentMetadata, served_type
+from services.records.documents.domain.metadata import served_type
 from services.records.documents.pages.contents import ShownContent, is_shown, shown_content
 from services.records.documents.pages.lines import document_line
 from services.records.documents.steps.document_requests import DocumentView
@@ -46,17 +47,6 @@ SHIELDED: Final = {
     "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
 }
-_SUFFIXES: Final = {
-    "application/pdf": "pdf",
-    "image/jpeg": "jpg",
-    "image/png": "png",
-    "image/tiff": "tif",
-    "text/plain": "txt",
-    "application/rtf": "rtf",
-    "text/rtf": "rtf",
-    "text/xml": "xml",
-    "application/xml": "xml",
-}
 
 
 @router.get(PATH)
@@ -83,7 +73,7 @@ def _values(view: DocumentView, content: ShownContent, caller: Caller, *, french
         "content": content,
         "added": summary.received_at,
         "size": metadata.size,
-        "kind": _kind(metadata),
+        "kind": file_extension(metadata.content_type).upper(),
         "rubric": (rubric.code, rubric.label_fr if french else rubric.label_en),
         "version": summary.version,
         "is_masked": Visibility.MASKED.value in summary.labels,
@@ -92,11 +82,6 @@ def _values(view: DocumentView, content: ShownContent, caller: Caller, *, french
         "may_hide": is_holders,
         "may_delete": caller.kind in PATIENT_SIDE and is_own,
     }
-
-
-def _kind(metadata: DocumentMetadata) -> str:
-    """Returns the kind of file in a word: that of its name's ending."""
-    return _SUFFIXES.get(metadata.content_type.partition(";")[0].strip().lower(), "bin").upper()
 
 
 @router.get(f"{PATH}/contenu")
@@ -124,7 +109,7 @@ async def content(
 
 def _disposition(title: str, media_type: str) -> str:
     """Returns Content-Disposition with the title as the file's name (RFC 6266, RFC 8187)."""
-    suffix = _SUFFIXES.get(media_type.partition(";")[0], "bin")
+    suffix = file_extension(media_type)
     words = " ".join(title.replace("/", " ").replace("\\", " ").split())[:100] or "document"
     return f"attachment; filename=\"document.{suffix}\"; filename*=UTF-8''{quote(f'{words}.{suffix}', safe='')}"
 

@@ -7,7 +7,9 @@ from uuid import UUID
 
 from services.records.copies.domain.copies import RecordContext
 from services.records.copies.store import reads
+from services.records.documents.domain import sealed_contents
 from services.records.documents.domain.metadata import DocumentMetadata
+from services.records.documents.store.contents import SealedDocument
 from services.records.documents.store.summaries import load_summaries, load_summary
 from services.records.facts.context import ReadContext
 from services.records.facts.domain.citations import checked_combination
@@ -16,7 +18,7 @@ from services.records.facts.domain.documents import DocumentSummary
 from services.records.facts.domain.facts import ABSENT_DOCUMENT, document_facts, request_facts
 from services.records.facts.domain.rules import FactsRules
 from services.records.kit.announcements import announce
-from shared.access import Refusal, decide
+from shared.access import Permit, Refusal, decide
 from shared.db.pool import Connection
 from shared.http.tokens import Caller
 from shared.messaging.outbox import append
@@ -74,6 +76,19 @@ async def load_request(
     has_sources = summary is not None and summary.cites
     cited = await load_summaries(connection, summary.record_id, summary.cites or ()) if summary and has_sources else {}
     return DocumentRequest(caller, document_id, record, summary, cited, context.rules)
+
+
+def open_view(
+    context: ReadContext, permit: Permit, summary: DocumentSummary, sealed: SealedDocument, *, with_content: bool
+) -> DocumentView:
+    """Returns the document with its opened metadata, and its content where `with_content`."""
+    key = context.vault.unwrap(summary.record_id, sealed.key)
+    return DocumentView(
+        summary,
+        sealed_contents.open_metadata(key, summary.id, sealed.metadata),
+        sealed_contents.open_content(key, summary.id, sealed.content) if with_content else None,
+        permit.notices,
+    )
 
 
 async def trace_request(

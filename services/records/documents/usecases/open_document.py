@@ -15,6 +15,7 @@ from services.records.documents.steps.document_requests import (
     DocumentView,
     RuleAction,
     load_request,
+    open_view,
     trace_request,
 )
 from services.records.documents.store import contents
@@ -46,13 +47,7 @@ async def open_document(
             raise NotFoundError
         load = contents.read_content if action == "read" else contents.read_metadata
         sealed = await load(connection, permit, summary.record_id, document_id)
-    key = context.vault.unwrap(summary.record_id, sealed.key)
-    return DocumentView(
-        summary,
-        sealed_contents.open_metadata(key, document_id, sealed.metadata),
-        sealed_contents.open_content(key, document_id, sealed.content) if action == "read" else None,
-        permit.notices,
-    )
+    return open_view(context, permit, summary, sealed, with_content=action == "read")
 
 
 async def _choose(

@@ -3,11 +3,11 @@
 from uuid import UUID
 
 from services.records.copies.store import reads as store
-from services.records.documents.domain import sealed_contents
 from services.records.documents.steps.document_requests import (
     DocumentView,
     RuleAction,
     load_request,
+    open_view,
     trace_request,
 )
 from services.records.documents.store import contents
@@ -32,10 +32,4 @@ async def read_document(context: ReadContext, caller: Caller, document_id: UUID,
             raise NotFoundError
         load = contents.read_content if with_content else contents.read_metadata
         sealed = await load(connection, permit, summary.record_id, document_id)
-    key = context.vault.unwrap(summary.record_id, sealed.key)
-    return DocumentView(
-        summary,
-        sealed_contents.open_metadata(key, document_id, sealed.metadata),
-        sealed_contents.open_content(key, document_id, sealed.content) if with_content else None,
-        permit.notices,
-    )
+    return open_view(context, permit, summary, sealed, with_content=with_content)

@@ -7,29 +7,14 @@ from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
+from services.records.documents.domain.extensions import file_extension
 from services.records.documents.domain.metadata import DocumentMetadata, served_type
 from services.records.exports.domain.archive import ArchivedFile
 from services.records.facts.domain.documents import DocumentSummary
 from services.records.facts.domain.facts import lifecycle_status
-from shared.fhir.contents import is_html, media_type
+from shared.fhir.contents import is_html
 
 FOLDER: Final = "documents"
-_EXTENSIONS: Final = {
-    "application/pdf": "pdf",
-    "image/jpeg": "jpg",
-    "image/png": "png",
-    "image/tiff": "tif",
-    "application/rtf": "rtf",
-    "text/rtf": "rtf",
-    "text/xml": "xml",
-    "application/xml": "xml",
-    "text/plain": "txt",
-    "application/fhir+json": "json",
-    "application/dicom": "dcm",
-    "application/msword": "doc",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
-}
-_UNKNOWN_EXTENSION: Final = "bin"
 _AS_TEXT: Final = "txt"
 
 
@@ -98,7 +83,7 @@ def extension_of(content_type: str, content: bytes) -> str:
     """Returns the extension of a document's file. A page of HTML gets that of text: a browser must not run it."""
     if is_html(content):
         return _AS_TEXT
-    return _EXTENSIONS.get(media_type(served_type(content_type, content)), _UNKNOWN_EXTENSION)
+    return file_extension(served_type(content_type, content))
 
 
 def _authors(metadata: DocumentMetadata) -> tuple[str, ...]:
